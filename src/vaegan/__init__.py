@@ -1,0 +1,46 @@
+"""VAE/GAN: autoencoding beyond pixels using a learned similarity metric, in PyTorch."""
+
+from importlib import import_module
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import UserError
+    from .model import VAEGAN, Posterior, load
+    from .networks import Architecture
+    from .objective import EquilibriumGate, Losses, Objective
+    from .recipe import Recipe
+    from .training import resume, train
+
+__version__ = _version("vaegan")
+
+_HOME = {
+    "errors": ("UserError",),
+    "model": ("VAEGAN", "Posterior", "load"),
+    "networks": ("Architecture",),
+    "objective": ("EquilibriumGate", "Losses", "Objective"),
+    "recipe": ("Recipe",),
+    "training": ("resume", "train"),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "VAEGAN",
+    "Architecture",
+    "EquilibriumGate",
+    "Losses",
+    "Objective",
+    "Posterior",
+    "Recipe",
+    "UserError",
+    "load",
+    "resume",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: the processes that draw avatars need not wait for torch."""
+    if name not in _MODULE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE[name]}", __name__), name)

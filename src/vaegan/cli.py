@@ -1,0 +1,261 @@
+"""The command line: one thin function a command.
+
+A user's mistake ends in one sentence on standard error and exit code 2; a fault of ours in a traceback and 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import cyclopts
+from cyclopts import Parameter
+from rich.console import Console
+
+from .errors import UserError
+from .recipe import Recipe, about, as_config, documentation, names, one_sentence, read
+
+app = cyclopts.App(
+    name="vaegan",
+    help="Train a VAE/GAN on a folder of images, and use it.",
+    help_on_error=False,
+    config=lambda app, commands, arguments: _lay_recipe_under_flags(app, commands, arguments),
+)
+err = Console(stderr=True, highlight=False)
+out = Console(highlight=False)
+
+DEFAULT_RECIPE = "quick"
+
+Settings = Annotated[
+    Recipe,
+    # Names as in the files. No defaults shown: they are the recipe's.
+    Parameter(name="*", name_transform=str, show_default=False, negative_iterable="", group=cyclopts.Group("Settings (see vaegan recipes NAME)")),
+]
+
+
+def _lay_recipe_under_flags(app: cyclopts.App, commands: tuple[str, ...], arguments: cyclopts.ArgumentCollection) -> None:
+    """Fill what flags leave open: first from the short flags' long names, then from the recipe, or from the run that is resumed."""
+    if commands != ("train",):
+        return
+    given = {argument.name.lstrip("-"): argument.tokens[0].value for argument in arguments if argument.tokens}
+    if "resume" in given:
+        if wrong := [f"--{name}" for name in ("recipe", "data", "run") if name in given]:
+            raise UserError(f"--resume goes on with a run as it is: leave out {' and '.join(wrong)}")
+        name = str(Path(given["resume"]) / "recipe.yaml")
+        if not Path(name).is_file():
+            raise UserError(f"cannot resume {given['resume']}: " + ("it is not a run folder" if Path(given["resume"]).is_dir() else "there is no such folder"))
+    else:
+        name = given.get("recipe", DEFAULT_RECIPE)
+    as_config(_long_names(given), "the command line")(app, commands, arguments)
+    as_config(read(name), f"recipe {name}")(app, commands, arguments)
+
+
+def _long_names(given: dict[str, str]) -> dict[str, Any]:
+    """The settings that short flags stand for."""
+    tree: dict[str, Any] = {}
+    lengths = [f"{given[unit]} {unit}" for unit in ("steps", "epochs", "images") if unit in given]
+    if len(lengths) > 1:
+        raise UserError(f"one length is enough: --{lengths[0].split()[1]} and --{lengths[1].split()[1]} were both given")
+    settings = {
+        "training.length": lengths[0] if lengths else None,
+        "training.seed": given.get("seed"),
+        "training.precision": given.get("precision"),
+        "data.source": given.get("data"),
+        "networks.size": given["size"].lower().split("x") * (1 if "x" in given["size"].lower() else 2) if "size" in given else None,
+    }
+    for key, value in settings.items():
+        if value is not None:
+            if key in given:
+                raise UserError(f"--{key} was given twice, once by its short name")
+            section, _, setting = key.partition(".")
+            tree.setdefault(section, {})[setting] = value
+    return tree
+
+
+@app.command
+def train(
+    *,
+    data: str | None = None,
+    recipe: str = DEFAULT_RECIPE,
+    run: Path | None = None,
+    resume: Path | None = None,
+    steps: int | None = None,
+    epochs: int | None = None,
+    images: int | None = None,
+    size: str | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    precision: str | None = None,
+    processes: int = 1,
+    settings: Settings = Recipe(),  # noqa: B008 (a frozen value; the parser fills it in from the recipe)
+) -> None:
+    """Train a VAE/GAN. Without arguments: on built-in avatars, by the quick recipe, on this machine.
+
+    Parameters
+    ----------
+    data
+        A folder of images, a packed set, or avatars.
+    recipe
+        A recipe by name (see vaegan recipes) or a YAML file; every flag below with a dot in it changes one of its settings.
+    run
+        The folder to make for the results; runs/NAME by default.
+    resume
+        Go on with this run from its last checkpoint.
+    steps
+        How long to train, in steps of one batch.
+    epochs
+        How long to train, in passes over the images.
+    images
+        How long to train, in images seen.
+    size
+        Side of the square images in pixels, or height x width such as 96x64; multiples of 8.
+    seed
+        Another seed, another run.
+    device
+        auto takes a GPU if there is one; or cpu, cuda, mps.
+    precision
+        auto, 32 or bf16.
+    processes
+        How many GPUs, or processes on the CPU, to train with.
+    settings
+        Everything a recipe can hold.
+    """
+    from . import training
+
+    try:
+        if resume:
+            result = training.resume(resume, settings, device=device, processes=processes)
+        else:
+            result = training.train(settings, run, device=device, processes=processes)
+    except training.Stopped as stopped:
+        raise SystemExit(_stopped(stopped)) from None
+    err.print(f"\nThe pictures are {result.picture}\nThe run is {result.run}; see its curves with: tensorboard --logdir {result.run}", soft_wrap=True)
+    err.print(f"More pictures: vaegan sample {result.run}, vaegan reconstruct {result.run} IMAGES", soft_wrap=True)
+
+
+def _stopped(stopped: Exception) -> int:
+    err.print(str(stopped), soft_wrap=True)
+    return 130
+
+
+@app.command
+def sample(run: Path, *, out: Path | None = None, count: int = 64, seed: int = 0) -> None:
+    """Draw images of the prior.
+
+    Parameters
+    ----------
+    run
+        A run folder or a model folder.
+    out
+        The picture to write; RUN/samples.png by default.
+    count
+        How many images.
+    seed
+        Another seed, other images.
+    """
+    import torch
+
+    from . import pictures
+    from .model import load
+
+    if count < 1:
+        raise UserError(f"--count must be above 0, not {count}")
+    model = load(run)
+    with torch.inference_mode():
+        images = torch.cat([model.sample(min(256, count - start), seed=seed + start) for start in range(0, count, 256)])
+    _wrote(pictures.save(pictures.sheet([(f"samples of the prior, seed {seed}", images)], _columns(count)), out or run / "samples.png"))
+
+
+@app.command
+def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="")], *, out: Path | None = None) -> None:
+    """Show images above their reconstructions.
+
+    Parameters
+    ----------
+    run
+        A run folder or a model folder.
+    images
+        Image files, or folders of them.
+    out
+        The picture to write; RUN/reconstructions.png by default.
+    """
+    import numpy as np
+    import torch
+
+    from . import pictures
+    from .data.batches import to_tensor
+    from .data.folder import find
+    from .data.images import Unreadable, read
+    from .model import load
+
+    model = load(run)
+    arrays = []
+    for given in images:
+        if not given.exists():
+            raise UserError(f"there is no image {given}")
+        for path in find(given) if given.is_dir() else [given]:
+            try:
+                arrays.append(read(path, model.preparation))
+            except Unreadable as reason:
+                err.print(f"skipped {path}: {reason}", soft_wrap=True)
+    if not arrays:
+        raise UserError(f"there is no readable image in {', '.join(map(str, images))}")
+    originals = to_tensor(np.stack(arrays))
+    with torch.inference_mode():
+        reconstructions = torch.cat([model.reconstruct(part) for part in originals.split(256)])
+    columns = _columns(len(originals))
+    pairs = pictures.pair_rows(originals, reconstructions, columns)
+    _wrote(pictures.save(pictures.sheet([("each above its reconstruction", pairs)], columns), out or run / "reconstructions.png"))
+
+
+@app.command
+def recipes(name: str | None = None) -> None:
+    """List the recipes and what each changes in the defaults; with a name, print every setting of that one.
+
+    Parameters
+    ----------
+    name
+        A recipe by name, or a YAML file.
+    """
+    if name:
+        print(Recipe.load(name).to_yaml(documented=True), end="")
+        return
+    default = Recipe()
+    for recipe in names():
+        out.print(f"[bold]{recipe}[/bold]\n  {about(recipe)}", soft_wrap=True)
+        for key, (here, there) in Recipe.load(recipe).differences(default).items():
+            out.print(f"    {key}: {_plain(here)}  [dim](default {_plain(there)})[/dim]", soft_wrap=True)
+
+
+def _plain(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _columns(count: int) -> int:
+    """Columns of a sheet that is wider than high."""
+    return max(1, min(16, count, round((1.6 * count) ** 0.5)))
+
+
+def _wrote(path: Path) -> None:
+    out.print(f"wrote {path}", soft_wrap=True)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    try:
+        app(arguments, exit_on_error=False, print_error=False)
+    except UserError as error:
+        sentence = str(error)
+    except cyclopts.CycloptsError as error:
+        sentence = one_sentence(error)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        sentence = f"{os.strerror(error.errno)}: {error.filename}" if error.filename else os.strerror(error.errno)
+    else:
+        return
+    print(f"vaegan: {sentence}", file=sys.stderr)
+    raise SystemExit(2)

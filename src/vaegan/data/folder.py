@@ -1,0 +1,60 @@
+"""A folder of image files as a source of prepared images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .images import SUFFIXES, Preparation, Unreadable, read
+from .packed import Chunk
+
+CHUNK = 256
+
+
+def find(folder: Path) -> list[Path]:
+    """All image files in a folder and its subfolders, by their names' endings, in the order of their paths; links are not followed."""
+    paths = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names if not name.startswith("."))
+    return sorted(path for path in paths if path.suffix.lower() in SUFFIXES)
+
+
+def printable(path: Path, folder: Path) -> str:
+    """A path inside the folder, as one line of text whatever bytes are in it."""
+    return str(path.relative_to(folder)).encode("utf-8", "backslashreplace").decode().replace("\n", "\\n")
+
+
+class FolderReader:
+    """Reads a folder's images in parallel, in order; what gives no image is passed over and named in `skipped`."""
+
+    def __init__(self, folder: Path, paths: list[Path], preparation: Preparation, workers: int) -> None:
+        self.folder, self.paths, self.preparation, self.workers = folder, paths, preparation, workers
+        self.skipped: list[str] = []
+        """A line for each file that gave no image: its path and why."""
+        self.done = 0
+        """Files looked at so far."""
+
+    def _read(self, path: Path) -> NDArray[np.uint8] | Unreadable:
+        try:
+            return read(path, self.preparation)
+        except Unreadable as reason:
+            return reason
+
+    def __iter__(self) -> Iterator[Chunk]:
+        with ThreadPoolExecutor(self.workers) as pool:  # threads do: Pillow decodes and resizes outside the interpreter's lock
+            for start in range(0, len(self.paths), CHUNK):
+                paths = self.paths[start : start + CHUNK]
+                images, names = [], []
+                for path, image in zip(paths, pool.map(self._read, paths), strict=True):
+                    name = printable(path, self.folder)
+                    if isinstance(image, Unreadable):
+                        self.skipped.append(f"{name}: {image}")
+                    else:
+                        images.append(image)
+                        names.append(name)
+                self.done += len(paths)
+                shape = (len(images), *self.preparation.size, self.preparation.channels)
+                yield np.array(images, np.uint8).reshape(shape), names, None

@@ -1,0 +1,140 @@
+"""A VAE/GAN to use: encode, decode, sample, reconstruct, save and load. No training code is in here."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from .errors import UserError
+from .files import replacing
+from .networks import Architecture, Decoder, Discriminator, Encoder
+
+FORMAT = 1  # of a model folder
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+class Posterior(NamedTuple):
+    """q(z|x) = N(mean, exp(logvar)) of a batch of images; each N x latent."""
+
+    mean: Tensor
+    logvar: Tensor
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """mean + sigma * noise, with `noise` standard normal and N x latent."""
+        return self.mean + (0.5 * self.logvar).exp() * noise
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How an image file becomes a network's input; saved with the weights, so that what is shown to a model is cut as it was trained on."""
+
+    size: tuple[int, int]
+    channels: int
+    crop: str
+
+
+class VAEGAN(nn.Module):
+    """The three networks of a VAE/GAN. Images are float tensors N x C x H x W in [-1, 1]; codes are N x latent."""
+
+    def __init__(self, architecture: Architecture | None = None, *, crop: str = "centre") -> None:
+        super().__init__()
+        self.architecture = architecture or Architecture()
+        self.crop = crop
+        self.encoder = Encoder(self.architecture)
+        self.decoder = Decoder(self.architecture)
+        self.discriminator = Discriminator(self.architecture)
+
+    @property
+    def preparation(self) -> Preparation:
+        """What `vaegan.data.images.prepare` needs to make this model's inputs from image files."""
+        return Preparation(self.architecture.size, self.architecture.channels, self.crop)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def encode(self, images: Tensor) -> Posterior:
+        """The posterior of each image.
+
+        Raises:
+            ValueError: the images are not N x C x H x W of this model's size.
+        """
+        expected = (self.architecture.channels, *self.architecture.size)
+        if images.ndim != 4 or tuple(images.shape[1:]) != expected:
+            raise ValueError(f"images must be N x {' x '.join(map(str, expected))}, not {' x '.join(map(str, images.shape))}")
+        return Posterior(*self.encoder(images.to(self.device)))
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """The image of each code."""
+        images: Tensor = self.decoder(codes.to(self.device))
+        return images
+
+    def sample(self, count: int, seed: int = 0) -> Tensor:
+        """`count` images decoded from the prior N(0, I); the same seed gives the same codes on any device."""
+        generator = torch.Generator().manual_seed(seed)
+        return self.decode(torch.randn(count, self.architecture.latent, generator=generator))
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """Each image through the bottleneck and back, by way of its posterior mean."""
+        return self.decode(self.encode(images).mean)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write config.json and model.safetensors; each replaces its older self only once it is whole."""
+        folder = Path(folder)
+        config = {"format": FORMAT, "crop": self.crop, "architecture": dataclasses.asdict(self.architecture)}
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        with replacing(folder / WEIGHTS) as path:
+            safetensors.torch.save_file(weights, path)
+        with replacing(folder / CONFIG) as path:
+            path.write_text(json.dumps(config, indent=2) + "\n")
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu") -> VAEGAN:
+        """Load what `save_pretrained` wrote, in evaluation mode. No code in the files is run.
+
+        Raises:
+            UserError: the folder does not hold a model, or holds a damaged one.
+        """
+        folder = Path(folder)
+        for name in (CONFIG, WEIGHTS):
+            if not (folder / name).is_file():
+                raise UserError(f"{folder} is not a model folder: it has no {name}")
+        try:
+            config: dict[str, Any] = json.loads((folder / CONFIG).read_text())
+            if config["format"] != FORMAT:
+                raise UserError(f"{folder} has model format {config['format']}; this version of vaegan reads {FORMAT}")
+            fields = {name: tuple(value) if isinstance(value, list) else value for name, value in config["architecture"].items()}
+            model = cls(Architecture(**fields), crop=str(config["crop"]))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise UserError(f"{folder / CONFIG} is damaged: {error}") from error
+        try:
+            model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
+        except (SafetensorError, RuntimeError) as error:
+            raise UserError(f"{folder / WEIGHTS} is damaged or does not belong to its {CONFIG}") from error
+        return model.eval().to(device)
+
+
+def load(run: str | Path, device: str | torch.device = "cpu") -> VAEGAN:
+    """The model of a run folder (or of a model folder), ready to use.
+
+    Raises:
+        UserError: there is none.
+    """
+    folder = Path(run)
+    if not folder.is_dir():
+        raise UserError(f"there is no run folder {folder}")
+    if (folder / "model").is_dir():
+        folder = folder / "model"
+    elif (folder / "recipe.yaml").is_file():
+        raise UserError(f"run {folder} has no model yet: it was stopped before its first checkpoint")
+    return VAEGAN.from_pretrained(folder, device)
+

@@ -1,0 +1,163 @@
+"""The three networks of a VAE/GAN: encoder, decoder, discriminator.
+
+Layers, widths and initialisation are those of Larsen et al., "Autoencoding beyond pixels using a learned similarity metric" (2016), as in
+the authors' own code, made general in image size, channels and width. No training code is in here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .errors import UserError
+
+KERNEL = 5  # every convolution of the paper is 5x5
+STRIDES = 8  # three layers of stride 2: an image's sides must be multiples of this
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What it takes to build the three networks; a saved model's config.json holds just this.
+
+    The defaults are the paper's networks for 64x64 colour images.
+    """
+
+    size: tuple[int, int] = (64, 64)
+    """Height and width in pixels, each a multiple of 8, at least 16."""
+    channels: int = 3
+    """Colour channels of an image."""
+    latent: int = 128
+    """Length of a latent code z."""
+    width: float = 1.0
+    """Multiplies the number of units in every hidden layer."""
+    encoder: tuple[int, int, int] = (64, 128, 256)
+    """Channels after each strided convolution of the encoder, at width 1."""
+    encoder_units: int = 1024
+    """Units of the encoder's fully connected layer, at width 1."""
+    decoder: tuple[int, int, int, int] = (256, 256, 128, 32)
+    """Channels of the decoder's first feature map and after each upsampling convolution, at width 1."""
+    discriminator: tuple[int, int, int, int] = (32, 128, 256, 256)
+    """Channels after each convolution of the discriminator, at width 1."""
+    discriminator_units: int = 512
+    """Units of the discriminator's fully connected layer, at width 1."""
+
+    def __post_init__(self) -> None:
+        for side in self.size:
+            if side < 16 or side % STRIDES:
+                raise UserError(f"networks.size {self.size[0]} {self.size[1]}: height and width must be multiples of {STRIDES}, at least 16")
+        for name in ("encoder", "decoder", "discriminator"):
+            if min(getattr(self, name)) <= 0:
+                raise UserError(f"networks.{name} must be above 0, not {getattr(self, name)}")
+        for name in ("channels", "latent", "width", "encoder_units", "discriminator_units"):
+            if getattr(self, name) <= 0:
+                raise UserError(f"networks.{name} must be above 0, not {getattr(self, name)}")
+
+    def scaled(self, units: int) -> int:
+        """`units` at width 1, scaled by the width multiplier (to a multiple of 8, which is what fast kernels want)."""
+        return units if self.width == 1 else max(8, 8 * round(units * self.width / 8))
+
+    @property
+    def map_size(self) -> tuple[int, int]:
+        """Height and width of the smallest feature map."""
+        return self.size[0] // STRIDES, self.size[1] // STRIDES
+
+
+def _convolution(inputs: int, outputs: int) -> nn.Sequential:
+    """5x5 convolution that halves height and width, then batch normalisation (hence no bias) and ReLU."""
+    convolution = nn.Conv2d(inputs, outputs, KERNEL, stride=2, padding=KERNEL // 2, bias=False)
+    return nn.Sequential(convolution, _norm(nn.BatchNorm2d, outputs), nn.ReLU(inplace=True))
+
+
+def _upsampling(inputs: int, outputs: int) -> nn.Sequential:
+    """5x5 transposed convolution that doubles height and width, then batch normalisation and ReLU."""
+    convolution = nn.ConvTranspose2d(inputs, outputs, KERNEL, stride=2, padding=KERNEL // 2, output_padding=1, bias=False)
+    return nn.Sequential(convolution, _norm(nn.BatchNorm2d, outputs), nn.ReLU(inplace=True))
+
+
+def _fully_connected(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, outputs, bias=False), _norm(nn.BatchNorm1d, outputs), nn.ReLU(inplace=True))
+
+
+def _norm(kind: type[nn.BatchNorm1d] | type[nn.BatchNorm2d], channels: int) -> nn.BatchNorm1d | nn.BatchNorm2d:
+    # The authors' momentum 0.9 is the share of the *old* running value that is kept; torch's momentum is the share of the new one.
+    return kind(channels, momentum=0.1)
+
+
+@torch.no_grad()
+def _initialise(network: nn.Module) -> None:
+    """Weights uniform in +-1/sqrt(3 fan_in), biases 0, as the authors do."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+            fan_in = module.weight[0].numel()
+            bound = 1 / math.sqrt(3 * fan_in)
+            module.weight.uniform_(-bound, bound)
+            if module.bias is not None:
+                module.bias.zero_()
+
+
+class Encoder(nn.Module):
+    """Images to the mean and log variance of the posterior q(z|x) = N(mean, exp(logvar))."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = architecture
+        channels = [a.channels, *map(a.scaled, a.encoder)]
+        self.convolutions = nn.Sequential(*map(_convolution, channels, channels[1:]))
+        self.hidden = _fully_connected(channels[-1] * math.prod(a.map_size), a.scaled(a.encoder_units))
+        self.mean = nn.Linear(a.scaled(a.encoder_units), a.latent)
+        self.logvar = nn.Linear(a.scaled(a.encoder_units), a.latent)
+        _initialise(self)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """N x C x H x W in [-1, 1] -> mean and logvar, each N x latent."""
+        hidden = self.hidden(self.convolutions(images).flatten(1))
+        return self.mean(hidden), self.logvar(hidden)
+
+
+class Decoder(nn.Module):
+    """Latent codes to images; the generator of the GAN."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = architecture
+        channels = [*map(a.scaled, a.decoder)]
+        self.map_shape = (channels[0], *a.map_size)
+        self.hidden = _fully_connected(a.latent, math.prod(self.map_shape))
+        self.upsamplings = nn.Sequential(*map(_upsampling, channels, channels[1:]))
+        self.image = nn.Conv2d(channels[-1], a.channels, KERNEL, padding=KERNEL // 2)
+        _initialise(self)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """N x latent -> N x C x H x W in [-1, 1]."""
+        maps = self.hidden(codes).unflatten(1, self.map_shape)
+        return torch.tanh(self.image(self.upsamplings(maps)))
+
+
+class Discriminator(nn.Module):
+    """Images to the logit of "this is real", and to the features whose distance is the learned similarity."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = architecture
+        channels = [*map(a.scaled, a.discriminator)]
+        first = nn.Sequential(nn.Conv2d(a.channels, channels[0], KERNEL, padding=KERNEL // 2), nn.ReLU(inplace=True))
+        self.convolutions = nn.Sequential(first, *map(_convolution, channels, channels[1:]))
+        self.hidden = _fully_connected(channels[-1] * math.prod(a.map_size), a.scaled(a.discriminator_units))
+        self.logit = nn.Linear(a.scaled(a.discriminator_units), 1)
+        _initialise(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """N x C x H x W in [-1, 1] -> N logits; Dis(x) of the paper is their sigmoid."""
+        return self.logit(self.hidden(self.convolutions(images).flatten(1))).squeeze(1)
+
+    def features(self, images: Tensor, level: int) -> Tensor:
+        """Dis_l: what the `level`-th strided convolution (1 to 3) puts out, before its batch normalisation.
+
+        N x C x H x W in [-1, 1] -> N x features. At 64x64 level 3 has 256 * 8 * 8 = 16,384 features; it is the reference's
+        recon_level 3 and the authors' recon_depth 9.
+        """
+        maps = self.convolutions[:level](images)
+        return self.convolutions[level][0](maps).flatten(1)

@@ -1,0 +1,248 @@
+"""What a VAE/GAN minimises: three objectives out of one forward and one backward pass, and the gate that keeps the GAN in equilibrium.
+
+With q(z|x) = N(mean, exp(logvar)), x~ = Dec(z) a reconstruction, x_p = Dec(z_p) a sample of the prior, and Dis_l a layer of the
+discriminator (Larsen et al. 2016, section 3 and algorithm 1):
+
+    L_prior = KL(q(z|x) || N(0, I))
+    L_llike = 1/2 sum (Dis_l(x) - Dis_l(x~))^2             the learned similarity: a Gaussian of unit variance, summed over features
+    L_GAN   = -log Dis(x) - log(1 - Dis(x_p))              a cost of the discriminator
+
+    encoder        minimises   L_prior + L_llike
+    decoder        minimises   gamma L_llike - (1 - gamma) L_GAN
+    discriminator  minimises   L_GAN
+
+Every term is a mean over images. The textbook step writes three losses and goes back through the graph three times. Here the routing is
+in the graph: `scale` multiplies a gradient where it passes from one network to the next, so that each receives its own objective, exactly,
+from one sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .errors import UserError
+
+EPSILON = 1e-3  # log(p + 1e-3) in the GAN terms, as the authors and the reference have it: it bounds a cost at 6.9
+
+
+class _ScaleGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor, factor: float) -> Tensor:
+        ctx.factor = factor
+        return tensor.view_as(tensor)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        return gradient * ctx.factor, None
+
+
+def scale(tensor: Tensor, factor: float) -> Tensor:
+    """The tensor itself; a gradient that comes back through here is multiplied by `factor`."""
+    return _ScaleGradient.apply(tensor, factor)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _constant(network: nn.Module) -> Iterator[None]:
+    """Within, the network's parameters are constants: gradients pass through the network, none is computed for it."""
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in network.parameters():
+            parameter.requires_grad_(True)
+
+
+@contextmanager
+def _statistics_kept(network: nn.Module) -> Iterator[None]:
+    """Within, batch normalisation still uses the batch's statistics but leaves the running ones alone."""
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    """At least float32: sums over thousands of features are not for half precision."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+class Networks(Protocol):
+    """The three networks, as `vaegan.model.VAEGAN` holds them."""
+
+    encoder: Any
+    decoder: Any
+    discriminator: Any
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The terms of one step, each a scalar: means over the images of the batch."""
+
+    prior: Tensor
+    """L_prior, in nats."""
+    similarity: Tensor
+    """L_llike: half the squared error of the reconstructions' features, summed over features."""
+    real: Tensor
+    """-log Dis(x). The gate reads this one and the next."""
+    fake: Tensor
+    """-log(1 - Dis(x_p)); with reconstructions in the GAN loss, the mean over both kinds of generated image."""
+    pixel: Tensor
+    """Mean squared error of the reconstructions' pixels in [-1, 1]; watched, not minimised."""
+    total: Tensor
+    """What `backward` differentiates. Its value has no meaning of its own: gradients are scaled on their way."""
+
+    def backward(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Add to the .grad of these parameters, and do no work for any other: leave out a network that will not step."""
+        torch.autograd.backward(self.total, inputs=list(parameters))
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The VAE/GAN objective. Call it with the networks and a batch, then `Losses.backward`."""
+
+    gamma: float = 1e-6
+    """Weight of the learned similarity against the GAN in the decoder's objective; in (0, 1]."""
+    level: int = 3
+    """Which layer of the discriminator gives the features: see `Discriminator.features`."""
+    saturating: bool = True
+    """The decoder minimises -(1 - gamma) L_GAN, as the paper writes; else the non-saturating (1 - gamma) * -log Dis(x_p)."""
+    reconstructions: bool = False
+    """Reconstructions, too, are generated images in L_GAN (the paper's algorithm 1 has them, the authors' runs do not)."""
+    real_weight: float = 0.5
+    """Share w of real images in L_GAN = 2 w real + 2 (1 - w) fake; the decoder's GAN term is rescaled to be free of it, as the authors'."""
+    detach_target: bool = False
+    """The features of x are constants. They depend on x~ only by way of batch normalisation, but gradients through that way disturb."""
+    joint: bool = False
+    """The reference's second objective: one discriminator batch of (x~, x, x_p), the feature error of samples, too, against x, and both
+    kinds of generated image in a non-saturating GAN loss."""
+    gamma_decay: float = 1.0
+    """Factor an epoch of gamma, up to 1 at most."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.gamma <= 1:
+            raise UserError(f"objective.gamma must be above 0 and at most 1, not {self.gamma}")
+        if not 0 < self.real_weight < 1:
+            raise UserError(f"objective.real_weight must be between 0 and 1, not {self.real_weight}")
+        if self.level not in (1, 2, 3):
+            raise UserError(f"objective.level must be 1, 2 or 3, not {self.level}")
+        if self.gamma_decay <= 0:
+            raise UserError(f"objective.gamma_decay must be above 0, not {self.gamma_decay}")
+
+    def at(self, epoch: int) -> Objective:
+        """This objective in an epoch (from 0): gamma decays."""
+        return self if self.gamma_decay == 1 else replace(self, gamma=min(1.0, self.gamma * self.gamma_decay**epoch))
+
+    def __call__(self, networks: Networks, images: Tensor, noise: Tensor, prior_noise: Tensor) -> Losses:
+        """Run the forward pass.
+
+        Args:
+            networks: in training mode.
+            images: N x C x H x W in [-1, 1].
+            noise: N x latent, standard normal: z = mean + exp(logvar / 2) * noise.
+            prior_noise: N x latent, standard normal: z_p.
+        """
+        encoder, decoder, discriminator = networks.encoder, networks.decoder, networks.discriminator
+        # Of the joint objective's two feature errors the decoder minimises the mean, the encoder the sum (the reference's lambda_mse / 2).
+        gamma = self.gamma / 2 if self.joint else self.gamma
+
+        # Encoder and decoder. L_llike comes back to the images as 1, passes the decoder as gamma and reaches the encoder as 1 again.
+        mean, logvar = map(_wide, encoder(images))
+        prior = 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(1).mean()
+        codes = mean + (0.5 * logvar).exp() * noise
+        reconstructed = decoder(scale(codes, 1 / gamma))
+        sampled = decoder(prior_noise)
+
+        # Learned similarity, through a discriminator that is a constant.
+        batch = [scale(reconstructed, gamma), images] + ([scale(sampled, gamma)] if self.joint else [])
+        with _constant(discriminator):
+            features = _wide(discriminator.features(torch.cat(batch), self.level)).chunk(len(batch))
+        target = features[1].detach() if self.detach_target else features[1]
+        similarity = 0.5 * (features[0] - target).square().sum(1).mean()
+        sample_error = 0.5 * (features[2] - target).square().sum(1).mean() if self.joint else 0.0
+
+        # The GAN. Its gradient must not reach the encoder: reconstructions are decoded once more, from constant codes.
+        generated = sampled
+        if self.reconstructions or self.joint:
+            with _statistics_kept(decoder):
+                generated = torch.cat([decoder(codes.detach()), sampled])
+        if self.saturating and not self.joint:
+            judged = scale(generated, -(1 - self.gamma) / (2 * (1 - self.real_weight)))
+        else:
+            judged = generated.detach().requires_grad_()
+        real_score, fake_score = torch.sigmoid(_wide(discriminator(torch.cat([images, judged])))).split([len(images), len(judged)])
+        real = -(real_score + EPSILON).log().mean()
+        fake = -(1 - fake_score + EPSILON).log().mean()
+        gan = 2 * self.real_weight * real + 2 * (1 - self.real_weight) * fake
+
+        total = prior + similarity + sample_error + gan
+        if not judged.grad_fn and torch.is_grad_enabled():
+            # Another cotangent at the discriminator's output, so one more pass back through it, for the images alone.
+            cost = -(1 - self.gamma) * (fake_score + EPSILON).log().mean()
+            (wanted,) = torch.autograd.grad(cost, judged, retain_graph=True)
+            total = total + (generated * wanted).sum()
+
+        pixel = (reconstructed.detach() - images).square().mean()
+        return Losses(prior.detach(), similarity.detach(), real.detach(), fake.detach(), pixel, total)
+
+
+class Open(NamedTuple):
+    """Which of the two players of the GAN take this step; the encoder always does."""
+
+    decoder: bool
+    discriminator: bool
+
+
+@dataclass(frozen=True)
+class EquilibriumGate:
+    """Stops the discriminator while it wins and the decoder while it is hopelessly behind (the authors' and the reference's trick).
+
+    A discriminator that knows nothing says 1/2 and pays -log(1/2) = 0.69 for every image: that is the equilibrium, 0.68. It is too good
+    once either cost is more than a margin below, and too weak to teach the decoder once either is more than a margin above.
+    """
+
+    equilibrium: float = 0.68
+    """The cost in nats around which the discriminator is kept."""
+    margin: float = 0.35
+    """How far in nats either cost may stray from it."""
+    equilibrium_decay: float = 1.0
+    """Factor an epoch of the equilibrium, which never falls below the margin."""
+    margin_decay: float = 1.0
+    """Factor an epoch of the margin."""
+    enabled: bool = True
+    """Off: both always step."""
+
+    def __post_init__(self) -> None:
+        for name in ("equilibrium", "margin", "equilibrium_decay", "margin_decay"):
+            if getattr(self, name) <= 0:
+                raise UserError(f"gate.{name} must be above 0, not {getattr(self, name)}")
+
+    def bounds(self, epoch: int) -> tuple[float, float]:
+        """The lowest cost at which the discriminator steps and the highest at which the decoder does, in this epoch (from 0)."""
+        equilibrium, margin = self.equilibrium, self.margin
+        for _ in range(epoch):
+            margin *= self.margin_decay
+            equilibrium = max(equilibrium * self.equilibrium_decay, margin)  # the reference: never a bound below 0
+        return equilibrium - margin, equilibrium + margin
+
+    def __call__(self, real: float, fake: float, epoch: int = 0) -> Open:
+        """Decide from the costs -log Dis(x) and -log(1 - Dis(x_p)); several processes must pass the means over all of them."""
+        if not self.enabled:
+            return Open(True, True)
+        low, high = self.bounds(epoch)
+        discriminator = real >= low and fake >= low
+        decoder = real <= high and fake <= high
+        if not (decoder or discriminator):
+            return Open(True, True)
+        return Open(decoder, discriminator)

@@ -1,0 +1,257 @@
+"""Recipes: every setting of a run in one documented tree, and the small YAML files that say what they change in it.
+
+`Recipe()` holds the defaults, which are the reference's. A recipe file names only its differences; `Recipe.load` lays it over the defaults and
+refuses an unknown key or a wrong value by name. The command line lays its flags over that in the same way (see cli.py).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import cyclopts
+import docstring_parser
+import yaml
+
+from .errors import UserError
+from .networks import Architecture
+from .objective import EquilibriumGate, Objective
+
+PerNetwork = tuple[float, float, float]
+"""One value each for encoder, decoder, discriminator."""
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise UserError(sentence)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Images: where they come from and how they are made ready."""
+
+    source: str = "avatars"
+    """A folder of images, a packed set, or `avatars`: the built-in cartoon faces."""
+    crop: Literal["centre", "none", "celeba"] = "centre"
+    """`centre`: the largest centred part of the right shape. `none`: the whole image, squeezed. `celeba`: the 148x148 pixels around
+    the face in CelebA's aligned 178x218 images, or the like part of a smaller copy; images of another shape are cropped as by `centre`."""
+    flip: bool = False
+    """Mirror every other training image, left to right, at random."""
+    held_out: float = 0.05
+    """Share of the images that training never sees; the reconstructions shown are of these."""
+    avatars: int = 16_000
+    """How many avatars to draw, where the source is `avatars`."""
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.held_out < 1, f"data.held_out must be at least 0 and below 1, not {self.held_out}")
+        _require(self.avatars > 0, f"data.avatars must be above 0, not {self.avatars}")
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """How the three networks step; each has an optimiser of its own."""
+
+    kind: Literal["rmsprop", "adam"] = "rmsprop"
+    """The optimiser."""
+    lr: float = 3e-4
+    """Learning rate at the start."""
+    lr_factors: PerNetwork = (1.0, 1.0, 1.0)
+    """Learning rate of encoder, decoder, discriminator as multiples of `lr`."""
+    schedule: Literal["constant", "exponential", "anneal"] = "exponential"
+    """`exponential`: times `decay` after every epoch. `anneal`: lr(t) = lr - (t/T)^power (lr - final_lr), step by step, as the authors do."""
+    decay: float = 0.75
+    """Factor an epoch of the exponential schedule."""
+    power: float = 0.75
+    """Exponent of the annealing."""
+    final_lr: float = 0.0
+    """Where the annealing ends."""
+    alpha: float = 0.9
+    """RMSProp: how much of the mean square is kept."""
+    betas: tuple[float, float] = (0.5, 0.99)
+    """Adam: how much of the mean gradient and of the mean square is kept."""
+    eps: float = 1e-8
+    """Added to the root of the mean square."""
+    weight_decay: float = 0.0
+    """L2 penalty on weights; not on biases and batch normalisation."""
+    clip: Literal["none", "value", "norm"] = "none"
+    """Clip each element of a gradient to +-`clip_at`, or scale a network's whole gradient to a norm of at most `clip_at`."""
+    clip_at: PerNetwork = (1.0, 1.0, 1.0)
+    """Where to clip for encoder, decoder, discriminator; 0 leaves a network unclipped."""
+
+    def __post_init__(self) -> None:
+        _require(self.lr > 0, f"optimizer.lr must be above 0, not {self.lr}")
+        for name in ("lr_factors", "clip_at"):
+            _require(min(getattr(self, name)) >= 0, f"optimizer.{name} must not be negative: {getattr(self, name)}")
+        for name in ("decay", "power", "eps"):
+            _require(getattr(self, name) > 0, f"optimizer.{name} must be above 0, not {getattr(self, name)}")
+        for name in ("final_lr", "weight_decay"):
+            _require(getattr(self, name) >= 0, f"optimizer.{name} must not be negative: {getattr(self, name)}")
+        for name, values in (("alpha", (self.alpha,)), ("betas", self.betas)):
+            _require(all(0 <= value < 1 for value in values), f"optimizer.{name} must be at least 0 and below 1, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long, how much at a time, and what is shown and kept on the way."""
+
+    length: str = "13 epochs"
+    """How long to train: a number of `epochs`, `steps` or `images`, such as "1500 steps"."""
+    batch: int = 64
+    """Images a step, in each process."""
+    seed: int = 0
+    """Everything random follows from it: weights, order, flips, noise."""
+    ema: float = 0.0
+    """Show and save the exponential moving average of the weights: how much of the old average a step keeps; 0 for no average."""
+    precision: Literal["auto", "32", "bf16"] = "auto"
+    """Of matrix products and convolutions; weights are always float32. `auto` is bf16 where the machine computes in it, else 32."""
+    log_every: int = 10
+    """Steps between lines of stats.jsonl and points in TensorBoard."""
+    picture_every: int = 200
+    """Steps between pictures."""
+    checkpoint_every: int = 1000
+    """Steps between checkpoints; one is always written at the end and when a run is stopped."""
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "log_every", "picture_every", "checkpoint_every"):
+            _require(getattr(self, name) > 0, f"training.{name} must be above 0, not {getattr(self, name)}")
+        _require(self.batch > 1, "training.batch must be at least 2: batch normalisation needs more than one image")
+        _require(0 <= self.ema < 1, f"training.ema must be at least 0 and below 1, not {self.ema}")
+        self.steps(1)
+
+    def steps(self, steps_per_epoch: int) -> int:
+        """The length in steps."""
+        match = re.fullmatch(r"(\d[\d_,]*) ?(epoch|step|image)s?", self.length.strip())
+        _require(match is not None, f'training.length must be a number of epochs, steps or images such as "1500 steps", not "{self.length}"')
+        assert match is not None
+        count = int(re.sub("[_,]", "", match[1]))
+        _require(count > 0, f"training.length must be above 0, not {self.length}")
+        return {"epoch": count * steps_per_epoch, "step": count, "image": -(-count // self.batch)}[match[2]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All settings of a run."""
+
+    data: Data = field(default_factory=Data)
+    networks: Architecture = field(default_factory=Architecture)
+    objective: Objective = field(default_factory=Objective)
+    gate: EquilibriumGate = field(default_factory=EquilibriumGate)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    training: Training = field(default_factory=Training)
+
+    def __post_init__(self) -> None:
+        objective = self.objective
+        _require(not (objective.joint and objective.saturating), "objective.joint is non-saturating: set objective.saturating to false")
+
+    @staticmethod
+    def load(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
+        """A recipe by name (see `names`) or from a YAML file, with `overrides` by dotted key, such as {"objective.gamma": 0.1}.
+
+        Raises:
+            UserError: no such recipe, an unknown key (with the nearest known one), or a value that does not fit.
+        """
+        tree: dict[str, Any] = {}
+        for key, value in (overrides or {}).items():
+            section, _, setting = key.partition(".")
+            tree.setdefault(section, {})[setting] = value
+        layers = [as_config(tree, "the overrides"), as_config(read(name), f"recipe {name}")]
+        app = cyclopts.App(config=layers, default_command=_identity, result_action="return_value", help_flags=(), version_flags=())
+        try:
+            recipe = app([], exit_on_error=False, print_error=False)
+        except cyclopts.CycloptsError as error:
+            raise UserError(one_sentence(error)) from error
+        assert isinstance(recipe, Recipe)
+        return recipe
+
+    def to_yaml(self, *, documented: bool = False) -> str:
+        """The whole recipe as YAML that `load` reads back; with what each setting means as comments if `documented`."""
+        lines: list[str] = []
+        for section in dataclasses.fields(self):
+            settings = getattr(self, section.name)
+            docs = documentation(type(settings))
+            lines.append(f"{section.name}:")
+            for setting in dataclasses.fields(settings):
+                if documented:
+                    lines.append(f"  # {docs[setting.name]}")
+                lines.append(f"  {setting.name}: {_scalar(getattr(settings, setting.name))}")
+        return "\n".join(lines) + "\n"
+
+    def differences(self, other: Recipe) -> dict[str, tuple[Any, Any]]:
+        """The settings that differ, by dotted key: (here, there)."""
+        here, there = self.flat(), other.flat()
+        return {key: (here[key], there[key]) for key in here if here[key] != there[key]}
+
+    def flat(self) -> dict[str, Any]:
+        """Every setting by dotted key."""
+        sections = {s.name: getattr(self, s.name) for s in dataclasses.fields(self)}
+        return {f"{name}.{s.name}": getattr(section, s.name) for name, section in sections.items() for s in dataclasses.fields(section)}
+
+
+def _identity(recipe: Annotated[Recipe, cyclopts.Parameter(name="*")] = Recipe()) -> Recipe:  # noqa: B008 (a frozen value)
+    return recipe
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_scalar, value))}]"
+    return yaml.safe_dump(value, default_flow_style=True, width=1000).removesuffix("\n").removesuffix("\n...")
+
+
+def documentation(settings: type) -> dict[str, str]:
+    """What each field of a settings class means, from the text under it."""
+    parsed = docstring_parser.parse_from_object(settings)
+    return {parameter.arg_name: " ".join((parameter.description or "").split()) for parameter in parsed.params}
+
+
+def names() -> list[str]:
+    """The recipes that come with the package."""
+    return sorted(file.name.removesuffix(".yaml") for file in (resources.files("vaegan") / "recipes").iterdir() if file.name.endswith(".yaml"))
+
+
+def about(name: str) -> str:
+    """What a packaged recipe says of itself: the comment at its head, as one paragraph."""
+    text = (resources.files("vaegan") / "recipes" / f"{name}.yaml").read_text()
+    head = text[: re.search(r"^[^#]", text, re.MULTILINE).start()] if re.search(r"^[^#]", text, re.MULTILINE) else text  # type: ignore[union-attr]
+    return " ".join(line.lstrip("# ") for line in head.splitlines())
+
+
+def read(name: str | Path) -> dict[str, Any]:
+    """The differences that a recipe, by name or file, holds.
+
+    Raises:
+        UserError: neither a packaged recipe nor a readable YAML file of sections.
+    """
+    if str(name) in names():
+        text = (resources.files("vaegan") / "recipes" / f"{name}.yaml").read_text()
+    elif Path(name).is_file():
+        text = Path(name).read_text(errors="replace")
+    else:
+        from difflib import get_close_matches
+
+        nearest = get_close_matches(str(name), names(), n=1)
+        hint = f"Did you mean {nearest[0]}?" if nearest else f"There are {', '.join(names())}; or give a YAML file."
+        raise UserError(f"there is no recipe {name}. {hint}")
+    try:
+        tree = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        where = f" (line {error.problem_mark.line + 1})" if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark else ""
+        raise UserError(f"recipe {name} is not valid YAML{where}") from error
+    if not isinstance(tree, dict) or not all(isinstance(section, dict) for section in tree.values()):
+        raise UserError(f"recipe {name} must be made of sections with settings, such as 'objective:' with 'gamma: 0.1' under it")
+    return tree
+
+
+def as_config(tree: Mapping[str, Any], source: str) -> cyclopts.config.Dict:
+    """A tree of settings as a layer for the command line's parser, which checks keys and values."""
+    return cyclopts.config.Dict(dict(tree), use_commands_as_keys=False, source=source)
+
+
+def one_sentence(error: cyclopts.CycloptsError) -> str:
+    """The parser's complaint, with a key of a file written as it is on the command line."""
+    text = " ".join(str(error).split())
+    return re.sub(r'"?((?:\[\w+\])+)"?', lambda match: match[1].replace("][", ".").strip("[]"), text)

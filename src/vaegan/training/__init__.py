@@ -1,0 +1,129 @@
+"""Training: from a recipe to a run folder."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..data import AVATARS, ImageSet, open_images, split
+from ..errors import UserError
+from ..model import Preparation
+from ..recipe import Recipe
+from . import checkpoint
+from .machine import make_fabric
+from .trainer import Stopped, Trainer
+
+__all__ = ["Result", "Stopped", "resume", "train"]
+
+RECIPE = "recipe.yaml"
+MAY_CHANGE = ("training.length", "training.precision", "training.log_every", "training.picture_every", "training.checkpoint_every")
+"""What a resumed run may do differently: nothing that would make its past another one's."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """Where a finished run put things."""
+
+    run: Path
+    picture: Path
+
+
+def train(recipe: Recipe, run: str | Path | None = None, *, device: str = "auto", processes: int = 1, console: Console | None = None) -> Result:
+    """Train a VAE/GAN from scratch.
+
+    Args:
+        recipe: all settings; see `Recipe.load`.
+        run: the folder to make and write into; by default runs/NAME, with a number where that is taken.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        processes: how many devices (or processes on the CPU) train together.
+        console: where progress is shown; standard error by default.
+
+    Raises:
+        UserError: something in what was asked for is wrong; nothing has been overwritten.
+        Stopped: an interrupt or SIGTERM came; the run was saved and can be resumed.
+    """
+    folder = Path(run) if run else _free_name(Path("runs"), recipe)
+    if folder.exists():
+        raise UserError(f"{folder} exists already: choose another --run, or go on with it by --resume {folder}")
+    return _run(recipe, folder, device, processes, console, resumed=False)
+
+
+def resume(run: str | Path, recipe: Recipe | None = None, *, device: str = "auto", processes: int = 1, console: Console | None = None) -> Result:
+    """Go on with a run from its newest checkpoint; `recipe` may ask for another length, or for pictures and checkpoints at other steps.
+
+    Raises:
+        UserError: there is no such run, it has no checkpoint, or `recipe` differs in more than may change.
+        Stopped: as for `train`.
+    """
+    folder = Path(run)
+    if not (folder / RECIPE).is_file():
+        raise UserError(f"cannot resume {folder}: " + ("it is not a run folder" if folder.is_dir() else "there is no such folder"))
+    saved = Recipe.load(folder / RECIPE)
+    recipe = recipe or saved
+    refused = [key for key in recipe.differences(saved) if key not in MAY_CHANGE]
+    if refused:
+        raise UserError(f"cannot change {', '.join(refused)} of a run that has begun: train a new one from {folder / RECIPE}")
+    return _run(recipe, folder, device, processes, console, resumed=True)
+
+
+def _run(recipe: Recipe, folder: Path, device: str, processes: int, console: Console | None, *, resumed: bool) -> Result:
+    console = console or Console(stderr=True)
+    fabric = make_fabric(device, recipe.training.precision, processes)
+    fabric.launch()
+    console.quiet = console.quiet or not fabric.is_global_zero
+    with fabric.rank_zero_first():
+        images = _open(recipe, console)
+    training, held_out = split(len(images), recipe.data.held_out)
+    trainer = Trainer(recipe, fabric, images, training)
+    if resumed:
+        state, damaged = checkpoint.load(folder / "checkpoints")
+        for path in damaged:
+            console.print(f"passed over a damaged checkpoint: {path}")
+        if state["step"] >= trainer.steps:
+            raise UserError(f"{folder} has had its {trainer.steps} steps: ask for more, such as --steps {2 * trainer.steps}")
+        trainer.load_state_dict(state)
+    fabric.barrier()
+    if fabric.is_global_zero:
+        folder.mkdir(parents=True, exist_ok=resumed)
+        (folder / RECIPE).write_text(_header(folder) + recipe.to_yaml(documented=True))
+        _report_skipped(images, folder, console)
+    where = "a GPU" if fabric.device.type == "cuda" else "the GPU" if fabric.device.type == "mps" else "the CPU"
+    kind = "bfloat16" if "bf16" in str(fabric._precision.precision) else "float32"
+    console.print(f"{len(training):,} images to train on, {len(held_out):,} held out; {trainer.steps:,} steps on {where} in {kind}, into {folder}")
+    return Result(folder, trainer.train(folder, images, held_out, console))
+
+
+def _open(recipe: Recipe, console: Console) -> ImageSet:
+    preparation = Preparation(recipe.networks.size, recipe.networks.channels, recipe.data.crop)
+    columns = (TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, expand=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", visible=False)
+
+        def progress(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total, visible=True)
+
+        return open_images(recipe.data.source, preparation, count=recipe.data.avatars, progress=progress)
+
+
+def _report_skipped(images: ImageSet, folder: Path, console: Console) -> None:
+    if not images.skipped:
+        return
+    listing = folder / "skipped.txt"
+    listing.write_text("".join(f"{line}\n" for line in images.skipped))
+    some = "; ".join(images.skipped[:3]) + ("; ..." if len(images.skipped) > 3 else "")
+    console.print(f"skipped {len(images.skipped)} of {len(images.skipped) + len(images)} image files, all named in {listing}: {some}", soft_wrap=True)
+
+
+def _free_name(parent: Path, recipe: Recipe) -> Path:
+    """runs/NAME after the data, or runs/NAME-2 and so on."""
+    name = re.sub(r"[^\w.-]+", "-", Path(recipe.data.source).expanduser().resolve().name if recipe.data.source != AVATARS else AVATARS)
+    return next(path for n in count(1) if not (path := parent / (name if n == 1 else f"{name}-{n}")).exists())
+
+
+def _header(folder: Path) -> str:
+    return f"# Every setting of this run. Train another like it: vaegan train --recipe {folder / RECIPE}\n"

@@ -1,0 +1,46 @@
+"""All that a run needs to go on: weights, averages, optimisers and the step. Everything else follows from the recipe and the step."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import UserError
+from ..files import replacing
+
+KEPT = 2
+
+
+def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
+    """Write the checkpoint of a step, whole or not at all, and remove all but the newest ones."""
+    path = folder / f"step-{step:08d}.pt"
+    with replacing(path) as temporary:
+        torch.save({"step": step, **state}, temporary)
+    for old in checkpoints(folder)[KEPT:]:
+        old.unlink()
+    return path
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, newest first."""
+    return sorted(folder.glob("step-*.pt"), reverse=True)
+
+
+def load(folder: Path) -> tuple[dict[str, Any], list[Path]]:
+    """The newest checkpoint that can be read, and the newer ones that could not. No code in the files is run.
+
+    Raises:
+        UserError: there is none.
+    """
+    damaged = []
+    for path in checkpoints(folder):
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            return state, damaged
+        except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError):
+            damaged.append(path)
+    what = f"its {len(damaged)} checkpoints are all damaged" if damaged else "it has no checkpoint"
+    raise UserError(f"cannot resume {folder.parent}: {what}")

@@ -1,0 +1,65 @@
+"""What this machine can do, and how to make it do that: device, precision, memory, processes."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+import torch
+from lightning_fabric import Fabric
+
+from ..errors import UserError
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt(3)
+
+
+def make_fabric(device: str = "auto", precision: str = "auto", processes: int = 1) -> Fabric:
+    """Fabric for this machine.
+
+    Args:
+        device: `auto` (a GPU if there is one), `cpu`, `cuda` or `mps`.
+        precision: `32`, `bf16`, or `auto`: bf16 where the device computes in it.
+        processes: how many devices, or processes on the CPU, work together.
+
+    Raises:
+        UserError: the device is not there.
+    """
+    if device not in ("auto", "cpu", "cuda", "mps"):
+        raise UserError(f"device must be auto, cpu, cuda or mps, not {device}")
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        device = next(name for name in ("cuda", "mps", "cpu") if available[name])
+    if not available[device]:
+        raise UserError(f"there is no {device} device here: leave --device out to use what there is")
+    if device == "cuda" and processes > torch.cuda.device_count():
+        raise UserError(f"there are {torch.cuda.device_count()} GPUs here, not {processes}")
+    if precision == "auto":
+        precision = "bf16" if has_bf16(device) else "32"
+    if device == "cpu":
+        keep_freed_memory()
+    strategy = "auto" if processes == 1 else "ddp"
+    return Fabric(accelerator=device, devices=processes, strategy=strategy, precision="bf16-mixed" if precision == "bf16" else "32-true")
+
+
+def has_bf16(device: str) -> bool:
+    """Whether the device multiplies bfloat16 matrices in hardware; emulated, it is slower than float32."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device == "cpu":
+        asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # private in torch, so they may go away
+        return any(getattr(torch.cpu, name, bool)() for name in asked)
+    return False
+
+
+def keep_freed_memory() -> bool:
+    """Tell glibc not to return freed memory to the kernel, which would zero it and fault it in again at each step; whether it took it.
+
+    It returns every large tensor at once by default, and that is half the time of a step on a CPU.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):  # another libc
+        return False
+    return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, 2**31 - 1))

@@ -1,0 +1,238 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import copy
+import math
+import signal
+from contextlib import nullcontext
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from rich.console import Console
+from torch import Tensor, nn
+
+from ..data.batches import Batches, to_tensor
+from ..data.packed import ImageSet
+from ..errors import UserError
+from ..model import VAEGAN
+from ..objective import Losses, Open
+from ..recipe import Optimizer, Recipe
+from . import checkpoint
+from .monitor import RECONSTRUCTIONS, Monitor
+from .schedule import learning_rate
+
+NETWORKS = ("encoder", "decoder", "discriminator")
+
+
+class Stopped(Exception):
+    """The run was asked to stop, and has saved where it is."""
+
+
+class Trainer:
+    """A VAE/GAN, its optimisers and its data, and the steps from one to the next.
+
+    What a step does depends on the recipe, the step's number and the state that `state_dict` returns, and on nothing else: noise, order,
+    flips, learning rates and gate are all functions of the step. So a run that was stopped goes on as if it had not been.
+    """
+
+    def __init__(self, recipe: Recipe, fabric: Fabric, images: ImageSet, training: NDArray[np.int64]) -> None:
+        """`training`: the numbers of the images to train on."""
+        self.recipe, self.fabric = recipe, fabric
+        settings = recipe.training
+        self.batches = Batches(
+            images.images,
+            training,
+            settings.batch,
+            seed=settings.seed,
+            flip=recipe.data.flip,
+            rank=fabric.global_rank,
+            processes=fabric.world_size,
+        )
+        self.steps = settings.steps(self.batches.steps_per_epoch)
+        self.step = 0
+        torch.manual_seed(settings.seed)  # the same first weights in every process
+        model = VAEGAN(recipe.networks, crop=recipe.data.crop)
+        self.model: VAEGAN = model.to(fabric.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.average: VAEGAN | None = copy.deepcopy(self.model).requires_grad_(False).eval() if settings.ema else None
+        self.parameters = {name: list(getattr(self.model, name).parameters()) for name in NETWORKS}
+        self.optimizers = {name: make_optimizer(self.parameters[name], recipe.optimizer) for name in NETWORKS}
+
+    @property
+    def shown(self) -> VAEGAN:
+        """The model that is shown and saved: the average where there is one."""
+        return self.average or self.model
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the next step, from 0."""
+        return self.step // self.batches.steps_per_epoch
+
+    def train_step(self) -> tuple[Losses, Open]:
+        """One step: three objectives out of one forward and one backward pass, for the networks that the gate lets step."""
+        recipe = self.recipe
+        images = self.batches(self.step, self.fabric.device)
+        with self.fabric.autocast():
+            losses = recipe.objective.at(self.epoch)(self.model, images, *self._noise(len(images)))
+        costs = self.fabric.all_reduce(torch.stack([losses.real, losses.fake]), reduce_op="mean")
+        assert isinstance(costs, Tensor)
+        players = recipe.gate(*costs.tolist(), epoch=self.epoch)
+        stepping = [name for name, steps in zip(NETWORKS, (True, *players), strict=True) if steps]
+        losses.backward(p for name in stepping for p in self.parameters[name])
+        lr = self.learning_rate()
+        for name in stepping:
+            self._step_network(name, lr)
+        self._follow()
+        self.step += 1
+        return losses, players
+
+    def learning_rate(self) -> float:
+        """The learning rate of the next step."""
+        return learning_rate(self.recipe.optimizer, self.step, self.steps, self.batches.steps_per_epoch)
+
+    def _noise(self, count: int) -> Tensor:
+        """The step's standard normal noise, for the posterior and for the prior: 2 x count x latent."""
+        seed = np.random.SeedSequence([self.recipe.training.seed, self.step, self.fabric.global_rank, 2]).generate_state(1, np.uint64)
+        generator = torch.Generator().manual_seed(int(seed[0] >> 1))
+        return torch.randn(2, count, self.recipe.networks.latent, generator=generator).to(self.fabric.device)
+
+    def _step_network(self, name: str, lr: float) -> None:
+        settings, parameters = self.recipe.optimizer, self.parameters[name]
+        index = NETWORKS.index(name)
+        average_gradients(self.fabric, parameters)
+        if limit := settings.clip_at[index]:
+            if settings.clip == "value":
+                nn.utils.clip_grad_value_(parameters, limit)
+            elif settings.clip == "norm":
+                nn.utils.clip_grad_norm_(parameters, limit)
+        optimizer = self.optimizers[name]
+        for group in optimizer.param_groups:
+            group["lr"] = lr * settings.lr_factors[index]
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the average towards the weights; batch normalisation's statistics are averages already."""
+        if self.average is None:
+            return
+        weight = 1 - min(self.recipe.training.ema, (1 + self.step) / (10 + self.step))  # short-sighted at first, or it would show the start
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), weight)
+        for mine, theirs in zip(self.average.buffers(), self.model.buffers(), strict=True):
+            mine.copy_(theirs)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes from step to step."""
+        return {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.step = state["step"]
+        self.model.load_state_dict(state["model"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+
+    def train(self, run: Path, images: ImageSet, held_out: NDArray[np.int64], console: Console) -> Path:
+        """Train to the end, writing into the run folder; returns the last picture.
+
+        Raises:
+            Stopped: an interrupt or SIGTERM came; the run was saved.
+            UserError: a loss is no longer a number.
+        """
+        settings = self.recipe.training
+        shown = held_out if len(held_out) else np.arange(len(images))
+        originals = to_tensor(images.images[shown[:RECONSTRUCTIONS]], self.fabric.device)
+        caption = "held-out images" if len(held_out) else "training images"
+        picture = run / "samples"
+        monitor = None
+        if self.fabric.is_global_zero:  # one process writes and speaks for all
+            images_per_step = settings.batch * self.fabric.world_size
+            monitor = Monitor(run, step=self.step, steps=self.steps, images_per_step=images_per_step, console=console)
+
+        with monitor or nullcontext(), _StopSignal() as stop:
+            while self.step < self.steps and not stop.received:
+                rates = {"lr": self.learning_rate(), "gamma": self.recipe.objective.at(self.epoch).gamma}
+                losses, players = self.train_step()
+                if not monitor:
+                    continue
+                monitor.update(losses, players)
+                ended = self.step == self.steps or stop.received
+                if ended or self.step % settings.log_every == 0:
+                    self._check(monitor.log(**rates), run)
+                with monitor.aside():
+                    if ended or self.step % settings.picture_every == 0:
+                        picture = monitor.picture(self.shown, originals, caption)
+                    if ended or self.step % settings.checkpoint_every == 0:
+                        checkpoint.save(run / "checkpoints", self.step, self.state_dict())
+                        self.shown.save_pretrained(run / "model")
+        if self.step < self.steps:
+            raise Stopped(f"stopped at step {self.step} of {self.steps} and saved")
+        return picture
+
+    def _check(self, means: dict[str, float], run: Path) -> None:
+        wrong = [name for name in ("prior", "similarity", "real", "fake") if not math.isfinite(means[name])]
+        if wrong:
+            saved = checkpoint.checkpoints(run / "checkpoints")
+            kept = f"the last checkpoint is {saved[0]}" if saved else "there was no checkpoint yet"
+            raise UserError(f"the {wrong[0]} loss is no longer a number by step {self.step}; {kept}: try a lower --optimizer.lr")
+
+
+def make_optimizer(parameters: list[nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:
+    """The optimiser of one network; weight decay is for weights, not for biases and batch normalisation."""
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if settings.kind == "adam":
+        return torch.optim.Adam(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True)
+    return torch.optim.RMSprop(groups, lr=settings.lr, alpha=settings.alpha, eps=settings.eps, foreach=True)
+
+
+def average_gradients(fabric: Fabric, parameters: list[nn.Parameter]) -> None:
+    """Replace gradients by their means over all processes, in one message."""
+    if fabric.world_size == 1:
+        return
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    means = fabric.all_reduce(torch.cat([g.flatten() for g in gradients]), reduce_op="mean")
+    assert isinstance(means, Tensor)
+    for gradient, mean in zip(gradients, means.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+class _StopSignal:
+    """Within, the first interrupt or SIGTERM is noted, so that the step at hand can end; the second one acts as ever."""
+
+    def __init__(self) -> None:
+        self.received = False
+        self._before: dict[int, Any] = {}
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.received = True
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
+
+    def __enter__(self) -> _StopSignal:
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
+        except ValueError:  # not in the main thread: whoever owns it handles signals
+            pass
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._restore()
