@@ -5,7 +5,6 @@ A user's mistake ends in one sentence on standard error and exit code 2; a fault
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -16,14 +15,8 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from .errors import UserError
-from .recipe import Recipe, about, as_config, documentation, names, one_sentence, read
+from .recipe import Recipe, about, as_config, names, one_sentence, read
 
-app = cyclopts.App(
-    name="vaegan",
-    help="Train a VAE/GAN on a folder of images, and use it.",
-    help_on_error=False,
-    config=lambda app, commands, arguments: _lay_recipe_under_flags(app, commands, arguments),
-)
 err = Console(stderr=True, highlight=False)
 out = Console(highlight=False)
 
@@ -32,7 +25,9 @@ DEFAULT_RECIPE = "quick"
 Settings = Annotated[
     Recipe,
     # Names as in the files. No defaults shown: they are the recipe's.
-    Parameter(name="*", name_transform=str, show_default=False, negative_iterable="", group=cyclopts.Group("Settings (see vaegan recipes NAME)")),
+    Parameter(
+        name="*", name_transform=str, show_default=False, negative_iterable="", group=cyclopts.Group("Settings (see vaegan recipes NAME)")
+    ),
 ]
 
 
@@ -46,7 +41,10 @@ def _lay_recipe_under_flags(app: cyclopts.App, commands: tuple[str, ...], argume
             raise UserError(f"--resume goes on with a run as it is: leave out {' and '.join(wrong)}")
         name = str(Path(given["resume"]) / "recipe.yaml")
         if not Path(name).is_file():
-            raise UserError(f"cannot resume {given['resume']}: " + ("it is not a run folder" if Path(given["resume"]).is_dir() else "there is no such folder"))
+            raise UserError(
+                f"cannot resume {given['resume']}: "
+                + ("it is not a run folder" if Path(given["resume"]).is_dir() else "there is no such folder")
+            )
     else:
         name = given.get("recipe", DEFAULT_RECIPE)
     as_config(_long_names(given), "the command line")(app, commands, arguments)
@@ -75,20 +73,24 @@ def _long_names(given: dict[str, str]) -> dict[str, Any]:
     return tree
 
 
+app = cyclopts.App(name="vaegan", help="Train a VAE/GAN on a folder of images, and use it.", config=_lay_recipe_under_flags)
+
+
 @app.command
 def train(
     *,
-    data: str | None = None,
-    recipe: str = DEFAULT_RECIPE,
+    # The parser has used the flags that are unused here, in _lay_recipe_under_flags.
+    data: str | None = None,  # noqa: ARG001
+    recipe: str = DEFAULT_RECIPE,  # noqa: ARG001
     run: Path | None = None,
     resume: Path | None = None,
-    steps: int | None = None,
-    epochs: int | None = None,
-    images: int | None = None,
-    size: str | None = None,
-    seed: int | None = None,
+    steps: int | None = None,  # noqa: ARG001
+    epochs: int | None = None,  # noqa: ARG001
+    images: int | None = None,  # noqa: ARG001
+    size: str | None = None,  # noqa: ARG001
+    seed: int | None = None,  # noqa: ARG001
     device: str = "auto",
-    precision: str | None = None,
+    precision: str | None = None,  # noqa: ARG001
     processes: int = 1,
     settings: Settings = Recipe(),  # noqa: B008 (a frozen value; the parser fills it in from the recipe)
 ) -> None:
@@ -132,7 +134,10 @@ def train(
             result = training.train(settings, run, device=device, processes=processes)
     except training.Stopped as stopped:
         raise SystemExit(_stopped(stopped)) from None
-    err.print(f"\nThe pictures are {result.picture}\nThe run is {result.run}; see its curves with: tensorboard --logdir {result.run}", soft_wrap=True)
+    err.print(
+        f"\nThe pictures are {result.picture}\nThe run is {result.run}; see its curves with: tensorboard --logdir {result.run}",
+        soft_wrap=True,
+    )
     err.print(f"More pictures: vaegan sample {result.run}, vaegan reconstruct {result.run} IMAGES", soft_wrap=True)
 
 

@@ -22,13 +22,13 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
 class Posterior(NamedTuple):
-    """q(z|x) = N(mean, exp(logvar)) of a batch of images; each N x latent."""
+    """Of a batch of images, q(z|x) = N(mean, exp(logvar)); each N x latent."""
 
     mean: Tensor
     logvar: Tensor
 
     def sample(self, noise: Tensor) -> Tensor:
-        """mean + sigma * noise, with `noise` standard normal and N x latent."""
+        """Codes mean + sigma * noise, with `noise` standard normal and N x latent."""
         return self.mean + (0.5 * self.logvar).exp() * noise
 
 
@@ -112,7 +112,9 @@ class VAEGAN(nn.Module):
             config: dict[str, Any] = json.loads((folder / CONFIG).read_text())
             if config["format"] != FORMAT:
                 raise UserError(f"{folder} has model format {config['format']}; this version of vaegan reads {FORMAT}")
-            fields = {name: tuple(value) if isinstance(value, list) else value for name, value in config["architecture"].items()}
+            fields: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in config["architecture"].items()
+            }
             model = cls(Architecture(**fields), crop=str(config["crop"]))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(f"{folder / CONFIG} is damaged: {error}") from error
@@ -137,4 +139,3 @@ def load(run: str | Path, device: str | torch.device = "cpu") -> VAEGAN:
     elif (folder / "recipe.yaml").is_file():
         raise UserError(f"run {folder} has no model yet: it was stopped before its first checkpoint")
     return VAEGAN.from_pretrained(folder, device)
-

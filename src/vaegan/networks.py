@@ -47,12 +47,14 @@ class Architecture:
     def __post_init__(self) -> None:
         for side in self.size:
             if side < 16 or side % STRIDES:
-                raise UserError(f"networks.size {self.size[0]} {self.size[1]}: height and width must be multiples of {STRIDES}, at least 16")
+                raise UserError(
+                    f"networks.size {self.size[0]} {self.size[1]}: height and width must be multiples of {STRIDES}, at least 16"
+                )
         for name in ("encoder", "decoder", "discriminator"):
             if min(getattr(self, name)) <= 0:
                 raise UserError(f"networks.{name} must be above 0, not {getattr(self, name)}")
         for name in ("channels", "latent", "width", "encoder_units", "discriminator_units"):
-            if getattr(self, name) <= 0:
+            if not getattr(self, name) > 0:
                 raise UserError(f"networks.{name} must be above 0, not {getattr(self, name)}")
 
     def scaled(self, units: int) -> int:
@@ -160,4 +162,6 @@ class Discriminator(nn.Module):
         recon_level 3 and the authors' recon_depth 9.
         """
         maps = self.convolutions[:level](images)
-        return self.convolutions[level][0](maps).flatten(1)
+        strided = self.convolutions[level]
+        assert isinstance(strided, nn.Sequential)
+        return strided[0](maps).flatten(1)

@@ -39,13 +39,13 @@ class _ScaleGradient(torch.autograd.Function):
         return tensor.view_as(tensor)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient * ctx.factor, None
 
 
 def scale(tensor: Tensor, factor: float) -> Tensor:
     """The tensor itself; a gradient that comes back through here is multiplied by `factor`."""
-    return _ScaleGradient.apply(tensor, factor)  # type: ignore[no-untyped-call]
+    return _ScaleGradient.apply(tensor, factor)
 
 
 @contextmanager
@@ -97,7 +97,7 @@ class Losses:
     real: Tensor
     """-log Dis(x). The gate reads this one and the next."""
     fake: Tensor
-    """-log(1 - Dis(x_p)); with reconstructions in the GAN loss, the mean over both kinds of generated image."""
+    """-log(1 - Dis(x_p)), of the samples alone."""
     pixel: Tensor
     """Mean squared error of the reconstructions' pixels in [-1, 1]; watched, not minimised."""
     total: Tensor
@@ -119,9 +119,10 @@ class Objective:
     saturating: bool = True
     """The decoder minimises -(1 - gamma) L_GAN, as the paper writes; else the non-saturating (1 - gamma) * -log Dis(x_p)."""
     reconstructions: bool = False
-    """Reconstructions, too, are generated images in L_GAN (the paper's algorithm 1 has them, the authors' runs do not)."""
+    """L_GAN has -log(1 - Dis(x~)) in it, too: the paper's algorithm 1 has it, the authors' runs do not."""
     real_weight: float = 0.5
-    """Share w of real images in L_GAN = 2 w real + 2 (1 - w) fake; the decoder's GAN term is rescaled to be free of it, as the authors'."""
+    """Weight w of real against generated images in L_GAN = 2 w real + 2 (1 - w) fake. It is for the discriminator alone: as in the
+    authors' code, the decoder's part is scaled back to 1."""
     detach_target: bool = False
     """The features of x are constants. They depend on x~ only by way of batch normalisation, but gradients through that way disturb."""
     joint: bool = False
@@ -141,7 +142,7 @@ class Objective:
             raise UserError(f"objective.gamma_decay must be above 0, not {self.gamma_decay}")
 
     def at(self, epoch: int) -> Objective:
-        """This objective in an epoch (from 0): gamma decays."""
+        """The objective as it is in an epoch (from 0): gamma decays."""
         return self if self.gamma_decay == 1 else replace(self, gamma=min(1.0, self.gamma * self.gamma_decay**epoch))
 
     def __call__(self, networks: Networks, images: Tensor, noise: Tensor, prior_noise: Tensor) -> Losses:
@@ -181,20 +182,20 @@ class Objective:
             judged = scale(generated, -(1 - self.gamma) / (2 * (1 - self.real_weight)))
         else:
             judged = generated.detach().requires_grad_()
-        real_score, fake_score = torch.sigmoid(_wide(discriminator(torch.cat([images, judged])))).split([len(images), len(judged)])
-        real = -(real_score + EPSILON).log().mean()
-        fake = -(1 - fake_score + EPSILON).log().mean()
-        gan = 2 * self.real_weight * real + 2 * (1 - self.real_weight) * fake
+        scores = torch.sigmoid(_wide(discriminator(torch.cat([images, judged])))).unflatten(0, (-1, len(images)))  # a row a kind
+        real = -(scores[0] + EPSILON).log().mean()
+        fakes = -(1 - scores[1:] + EPSILON).log().mean(1)
+        gan = 2 * self.real_weight * real + 2 * (1 - self.real_weight) * fakes.sum()
 
         total = prior + similarity + sample_error + gan
         if not judged.grad_fn and torch.is_grad_enabled():
             # Another cotangent at the discriminator's output, so one more pass back through it, for the images alone.
-            cost = -(1 - self.gamma) * (fake_score + EPSILON).log().mean()
+            cost = -(1 - self.gamma) * (scores[1:] + EPSILON).log().mean(1).sum()
             (wanted,) = torch.autograd.grad(cost, judged, retain_graph=True)
             total = total + (generated * wanted).sum()
 
         pixel = (reconstructed.detach() - images).square().mean()
-        return Losses(prior.detach(), similarity.detach(), real.detach(), fake.detach(), pixel, total)
+        return Losses(prior.detach(), similarity.detach(), real.detach(), fakes[-1].detach(), pixel, total)
 
 
 class Open(NamedTuple):

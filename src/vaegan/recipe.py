@@ -1,7 +1,7 @@
 """Recipes: every setting of a run in one documented tree, and the small YAML files that say what they change in it.
 
-`Recipe()` holds the defaults, which are the reference's. A recipe file names only its differences; `Recipe.load` lays it over the defaults and
-refuses an unknown key or a wrong value by name. The command line lays its flags over that in the same way (see cli.py).
+`Recipe()` holds the defaults, which are the reference's. A recipe file names only its differences; `Recipe.load` lays it over the
+defaults and refuses an unknown key or a wrong value by name. The command line lays its flags over that in the same way (see cli.py).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Optimizer:
     lr_factors: PerNetwork = (1.0, 1.0, 1.0)
     """Learning rate of encoder, decoder, discriminator as multiples of `lr`."""
     schedule: Literal["constant", "exponential", "anneal"] = "exponential"
-    """`exponential`: times `decay` after every epoch. `anneal`: lr(t) = lr - (t/T)^power (lr - final_lr), step by step, as the authors do."""
+    """`exponential`: times `decay` after every epoch. `anneal`: lr - (t/T)^power (lr - final_lr) at step t of T, as the authors do."""
     decay: float = 0.75
     """Factor an epoch of the exponential schedule."""
     power: float = 0.75
@@ -126,7 +126,9 @@ class Training:
     def steps(self, steps_per_epoch: int) -> int:
         """The length in steps."""
         match = re.fullmatch(r"(\d[\d_,]*) ?(epoch|step|image)s?", self.length.strip())
-        _require(match is not None, f'training.length must be a number of epochs, steps or images such as "1500 steps", not "{self.length}"')
+        _require(
+            match is not None, f'training.length must be a number of epochs, steps or images such as "1500 steps", not "{self.length}"'
+        )
         assert match is not None
         count = int(re.sub("[_,]", "", match[1]))
         _require(count > 0, f"training.length must be above 0, not {self.length}")
@@ -192,7 +194,7 @@ class Recipe:
         return {f"{name}.{s.name}": getattr(section, s.name) for name, section in sections.items() for s in dataclasses.fields(section)}
 
 
-def _identity(recipe: Annotated[Recipe, cyclopts.Parameter(name="*")] = Recipe()) -> Recipe:  # noqa: B008 (a frozen value)
+def _identity(recipe: Annotated[Recipe, cyclopts.Parameter(name="*")] = Recipe()) -> Recipe:
     return recipe
 
 
@@ -210,7 +212,9 @@ def documentation(settings: type) -> dict[str, str]:
 
 def names() -> list[str]:
     """The recipes that come with the package."""
-    return sorted(file.name.removesuffix(".yaml") for file in (resources.files("vaegan") / "recipes").iterdir() if file.name.endswith(".yaml"))
+    return sorted(
+        file.name.removesuffix(".yaml") for file in (resources.files("vaegan") / "recipes").iterdir() if file.name.endswith(".yaml")
+    )
 
 
 def about(name: str) -> str:
@@ -253,5 +257,6 @@ def as_config(tree: Mapping[str, Any], source: str) -> cyclopts.config.Dict:
 
 def one_sentence(error: cyclopts.CycloptsError) -> str:
     """The parser's complaint, with a key of a file written as it is on the command line."""
-    text = " ".join(str(error).split())
-    return re.sub(r'"?((?:\[\w+\])+)"?', lambda match: match[1].replace("][", ".").strip("[]"), text)
+    text = re.sub(r'"?((?:\[\w+\])+)"?', lambda match: match[1].replace("][", ".").strip("[]"), " ".join(str(error).split()))
+    name = getattr(error.argument, "name", "").lstrip("-") if error.argument else ""
+    return text if name in text else f"{name}: {text[0].lower()}{text[1:]}"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from . import avatars
-from .folder import FolderReader, find
+from .folder import FolderReader, find, fingerprint, printable
 from .images import Preparation
 from .packed import Chunk, ImageSet, write
 
@@ -82,13 +82,9 @@ def _folder(folder: Path, preparation: Preparation, progress: Progress, workers:
     paths = find(folder)
     if not paths:
         raise UserError(f"there are no images in {folder}: looked for JPEG, PNG, WebP, BMP, GIF and TIFF files in it and its subfolders")
-    listing = hashlib.sha256()
-    for path in paths:
-        status = path.stat()
-        listing.update(f"{os.fsencode(path.relative_to(folder))!r} {status.st_size} {status.st_mtime_ns}\n".encode())
     made_from = {
-        "source": str(folder.resolve()),
-        "listing": listing.hexdigest(),
+        "source": printable(folder.resolve()),
+        "listing": fingerprint(paths),
         "size": list(preparation.size),
         "channels": preparation.channels,
         "crop": preparation.crop,
@@ -117,10 +113,8 @@ def _cached(made_from: dict[str, Any], preparation: Preparation, chunks: Iterabl
 def _matching(images: ImageSet, preparation: Preparation) -> ImageSet:
     shape = (*preparation.size, preparation.channels)
     if images.images.shape[1:] != shape:
-        raise UserError(
-            f"the packed set {images.folder} holds images of {' x '.join(map(str, images.images.shape[1:]))}, not {' x '.join(map(str, shape))}: "
-            f"set networks.size and networks.channels to match"
-        )
+        there, wanted = (" x ".join(map(str, s)) for s in (images.images.shape[1:], shape))
+        raise UserError(f"the packed set {images.folder} holds images of {there}, not {wanted}: set networks.size and networks.channels")
     return images
 
 

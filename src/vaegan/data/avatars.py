@@ -30,7 +30,15 @@ Factors = Mapping[str, str]
 """The choices that make an avatar, by the name of the part; a part that is absent is not drawn."""
 
 SKINS = {"#614335": "dark", "#ae5d29": "dark", "#d08b5b": "medium", "#edb98a": "light", "#ffdbb4": "pale"}
-HAIRS = {"#2c1b18": "Black", "#724133": "Brown", "#a55728": "Brown", "#d6b370": "Blond", "#ecdcbf": "Blond", "#c93305": "Red", "#b0b4b8": "Gray"}
+HAIRS = {
+    "#2c1b18": "Black",
+    "#724133": "Brown",
+    "#a55728": "Brown",
+    "#d6b370": "Blond",
+    "#ecdcbf": "Blond",
+    "#c93305": "Red",
+    "#b0b4b8": "Gray",
+}
 BACKGROUNDS = ("#ffffff", "#d5e8f7", "#f7ddd5", "#dcefd8", "#e6dcf2", "#f6efcf")
 CLOTHES = ("#262e33", "#65c9ff", "#5199e4", "#25557c", "#e6e6e6", "#929598", "#a7ffc4", "#ffafb9", "#ff488e", "#ff5c5c")
 HATS = ("#262e33", "#5199e4", "#25557c", "#929598", "#a7ffc4", "#ff488e", "#ff5c5c")
@@ -122,7 +130,11 @@ def render(factors: Factors, size: tuple[int, int]) -> NDArray[np.uint8]:
 
     options: dict[str, object] = {"seed": "", "scale": 1.25, "translateY": 8}  # head and shoulders; every other choice is ours
     options |= {f"{part}Probability": 100 if factors[part] else 0 for part in ("top", "accessories", "facialHair")}
-    options |= {f"{part}Variant": factors[part] for part in ("top", "accessories", "facialHair", "eyes", "eyebrows", "mouth", "clothes") if factors[part]}
+    options |= {
+        f"{part}Variant": factors[part]
+        for part in ("top", "accessories", "facialHair", "eyes", "eyebrows", "mouth", "clothes")
+        if factors[part]
+    }
     options |= {f"{part}Color": factors[part] for part in ("skin", "hair", "hat", "background")}
     options |= {"facialHairColor": factors["hair"], "clothesColor": factors["clothesColor"], "accessoriesColor": "#262e33"}
     svg = Avatar(_style(), options).to_string()

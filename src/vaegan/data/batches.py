@@ -47,7 +47,7 @@ class Batches:
         return np.random.default_rng([self.seed, epoch]).permutation(self.numbers)
 
     def __call__(self, step: int, device: torch.device | str = "cpu") -> Tensor:
-        """This process's images of a step (from 0): N x C x H x W in [-1, 1], on the device."""
+        """The images of a step (from 0) for this process: N x C x H x W in [-1, 1], on the device."""
         epoch, position = divmod(step, self.steps_per_epoch)
         start = (position * self.processes + self.rank) * self.batch
         pixels = self.images[np.sort(self._order(epoch)[start : start + self.batch])]

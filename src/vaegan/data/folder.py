@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,9 +23,22 @@ def find(folder: Path) -> list[Path]:
     return sorted(path for path in paths if path.suffix.lower() in SUFFIXES)
 
 
-def printable(path: Path, folder: Path) -> str:
-    """A path inside the folder, as one line of text whatever bytes are in it."""
-    return str(path.relative_to(folder)).encode("utf-8", "backslashreplace").decode().replace("\n", "\\n")
+def fingerprint(paths: list[Path]) -> str:
+    """A hash that changes when a file is added, removed or changed."""
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            status = path.stat()
+            state = f"{status.st_size} {status.st_mtime_ns}"
+        except OSError:  # a link to nowhere, say: reading it will tell
+            state = "unreadable"
+        digest.update(os.fsencode(path) + f" {state}\n".encode())
+    return digest.hexdigest()
+
+
+def printable(path: Path) -> str:
+    """A path as one line of text, whatever bytes are in it."""
+    return str(path).encode("utf-8", "backslashreplace").decode().replace("\n", "\\n")
 
 
 class FolderReader:
@@ -49,7 +63,7 @@ class FolderReader:
                 paths = self.paths[start : start + CHUNK]
                 images, names = [], []
                 for path, image in zip(paths, pool.map(self._read, paths), strict=True):
-                    name = printable(path, self.folder)
+                    name = printable(path.relative_to(self.folder))
                     if isinstance(image, Unreadable):
                         self.skipped.append(f"{name}: {image}")
                     else:

@@ -20,22 +20,27 @@ class Preparation(Protocol):
     """How to make a network's input: see `vaegan.model.Preparation`."""
 
     @property
-    def size(self) -> tuple[int, int]: ...
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+
     @property
-    def channels(self) -> int: ...
+    def channels(self) -> int:
+        """1 for grey, 3 for colour."""
+
     @property
-    def crop(self) -> str: ...
+    def crop(self) -> str:
+        """See `vaegan.recipe.Data.crop`."""
 
 
-class Unreadable(Exception):
+class Unreadable(Exception):  # noqa: N818 (it is said of a file)
     """A file that gives no image, and why."""
 
 
 def read(path: Path, preparation: Preparation) -> NDArray[np.uint8]:
     """The image of a file as H x W x C, uint8.
 
-    JPEG, PNG, WebP, BMP, TIFF and the first frame of a GIF; grey, palette, CMYK and 16-bit images; transparency over white; turned upright
-    as EXIF says.
+    JPEG, PNG, WebP, BMP, TIFF and the first frame of a GIF; grey, palette, CMYK and 16-bit images; transparency over white; turned
+    upright as EXIF says.
 
     Raises:
         Unreadable: it is empty, truncated, no image, too small, or so large that it looks like a decompression bomb.
@@ -59,7 +64,7 @@ def prepare(image: Image.Image, preparation: Preparation) -> NDArray[np.uint8]:
     if min(image.size) < SMALLEST:
         raise Unreadable(f"too small: {image.width}x{image.height} pixels")
     height, width = preparation.size
-    # A JPEG far larger than needed is decoded at a half, quarter or eighth, with twice the wanted pixels to spare (a quarter turn included).
+    # A JPEG far larger than needed is decoded at a half, quarter or eighth, twice the wanted size or more, whichever way it is turned.
     spare = min(image.size) // (2 * max(height, width))
     if image.format == "JPEG" and spare >= 2:
         image.draft(None, (image.width // spare, image.height // spare))

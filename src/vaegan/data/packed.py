@@ -99,10 +99,10 @@ def write(
     try:
         names: list[str] = []
         rows: list[NDArray[np.bool_]] = []
-        with open(temporary / "images.npy", "wb") as file:
+        with (temporary / "images.npy").open("wb") as file:
             _write_header(file, (0, *shape))
             for images, chunk_names, attributes in chunks:
-                file.write(np.ascontiguousarray(images))
+                file.write(np.ascontiguousarray(images).data)
                 names += chunk_names
                 if attributes is not None:
                     rows.append(attributes)
@@ -111,7 +111,9 @@ def write(
         (temporary / "names.txt").write_text("".join(f"{name}\n" for name in names))
         if rows:
             table = np.concatenate(rows).astype(int)
-            (temporary / "attributes.csv").write_text("\n".join([",".join(attribute_names), *(",".join(map(str, row)) for row in table)]) + "\n")
+            (temporary / "attributes.csv").write_text(
+                "\n".join([",".join(attribute_names), *(",".join(map(str, row)) for row in table)]) + "\n"
+            )
         if lines := skipped():
             (temporary / "skipped.txt").write_text("".join(f"{line}\n" for line in lines))
         manifest = {"format": FORMAT, "shape": [len(names), *shape], "made_from": made_from}

@@ -33,7 +33,9 @@ class Result:
     picture: Path
 
 
-def train(recipe: Recipe, run: str | Path | None = None, *, device: str = "auto", processes: int = 1, console: Console | None = None) -> Result:
+def train(
+    recipe: Recipe, run: str | Path | None = None, *, device: str = "auto", processes: int = 1, console: Console | None = None
+) -> Result:
     """Train a VAE/GAN from scratch.
 
     Args:
@@ -53,7 +55,9 @@ def train(recipe: Recipe, run: str | Path | None = None, *, device: str = "auto"
     return _run(recipe, folder, device, processes, console, resumed=False)
 
 
-def resume(run: str | Path, recipe: Recipe | None = None, *, device: str = "auto", processes: int = 1, console: Console | None = None) -> Result:
+def resume(
+    run: str | Path, recipe: Recipe | None = None, *, device: str = "auto", processes: int = 1, console: Console | None = None
+) -> Result:
     """Go on with a run from its newest checkpoint; `recipe` may ask for another length, or for pictures and checkpoints at other steps.
 
     Raises:
@@ -94,7 +98,9 @@ def _run(recipe: Recipe, folder: Path, device: str, processes: int, console: Con
         _report_skipped(images, folder, console)
     where = "a GPU" if fabric.device.type == "cuda" else "the GPU" if fabric.device.type == "mps" else "the CPU"
     kind = "bfloat16" if "bf16" in str(fabric._precision.precision) else "float32"
-    console.print(f"{len(training):,} images to train on, {len(held_out):,} held out; {trainer.steps:,} steps on {where} in {kind}, into {folder}")
+    console.print(
+        f"{len(training):,} images to train on, {len(held_out):,} held out; {trainer.steps:,} steps on {where} in {kind}, into {folder}"
+    )
     return Result(folder, trainer.train(folder, images, held_out, console))
 
 
@@ -116,7 +122,9 @@ def _report_skipped(images: ImageSet, folder: Path, console: Console) -> None:
     listing = folder / "skipped.txt"
     listing.write_text("".join(f"{line}\n" for line in images.skipped))
     some = "; ".join(images.skipped[:3]) + ("; ..." if len(images.skipped) > 3 else "")
-    console.print(f"skipped {len(images.skipped)} of {len(images.skipped) + len(images)} image files, all named in {listing}: {some}", soft_wrap=True)
+    console.print(
+        f"skipped {len(images.skipped)} of {len(images.skipped) + len(images)} image files, all named in {listing}: {some}", soft_wrap=True
+    )
 
 
 def _free_name(parent: Path, recipe: Recipe) -> Path:

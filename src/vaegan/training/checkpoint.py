@@ -35,7 +35,7 @@ def load(folder: Path) -> tuple[dict[str, Any], list[Path]]:
     Raises:
         UserError: there is none.
     """
-    damaged = []
+    damaged: list[Path] = []
     for path in checkpoints(folder):
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

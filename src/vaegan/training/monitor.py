@@ -37,8 +37,8 @@ class Monitor:
 
         self.run, self.step, self.steps, self.images_per_step, self.console = run, step, steps, images_per_step, console
         self._keep_lines_up_to(step)
-        self._stats = open(run / "stats.jsonl", "a")
-        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1 if step else None)  # type: ignore[no-untyped-call]
+        self._stats = (run / "stats.jsonl").open("a")
+        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1 if step else None)
         self._sums: Tensor | None = None
         self._count = 0
         self._since = self._printed = time.perf_counter()
@@ -64,7 +64,7 @@ class Monitor:
         if self._live:
             self._live.stop()
         self._stats.close()
-        self._board.close()  # type: ignore[no-untyped-call]
+        self._board.close()
 
     def update(self, losses: Losses, players: Open) -> None:
         """Take in one step."""
@@ -88,7 +88,7 @@ class Monitor:
         self._stats.flush()
         for name, value in line.items():
             if name not in ("step", "images"):
-                self._board.add_scalar(_board_name(name), value, self.step)  # type: ignore[no-untyped-call]
+                self._board.add_scalar(_board_name(name), value, self.step)
         self._sums, self._count, self._since = None, 0, now
         self._show(means, speed, now)
         return means
@@ -101,7 +101,9 @@ class Monitor:
         if not self._live and (now - self._printed > PLAIN_SECONDS or self.step == self.steps):
             self._printed = now
             left = timedelta(seconds=round((self.steps - self.step) * self.images_per_step / speed))
-            self.console.print(f"step {self.step}/{self.steps}  {speed:,.0f} images/s  {left} left  {text}", highlight=False, soft_wrap=True)
+            self.console.print(
+                f"step {self.step}/{self.steps}  {speed:,.0f} images/s  {left} left  {text}", highlight=False, soft_wrap=True
+            )
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -116,7 +118,7 @@ class Monitor:
         """Draw originals, their reconstructions, and samples of a fixed noise; into samples/ and TensorBoard."""
         picture = draw(model, originals, caption)
         path = pictures.save(picture, self.run / "samples" / f"step-{self.step:06d}.png")
-        self._board.add_image("pictures", torch.from_numpy(_pixels(picture)), self.step, dataformats="HWC")  # type: ignore[no-untyped-call]
+        self._board.add_image("pictures", torch.from_numpy(_pixels(picture)), self.step, dataformats="HWC")
         return path
 
 

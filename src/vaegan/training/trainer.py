@@ -30,7 +30,7 @@ from .schedule import learning_rate
 NETWORKS = ("encoder", "decoder", "discriminator")
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818 (nothing went wrong)
     """The run was asked to stop, and has saved where it is."""
 
 
@@ -81,7 +81,8 @@ class Trainer:
             losses = recipe.objective.at(self.epoch)(self.model, images, *self._noise(len(images)))
         costs = self.fabric.all_reduce(torch.stack([losses.real, losses.fake]), reduce_op="mean")
         assert isinstance(costs, Tensor)
-        players = recipe.gate(*costs.tolist(), epoch=self.epoch)
+        real, fake = costs.tolist()
+        players = recipe.gate(real, fake, self.epoch)
         stepping = [name for name, steps in zip(NETWORKS, (True, *players), strict=True) if steps]
         losses.backward(p for name in stepping for p in self.parameters[name])
         lr = self.learning_rate()
@@ -217,7 +218,7 @@ class _StopSignal:
         self.received = False
         self._before: dict[int, Any] = {}
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
         self.received = True
         self._restore()
 
