@@ -147,7 +147,7 @@ def _stopped(stopped: Exception) -> int:
 
 
 @app.command
-def sample(run: Path, *, out: Path | None = None, count: int = 64, seed: int = 0) -> None:
+def sample(run: Path, /, *, out: Path | None = None, count: int = 64, seed: int = 0) -> None:
     """Draw images of the prior.
 
     Parameters
@@ -175,7 +175,7 @@ def sample(run: Path, *, out: Path | None = None, count: int = 64, seed: int = 0
 
 
 @app.command
-def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="")], *, out: Path | None = None) -> None:
+def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="")], /, *, out: Path | None = None) -> None:
     """Show images above their reconstructions.
 
     Parameters
@@ -217,7 +217,7 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="")]
 
 
 @app.command
-def recipes(name: str | None = None) -> None:
+def recipes(name: str | None = None, /) -> None:
     """List the recipes and what each changes in the defaults; with a name, print every setting of that one.
 
     Parameters

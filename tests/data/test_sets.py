@@ -96,7 +96,7 @@ def test_no_images(tmp_path: Path, photos: Path) -> None:
     (tmp_path / "bare" / "a.png").touch()
     with pytest.raises(UserError, match=r"none of the 1 image files .* a\.png: empty file"):
         open_folder(tmp_path / "bare")
-    assert not [path for path in cache_folder().glob("bare*")]
+    assert not list(cache_folder().glob("bare*"))
 
 
 def test_an_interrupted_packing_leaves_nothing(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_damaged_set_is_named(photos: Path) -> None:
 def test_a_packed_set_as_source(photos: Path) -> None:
     folder = open_folder(photos).folder
     assert len(open_images(str(folder), SMALL, count=0, progress=quiet)) == 40
-    with pytest.raises(UserError, match="networks.size"):
+    with pytest.raises(UserError, match=r"networks\.size"):
         open_images(str(folder), Preparation((32, 32), 3, "centre"), count=0, progress=quiet)
 
 

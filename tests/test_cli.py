@@ -1,0 +1,211 @@
+"""The command line does what it says, and answers a mistake with one sentence and exit code 2."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vaegan import Recipe
+from vaegan.cli import run
+
+FAST = [
+    "--device",
+    "cpu",
+    "--precision",
+    "32",
+    "--size",
+    "16",
+    "--networks.width",
+    "0.0625",
+    "--networks.latent",
+    "4",
+    "--training.batch",
+    "8",
+]
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Run, expect a user's error, and return its one sentence."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as exit_:
+        run([str(argument) for argument in arguments])
+    assert exit_.value.code == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("vaegan: ")
+    assert "\n" not in error
+    assert "Traceback" not in error
+    return error
+
+
+def works(*arguments: object) -> None:
+    try:
+        run([str(argument) for argument in arguments])
+    except SystemExit as exit_:
+        assert not exit_.code  # noqa: PT017 (help exits, too)
+
+
+@pytest.fixture
+def trained(tmp_path: Path, photos: Path) -> Path:
+    works("train", "--data", photos, "--run", tmp_path / "run", "--steps", 2, *FAST)
+    return tmp_path / "run"
+
+
+def test_train_on_a_folder(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trained = tmp_path / "run"
+    works("train", "--data", photos, "--run", trained, "--steps", 2, *FAST)
+    recipe = Recipe.load(trained / "recipe.yaml")
+    assert recipe.data.source == str(photos)
+    assert recipe.networks.size == (16, 16)
+    assert recipe.training.length == "2 steps"
+    error = capsys.readouterr().err
+    assert str(trained / "samples" / "step-000002.png") in error
+    assert f"The run is {trained}" in error
+    assert "38 images to train on, 2 held out" in error
+
+
+def test_a_run_can_be_trained_again_from_its_recipe(trained: Path, tmp_path: Path) -> None:
+    works("train", "--recipe", trained / "recipe.yaml", "--run", tmp_path / "again", "--device", "cpu")
+    one, other = ((run / "model" / "model.safetensors").read_bytes() for run in (trained, tmp_path / "again"))
+    assert one == other
+
+
+def test_flags_go_over_the_recipe(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "objective:\n  gamma: 0.3\n  level: 2\nnetworks:\n  size: [16, 24]\n  width: 0.0625\ntraining:\n  batch: 8\n"
+    )
+    arguments = ["--objective.level", 1, "--seed", 7, "--networks.latent", 3, "--data.flip", "--gate.no-enabled", "--epochs", 1]
+    works("train", "--data", photos, "--recipe", tmp_path / "mine.yaml", "--run", tmp_path / "run", "--device", "cpu", *arguments)
+    recipe = Recipe.load(tmp_path / "run" / "recipe.yaml")
+    assert (recipe.objective.gamma, recipe.objective.level, recipe.networks.size) == (0.3, 1, (16, 24))
+    assert (recipe.training.seed, recipe.data.flip, recipe.gate.enabled, recipe.training.length) == (7, True, False, "1 epochs")
+
+
+def test_resume(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "has had its 2 steps" in fails(capsys, "train", "--resume", trained)
+    works("train", "--resume", trained, "--steps", 4, "--device", "cpu")
+    assert json.loads((trained / "stats.jsonl").read_text().splitlines()[-1])["step"] == 4
+    assert "leave out --data and --run" in fails(capsys, "train", "--resume", trained, "--data", "x", "--run", "y")
+    assert "cannot change objective.gamma" in fails(capsys, "train", "--resume", trained, "--objective.gamma", 0.2, "--steps", 5)
+
+
+def test_sample_and_reconstruct(trained: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    works("sample", trained)
+    works("sample", trained / "model", "--count", 5, "--seed", 3, "--out", tmp_path / "a" / "five.png")
+    works("reconstruct", trained, photos, photos / "photo 00.png")
+    works("reconstruct", trained, photos / "photo 01.png", "--out", tmp_path / "one.png")
+    for picture in (trained / "samples.png", tmp_path / "a" / "five.png", trained / "reconstructions.png", tmp_path / "one.png"):
+        with Image.open(picture) as image:
+            assert np.asarray(image).std() > 1
+    assert "wrote" in capsys.readouterr().out
+
+
+def test_the_same_seed_gives_the_same_picture(trained: Path, tmp_path: Path) -> None:
+    for name, seed in (("a.png", 3), ("b.png", 3), ("c.png", 4)):
+        works("sample", trained, "--seed", seed, "--count", 4, "--out", tmp_path / name)
+    a, b, c = ((tmp_path / name).read_bytes() for name in ("a.png", "b.png", "c.png"))
+    assert a == b
+    assert a != c
+
+
+def test_recipes(capsys: pytest.CaptureFixture[str]) -> None:
+    works("recipes")
+    listing = capsys.readouterr().out
+    assert "larsen-cifar" in listing
+    assert "objective.gamma: 1e-05  (default 1e-06)" in listing
+    works("recipes", "quick")
+    assert capsys.readouterr().out == Recipe.load("quick").to_yaml(documented=True)
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--help"], ["train", "--help"], ["sample", "--help"], ["reconstruct", "--help"], ["recipes", "--help"]):
+        works(*arguments)
+        assert "Usage: vaegan" in capsys.readouterr().out
+
+
+MISTAKES = {
+    "no such folder": (["train", "--data", "nowhere"], "nowhere: no such folder"),
+    "an unknown recipe": (["train", "--recipe", "qick"], "Did you mean quick?"),
+    "an unknown flag": (["train", "--objective.gama", "1"], "Did you mean --objective.gamma?"),
+    "a wrong value": (["train", "--objective.gamma", "lots"], "--objective.gamma"),
+    "an impossible value": (["train", "--objective.gamma", "7"], "objective.gamma must be above 0 and at most 1"),
+    "a wrong choice": (["train", "--optimizer.kind", "sgd"], "rmsprop"),
+    "a wrong size": (["train", "--size", "60"], "multiples of 8"),
+    "a size that is none": (["train", "--size", "big"], "networks.size"),
+    "two lengths": (["train", "--steps", "3", "--epochs", "2"], "one length is enough"),
+    "no length": (["train", "--steps", "0"], "must be above 0"),
+    "one setting twice": (["train", "--seed", "3", "--training.seed", "4"], "given twice"),
+    "an unknown device": (["train", "--device", "tpu"], "device must be auto, cpu, cuda or mps"),
+    "an unknown command": (["trian"], 'Did you mean "train"?'),
+    "a missing run": (["sample", "nowhere"], "no run folder nowhere"),
+    "a missing argument": (["sample"], "RUN"),
+    "no samples": (["sample", "nowhere", "--count", "0"], "--count"),
+    "nothing to resume": (["train", "--resume", "nowhere"], "cannot resume nowhere: there is no such folder"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_mistakes(
+    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert words in fails(capsys, *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mistakes_with_data(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bare").mkdir()
+    assert "there are no images in" in fails(capsys, "train", "--data", tmp_path / "bare", "--run", tmp_path / "run")
+    assert "fewer than a batch of 64" in fails(capsys, "train", "--data", photos, "--run", tmp_path / "run", "--training.batch", 64)
+    assert "exists already" in fails(capsys, "train", "--data", photos, "--run", photos)
+    assert len(list(photos.iterdir())) == 40
+    assert "not a run folder" in fails(capsys, "train", "--resume", photos)
+    assert "config.json" in fails(capsys, "sample", photos)
+    assert not (tmp_path / "run").exists()
+
+
+def test_mistakes_with_a_run(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "there is no image nothing.png" in fails(capsys, "reconstruct", trained, "nothing.png")
+    (tmp_path / "bad.png").write_text("no image")
+    assert "no readable image" in fails_with_notice(capsys, "reconstruct", trained, tmp_path / "bad.png")
+    (tmp_path / "bad.yaml").write_text("objective:\n  gama: 1\n")
+    assert "objective.gamma" in fails(capsys, "train", "--recipe", tmp_path / "bad.yaml")
+    (trained / "model" / "model.safetensors").write_bytes(b"nothing")
+    assert "damaged" in fails(capsys, "sample", trained)
+
+
+def fails_with_notice(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as exit_:
+        run([str(argument) for argument in arguments])
+    assert exit_.value.code == 2
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_bad_images_among_good_ones(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (photos / "empty.jpg").touch()
+    (photos / "corrupt.jpg").write_bytes(b"\xff\xd8\xff and then nothing")
+    Image.new("RGB", (1, 1)).save(photos / "dot.png")
+    works("train", "--data", photos, "--run", tmp_path / "run", "--steps", 1, *FAST)
+    assert "skipped 3 of 43 image files" in capsys.readouterr().err
+    listed = (tmp_path / "run" / "skipped.txt").read_text().splitlines()
+    assert [line.split(":")[0] for line in listed] == ["corrupt.jpg", "dot.png", "empty.jpg"]
+
+
+def test_a_place_that_cannot_be_written(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    error = fails(capsys, "train", "--data", photos, "--run", tmp_path / "file" / "run", "--steps", 1, *FAST)
+    assert "Not a directory" in error
+    assert str(tmp_path / "file") in error
+
+
+def test_the_command_itself(tmp_path: Path) -> None:
+    """As a process of its own: exit code 2 and nothing on standard output."""
+    done = subprocess.run([sys.executable, "-m", "vaegan", "sample", tmp_path / "x"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"vaegan: there is no run folder {tmp_path / 'x'}\n"

@@ -1,0 +1,338 @@
+"""A run trains what it should, stops where it should, and goes on as if it had not stopped."""
+
+from __future__ import annotations
+
+import copy
+import json
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning_fabric import Fabric
+from PIL import Image
+from rich.console import Console
+from torch import Tensor
+
+import vaegan
+from vaegan import Recipe, UserError
+from vaegan.data import open_images
+from vaegan.model import Preparation
+from vaegan.recipe import names
+from vaegan.training import Stopped, Trainer, checkpoint, resume, train
+from vaegan.training.schedule import learning_rate
+
+TINY = {
+    "data.avatars": 24,
+    "data.held_out": 0.2,
+    "networks.size": (16, 16),
+    "networks.width": 0.0625,
+    "networks.latent": 4,
+    "training.batch": 4,
+    "training.length": "6 steps",
+    "training.precision": "32",
+    "training.log_every": 2,
+    "training.picture_every": 4,
+    "training.checkpoint_every": 3,
+}
+SILENT = Console(quiet=True)
+
+
+def tiny(name: str = "quick", **overrides: Any) -> Recipe:
+    return Recipe.load(name, {**TINY, **{key.replace("__", "."): value for key, value in overrides.items()}})
+
+
+def make_trainer(recipe: Recipe) -> Trainer:
+    images = open_images("avatars", Preparation(recipe.networks.size, 3, "centre"), count=recipe.data.avatars, progress=lambda *_: None)
+    return Trainer(recipe, Fabric(accelerator="cpu", devices=1), images, np.arange(20))
+
+
+def weights(trainer: Trainer) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+
+
+def changed(trainer: Trainer, before: dict[str, Tensor]) -> set[str]:
+    """Names of networks whose parameters are not what they were, bit for bit."""
+    parameters = {name for name, _ in trainer.model.named_parameters()}
+    after = trainer.model.state_dict()
+    return {name.split(".")[0] for name in parameters if not torch.equal(before[name], after[name])}
+
+
+def test_a_run_writes_all_its_outputs(tmp_path: Path) -> None:
+    recipe = tiny()
+    result = train(recipe, tmp_path / "run", device="cpu", console=SILENT)
+    run = result.run
+    assert Recipe.load(run / "recipe.yaml") == recipe
+    assert sorted(p.name for p in (run / "checkpoints").iterdir()) == ["step-00000003.pt", "step-00000006.pt"]
+    assert sorted(p.name for p in (run / "samples").iterdir()) == ["step-000004.png", "step-000006.png"]
+    assert result.picture == run / "samples" / "step-000006.png"
+    with Image.open(result.picture) as picture:
+        assert picture.width > 12 * 64
+    lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4, 6]
+    assert [line["images"] for line in lines] == [8, 16, 24]
+    expected = {"prior", "similarity", "real", "fake", "pixel", "decoder_steps", "discriminator_steps", "lr", "gamma", "images_per_second"}
+    assert set(lines[0]) == expected | {"step", "images"}
+    assert list((run / "tensorboard").glob("events*"))
+    model = vaegan.load(run)
+    assert model.sample(2).shape == (2, 3, 16, 16)
+
+
+def test_tensorboard_has_the_scalars_and_the_pictures(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = train(tiny(), tmp_path / "run", device="cpu", console=SILENT).run
+    events = EventAccumulator(str(run / "tensorboard"))
+    events.Reload()
+    assert {"loss/prior", "loss/similarity", "gan/real", "gan/fake", "gate/decoder_steps", "schedule/lr"} <= set(events.Tags()["scalars"])
+    lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+    scalars = events.Scalars("loss/prior")
+    assert [event.step for event in scalars] == [2, 4, 6]
+    assert [event.value for event in scalars] == pytest.approx([line["prior"] for line in lines], rel=1e-4)
+    assert [event.step for event in events.Images("pictures")] == [4, 6]
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_recipe_trains_and_moves_all_networks(name: str) -> None:
+    trainer = make_trainer(tiny(name, gate__enabled=False, objective__level=2))
+    before = weights(trainer)
+    losses, _ = trainer.train_step()
+    assert changed(trainer, before) == {"encoder", "decoder", "discriminator"}
+    assert all(bool(torch.isfinite(value)) for value in (losses.prior, losses.similarity, losses.real, losses.fake))
+
+
+@pytest.mark.parametrize(
+    ("gate", "stepping"),
+    [
+        ({"gate__equilibrium": 50.0, "gate__margin": 1.0}, {"encoder", "decoder"}),  # both costs far below
+        ({"gate__equilibrium": 0.001, "gate__margin": 0.001}, {"encoder", "discriminator"}),  # far above
+        ({"gate__equilibrium": 0.7, "gate__margin": 0.69}, {"encoder", "decoder", "discriminator"}),
+    ],
+)
+@pytest.mark.parametrize("name", ["reference", "quick"])
+def test_a_network_that_is_gated_off_does_not_change_by_a_bit(name: str, gate: dict[str, float], stepping: set[str]) -> None:
+    trainer = make_trainer(tiny(name, objective__gamma=0.1, **gate))
+    for _ in range(2):
+        trainer.train_step()
+    before, optimizers = weights(trainer), copy.deepcopy({n: o.state_dict()["state"] for n, o in trainer.optimizers.items()})
+    _, players = trainer.train_step()
+    assert changed(trainer, before) == stepping
+    assert ("decoder" in stepping, "discriminator" in stepping) == tuple(players)
+    for network, state in optimizers.items():
+        after = trainer.optimizers[network].state_dict()["state"]
+        same = all(torch.equal(after[p][key], value) for p in state for key, value in state[p].items()) and after.keys() == state.keys()
+        assert same == (network not in stepping)
+        assert all(p.grad is None for p in trainer.parameters[network])
+
+
+@pytest.mark.parametrize("name", ["quick", "reference", "reference-joint", "larsen-celeba"])
+def test_stopping_and_resuming_changes_nothing(name: str, tmp_path: Path) -> None:
+    more = {"objective__gamma_decay": 1.5, "gate__margin_decay": 0.9, "training__ema": 0.9, "data__flip": True}
+    straight = train(tiny(name, **more), tmp_path / "straight", device="cpu", console=SILENT).run
+    halves = tiny(name, **more)
+    trainer = make_trainer(halves)
+    assert trainer.batches.steps_per_epoch == 5  # the break lies within the first epoch, the end in the second
+    _train_until(3, halves, tmp_path / "halves")
+    resume(tmp_path / "halves", device="cpu", console=SILENT)
+    one, other = (checkpoint.load(run / "checkpoints")[0] for run in (straight, tmp_path / "halves"))
+    assert _equal(one, other)
+    steps = [json.loads(line)["step"] for line in (tmp_path / "halves" / "stats.jsonl").read_text().splitlines()]
+    assert steps == sorted(set(steps))
+    assert (straight / "model" / "model.safetensors").read_bytes() == (tmp_path / "halves" / "model" / "model.safetensors").read_bytes()
+
+
+def _train_until(step: int, recipe: Recipe, run: Path) -> None:
+    """Train, and be interrupted in the middle of a step."""
+    original = Trainer.train_step
+
+    def interrupted(self: Trainer) -> Any:
+        result = original(self)
+        if self.step == step:
+            signal.raise_signal(signal.SIGINT)
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "train_step", interrupted)
+        with pytest.raises(Stopped, match=f"step {step} of 6"):
+            train(recipe, run, device="cpu", console=SILENT)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return bool(one == other)
+
+
+def test_two_seeds_are_two_runs_and_one_seed_is_one() -> None:
+    first, again, other = (make_trainer(tiny(training__seed=seed)) for seed in (0, 0, 1))
+    for trainer in (first, again, other):
+        for _ in range(3):
+            trainer.train_step()
+    assert _equal(first.state_dict(), again.state_dict())
+    assert not _equal(first.state_dict(), other.state_dict())
+
+
+def test_a_run_can_be_made_longer(tmp_path: Path) -> None:
+    train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
+    with pytest.raises(UserError, match="has had its 6 steps"):
+        resume(tmp_path / "run", device="cpu", console=SILENT)
+    longer = Recipe.load(tmp_path / "run" / "recipe.yaml", {"training.length": "8 steps"})
+    resume(tmp_path / "run", longer, device="cpu", console=SILENT)
+    assert checkpoint.load(tmp_path / "run" / "checkpoints")[0]["step"] == 8
+
+
+def test_what_a_run_is_cannot_be_changed(tmp_path: Path) -> None:
+    train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
+    changed_recipe = Recipe.load(tmp_path / "run" / "recipe.yaml", {"objective.gamma": 0.5, "training.length": "8 steps"})
+    with pytest.raises(UserError, match=r"cannot change objective\.gamma of a run"):
+        resume(tmp_path / "run", changed_recipe, device="cpu", console=SILENT)
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
+    newest, older = checkpoint.checkpoints(tmp_path / "run" / "checkpoints")
+    newest.write_bytes(newest.read_bytes()[:1000])
+    state, damaged = checkpoint.load(tmp_path / "run" / "checkpoints")
+    assert (state["step"], damaged) == (3, [newest])
+    older.write_bytes(b"")
+    with pytest.raises(UserError, match="all damaged"):
+        resume(tmp_path / "run", device="cpu", console=SILENT)
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "precious").write_text("data")
+    with pytest.raises(UserError, match="exists already"):
+        train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
+    assert [p.name for p in (tmp_path / "run").iterdir()] == ["precious"]
+
+
+def test_runs_without_a_name_are_numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = [train(tiny(training__length="1 steps"), device="cpu", console=SILENT).run for _ in range(2)]
+    assert [str(run) for run in runs] == ["runs/avatars", "runs/avatars-2"]
+
+
+def test_bad_data_leaves_no_run_folder(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="fewer than a batch"):
+        train(tiny(training__batch=23), tmp_path / "run", device="cpu", console=SILENT)
+    with pytest.raises(UserError, match="no such folder"):
+        train(tiny(data__source="nowhere"), tmp_path / "run", device="cpu", console=SILENT)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
+    recipe = tiny(optimizer__lr=1e30, training__length="40 steps", gate__enabled=False)
+    with pytest.raises(UserError, match=r"no longer a number by step \d+; .*lr"):
+        train(recipe, tmp_path / "run", device="cpu", console=SILENT)
+
+
+@pytest.mark.parametrize(("clip", "measure"), [("value", lambda g: g.abs().max()), ("norm", lambda g: g.norm())])
+def test_clipping_is_per_network(clip: str, measure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = (1e-3, 0.0, 1e-5)
+    trainer = make_trainer(tiny(optimizer__clip=clip, optimizer__clip_at=limits, gate__enabled=False))
+    seen = {}
+    for name, optimizer in trainer.optimizers.items():
+
+        def record(name: str = name) -> None:
+            seen[name] = measure(torch.cat([p.grad.flatten() for p in trainer.parameters[name] if p.grad is not None])).item()
+
+        monkeypatch.setattr(optimizer, "step", record)
+    trainer.train_step()
+    assert seen["encoder"] <= 1.001e-3
+    assert seen["decoder"] > 1e-3
+    assert seen["discriminator"] <= 1.001e-5
+
+
+def test_learning_rates() -> None:
+    exponential = Recipe.load("reference").optimizer
+    assert [learning_rate(exponential, step, 100, 10) for step in (0, 9, 10, 25)] == pytest.approx(
+        [3e-4, 3e-4, 3e-4 * 0.75, 3e-4 * 0.75**2]
+    )
+    anneal = Recipe.load("larsen-celeba").optimizer
+    start, stop = 0.025 / 64, 1e-5 / 64
+    wanted = [start, start - 0.5**0.75 * (start - stop), stop]
+    assert [learning_rate(anneal, step, 100, 10) for step in (0, 50, 100)] == pytest.approx(wanted)
+    constant = Recipe.load("reference", {"optimizer.schedule": "constant"}).optimizer
+    assert learning_rate(constant, 77, 100, 10) == 3e-4
+
+
+def test_networks_may_have_learning_rates_of_their_own() -> None:
+    trainer = make_trainer(
+        tiny(optimizer__lr=1e-3, optimizer__schedule="constant", optimizer__lr_factors=(1.0, 0.5, 0.0), gate__enabled=False)
+    )
+    before = weights(trainer)
+    trainer.train_step()
+    assert changed(trainer, before) == {"encoder", "decoder"}
+    assert [trainer.optimizers[n].param_groups[0]["lr"] for n in ("encoder", "decoder", "discriminator")] == [1e-3, 5e-4, 0.0]
+
+
+def test_weight_decay_is_for_weights() -> None:
+    trainer = make_trainer(tiny("larsen-celeba"))
+    for optimizer in trainer.optimizers.values():
+        matrices, vectors = optimizer.param_groups
+        assert (matrices["weight_decay"], vectors["weight_decay"]) == (1e-5, 0.0)
+        assert all(p.ndim > 1 for p in matrices["params"])
+        assert all(p.ndim == 1 for p in vectors["params"])
+
+
+def test_the_average_follows_the_weights() -> None:
+    trainer = make_trainer(tiny(training__ema=0.9))
+    assert trainer.shown is trainer.average
+    start = {name: p.clone() for name, p in trainer.model.named_parameters()}
+    trainer.train_step()
+    assert trainer.average is not None
+    for name, p in trainer.average.named_parameters():
+        moved = dict(trainer.model.named_parameters())[name]
+        torch.testing.assert_close(p, start[name] * 0.1 + moved * 0.9)  # (1 + 0) / (10 + 0) is kept at first
+    assert _equal(dict(trainer.average.named_buffers()), dict(trainer.model.named_buffers()))
+
+
+def test_the_pictures_show_posterior_means_of_held_out_images(tmp_path: Path) -> None:
+    shown: list[Tensor] = []
+    original = vaegan.VAEGAN.reconstruct
+
+    def record(self: vaegan.VAEGAN, images: Tensor) -> Tensor:
+        assert not self.training
+        shown.append(images)
+        return original(self, images)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vaegan.VAEGAN, "reconstruct", record)
+        recipe = tiny()
+        train(recipe, tmp_path / "run", device="cpu", console=SILENT)
+    from vaegan.data import split
+    from vaegan.data.batches import to_tensor
+
+    images = open_images("avatars", Preparation((16, 16), 3, "centre"), count=24, progress=lambda *_: None)
+    _, held_out = split(24, 0.2)
+    assert torch.equal(shown[-1], to_tensor(images.images[held_out]))
+
+
+def test_training_outside_the_main_thread(tmp_path: Path) -> None:
+    thread = threading.Thread(
+        target=train, args=(tiny(training__length="1 steps"), tmp_path / "run"), kwargs={"device": "cpu", "console": SILENT}
+    )
+    thread.start()
+    thread.join()
+    assert (tmp_path / "run" / "model" / "config.json").is_file()
+
+
+def test_two_processes_agree(tmp_path: Path) -> None:
+    """They see different images, decide the gate together and keep the same weights; one of them writes."""
+    import subprocess
+    import sys
+
+    flags = [f"--{key}={value}" for key, value in TINY.items() if key != "networks.size"]
+    command = [sys.executable, "-m", "vaegan", "train", *flags, "--size=16", "--processes=2", "--device=cpu", f"--run={tmp_path / 'run'}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text().splitlines()]
+    assert [line["images"] for line in lines] == [16, 32, 48]
