@@ -22,8 +22,9 @@ from vaegan import Recipe, UserError
 from vaegan.data import open_images
 from vaegan.model import Preparation
 from vaegan.recipe import names
-from vaegan.training import Stopped, Trainer, checkpoint, resume, train
+from vaegan.training import Stopped, checkpoint, resume, train
 from vaegan.training.schedule import learning_rate
+from vaegan.training.trainer import Trainer
 
 TINY = {
     "data.avatars": 24,

@@ -1,0 +1,93 @@
+"""Read the attributes of held-out avatars off their reconstructions.
+
+    python benchmarks/read_attributes.py RUN [RUN ...]
+
+trains a small classifier on real training avatars, then lets it read the held-out ones and their reconstructions by each run, and prints
+for each attribute the balanced accuracy: the mean of the shares of yeses and of noes that are right, so 0.5 is guessing. The first column,
+real images, is the classifier's own limit.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+import vaegan
+from vaegan.data import ImageSet, open_images, split
+from vaegan.data.batches import to_tensor
+
+READ = ("Eyeglasses", "Sunglasses", "Beard", "Wearing_Hat", "Long_Hair", "Dark_Skin", "Black_Hair")
+EPOCHS, BATCH = 3, 128
+
+
+def train_classifier(images: ImageSet, numbers: NDArray[np.int64]) -> nn.Module:
+    """A classifier of all the set's attributes."""
+    torch.manual_seed(0)
+    assert images.attributes is not None
+    layers: list[nn.Module] = []
+    for inputs, outputs in ((3, 32), (32, 64), (64, 128), (128, 128)):
+        layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+    features = 128 * (images.images.shape[1] // 16) * (images.images.shape[2] // 16)
+    classifier = nn.Sequential(*layers, nn.Flatten(), nn.Linear(features, len(images.attribute_names)))
+    classifier = classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    answers = torch.from_numpy(images.attributes).float()
+    steps = EPOCHS * (len(numbers) // BATCH)
+    optimizer = torch.optim.Adam(classifier.parameters(), lr=2e-3, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
+    generator = np.random.default_rng(0)
+    for _ in range(EPOCHS):
+        shuffled = generator.permutation(numbers)
+        for start in range(0, len(shuffled) - BATCH + 1, BATCH):
+            batch = np.sort(shuffled[start : start + BATCH])
+            loss = nn.functional.binary_cross_entropy_with_logits(classifier(to_tensor(images.images[batch])), answers[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    return classifier.eval()
+
+
+def balanced_accuracy(said: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """For each column, the mean of the share of yeses and the share of noes that are right."""
+    return (np.where(truth, said, 0).sum(0) / truth.sum(0) + np.where(~truth, ~said, 0).sum(0) / (~truth).sum(0)) / 2
+
+
+@torch.inference_mode()
+def read(classifier: nn.Module, images: Tensor) -> NDArray[np.bool_]:
+    """What the classifier sees."""
+    return (torch.cat([classifier(part) for part in images.split(256)]) > 0).numpy()
+
+
+def main(runs: list[Path]) -> None:
+    """Print the table."""
+    models = {run: vaegan.load(run) for run in runs}
+    recipe = vaegan.Recipe.load(runs[0] / "recipe.yaml")
+    preparation = models[runs[0]].preparation
+    images = open_images("avatars", preparation, count=recipe.data.avatars, progress=lambda *_: None)
+    training, held_out = split(len(images), recipe.data.held_out)
+    assert images.attributes is not None
+    classifier = train_classifier(images, training)
+    originals, truth = to_tensor(images.images[held_out]), images.attributes[held_out]
+    columns = {"real": balanced_accuracy(read(classifier, originals), truth)}
+    for run, model in models.items():
+        with torch.inference_mode():
+            reconstructions = torch.cat([model.reconstruct(part) for part in originals.split(256)])
+        columns[run.name] = balanced_accuracy(read(classifier, reconstructions), truth)
+    index = [images.attribute_names.index(name) for name in READ]
+    print(f"{'':20}" + "".join(f"{name:>14}" for name in columns))
+    for name, i in zip(READ, index, strict=True):
+        print(f"{name:20}" + "".join(f"{column[i]:14.3f}" for column in columns.values()))
+    print(f"{'mean of these':20}" + "".join(f"{column[index].mean():14.3f}" for column in columns.values()))
+    others = [i for i in range(len(images.attribute_names)) if i not in index]
+    print(f"{'mean of the others':20}" + "".join(f"{column[others].mean():14.3f}" for column in columns.values()))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    main([Path(argument) for argument in sys.argv[1:]])
