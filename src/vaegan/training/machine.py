@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import sys
 
 import torch
@@ -37,6 +38,7 @@ def make_fabric(device: str = "auto", precision: str = "auto", processes: int = 
         precision = "bf16" if has_bf16(device) else "32"
     if device == "cpu":
         keep_freed_memory()
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # what it would say is said where a run begins
     strategy = "auto" if processes == 1 else "ddp"
     return Fabric(accelerator=device, devices=processes, strategy=strategy, precision="bf16-mixed" if precision == "bf16" else "32-true")
 

@@ -178,7 +178,7 @@ class Trainer:
                         checkpoint.save(run / "checkpoints", self.step, self.state_dict())
                         self.shown.save_pretrained(run / "model")
         if self.step < self.steps:
-            raise Stopped(f"stopped at step {self.step} of {self.steps} and saved")
+            raise Stopped(f"stopped at step {self.step} of {self.steps} and saved; go on with: vaegan train --resume {run}")
         return picture
 
     def _check(self, means: dict[str, float], run: Path) -> None:

@@ -1,0 +1,49 @@
+"""What the README and the docs say can be done can be done."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vaegan.cli import app
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_exist(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    for target in targets:
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_flags_exist(page: Path) -> None:
+    text = page.read_text()
+    known = {name for name in app if not name.startswith("-")}
+    for command in re.findall(r"^ +vaegan (\w+)|`vaegan (\w+)", text, re.MULTILINE):
+        assert "".join(command) in known
+    flags = {name for command in known for argument in app[command].assemble_argument_collection() for name in argument.names}
+    for flag in re.findall(r"vaegan [^`\n]*(--[a-z][\w.]*)|`(--[a-z][\w.]*)", text):
+        assert "".join(flag) in {*flags, "--help"}
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    Path("my-photos").mkdir()
+    for number in range(80):
+        Image.fromarray(random.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(f"my-photos/{number}.png")
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    code = "\n".join(blocks)
+    assert "20 epochs" in code
+    names: dict[str, object] = {}
+    exec(compile(code.replace("20 epochs", "2 steps"), "README.md", "exec"), names)
+    assert Path("runs/mine/model/model.safetensors").is_file()
+    assert getattr(names["new"], "shape", None) == (16, 3, 64, 64)
