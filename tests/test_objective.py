@@ -22,6 +22,7 @@ OBJECTIVES = {
     "non-saturating, with reconstructions": Objective(saturating=False, reconstructions=True),
     "non-saturating, weighted": Objective(gamma=0.01, real_weight=0.66, saturating=False),
     "detached target": Objective(gamma=0.1, saturating=False, detach_target=True),
+    "weighted prior": Objective(gamma=0.1, saturating=False, prior_weight=0.3),
     "features of level 1": Objective(gamma=0.1, level=1),
     "features of level 2": Objective(gamma=0.1, level=2),
     "joint": Objective(saturating=False, joint=True),

@@ -14,7 +14,7 @@ def losses(model: VAEGAN, settings: Objective, images: Tensor, noise: Tensor, pr
     mean, logvar = model.encoder(images)
     reconstructed = model.decoder(mean + torch.exp(logvar / 2) * noise)
     sampled = model.decoder(prior_noise)
-    prior = torch.mean(torch.sum(-0.5 * (1 + logvar - mean**2 - torch.exp(logvar)), 1))
+    prior = settings.prior_weight * torch.mean(torch.sum(-0.5 * (1 + logvar - mean**2 - torch.exp(logvar)), 1))
 
     if settings.joint:  # one pass of the discriminator over all images
         features = model.discriminator.features(torch.cat([reconstructed, images, sampled]), settings.level).chunk(3)

@@ -125,6 +125,9 @@ class Objective:
     authors' code, the decoder's part is scaled back to 1."""
     detach_target: bool = False
     """The features of x are constants. They depend on x~ only by way of batch normalisation, but gradients through that way disturb."""
+    prior_weight: float = 1.0
+    """Weight of L_prior in the encoder's objective. Below 1, codes carry more than a Gaussian of unit variance says they should: narrow
+    networks have few features, so that without it L_prior outweighs them."""
     joint: bool = False
     """The reference's second objective: one discriminator batch of (x~, x, x_p), the feature error of samples, too, against x, and both
     kinds of generated image in a non-saturating GAN loss."""
@@ -138,7 +141,9 @@ class Objective:
             raise UserError(f"objective.real_weight must be between 0 and 1, not {self.real_weight}")
         if self.level not in (1, 2, 3):
             raise UserError(f"objective.level must be 1, 2 or 3, not {self.level}")
-        if self.gamma_decay <= 0:
+        if not self.prior_weight >= 0:
+            raise UserError(f"objective.prior_weight must not be negative: {self.prior_weight}")
+        if not self.gamma_decay > 0:
             raise UserError(f"objective.gamma_decay must be above 0, not {self.gamma_decay}")
 
     def at(self, epoch: int) -> Objective:
@@ -187,7 +192,7 @@ class Objective:
         fakes = -(1 - scores[1:] + EPSILON).log().mean(1)
         gan = 2 * self.real_weight * real + 2 * (1 - self.real_weight) * fakes.sum()
 
-        total = prior + similarity + sample_error + gan
+        total = self.prior_weight * prior + similarity + sample_error + gan
         if not judged.grad_fn and torch.is_grad_enabled():
             # Another cotangent at the discriminator's output, so one more pass back through it, for the images alone.
             cost = -(1 - self.gamma) * (scores[1:] + EPSILON).log().mean(1).sum()
@@ -226,7 +231,7 @@ class EquilibriumGate:
 
     def __post_init__(self) -> None:
         for name in ("equilibrium", "margin", "equilibrium_decay", "margin_decay"):
-            if getattr(self, name) <= 0:
+            if not getattr(self, name) > 0:
                 raise UserError(f"gate.{name} must be above 0, not {getattr(self, name)}")
 
     def bounds(self, epoch: int) -> tuple[float, float]:

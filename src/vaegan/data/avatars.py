@@ -39,7 +39,7 @@ HAIRS = {
     "#c93305": "Red",
     "#b0b4b8": "Gray",
 }
-BACKGROUNDS = ("#ffffff", "#d5e8f7", "#f7ddd5", "#dcefd8", "#e6dcf2", "#f6efcf")
+BACKGROUND = "#e4ecf4"  # plain: people look at the faces
 CLOTHES = ("#262e33", "#65c9ff", "#5199e4", "#25557c", "#e6e6e6", "#929598", "#a7ffc4", "#ffafb9", "#ff488e", "#ff5c5c")
 HATS = ("#262e33", "#5199e4", "#25557c", "#929598", "#a7ffc4", "#ff488e", "#ff5c5c")
 
@@ -81,7 +81,6 @@ def draw_factors(seed: int, number: int) -> Factors:
         "mouth": random.choice(MOUTHS),
         "clothes": random.choice(GARMENTS),
         "clothesColor": random.choice(CLOTHES),
-        "background": random.choice(BACKGROUNDS),
     }
     if factors["top"] == "hijab":
         factors["facialHair"] = ""
@@ -135,8 +134,13 @@ def render(factors: Factors, size: tuple[int, int]) -> NDArray[np.uint8]:
         for part in ("top", "accessories", "facialHair", "eyes", "eyebrows", "mouth", "clothes")
         if factors[part]
     }
-    options |= {f"{part}Color": factors[part] for part in ("skin", "hair", "hat", "background")}
-    options |= {"facialHairColor": factors["hair"], "clothesColor": factors["clothesColor"], "accessoriesColor": "#262e33"}
+    options |= {f"{part}Color": factors[part] for part in ("skin", "hair", "hat")}
+    options |= {
+        "facialHairColor": factors["hair"],
+        "clothesColor": factors["clothesColor"],
+        "accessoriesColor": "#262e33",
+        "backgroundColor": BACKGROUND,
+    }
     svg = Avatar(_style(), options).to_string()
     side = max(size)
     png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=side, height=side, skip_system_fonts=True))
