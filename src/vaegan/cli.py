@@ -5,6 +5,7 @@ A user's mistake ends in one sentence on standard error and exit code 2; a fault
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -260,6 +261,8 @@ def run(arguments: list[str] | None = None) -> None:
         if error.errno is None:
             raise
         sentence = f"{os.strerror(error.errno)}: {error.filename}" if error.filename else os.strerror(error.errno)
+        if error.errno == errno.ENOSPC:
+            sentence += "; free some space, and go on with a run that has a checkpoint by: vaegan train --resume RUN"
     else:
         return
     print(f"vaegan: {sentence}", file=sys.stderr)

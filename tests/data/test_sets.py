@@ -85,6 +85,23 @@ def test_a_link_that_loops_is_not_followed(photos: Path) -> None:
     assert [line.split(":")[0] for line in images.skipped] == ["dangling.png"]
 
 
+def test_the_pictures_of_a_run_are_no_data(photos: Path) -> None:
+    (photos / "runs" / "mine" / "samples").mkdir(parents=True)
+    for name in ("recipe.yaml", "stats.jsonl"):
+        (photos / "runs" / "mine" / name).touch()
+    Image.new("RGB", (20, 20)).save(photos / "runs" / "mine" / "samples" / "step-000001.png")
+    assert len(open_folder(photos)) == 40
+
+
+def test_two_runs_may_pack_the_same_set_at_once(tmp_path: Path) -> None:
+    def chunks():  # type: ignore[no-untyped-def]  # noqa: ANN202
+        yield np.zeros((2, 16, 16, 3), np.uint8), ["a", "b"], None
+        write(tmp_path / "set", (16, 16, 3), [(np.ones((3, 16, 16, 3), np.uint8), ["x", "y", "z"], None)], made_from={})
+
+    assert len(write(tmp_path / "set", (16, 16, 3), chunks(), made_from={})) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
 def test_no_images(tmp_path: Path, photos: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         open_folder(tmp_path / "nowhere")

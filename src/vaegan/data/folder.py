@@ -15,11 +15,21 @@ from .images import SUFFIXES, Preparation, Unreadable, read
 from .packed import Chunk
 
 CHUNK = 256
+RUN_MARKS = {"recipe.yaml", "stats.jsonl"}
+"""Files that a run folder has."""
 
 
 def find(folder: Path) -> list[Path]:
-    """All image files in a folder and its subfolders, by their names' endings, in the order of their paths; links are not followed."""
-    paths = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names if not name.startswith("."))
+    """All image files in a folder and its subfolders, by their names' endings, in the order of their paths.
+
+    Folders that are links are not entered, and neither are run folders: the pictures of a run are no data.
+    """
+    paths: list[Path] = []
+    for parent, subfolders, names in os.walk(folder):
+        if set(names) >= RUN_MARKS:
+            subfolders.clear()
+            continue
+        paths += (Path(parent, name) for name in names if not name.startswith("."))
     return sorted(path for path in paths if path.suffix.lower() in SUFFIXES)
 
 

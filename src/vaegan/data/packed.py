@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,9 +94,8 @@ def write(
 
     `skipped` is asked once all chunks have been read.
     """
-    temporary = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}.partial-", dir=folder.parent))  # two runs may pack the same set at once
     try:
         names: list[str] = []
         rows: list[NDArray[np.bool_]] = []
@@ -118,11 +118,12 @@ def write(
             (temporary / "skipped.txt").write_text("".join(f"{line}\n" for line in lines))
         manifest = {"format": FORMAT, "shape": [len(names), *shape], "made_from": made_from}
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    except BaseException:
+        temporary.chmod(0o755)
+        if not ImageSet.is_set(folder):  # nobody was faster
+            shutil.rmtree(folder, ignore_errors=True)
+            temporary.rename(folder)
+    finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
     return ImageSet.open(folder)
 
 
