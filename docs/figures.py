@@ -64,8 +64,9 @@ def ruler(model: vaegan.VAEGAN, faces: Tensor, level: int) -> None:
     figure.savefig(FIGURES / "ruler.png", dpi=90, bbox_inches="tight")
 
 
-def gate(run: Path, settings: vaegan.EquilibriumGate) -> None:
+def gate(run: Path, recipe: vaegan.Recipe) -> None:
     """Which player steps by the two costs, and where the run was."""
+    settings = recipe.gate
     low, high = settings.bounds(0)
     most = 1.6
     figure, ax = plt.subplots(figsize=(5.6, 4.6))
@@ -80,7 +81,7 @@ def gate(run: Path, settings: vaegan.EquilibriumGate) -> None:
         ".",
         color="black",
         markersize=3,
-        label="the run, means of 10 steps",
+        label=f"the run, means of {recipe.training.log_every} steps",
     )
     ax.plot(np.log(2), np.log(2), "+", color="red", markersize=12, label="ln 2: knows nothing")
     for x, y, text in [
@@ -131,9 +132,9 @@ def main(run: Path) -> None:
     images = open_images("avatars", model.preparation, count=recipe.data.avatars, progress=lambda *_: None)
     _, held_out = split(len(images), recipe.data.held_out)
     ruler(model, to_tensor(images.images[held_out[[0, 1]]]), recipe.objective.level)
-    gate(run, recipe.gate)
-    paper = open_images("avatars", vaegan.VAEGAN().preparation, count=recipe.data.avatars, progress=lambda *_: None)
-    gradients(to_tensor(paper.images[held_out[:64]]))
+    gate(run, recipe)
+    paper = open_images("avatars", vaegan.VAEGAN().preparation, count=64, progress=lambda *_: None)
+    gradients(to_tensor(np.array(paper.images)))
 
 
 if __name__ == "__main__":

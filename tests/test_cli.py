@@ -87,10 +87,10 @@ def test_flags_go_over_the_recipe(photos: Path, tmp_path: Path) -> None:
 
 
 def test_resume(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "has had its 2 steps" in fails(capsys, "train", "--resume", trained)
+    assert "at step 2 already" in fails(capsys, "train", "--resume", trained)
     works("train", "--resume", trained, "--steps", 4, "--device", "cpu")
     assert json.loads((trained / "stats.jsonl").read_text().splitlines()[-1])["step"] == 4
-    assert "leave out --data and --run" in fails(capsys, "train", "--resume", trained, "--data", "x", "--run", "y")
+    assert "leave out --recipe and --run" in fails(capsys, "train", "--resume", trained, "--recipe", "x", "--run", "y")
     assert "cannot change objective.gamma" in fails(capsys, "train", "--resume", trained, "--objective.gamma", 0.2, "--steps", 5)
 
 
@@ -144,6 +144,12 @@ MISTAKES = {
     "an unknown command": (["trian"], 'Did you mean "train"?'),
     "a missing run": (["sample", "nowhere"], "no run folder nowhere"),
     "a missing argument": (["sample"], "RUN"),
+    "a seed below 0": (["train", "--seed", "-1"], "training.seed"),
+    "a seed too large": (["train", "--seed", str(2**70)], "training.seed"),
+    "an infinite width": (["train", "--networks.width", "inf"], "networks.width"),
+    "a rate that is no number": (["train", "--optimizer.lr", "nan"], "optimizer.lr"),
+    "no data": (["train", "--data", ""], "a folder without a name"),
+    "no processes": (["train", "--processes", "0"], "--processes must be at least 1"),
     "no samples": (["sample", "nowhere", "--count", "0"], "--count"),
     "nothing to resume": (["train", "--resume", "nowhere"], "cannot resume nowhere: there is no such folder"),
 }
@@ -185,6 +191,19 @@ def fails_with_notice(capsys: pytest.CaptureFixture[str], *arguments: object) ->
         run([str(argument) for argument in arguments])
     assert exit_.value.code == 2
     return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_pictures_that_cannot_be_written(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("picture", "picture.xyz", "."):
+        assert "give it a name that ends in .png" in fails(capsys, "sample", trained, "--out", tmp_path / name)
+    assert "--seed" in fails(capsys, "sample", trained, "--seed", 2**70)
+
+
+def test_names_that_look_like_markup(trained: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = photos / "[bold] :cat: [b].png"
+    (photos / "photo 00.png").rename(odd)
+    works("reconstruct", trained, odd, "--out", tmp_path / "[red] x.png")
+    assert capsys.readouterr().out == f"wrote {tmp_path / '[red] x.png'}\n"
 
 
 def test_bad_images_among_good_ones(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

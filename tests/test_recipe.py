@@ -46,7 +46,7 @@ def test_the_authors_settings(name: str, lr: float, steps: int, weight: float, g
     assert recipe.optimizer.lr == pytest.approx(lr)
     assert recipe.optimizer.final_lr == pytest.approx(1e-5 / 64)
     assert recipe.optimizer.weight_decay == 1e-5
-    assert recipe.training.steps(1000) == steps
+    assert recipe.training.steps(1000, 64) == steps
     assert (recipe.objective.real_weight, recipe.objective.gamma) == (weight, gamma)
 
 
@@ -88,6 +88,9 @@ def test_every_setting_is_documented() -> None:
         ({"training.length": "3 parsecs"}, "3 parsecs"),
         ({"training.length": "0 steps"}, "training.length"),
         ({"gate.margin": -1}, "gate.margin"),
+        ({"gamma": 1}, "objective.gamma"),
+        ({"optimizer.lr_factors": (1, float("nan"), 1)}, "optimizer.lr_factors"),
+        ({"training.seed": -1}, "training.seed"),
         ({"objective.joint": True, "objective.saturating": True}, "objective.joint"),
     ],
 )
@@ -104,7 +107,7 @@ def test_an_unknown_recipe_gets_the_nearest_name() -> None:
         Recipe.load("zzzz")
 
 
-@pytest.mark.parametrize("text", ["{", "- a", "gamma: 1", "objective: 3", "a: [1", "\x00", "42"])
+@pytest.mark.parametrize("text", ["{", "- a", "gamma: 1", "objective: 3", "a: [1", "\x00", "42", "1: {a: 2}", "objective: {1: 2}"])
 def test_a_file_that_is_no_recipe(text: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(text)
@@ -122,4 +125,4 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     ("length", "steps"), [("3 epochs", 30), ("1 epoch", 10), ("500 steps", 500), ("1_000 images", 16), ("10,000 images", 157)]
 )
 def test_length(length: str, steps: int) -> None:
-    assert Recipe.load("reference", {"training.length": length}).training.steps(10) == steps
+    assert Recipe.load("reference", {"training.length": length}).training.steps(10, 64) == steps

@@ -16,10 +16,11 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from .errors import UserError
-from .recipe import Recipe, about, as_config, names, one_sentence, read
+from .processes import is_leader
+from .recipe import Recipe, about, as_config, names, of_run, one_sentence, read
 
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+out = Console(highlight=False, emoji=False)
 
 DEFAULT_RECIPE = "quick"
 
@@ -38,14 +39,9 @@ def _lay_recipe_under_flags(app: cyclopts.App, commands: tuple[str, ...], argume
         return
     given = {argument.name.lstrip("-"): argument.tokens[0].value for argument in arguments if argument.tokens}
     if "resume" in given:
-        if wrong := [f"--{name}" for name in ("recipe", "data", "run") if name in given]:
+        if wrong := [f"--{name}" for name in ("recipe", "run") if name in given]:
             raise UserError(f"--resume goes on with a run as it is: leave out {' and '.join(wrong)}")
-        name = str(Path(given["resume"]) / "recipe.yaml")
-        if not Path(name).is_file():
-            raise UserError(
-                f"cannot resume {given['resume']}: "
-                + ("it is not a run folder" if Path(given["resume"]).is_dir() else "there is no such folder")
-            )
+        name = str(of_run(Path(given["resume"]).expanduser()))
     else:
         name = given.get("recipe", DEFAULT_RECIPE)
     as_config(_long_names(given), "the command line")(app, commands, arguments)
@@ -134,17 +130,13 @@ def train(
         else:
             result = training.train(settings, run, device=device, processes=processes)
     except training.Stopped as stopped:
-        raise SystemExit(_stopped(stopped)) from None
+        err.print(str(stopped), soft_wrap=True)
+        raise SystemExit(stopped.exit_code) from None
     err.print(
         f"\nThe pictures are {result.picture}\nThe run is {result.run}; see its curves with: tensorboard --logdir {result.run}",
         soft_wrap=True,
     )
     err.print(f"More pictures: vaegan sample {result.run}, vaegan reconstruct {result.run} IMAGES", soft_wrap=True)
-
-
-def _stopped(stopped: Exception) -> int:
-    err.print(str(stopped), soft_wrap=True)
-    return 130
 
 
 @app.command
@@ -169,14 +161,16 @@ def sample(run: Path, /, *, out: Path | None = None, count: int = 64, seed: int 
 
     if count < 1:
         raise UserError(f"--count must be above 0, not {count}")
+    if not 0 <= seed < 2**63:
+        raise UserError(f"--seed must be at least 0 and below 2^63, not {seed}")
     model = load(run)
     with torch.inference_mode():
-        images = torch.cat([model.sample(min(256, count - start), seed=seed + start) for start in range(0, count, 256)])
+        images = model.sample(count, seed=seed)
     _wrote(pictures.save(pictures.sheet([(f"samples of the prior, seed {seed}", images)], _columns(count)), out or run / "samples.png"))
 
 
 @app.command
-def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="")], /, *, out: Path | None = None) -> None:
+def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", json_list=False)], /, *, out: Path | None = None) -> None:
     """Show images above their reconstructions.
 
     Parameters
@@ -211,7 +205,7 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="")]
         raise UserError(f"there is no readable image in {', '.join(map(str, images))}")
     originals = to_tensor(np.stack(arrays))
     with torch.inference_mode():
-        reconstructions = torch.cat([model.reconstruct(part) for part in originals.split(256)])
+        reconstructions = model.reconstruct(originals)
     columns = _columns(len(originals))
     pairs = pictures.pair_rows(originals, reconstructions, columns)
     _wrote(pictures.save(pictures.sheet([("each above its reconstruction", pairs)], columns), out or run / "reconstructions.png"))
@@ -246,11 +240,13 @@ def _columns(count: int) -> int:
 
 
 def _wrote(path: Path) -> None:
-    out.print(f"wrote {path}", soft_wrap=True)
+    print(f"wrote {path}")
 
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
+    leader = is_leader()
+    err.quiet = not leader
     try:
         app(arguments, exit_on_error=False, print_error=False)
     except UserError as error:
@@ -265,5 +261,6 @@ def run(arguments: list[str] | None = None) -> None:
             sentence += "; free some space, and go on with a run that has a checkpoint by: vaegan train --resume RUN"
     else:
         return
-    print(f"vaegan: {sentence}", file=sys.stderr)
+    if leader:
+        print(f"vaegan: {sentence}", file=sys.stderr)
     raise SystemExit(2)

@@ -18,6 +18,7 @@ from .files import replacing
 from .networks import Architecture, Decoder, Discriminator, Encoder
 
 FORMAT = 1  # of a model folder
+PART = 256  # images at a time, so that memory does not grow with their number
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
@@ -81,11 +82,12 @@ class VAEGAN(nn.Module):
     def sample(self, count: int, seed: int = 0) -> Tensor:
         """`count` images decoded from the prior N(0, I); the same seed gives the same codes on any device."""
         generator = torch.Generator().manual_seed(seed)
-        return self.decode(torch.randn(count, self.architecture.latent, generator=generator))
+        codes = torch.randn(count, self.architecture.latent, generator=generator)
+        return torch.cat([self.decode(part) for part in codes.split(PART)])
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """Each image through the bottleneck and back, by way of its posterior mean."""
-        return self.decode(self.encode(images).mean)
+        return torch.cat([self.decode(self.encode(part).mean) for part in images.split(PART)])
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json and model.safetensors; each replaces its older self only once it is whole."""
@@ -95,7 +97,7 @@ class VAEGAN(nn.Module):
         with replacing(folder / WEIGHTS) as path:
             safetensors.torch.save_file(weights, path)
         with replacing(folder / CONFIG) as path:
-            path.write_text(json.dumps(config, indent=2) + "\n")
+            path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu") -> VAEGAN:
@@ -109,7 +111,7 @@ class VAEGAN(nn.Module):
             if not (folder / name).is_file():
                 raise UserError(f"{folder} is not a model folder: it has no {name}")
         try:
-            config: dict[str, Any] = json.loads((folder / CONFIG).read_text())
+            config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
             if config["format"] != FORMAT:
                 raise UserError(f"{folder} has model format {config['format']}; this version of vaegan reads {FORMAT}")
             fields: dict[str, Any] = {
@@ -131,7 +133,7 @@ def load(run: str | Path, device: str | torch.device = "cpu") -> VAEGAN:
     Raises:
         UserError: there is none.
     """
-    folder = Path(run)
+    folder = Path(run).expanduser()
     if not folder.is_dir():
         raise UserError(f"there is no run folder {folder}")
     if (folder / "model").is_dir():

@@ -54,8 +54,8 @@ class Architecture:
             if min(getattr(self, name)) <= 0:
                 raise UserError(f"networks.{name} must be above 0, not {getattr(self, name)}")
         for name in ("channels", "latent", "width", "encoder_units", "discriminator_units"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"networks.{name} must be above 0, not {getattr(self, name)}")
+            if not 0 < getattr(self, name) < math.inf:
+                raise UserError(f"networks.{name} must be above 0 and finite, not {getattr(self, name)}")
 
     def scaled(self, units: int) -> int:
         """`units` at width 1, scaled by the width multiplier (to a multiple of 8, which is what fast kernels want)."""

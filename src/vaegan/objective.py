@@ -51,12 +51,13 @@ def scale(tensor: Tensor, factor: float) -> Tensor:
 @contextmanager
 def _constant(network: nn.Module) -> Iterator[None]:
     """Within, the network's parameters are constants: gradients pass through the network, none is computed for it."""
-    for parameter in network.parameters():
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in parameters:
         parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for parameter in network.parameters():
+        for parameter in parameters:
             parameter.requires_grad_(True)
 
 
@@ -183,17 +184,16 @@ class Objective:
         if self.reconstructions or self.joint:
             with _statistics_kept(decoder):
                 generated = torch.cat([decoder(codes.detach()), sampled])
-        if self.saturating and not self.joint:
-            judged = scale(generated, -(1 - self.gamma) / (2 * (1 - self.real_weight)))
-        else:
-            judged = generated.detach().requires_grad_()
+        saturating = self.saturating and not self.joint
+        against = -(1 - self.gamma) / (2 * (1 - self.real_weight))
+        judged = scale(generated, against) if saturating else generated.detach().requires_grad_()
         scores = torch.sigmoid(_wide(discriminator(torch.cat([images, judged])))).unflatten(0, (-1, len(images)))  # a row a kind
         real = -(scores[0] + EPSILON).log().mean()
         fakes = -(1 - scores[1:] + EPSILON).log().mean(1)
         gan = 2 * self.real_weight * real + 2 * (1 - self.real_weight) * fakes.sum()
 
         total = self.prior_weight * prior + similarity + sample_error + gan
-        if not judged.grad_fn and torch.is_grad_enabled():
+        if not saturating and torch.is_grad_enabled():
             # Another cotangent at the discriminator's output, so one more pass back through it, for the images alone.
             cost = -(1 - self.gamma) * (scores[1:] + EPSILON).log().mean(1).sum()
             (wanted,) = torch.autograd.grad(cost, judged, retain_graph=True)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from .errors import UserError
+
 GAP = 2
 CAPTION = 22
 MARGIN = 8
@@ -24,8 +26,12 @@ def to_uint8(images: Tensor) -> NDArray[np.uint8]:
 
 
 def pair_rows(above: Tensor, below: Tensor, columns: int) -> Tensor:
-    """Two batches of the same length as one, for a sheet of `columns` that shows each image of `below` under its partner in `above`."""
-    rows = zip(above.split(columns), below.split(columns), strict=True)
+    """Two batches of the same length as one, for a sheet of `columns` that shows each image of `below` under its partner in `above`.
+
+    The last row of each is filled up with white.
+    """
+    missing = above.new_ones(-len(above) % columns, *above.shape[1:])
+    rows = zip(torch.cat([above, missing]).split(columns), torch.cat([below, missing]).split(columns), strict=True)
     return torch.cat([image for pair in rows for image in pair])
 
 
@@ -53,7 +59,14 @@ def sheet(parts: Sequence[tuple[str, Tensor]], columns: int) -> Image.Image:
 
 
 def save(picture: Image.Image, path: Path) -> Path:
-    """Write a PNG (or what the file's name asks for), making its folder."""
+    """Write a PNG, or what the file's name asks for, making its folder.
+
+    Raises:
+        UserError: the name asks for nothing that can be written.
+    """
+    known = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.SAVE}
+    if path.suffix.lower() not in known:
+        raise UserError(f"cannot write a picture as {path}: give it a name that ends in .png or .jpg")
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.save(path)
     return path

@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
+from itertools import takewhile
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,6 +26,10 @@ from .objective import EquilibriumGate, Objective
 
 PerNetwork = tuple[float, float, float]
 """One value each for encoder, decoder, discriminator."""
+
+
+RECIPE = "recipe.yaml"
+"""The file in a run folder that holds its recipe."""
 
 
 def _require(condition: bool, sentence: str) -> None:
@@ -41,7 +47,7 @@ class Data:
     """`centre`: the largest centred part of the right shape. `none`: the whole image, squeezed. `celeba`: the 148x148 pixels around
     the face in CelebA's aligned 178x218 images, or the like part of a smaller copy; images of another shape are cropped as by `centre`."""
     flip: bool = False
-    """Mirror every other training image, left to right, at random."""
+    """Mirror each training image, left to right, with a chance of one half."""
     held_out: float = 0.05
     """Share of the images that training never sees; the reconstructions shown are of these."""
     avatars: int = 16_000
@@ -84,13 +90,13 @@ class Optimizer:
     """Where to clip for encoder, decoder, discriminator; 0 leaves a network unclipped."""
 
     def __post_init__(self) -> None:
-        _require(self.lr > 0, f"optimizer.lr must be above 0, not {self.lr}")
-        for name in ("lr_factors", "clip_at"):
-            _require(min(getattr(self, name)) >= 0, f"optimizer.{name} must not be negative: {getattr(self, name)}")
-        for name in ("decay", "power", "eps"):
-            _require(getattr(self, name) > 0, f"optimizer.{name} must be above 0, not {getattr(self, name)}")
+        for name in ("lr", "decay", "power", "eps"):
+            _require(0 < getattr(self, name) < inf, f"optimizer.{name} must be above 0 and finite, not {getattr(self, name)}")
         for name in ("final_lr", "weight_decay"):
-            _require(getattr(self, name) >= 0, f"optimizer.{name} must not be negative: {getattr(self, name)}")
+            _require(0 <= getattr(self, name) < inf, f"optimizer.{name} must be at least 0 and finite, not {getattr(self, name)}")
+        for name in ("lr_factors", "clip_at"):
+            values = getattr(self, name)
+            _require(all(0 <= value < inf for value in values), f"optimizer.{name} must be at least 0 and finite, not {values}")
         for name, values in (("alpha", (self.alpha,)), ("betas", self.betas)):
             _require(all(0 <= value < 1 for value in values), f"optimizer.{name} must be at least 0 and below 1, not {getattr(self, name)}")
 
@@ -120,10 +126,11 @@ class Training:
         for name in ("batch", "log_every", "picture_every", "checkpoint_every"):
             _require(getattr(self, name) > 0, f"training.{name} must be above 0, not {getattr(self, name)}")
         _require(self.batch > 1, "training.batch must be at least 2: batch normalisation needs more than one image")
+        _require(0 <= self.seed < 2**63, f"training.seed must be at least 0 and below 2^63, not {self.seed}")
         _require(0 <= self.ema < 1, f"training.ema must be at least 0 and below 1, not {self.ema}")
-        self.steps(1)
+        self.steps(1, 1)
 
-    def steps(self, steps_per_epoch: int) -> int:
+    def steps(self, steps_per_epoch: int, images_per_step: int) -> int:
         """The length in steps."""
         match = re.fullmatch(r"(\d[\d_,]*) ?(epoch|step|image)s?", self.length.strip())
         _require(
@@ -132,7 +139,7 @@ class Training:
         assert match is not None
         count = int(re.sub("[_,]", "", match[1]))
         _require(count > 0, f"training.length must be above 0, not {self.length}")
-        return {"epoch": count * steps_per_epoch, "step": count, "image": -(-count // self.batch)}[match[2]]
+        return {"epoch": count * steps_per_epoch, "step": count, "image": -(-count // images_per_step)}[match[2]]
 
 
 @dataclass(frozen=True)
@@ -159,7 +166,8 @@ class Recipe:
         """
         tree: dict[str, Any] = {}
         for key, value in (overrides or {}).items():
-            section, _, setting = key.partition(".")
+            section, dot, setting = key.partition(".")
+            _require(bool(dot), f'{key} is not a setting: settings are named by section and key, such as "objective.gamma"')
             tree.setdefault(section, {})[setting] = value
         layers = [as_config(tree, "the overrides"), as_config(read(name), f"recipe {name}")]
         app = cyclopts.App(config=layers, default_command=_identity, result_action="return_value", help_flags=(), version_flags=())
@@ -219,9 +227,21 @@ def names() -> list[str]:
 
 def about(name: str) -> str:
     """What a packaged recipe says of itself: the comment at its head, as one paragraph."""
-    text = (resources.files("vaegan") / "recipes" / f"{name}.yaml").read_text()
-    head = text[: re.search(r"^[^#]", text, re.MULTILINE).start()] if re.search(r"^[^#]", text, re.MULTILINE) else text  # type: ignore[union-attr]
-    return " ".join(line.lstrip("# ") for line in head.splitlines())
+    lines = (resources.files("vaegan") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    return " ".join(line.lstrip("# ") for line in takewhile(lambda line: line.startswith("#"), lines))
+
+
+def of_run(folder: Path) -> Path:
+    """Where a run folder holds its recipe.
+
+    Raises:
+        UserError: it is no run folder.
+    """
+    if not folder.is_dir():
+        raise UserError(f"cannot resume {folder}: there is no such folder")
+    if not (folder / RECIPE).is_file():
+        raise UserError(f"cannot resume {folder}: it is not a run folder")
+    return folder / RECIPE
 
 
 def read(name: str | Path) -> dict[str, Any]:
@@ -231,9 +251,9 @@ def read(name: str | Path) -> dict[str, Any]:
         UserError: neither a packaged recipe nor a readable YAML file of sections.
     """
     if str(name) in names():
-        text = (resources.files("vaegan") / "recipes" / f"{name}.yaml").read_text()
+        text = (resources.files("vaegan") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
     elif Path(name).is_file():
-        text = Path(name).read_text(errors="replace")
+        text = Path(name).read_text(encoding="utf-8", errors="replace")
     else:
         from difflib import get_close_matches
 
@@ -245,7 +265,9 @@ def read(name: str | Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         where = f" (line {error.problem_mark.line + 1})" if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark else ""
         raise UserError(f"recipe {name} is not valid YAML{where}") from error
-    if not isinstance(tree, dict) or not all(isinstance(section, dict) for section in tree.values()):
+    if not isinstance(tree, dict) or not all(
+        isinstance(s, dict) and all(isinstance(key, str) for key in [*tree, *s]) for s in tree.values()
+    ):
         raise UserError(f"recipe {name} must be made of sections with settings, such as 'objective:' with 'gamma: 0.1' under it")
     return tree
 

@@ -161,7 +161,10 @@ def jpeg() -> bytes:
     return buffer.getvalue()
 
 
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n"
+
 BAD = {
+    "a program in PostScript": (EPS, "not an image"),
     "empty": (b"", "empty"),
     "text": (b"hello, I am no image", "not an image"),
     "truncated": (jpeg()[:2000], "damaged"),

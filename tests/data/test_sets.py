@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,6 @@ def test_a_packed_set_can_be_read_with_numpy_alone(photos: Path) -> None:
 
 def test_a_folder_is_packed_once_and_again_when_it_changes(photos: Path) -> None:
     first = open_folder(photos)
-    shutil.rmtree(photos / "nothing", ignore_errors=True)
     assert open_folder(photos).folder == first.folder
     (photos / "photo 00.png").unlink()
     second = open_folder(photos)
@@ -71,10 +71,12 @@ def test_bad_files_are_skipped_counted_and_named(photos: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="names of bytes")
 def test_names_of_any_bytes(photos: Path) -> None:
-    (photos / "line\nbreak.png").write_bytes((photos / "photo 00.png").read_bytes())
+    for character in ("\n", "\r", "\x0c", "\x85", "\u2028", "\x1c"):
+        (photos / f"line{character}break.png").write_bytes((photos / "photo 00.png").read_bytes())
     Path(os.fsdecode(os.fsencode(photos) + b"/bad\xff.png")).write_bytes((photos / "photo 00.png").read_bytes())
     images = open_folder(photos)
-    assert len(images) == len(images.names) == 42
+    assert len(images) == len(images.names) == 47
+    assert len(open_folder(photos)) == 47
 
 
 def test_a_link_that_loops_is_not_followed(photos: Path) -> None:
@@ -126,18 +128,15 @@ def test_an_interrupted_packing_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_set_is_named(photos: Path) -> None:
+def test_a_damaged_set_is_named_and_one_of_the_cache_made_anew(photos: Path) -> None:
     folder = open_folder(photos).folder
     content = (folder / "images.npy").read_bytes()
-    for damage in (content[:50], content[:-5]):
-        (folder / "images.npy").write_bytes(damage)
-        with pytest.raises(UserError, match="damaged; delete it"):
-            open_folder(photos)
-    (folder / "images.npy").write_bytes(content)
-    (folder / "names.txt").write_text("one\n")
-    with pytest.raises(UserError, match="damaged: its files do not agree"):
-        open_folder(photos)
-    shutil.rmtree(folder)
+    for name, damage in (("images.npy", content[:50]), ("images.npy", content[:-5]), ("names.txt", b"one\n"), ("manifest.json", b"{")):
+        (folder / name).write_bytes(damage)
+        with pytest.raises(UserError, match="is damaged"):
+            ImageSet.open(folder)
+        assert len(open_folder(photos)) == 40
+        assert (folder / "images.npy").read_bytes() == content
 
 
 def test_a_packed_set_as_source(photos: Path) -> None:
@@ -154,6 +153,15 @@ def test_avatars_are_the_same_anywhere_and_a_larger_set_begins_with_the_smaller(
     assert np.array_equal(in_parallel[:66], in_turn)
     other = np.concatenate([images for images, _ in avatars.draw(66, (32, 32), seed=1, workers=1)])
     assert not np.array_equal(other, in_turn)
+
+
+def test_avatars_in_a_script_without_a_main_guard(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from vaegan.data import avatars\nprint(sum(len(images) for images, _ in avatars.draw(65, (16, 16), seed=0, workers=2)))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.stderr) == ("65\n", "")
 
 
 def test_avatars_have_known_attributes() -> None:

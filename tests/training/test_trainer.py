@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import signal
+import subprocess
+import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +22,12 @@ from rich.console import Console
 from torch import Tensor
 
 import vaegan
-from vaegan import Recipe, UserError
+from vaegan import Objective, Recipe, UserError
 from vaegan.data import open_images
 from vaegan.model import Preparation
 from vaegan.recipe import names
 from vaegan.training import Stopped, checkpoint, resume, train
+from vaegan.training.monitor import Monitor
 from vaegan.training.schedule import learning_rate
 from vaegan.training.trainer import Trainer
 
@@ -100,9 +105,9 @@ def test_tensorboard_has_the_scalars_and_the_pictures(tmp_path: Path) -> None:
 def test_every_recipe_trains_and_moves_all_networks(name: str) -> None:
     trainer = make_trainer(tiny(name, gate__enabled=False, objective__level=2))
     before = weights(trainer)
-    losses, _ = trainer.train_step()
+    step = trainer.train_step()
     assert changed(trainer, before) == {"encoder", "decoder", "discriminator"}
-    assert all(bool(torch.isfinite(value)) for value in (losses.prior, losses.similarity, losses.real, losses.fake))
+    assert torch.isfinite(step.means).all()
 
 
 @pytest.mark.parametrize(
@@ -119,7 +124,7 @@ def test_a_network_that_is_gated_off_does_not_change_by_a_bit(name: str, gate: d
     for _ in range(2):
         trainer.train_step()
     before, optimizers = weights(trainer), copy.deepcopy({n: o.state_dict()["state"] for n, o in trainer.optimizers.items()})
-    _, players = trainer.train_step()
+    players = trainer.train_step().players
     assert changed(trainer, before) == stepping
     assert ("decoder" in stepping, "discriminator" in stepping) == tuple(players)
     for network, state in optimizers.items():
@@ -146,12 +151,12 @@ def test_stopping_and_resuming_changes_nothing(name: str, tmp_path: Path) -> Non
 
 
 def _train_until(step: int, recipe: Recipe, run: Path) -> None:
-    """Train, and be interrupted in the middle of a step."""
+    """Train, and be interrupted in the middle of a step, so that the next one is the last."""
     original = Trainer.train_step
 
-    def interrupted(self: Trainer) -> Any:
-        result = original(self)
-        if self.step == step:
+    def interrupted(self: Trainer, stop: bool = False) -> Any:
+        result = original(self, stop)
+        if self.step == step - 1:
             signal.raise_signal(signal.SIGINT)
         return result
 
@@ -159,6 +164,26 @@ def _train_until(step: int, recipe: Recipe, run: Path) -> None:
         patch.setattr(Trainer, "train_step", interrupted)
         with pytest.raises(Stopped, match=f"step {step} of 6"):
             train(recipe, run, device="cpu", console=SILENT)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("place", ["picture", "log", "update"])
+def test_a_signal_at_any_moment_saves_the_run(place: str, number: signal.Signals, code: int, tmp_path: Path) -> None:
+    original = getattr(Monitor, place)
+    sent: list[int] = []
+
+    def interrupted(self: Monitor, *args: Any, **more: Any) -> Any:
+        if self.step == (3 if place == "update" else 4) and not sent:  # all within the fourth step
+            sent.append(number)
+            signal.raise_signal(number)
+        return original(self, *args, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Monitor, place, interrupted)
+        with pytest.raises(Stopped, match="stopped at step 5 of 6") as stopped:
+            train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
+    assert stopped.value.exit_code == code
+    assert checkpoint.load(tmp_path / "run" / "checkpoints")[0]["step"] == 5
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -182,7 +207,7 @@ def test_two_seeds_are_two_runs_and_one_seed_is_one() -> None:
 
 def test_a_run_can_be_made_longer(tmp_path: Path) -> None:
     train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
-    with pytest.raises(UserError, match="has had its 6 steps"):
+    with pytest.raises(UserError, match="at step 6 already: ask for more, such as --steps 12"):
         resume(tmp_path / "run", device="cpu", console=SILENT)
     longer = Recipe.load(tmp_path / "run" / "recipe.yaml", {"training.length": "8 steps"})
     resume(tmp_path / "run", longer, device="cpu", console=SILENT)
@@ -196,12 +221,36 @@ def test_what_a_run_is_cannot_be_changed(tmp_path: Path) -> None:
         resume(tmp_path / "run", changed_recipe, device="cpu", console=SILENT)
 
 
+def test_a_run_whose_recipe_was_edited_is_not_resumed(tmp_path: Path) -> None:
+    train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
+    for edit in ({"networks.latent": 5}, {"objective.gamma": 0.5}):
+        (tmp_path / "run" / "recipe.yaml").write_text(tiny(training__length="8 steps", **edit).to_yaml())
+        with pytest.raises(UserError, match=f"cannot change {next(iter(edit))} of a run"):
+            resume(tmp_path / "run", device="cpu", console=SILENT)
+
+
+def test_a_run_goes_on_with_the_same_images_only(photos: Path, tmp_path: Path) -> None:
+    source = tmp_path / "photos"
+    recipe = tiny(data__source=str(source))
+    train(recipe, tmp_path / "run", device="cpu", console=SILENT)
+    longer = replace(recipe, training=replace(recipe.training, length="8 steps"))
+    photos.rename(tmp_path / "moved")
+    moved = replace(longer, data=replace(longer.data, source=str(tmp_path / "moved")))
+    resume(tmp_path / "run", moved, device="cpu", console=SILENT)
+    (tmp_path / "moved" / "photo 00.png").unlink()
+    even_longer = replace(moved, training=replace(recipe.training, length="9 steps"))
+    with pytest.raises(UserError, match="not those that the run has been trained on"):
+        resume(tmp_path / "run", even_longer, device="cpu", console=SILENT)
+
+
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
     train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
     newest, older = checkpoint.checkpoints(tmp_path / "run" / "checkpoints")
     newest.write_bytes(newest.read_bytes()[:1000])
     state, damaged = checkpoint.load(tmp_path / "run" / "checkpoints")
     assert (state["step"], damaged) == (3, [newest])
+    torch.save([1, 2], newest)  # a file that torch reads, but no checkpoint
+    assert checkpoint.load(tmp_path / "run" / "checkpoints")[1] == [newest]
     older.write_bytes(b"")
     with pytest.raises(UserError, match="all damaged"):
         resume(tmp_path / "run", device="cpu", console=SILENT)
@@ -230,8 +279,8 @@ def test_bad_data_leaves_no_run_folder(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
-    recipe = tiny(optimizer__lr=1e30, training__length="40 steps", gate__enabled=False)
-    with pytest.raises(UserError, match=r"no longer a number by step \d+; .*lr"):
+    recipe = tiny(optimizer__lr=1e30, training__length="40 steps", training__checkpoint_every=100, gate__enabled=False)
+    with pytest.raises(UserError, match=r"loss is no longer a number at step \d+; there is no checkpoint yet: .*lr"):
         train(recipe, tmp_path / "run", device="cpu", console=SILENT)
 
 
@@ -326,14 +375,72 @@ def test_training_outside_the_main_thread(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "model" / "config.json").is_file()
 
 
-def test_two_processes_agree(tmp_path: Path) -> None:
-    """They see different images, decide the gate together and keep the same weights; one of them writes."""
-    import subprocess
-    import sys
+class TwoProcesses:
+    """What a trainer needs of Fabric, for two trainers in two threads."""
 
+    world_size = 2
+    device = torch.device("cpu")
+
+    def __init__(self, rank: int, barrier: threading.Barrier, slots: list[Any]) -> None:
+        self.global_rank, self.barrier, self.slots = rank, barrier, slots
+
+    def autocast(self) -> Any:
+        return contextlib.nullcontext()
+
+    def all_reduce(self, tensor: Tensor, reduce_op: str) -> Tensor:
+        assert reduce_op == "mean"
+        self.slots[self.global_rank] = tensor
+        self.barrier.wait(60)
+        mean = (self.slots[0] + self.slots[1]) / 2
+        self.barrier.wait(60)
+        return mean
+
+
+def test_two_processes_see_other_images_and_keep_the_same_weights() -> None:
+    recipe = tiny(gate__equilibrium=0.68, gate__margin=0.02)  # narrow, so that their own costs would part them
+    images = open_images("avatars", Preparation((16, 16), 3, "centre"), count=24, progress=lambda *_: None)
+    barrier, slots = threading.Barrier(2), [None, None]
+    trainers = [Trainer(recipe, TwoProcesses(rank, barrier, slots), images, np.arange(20)) for rank in (0, 1)]  # type: ignore[arg-type]
+    assert trainers[0].images_per_step == 8
+    local: list[list[Any]] = [[], []]
+    together: list[list[Any]] = [[], []]
+
+    def work(rank: int) -> None:
+        trainer = trainers[rank]
+        for _ in range(12):
+            step = trainer.train_step(stop=rank == 1 and trainer.step == 11)
+            together[rank].append((step.players, step.stops))
+
+    original = Objective.__call__
+
+    def record(self: Objective, networks: Any, *batch: Tensor) -> Any:
+        losses = original(self, networks, *batch)
+        rank = next(r for r in (0, 1) if trainers[r].model is networks)
+        local[rank].append((recipe.gate(losses.real.item(), losses.fake.item()), batch[0].clone()))
+        return losses
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Objective, "__call__", record)
+        threads = [threading.Thread(target=work, args=(rank,)) for rank in (0, 1)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert together[0] == together[1]
+    assert [stops for _, stops in together[0]] == [False] * 11 + [True]
+    assert any(a[0] != b[0] for a, b in zip(*local, strict=True)), "left alone, they would have parted ways"
+    assert not any(torch.equal(a[1], b[1]) for a, b in zip(*local, strict=True))
+    assert _equal(dict(trainers[0].model.named_parameters()), dict(trainers[1].model.named_parameters()))
+
+
+def test_two_processes_train_and_one_of_them_writes(tmp_path: Path) -> None:
     flags = [f"--{key}={value}" for key, value in TINY.items() if key != "networks.size"]
     command = [sys.executable, "-m", "vaegan", "train", *flags, "--size=16", "--processes=2", "--device=cpu", f"--run={tmp_path / 'run'}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text().splitlines()]
     assert [line["images"] for line in lines] == [16, 32, 48]
+    assert done.stderr.count("The pictures are") == 1
+    done = subprocess.run([*command[:-1], "--data=nowhere", "--run=x"], capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "nowhere: no such folder" in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from ..errors import UserError
 from . import avatars
 from .folder import FolderReader, find, fingerprint, printable
 from .images import Preparation
-from .packed import Chunk, ImageSet, write
+from .packed import FORMAT, Chunk, ImageSet, write
 
-__all__ = ["AVATARS", "ImageSet", "cache_folder", "open_images"]
+__all__ = ["AVATARS", "ImageSet", "cache_folder", "open_images", "split"]
 
 AVATARS = "avatars"
 
@@ -49,6 +50,8 @@ def open_images(source: str, preparation: Preparation, *, count: int, progress: 
     workers = workers or _cores()
     if source == AVATARS:
         return _avatars(preparation, count, progress, workers)
+    if not source:
+        raise UserError("cannot take images from a folder without a name: give --data a folder, or avatars")
     folder = Path(source).expanduser()
     if not folder.is_dir():
         what = "a file, not a folder" if folder.exists() else "no such folder"
@@ -84,7 +87,7 @@ def _folder(folder: Path, preparation: Preparation, progress: Progress, workers:
         raise UserError(f"there are no images in {folder}: looked for JPEG, PNG, WebP, BMP, GIF and TIFF files in it and its subfolders")
     made_from = {
         "source": printable(folder.resolve()),
-        "listing": fingerprint(paths),
+        "listing": fingerprint(paths, folder),
         "size": list(preparation.size),
         "channels": preparation.channels,
         "crop": preparation.crop,
@@ -103,10 +106,13 @@ def _folder(folder: Path, preparation: Preparation, progress: Progress, workers:
 
 def _cached(made_from: dict[str, Any], preparation: Preparation, chunks: Iterable[Chunk], **more: Any) -> ImageSet:
     """The packed set in the cache that was made from just this; made now if there is none."""
-    key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps([FORMAT, made_from], sort_keys=True).encode()).hexdigest()[:16]
     folder = cache_folder() / f"{Path(made_from['source']).name}-{key}"
     if ImageSet.is_set(folder):
-        return ImageSet.open(folder)
+        try:
+            return ImageSet.open(folder)
+        except UserError:  # damaged: made anew
+            shutil.rmtree(folder)
     return write(folder, (*preparation.size, preparation.channels), chunks, made_from=made_from, **more)
 
 

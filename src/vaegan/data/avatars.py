@@ -10,8 +10,10 @@ from __future__ import annotations
 import io
 import json
 import multiprocessing
+import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from random import Random
@@ -118,7 +120,7 @@ ATTRIBUTES = tuple(attributes(draw_factors(0, 0)))
 def _style() -> Style:
     from dicebear import Style
 
-    return Style(json.loads(resources.files("dicebear_styles").joinpath("avataaars.json").read_text()))
+    return Style(json.loads(resources.files("dicebear_styles").joinpath("avataaars.json").read_text(encoding="utf-8")))
 
 
 def render(factors: Factors, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -161,4 +163,19 @@ def draw(count: int, size: tuple[int, int], seed: int, workers: int) -> Iterator
         yield from (_render_range(*r) for r in ranges)
         return
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(_render_range, *zip(*ranges, strict=True))
+        with _script_hidden():
+            chunks = pool.map(_render_range, *zip(*ranges, strict=True))
+        yield from chunks
+
+
+@contextmanager
+def _script_hidden() -> Iterator[None]:
+    """Within, new processes do not import the user's script, which would run all of it again if it has no `__main__` guard."""
+    script = sys.modules["__main__"].__dict__
+    hidden: dict[str, object] = {name: script.get(name) for name in ("__file__", "__spec__") if name in script}
+    script.pop("__file__", None)
+    script["__spec__"] = None
+    try:
+        yield
+    finally:
+        script.update(hidden)

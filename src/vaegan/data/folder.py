@@ -25,15 +25,19 @@ def find(folder: Path) -> list[Path]:
     Folders that are links are not entered, and neither are run folders: the pictures of a run are no data.
     """
     paths: list[Path] = []
-    for parent, subfolders, names in os.walk(folder):
+
+    def note(error: OSError) -> None:
+        paths.append(Path(error.filename))  # a folder that cannot be entered: reading it will tell why
+
+    for parent, subfolders, names in os.walk(folder, onerror=note):
         if set(names) >= RUN_MARKS:
             subfolders.clear()
             continue
-        paths += (Path(parent, name) for name in names if not name.startswith("."))
-    return sorted(path for path in paths if path.suffix.lower() in SUFFIXES)
+        paths += (Path(parent, name) for name in names if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES)
+    return sorted(paths)
 
 
-def fingerprint(paths: list[Path]) -> str:
+def fingerprint(paths: list[Path], folder: Path) -> str:
     """A hash that changes when a file is added, removed or changed."""
     digest = hashlib.sha256()
     for path in paths:
@@ -42,13 +46,13 @@ def fingerprint(paths: list[Path]) -> str:
             state = f"{status.st_size} {status.st_mtime_ns}"
         except OSError:  # a link to nowhere, say: reading it will tell
             state = "unreadable"
-        digest.update(os.fsencode(path) + f" {state}\n".encode())
+        digest.update(os.fsencode(path.relative_to(folder)) + f" {state}\n".encode())
     return digest.hexdigest()
 
 
 def printable(path: Path) -> str:
     """A path as one line of text, whatever bytes are in it."""
-    return str(path).encode("utf-8", "backslashreplace").decode().replace("\n", "\\n")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(path))
 
 
 class FolderReader:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # and no other: some of what Pillow reads starts programs
 SMALLEST = 8  # pixels a side; below it there is nothing to learn from
 
 CELEBA_SHAPE = (218, 178)
@@ -48,7 +49,7 @@ def read(path: Path, preparation: Preparation) -> NDArray[np.uint8]:
     try:
         if path.stat().st_size == 0:
             raise Unreadable("empty file")
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             return prepare(image, preparation)
     except UnidentifiedImageError as error:
         raise Unreadable("not an image") from error

@@ -11,13 +11,14 @@ A packed set is a folder that anyone can read with numpy alone:
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,11 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def identity(self) -> str:
+        """A hash of which images these are: their names and shape, wherever the set lies."""
+        return hashlib.sha256("\n".join([str(self.images.shape), *self.names]).encode()).hexdigest()
+
     @staticmethod
     def is_set(folder: Path) -> bool:
         """Whether a folder is a packed set, whole."""
@@ -62,22 +68,22 @@ class ImageSet:
             UserError: it is damaged, or of another version.
         """
         try:
-            manifest = json.loads((folder / MANIFEST).read_text())
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
             if manifest["format"] != FORMAT:
                 raise UserError(f"{folder} has set format {manifest['format']}; this version of vaegan reads {FORMAT}")
             images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-            names = (folder / "names.txt").read_text().splitlines()
+            names = _lines(folder / "names.txt")
             attribute_names: tuple[str, ...] = ()
             attributes = None
             if (folder / "attributes.csv").is_file():
-                header, *rows = (folder / "attributes.csv").read_text().splitlines()
+                header, *rows = _lines(folder / "attributes.csv")
                 attribute_names = tuple(header.split(","))
                 attributes = np.array([row.split(",") for row in rows]) == "1"
-            skipped = (folder / "skipped.txt").read_text().splitlines() if (folder / "skipped.txt").is_file() else []
+            skipped = _lines(folder / "skipped.txt") if (folder / "skipped.txt").is_file() else []
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"the packed set {folder} is damaged; delete it, and it will be made anew") from error
+            raise UserError(f"the packed set {folder} is damaged: make it again") from error
         if list(images.shape) != manifest["shape"] or images.dtype != np.uint8 or len(names) != len(images):
-            raise UserError(f"the packed set {folder} is damaged: its files do not agree; delete it, and it will be made anew")
+            raise UserError(f"the packed set {folder} is damaged, its files do not agree: make it again")
         return ImageSet(folder, images, names, attribute_names, attributes, skipped, manifest)
 
 
@@ -94,8 +100,8 @@ def write(
 
     `skipped` is asked once all chunks have been read.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}.partial-", dir=folder.parent))  # two runs may pack the same set at once
+    temporary = folder.with_name(f"{folder.name}.partial-{uuid4().hex}")  # two runs may pack the same set at once
+    temporary.mkdir(parents=True)
     try:
         names: list[str] = []
         rows: list[NDArray[np.bool_]] = []
@@ -108,23 +114,28 @@ def write(
                     rows.append(attributes)
             file.seek(0)
             _write_header(file, (len(names), *shape))
-        (temporary / "names.txt").write_text("".join(f"{name}\n" for name in names))
+        _write_lines(temporary / "names.txt", names)
         if rows:
             table = np.concatenate(rows).astype(int)
-            (temporary / "attributes.csv").write_text(
-                "\n".join([",".join(attribute_names), *(",".join(map(str, row)) for row in table)]) + "\n"
-            )
+            _write_lines(temporary / "attributes.csv", [",".join(attribute_names), *(",".join(map(str, row)) for row in table)])
         if lines := skipped():
-            (temporary / "skipped.txt").write_text("".join(f"{line}\n" for line in lines))
+            _write_lines(temporary / "skipped.txt", lines)
         manifest = {"format": FORMAT, "shape": [len(names), *shape], "made_from": made_from}
-        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-        temporary.chmod(0o755)
+        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         if not ImageSet.is_set(folder):  # nobody was faster
             shutil.rmtree(folder, ignore_errors=True)
             temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return ImageSet.open(folder)
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def _write_header(file: Any, shape: tuple[int, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -12,17 +12,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..data import AVATARS, ImageSet, open_images, split
 from ..errors import UserError
+from ..files import replacing
 from ..model import Preparation
-from ..recipe import Recipe
+from ..processes import is_leader
+from ..recipe import RECIPE, Recipe, of_run
 from . import checkpoint
 from .machine import make_fabric
 from .trainer import Stopped, Trainer
 
 __all__ = ["Result", "Stopped", "resume", "train"]
 
-RECIPE = "recipe.yaml"
-MAY_CHANGE = ("training.length", "training.precision", "training.log_every", "training.picture_every", "training.checkpoint_every")
-"""What a resumed run may do differently: nothing that would make its past another one's."""
+
+HEADER = "# Every setting of this run. It is a recipe itself: vaegan train --recipe THIS-FILE\n"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def train(
         UserError: something in what was asked for is wrong; nothing has been overwritten.
         Stopped: an interrupt or SIGTERM came; the run was saved and can be resumed.
     """
-    folder = Path(run) if run else _free_name(Path("runs"), recipe)
+    folder = Path(run).expanduser() if run else _free_name(Path("runs"), recipe)
     if folder.exists():
         raise UserError(f"{folder} exists already: choose another --run, or go on with it by --resume {folder}")
     return _run(recipe, folder, device, processes, console, resumed=False)
@@ -58,43 +59,41 @@ def train(
 def resume(
     run: str | Path, recipe: Recipe | None = None, *, device: str = "auto", processes: int = 1, console: Console | None = None
 ) -> Result:
-    """Go on with a run from its newest checkpoint; `recipe` may ask for another length, or for pictures and checkpoints at other steps.
+    """Go on with a run from its newest checkpoint.
+
+    `recipe` may ask for another length, for pictures and checkpoints at other steps, or name another place where the same images are.
 
     Raises:
-        UserError: there is no such run, it has no checkpoint, or `recipe` differs in more than may change.
+        UserError: there is no such run, it has no checkpoint, the images are others, or `recipe` differs in more than may change.
         Stopped: as for `train`.
     """
-    folder = Path(run)
-    if not (folder / RECIPE).is_file():
-        raise UserError(f"cannot resume {folder}: " + ("it is not a run folder" if folder.is_dir() else "there is no such folder"))
-    saved = Recipe.load(folder / RECIPE)
-    recipe = recipe or saved
-    refused = [key for key in recipe.differences(saved) if key not in MAY_CHANGE]
-    if refused:
-        raise UserError(f"cannot change {', '.join(refused)} of a run that has begun: train a new one from {folder / RECIPE}")
+    folder = Path(run).expanduser()
+    recipe = recipe or Recipe.load(of_run(folder))
     return _run(recipe, folder, device, processes, console, resumed=True)
 
 
 def _run(recipe: Recipe, folder: Path, device: str, processes: int, console: Console | None, *, resumed: bool) -> Result:
-    console = console or Console(stderr=True)
+    console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
+    if recipe.data.source not in (AVATARS, ""):  # so that the run can be resumed from anywhere
+        recipe = replace(recipe, data=replace(recipe.data, source=str(Path(recipe.data.source).expanduser().absolute())))
     fabric = make_fabric(device, recipe.training.precision, processes)
+    if processes > 1 and is_leader():  # the images are packed, or found wanting, before the other processes start
+        _open(recipe, console)
     fabric.launch()
     console.quiet = console.quiet or not fabric.is_global_zero
-    with fabric.rank_zero_first():
-        images = _open(recipe, console)
+    images = _open(recipe, console)
     training, held_out = split(len(images), recipe.data.held_out)
     trainer = Trainer(recipe, fabric, images, training)
     if resumed:
         state, damaged = checkpoint.load(folder / "checkpoints")
         for path in damaged:
             console.print(f"passed over a damaged checkpoint: {path}")
-        if state["step"] >= trainer.steps:
-            raise UserError(f"{folder} has had its {trainer.steps} steps: ask for more, such as --steps {2 * trainer.steps}")
         trainer.load_state_dict(state)
     fabric.barrier()
     if fabric.is_global_zero:
         folder.mkdir(parents=True, exist_ok=resumed)
-        (folder / RECIPE).write_text(_header(folder) + recipe.to_yaml(documented=True))
+        with replacing(folder / RECIPE) as path:
+            path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
         _report_skipped(images, folder, console)
     where = "a GPU" if fabric.device.type == "cuda" else "the GPU" if fabric.device.type == "mps" else "the CPU"
     kind = "bfloat16" if "bf16" in str(fabric._precision.precision) else "float32"
@@ -120,7 +119,7 @@ def _report_skipped(images: ImageSet, folder: Path, console: Console) -> None:
     if not images.skipped:
         return
     listing = folder / "skipped.txt"
-    listing.write_text("".join(f"{line}\n" for line in images.skipped))
+    listing.write_text("".join(f"{line}\n" for line in images.skipped), encoding="utf-8")
     some = "; ".join(images.skipped[:3]) + ("; ..." if len(images.skipped) > 3 else "")
     console.print(
         f"skipped {len(images.skipped)} of {len(images.skipped) + len(images)} image files, all named in {listing}: {some}", soft_wrap=True
@@ -131,7 +130,3 @@ def _free_name(parent: Path, recipe: Recipe) -> Path:
     """runs/NAME after the data, or runs/NAME-2 and so on."""
     name = re.sub(r"[^\w.-]+", "-", Path(recipe.data.source).expanduser().resolve().name if recipe.data.source != AVATARS else AVATARS)
     return next(path for n in count(1) if not (path := parent / (name if n == 1 else f"{name}-{n}")).exists())
-
-
-def _header(folder: Path) -> str:
-    return f"# Every setting of this run. Train another like it: vaegan train --recipe {folder / RECIPE}\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +38,11 @@ def load(folder: Path) -> tuple[dict[str, Any], list[Path]]:
     for path in checkpoints(folder):
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            return state, damaged
-        except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError):
+        except Exception:  # a damaged file may raise anything
             damaged.append(path)
+            continue
+        if isinstance(state, dict) and "step" in state:
+            return state, damaged
+        damaged.append(path)
     what = f"its {len(damaged)} checkpoints are all damaged" if damaged else "it has no checkpoint"
     raise UserError(f"cannot resume {folder.parent}: {what}")

@@ -32,6 +32,10 @@ def make_fabric(device: str = "auto", precision: str = "auto", processes: int = 
         device = next(name for name in ("cuda", "mps", "cpu") if available[name])
     if not available[device]:
         raise UserError(f"there is no {device} device here: leave --device out to use what there is")
+    if processes < 1:
+        raise UserError(f"--processes must be at least 1, not {processes}")
+    if device == "mps" and processes > 1:
+        raise UserError("an mps device is one: leave --processes out")
     if device == "cuda" and processes > torch.cuda.device_count():
         raise UserError(f"there are {torch.cuda.device_count()} GPUs here, not {processes}")
     if precision == "auto":

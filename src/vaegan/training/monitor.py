@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from rich.console import Console, Group
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from .. import pictures
 from ..model import VAEGAN
-from ..objective import Losses, Open
+from ..objective import Open
 
 COLUMNS = 12
 RECONSTRUCTIONS, SAMPLES = 2 * COLUMNS, 3 * COLUMNS
@@ -37,7 +37,7 @@ class Monitor:
 
         self.run, self.step, self.steps, self.images_per_step, self.console = run, step, steps, images_per_step, console
         self._keep_lines_up_to(step)
-        self._stats = (run / "stats.jsonl").open("a")
+        self._stats = (run / "stats.jsonl").open("a", encoding="utf-8")
         self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1 if step else None)
         self._sums: Tensor | None = None
         self._count = 0
@@ -66,10 +66,9 @@ class Monitor:
         self._stats.close()
         self._board.close()
 
-    def update(self, losses: Losses, players: Open) -> None:
-        """Take in one step."""
-        values = torch.stack([losses.prior, losses.similarity, losses.real, losses.fake, losses.pixel])
-        values = torch.cat([values, values.new_tensor([players.decoder, players.discriminator])])
+    def update(self, means: Tensor, players: Open) -> None:
+        """Take in one step: its prior, similarity, real, fake and pixel losses."""
+        values = torch.cat([means, means.new_tensor([players.decoder, players.discriminator])])
         self._sums = values if self._sums is None else self._sums + values
         self._count += 1
         self.step += 1
@@ -118,7 +117,7 @@ class Monitor:
         """Draw originals, their reconstructions, and samples of a fixed noise; into samples/ and TensorBoard."""
         picture = draw(model, originals, caption)
         path = pictures.save(picture, self.run / "samples" / f"step-{self.step:06d}.png")
-        self._board.add_image("pictures", torch.from_numpy(_pixels(picture)), self.step, dataformats="HWC")
+        self._board.add_image("pictures", np.asarray(picture), self.step, dataformats="HWC")
         return path
 
 
@@ -131,12 +130,6 @@ def draw(model: VAEGAN, originals: Tensor, caption: str) -> Image.Image:
         samples = model.sample(SAMPLES, seed=0)
     model.train(was_training)
     return pictures.sheet([(f"{caption}, each above its reconstruction", pairs), ("samples of the prior", samples)], COLUMNS)
-
-
-def _pixels(picture: Image.Image) -> Any:
-    import numpy as np
-
-    return np.array(picture)
 
 
 def _board_name(name: str) -> str:

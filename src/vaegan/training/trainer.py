@@ -8,7 +8,7 @@ import signal
 from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,17 +21,36 @@ from ..data.batches import Batches, to_tensor
 from ..data.packed import ImageSet
 from ..errors import UserError
 from ..model import VAEGAN
-from ..objective import Losses, Open
+from ..objective import Open
 from ..recipe import Optimizer, Recipe
 from . import checkpoint
 from .monitor import RECONSTRUCTIONS, Monitor
 from .schedule import learning_rate
 
 NETWORKS = ("encoder", "decoder", "discriminator")
+MAY_CHANGE = {
+    *("data.source", "training.length", "training.precision"),
+    *("training.log_every", "training.picture_every", "training.checkpoint_every"),
+}
+"""What a resumed run may do differently. The images must still be the same ones, and another length bends an annealed learning rate."""
 
 
 class Stopped(Exception):  # noqa: N818 (nothing went wrong)
-    """The run was asked to stop, and has saved where it is."""
+    """The run was asked to stop by a signal, and has saved where it is."""
+
+    def __init__(self, sentence: str, received: int) -> None:
+        super().__init__(sentence)
+        self.exit_code = 128 + received
+
+
+class Step(NamedTuple):
+    """What is known after a step."""
+
+    means: Tensor
+    """prior, similarity, real, fake, pixel: see `Losses`; means over all processes."""
+    players: Open
+    stops: bool
+    """Some process was asked to stop."""
 
 
 class Trainer:
@@ -54,7 +73,9 @@ class Trainer:
             rank=fabric.global_rank,
             processes=fabric.world_size,
         )
-        self.steps = settings.steps(self.batches.steps_per_epoch)
+        self.images_per_step = settings.batch * fabric.world_size
+        self.steps = settings.steps(self.batches.steps_per_epoch, self.images_per_step)
+        self.identity: dict[str, Any] = {"recipe": recipe.flat(), "images": images.identity, "processes": fabric.world_size}
         self.step = 0
         torch.manual_seed(settings.seed)  # the same first weights in every process
         model = VAEGAN(recipe.networks, crop=recipe.data.crop)
@@ -73,15 +94,25 @@ class Trainer:
         """The epoch of the next step, from 0."""
         return self.step // self.batches.steps_per_epoch
 
-    def train_step(self) -> tuple[Losses, Open]:
-        """One step: three objectives out of one forward and one backward pass, for the networks that the gate lets step."""
+    def train_step(self, stop: bool = False) -> Step:
+        """One step: three objectives out of one forward and one backward pass, for the networks that the gate lets step.
+
+        All that processes decide they decide on means over all of them: the gate, whether to stop, and whether all is well.
+
+        Raises:
+            UserError: a loss is no longer a number; nothing has been changed by this step.
+        """
         recipe = self.recipe
         images = self.batches(self.step, self.fabric.device)
         with self.fabric.autocast():
             losses = recipe.objective.at(self.epoch)(self.model, images, *self._noise(len(images)))
-        costs = self.fabric.all_reduce(torch.stack([losses.real, losses.fake]), reduce_op="mean")
-        assert isinstance(costs, Tensor)
-        real, fake = costs.tolist()
+        terms = [losses.prior, losses.similarity, losses.real, losses.fake, losses.pixel]
+        means = self.fabric.all_reduce(torch.stack([*terms, terms[0].new_tensor(stop)]), reduce_op="mean")
+        assert isinstance(means, Tensor)
+        prior, similarity, real, fake, _, stops = means.tolist()
+        for name, value in {"prior": prior, "similarity": similarity, "real": real, "fake": fake}.items():
+            if not math.isfinite(value):
+                raise UserError(f"the {name} loss is no longer a number at step {self.step + 1}")
         players = recipe.gate(real, fake, self.epoch)
         stepping = [name for name, steps in zip(NETWORKS, (True, *players), strict=True) if steps]
         losses.backward(p for name in stepping for p in self.parameters[name])
@@ -90,7 +121,7 @@ class Trainer:
             self._step_network(name, lr)
         self._follow()
         self.step += 1
-        return losses, players
+        return Step(means[:5], players, stops > 0)
 
     def learning_rate(self) -> float:
         """The learning rate of the next step."""
@@ -133,10 +164,25 @@ class Trainer:
             "model": self.model.state_dict(),
             "average": self.average.state_dict() if self.average else None,
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "identity": self.identity,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Go on from a checkpoint.
+
+        Raises:
+            UserError: it is of other images, another number of processes, or a recipe that differs in more than may change.
+        """
+        theirs, mine = state["identity"], self.identity
+        if theirs["images"] != mine["images"]:
+            raise UserError(f"the images in {self.recipe.data.source} are not those that the run has been trained on")
+        if theirs["processes"] != mine["processes"]:
+            raise UserError(f"the run has been trained by {theirs['processes']} processes: set --processes {theirs['processes']}")
+        changed = [key for key in mine["recipe"] if key not in MAY_CHANGE and theirs["recipe"].get(key) != mine["recipe"][key]]
+        if changed:
+            raise UserError(f"cannot change {', '.join(changed)} of a run that has begun: train a new one from its recipe")
+        if state["step"] >= self.steps:
+            raise UserError(f"the run is at step {state['step']} already: ask for more, such as --steps {2 * state['step']}")
         self.step = state["step"]
         self.model.load_state_dict(state["model"])
         if self.average:
@@ -158,19 +204,22 @@ class Trainer:
         picture = run / "samples"
         monitor = None
         if self.fabric.is_global_zero:  # one process writes and speaks for all
-            images_per_step = settings.batch * self.fabric.world_size
-            monitor = Monitor(run, step=self.step, steps=self.steps, images_per_step=images_per_step, console=console)
+            monitor = Monitor(run, step=self.step, steps=self.steps, images_per_step=self.images_per_step, console=console)
 
-        with monitor or nullcontext(), _StopSignal() as stop:
-            while self.step < self.steps and not stop.received:
+        with monitor or nullcontext(), _StopSignal() as signals:
+            ended = False
+            while not ended:
                 rates = {"lr": self.learning_rate(), "gamma": self.recipe.objective.at(self.epoch).gamma}
-                losses, players = self.train_step()
+                try:
+                    step = self.train_step(stop=signals.received is not None)
+                except UserError as error:
+                    raise UserError(f"{error}; {_last_checkpoint(run)}: train anew with a lower --optimizer.lr") from None
+                ended = step.stops or self.step == self.steps
                 if not monitor:
                     continue
-                monitor.update(losses, players)
-                ended = self.step == self.steps or stop.received
+                monitor.update(step.means, step.players)
                 if ended or self.step % settings.log_every == 0:
-                    self._check(monitor.log(**rates), run)
+                    monitor.log(**rates)
                 with monitor.aside():
                     if ended or self.step % settings.picture_every == 0:
                         picture = monitor.picture(self.shown, originals, caption)
@@ -178,15 +227,14 @@ class Trainer:
                         checkpoint.save(run / "checkpoints", self.step, self.state_dict())
                         self.shown.save_pretrained(run / "model")
         if self.step < self.steps:
-            raise Stopped(f"stopped at step {self.step} of {self.steps} and saved; go on with: vaegan train --resume {run}")
+            sentence = f"stopped at step {self.step} of {self.steps} and saved; go on with: vaegan train --resume {run}"
+            raise Stopped(sentence, signals.received or signal.SIGINT)
         return picture
 
-    def _check(self, means: dict[str, float], run: Path) -> None:
-        wrong = [name for name in ("prior", "similarity", "real", "fake") if not math.isfinite(means[name])]
-        if wrong:
-            saved = checkpoint.checkpoints(run / "checkpoints")
-            kept = f"the last checkpoint is {saved[0]}" if saved else "there was no checkpoint yet"
-            raise UserError(f"the {wrong[0]} loss is no longer a number by step {self.step}; {kept}: try a lower --optimizer.lr")
+
+def _last_checkpoint(run: Path) -> str:
+    saved = checkpoint.checkpoints(run / "checkpoints")
+    return f"the last checkpoint is {saved[0]}" if saved else "there is no checkpoint yet"
 
 
 def make_optimizer(parameters: list[nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:
@@ -212,14 +260,14 @@ def average_gradients(fabric: Fabric, parameters: list[nn.Parameter]) -> None:
 
 
 class _StopSignal:
-    """Within, the first interrupt or SIGTERM is noted, so that the step at hand can end; the second one acts as ever."""
+    """Within, the first interrupt or SIGTERM is noted, so that a step can end well; the second one acts as ever."""
 
     def __init__(self) -> None:
-        self.received = False
+        self.received: int | None = None
         self._before: dict[int, Any] = {}
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
-        self.received = True
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.received = number
         self._restore()
 
     def _restore(self) -> None:

@@ -1,0 +1,47 @@
+"""Sheets show each image where it belongs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from vaegan.pictures import CAPTION, GAP, MARGIN, pair_rows, sheet, to_uint8
+
+
+def flat(values: list[float], size: int = 64) -> torch.Tensor:
+    """Grey images, one of each value."""
+    return torch.tensor(values)[:, None, None, None].expand(-1, 1, size, size)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 6, 7])
+def test_each_image_is_above_its_partner(count: int) -> None:
+    above = [0.01 * n for n in range(count)]
+    pairs = pair_rows(flat(above), flat([-value - 0.5 for value in above]), 3)[:, 0, 0, 0].tolist()
+    for number, value in enumerate(above):
+        row, column = divmod(number, 3)
+        assert pairs[2 * row * 3 + column] == pytest.approx(value)
+        assert pairs[(2 * row + 1) * 3 + column] == pytest.approx(-value - 0.5)
+    assert len(pairs) == 6 * -(-count // 3)
+
+
+def test_cells_lie_where_they_should() -> None:
+    picture = np.asarray(sheet([("first", flat([-1.0, 0.0, 1.0])), ("second", flat([-0.5]))], columns=2))
+    step = 64 + GAP
+
+    def cell(block_top: int, row: int, column: int) -> int:
+        return int(picture[block_top + CAPTION + row * step + 32, MARGIN + column * step + 32, 0])
+
+    assert [cell(MARGIN, 0, 0), cell(MARGIN, 0, 1), cell(MARGIN, 1, 0), cell(MARGIN, 1, 1)] == [0, 128, 255, 255]
+    assert cell(MARGIN + CAPTION + 2 * step, 0, 0) == 64
+
+
+def test_small_images_are_enlarged_by_a_whole_factor() -> None:
+    assert sheet([("", flat([0.0], 16))], 1).width == 64 + 2 * MARGIN
+    assert sheet([("", flat([0.0], 48))], 1).width == 96 + 2 * MARGIN
+    assert sheet([("", flat([0.0], 128))], 1).width == 128 + 2 * MARGIN
+
+
+def test_values_and_channels() -> None:
+    assert to_uint8(torch.tensor([-2.0, -1, 0, 1, 2])[:, None, None, None])[:, 0, 0].tolist() == [[v] * 3 for v in (0, 0, 128, 255, 255)]
+    assert to_uint8(torch.zeros(1, 5, 2, 2)).shape == (1, 2, 2, 3)

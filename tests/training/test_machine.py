@@ -1,0 +1,35 @@
+"""What the machine can do is asked of the machine."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+
+from vaegan import UserError
+from vaegan.training.machine import has_bf16, keep_freed_memory, make_fabric
+
+
+def test_precision() -> None:
+    assert make_fabric("cpu", "32")._precision.precision == "32-true"
+    assert make_fabric("cpu", "bf16")._precision.precision == "bf16-mixed"
+    assert make_fabric("cpu", "auto")._precision.precision == ("bf16-mixed" if has_bf16("cpu") else "32-true")
+
+
+def test_auto_takes_a_gpu_if_there_is_one() -> None:
+    expected = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    assert make_fabric("auto", "32").device.type == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "processes", "words"), [("tpu", 1, "device must be"), ("cuda", 99, "cuda device|99"), ("cpu", 0, "--processes")]
+)
+def test_what_is_not_there(device: str, processes: int, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        make_fabric(device, "32", processes)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's setting")
+def test_freed_memory_is_kept() -> None:
+    assert keep_freed_memory()
