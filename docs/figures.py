@@ -1,7 +1,9 @@
-"""Make the pictures and print the figures of docs/theory.md, and the picture of the README, from a run on the avatars.
+"""Make the pictures and print the figures of docs/theory.md, and the picture of the README, from two runs on the avatars.
 
 pip install matplotlib
-python docs/figures.py RUN
+vaegan train --run runs/quick
+vaegan train --recipe reference --steps 50 --run runs/reference
+python docs/figures.py runs/quick runs/reference
 """
 
 from __future__ import annotations
@@ -105,10 +107,10 @@ def gate(run: Path, recipe: vaegan.Recipe) -> None:
     figure.savefig(FIGURES / "gate.png", dpi=90, bbox_inches="tight")
 
 
-def gradients(images: Tensor) -> None:
-    """Print how much larger the gradient of L_llike is than that of L_GAN at the output of the paper's decoder, when training begins."""
+def gradients(name: str, model: vaegan.VAEGAN, images: Tensor) -> None:
+    """Print how much larger the gradient of L_llike is than that of L_GAN at the output of the decoder."""
     torch.manual_seed(0)
-    model = vaegan.VAEGAN().train()
+    model.train()
     posterior = model.encode(images)
     reconstructed = model.decode(posterior.sample(torch.randn(len(images), 128))).detach().requires_grad_()
     sampled = model.decode(torch.randn(len(images), 128)).detach().requires_grad_()
@@ -119,11 +121,11 @@ def gradients(images: Tensor) -> None:
     (of_similarity,) = torch.autograd.grad(similarity, reconstructed)
     (of_gan,) = torch.autograd.grad(gan, sampled)
     a, b = of_similarity.norm().item(), of_gan.norm().item()
-    print(f"the paper's networks at their start: L_llike {similarity:.0f}, L_GAN {gan:.2f};")
+    print(f"{name}: L_llike {similarity:.0f}, L_GAN {gan:.2f};")
     print(f"  gradients at the images: L_llike {a:.3g}, L_GAN {b:.3g}, ratio {a / b:,.0f}; they balance at gamma {b / (a + b):.1g}")
 
 
-def main(run: Path) -> None:
+def main(run: Path, reference: Path) -> None:
     """Make everything."""
     FIGURES.mkdir(exist_ok=True)
     recipe = vaegan.Recipe.load(run / "recipe.yaml")
@@ -133,11 +135,14 @@ def main(run: Path) -> None:
     _, held_out = split(len(images), recipe.data.held_out)
     ruler(model, to_tensor(images.images[held_out[[0, 1]]]), recipe.objective.level)
     gate(run, recipe)
-    paper = open_images("avatars", vaegan.VAEGAN().preparation, count=64, progress=lambda *_: None)
-    gradients(to_tensor(np.array(paper.images)))
+    torch.manual_seed(0)
+    paper = vaegan.VAEGAN()
+    faces = to_tensor(np.array(open_images("avatars", paper.preparation, count=64, progress=lambda *_: None).images))
+    gradients("the paper's networks at their start", paper, faces)
+    gradients("after the second run", vaegan.load(reference), faces)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 3:
         sys.exit(__doc__)
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -18,6 +18,7 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error  # which file it is, is not always said
+    finally:
         temporary.unlink(missing_ok=True)
-        raise

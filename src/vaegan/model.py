@@ -95,7 +95,7 @@ class VAEGAN(nn.Module):
         config = {"format": FORMAT, "crop": self.crop, "architecture": dataclasses.asdict(self.architecture)}
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         with replacing(folder / WEIGHTS) as path:
-            safetensors.torch.save_file(weights, path)
+            path.write_bytes(safetensors.torch.save(weights))  # by a path, safetensors would hide that a disk is full
         with replacing(folder / CONFIG) as path:
             path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 

@@ -444,3 +444,23 @@ def test_two_processes_train_and_one_of_them_writes(tmp_path: Path) -> None:
     done = subprocess.run([*command[:-1], "--data=nowhere", "--run=x"], capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "nowhere: no such folder" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX's")
+def test_a_full_disk_is_said_and_the_last_checkpoint_kept(tmp_path: Path) -> None:
+    """A limit on the size of files stands for a disk without space."""
+    code = (
+        "import resource, signal, sys; from vaegan.__main__ import main; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)); main()"
+    )
+    run = tmp_path / "run"
+    train(tiny(training__length="3 steps"), run, device="cpu", console=SILENT)
+    before = (run / "checkpoints" / "step-00000003.pt").read_bytes()
+    assert len(before) > 300_000
+    command = [sys.executable, "-c", code, "train", f"--resume={run}", "--steps=6", "--device=cpu"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1] == f"vaegan: File too large: {run / 'checkpoints' / 'step-00000006.pt'}"
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["step-00000003.pt"]
+    assert checkpoint.load(run / "checkpoints")[0]["step"] == 3

@@ -97,9 +97,8 @@ def _run(recipe: Recipe, folder: Path, device: str, processes: int, console: Con
         _report_skipped(images, folder, console)
     where = "a GPU" if fabric.device.type == "cuda" else "the GPU" if fabric.device.type == "mps" else "the CPU"
     kind = "bfloat16" if "bf16" in str(fabric._precision.precision) else "float32"
-    console.print(
-        f"{len(training):,} images to train on, {len(held_out):,} held out; {trainer.steps:,} steps on {where} in {kind}, into {folder}"
-    )
+    what = f"{len(training):,} images to train on, {len(held_out):,} held out; {trainer.steps:,} steps"
+    console.print(f"{what} on {where} in {kind}, into {folder}", soft_wrap=True)
     return Result(folder, trainer.train(folder, images, held_out, console))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ KEPT = 2
 def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
     """Write the checkpoint of a step, whole or not at all, and remove all but the newest ones."""
     path = folder / f"step-{step:08d}.pt"
+    content = io.BytesIO()
+    torch.save({"step": step, **state}, content)
     with replacing(path) as temporary:
-        torch.save({"step": step, **state}, temporary)
+        temporary.write_bytes(content.getbuffer())  # written by torch itself, a full disk would look like a fault of ours
     for old in checkpoints(folder)[KEPT:]:
         old.unlink()
     return path
