@@ -284,6 +284,14 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
         train(recipe, tmp_path / "run", device="cpu", console=SILENT)
 
 
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
+    """The very update before a checkpoint may be the one that breaks."""
+    recipe = tiny(optimizer__lr=1e38, optimizer__lr_factors=(1.0, 1e3, 1.0), training__length="1 steps", gate__enabled=False)
+    with pytest.raises(UserError, match=r"is no longer finite at step 1; there is no checkpoint yet"):
+        train(recipe, tmp_path / "run", device="cpu", console=SILENT)
+    assert not (tmp_path / "run" / "model").exists()
+
+
 @pytest.mark.parametrize(("clip", "measure"), [("value", lambda g: g.abs().max()), ("norm", lambda g: g.norm())])
 def test_clipping_is_per_network(clip: str, measure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = (1e-3, 0.0, 1e-5)

@@ -18,7 +18,8 @@ from ..processes import is_leader
 from ..recipe import RECIPE, Recipe, of_run
 from . import checkpoint
 from .machine import make_fabric
-from .trainer import Stopped, Trainer
+from .signals import Stopped
+from .trainer import Trainer
 
 __all__ = ["Result", "Stopped", "resume", "train"]
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-import signal
 from contextlib import nullcontext
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,10 +20,12 @@ from ..data.packed import ImageSet
 from ..errors import UserError
 from ..model import VAEGAN
 from ..objective import Open
-from ..recipe import Optimizer, Recipe
+from ..recipe import Recipe
 from . import checkpoint
 from .monitor import RECONSTRUCTIONS, Monitor
+from .optimizers import average_gradients, make_optimizer
 from .schedule import learning_rate
+from .signals import Stopped, StopSignal
 
 NETWORKS = ("encoder", "decoder", "discriminator")
 MAY_CHANGE = {
@@ -33,14 +33,6 @@ MAY_CHANGE = {
     *("training.log_every", "training.picture_every", "training.checkpoint_every"),
 }
 """What a resumed run may do differently. The images must still be the same ones, and another length bends an annealed learning rate."""
-
-
-class Stopped(Exception):  # noqa: N818 (nothing went wrong)
-    """The run was asked to stop by a signal, and has saved where it is."""
-
-    def __init__(self, sentence: str, received: int) -> None:
-        super().__init__(sentence)
-        self.exit_code = 128 + received
 
 
 class Step(NamedTuple):
@@ -206,7 +198,7 @@ class Trainer:
         if self.fabric.is_global_zero:  # one process writes and speaks for all
             monitor = Monitor(run, step=self.step, steps=self.steps, images_per_step=self.images_per_step, console=console)
 
-        with monitor or nullcontext(), _StopSignal() as signals:
+        with monitor or nullcontext(), StopSignal() as signals:
             ended = False
             while not ended:
                 rates = {"lr": self.learning_rate(), "gamma": self.recipe.objective.at(self.epoch).gamma}
@@ -224,64 +216,23 @@ class Trainer:
                     if ended or self.step % settings.picture_every == 0:
                         picture = monitor.picture(self.shown, originals, caption)
                     if ended or self.step % settings.checkpoint_every == 0:
-                        checkpoint.save(run / "checkpoints", self.step, self.state_dict())
-                        self.shown.save_pretrained(run / "model")
+                        self._save(run)
         if self.step < self.steps:
             sentence = f"stopped at step {self.step} of {self.steps} and saved; go on with: vaegan train --resume {run}"
-            raise Stopped(sentence, signals.received or signal.SIGINT)
+            raise Stopped(sentence, signals.received)
         return picture
+
+    def _save(self, run: Path) -> None:
+        """Write a checkpoint to go on from, and the model to use."""
+        broken = [name for name, parameter in self.model.named_parameters() if not torch.isfinite(parameter).all()]
+        if broken:  # never let these push a good checkpoint out
+            raise UserError(
+                f"{broken[0]} is no longer finite at step {self.step}; {_last_checkpoint(run)}: train anew with a lower --optimizer.lr"
+            )
+        checkpoint.save(run / "checkpoints", self.step, self.state_dict())
+        self.shown.save_pretrained(run / "model")
 
 
 def _last_checkpoint(run: Path) -> str:
     saved = checkpoint.checkpoints(run / "checkpoints")
     return f"the last checkpoint is {saved[0]}" if saved else "there is no checkpoint yet"
-
-
-def make_optimizer(parameters: list[nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:
-    """The optimiser of one network; weight decay is for weights, not for biases and batch normalisation."""
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    if settings.kind == "adam":
-        return torch.optim.Adam(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True)
-    return torch.optim.RMSprop(groups, lr=settings.lr, alpha=settings.alpha, eps=settings.eps, foreach=True)
-
-
-def average_gradients(fabric: Fabric, parameters: list[nn.Parameter]) -> None:
-    """Replace gradients by their means over all processes, in one message."""
-    if fabric.world_size == 1:
-        return
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    means = fabric.all_reduce(torch.cat([g.flatten() for g in gradients]), reduce_op="mean")
-    assert isinstance(means, Tensor)
-    for gradient, mean in zip(gradients, means.split([g.numel() for g in gradients]), strict=True):
-        gradient.copy_(mean.view_as(gradient))
-
-
-class _StopSignal:
-    """Within, the first interrupt or SIGTERM is noted, so that a step can end well; the second one acts as ever."""
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-        self._before: dict[int, Any] = {}
-
-    def _note(self, number: int, _frame: FrameType | None) -> None:
-        self.received = number
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before.clear()
-
-    def __enter__(self) -> _StopSignal:
-        try:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
-        except ValueError:  # not in the main thread: whoever owns it handles signals
-            pass
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._restore()

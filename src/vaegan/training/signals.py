@@ -1,0 +1,44 @@
+"""Stopping well: the first signal asks, the second one insists."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Any
+
+
+class Stopped(Exception):  # noqa: N818 (nothing went wrong)
+    """The run was asked to stop by a signal, and has saved where it is."""
+
+    def __init__(self, sentence: str, received: int | None) -> None:
+        """Take the signal's number, or None where it was another process that received it."""
+        super().__init__(sentence)
+        self.exit_code = 128 + (received or signal.SIGINT)
+
+
+class StopSignal:
+    """Within, the first interrupt or SIGTERM is noted, so that a step can end well; the second one acts as ever."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.received = number
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
+
+    def __enter__(self) -> StopSignal:
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
+        except ValueError:  # not in the main thread: whoever owns it handles signals
+            pass
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._restore()
