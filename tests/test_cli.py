@@ -142,6 +142,8 @@ MISTAKES = {
     "one setting twice": (["train", "--seed", "3", "--training.seed", "4"], "given twice"),
     "an unknown device": (["train", "--device", "tpu"], "device must be auto, cpu, cuda or mps"),
     "an unknown command": (["trian"], 'Did you mean "train"?'),
+    "a folder without its flag": (["train", "photos"], "photos is for: settings begin with --, as in --data FOLDER"),
+    "a missing recipe file": (["train", "--recipe", "mine.yaml"], "there is no recipe file mine.yaml"),
     "a missing run": (["sample", "nowhere"], "no run folder nowhere"),
     "a missing argument": (["sample"], "RUN"),
     "a seed below 0": (["train", "--seed", "-1"], "training.seed"),

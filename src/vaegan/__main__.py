@@ -1,11 +1,17 @@
 """The `vaegan` command; everything is in cli.py, imported late so that helper processes, which import this file, start at once."""
 
+import sys
+
 
 def main() -> None:
     """Run the command line."""
-    from vaegan.cli import run
+    try:
+        from vaegan.cli import run
 
-    run()
+        run()
+    except KeyboardInterrupt:  # a run that can save itself has its own way to stop
+        print("vaegan: interrupted; what was saved before is kept", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 if __name__ == "__main__":

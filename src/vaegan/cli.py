@@ -235,8 +235,10 @@ def _plain(value: object) -> str:
 
 
 def _columns(count: int) -> int:
-    """Columns of a sheet that is wider than high."""
-    return max(1, min(16, count, round((1.6 * count) ** 0.5)))
+    """Columns of a sheet that is wider than high, and without a gap in its last row if that can be."""
+    wanted = round((1.6 * count) ** 0.5)
+    even = [columns for columns in range(wanted, min(2 * wanted, 16) + 1) if count % columns == 0]
+    return count if count <= 6 else even[0] if even else min(16, wanted)
 
 
 def _wrote(path: Path) -> None:

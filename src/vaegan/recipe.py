@@ -257,6 +257,8 @@ def read(name: str | Path) -> dict[str, Any]:
     else:
         from difflib import get_close_matches
 
+        if str(name).endswith((".yaml", ".yml")):
+            raise UserError(f"there is no recipe file {name}")
         nearest = get_close_matches(str(name), names(), n=1)
         hint = f"Did you mean {nearest[0]}?" if nearest else f"There are {', '.join(names())}; or give a YAML file."
         raise UserError(f"there is no recipe {name}. {hint}")
@@ -279,6 +281,8 @@ def as_config(tree: Mapping[str, Any], source: str) -> cyclopts.config.Dict:
 
 def one_sentence(error: cyclopts.CycloptsError) -> str:
     """The parser's complaint, with a key of a file written as it is on the command line."""
+    if isinstance(error, cyclopts.UnusedCliTokensError):
+        return f"it is not clear what {' '.join(error.unused_tokens)} is for: settings begin with --, as in --data FOLDER"
     text = re.sub(r'"?((?:\[\w+\])+)"?', lambda match: match[1].replace("][", ".").strip("[]"), " ".join(str(error).split()))
     name = getattr(error.argument, "name", "").lstrip("-") if error.argument else ""
     return text if name in text else f"{name}: {text[0].lower()}{text[1:]}"

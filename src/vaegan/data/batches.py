@@ -37,7 +37,9 @@ class Batches:
         """Take batches of `batch` images a process out of `images` N x H x W x C, of which only `numbers` are trained on."""
         if len(numbers) < batch * processes:
             each = f"a batch of {batch}" if processes == 1 else f"{processes} batches of {batch}"
-            raise UserError(f"there are only {len(numbers)} images to train on, fewer than {each}: add images or set training.batch lower")
+            raise UserError(
+                f"there are only {len(numbers)} images to train on, fewer than {each}: add images or set --training.batch lower"
+            )
         self.images, self.numbers, self.batch = images, numbers, batch
         self.seed, self.flip, self.rank, self.processes = seed, flip, rank, processes
         self.steps_per_epoch = len(numbers) // (batch * processes)
