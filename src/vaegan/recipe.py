@@ -282,7 +282,7 @@ def as_config(tree: Mapping[str, Any], source: str) -> cyclopts.config.Dict:
 def one_sentence(error: cyclopts.CycloptsError) -> str:
     """The parser's complaint, with a key of a file written as it is on the command line."""
     if isinstance(error, cyclopts.UnusedCliTokensError):
-        return f"it is not clear what {' '.join(error.unused_tokens)} is for: settings begin with --, as in --data FOLDER"
+        return f"it is not clear what {' '.join(error.unused_tokens or [])} is for: settings begin with --, as in --data FOLDER"
     text = re.sub(r'"?((?:\[\w+\])+)"?', lambda match: match[1].replace("][", ".").strip("[]"), " ".join(str(error).split()))
     name = getattr(error.argument, "name", "").lstrip("-") if error.argument else ""
     return text if name in text else f"{name}: {text[0].lower()}{text[1:]}"
