@@ -148,6 +148,15 @@ def test_arithmetic_of_a_step(saturating: bool, most: float) -> None:
     assert 0.9 * most < counter.get_total_flops() / 2 <= most
 
 
+def test_arithmetic_of_a_textbook_step() -> None:
+    """What the documents compare with: three losses over one graph, each taken back through all of it."""
+    model = VAEGAN().train()
+    with FlopCounterMode(display=False) as counter:
+        for loss in textbook.losses(model, Objective(), torch.zeros(2, 3, 64, 64), torch.randn(2, 128), torch.randn(2, 128)):
+            loss.backward(retain_graph=True)
+    assert counter.get_total_flops() / 2 == pytest.approx(27.2e9, rel=0.005)
+
+
 def test_a_shut_out_discriminator_costs_no_weight_gradients() -> None:
     model = VAEGAN().train()
     images = torch.zeros(2, 3, 64, 64)

@@ -1,4 +1,4 @@
-"""The `vaegan` command; everything is in cli.py, imported late so that helper processes, which import this file, start at once."""
+"""The `vaegan` command; everything is in cli.py, imported late so that an interrupt while it loads is answered, too."""
 
 import sys
 

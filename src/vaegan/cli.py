@@ -17,7 +17,7 @@ from rich.console import Console
 
 from .errors import UserError
 from .processes import is_leader
-from .recipe import Recipe, about, as_config, names, of_run, one_sentence, read
+from .recipe import Recipe, about, as_config, as_tree, names, of_run, one_sentence, read
 
 err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 out = Console(highlight=False, emoji=False)
@@ -50,7 +50,6 @@ def _lay_recipe_under_flags(app: cyclopts.App, commands: tuple[str, ...], argume
 
 def _long_names(given: dict[str, str]) -> dict[str, Any]:
     """The settings that short flags stand for."""
-    tree: dict[str, Any] = {}
     lengths = [f"{given[unit]} {unit}" for unit in ("steps", "epochs", "images") if unit in given]
     if len(lengths) > 1:
         raise UserError(f"one length is enough: --{lengths[0].split()[1]} and --{lengths[1].split()[1]} were both given")
@@ -61,13 +60,10 @@ def _long_names(given: dict[str, str]) -> dict[str, Any]:
         "data.source": given.get("data"),
         "networks.size": given["size"].lower().split("x") * (1 if "x" in given["size"].lower() else 2) if "size" in given else None,
     }
-    for key, value in settings.items():
-        if value is not None:
-            if key in given:
-                raise UserError(f"--{key} was given twice, once by its short name")
-            section, _, setting = key.partition(".")
-            tree.setdefault(section, {})[setting] = value
-    return tree
+    stood_for = {key: value for key, value in settings.items() if value is not None}
+    if twice := [key for key in stood_for if key in given]:
+        raise UserError(f"--{twice[0]} was given twice, once by its short name")
+    return as_tree(stood_for)
 
 
 app = cyclopts.App(name="vaegan", help="Train a VAE/GAN on a folder of images, and use it.", config=_lay_recipe_under_flags)

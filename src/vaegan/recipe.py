@@ -30,6 +30,7 @@ PerNetwork = tuple[float, float, float]
 
 RECIPE = "recipe.yaml"
 """The file in a run folder that holds its recipe."""
+PACKAGED = resources.files("vaegan") / "recipes"
 
 
 def _require(condition: bool, sentence: str) -> None:
@@ -164,12 +165,7 @@ class Recipe:
         Raises:
             UserError: no such recipe, an unknown key (with the nearest known one), or a value that does not fit.
         """
-        tree: dict[str, Any] = {}
-        for key, value in (overrides or {}).items():
-            section, dot, setting = key.partition(".")
-            _require(bool(dot), f'{key} is not a setting: settings are named by section and key, such as "objective.gamma"')
-            tree.setdefault(section, {})[setting] = value
-        layers = [as_config(tree, "the overrides"), as_config(read(name), f"recipe {name}")]
+        layers = [as_config(as_tree(overrides or {}), "the overrides"), as_config(read(name), f"recipe {name}")]
         app = cyclopts.App(config=layers, default_command=_identity, result_action="return_value", help_flags=(), version_flags=())
         try:
             recipe = app([], exit_on_error=False, print_error=False)
@@ -220,14 +216,12 @@ def documentation(settings: type) -> dict[str, str]:
 
 def names() -> list[str]:
     """The recipes that come with the package."""
-    return sorted(
-        file.name.removesuffix(".yaml") for file in (resources.files("vaegan") / "recipes").iterdir() if file.name.endswith(".yaml")
-    )
+    return sorted(file.name.removesuffix(".yaml") for file in PACKAGED.iterdir() if file.name.endswith(".yaml"))
 
 
 def about(name: str) -> str:
     """What a packaged recipe says of itself: the comment at its head, as one paragraph."""
-    lines = (resources.files("vaegan") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    lines = (PACKAGED / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
     return " ".join(line.lstrip("# ") for line in takewhile(lambda line: line.startswith("#"), lines))
 
 
@@ -251,7 +245,7 @@ def read(name: str | Path) -> dict[str, Any]:
         UserError: neither a packaged recipe nor a readable YAML file of sections.
     """
     if str(name) in names():
-        text = (resources.files("vaegan") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
+        text = (PACKAGED / f"{name}.yaml").read_text(encoding="utf-8")
     elif Path(name).is_file():
         text = Path(name).read_text(encoding="utf-8", errors="replace")
     else:
@@ -271,6 +265,20 @@ def read(name: str | Path) -> dict[str, Any]:
         isinstance(s, dict) and all(isinstance(key, str) for key in [*tree, *s]) for s in tree.values()
     ):
         raise UserError(f"recipe {name} must be made of sections with settings, such as 'objective:' with 'gamma: 0.1' under it")
+    return tree
+
+
+def as_tree(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by dotted key as sections.
+
+    Raises:
+        UserError: a key has no dot.
+    """
+    tree: dict[str, Any] = {}
+    for key, value in settings.items():
+        section, dot, setting = key.partition(".")
+        _require(bool(dot), f'{key} is not a setting: settings are named by section and key, such as "objective.gamma"')
+        tree.setdefault(section, {})[setting] = value
     return tree
 
 

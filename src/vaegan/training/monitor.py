@@ -74,8 +74,8 @@ class Monitor:
         self.step += 1
         self._bar.update(self._task, completed=self.step)
 
-    def log(self, **more: float) -> dict[str, float]:
-        """Write and show the means since the last time, and what else is given; returns them."""
+    def log(self, **more: float) -> None:
+        """Write and show the means since the last time, and what else is given."""
         assert self._sums is not None
         now = time.perf_counter()
         speed = self._count * self.images_per_step / (now - self._since)
@@ -90,7 +90,6 @@ class Monitor:
                 self._board.add_scalar(_board_name(name), value, self.step)
         self._sums, self._count, self._since = None, 0, now
         self._show(means, speed, now)
-        return means
 
     def _show(self, means: dict[str, float], speed: float, now: float) -> None:
         losses = "  ".join(f"{name} {means[name]:.3g}" for name in ("prior", "similarity", "real", "fake"))
