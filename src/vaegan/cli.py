@@ -9,15 +9,20 @@ import errno
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import cyclopts
 from cyclopts import Parameter
 from rich.console import Console
 
+from .data.images import Crop, Resampling
+from .data.packed import report_skipped
 from .errors import UserError
 from .processes import is_leader
-from .recipe import Recipe, about, as_config, as_tree, names, of_run, one_sentence, read
+from .recipe import RECIPE, Recipe, about, as_config, as_tree, names, of_run, of_set, one_sentence, read
+
+if TYPE_CHECKING:
+    from .data import ImageSet
 
 err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 out = Console(highlight=False, emoji=False)
@@ -44,8 +49,11 @@ def _lay_recipe_under_flags(app: cyclopts.App, commands: tuple[str, ...], argume
         name = str(of_run(Path(given["resume"]).expanduser()))
     else:
         name = given.get("recipe", DEFAULT_RECIPE)
+    tree = read(name)
+    source = given.get("data") or given.get("data.source") or tree.get("data", {}).get("source")
     as_config(_long_names(given), "the command line")(app, commands, arguments)
-    as_config(read(name), f"recipe {name}")(app, commands, arguments)
+    as_config(of_set(source), "the packed set")(app, commands, arguments)
+    as_config(tree, f"recipe {name}")(app, commands, arguments)
 
 
 def _long_names(given: dict[str, str]) -> dict[str, Any]:
@@ -58,12 +66,18 @@ def _long_names(given: dict[str, str]) -> dict[str, Any]:
         "training.seed": given.get("seed"),
         "training.precision": given.get("precision"),
         "data.source": given.get("data"),
-        "networks.size": given["size"].lower().split("x") * (1 if "x" in given["size"].lower() else 2) if "size" in given else None,
+        "networks.size": _sides(given["size"]) if "size" in given else None,
     }
     stood_for = {key: value for key, value in settings.items() if value is not None}
     if twice := [key for key in stood_for if key in given]:
         raise UserError(f"--{twice[0]} was given twice, once by its short name")
     return as_tree(stood_for)
+
+
+def _sides(size: str) -> list[str]:
+    """Height and width out of "64" or "96x64"."""
+    sides = size.lower().split("x")
+    return sides * 2 if len(sides) == 1 else sides
 
 
 app = cyclopts.App(name="vaegan", help="Train a VAE/GAN on a folder of images, and use it.", config=_lay_recipe_under_flags)
@@ -92,7 +106,7 @@ def train(
     Parameters
     ----------
     data
-        A folder of images, a packed set, or avatars.
+        A folder or archive of images, a packed set, a known set such as celeba:PATH, or avatars.
     recipe
         A recipe by name (see vaegan recipes) or a YAML file; every flag below with a dot in it changes one of its settings.
     run
@@ -133,6 +147,156 @@ def train(
         soft_wrap=True,
     )
     err.print(f"More pictures: vaegan sample {result.run}, vaegan reconstruct {result.run} IMAGES", soft_wrap=True)
+
+
+@app.command
+def prepare(
+    source: str,
+    out: Path,
+    /,
+    *,
+    size: str | None = None,
+    crop: Crop = "centre",
+    box: tuple[int, int, int, int] = (0, 0, 0, 0),
+    blur: Annotated[bool, Parameter(negative="")] = False,
+    resampling: Resampling = "fast",
+    grey: Annotated[bool, Parameter(negative="")] = False,
+    splits: tuple[float, float, float] | None = None,
+    attributes: Path | None = None,
+    label: str | None = None,
+    count: int | None = None,
+    workers: int | None = None,
+) -> None:
+    """Pack images into a set that opens at once, however many there are. Stopped, it goes on where it was when it is run again.
+
+    Parameters
+    ----------
+    source
+        A folder, zip or tar of images; a known set in its published layout: celeba:PATH, lfw:PATH, stl10:PATH, cifar10:PATH,
+        cifar100:PATH, mnist:PATH, classes:PATH (a folder a class); hf:NAME or hf-stream:NAME (Hugging Face); or avatars.
+    out
+        The folder to make for the packed set.
+    size
+        Side of the square images in pixels, or height x width such as 96x64; by default that of the source if it has one, else 64.
+    crop
+        centre (the largest centred part of the right shape), none (squeeze the whole image), celeba (148x148 around the face), box.
+    box
+        Left, top, right and bottom of what to keep, in pixels, for crop box.
+    blur
+        Blur before shrinking, as the paper's authors do.
+    resampling
+        fast (bicubic, JPEGs decoded small), bicubic, lanczos, bilinear or nearest.
+    grey
+        Make grey images.
+    splits
+        Shares of the images for training, validation and test, drawn at random, such as 0.8 0.1 0.1; by default the source's own splits.
+    attributes
+        A CSV file with a column of file names (and perhaps label and split); its other columns are attributes.
+    label
+        The column of that file that names each image's class.
+    count
+        Take only so many images, the first ones; of avatars, how many to draw.
+    workers
+        Processes that read images; all cores by default.
+    """
+    from .data import AVATARS, prepare
+    from .progress import progress_bar
+    from .signals import Stopped
+
+    try:
+        with progress_bar(err) as progress:
+            images = prepare(
+                source,
+                out,
+                size=_size(size) if size else None,
+                channels=1 if grey else None,
+                crop=crop,
+                box=box,
+                blur=blur,
+                resampling=resampling,
+                fractions=dict(zip(("train", "validation", "test"), splits, strict=True)) if splits else None,
+                attributes=attributes,
+                label=label,
+                count=count,
+                workers=workers,
+                progress=progress,
+            )
+    except Stopped as stopped:
+        err.print(str(stopped), soft_wrap=True)
+        raise SystemExit(stopped.exit_code) from None
+    what = f"{len(images):,} images of {images.images.shape[1]}x{images.images.shape[2]}"
+    parts = ", ".join(f"{name} {count:,}" for name, count in images.splits.items())
+    err.print(f"{out} holds {what}" + (f": {parts}" if parts else ""), soft_wrap=True)
+    for line in [*report_skipped(images), *images.manifest["notes"]]:
+        err.print(line, soft_wrap=True)
+    if source != AVATARS and any(side % 8 for side in images.preparation.size):
+        err.print(
+            "the networks take sides that are multiples of 8: to train on these images, prepare them with such a --size", soft_wrap=True
+        )
+    err.print(f"Look at it: vaegan data {out}\nTrain on it: vaegan train --data {out}", soft_wrap=True)
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        height, width = map(int, _sides(text))
+    except ValueError:
+        raise UserError(f"--size must be a number of pixels, or height x width such as 96x64, not {text}") from None
+    return height, width
+
+
+@app.command
+def data(run_or_set: Path, /, *, verify: Annotated[bool, Parameter(negative="")] = False, out: Path | None = None) -> None:
+    """Show what is in a packed set, or in the set that a run was trained on: counts, splits, attributes, and a sheet of images.
+
+    Parameters
+    ----------
+    run_or_set
+        A packed set or a run folder.
+    verify
+        Check every file of the set against its checksum, instead.
+    out
+        The picture to write; contact-sheet.png in the folder by default.
+    """
+    from . import pictures
+    from .data.summary import contact_sheet, describe
+    from .progress import progress_bar
+
+    images = _set_of(run_or_set)
+    if verify:
+        total, done, bad = sum(file["bytes"] for file in images.manifest["files"].values()), 0, []
+        with progress_bar(err) as progress:
+            for name, size, good in images.verify():
+                done += size
+                bad += [] if good else [name]
+                progress("checking bytes", done, total)
+        if bad:
+            raise UserError(
+                f"{images.folder} is damaged: {', '.join(bad)} changed since it was packed; pack it again, or put back a good copy"
+            )
+        print(f"{images.folder} is whole: {len(images.manifest['files'])} files, {total:,} bytes")
+        return
+    for line in describe(images):
+        print(line)
+    _wrote(pictures.save(contact_sheet(images), out or run_or_set / "contact-sheet.png"))
+
+
+def _set_of(folder: Path) -> ImageSet:
+    """A packed set, or that of a run."""
+    from .data import ImageSet, open_images
+    from .progress import progress_bar
+
+    if ImageSet.is_set(folder):
+        return ImageSet.open(folder)
+    if not (folder / RECIPE).is_file():
+        what = (
+            "it is neither a packed set nor a run; pack images by: vaegan prepare SOURCE OUT"
+            if folder.exists()
+            else "there is no such folder"
+        )
+        raise UserError(f"cannot look into {folder}: {what}")
+    recipe = Recipe.load(folder / RECIPE)
+    with progress_bar(err) as progress:
+        return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
 
 
 @app.command
@@ -183,8 +347,9 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
 
     from . import pictures
     from .data.batches import to_tensor
-    from .data.folder import find
     from .data.images import Unreadable, read
+    from .data.listing import listing
+    from .data.source import File
     from .model import load
 
     model = load(run)
@@ -192,11 +357,11 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
     for given in images:
         if not given.exists():
             raise UserError(f"there is no image {given}")
-        for path in find(given) if given.is_dir() else [given]:
+        for name, picture in listing(given) if given.is_dir() else [(str(given), File(str(given)))]:
             try:
-                arrays.append(read(path, model.preparation))
+                arrays.append(read(picture, model.preparation))
             except Unreadable as reason:
-                err.print(f"skipped {path}: {reason}", soft_wrap=True)
+                err.print(f"skipped {name}: {reason}", soft_wrap=True)
     if not arrays:
         raise UserError(f"there is no readable image in {', '.join(map(str, images))}")
     originals = to_tensor(np.stack(arrays))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,11 +12,12 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from .data.images import Preparation
 from .errors import UserError
 from .files import replacing
 from .networks import Architecture, Decoder, Discriminator, Encoder
 
-FORMAT = 1  # of a model folder
+FORMAT = 2  # of a model folder
 PART = 256  # images at a time, so that memory does not grow with their number
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -33,30 +33,24 @@ class Posterior(NamedTuple):
         return self.mean + (0.5 * self.logvar).exp() * noise
 
 
-@dataclass(frozen=True)
-class Preparation:
-    """How an image file becomes a network's input; saved with the weights, so that what is shown to a model is cut as it was trained on."""
-
-    size: tuple[int, int]
-    channels: int
-    crop: str
-
-
 class VAEGAN(nn.Module):
     """The three networks of a VAE/GAN. Images are float tensors N x C x H x W in [-1, 1]; codes are N x latent."""
 
-    def __init__(self, architecture: Architecture | None = None, *, crop: str = "centre") -> None:
+    def __init__(self, architecture: Architecture | None = None, preparation: Preparation | None = None) -> None:
+        """Take new networks, and how pictures are made ready for them (by default centred).
+
+        Raises:
+            ValueError: the preparation makes images of another shape than the networks take.
+        """
         super().__init__()
         self.architecture = architecture or Architecture()
-        self.crop = crop
+        self.preparation = preparation or Preparation(self.architecture.size, self.architecture.channels)
+        """How image files become this model's inputs; see `vaegan.data.images.read`."""
+        if self.preparation.shape != (*self.architecture.size, self.architecture.channels):
+            raise ValueError(f"the networks take no images of {self.preparation.shape}")
         self.encoder = Encoder(self.architecture)
         self.decoder = Decoder(self.architecture)
         self.discriminator = Discriminator(self.architecture)
-
-    @property
-    def preparation(self) -> Preparation:
-        """What `vaegan.data.images.prepare` needs to make this model's inputs from image files."""
-        return Preparation(self.architecture.size, self.architecture.channels, self.crop)
 
     @property
     def device(self) -> torch.device:
@@ -92,7 +86,7 @@ class VAEGAN(nn.Module):
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json and model.safetensors; each replaces its older self only once it is whole."""
         folder = Path(folder)
-        config = {"format": FORMAT, "crop": self.crop, "architecture": dataclasses.asdict(self.architecture)}
+        config = {"format": FORMAT, "preparation": self.preparation.as_dict(), "architecture": dataclasses.asdict(self.architecture)}
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         with replacing(folder / WEIGHTS) as path:
             path.write_bytes(safetensors.torch.save(weights))  # by a path, safetensors would hide that a disk is full
@@ -117,7 +111,7 @@ class VAEGAN(nn.Module):
             fields: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value for name, value in config["architecture"].items()
             }
-            model = cls(Architecture(**fields), crop=str(config["crop"]))
+            model = cls(Architecture(**fields), Preparation.from_dict(config["preparation"]))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(f"{folder / CONFIG} is damaged: {error}") from error
         try:

@@ -20,6 +20,10 @@ import cyclopts
 import docstring_parser
 import yaml
 
+from .data import packed_folder
+from .data.augmentation import Augmentation
+from .data.images import Crop, Preparation, Resampling
+from .data.packed import read_manifest
 from .errors import UserError
 from .networks import Architecture
 from .objective import EquilibriumGate, Objective
@@ -43,14 +47,24 @@ class Data:
     """Images: where they come from and how they are made ready."""
 
     source: str = "avatars"
-    """A folder of images, a packed set, or `avatars`: the built-in cartoon faces."""
-    crop: Literal["centre", "none", "celeba"] = "centre"
+    """`avatars`, the built-in cartoon faces; a folder, zip or tar of images; a packed set; a set in its published layout, as in
+    `celeba:PATH` (celeba, lfw, stl10, cifar10, cifar100, mnist, classes); or one of the Hugging Face hub, as in `hf:NAME`."""
+    crop: Crop = "centre"
     """`centre`: the largest centred part of the right shape. `none`: the whole image, squeezed. `celeba`: the 148x148 pixels around
-    the face in CelebA's aligned 178x218 images, or the like part of a smaller copy; images of another shape are cropped as by `centre`."""
-    flip: bool = False
-    """Mirror each training image, left to right, with a chance of one half."""
+    the face in CelebA's aligned 178x218 images, or the like part of a smaller copy; images of another shape are cropped as by `centre`.
+    `box`: the pixels that `data.box` names."""
+    box: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Left, top, right and bottom of what crop `box` keeps, in pixels."""
+    blur: bool = False
+    """Blur before shrinking, as the authors do: a Gaussian of sqrt(scale) / 2 pixels, then bicubic values at points."""
+    resampling: Resampling = "fast"
+    """How images are resized. `fast`: bicubic, after JPEGs were decoded at a half, quarter or eighth where that is enough. `bicubic`,
+    `lanczos`, `bilinear`: over all pixels. `nearest`: one pixel of each place, for drawings."""
+    train_on: str = "train"
+    """Which split to train on, of a set that has splits; several as in `train+unlabeled`."""
     held_out: float = 0.05
-    """Share of the images that training never sees; the reconstructions shown are of these."""
+    """Share of the images that training never sees; the reconstructions shown are of these. Where a set has a split `validation` or
+    `test`, that is held out instead, unless this is 0."""
     avatars: int = 16_000
     """How many avatars to draw, where the source is `avatars`."""
 
@@ -148,6 +162,7 @@ class Recipe:
     """All settings of a run."""
 
     data: Data = field(default_factory=Data)
+    augmentation: Augmentation = field(default_factory=Augmentation)
     networks: Architecture = field(default_factory=Architecture)
     objective: Objective = field(default_factory=Objective)
     gate: EquilibriumGate = field(default_factory=EquilibriumGate)
@@ -158,14 +173,25 @@ class Recipe:
         objective = self.objective
         _require(not (objective.joint and objective.saturating), "objective.joint is non-saturating: set objective.saturating to false")
 
+    @property
+    def preparation(self) -> Preparation:
+        """How images are made ready for the networks."""
+        data = self.data
+        return Preparation(self.networks.size, self.networks.channels, data.crop, data.box, data.blur, data.resampling)
+
     @staticmethod
     def load(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
         """A recipe by name (see `names`) or from a YAML file, with `overrides` by dotted key, such as {"objective.gamma": 0.1}.
 
+        Where the images are a packed set, its size and preparation go over those of the recipe.
+
         Raises:
             UserError: no such recipe, an unknown key (with the nearest known one), or a value that does not fit.
         """
-        layers = [as_config(as_tree(overrides or {}), "the overrides"), as_config(read(name), f"recipe {name}")]
+        tree = read(name)
+        source = (overrides or {}).get("data.source") or tree.get("data", {}).get("source")
+        layers = [as_config(as_tree(overrides or {}), "the overrides"), as_config(of_set(source), "the packed set")]
+        layers.append(as_config(tree, f"recipe {name}"))
         app = cyclopts.App(config=layers, default_command=_identity, result_action="return_value", help_flags=(), version_flags=())
         try:
             recipe = app([], exit_on_error=False, print_error=False)
@@ -236,6 +262,20 @@ def of_run(folder: Path) -> Path:
     if not (folder / RECIPE).is_file():
         raise UserError(f"cannot resume {folder}: it is not a run folder")
     return folder / RECIPE
+
+
+def of_set(source: Any) -> dict[str, Any]:
+    """The settings that a packed set decides: how its images were prepared. Nothing for other sources.
+
+    Raises:
+        UserError: the set is damaged.
+    """
+    folder = packed_folder(source) if isinstance(source, str) else None
+    if folder is None:
+        return {}
+    preparation: dict[str, Any] = read_manifest(folder)["preparation"]
+    networks = {name: preparation.pop(name) for name in ("size", "channels")}
+    return {"networks": networks, "data": preparation}
 
 
 def read(name: str | Path) -> dict[str, Any]:

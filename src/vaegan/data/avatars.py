@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import io
 import json
-import multiprocessing
-import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from random import Random
@@ -21,12 +18,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+
+from .source import Fingerprint, Item, Source
 
 if TYPE_CHECKING:
     from dicebear import Style
 
 VERSION = 1  # raise when the drawings change, so that cached sets are drawn anew
-CHUNK = 64
 
 Factors = Mapping[str, str]
 """The choices that make an avatar, by the name of the part; a part that is absent is not drawn."""
@@ -125,9 +124,8 @@ def _style() -> Style:
 
 def render(factors: Factors, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Draw one avatar: H x W x 3."""
+    import dicebear
     import resvg_py
-    from dicebear import Avatar
-    from PIL import Image
 
     options: dict[str, object] = {"seed": "", "scale": 1.25, "translateY": 8}  # head and shoulders; every other choice is ours
     options |= {f"{part}Probability": 100 if factors[part] else 0 for part in ("top", "accessories", "facialHair")}
@@ -143,7 +141,7 @@ def render(factors: Factors, size: tuple[int, int]) -> NDArray[np.uint8]:
         "accessoriesColor": "#262e33",
         "backgroundColor": BACKGROUND,
     }
-    svg = Avatar(_style(), options).to_string()
+    svg = dicebear.Avatar(_style(), options).to_string()
     side = max(size)
     png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=side, height=side, skip_system_fonts=True))
     image = Image.open(io.BytesIO(png)).convert("RGB")
@@ -151,31 +149,27 @@ def render(factors: Factors, size: tuple[int, int]) -> NDArray[np.uint8]:
     return np.asarray(image.crop((left, top, left + size[1], top + size[0])))
 
 
-def _render_range(seed: int, start: int, stop: int, size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    factors = [draw_factors(seed, number) for number in range(start, stop)]
-    return np.stack([render(f, size) for f in factors]), np.array([list(attributes(f).values()) for f in factors])
+@dataclass(frozen=True)
+class Avatar:
+    """One avatar, drawn when it is opened."""
+
+    seed: int
+    number: int
+    size: tuple[int, int]
+
+    def open(self) -> Image.Image:
+        """See `vaegan.data.images.Picture`."""
+        return Image.fromarray(render(draw_factors(self.seed, self.number), self.size))
 
 
-def draw(count: int, size: tuple[int, int], seed: int, workers: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
-    """Yield avatars 0 to `count` in chunks, in order: images N x H x W x 3, attributes N x len(ATTRIBUTES)."""
-    ranges = [(seed, start, min(start + CHUNK, count), size) for start in range(0, count, CHUNK)]
-    if workers <= 1:
-        yield from (_render_range(*r) for r in ranges)
-        return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        with _script_hidden():
-            chunks = pool.map(_render_range, *zip(*ranges, strict=True))
-        yield from chunks
+def source(count: int, size: tuple[int, int], seed: int = 0) -> Source:
+    """Avatars 0 to `count`, drawn at the size at which they are wanted."""
+    fingerprint = Fingerprint()
+    fingerprint.add_text(f"avatars {VERSION} {seed} {count}")
 
+    def items() -> Iterator[Item]:
+        for number in range(count):
+            has = tuple(map(float, attributes(draw_factors(seed, number)).values()))
+            yield Item(f"avatar {number}", Avatar(seed, number, size), attributes=has)
 
-@contextmanager
-def _script_hidden() -> Iterator[None]:
-    """Within, new processes do not import the user's script, which would run all of it again if it has no `__main__` guard."""
-    script = sys.modules["__main__"].__dict__
-    hidden: dict[str, object] = {name: script.get(name) for name in ("__file__", "__spec__") if name in script}
-    script.pop("__file__", None)
-    script["__spec__"] = None
-    try:
-        yield
-    finally:
-        script.update(hidden)
+    return Source("avatars", items, count, attribute_names=ATTRIBUTES, size=size, **fingerprint.hashes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -10,11 +11,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import UserError
+from . import Numbers
+from .augmentation import Augmentation
+from .permutation import Permutation
+
+BLOCK = 1 << 14
+"""Places of an epoch's order that are computed at a time: computing few at a time is slow, computing all of them takes memory."""
+RESIDENT_PART = 2**24
+"""Bytes that are sent to the device at a time where a set is kept there."""
 
 
-def to_tensor(pixels: NDArray[np.uint8], device: torch.device | str = "cpu") -> Tensor:
+class Images(Protocol):
+    """Images by their numbers: an array N x H x W x C, uint8, or what is indexed like one, such as `vaegan.data.packed.Images`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """N, H, W, C."""
+
+    def __getitem__(self, numbers: NDArray[np.int64], /) -> NDArray[np.uint8]:
+        """Copies of some images."""
+
+
+def to_tensor(pixels: NDArray[np.uint8] | Tensor, device: torch.device | str = "cpu") -> Tensor:
     """N x H x W x C uint8 to N x C x H x W in [-1, 1], laid out channels last."""
-    return torch.from_numpy(pixels).to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    tensor = pixels if isinstance(pixels, Tensor) else torch.from_numpy(pixels)
+    return tensor.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 class Batches:
@@ -25,35 +46,69 @@ class Batches:
 
     def __init__(
         self,
-        images: NDArray[np.uint8],
-        numbers: NDArray[np.int64],
+        images: Images,
+        numbers: Numbers,
         batch: int,
         *,
         seed: int,
-        flip: bool = False,
+        augmentation: Augmentation | None = None,
         rank: int = 0,
         processes: int = 1,
     ) -> None:
-        """Take batches of `batch` images a process out of `images` N x H x W x C, of which only `numbers` are trained on."""
+        """Take batches of `batch` images a process out of `images`, of which only `numbers` are trained on."""
         if len(numbers) < batch * processes:
             each = f"a batch of {batch}" if processes == 1 else f"{processes} batches of {batch}"
             raise UserError(
                 f"there are only {len(numbers)} images to train on, fewer than {each}: add images or set --training.batch lower"
             )
         self.images, self.numbers, self.batch = images, numbers, batch
-        self.seed, self.flip, self.rank, self.processes = seed, flip, rank, processes
+        self.seed, self.rank, self.processes = seed, rank, processes
+        self.augmentation = augmentation or Augmentation()
         self.steps_per_epoch = len(numbers) // (batch * processes)
-        self._order = lru_cache(maxsize=1)(self._new_order)
+        self.resident: Tensor | None = None
+        self._order = lru_cache(maxsize=1)(lambda epoch: Permutation(len(self.numbers), [self.seed, epoch]))
+        self._block = lru_cache(maxsize=2)(self._new_block)
 
-    def _new_order(self, epoch: int) -> NDArray[np.int64]:
-        return np.random.default_rng([self.seed, epoch]).permutation(self.numbers)
+    def _new_block(self, epoch: int, block: int) -> NDArray[np.int64]:
+        """The numbers of the images at some places of an epoch's order."""
+        order = self._order(epoch)
+        return self.numbers[order[block * BLOCK : (block + 1) * BLOCK]]
 
-    def __call__(self, step: int, device: torch.device | str = "cpu") -> Tensor:
-        """The images of a step (from 0) for this process: N x C x H x W in [-1, 1], on the device."""
+    def chosen(self, step: int) -> NDArray[np.int64]:
+        """The numbers of the images of a step (from 0) for this process, rising."""
         epoch, position = divmod(step, self.steps_per_epoch)
         start = (position * self.processes + self.rank) * self.batch
-        pixels = self.images[np.sort(self._order(epoch)[start : start + self.batch])]
-        if self.flip:
-            mirrored = np.random.default_rng([self.seed, step, self.rank, 1]).random(self.batch) < 0.5
-            pixels[mirrored] = pixels[mirrored, :, ::-1]
-        return to_tensor(pixels, device)
+        first, last = start // BLOCK, (start + self.batch - 1) // BLOCK
+        blocks = np.concatenate([self._block(epoch, block) for block in range(first, last + 1)])
+        return np.sort(blocks[start - first * BLOCK :][: self.batch])
+
+    def pixels(self, step: int) -> NDArray[np.uint8]:
+        """The images of a step as they are kept: N x H x W x C, uint8."""
+        return self.images[self.chosen(step)]
+
+    def __call__(self, step: int, device: torch.device | str = "cpu") -> Tensor:
+        """The images of a step for this process: N x C x H x W in [-1, 1], on the device, augmented."""
+        if self.resident is not None:
+            numbers = torch.from_numpy(self.chosen(step)).to(self.resident.device, non_blocking=True)
+            images = to_tensor(self.resident[numbers], device)
+        else:
+            images = to_tensor(self.pixels(step), device)
+        return self.augmentation(images, np.random.default_rng([self.seed, step, self.rank, 1]))
+
+    def keep_on(self, device: torch.device) -> bool:
+        """Keep the whole set on a GPU, as uint8, if that takes no more than half of the memory that is free there. Says whether it does."""
+        if device.type != "cuda":
+            return False
+        free, _ = torch.cuda.mem_get_info(device)
+        if int(np.prod(self.images.shape)) > free // 2:
+            return False
+        self._upload(device)
+        return True
+
+    def _upload(self, device: torch.device) -> None:
+        count, *shape = self.images.shape
+        self.resident = torch.empty((count, *shape), dtype=torch.uint8, device=device)
+        part = max(1, RESIDENT_PART // int(np.prod(shape)))
+        for start in range(0, count, part):
+            stop = min(start + part, count)
+            self.resident[start:stop] = torch.from_numpy(self.images[np.arange(start, stop)])

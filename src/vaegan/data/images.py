@@ -1,79 +1,179 @@
-"""One image file to one array: any mode, depth and orientation, cropped and resized to what a network takes."""
+"""One picture to one array: any mode, depth and orientation, cropped and resized to what a network takes."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Protocol
+import dataclasses
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # and no other: some of what Pillow reads starts programs
+from ..errors import UserError
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # and no other: some of what Pillow reads starts programs
 SMALLEST = 8  # pixels a side; below it there is nothing to learn from
 
 CELEBA_SHAPE = (218, 178)
 CELEBA_BOX = (15, 40, 163, 188)  # left, top, right, bottom: columns 15:163 and rows 40:188, as the authors and the reference crop
 
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+Crop = Literal["centre", "none", "celeba", "box"]
+Resampling = Literal["fast", "bicubic", "lanczos", "bilinear", "nearest"]
 
-class Preparation(Protocol):
-    """How to make a network's input: see `vaegan.model.Preparation`."""
+FILTERS = {
+    "fast": Image.Resampling.BICUBIC,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+    "bilinear": Image.Resampling.BILINEAR,
+    "nearest": Image.Resampling.NEAREST,
+}
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How any picture becomes a network's input.
+
+    Kept with a packed set and with a model's weights, so that what is shown to a model is cut as what it was trained on.
+    `crop`, `box`, `blur` and `resampling` are explained in `vaegan.recipe.Data`.
+
+    Raises:
+        UserError: the choices do not go together.
+    """
+
+    size: tuple[int, int] = (64, 64)
+    """Height and width."""
+    channels: int = 3
+    """1 for grey, 3 for colour."""
+    crop: Crop = "centre"
+    box: tuple[int, int, int, int] = (0, 0, 0, 0)
+    blur: bool = False
+    resampling: Resampling = "fast"
+
+    def __post_init__(self) -> None:
+        left, top, right, bottom = self.box
+        if self.crop == "box" and not (0 <= left < right and 0 <= top < bottom):
+            raise UserError(f"a box is left, top, right, bottom in pixels, such as 15 40 163 188, not {' '.join(map(str, self.box))}")
+        if self.crop != "box" and any(self.box):
+            raise UserError(f"a box is only for crop box, not for crop {self.crop}")
+        if self.blur and self.resampling != "fast":
+            raise UserError(f"blur brings its own resampling: leave out {self.resampling}")
+        if min(self.size) < 1:
+            raise UserError(f"an image has at least 1 pixel a side, not {self.size[0]}x{self.size[1]}")
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
+    def shape(self) -> tuple[int, int, int]:
+        """H, W, C of a prepared image."""
+        return (*self.size, self.channels)
 
-    @property
-    def channels(self) -> int:
-        """1 for grey, 3 for colour."""
+    def as_dict(self) -> dict[str, Any]:
+        """All choices by name, as JSON has them; what `from_dict` reads."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(self).items()}
 
-    @property
-    def crop(self) -> str:
-        """See `vaegan.recipe.Data.crop`."""
+    @staticmethod
+    def from_dict(choices: dict[str, Any]) -> Preparation:
+        """What `as_dict` gave.
+
+        Raises:
+            TypeError, ValueError: it did not give this.
+        """
+        size, box = (tuple(map(int, choices[name])) for name in ("size", "box"))
+        preparation = Preparation(**{**choices, "size": size, "box": box})
+        if len(size) != 2 or len(box) != 4 or preparation.resampling not in FILTERS:
+            raise ValueError("this is no preparation of images")
+        return preparation
 
 
-class Unreadable(Exception):  # noqa: N818 (it is said of a file)
-    """A file that gives no image, and why."""
+class Unreadable(Exception):  # noqa: N818 (it is said of a picture)
+    """A picture that gives no image, and why."""
 
 
-def read(path: Path, preparation: Preparation) -> NDArray[np.uint8]:
-    """The image of a file as H x W x C, uint8.
+class Picture(Protocol):
+    """Where one picture can be had from. It can be sent to another process."""
 
-    JPEG, PNG, WebP, BMP, TIFF and the first frame of a GIF; grey, palette, CMYK and 16-bit images; transparency over white; turned
+    def open(self) -> Image.Image:
+        """The picture, perhaps decoded only when its pixels are asked for.
+
+        Raises:
+            Unreadable, or anything that Pillow raises.
+        """
+
+
+def read(picture: Picture, preparation: Preparation) -> NDArray[np.uint8]:
+    """A picture as H x W x C, uint8.
+
+    JPEG, PNG, WebP, BMP, TIFF, PPM and the first frame of a GIF; grey, palette, CMYK and 16-bit pixels; transparency over white; turned
     upright as EXIF says.
 
     Raises:
         Unreadable: it is empty, truncated, no image, too small, or so large that it looks like a decompression bomb.
     """
     try:
-        if path.stat().st_size == 0:
-            raise Unreadable("empty file")
-        with Image.open(path, formats=FORMATS) as image:
-            return prepare(image, preparation)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, of odd but readable files
+            with picture.open() as image:
+                return prepare(image, preparation)
+    except Unreadable:
+        raise
     except UnidentifiedImageError as error:
         raise Unreadable("not an image") from error
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, MemoryError) as error:
         raise Unreadable("too large: it looks like a decompression bomb") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:  # what Pillow raises on damaged files
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise Unreadable(f"damaged: {reason}") from error
+    except OSError as error:
+        reason = error.strerror if error.strerror and error.filename else f"damaged: {_first_line(error)}"
+        raise Unreadable(reason) from error
+    except Exception as error:  # on damaged files decoders raise all kinds
+        raise Unreadable(f"damaged: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def prepare(image: Image.Image, preparation: Preparation) -> NDArray[np.uint8]:
-    """Crop, resize and convert one opened image; H x W x C, uint8."""
+    """Crop, resize and convert one opened picture; H x W x C, uint8."""
     if min(image.size) < SMALLEST:
         raise Unreadable(f"too small: {image.width}x{image.height} pixels")
-    height, width = preparation.size
-    # A JPEG far larger than needed is decoded at a half, quarter or eighth, twice the wanted size or more, whichever way it is turned.
-    spare = min(image.size) // (2 * max(height, width))
-    if image.format == "JPEG" and spare >= 2:
-        image.draft(None, (image.width // spare, image.height // spare))
-    upright = ImageOps.exif_transpose(image)
+    turned = image.getexif().get(0x0112, 1)
+    size = image.size[::-1] if turned >= 5 else image.size
+    box = _box(size, preparation)
+    if preparation.resampling == "fast" and not preparation.blur:
+        box = _decode_small(image, box, preparation.size, turned >= 5)
+    upright = ImageOps.exif_transpose(image) if turned != 1 else image
     flat = _flat(upright, preparation.channels)
-    box = _box(flat.size, preparation)
-    resized = flat.resize((width, height), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
-    return np.asarray(resized).reshape(height, width, preparation.channels)
+    height, width = preparation.size
+    if preparation.blur:
+        resized = _blurred(flat, box, preparation.size)
+    else:
+        resized = flat.resize((width, height), FILTERS[preparation.resampling], box=box)
+    return np.asarray(resized).reshape(preparation.shape)
+
+
+def _decode_small(image: Image.Image, box: Box, size: tuple[int, int], on_its_side: bool) -> Box:
+    """Have a JPEG decoded at a half, quarter or eighth of its size where that is still enough; returns the box in it."""
+    spare = min((box[2] - box[0]) / size[1], (box[3] - box[1]) / size[0])
+    if image.format not in ("JPEG", "MPO") or spare < 2:
+        return box
+    before = image.size
+    image.draft(None, (before[0] // int(spare), before[1] // int(spare)))
+    factor = next((f for f in (8, 4, 2) if math.ceil(before[0] / f) == image.size[0]), 1)
+    width, height = image.size[::-1] if on_its_side else image.size
+    return (box[0] / factor, box[1] / factor, min(box[2] / factor, width), min(box[3] / factor, height))
+
+
+def _blurred(image: Image.Image, box: Box, size: tuple[int, int]) -> Image.Image:
+    """Shrink as the authors do: a Gaussian of sigma sqrt(scale) / 2 source pixels, then bicubic values at points."""
+    part = image.crop((math.floor(box[0]), math.floor(box[1]), math.ceil(box[2]), math.ceil(box[3])))
+    scale = part.height / size[0]
+    if scale > 1:
+        part = part.filter(ImageFilter.GaussianBlur(math.sqrt(scale) / 2))
+    steps = (part.width / size[1], 0, 0, 0, scale, 0)
+    return part.transform((size[1], size[0]), Image.Transform.AFFINE, steps, Image.Resampling.BICUBIC)
 
 
 def _flat(image: Image.Image, channels: int) -> Image.Image:
@@ -82,21 +182,24 @@ def _flat(image: Image.Image, channels: int) -> Image.Image:
     if mode is None:
         raise Unreadable(f"image files have 1 or 3 channels, not {channels}")
     if image.mode.startswith("I"):  # 16 bits a pixel, as PNG and TIFF may have
-        return Image.fromarray((np.asarray(image).astype(np.uint32).clip(0, 65535) >> 8).astype(np.uint8)).convert(mode)
+        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)).convert(mode)
     if image.mode == "F":
         raise Unreadable("floating-point pixels: convert it to 8 or 16 bits")
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return image.convert(mode)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image if image.mode == mode else image.convert(mode)
 
 
-def _box(size: tuple[int, int], preparation: Preparation) -> tuple[float, float, float, float]:
-    """The part of an image of this (width, height) to keep: left, top, right, bottom."""
+def _box(size: tuple[int, int], preparation: Preparation) -> Box:
+    """The part of an image of this (width, height) to keep."""
     width, height = size
     if preparation.crop == "none":
         return (0, 0, width, height)
+    if preparation.crop == "box":
+        if preparation.box[2] > width or preparation.box[3] > height:
+            raise Unreadable(f"{width}x{height} pixels: the box {' '.join(map(str, preparation.box))} does not lie in it")
+        return preparation.box
     ratio = height / CELEBA_SHAPE[0]
     if preparation.crop == "celeba" and abs(width - CELEBA_SHAPE[1] * ratio) <= 1:
         left, top, right, bottom = (edge * ratio for edge in CELEBA_BOX)

@@ -1,59 +1,197 @@
-"""The packed set: one uint8 array of prepared images on disk, with names and attributes, opened by memory map.
+"""The packed set: prepared images as uint8 arrays on disk, opened by memory map, with what is known of each beside them.
 
 A packed set is a folder that anyone can read with numpy alone:
 
-    images.npy       N x H x W x C, uint8
-    names.txt        one line an image: a file's path inside the source, or an avatar's number
-    attributes.csv   only where they are known: a header of names, then 0 or 1 for each image
-    skipped.txt      only where some were: files that gave no image, and why
-    manifest.json    what it was made from; written last, so a folder without it is not a set
+    manifest.json       what it was made from and how, its shape, splits and classes, and a checksum of every other file
+    images-00000.npy    n x H x W x C, uint8; at most 2 GiB a file, and all but the last are equally long
+    items-00000.csv     for the same images: name, label, and attributes, if there are any (above 0: has it; empty: not known)
+    split-train.npy     numbers of the images of a split, int64 and rising, if there are splits; one file each
+    skipped.txt         pictures that gave no image, and why, if there were any
+
+manifest.json is written last, so a folder without it is no set.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
-import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..files import sha256
+from .images import Preparation
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
+LARGEST_SHARD = 2 << 30
+HEADER = 128  # bytes of a .npy file of images before its first one
 
-Chunk = tuple[NDArray[np.uint8], list[str], NDArray[np.bool_] | None]
-"""Some images N x H x W x C, their names and, where known, their attributes N x A."""
+
+def capacity(shape: tuple[int, int, int]) -> int:
+    """How many images of a shape H x W x C go into one file."""
+    return max(1, (LARGEST_SHARD - HEADER) // int(np.prod(shape)))
+
+
+def image_file(shard: int) -> str:
+    """The name of a file of images."""
+    return f"images-{shard:05d}.npy"
+
+
+def item_file(shard: int) -> str:
+    """The name of the file that goes with it."""
+    return f"items-{shard:05d}.csv"
+
+
+def split_file(split: str) -> str:
+    """The name of the file of a split; a split may be called anything."""
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_+") else "_" for c in split)
+    return f"split-{safe if safe == split else f'{safe}-{hashlib.sha256(split.encode()).hexdigest()[:8]}'}.npy"
+
+
+class Images:
+    """The images of a set by their numbers, over all its files. Nothing is read before it is asked for."""
+
+    def __init__(self, folder: Path, shape: tuple[int, int, int, int], per_file: int) -> None:
+        self.folder, self.shape, self._per_file = folder, shape, per_file
+        self._shards: dict[int, NDArray[np.uint8]] = {}
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, numbers: int | slice | NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Copies of some images: n x H x W x C, or H x W x C for a single number.
+
+        Raises:
+            IndexError: there is no such number.
+        """
+        if isinstance(numbers, slice):
+            numbers = np.arange(*numbers.indices(len(self)))
+        wanted = np.atleast_1d(np.asarray(numbers, np.int64))
+        if len(wanted) and not (wanted.min() >= 0 and wanted.max() < len(self)):
+            raise IndexError(f"images are numbered from 0 to {len(self) - 1}")
+        pixels = np.empty((len(wanted), *self.shape[1:]), np.uint8)
+        shards = wanted // self._per_file
+        if len(wanted) and shards.min() == shards.max():
+            first = int(shards[0])
+            np.take(self._shard(first), wanted - first * self._per_file, axis=0, out=pixels, mode="clip")  # other modes copy twice
+        else:
+            for shard in np.unique(shards):
+                here = shards == shard
+                pixels[here] = self._shard(int(shard))[wanted[here] - shard * self._per_file]
+        return pixels if np.ndim(numbers) else pixels[0]
+
+    def _shard(self, shard: int) -> NDArray[np.uint8]:
+        if shard not in self._shards:
+            path = self.folder / image_file(shard)
+            try:
+                if len(self._shards) % 100 == 99:
+                    _allow_open_files(len(self._shards) + 200)
+                self._shards[shard] = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+            except ValueError as error:
+                raise UserError(f"{path} is damaged: pack the set again, or put back a good copy") from error
+        return self._shards[shard]
+
+
+def _allow_open_files(count: int) -> None:
+    """Each mapped file counts as an open one, of which systems allow a process few unless it asks for more."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed != resource.RLIM_INFINITY and allowed < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count if most == resource.RLIM_INFINITY else min(count, most), most))
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is known of the images of one file, in their order."""
+
+    names: list[str]
+    labels: list[str]
+    attributes: NDArray[np.float32]
+    """n x A; above 0 where the image has it, NaN where that is not known."""
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """An opened packed set."""
+    """An opened packed set. Opening reads the manifest alone, however many images there are."""
 
     folder: Path
-    images: NDArray[np.uint8]
-    """N x H x W x C, on disk until read."""
-    names: list[str]
-    attribute_names: tuple[str, ...]
-    attributes: NDArray[np.bool_] | None
-    """N x len(attribute_names)."""
-    skipped: list[str]
-    """A line for each file that gave no image: its path and why."""
     manifest: dict[str, Any]
+    images: Images
+    preparation: Preparation
+    """How its images were made from pictures."""
 
     def __len__(self) -> int:
         return len(self.images)
 
     @property
     def identity(self) -> str:
-        """A hash of which images these are: their names and shape, wherever the set lies."""
-        return hashlib.sha256("\n".join([str(self.images.shape), *self.names]).encode()).hexdigest()
+        """A hash of which images these are, in which order, wherever the set lies."""
+        files = self.manifest["files"]
+        parts = [str(self.images.shape), *(files[name]["sha256"] for name in sorted(files) if name.startswith(("images-", "split-")))]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """What the columns of `attributes` are."""
+        return tuple(self.manifest["attributes"])
+
+    @property
+    def classes(self) -> list[str]:
+        """All labels that occur."""
+        return list(self.manifest["classes"])
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """How many images each split has; empty if the set has no splits."""
+        return dict(self.manifest["splits"])
+
+    def split(self, name: str) -> NDArray[np.int64]:
+        """The numbers of a split's images, rising; on disk until read.
+
+        Raises:
+            UserError: there is no such split.
+        """
+        if name not in self.splits:
+            there = f"it has {', '.join(self.splits)}" if self.splits else "it has none"
+            raise UserError(f"the set {self.folder} has no split {name}: {there}")
+        numbers: NDArray[np.int64] = np.load(self.folder / split_file(name), mmap_mode="r", allow_pickle=False)
+        return numbers
+
+    @property
+    def names(self) -> list[str]:
+        """The name of every image."""
+        return [name for table in self._tables() for name in table.names]
+
+    @property
+    def labels(self) -> list[str]:
+        """The label of every image, empty where it has none."""
+        return [label for table in self._tables() for label in table.labels]
+
+    @property
+    def attributes(self) -> NDArray[np.float32]:
+        """The attributes of every image: N x A, above 0 where it has one, NaN where that is not known."""
+        return np.concatenate([table.attributes for table in self._tables()])
+
+    @cached_property
+    def skipped(self) -> list[str]:
+        """A line for each picture that gave no image: its name and why."""
+        path = self.folder / "skipped.txt"
+        return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+
+    def _tables(self) -> Iterator[Table]:
+        shards = sum(name.startswith("items-") for name in self.manifest["files"])
+        return (read_table(self.folder / item_file(shard), len(self.attribute_names)) for shard in range(shards))
 
     @staticmethod
     def is_set(folder: Path) -> bool:
@@ -62,82 +200,67 @@ class ImageSet:
 
     @staticmethod
     def open(folder: Path) -> ImageSet:
-        """Open a packed set.
+        """Open a packed set. Only the sizes of its files are checked; `verify` checks what is in them.
 
         Raises:
             UserError: it is damaged, or of another version.
         """
-        try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            if manifest["format"] != FORMAT:
-                raise UserError(f"{folder} has set format {manifest['format']}; this version of vaegan reads {FORMAT}")
-            images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-            names = _lines(folder / "names.txt")
-            attribute_names: tuple[str, ...] = ()
-            attributes = None
-            if (folder / "attributes.csv").is_file():
-                header, *rows = _lines(folder / "attributes.csv")
-                attribute_names = tuple(header.split(","))
-                attributes = np.array([row.split(",") for row in rows]) == "1"
-            skipped = _lines(folder / "skipped.txt") if (folder / "skipped.txt").is_file() else []
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"the packed set {folder} is damaged: make it again") from error
-        if list(images.shape) != manifest["shape"] or images.dtype != np.uint8 or len(names) != len(images):
-            raise UserError(f"the packed set {folder} is damaged, its files do not agree: make it again")
-        return ImageSet(folder, images, names, attribute_names, attributes, skipped, manifest)
+        manifest = read_manifest(folder)
+        for name, file in manifest["files"].items():
+            path = folder / name
+            if not path.is_file() or path.stat().st_size != file["bytes"]:
+                what = "is not as long as it was" if path.is_file() else "is missing"
+                raise UserError(f"the packed set {folder} is damaged: {name} {what}; pack it again, or put back a good copy")
+        shape = tuple(manifest["shape"])
+        preparation = Preparation.from_dict(manifest["preparation"])
+        return ImageSet(folder, manifest, Images(folder, shape, capacity(shape[1:])), preparation)
+
+    def verify(self) -> Iterator[tuple[str, int, bool]]:
+        """Check every file against its checksum: its name, how many bytes it has, and whether all is well."""
+        for name, file in self.manifest["files"].items():
+            yield name, file["bytes"], sha256(self.folder / name) == file["sha256"]
 
 
-def write(
-    folder: Path,
-    shape: tuple[int, int, int],
-    chunks: Iterable[Chunk],
-    *,
-    attribute_names: tuple[str, ...] = (),
-    skipped: Callable[[], list[str]] = list,
-    made_from: dict[str, Any],
-) -> ImageSet:
-    """Write a packed set of images of `shape` H x W x C. It appears under its name only once it is whole.
+def report_skipped(images: ImageSet, listing: Path | None = None) -> list[str]:
+    """A sentence on the pictures that gave no image, if there were any; `listing` is where they are all named."""
+    if not images.skipped:
+        return []
+    some = "; ".join(images.skipped[:3]) + ("; ..." if len(images.skipped) > 3 else "")
+    total = len(images.skipped) + len(images)
+    return [f"skipped {len(images.skipped):,} of {total:,} image files, all named in {listing or images.folder / 'skipped.txt'}: {some}"]
 
-    `skipped` is asked once all chunks have been read.
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What a packed set says of itself.
+
+    Raises:
+        UserError: it is damaged, or of another version.
     """
-    temporary = folder.with_name(f"{folder.name}.partial-{uuid4().hex}")  # two runs may pack the same set at once
-    temporary.mkdir(parents=True)
     try:
-        names: list[str] = []
-        rows: list[NDArray[np.bool_]] = []
-        with (temporary / "images.npy").open("wb") as file:
-            _write_header(file, (0, *shape))
-            for images, chunk_names, attributes in chunks:
-                file.write(np.ascontiguousarray(images).data)
-                names += chunk_names
-                if attributes is not None:
-                    rows.append(attributes)
-            file.seek(0)
-            _write_header(file, (len(names), *shape))
-        _write_lines(temporary / "names.txt", names)
-        if rows:
-            table = np.concatenate(rows).astype(int)
-            _write_lines(temporary / "attributes.csv", [",".join(attribute_names), *(",".join(map(str, row)) for row in table)])
-        if lines := skipped():
-            _write_lines(temporary / "skipped.txt", lines)
-        manifest = {"format": FORMAT, "shape": [len(names), *shape], "made_from": made_from}
-        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        if not ImageSet.is_set(folder):  # nobody was faster
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return ImageSet.open(folder)
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if manifest["format"] != FORMAT:
+            raise UserError(f"{folder} has set format {manifest['format']}; this version of vaegan reads {FORMAT}: pack it again")
+        shape = tuple(manifest["shape"])
+        plausible = len(shape) == 4 and shape[1:] == Preparation.from_dict(manifest["preparation"]).shape
+        if not plausible or any(Path(name).name != name for name in manifest["files"]):
+            raise ValueError("the manifest contradicts itself")
+        for key in ("splits", "attributes", "classes", "made_from"):
+            manifest[key]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"the packed set {folder} is damaged: pack it again") from error
+    return manifest
 
 
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines()
+def read_table(path: Path, attributes: int) -> Table:
+    """What is known of the images of one file.
 
-
-def _write_lines(path: Path, lines: list[str]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-
-
-def _write_header(file: Any, shape: tuple[int, ...]) -> None:
-    """The .npy header; numpy leaves room in it for the first number to grow, so it can be written again over itself."""
-    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file, strict=True))[1:]
+        values = np.array([[float(cell) if cell else np.nan for cell in row[2:]] for row in rows], np.float32)
+        return Table([row[0] for row in rows], [row[1] for row in rows], values.reshape(len(rows), attributes))
+    except (OSError, ValueError, IndexError, csv.Error) as error:
+        raise UserError(f"{path} is damaged: pack the set again, or put back a good copy") from error

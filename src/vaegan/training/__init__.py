@@ -8,17 +8,18 @@ from itertools import count
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..data import AVATARS, ImageSet, open_images, split
+from ..data.packed import report_skipped
+from ..data.sources import anchored, short_name
 from ..errors import UserError
 from ..files import replacing
-from ..model import Preparation
 from ..processes import is_leader
+from ..progress import progress_bar
 from ..recipe import RECIPE, Recipe, of_run
+from ..signals import Stopped
 from . import checkpoint
 from .machine import make_fabric
-from .signals import Stopped
 from .trainer import Trainer
 
 __all__ = ["Result", "Stopped", "resume", "train"]
@@ -75,15 +76,15 @@ def resume(
 
 def _run(recipe: Recipe, folder: Path, device: str, processes: int, console: Console | None, *, resumed: bool) -> Result:
     console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
-    if recipe.data.source not in (AVATARS, ""):  # so that the run can be resumed from anywhere
-        recipe = replace(recipe, data=replace(recipe.data, source=str(Path(recipe.data.source).expanduser().absolute())))
+    if recipe.data.source != AVATARS:  # so that the run can be resumed from anywhere
+        recipe = replace(recipe, data=replace(recipe.data, source=anchored(recipe.data.source)))
     fabric = make_fabric(device, recipe.training.precision, processes)
     if processes > 1 and is_leader():  # the images are packed, or found wanting, before the other processes start
         _open(recipe, console)
     fabric.launch()
     console.quiet = console.quiet or not fabric.is_global_zero
     images = _open(recipe, console)
-    training, held_out = split(len(images), recipe.data.held_out)
+    training, held_out = split(images, recipe.data.held_out, recipe.data.train_on)
     trainer = Trainer(recipe, fabric, images, training)
     if resumed:
         state, damaged = checkpoint.load(folder / "checkpoints")
@@ -104,29 +105,18 @@ def _run(recipe: Recipe, folder: Path, device: str, processes: int, console: Con
 
 
 def _open(recipe: Recipe, console: Console) -> ImageSet:
-    preparation = Preparation(recipe.networks.size, recipe.networks.channels, recipe.data.crop)
-    columns = (TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, expand=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", visible=False)
-
-        def progress(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total, visible=True)
-
-        return open_images(recipe.data.source, preparation, count=recipe.data.avatars, progress=progress)
+    with progress_bar(console) as progress:
+        return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
 
 
 def _report_skipped(images: ImageSet, folder: Path, console: Console) -> None:
-    if not images.skipped:
-        return
     listing = folder / "skipped.txt"
-    listing.write_text("".join(f"{line}\n" for line in images.skipped), encoding="utf-8")
-    some = "; ".join(images.skipped[:3]) + ("; ..." if len(images.skipped) > 3 else "")
-    console.print(
-        f"skipped {len(images.skipped)} of {len(images.skipped) + len(images)} image files, all named in {listing}: {some}", soft_wrap=True
-    )
+    for line in report_skipped(images, listing):
+        listing.write_text("".join(f"{line}\n" for line in images.skipped), encoding="utf-8")
+        console.print(line, soft_wrap=True)
 
 
 def _free_name(parent: Path, recipe: Recipe) -> Path:
     """runs/NAME after the data, or runs/NAME-2 and so on."""
-    name = re.sub(r"[^\w.-]+", "-", Path(recipe.data.source).expanduser().resolve().name if recipe.data.source != AVATARS else AVATARS)
+    name = re.sub(r"[^\w.-]+", "-", short_name(recipe.data.source))
     return next(path for n in count(1) if not (path := parent / (name if n == 1 else f"{name}-{n}")).exists())

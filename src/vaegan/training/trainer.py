@@ -11,21 +11,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
 from rich.console import Console
 from torch import Tensor, nn
 
+from ..data import Numbers
 from ..data.batches import Batches, to_tensor
 from ..data.packed import ImageSet
 from ..errors import UserError
 from ..model import VAEGAN
 from ..objective import Open
 from ..recipe import Recipe
+from ..signals import Stopped, StopSignal
 from . import checkpoint
 from .monitor import RECONSTRUCTIONS, Monitor
 from .optimizers import average_gradients, make_optimizer
 from .schedule import learning_rate
-from .signals import Stopped, StopSignal
 
 NETWORKS = ("encoder", "decoder", "discriminator")
 MAY_CHANGE = {
@@ -52,7 +52,7 @@ class Trainer:
     flips, learning rates and gate are all functions of the step. So a run that was stopped goes on as if it had not been.
     """
 
-    def __init__(self, recipe: Recipe, fabric: Fabric, images: ImageSet, training: NDArray[np.int64]) -> None:
+    def __init__(self, recipe: Recipe, fabric: Fabric, images: ImageSet, training: Numbers) -> None:
         """`training`: the numbers of the images to train on."""
         self.recipe, self.fabric = recipe, fabric
         settings = recipe.training
@@ -61,16 +61,17 @@ class Trainer:
             training,
             settings.batch,
             seed=settings.seed,
-            flip=recipe.data.flip,
+            augmentation=recipe.augmentation,
             rank=fabric.global_rank,
             processes=fabric.world_size,
         )
+        self.batches.keep_on(fabric.device)
         self.images_per_step = settings.batch * fabric.world_size
         self.steps = settings.steps(self.batches.steps_per_epoch, self.images_per_step)
         self.identity: dict[str, Any] = {"recipe": recipe.flat(), "images": images.identity, "processes": fabric.world_size}
         self.step = 0
         torch.manual_seed(settings.seed)  # the same first weights in every process
-        model = VAEGAN(recipe.networks, crop=recipe.data.crop)
+        model = VAEGAN(recipe.networks, images.preparation)
         self.model: VAEGAN = model.to(fabric.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.average: VAEGAN | None = copy.deepcopy(self.model).requires_grad_(False).eval() if settings.ema else None
         self.parameters = {name: list(getattr(self.model, name).parameters()) for name in NETWORKS}
@@ -182,7 +183,7 @@ class Trainer:
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
 
-    def train(self, run: Path, images: ImageSet, held_out: NDArray[np.int64], console: Console) -> Path:
+    def train(self, run: Path, images: ImageSet, held_out: Numbers, console: Console) -> Path:
         """Train to the end, writing into the run folder; returns the last picture.
 
         Raises:
@@ -190,8 +191,8 @@ class Trainer:
             UserError: a loss is no longer a number.
         """
         settings = self.recipe.training
-        shown = held_out if len(held_out) else np.arange(len(images))
-        originals = to_tensor(images.images[shown[:RECONSTRUCTIONS]], self.fabric.device)
+        shown = held_out[:RECONSTRUCTIONS] if len(held_out) else np.arange(min(RECONSTRUCTIONS, len(images)))
+        originals = to_tensor(images.images[shown], self.fabric.device)
         caption = "held-out images" if len(held_out) else "training images"
         picture = run / "samples"
         monitor = None

@@ -1,0 +1,387 @@
+"""Packing a source: in order, on all cores, and so that a machine that stops loses a few seconds of work and never leaves half a set.
+
+While a set is being made, its folder holds a folder `unfinished` with files that only grow, and in it `progress.json`, which says how
+long each of them was when all of them were on the disk. Going on means cutting them back to these lengths.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import filelock
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from ..files import replacing, sha256
+from .images import Picture, Preparation, Unreadable, read
+from .packed import FORMAT, HEADER, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
+from .permutation import Permutation
+from .source import Item, Source, some
+from .workers import in_order
+
+UNFINISHED, PROGRESS, LOCK = "unfinished", "progress.json", ".lock"
+SPLIT_CODES = "splits"
+PASSING = (PROGRESS, SPLIT_CODES)
+"""Files that are of use only while a set is being made."""
+SAVE_EVERY = 2.0  # seconds of work that a machine that stops may lose
+TASK_BYTES = 4 << 20
+
+Progress = Callable[[str, int, int | None], None]
+"""Told what is being done, how much of it is done, and how much there is, if that is known."""
+
+
+class Unfinished(Exception):  # noqa: N818 (nothing went wrong)
+    """Packing was asked to stop, and has saved where it is."""
+
+    def __init__(self, seen: int) -> None:
+        super().__init__()
+        self.seen = seen
+
+
+class Task(NamedTuple):
+    """Some pictures for a worker."""
+
+    pictures: list[Picture]
+    preparation: Preparation
+
+
+def prepare_all(task: Task) -> tuple[NDArray[np.uint8], list[str]]:
+    """The images of a task that could be read, n x H x W x C; and for each picture the reason why it gave none, or an empty text."""
+    images, reasons = [], []
+    for picture in task.pictures:
+        try:
+            images.append(read(picture, task.preparation))
+            reasons.append("")
+        except Unreadable as reason:
+            reasons.append(str(reason))
+    return np.array(images, np.uint8).reshape(len(images), *task.preparation.shape), reasons
+
+
+def pack(
+    source: Source,
+    preparation: Preparation,
+    folder: Path,
+    *,
+    workers: int,
+    progress: Progress,
+    fractions: Mapping[str, float] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> ImageSet:
+    """Pack a source into a folder, or go on with what was begun there.
+
+    The same source gives the same bytes, whatever the number of workers.
+
+    Args:
+        source: where the images come from.
+        preparation: how they are cut and resized.
+        folder: the packed set to make.
+        workers: processes that read images.
+        progress: called as the work goes on.
+        fractions: which part of the images goes into which split, drawn at random; instead of the source's own splits.
+        stop: asked now and then; once it says so, work is saved and ends.
+
+    Raises:
+        UserError: no image could be read, the folder holds something else, or the disk is full.
+        Unfinished: `stop` said so.
+    """
+    plan = {"source": source.name, "listing": source.listing, "fractions": dict(fractions) if fractions else None}
+    wanted = {"made_from": plan, "preparation": preparation.as_dict(), "attributes": list(source.attribute_names)}
+    work = folder / UNFINISHED
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _alone_in(folder, progress):
+            if ImageSet.is_set(folder):
+                _check_same(folder, wanted)
+            else:
+                if not (work / MANIFEST).is_file():
+                    _refuse_other_files(folder)
+                    with Writer(work, wanted | {"state": source.state}, preparation.shape, source.attribute_names) as writer:
+                        _read_all(source, preparation, writer, workers=workers, progress=progress, stop=stop)
+                        writer.finish(fractions, source.notes)
+                _move_up(work, folder)
+            shutil.rmtree(work, ignore_errors=True)
+            (folder / LOCK).unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise UserError(f"the disk is full: {folder} is unfinished; make room and run the same again, it goes on where it was") from error
+    finally:
+        if folder.is_dir() and not any(entry.name != LOCK for entry in folder.iterdir()):
+            shutil.rmtree(folder, ignore_errors=True)  # nothing was begun
+    return ImageSet.open(folder)
+
+
+def _alone_in(folder: Path, progress: Progress) -> filelock.BaseFileLock:
+    """A lock, so that two processes never write one set."""
+    lock = filelock.FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        progress("waiting for another process that packs these images", 0, None)
+        lock.acquire()
+    return lock
+
+
+def _check_same(folder: Path, wanted: dict[str, Any]) -> None:
+    """Refuse a set that is there already, unless it is the one that is wanted."""
+    manifest = read_manifest(folder)
+    for key, value in wanted.items():
+        if manifest[key] != value:
+            differing = [name for name in value if manifest[key].get(name) != value[name]] if isinstance(value, dict) else [key]
+            differing = ["content" if name == "listing" else name for name in differing]
+            raise UserError(f"{folder} is a packed set already, of another {some(differing)}: name a new folder, or remove this one")
+
+
+def _refuse_other_files(folder: Path) -> None:
+    if others := sorted(entry.name for entry in folder.iterdir() if entry.name not in (UNFINISHED, LOCK)):
+        raise UserError(f"{folder} is not empty: it holds {some(others)}; name a new folder for the packed set")
+
+
+def _read_all(
+    source: Source, preparation: Preparation, writer: Writer, *, workers: int, progress: Progress, stop: Callable[[], bool]
+) -> None:
+    """Read every picture that the writer has not seen.
+
+    Raises:
+        UserError: not one could be read.
+        Unfinished: `stop` said so.
+    """
+    size = max(1, min(256, TASK_BYTES // int(np.prod(preparation.shape))))
+    rest = islice(iter(source.items()), writer.seen, None)
+
+    def tasks() -> Iterator[tuple[list[Item], Task]]:
+        while items := list(islice(rest, size)):
+            yield items, Task([item.picture for item in items], preparation)
+
+    saved = time.monotonic()
+    for items, (images, reasons) in in_order(prepare_all, tasks(), workers):
+        writer.add(items, images, reasons)
+        progress(f"packing {source.name}", writer.seen, source.count)
+        if stop():
+            writer.save()
+            raise Unfinished(writer.seen)
+        if time.monotonic() - saved > SAVE_EVERY:
+            writer.save()
+            saved = time.monotonic()
+    if not writer.images:
+        shutil.rmtree(writer.folder)
+        first = f"; the first: {writer.first_skipped}" if writer.seen else ""
+        raise UserError(f"none of the {writer.seen} pictures of {source.name} could be read{first}")
+
+
+def _move_up(work: Path, folder: Path) -> None:
+    """The files of a finished set, the manifest last: with it the folder becomes a set. Can be done again after it was cut short."""
+    for name in PASSING:
+        (work / name).unlink(missing_ok=True)
+    for path in sorted(work.iterdir(), key=lambda path: path.name == MANIFEST):
+        path.replace(folder / path.name)
+    work.rmdir()
+    if hasattr(os, "O_DIRECTORY"):  # so that the new names are on the disk, too
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+
+
+class Writer:
+    """The files of a set that is being made. They only grow, and `save` makes sure of them."""
+
+    def __init__(self, folder: Path, plan: dict[str, Any], shape: tuple[int, int, int], attribute_names: tuple[str, ...]) -> None:
+        """Go on with what is in the folder if it was made by the same plan; else begin anew."""
+        self.folder, self.plan, self.shape, self.attribute_names = folder, plan, shape, attribute_names
+        self.capacity = capacity(shape)
+        self.seen = self.images = 0
+        self.first_skipped = ""
+        self._splits: list[str] = []
+        self._digests: dict[str, str] = {}
+        self._classes: set[str] = set()
+        self._open: dict[str, BinaryIO] = {}
+        if not self._go_on():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
+
+    def _go_on(self) -> bool:
+        try:
+            state = json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
+            if state["plan"] != self.plan:
+                return False
+            for path in self.folder.iterdir():
+                if path.name == PROGRESS:
+                    continue
+                if path.name not in state["lengths"]:
+                    path.unlink()
+                elif path.stat().st_size < state["lengths"][path.name]:
+                    return False
+            for name, length in state["lengths"].items():
+                os.truncate(self.folder / name, length)
+            self.seen, self.images, self.first_skipped = state["seen"], state["images"], state["first_skipped"]
+            self._splits, self._classes, self._digests = state["splits"], set(state["classes"]), state["digests"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return True
+
+    def _file(self, name: str) -> BinaryIO:
+        if name not in self._open:
+            self._open[name] = (self.folder / name).open("ab")
+        return self._open[name]
+
+    def save(self) -> None:
+        """Flush everything to the disk and note how far it has come."""
+        for file in self._open.values():
+            file.flush()
+            os.fsync(file.fileno())
+        state = {
+            "plan": self.plan,
+            "seen": self.seen,
+            "images": self.images,
+            "first_skipped": self.first_skipped,
+            "splits": self._splits,
+            "classes": sorted(self._classes),
+            "digests": self._digests,
+            "lengths": {path.name: path.stat().st_size for path in self.folder.iterdir() if path.name != PROGRESS},
+        }
+        with replacing(self.folder / PROGRESS) as path:
+            path.write_text(json.dumps(state), encoding="utf-8")
+
+    def add(self, items: list[Item], images: NDArray[np.uint8], reasons: list[str]) -> None:
+        """Write pictures that were read, in their order, and why others were not."""
+        self.seen += len(items)
+        good = [item for item, reason in zip(items, reasons, strict=True) if not reason]
+        for item, reason in zip(items, reasons, strict=True):
+            if reason:
+                line = f"{item.name}: {reason}"
+                self.first_skipped = self.first_skipped or line
+                self._file("skipped.txt").write(f"{line}\n".encode())
+        while good:
+            shard, filled = divmod(self.images, self.capacity)
+            count = min(len(good), self.capacity - filled)
+            self._write(shard, filled, good[:count], images[:count])
+            self.images += count
+            good, images = good[count:], images[count:]
+            if filled + count == self.capacity:
+                self._close_shard(shard)
+                self.save()
+
+    def _write(self, shard: int, filled: int, items: list[Item], images: NDArray[np.uint8]) -> None:
+        if filled == 0:
+            self._file(image_file(shard)).write(_header((0, *self.shape)))
+            self._file(item_file(shard)).write(_csv([("name", "label", *self.attribute_names)]))
+        self._file(image_file(shard)).write(np.ascontiguousarray(images).data)
+        unknown = ("",) * len(self.attribute_names)
+        self._file(item_file(shard)).write(
+            _csv([(i.name, i.label, *(map(_cell, i.attributes) if i.attributes else unknown)) for i in items])
+        )
+        self._classes.update(item.label for item in items if item.label)
+        if any(item.split for item in items) or self._splits:
+            self._write_splits(items)
+
+    def _write_splits(self, items: list[Item]) -> None:
+        """Which split each image is in, as the number of its name; images without one are in none."""
+        missing = self.images - self._split_count()
+        self._splits += [split for split in dict.fromkeys(item.split for item in items) if split and split not in self._splits]
+        codes = [self._splits.index(item.split) + 1 if item.split else 0 for item in items]
+        self._file(SPLIT_CODES).write(np.array([0] * missing + codes, "<u2").tobytes())
+
+    def _split_count(self) -> int:
+        return self._file(SPLIT_CODES).tell() // 2
+
+    def _close_shard(self, shard: int) -> None:
+        """Write how many images there are into the head of a file of images, and take the checksums."""
+        count = min(self.capacity, self.images - shard * self.capacity)
+        for name in (image_file(shard), item_file(shard)):
+            if name in self._open:
+                self._open.pop(name).close()
+        with (self.folder / image_file(shard)).open("r+b") as file:
+            file.write(_header((count, *self.shape)))
+            file.flush()
+            os.fsync(file.fileno())
+        for name in (image_file(shard), item_file(shard)):
+            self._digests[name] = sha256(self.folder / name)
+
+    def finish(self, fractions: Mapping[str, float] | None, notes: list[str]) -> None:
+        """Close the last files, write the splits and the manifest."""
+        if self.images % self.capacity:
+            self._close_shard(self.images // self.capacity)
+        splits = {}
+        for name, numbers in self._split_numbers(fractions):
+            np.save(self.folder / split_file(name), numbers)
+            splits[name] = len(numbers)
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
+        files = {
+            path.name: {"bytes": path.stat().st_size, "sha256": self._digests.get(path.name) or sha256(path)}
+            for path in sorted(self.folder.iterdir())
+            if path.name not in PASSING
+        }
+        manifest = {
+            "format": FORMAT,
+            "shape": [self.images, *self.shape],
+            "splits": splits,
+            "classes": sorted(self._classes),
+            "attributes": list(self.attribute_names),
+            "preparation": self.plan["preparation"],
+            "made_from": self.plan["made_from"],
+            "notes": notes,
+            "files": files,
+        }
+        with replacing(self.folder / MANIFEST) as path:
+            path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+    def _split_numbers(self, fractions: Mapping[str, float] | None) -> Iterator[tuple[str, NDArray[np.int64]]]:
+        if fractions:
+            order, start = Permutation(self.images, 0), 0
+            for name, size in _sizes(self.images, fractions).items():
+                yield name, np.sort(order[start : start + size])
+                start += size
+        elif self._splits:
+            self._file(SPLIT_CODES).flush()
+            codes = np.fromfile(self.folder / SPLIT_CODES, "<u2")
+            for code, name in enumerate(self._splits, 1):
+                yield name, np.flatnonzero(codes == code).astype(np.int64)
+
+
+def _sizes(count: int, fractions: Mapping[str, float]) -> dict[str, int]:
+    """How many images go into each split: as near to its fraction as whole numbers are, all of them in all."""
+    edges = np.round(np.cumsum(list(fractions.values())) * count).astype(int)
+    return dict(zip(fractions, np.diff(edges, prepend=0).tolist(), strict=True))
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    """The head of a .npy file; numpy leaves room in it for the first number to grow, so it can be written again over itself."""
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    assert head.tell() == HEADER
+    return head.getvalue()
+
+
+def _csv(rows: list[tuple[str, ...]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+CELLS = {0.0: "0", 1.0: "1"}  # nearly all are: to look them up is faster than to format them
+
+
+def _cell(value: float) -> str:
+    return CELLS.get(value) or ("" if math.isnan(value) else f"{value:g}")

@@ -1,0 +1,55 @@
+"""CelebA as published: img_align_celeba (a folder, or the zip), list_attr_celeba.txt, list_eval_partition.txt.
+
+Liu, Luo, Wang and Tang, "Deep learning face attributes in the wild" (2015). The lists may also lie in Anno/ and Eval/, the images in Img/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...errors import UserError
+from ..listing import listing
+from ..source import Item, Source
+from ..tables import read_celeba_list, with_table
+
+PARTITIONS = {"0": "train", "1": "validation", "2": "test"}
+
+
+def source(path: Path) -> Source:
+    """The aligned faces with their 40 attributes and the official split, where the lists are there.
+
+    Raises:
+        UserError: there are no images, or a list is damaged.
+    """
+    pictures = _find(path, "img_align_celeba", "img_align_celeba.zip", "Img/img_align_celeba", "Img/img_align_celeba.zip")
+    if pictures is None:
+        raise UserError(f"{path} is not CelebA: it has no img_align_celeba, neither as a folder nor as a zip")
+    files = listing(pictures)
+    partition, attributes = (_find(path, f"{name}.txt", f"Eval/{name}.txt", f"Anno/{name}.txt") for name in LISTS)
+    splits = _read_partition(partition) if partition else {}
+
+    def items() -> Iterator[Item]:
+        for name, picture in files:
+            file = name.rpartition("/")[2]
+            yield Item(file, picture, splits.get(file, ""))
+
+    if partition:
+        files.fingerprint.add(partition.name, partition)
+    celeba = Source("celeba", items, files.count, **files.fingerprint.hashes)
+    return with_table(celeba, read_celeba_list(attributes)) if attributes else celeba
+
+
+LISTS = ("list_eval_partition", "list_attr_celeba")
+
+
+def _find(path: Path, *places: str) -> Path | None:
+    return next((path / place for place in places if (path / place).exists()), None)
+
+
+def _read_partition(path: Path) -> dict[str, str]:
+    try:
+        rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return {name: PARTITIONS[split] for name, split in rows}
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{path} is not CelebA's list of partitions: each row is a file and 0, 1 or 2") from error

@@ -1,0 +1,197 @@
+"""Attributes, labels and splits from the tables that come with images: CSV files and CelebA's lists."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..errors import UserError
+from ..files import sha256
+from .source import Item, Source, printable, some
+
+NAME_COLUMNS = ("name", "file_name", "filename", "file", "image", "image_id", "image_name", "path", "id")
+LABEL_COLUMNS = ("label", "class")
+SPLIT_COLUMNS = ("split", "partition")
+SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+SPLITS |= dict.fromkeys(("val", "valid", "validation", "dev"), "validation")
+"""What people call the usual splits, and what they are called here."""
+
+TRUE, FALSE = ("1", "1.0", "true", "yes"), ("0", "0.0", "-1", "-1.0", "false", "no")
+UNKNOWN = ("", "nan", "na", "n/a", "none", "null", "?")
+
+
+@dataclass
+class Table:
+    """What is known of images, by their names."""
+
+    path: Path
+    attribute_names: tuple[str, ...]
+    attributes: dict[str, tuple[float, ...]]
+    labels: dict[str, str] = field(default_factory=dict)
+    splits: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    fingerprint: str = ""
+    """Changes when what is read from the table may have changed."""
+
+
+def attribute(text: str) -> float:
+    """One cell of a table: 1 for true, 0 for false and -1, NaN for what is not known, else its number.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    plain = text.strip().lower()
+    if plain in TRUE:
+        return 1.0
+    if plain in FALSE:
+        return 0.0
+    if plain in UNKNOWN:
+        return math.nan
+    value = float(plain)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def read_csv(path: Path, label: str | None = None) -> Table:
+    """A CSV file with a header and a column of file names; its other columns are attributes, but for those of labels and splits.
+
+    The separator may be a comma, a semicolon or a tab. Columns that hold text are left out, and named in the notes.
+
+    Args:
+        path: the file.
+        label: the column that names each image's class; by default one that is called label or class.
+
+    Raises:
+        UserError: there is no such file, it is no such table, or it has no such column.
+    """
+    lines = _read_lines(path)
+    if not lines:
+        raise UserError(f"{path} is empty: the first line must name the columns")
+    separator = max(",;\t", key=lines[0].count)
+    try:
+        rows = list(csv.reader(lines, delimiter=separator, strict=True))
+    except csv.Error as error:
+        raise UserError(f"{path} is no CSV file: {error}") from error
+    header = [name.strip() for name in rows[0]]
+    known = [name.lower() for name in header]
+    if len(set(known)) < len(known):
+        raise UserError(f"{path} names the column {next(n for n in header if known.count(n.lower()) > 1)} twice")
+    name_column = next((known.index(name) for name in NAME_COLUMNS if name in known), None)
+    if name_column is None:
+        raise UserError(f"{path} has no column of file names: call it one of {', '.join(NAME_COLUMNS)}")
+    if label is not None and label not in header:
+        raise UserError(f"{path} has no column {label}: it has {', '.join(header)}")
+    label_column = header.index(label) if label else next((known.index(name) for name in LABEL_COLUMNS if name in known), None)
+    split_column = next((known.index(name) for name in SPLIT_COLUMNS if name in known), None)
+    columns = [index for index in range(len(header)) if index not in (name_column, label_column, split_column)]
+    table = Table(path, (), {}, fingerprint=f"{sha256(path)} {label or ''}")
+    body = [(number, row) for number, row in enumerate(rows[1:], 2) if row]
+    for number, row in body:
+        if len(row) != len(header):
+            raise UserError(f"{path} has {len(row)} cells in row {number}, and {len(header)} columns")
+        name = printable(row[name_column].strip())
+        if name in table.attributes:
+            raise UserError(f"{path} has two rows for {name}")
+        table.attributes[name] = ()
+        if label_column is not None and row[label_column].strip():
+            table.labels[name] = printable(row[label_column].strip())
+        if split_column is not None and row[split_column].strip():
+            split = printable(row[split_column].strip())
+            table.splits[name] = SPLITS.get(split.lower(), split)
+    texts = [header[index] for index in columns if not all(_is_value(row[index]) for _, row in body)]
+    if texts:
+        table.notes.append(f"columns of {path.name} that hold text are no attributes: {some(texts)}")
+    columns = [index for index in columns if header[index] not in texts]
+    table.attribute_names = tuple(printable(header[index]) for index in columns)
+    for _, row in body:
+        table.attributes[printable(row[name_column].strip())] = tuple(attribute(row[index]) for index in columns)
+    return table
+
+
+def read_celeba_list(path: Path) -> Table:
+    """A list as CelebA's attributes have: how many there are, their names, and for each image its file and as many times 1 or -1.
+
+    Raises:
+        UserError: there is no such file, or it is no such list.
+    """
+    lines = _read_lines(path)
+    try:
+        names = tuple(lines[1].split())
+        rows = [line.split() for line in lines[2:] if line.strip()]
+        if int(lines[0]) != len(rows):
+            raise UserError(f"{path} announces {lines[0].strip()} images and has {len(rows)} rows: it is damaged, or cut short")
+        attributes = {row[0]: tuple(float(value == "1") for value in row[1:]) for row in rows}
+        if any(len(row) != len(names) + 1 or not set(row[1:]) <= {"1", "-1"} for row in rows):
+            raise ValueError("a row is too long or too short, or holds something else than 1 and -1")
+    except (IndexError, ValueError) as error:
+        raise UserError(f"{path} is not a list of attributes as CelebA has it: a count, names, then a file and 1 or -1 a row") from error
+    return Table(path, names, attributes, fingerprint=sha256(path))
+
+
+def _read_lines(path: Path) -> list[str]:
+    if not path.is_file():
+        raise UserError(f"there is no file {path}")
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no text in UTF-8") from error
+
+
+def _is_value(text: str) -> bool:
+    try:
+        attribute(text)
+    except ValueError:
+        return False
+    return True
+
+
+def with_table(source: Source, table: Table) -> Source:
+    """A source with what a table says of its images; what the source itself says is replaced.
+
+    Rows are found by an image's whole name, or by its file name alone where rows name no folders. An image without a row has unknown
+    attributes.
+
+    Raises:
+        UserError: no row belongs to any image.
+    """
+    rows = set(table.attributes)
+    bare = not any("/" in name for name in rows)
+    used: set[str] = set()
+    without = 0
+    for item in source.items():
+        key = _key(item.name, rows, bare)
+        used.add(key) if key else None
+        without += key is None
+    if not used:
+        raise UserError(f"no row of {table.path} has the name of an image, such as {next(iter(source.items())).name}")
+    notes = [*source.notes, *table.notes]
+    if missing := sorted(rows - used):
+        notes.append(f"{len(missing)} rows of {table.path.name} have no image: {some(missing)}")
+    if without:
+        notes.append(f"{without} images have no row in {table.path.name}: their attributes are unknown")
+    unknown = (math.nan,) * len(table.attribute_names)
+
+    def items() -> Iterator[Item]:
+        for item in source.items():
+            key = _key(item.name, rows, bare)
+            yield replace(
+                item,
+                attributes=table.attributes[key] if key else unknown,
+                label=table.labels.get(key or "", item.label),
+                split=table.splits.get(key or "", item.split),
+            )
+
+    listing, state = (hashlib.sha256(f"{text} {table.fingerprint}".encode()).hexdigest() for text in (source.listing, source.state))
+    return replace(source, items=items, attribute_names=table.attribute_names, notes=notes, listing=listing, state=state)
+
+
+def _key(name: str, rows: set[str], bare: bool) -> str | None:
+    if name in rows:
+        return name
+    last = name.rpartition("/")[2]
+    return last if bare and last in rows else None

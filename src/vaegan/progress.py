@@ -1,0 +1,36 @@
+"""The bar that is shown while something other than training takes its time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+PLAIN_SECONDS = 15.0
+"""Between lines where the output is not a terminal."""
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
+    """Yields a function to be told what is being done, how much of it is done, and how much there is, if that is known."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"))
+    with Progress(*columns, TimeRemainingColumn(), console=console, expand=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", visible=False, speed="")
+        began = printed = time.monotonic()
+        first: int | None = None
+
+        def progress(what: str, done: int, total: int | None) -> None:
+            nonlocal first, began, printed
+            now = time.monotonic()
+            if first is None:  # work of an earlier time says nothing of the speed of this one
+                first, began = done, now
+            speed = f"{(done - first) / (now - began):,.0f}/s" if done > first and now > began else ""
+            bar.update(task, description=what, completed=done, total=total, visible=True, speed=speed)
+            if not console.is_terminal and now - printed > PLAIN_SECONDS:
+                printed = now
+                console.print(f"{what}: {done:,}" + (f" of {total:,}" if total else "") + (f", {speed}" if speed else ""), soft_wrap=True)
+
+        yield progress
