@@ -79,11 +79,11 @@ def test_flags_go_over_the_recipe(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(
         "objective:\n  gamma: 0.3\n  level: 2\nnetworks:\n  size: [16, 24]\n  width: 0.0625\ntraining:\n  batch: 8\n"
     )
-    arguments = ["--objective.level", 1, "--seed", 7, "--networks.latent", 3, "--data.flip", "--gate.no-enabled", "--epochs", 1]
+    arguments = ["--objective.level", 1, "--seed", 7, "--networks.latent", 3, "--augmentation.flip", "--gate.no-enabled", "--epochs", 1]
     works("train", "--data", photos, "--recipe", tmp_path / "mine.yaml", "--run", tmp_path / "run", "--device", "cpu", *arguments)
     recipe = Recipe.load(tmp_path / "run" / "recipe.yaml")
     assert (recipe.objective.gamma, recipe.objective.level, recipe.networks.size) == (0.3, 1, (16, 24))
-    assert (recipe.training.seed, recipe.data.flip, recipe.gate.enabled, recipe.training.length) == (7, True, False, "1 epochs")
+    assert (recipe.training.seed, recipe.augmentation.flip, recipe.gate.enabled, recipe.training.length) == (7, True, False, "1 epochs")
 
 
 def test_resume(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,7 +129,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 MISTAKES = {
-    "no such folder": (["train", "--data", "nowhere"], "nowhere: no such folder"),
+    "no such folder": (["train", "--data", "nowhere"], "nowhere: there is no such folder or file"),
     "an unknown recipe": (["train", "--recipe", "qick"], "Did you mean quick?"),
     "an unknown flag": (["train", "--objective.gama", "1"], "Did you mean --objective.gamma?"),
     "a wrong value": (["train", "--objective.gamma", "lots"], "--objective.gamma"),

@@ -11,12 +11,13 @@ import torch
 
 import vaegan
 from vaegan import VAEGAN, Architecture, UserError
+from vaegan.data import Preparation
 
 
 @pytest.fixture
 def model() -> VAEGAN:
     torch.manual_seed(0)
-    return VAEGAN(Architecture(size=(16, 24), width=0.125, latent=5), crop="none").eval()
+    return VAEGAN(Architecture(size=(16, 24), width=0.125, latent=5), Preparation((16, 24), 3, "none")).eval()
 
 
 def test_use(model: VAEGAN) -> None:

@@ -51,9 +51,9 @@ def _lay_recipe_under_flags(app: cyclopts.App, commands: tuple[str, ...], argume
         name = given.get("recipe", DEFAULT_RECIPE)
     tree = read(name)
     source = given.get("data") or given.get("data.source") or tree.get("data", {}).get("source")
-    as_config(_long_names(given), "the command line")(app, commands, arguments)
-    as_config(of_set(source), "the packed set")(app, commands, arguments)
-    as_config(tree, f"recipe {name}")(app, commands, arguments)
+    as_config(_long_names(given), "the command line", commands)(app, commands, arguments)
+    as_config(of_set(source), "the packed set", commands)(app, commands, arguments)
+    as_config(tree, f"recipe {name}", commands)(app, commands, arguments)
 
 
 def _long_names(given: dict[str, str]) -> dict[str, Any]:

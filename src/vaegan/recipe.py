@@ -322,9 +322,15 @@ def as_tree(settings: Mapping[str, Any]) -> dict[str, Any]:
     return tree
 
 
-def as_config(tree: Mapping[str, Any], source: str) -> cyclopts.config.Dict:
-    """A tree of settings as a layer for the command line's parser, which checks keys and values."""
-    return cyclopts.config.Dict(dict(tree), use_commands_as_keys=False, source=source)
+def as_config(tree: Mapping[str, Any], source: str, commands: tuple[str, ...] = ()) -> cyclopts.config.Dict:
+    """A tree of settings as a layer for the command line's parser, which checks keys and values.
+
+    Under its commands, where there are some: at the top, sections that are called like a command would be passed over.
+    """
+    nested = dict(tree)
+    for command in reversed(commands):
+        nested = {command: nested}
+    return cyclopts.config.Dict(nested, source=source)
 
 
 def one_sentence(error: cyclopts.CycloptsError) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vaegan.data.images import Unreadable, read
-from vaegan.model import Preparation
+from vaegan.data.images import Crop, Preparation, Unreadable, read
+from vaegan.data.source import File
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -23,8 +23,8 @@ def halves(size: tuple[int, int] = (64, 64), left: Any = RED, right: Any = BLUE,
     return image
 
 
-def prepared(path: Path, size: tuple[int, int] = (16, 16), channels: int = 3, crop: str = "centre") -> np.ndarray[Any, Any]:
-    array = read(path, Preparation(size, channels, crop))
+def prepared(path: Path, size: tuple[int, int] = (16, 16), channels: int = 3, crop: Crop = "centre") -> np.ndarray[Any, Any]:
+    array = read(File(str(path)), Preparation(size, channels, crop))
     assert array.shape == (*size, channels)
     assert array.dtype == np.uint8
     return array.astype(int)

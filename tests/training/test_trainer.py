@@ -24,7 +24,7 @@ from torch import Tensor
 import vaegan
 from vaegan import Objective, Recipe, UserError
 from vaegan.data import open_images
-from vaegan.model import Preparation
+from vaegan.data.images import Preparation
 from vaegan.recipe import names
 from vaegan.training import Stopped, checkpoint, resume, train
 from vaegan.training.monitor import Monitor
@@ -136,7 +136,7 @@ def test_a_network_that_is_gated_off_does_not_change_by_a_bit(name: str, gate: d
 
 @pytest.mark.parametrize("name", ["quick", "reference", "reference-joint", "larsen-celeba"])
 def test_stopping_and_resuming_changes_nothing(name: str, tmp_path: Path) -> None:
-    more = {"objective__gamma_decay": 1.5, "gate__margin_decay": 0.9, "training__ema": 0.9, "data__flip": True}
+    more = {"objective__gamma_decay": 1.5, "gate__margin_decay": 0.9, "training__ema": 0.9, "augmentation__flip": True}
     straight = train(tiny(name, **more), tmp_path / "straight", device="cpu", console=SILENT).run
     halves = tiny(name, **more)
     trainer = make_trainer(halves)
