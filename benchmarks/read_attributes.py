@@ -28,7 +28,6 @@ EPOCHS, BATCH = 3, 128
 def train_classifier(images: ImageSet, numbers: NDArray[np.int64]) -> nn.Module:
     """A classifier of all the set's attributes."""
     torch.manual_seed(0)
-    assert images.attributes is not None
     layers: list[nn.Module] = []
     for inputs, outputs in ((3, 32), (32, 64), (64, 128), (128, 128)):
         layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
@@ -69,10 +68,9 @@ def main(runs: list[Path]) -> None:
     recipe = vaegan.Recipe.load(runs[0] / "recipe.yaml")
     preparation = models[runs[0]].preparation
     images = open_images("avatars", preparation, count=recipe.data.avatars, progress=lambda *_: None)
-    training, held_out = split(len(images), recipe.data.held_out)
-    assert images.attributes is not None
-    classifier = train_classifier(images, training)
-    originals, truth = to_tensor(images.images[held_out]), images.attributes[held_out]
+    training, held_out = split(images, recipe.data.held_out)
+    classifier = train_classifier(images, training[:])
+    originals, truth = to_tensor(images.images[held_out[:]]), images.attributes[held_out[:]] > 0
     columns = {"real": balanced_accuracy(read(classifier, originals), truth)}
     for run, model in models.items():
         with torch.inference_mode():

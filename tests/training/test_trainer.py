@@ -370,8 +370,8 @@ def test_the_pictures_show_posterior_means_of_held_out_images(tmp_path: Path) ->
     from vaegan.data.batches import to_tensor
 
     images = open_images("avatars", Preparation((16, 16), 3, "centre"), count=24, progress=lambda *_: None)
-    _, held_out = split(24, 0.2)
-    assert torch.equal(shown[-1], to_tensor(images.images[held_out]))
+    _, held_out = split(images, 0.2)
+    assert torch.equal(shown[-1], to_tensor(images.images[held_out[:]]))
 
 
 def test_training_outside_the_main_thread(tmp_path: Path) -> None:
@@ -451,7 +451,7 @@ def test_two_processes_train_and_one_of_them_writes(tmp_path: Path) -> None:
     assert done.stderr.count("The pictures are") == 1
     done = subprocess.run([*command[:-1], "--data=nowhere", "--run=x"], capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "nowhere: no such folder" in done.stderr
+    assert "nowhere: there is no such folder or file" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX's")

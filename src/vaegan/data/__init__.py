@@ -20,7 +20,7 @@ from . import avatars
 from .images import Crop, Preparation, Resampling
 from .packed import FORMAT, MANIFEST, ImageSet
 from .packing import Progress, Unfinished, pack
-from .permutation import Permutation
+from .permutation import SPLIT_SEED, Permutation
 from .source import Source, first
 from .sources import find_source
 from .tables import read_csv, with_table
@@ -203,13 +203,13 @@ def split(images: ImageSet, held_out: float, train_on: str = "train") -> tuple[N
         UserError: the set has splits, but none of this name.
     """
     if not images.splits:
-        return _random_split(Permutation(len(images), 0), held_out)
+        return _random_split(Permutation(len(images), SPLIT_SEED), held_out)
     parts = [images.split(name) for name in train_on.split("+")]
     training: NDArray[np.int64] = parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))
     for name in ("validation", "test"):
         if images.splits.get(name) and name not in train_on.split("+") and held_out:
             return training, images.split(name)
-    return tuple(Chosen(training, part) for part in _random_split(Permutation(len(training), 0), held_out))  # type: ignore[return-value]
+    return tuple(Chosen(training, part) for part in _random_split(Permutation(len(training), SPLIT_SEED), held_out))  # type: ignore[return-value]
 
 
 class Chosen:

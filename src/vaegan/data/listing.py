@@ -107,7 +107,7 @@ class Zip:
                 members = [(m.filename, index) for index, m in enumerate(archive.infolist()) if not m.is_dir() and _is_image(m.filename)]
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise UserError(f"cannot read {path}: it is no zip archive, or a damaged one") from error
-        self._members = sorted(members)
+        self._members = sorted(members, key=lambda member: (member[0].split("/"), member[1]))  # as a folder is walked
         self.count = len(members)
 
     def __iter__(self) -> Iterator[tuple[str, Picture]]:

@@ -27,7 +27,7 @@ from ..errors import UserError
 from ..files import replacing, sha256
 from .images import Picture, Preparation, Unreadable, read
 from .packed import FORMAT, HEADER, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
-from .permutation import Permutation
+from .permutation import SPLIT_SEED, Permutation
 from .source import Item, Source, some
 from .workers import in_order
 
@@ -349,7 +349,7 @@ class Writer:
 
     def _split_numbers(self, fractions: Mapping[str, float] | None) -> Iterator[tuple[str, NDArray[np.int64]]]:
         if fractions:
-            order, start = Permutation(self.images, 0), 0
+            order, start = Permutation(self.images, SPLIT_SEED), 0
             for name, size in _sizes(self.images, fractions).items():
                 yield name, np.sort(order[start : start + size])
                 start += size

@@ -45,11 +45,11 @@ def in_order(work: Callable[[Task], Result], tasks: Iterable[tuple[Key, Task]], 
     context = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin) as pool:
-            with _script_hidden():  # the first task starts all workers
-                waiting: deque[tuple[Key, Future[Result]]] = deque([(first[0][0], pool.submit(work, first[0][1]))])
+            waiting: deque[tuple[Key, Future[Result]]] = deque()
             try:
-                for key, task in chain(first[1:], remaining):
-                    waiting.append((key, pool.submit(work, task)))
+                for key, task in chain(first, remaining):
+                    with _script_hidden():  # handing in a task may start a worker
+                        waiting.append((key, pool.submit(work, task)))
                     if len(waiting) > 2 * workers:
                         done, future = waiting.popleft()
                         yield done, future.result()
