@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from vaegan.cli import app
+from vaegan.data import prepare
+from vaegan.data.sources import KINDS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -49,3 +52,23 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     exec(compile(code.replace("20 epochs", "2 steps"), "README.md", "exec"), names)
     assert Path("runs/mine/model/model.safetensors").is_file()
     assert getattr(names["new"], "shape", None) == (16, 3, 48, 48)
+
+
+def test_the_python_of_the_data_page_runs(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    prepare(str(photos), Path("set"), progress=lambda *_: None, size=(16, 16), fractions={"train": 0.5, "test": 0.5})
+    with_numpy, with_package, flowers = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "data.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(with_numpy, "data.md", "exec"), names)
+    assert names["image"].shape == (16, 16, 3)
+    assert len(names["test"]) == 20
+    exec(compile(with_package, "data.md", "exec"), names)
+    assert names["pixels"].shape == (20, 16, 16, 3)
+    assert np.array_equal(names["pixels"][0], names["shards"][0][names["test"][0]])
+    exec(compile(flowers, "data.md", "exec"), names)
+    (tmp_path / "oxford").mkdir()
+    photos.rename(tmp_path / "oxford" / "jpg")
+    (tmp_path / "oxford" / "labels.txt").write_text("rose\n" * 39 + "daisy\n")
+    monkeypatch.setitem(KINDS, "flowers", names["source"])
+    packed = prepare("flowers:oxford", Path("flowers"), progress=lambda *_: None, size=(16, 16))
+    assert packed.labels[-2:] == ["rose", "daisy"]

@@ -416,6 +416,9 @@ def run(arguments: list[str] | None = None) -> None:
         sentence = str(error)
     except cyclopts.CycloptsError as error:
         sentence = one_sentence(error)
+    except BrokenPipeError:  # who reads the output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain once more as it exits
+        raise SystemExit(128 + 13) from None
     except OSError as error:
         if error.errno is None:
             raise
