@@ -123,9 +123,72 @@ def test_recipes(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["--help"], ["train", "--help"], ["sample", "--help"], ["reconstruct", "--help"], ["recipes", "--help"]):
+    for arguments in (
+        ["--help"],
+        ["train", "--help"],
+        ["sample", "--help"],
+        ["reconstruct", "--help"],
+        ["recipes", "--help"],
+        ["prepare", "--help"],
+        ["data", "--help"],
+    ):
         works(*arguments)
         assert "Usage: vaegan" in capsys.readouterr().out
+
+
+def test_prepare_look_train(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (photos / "empty.png").touch()
+    table = "file,Round,kind\n" + "".join(f"photo {n:02d}.png,{n % 2},{'ab'[n % 2]}\n" for n in range(40))
+    (tmp_path / "table.csv").write_text(table)
+    options = ["--size", "16x24", "--crop", "none", "--splits", 0.8, 0.1, 0.1, "--attributes", tmp_path / "table.csv", "--label", "kind"]
+    works("prepare", photos, tmp_path / "set", *options)
+    error = capsys.readouterr().err
+    assert "holds 40 images of 16x24: train 32, validation 4, test 4" in error
+    assert "skipped 1 of 41 image files" in error
+    assert "empty.png: empty file" in error
+    works("data", tmp_path / "set", "--out", tmp_path / "sheet.png")
+    text = capsys.readouterr().out
+    for line in (
+        "40 images of 16x24 in colour",
+        "made from folder photos with crop none, resampling fast",
+        "splits: train 32, validation 4, test 4",
+        "2 classes: a 20, b 20",
+        "Round                     50.0%",
+        "skipped: 1",
+        f"wrote {tmp_path / 'sheet.png'}",
+    ):
+        assert line in text
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert np.asarray(sheet).std() > 1
+    works("data", tmp_path / "set", "--verify")
+    assert "is whole: 6 files" in capsys.readouterr().out
+    fast = [*FAST[:4], *FAST[6:]]  # the set decides the size
+    works("train", "--data", tmp_path / "set", "--run", tmp_path / "run", "--steps", 2, *fast)
+    assert "32 images to train on, 4 held out" in capsys.readouterr().err
+    recipe = Recipe.load(tmp_path / "run" / "recipe.yaml")
+    assert (recipe.networks.size, recipe.data.crop) == ((16, 24), "none")
+    works("train", "--resume", tmp_path / "run", "--steps", 3, "--device", "cpu")
+    works("reconstruct", tmp_path / "run", photos)
+    works("data", tmp_path / "run")
+    assert "splits: train 32, validation 4, test 4" in capsys.readouterr().out
+    assert "was prepared with size 16x24, not size 32x32" in fails(capsys, "train", "--data", tmp_path / "set", "--size", 32)
+    pixels = (tmp_path / "set" / "images-00000.npy").read_bytes()
+    (tmp_path / "set" / "images-00000.npy").write_bytes(pixels[:-1] + b"?")
+    assert "images-00000.npy changed since it was packed" in fails(capsys, "data", tmp_path / "set", "--verify")
+
+
+def test_prepare_takes_the_size_of_a_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    works("prepare", "avatars", tmp_path / "set", "--count", 5)
+    assert "holds 5 images of 64x64" in capsys.readouterr().err
+    works("prepare", "avatars", tmp_path / "odd", "--count", 5, "--size", 20)
+    works("data", tmp_path / "odd")
+    assert "19 attributes, and the share of images that have each" in capsys.readouterr().out
+
+
+def test_a_reader_that_has_seen_enough() -> None:
+    command = f"'{sys.executable}' -m vaegan recipes | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.stderr, done.stdout.count("\n")) == ("", 1)
 
 
 MISTAKES = {
@@ -153,6 +216,13 @@ MISTAKES = {
     "no data": (["train", "--data", ""], "a folder without a name"),
     "no processes": (["train", "--processes", "0"], "--processes must be at least 1"),
     "no samples": (["sample", "nowhere", "--count", "0"], "--count"),
+    "nothing to prepare": (["prepare", "nowhere", "set"], "there is no such folder or file"),
+    "no place to prepare for": (["prepare", "nowhere"], "OUT"),
+    "nothing to look at": (["data", "nowhere"], "cannot look into nowhere: there is no such folder"),
+    "an unknown kind": (["train", "--data", "celebaa:x"], "Did you mean celeba?"),
+    "a size that is not known": (["prepare", "avatars", "set", "--size", "big"], "--size must be a number of pixels"),
+    "splits that do not add up": (["prepare", "avatars", "set", "--splits", "0.5", "0.5", "0.5"], "add up to 1"),
+    "an augmentation too far": (["train", "--augmentation.shift", "3"], "augmentation.shift must be at least 0 and at most 1"),
     "nothing to resume": (["train", "--resume", "nowhere"], "cannot resume nowhere: there is no such folder"),
 }
 

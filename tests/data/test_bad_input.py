@@ -110,9 +110,7 @@ class Place:
     ) -> ImageSet:
         """Prepare a source (`photos` by default), and check all that can be said of a set: its images by name, what was skipped and why."""
         around = surroundings(self.root, self.out)
-        images = prepare(
-            str(source or self.photos), self.out, progress=lambda *_: None, **({"workers": 1, "size": (SIDE, SIDE)} | options)
-        )
+        images = prepare(str(source or self.photos), self.out, progress=lambda *_: None, **({"workers": 1, "size": (SIDE, SIDE)} | options))
         assert surroundings(self.root, self.out) == around
         assert images.names == list(good)
         for index, number in enumerate(good.values()):
@@ -401,7 +399,12 @@ NAMES: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize(("name", "shown"), NAMES.values(), ids=NAMES.keys())
 def test_names(name: str, shown: str, place: Place) -> None:
     """Of good images, and of bad ones; in the current folder, so that a name is all that is given."""
-    write(place.photos, {name: picture(3), f"~ {name[-250:]}" if len(name) < 250 else "~": b"" if len(name) < 250 else None} if len(name) < 250 else {name: picture(3)})
+    write(
+        place.photos,
+        {name: picture(3), f"~ {name[-250:]}" if len(name) < 250 else "~": b"" if len(name) < 250 else None}
+        if len(name) < 250
+        else {name: picture(3)},
+    )
     write(place.photos, {f"~/{name}": b""} if len(name) >= 250 else {})
     bad = f"~ {shown}" if len(name) < 250 else f"~/{shown}"
     good = {"a.png": 1, shown: 3, "z.png": 2}

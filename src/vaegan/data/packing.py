@@ -37,6 +37,7 @@ PASSING = (PROGRESS, SPLIT_CODES)
 """Files that are of use only while a set is being made."""
 SAVE_EVERY = 2.0  # seconds of work that a machine that stops may lose
 TASK_BYTES = 4 << 20
+BLOCK = 1 << 20  # images whose splits are looked at together
 
 Progress = Callable[[str, int, int | None], None]
 """Told what is being done, how much of it is done, and how much there is, if that is known."""
@@ -321,10 +322,7 @@ class Writer:
         """Close the last files, write the splits and the manifest."""
         if self.images % self.capacity:
             self._close_shard(self.images // self.capacity)
-        splits = {}
-        for name, numbers in self._split_numbers(fractions):
-            np.save(self.folder / split_file(name), numbers)
-            splits[name] = len(numbers)
+        splits = self._write_split_files(fractions)
         for file in self._open.values():
             file.close()
         self._open.clear()
@@ -347,23 +345,38 @@ class Writer:
         with replacing(self.folder / MANIFEST) as path:
             path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
-    def _split_numbers(self, fractions: Mapping[str, float] | None) -> Iterator[tuple[str, NDArray[np.int64]]]:
-        if fractions:
-            order, start = Permutation(self.images, SPLIT_SEED), 0
-            for name, size in _sizes(self.images, fractions).items():
-                yield name, np.sort(order[start : start + size])
-                start += size
-        elif self._splits:
-            self._file(SPLIT_CODES).flush()
-            codes = np.fromfile(self.folder / SPLIT_CODES, "<u2")
-            for code, name in enumerate(self._splits, 1):
-                yield name, np.flatnonzero(codes == code).astype(np.int64)
+    def _write_split_files(self, fractions: Mapping[str, float] | None) -> dict[str, int]:
+        """Write the numbers of each split's images, rising; returns how many each has."""
+        names = list(fractions) if fractions else self._splits
+        if not names:
+            return {}
+        codes = self._random_codes(fractions) if fractions else self._own_codes()
+        counts = np.zeros(len(names) + 1, np.int64)
+        for start in range(0, self.images, BLOCK):
+            counts += np.bincount(codes[start : start + BLOCK], minlength=len(counts))
+        for code, name in enumerate(names, 1):
+            numbers = np.lib.format.open_memmap(self.folder / split_file(name), "w+", np.int64, (int(counts[code]),))
+            filled = 0
+            for start in range(0, self.images, BLOCK):
+                found = np.flatnonzero(codes[start : start + BLOCK] == code) + start
+                numbers[filled : filled + len(found)] = found
+                filled += len(found)
+            numbers.flush()
+        return {name: int(count) for name, count in zip(names, counts[1:], strict=True)}
 
+    def _own_codes(self) -> NDArray[np.uint16]:
+        """The number, from 1, of each image's split, or 0 where it is in none; images after the last one in a split are not there."""
+        self._file(SPLIT_CODES).flush()
+        return np.memmap(self.folder / SPLIT_CODES, np.dtype("<u2"), "r")
 
-def _sizes(count: int, fractions: Mapping[str, float]) -> dict[str, int]:
-    """How many images go into each split: as near to its fraction as whole numbers are, all of them in all."""
-    edges = np.round(np.cumsum(list(fractions.values())) * count).astype(int)
-    return dict(zip(fractions, np.diff(edges, prepend=0).tolist(), strict=True))
+    def _random_codes(self, fractions: Mapping[str, float]) -> NDArray[np.uint16]:
+        codes = np.zeros(self.images, np.uint16)
+        order = Permutation(self.images, SPLIT_SEED)
+        edges = np.round(np.cumsum(list(fractions.values())) * self.images).astype(np.int64)
+        for start in range(0, self.images, BLOCK):
+            places = np.arange(start, min(start + BLOCK, self.images))
+            codes[order[places]] = np.minimum(np.searchsorted(edges, places, side="right"), len(edges) - 1) + 1
+        return codes
 
 
 def _header(shape: tuple[int, ...]) -> bytes:

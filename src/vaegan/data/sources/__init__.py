@@ -34,8 +34,8 @@ def find_source(text: str) -> Source:
     """
     if not text:
         raise UserError("cannot take images from a folder without a name: give --data a folder, or avatars")
-    kind, colon, path = text.partition(":")
-    if not colon or len(kind) < 2 or Path(text).exists():  # one letter is a drive
+    kind, path = _parts(text)
+    if not kind:
         return _of_path(Path(text).expanduser())
     if kind in HUB:
         return huggingface.source(path, streaming=kind != "hf")
@@ -49,19 +49,25 @@ def find_source(text: str) -> Source:
     return KINDS[kind](place)
 
 
+def _parts(text: str) -> tuple[str, str]:
+    """The kind of a source, empty for a folder or an archive, and what stands behind it."""
+    kind, colon, path = text.partition(":")
+    plain = not colon or len(kind) < 2 or "/" in kind or Path(text).exists()  # one letter is a drive
+    return ("", text) if plain else (kind, path)
+
+
 def anchored(text: str) -> str:
     """The same source, named so that it is found from any folder."""
-    kind, colon, path = text.partition(":")
-    if colon and kind in KINDS and path:
+    kind, path = _parts(text)
+    if kind in KINDS and path:
         return f"{kind}:{Path(path).expanduser().absolute()}"
-    return text if not text or (colon and kind in HUB) else str(Path(text).expanduser().absolute())
+    return text if kind or not text else str(Path(text).expanduser().absolute())
 
 
 def short_name(text: str) -> str:
     """A word for a source, to name things after it."""
-    kind, colon, path = text.partition(":")
-    named = Path(path if colon and kind in (*KINDS, *HUB) else text).expanduser()
-    return named.resolve().name.partition(".")[0] or kind
+    kind, path = _parts(text)
+    return Path(path).expanduser().resolve().name.partition(".")[0] or kind
 
 
 def _of_path(path: Path) -> Source:
