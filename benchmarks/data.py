@@ -42,6 +42,7 @@ from vaegan.data.images import CELEBA_BOX, CELEBA_SHAPE, Preparation, read
 from vaegan.data.packed import image_file
 from vaegan.data.packing import pack
 from vaegan.data.source import File, Item, Pixels, Source
+from vaegan.training.machine import keep_freed_memory
 
 JPEGS, IMAGES = 2_000, 50_000
 ROUNDS, SECONDS = 7, 0.5
@@ -241,6 +242,7 @@ def batchers(folder: Path, pictures: NDArray[np.uint8], count: int) -> dict[str,
 def main(*, quick: bool) -> None:
     """Print both tables."""
     torch.set_num_threads(1)
+    keep_freed_memory()  # as training does
     if hasattr(os, "sched_setaffinity"):  # pyarrow, for one, has threads of its own
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     parts, rounds, seconds = (10, 3, 0.2) if quick else (1, ROUNDS, SECONDS)

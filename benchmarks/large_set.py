@@ -1,6 +1,6 @@
 """Whether a packed set can grow without costing more to open, to train on and to go on with.
 
-    python benchmarks/large_set.py [--images 10000000] [--folder DIR] [--keep]
+    python benchmarks/large_set.py [--images 10000000] [--folder DIR] [--per-file N] [--keep]
 
 makes simulated sets of 16x16 images in three sizes, one after another, and uses each in a fresh process, on one core. A row for each says
 how long it took to write the set, checksums included, and to open it, to get the first batch of 64, and to get one in the middle of epoch
@@ -9,7 +9,8 @@ alone: before it opened the set, after that, after the 2,000 batches and after t
 with the size.
 
 The images are read from memory as far as that holds the set, which has just been written. Ten million, with the smaller sets, take 8.7 GB
-of disk; where /tmp is kept in memory, choose another --folder. Linux only.
+of disk; where /tmp is kept in memory, choose another --folder. With few images --per-file, a set has as many files as one of a
+thousand times as many images would have. Linux only.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vaegan.data import ImageSet, split
+from vaegan.data import ImageSet, packed, split
 from vaegan.data.batches import Batches
 from vaegan.data.images import Preparation
 from vaegan.data.packing import Writer
@@ -138,7 +139,8 @@ def main(count: int, folder: Path, *, keep: bool) -> None:
             make_set(made / str(size), size)
             writing = time.perf_counter() - start
             gigabytes = sum(file.stat().st_size for file in (made / str(size)).iterdir()) / 1e9
-            row = {"images": size, "GB": gigabytes, "write s": writing, **use_afresh(made / str(size))}
+            files = len(list((made / str(size)).glob("images-*")))
+            row = {"images": size, "files": files, "GB": gigabytes, "write s": writing, **use_afresh(made / str(size))}
             if size == min(count, SIZES[0]):
                 print("".join(f"{heading:>12}" for heading in row))
             print("".join(f"{value:12,.0f}" if value > 1000 else f"{value:12.2f}" for value in row.values()), flush=True)
@@ -157,10 +159,13 @@ if __name__ == "__main__":
     parser.add_argument(
         "--folder", type=Path, default=Path(tempfile.gettempdir()), help="where there is room for it (default: %(default)s)"
     )
+    parser.add_argument("--per-file", type=int, help="images in a file (default: as many as go into 2 GiB)")
     parser.add_argument("--keep", action="store_true", help="leave the sets there")
     parser.add_argument("--use", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.use:
         print(json.dumps(use(arguments.use)))
     else:
+        if arguments.per_file:
+            packed.LARGEST_SHARD = packed.HEADER + arguments.per_file * math.prod(PREPARATION.shape)
         main(arguments.images, arguments.folder, keep=arguments.keep)

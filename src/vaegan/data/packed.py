@@ -213,7 +213,7 @@ class ImageSet:
                 raise UserError(f"the packed set {folder} is damaged: {name} {what}; pack it again, or put back a good copy")
         shape = tuple(manifest["shape"])
         preparation = Preparation.from_dict(manifest["preparation"])
-        return ImageSet(folder, manifest, Images(folder, shape, capacity(shape[1:])), preparation)
+        return ImageSet(folder, manifest, Images(folder, shape, manifest["images_per_file"]), preparation)
 
     def verify(self) -> Iterator[tuple[str, int, bool]]:
         """Check every file against its checksum: its name, how many bytes it has, and whether all is well."""
@@ -242,7 +242,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             raise UserError(f"{folder} has set format {manifest['format']}; this version of vaegan reads {FORMAT}: pack it again")
         shape = tuple(manifest["shape"])
         plausible = len(shape) == 4 and shape[1:] == Preparation.from_dict(manifest["preparation"]).shape
-        if not plausible or any(Path(name).name != name for name in manifest["files"]):
+        if not plausible or manifest["images_per_file"] < 1 or any(Path(name).name != name for name in manifest["files"]):
             raise ValueError("the manifest contradicts itself")
         for key in ("splits", "attributes", "classes", "made_from"):
             manifest[key]

@@ -205,7 +205,7 @@ class Writer:
         self.seen = self.images = 0
         self.first_skipped = ""
         self._splits: list[str] = []
-        self._digests: dict[str, str] = {}
+        self._finished: dict[str, dict[str, Any]] = {}
         self._classes: set[str] = set()
         self._open: dict[str, BinaryIO] = {}
         if not self._go_on():
@@ -225,17 +225,18 @@ class Writer:
             state = json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
             if state["plan"] != self.plan:
                 return False
+            lengths: dict[str, int] = state["lengths"] | {name: file["bytes"] for name, file in state["finished"].items()}
             for path in self.folder.iterdir():
-                if path.name == PROGRESS:
-                    continue
-                if path.name not in state["lengths"]:
+                if path.name != PROGRESS and path.name not in lengths:
                     path.unlink()
-                elif path.stat().st_size < state["lengths"][path.name]:
-                    return False
-            for name, length in state["lengths"].items():
+            if any((self.folder / name).stat().st_size < length for name, length in lengths.items()):
+                return False
+            for name, length in lengths.items():
                 os.truncate(self.folder / name, length)
             self.seen, self.images, self.first_skipped = state["seen"], state["images"], state["first_skipped"]
-            self._splits, self._classes, self._digests = state["splits"], set(state["classes"]), state["digests"]
+            self._splits, self._classes, self._finished = state["splits"], set(state["classes"]), state["finished"]
+            for name in state["lengths"]:
+                self._file(name)
         except (OSError, ValueError, KeyError, TypeError):
             return False
         return True
@@ -250,6 +251,7 @@ class Writer:
         for file in self._open.values():
             file.flush()
             os.fsync(file.fileno())
+        lengths = {name: file.tell() for name, file in self._open.items()}
         state = {
             "plan": self.plan,
             "seen": self.seen,
@@ -257,8 +259,8 @@ class Writer:
             "first_skipped": self.first_skipped,
             "splits": self._splits,
             "classes": sorted(self._classes),
-            "digests": self._digests,
-            "lengths": {path.name: path.stat().st_size for path in self.folder.iterdir() if path.name != PROGRESS},
+            "finished": self._finished,
+            "lengths": lengths,
         }
         with replacing(self.folder / PROGRESS) as path:
             path.write_text(json.dumps(state), encoding="utf-8")
@@ -316,7 +318,11 @@ class Writer:
             file.flush()
             os.fsync(file.fileno())
         for name in (image_file(shard), item_file(shard)):
-            self._digests[name] = sha256(self.folder / name)
+            self._finish(name)
+
+    def _finish(self, name: str) -> None:
+        path = self.folder / name
+        self._finished[name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
 
     def finish(self, fractions: Mapping[str, float] | None, notes: list[str]) -> None:
         """Close the last files, write the splits and the manifest."""
@@ -325,22 +331,22 @@ class Writer:
         splits = self._write_split_files(fractions)
         for file in self._open.values():
             file.close()
+        if "skipped.txt" in self._open:
+            self._finish("skipped.txt")
         self._open.clear()
-        files = {
-            path.name: {"bytes": path.stat().st_size, "sha256": self._digests.get(path.name) or sha256(path)}
-            for path in sorted(self.folder.iterdir())
-            if path.name not in PASSING
-        }
+        for name in splits:
+            self._finish(split_file(name))
         manifest = {
             "format": FORMAT,
             "shape": [self.images, *self.shape],
+            "images_per_file": self.capacity,
             "splits": splits,
             "classes": sorted(self._classes),
             "attributes": list(self.attribute_names),
             "preparation": self.plan["preparation"],
             "made_from": self.plan["made_from"],
             "notes": notes,
-            "files": files,
+            "files": dict(sorted(self._finished.items())),
         }
         with replacing(self.folder / MANIFEST) as path:
             path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
