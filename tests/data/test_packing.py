@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import random
 import signal
@@ -85,6 +86,25 @@ def test_what_is_written_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert images.splits == {"train": sum(n % 4 < 2 for n in kept), "test": sum(n % 4 == 2 for n in kept)}
     assert images.skipped[0] == "image 6: seventh"
     assert len(images.skipped) == 1000 - len(kept)
+
+
+def test_a_set_that_is_larger_than_the_memory_is_read_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "LARGEST_SHARD", packed.HEADER + 50 * 8 * 8 * 3)
+    plain = pack(numbered(200), tmp_path / "set")
+    advice: list[str] = []
+    advise = packed._advise
+    monkeypatch.setattr(packed, "physical_memory", lambda: 1000)
+
+    def record(images: NDArray[np.uint8], what: str, *part: int) -> None:
+        advice.append(what)
+        advise(images, what, *part)
+
+    monkeypatch.setattr(packed, "_advise", record)
+    large = ImageSet.open(tmp_path / "set")
+    for numbers in (np.array([3, 170, 5, 60]), np.array([169, 171])):
+        assert np.array_equal(large.images[numbers], plain.images[numbers])
+    assert advice.count("MADV_WILLNEED") == 6
+    assert isinstance(np.load(tmp_path / "set" / "images-00000.npy", mmap_mode="r").base, mmap.mmap)  # what is advised
 
 
 def test_a_set_can_be_read_with_numpy_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
