@@ -88,12 +88,15 @@ def test_what_is_written_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert len(images.skipped) == 1000 - len(kept)
 
 
-def test_a_set_that_is_larger_than_the_memory_is_read_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("memory", "asked"), [(1000, 206), (10**9, 202)])
+def test_a_set_is_asked_for_ahead_while_it_is_not_in_memory(
+    memory: int, asked: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(packed, "LARGEST_SHARD", packed.HEADER + 50 * 8 * 8 * 3)
     plain = pack(numbered(200), tmp_path / "set")
     advice: list[str] = []
     advise = packed._advise
-    monkeypatch.setattr(packed, "physical_memory", lambda: 1000)
+    monkeypatch.setattr(packed, "physical_memory", lambda: memory)
 
     def record(images: NDArray[np.uint8], what: str, *part: int) -> None:
         advice.append(what)
@@ -101,9 +104,9 @@ def test_a_set_that_is_larger_than_the_memory_is_read_alike(tmp_path: Path, monk
 
     monkeypatch.setattr(packed, "_advise", record)
     large = ImageSet.open(tmp_path / "set")
-    for numbers in (np.array([3, 170, 5, 60]), np.array([169, 171])):
+    for numbers in (np.arange(172), np.array([3, 170, 5, 60]), np.arange(26), np.array([169, 171, 3, 5])):
         assert np.array_equal(large.images[numbers], plain.images[numbers])
-    assert advice.count("MADV_WILLNEED") == 6
+    assert advice.count("MADV_WILLNEED") == asked
     assert isinstance(np.load(tmp_path / "set" / "images-00000.npy", mmap_mode="r").base, mmap.mmap)  # what is advised
 
 

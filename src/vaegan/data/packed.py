@@ -64,6 +64,7 @@ class Images:
     def __init__(self, folder: Path, shape: tuple[int, int, int, int], per_file: int) -> None:
         self.folder, self.shape, self._per_file = folder, shape, per_file
         self._shards: dict[int, NDArray[np.uint8]] = {}
+        self._asked = 0  # images so far; after as many as there are, the set is in memory if it fits
         self._beyond_memory = int(np.prod(shape)) > physical_memory() // 2
 
     def __len__(self) -> int:
@@ -105,7 +106,8 @@ class Images:
             except ValueError as error:
                 raise UserError(f"{path} is damaged: pack the set again, or put back a good copy") from error
         images = self._shards[shard]
-        if self._beyond_memory:  # have all rows on their way from the disk at once, instead of waiting for each page of each in turn
+        if self._beyond_memory or self._asked < len(self):  # most of it may still be on the disk
+            self._asked += len(rows)
             size = int(np.prod(self.shape[1:]))
             for row in rows.tolist():
                 start = (HEADER + row * size) // mmap.PAGESIZE * mmap.PAGESIZE
@@ -116,7 +118,8 @@ class Images:
 def _advise(images: NDArray[np.uint8], advice: str, *part: int) -> None:
     """Tell the system how a memory map, or some bytes of it, will be read, where the system listens.
 
-    By default it reads 128 KB around each page that it misses: fifteen times slower for shuffled images that are not in memory yet.
+    By default it waits for each missing page in turn and reads 128 KB around it. Asked beforehand for all images of a batch, and for no more,
+    it had them from the disk about ten times as fast (docs/scaling.md).
     """
     if hasattr(mmap, advice) and isinstance(images.base, mmap.mmap):
         images.base.madvise(getattr(mmap, advice), *part)
