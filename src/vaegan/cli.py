@@ -208,7 +208,7 @@ def prepare(
             images = prepare(
                 source,
                 out,
-                size=_size(size) if size else None,
+                size=_size(size) if size is not None else None,
                 channels=1 if grey else None,
                 crop=crop,
                 box=box,
@@ -428,5 +428,5 @@ def run(arguments: list[str] | None = None) -> None:
     else:
         return
     if leader:
-        print(f"vaegan: {sentence}", file=sys.stderr)
+        print("vaegan:", *sentence.splitlines(), file=sys.stderr)  # one line, whatever a path has in it
     raise SystemExit(2)

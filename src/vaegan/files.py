@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .errors import UserError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -23,6 +25,26 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(path)) from error  # which file it is, is not always said
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def from_home(path: str | Path) -> Path:
+    """A path with ~ and ~name written out, where there is such a user."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's raises where there is none)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, with its line ends as they are.
+
+    Raises:
+        UserError: there is no such file, or it is no text.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no file {path}")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return file.read()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no text in UTF-8") from error
 
 
 def sha256(path: Path) -> str:

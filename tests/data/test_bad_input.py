@@ -1102,7 +1102,7 @@ BAD_SETS: dict[str, tuple[dict[str, bytes | str | None], str]] = {
     "celeba, an unknown partition": ({PARTITION: "000001.jpg 0\n000002.jpg 3\n"}, NO_PARTITION),
     "celeba, partitions cut in a row": ({PARTITION: "000001.jpg 0\n000002.jpg"}, NO_PARTITION),
     "celeba, partitions with more columns": ({PARTITION: "000001.jpg 0 1\n"}, NO_PARTITION),
-    "celeba, partitions that are no text": ({PARTITION: LATIN + b" 0\n"}, NO_PARTITION),
+    "celeba, partitions that are no text": ({PARTITION: LATIN + b" 0\n"}, "list_eval_partition.txt is no text in UTF-8"),
     "celeba, no images": ({"img_align_celeba/000001.jpg": None, "img_align_celeba/000002.jpg": None}, NO_IMAGES),
     "celeba, no folder of images": ({"img_align_celeba": None}, "it has no img_align_celeba, neither as a folder nor as a zip"),
     "celeba, a damaged zip": ({"img_align_celeba": None, "img_align_celeba.zip": b"PK"}, f"img_align_celeba.zip: {NO_ZIP}"),

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..files import from_home
 from ..signals import Stopped, StopSignal
 from . import avatars
 from .images import Crop, Preparation, Resampling
@@ -41,7 +42,7 @@ def cache_folder() -> Path:
 
 def packed_folder(source: str) -> Path | None:
     """The folder of a source that is a packed set already, or None where it is none."""
-    folder = Path(source).expanduser()
+    folder = from_home(source)
     return folder if source and folder.is_dir() and (folder / MANIFEST).is_file() else None
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from ..errors import UserError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # and no other: some of what Pillow reads starts programs
+LARGEST_SIDE = 8192  # pixels; beyond it a single image takes hundreds of megabytes
 SMALLEST = 8  # pixels a side; below it there is nothing to learn from
 
 CELEBA_SHAPE = (218, 178)
@@ -57,6 +58,8 @@ class Preparation:
 
     def __post_init__(self) -> None:
         left, top, right, bottom = self.box
+        if self.crop not in get_args(Crop) or self.resampling not in FILTERS:
+            raise UserError(f"there is no crop {self.crop}, or no resampling {self.resampling}")
         if self.crop == "box" and not (0 <= left < right and 0 <= top < bottom):
             raise UserError(f"a box is left, top, right, bottom in pixels, such as 15 40 163 188, not {' '.join(map(str, self.box))}")
         if self.crop != "box" and any(self.box):
@@ -65,6 +68,8 @@ class Preparation:
             raise UserError(f"blur brings its own resampling: leave out {self.resampling}")
         if min(self.size) < 1:
             raise UserError(f"an image has at least 1 pixel a side, not {self.size[0]}x{self.size[1]}")
+        if max(self.size) > LARGEST_SIDE:
+            raise UserError(f"an image has at most {LARGEST_SIDE} pixels a side here, not {self.size[0]}x{self.size[1]}")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -84,7 +89,7 @@ class Preparation:
         """
         size, box = (tuple(map(int, choices[name])) for name in ("size", "box"))
         preparation = Preparation(**{**choices, "size": size, "box": box})
-        if len(size) != 2 or len(box) != 4 or preparation.resampling not in FILTERS:
+        if len(size) != 2 or len(box) != 4:
             raise ValueError("this is no preparation of images")
         return preparation
 
@@ -140,6 +145,8 @@ def prepare(image: Image.Image, preparation: Preparation) -> NDArray[np.uint8]:
     if min(image.size) < SMALLEST:
         raise Unreadable(f"too small: {image.width}x{image.height} pixels")
     turned = image.getexif().get(0x0112, 1)
+    if turned not in range(1, 9):  # no orientation that there is
+        turned = 1
     size = image.size[::-1] if turned >= 5 else image.size
     box = _box(size, preparation)
     if preparation.resampling == "fast" and not preparation.blur:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import os
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import BinaryIO, Protocol, cast
 
 from ..errors import UserError
 from .images import SUFFIXES, Picture
@@ -65,6 +69,7 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._closed: dict[str, str] = {}  # folders that cannot be listed, and why
         self.fingerprint = Fingerprint()
         self.count = 0
         for name in self._walk():
@@ -73,14 +78,17 @@ class Folder:
 
     def __iter__(self) -> Iterator[tuple[str, Picture]]:
         for name in self._walk():
-            yield printable(name), File(f"{self.root}/{name}")
+            yield printable(name), Refused(self._closed[name]) if name in self._closed else File(f"{self.root}/{name}")
 
     def _walk(self, inside: str = "") -> Iterator[str]:
         """Paths of image files under the root; no more than one folder's at a time is held in memory."""
         try:
             with os.scandir(self.root / inside) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
-        except OSError:  # reading it will tell why
+        except OSError as error:
+            if not inside:
+                raise
+            self._closed[inside] = error.strerror or "cannot be listed"
             yield inside
             return
         marks = {entry.name for entry in found}
@@ -91,7 +99,7 @@ class Folder:
             if entry.is_dir(follow_symlinks=False):
                 if not entry.name.startswith("."):
                     yield from self._walk(path)
-            elif _is_image(entry.name) and not (entry.is_symlink() and entry.is_dir()):
+            elif _is_image(entry.name) and not (entry.is_symlink() and Path(entry.path).is_dir()):
                 yield path
 
 
@@ -105,6 +113,8 @@ class Zip:
         try:
             with zipfile.ZipFile(path) as archive:
                 members = [(m.filename, index) for index, m in enumerate(archive.infolist()) if not m.is_dir() and _is_image(m.filename)]
+        except PermissionError:
+            raise
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise UserError(f"cannot read {path}: it is no zip archive, or a damaged one") from error
         self._members = sorted(members, key=lambda member: (member[0].split("/"), member[1]))  # as a folder is walked
@@ -128,12 +138,44 @@ class Tar:
 
     def __iter__(self) -> Iterator[tuple[str, Picture]]:
         try:
-            with tarfile.open(self.path, "r|*") as archive:
+            with _opened(self.path) as stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=Strict) as archive:
                 for member in archive:
-                    if not member.isdir() and _is_image(member.name):
-                        yield printable(member.name), _guarded(member.name) or _content(archive, member)
-        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+                    name = member.name.removeprefix("./")
+                    if not member.isdir() and _is_image(name):
+                        yield printable(name), _guarded(name) or _content(archive, member)
+                while stream.read(1 << 20):  # to its end: a compressed file has its checksum there
+                    pass
+        except PermissionError:
+            raise
+        except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
             raise UserError(f"cannot read {self.path}: it is no tar archive, or a damaged one") from error
+
+
+class Strict(tarfile.TarInfo):
+    """The head of a member. A damaged one is an error, where tarfile would take it for the end of the archive."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Strict:
+        """See `tarfile.TarInfo.frombuf`."""
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The content of a file that may be compressed; tarfile's own streams do not check their checksums."""
+    with path.open("rb") as file:
+        head = file.read(6)
+    if head.startswith(b"\x1f\x8b"):
+        return cast(BinaryIO, gzip.open(path))
+    if head.startswith(b"BZh"):
+        return cast(BinaryIO, bz2.open(path))
+    if head.startswith(b"\xfd7zXZ"):
+        return cast(BinaryIO, lzma.open(path))
+    return path.open("rb")
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Picture:
@@ -157,4 +199,4 @@ def _guarded(name: str) -> Picture | None:
 def _is_image(name: str) -> bool:
     if name[name.rfind(".") :].lower() not in SUFFIXES:
         return False
-    return not any(part.startswith(".") and part not in (".", "..") for part in name.split("/"))
+    return not any(part.startswith(".") and part not in (".", "..") for part in name.replace("\\", "/").split("/"))

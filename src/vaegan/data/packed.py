@@ -34,6 +34,7 @@ from .images import Preparation
 FORMAT = 2
 MANIFEST = "manifest.json"
 LARGEST_SHARD = 2 << 30
+LONGEST_NAME = 100
 HEADER = 128  # bytes of a .npy file of images before its first one
 
 
@@ -55,7 +56,9 @@ def item_file(shard: int) -> str:
 def split_file(split: str) -> str:
     """The name of the file of a split; a split may be called anything."""
     safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_+") else "_" for c in split)
-    return f"split-{safe if safe == split else f'{safe}-{hashlib.sha256(split.encode()).hexdigest()[:8]}'}.npy"
+    if safe != split or len(safe) > LONGEST_NAME:
+        safe = f"{safe[:LONGEST_NAME]}-{hashlib.sha256(split.encode()).hexdigest()[:8]}"
+    return f"split-{safe}.npy"
 
 
 class Images:
@@ -98,13 +101,10 @@ class Images:
         """All images of a file, of which these rows are about to be read."""
         if shard not in self._shards:
             path = self.folder / image_file(shard)
-            try:
-                if len(self._shards) % 100 == 99:
-                    _allow_open_files(len(self._shards) + 200)
-                self._shards[shard] = np.load(path, mmap_mode="r", allow_pickle=False)
-                _advise(self._shards[shard], "MADV_RANDOM")
-            except ValueError as error:
-                raise UserError(f"{path} is damaged: pack the set again, or put back a good copy") from error
+            if len(self._shards) % 100 == 99:
+                _allow_open_files(len(self._shards) + 200)
+            self._shards[shard] = _map(path)
+            _advise(self._shards[shard], "MADV_RANDOM")
         images = self._shards[shard]
         if self._beyond_memory or self._asked < len(self):  # most of it may still be on the disk
             self._asked += len(rows)
@@ -115,11 +115,25 @@ class Images:
         return images
 
 
+def _map(path: Path) -> Any:
+    """A .npy file as an array that is read where it is.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:  # of a damaged head, numpy raises what its parser raises
+        raise UserError(f"{path} is damaged: pack the set again, or put back a good copy") from error
+
+
 def _advise(images: NDArray[np.uint8], advice: str, *part: int) -> None:
     """Tell the system how a memory map, or some bytes of it, will be read, where the system listens.
 
-    By default it waits for each missing page in turn and reads 128 KB around it. Asked beforehand for all images of a batch, and for no more,
-    it had them from the disk about ten times as fast (docs/scaling.md).
+    By default it waits for each missing page in turn and reads 128 KB around it. Asked beforehand for all images of a batch, and for no
+    more, it had them from the disk about ten times as fast (docs/scaling.md).
     """
     if hasattr(mmap, advice) and isinstance(images.base, mmap.mmap):
         images.base.madvise(getattr(mmap, advice), *part)
@@ -198,7 +212,7 @@ class ImageSet:
         if name not in self.splits:
             there = f"it has {', '.join(self.splits)}" if self.splits else "it has none"
             raise UserError(f"the set {self.folder} has no split {name}: {there}")
-        numbers: NDArray[np.int64] = np.load(self.folder / split_file(name), mmap_mode="r", allow_pickle=False)
+        numbers: NDArray[np.int64] = _map(self.folder / split_file(name))
         return numbers
 
     @property
@@ -269,19 +283,40 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: it is damaged, or of another version.
     """
+    damaged = UserError(f"the packed set {folder} is damaged: its {MANIFEST} cannot be read, or contradicts itself; pack it again")
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if manifest["format"] != FORMAT:
-            raise UserError(f"{folder} has set format {manifest['format']}; this version of vaegan reads {FORMAT}: pack it again")
-        shape = tuple(manifest["shape"])
-        plausible = len(shape) == 4 and shape[1:] == Preparation.from_dict(manifest["preparation"]).shape
-        if not plausible or manifest["images_per_file"] < 1 or any(Path(name).name != name for name in manifest["files"]):
-            raise ValueError("the manifest contradicts itself")
-        for key in ("splits", "attributes", "classes", "made_from"):
-            manifest[key]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"the packed set {folder} is damaged: pack it again") from error
+        version = manifest["format"]
+        consistent = version != FORMAT or _is_consistent(manifest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, UserError) as error:
+        raise damaged from error
+    if version != FORMAT:
+        raise UserError(f"{folder} has set format {version}; this version of vaegan reads {FORMAT}: pack it again")
+    if not consistent:
+        raise damaged
     return manifest
+
+
+def _is_consistent(manifest: dict[str, Any]) -> bool:
+    """Whether a manifest has all it should, and names the files that its images must be in.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError, UserError: it has not.
+    """
+    count, *shape = manifest["shape"]
+    per_file, files, splits = manifest["images_per_file"], manifest["files"], manifest["splits"]
+    if tuple(shape) != Preparation.from_dict(manifest["preparation"]).shape or count < 1 or per_file < 1:
+        return False
+    for key, kind in (("attributes", list), ("classes", list), ("notes", list), ("made_from", dict)):
+        if not isinstance(manifest[key], kind):
+            return False
+    if any(Path(name).name != name or not isinstance(file["bytes"], int) or len(file["sha256"]) != 64 for name, file in files.items()):
+        return False
+    for shard in range(-(-count // per_file)):
+        size = HEADER + min(per_file, count - shard * per_file) * int(np.prod(shape))
+        if files[image_file(shard)]["bytes"] != size or item_file(shard) not in files:
+            return False
+    return all(split_file(split) in files and size <= count for split, size in splits.items())
 
 
 def read_table(path: Path, attributes: int) -> Table:

@@ -15,6 +15,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -100,27 +101,32 @@ def pack(
     plan = {"source": source.name, "listing": source.listing, "fractions": dict(fractions) if fractions else None}
     wanted = {"made_from": plan, "preparation": preparation.as_dict(), "attributes": list(source.attribute_names)}
     work = folder / UNFINISHED
-    folder.mkdir(parents=True, exist_ok=True)
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with _alone_in(folder, progress):
-            if ImageSet.is_set(folder):
-                _check_same(folder, wanted)
-            else:
-                if not (work / MANIFEST).is_file():
-                    _refuse_other_files(folder)
-                    with Writer(work, wanted | {"state": source.state}, preparation.shape, source.attribute_names) as writer:
-                        _read_all(source, preparation, writer, workers=workers, progress=progress, stop=stop)
-                        writer.finish(fractions, source.notes)
-                _move_up(work, folder)
-            shutil.rmtree(work, ignore_errors=True)
-            (folder / LOCK).unlink(missing_ok=True)
+            try:
+                if ImageSet.is_set(folder):
+                    _check_same(folder, wanted)
+                else:
+                    if not (work / MANIFEST).is_file():
+                        _refuse_other_files(folder)
+                        with Writer(work, wanted | {"state": source.state}, preparation.shape, source.attribute_names) as writer:
+                            _read_all(source, preparation, writer, workers=workers, progress=progress, stop=stop)
+                            writer.finish(fractions, source.notes)
+                    _move_up(work, folder)
+                shutil.rmtree(work, ignore_errors=True)
+            finally:
+                if not work.exists():
+                    (folder / LOCK).unlink(missing_ok=True)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise UserError(f"the disk is full: {folder} is unfinished; make room and run the same again, it goes on where it was") from error
     finally:
-        if folder.is_dir() and not any(entry.name != LOCK for entry in folder.iterdir()):
-            shutil.rmtree(folder, ignore_errors=True)  # nothing was begun
+        with suppress(OSError):  # of the folders that were made, those that hold nothing go
+            for place in made:
+                place.rmdir()
     return ImageSet.open(folder)
 
 

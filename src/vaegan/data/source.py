@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import stat
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -66,6 +67,8 @@ class File:
 
     def open(self) -> Image.Image:
         """See `Picture`."""
+        if stat.S_ISFIFO(Path(self.path).stat().st_mode):
+            raise Unreadable("a pipe, not a file")  # nobody may ever write to it
         try:
             return Image.open(self.path, formats=FORMATS)
         except UnidentifiedImageError:
@@ -96,7 +99,8 @@ class ZipMember:
 
     def open(self) -> Image.Image:
         """See `Picture`."""
-        archive = _zip(self.archive)
+        status = Path(self.archive).stat()
+        archive = _zip(self.archive, (status.st_ino, status.st_mtime_ns, status.st_size))
         member = archive.infolist()[self.index]
         if member.flag_bits & 1:
             raise Unreadable("encrypted")
@@ -106,7 +110,8 @@ class ZipMember:
 
 
 @lru_cache(maxsize=4)
-def _zip(path: str) -> zipfile.ZipFile:
+def _zip(path: str, _state: tuple[int, ...]) -> zipfile.ZipFile:
+    """The opened archive; another one where the file was replaced."""
     return zipfile.ZipFile(path)
 
 

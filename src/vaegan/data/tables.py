@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import UserError
-from ..files import sha256
+from ..files import read_text, sha256
 from .source import Item, Source, printable, some
 
 NAME_COLUMNS = ("name", "file_name", "filename", "file", "image", "image_id", "image_name", "path", "id")
@@ -21,6 +23,7 @@ SPLITS |= dict.fromkeys(("val", "valid", "validation", "dev"), "validation")
 """What people call the usual splits, and what they are called here."""
 
 TRUE, FALSE = ("1", "1.0", "true", "yes"), ("0", "0.0", "-1", "-1.0", "false", "no")
+LARGEST = 3e38  # what fits into 32 bits
 UNKNOWN = ("", "nan", "na", "n/a", "none", "null", "?")
 
 
@@ -52,7 +55,7 @@ def attribute(text: str) -> float:
     if plain in UNKNOWN:
         return math.nan
     value = float(plain)
-    if not math.isfinite(value):
+    if not abs(value) < LARGEST:
         raise ValueError(text)
     return value
 
@@ -69,12 +72,12 @@ def read_csv(path: Path, label: str | None = None) -> Table:
     Raises:
         UserError: there is no such file, it is no such table, or it has no such column.
     """
-    lines = _read_lines(path)
-    if not lines:
+    text = read_text(path)
+    if not text:
         raise UserError(f"{path} is empty: the first line must name the columns")
-    separator = max(",;\t", key=lines[0].count)
+    separator = max(",;\t", key=re.split("[\r\n]", text, maxsplit=1)[0].count)
     try:
-        rows = list(csv.reader(lines, delimiter=separator, strict=True))
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
     except csv.Error as error:
         raise UserError(f"{path} is no CSV file: {error}") from error
     header = [name.strip() for name in rows[0]]
@@ -119,27 +122,18 @@ def read_celeba_list(path: Path) -> Table:
     Raises:
         UserError: there is no such file, or it is no such list.
     """
-    lines = _read_lines(path)
+    lines = read_text(path).splitlines()
     try:
         names = tuple(lines[1].split())
         rows = [line.split() for line in lines[2:] if line.strip()]
         if int(lines[0]) != len(rows):
             raise UserError(f"{path} announces {lines[0].strip()} images and has {len(rows)} rows: it is damaged, or cut short")
         attributes = {row[0]: tuple(float(value == "1") for value in row[1:]) for row in rows}
-        if any(len(row) != len(names) + 1 or not set(row[1:]) <= {"1", "-1"} for row in rows):
+        if len(attributes) < len(rows) or any(len(row) != len(names) + 1 or not set(row[1:]) <= {"1", "-1"} for row in rows):
             raise ValueError("a row is too long or too short, or holds something else than 1 and -1")
     except (IndexError, ValueError) as error:
         raise UserError(f"{path} is not a list of attributes as CelebA has it: a count, names, then a file and 1 or -1 a row") from error
     return Table(path, names, attributes, fingerprint=sha256(path))
-
-
-def _read_lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise UserError(f"there is no file {path}")
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is no text in UTF-8") from error
 
 
 def _is_value(text: str) -> bool:
@@ -168,7 +162,8 @@ def with_table(source: Source, table: Table) -> Source:
         used.add(key) if key else None
         without += key is None
     if not used:
-        raise UserError(f"no row of {table.path} has the name of an image, such as {next(iter(source.items())).name}")
+        example = next((f", such as {item.name}" for item in source.items()), "")
+        raise UserError(f"no row of {table.path} has the name of an image{example}")
     notes = [*source.notes, *table.notes]
     if missing := sorted(rows - used):
         notes.append(f"{len(missing)} rows of {table.path.name} have no image: {some(missing)}")

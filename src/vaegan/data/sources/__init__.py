@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from ...errors import UserError
+from ...files import from_home
 from ..source import Source
 from . import celeba, cifar, classes, folder, huggingface, idx, lfw, stl10
 
@@ -36,14 +37,14 @@ def find_source(text: str) -> Source:
         raise UserError("cannot take images from a folder without a name: give --data a folder, or avatars")
     kind, path = _parts(text)
     if not kind:
-        return _of_path(Path(text).expanduser())
+        return _of_path(from_home(text))
     if kind in HUB:
         return huggingface.source(path, streaming=kind != "hf")
     if kind not in KINDS:
         nearest = get_close_matches(kind, [*KINDS, *HUB], n=1)
         hint = f"Did you mean {nearest[0]}?" if nearest else f"There are {', '.join([*KINDS, *HUB])}."
         raise UserError(f"there is no kind of source {kind} (and no folder {text}). {hint}")
-    place = Path(path).expanduser()
+    place = from_home(path)
     if not path or not place.exists():
         raise UserError(f"cannot take images from {text}: there is no such folder")
     return KINDS[kind](place)
@@ -60,14 +61,14 @@ def anchored(text: str) -> str:
     """The same source, named so that it is found from any folder."""
     kind, path = _parts(text)
     if kind in KINDS and path:
-        return f"{kind}:{Path(path).expanduser().absolute()}"
-    return text if kind or not text else str(Path(text).expanduser().absolute())
+        return f"{kind}:{from_home(path).absolute()}"
+    return text if kind or not text else str(from_home(text).absolute())
 
 
 def short_name(text: str) -> str:
     """A word for a source, to name things after it."""
     kind, path = _parts(text)
-    return Path(path).expanduser().resolve().name.partition(".")[0] or kind
+    return from_home(path).resolve().name.partition(".")[0] or kind
 
 
 def _of_path(path: Path) -> Source:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import UserError
+from ...files import read_text
 
 
 def locate(path: Path, kind: str, *names: str) -> Path:
@@ -13,10 +14,12 @@ def locate(path: Path, kind: str, *names: str) -> Path:
     Raises:
         UserError: there is none.
     """
-    for folder in (path, *(p for p in sorted(path.glob("*")) if p.is_dir())):
-        if all((folder / name).is_file() for name in names):
-            return folder
-    what = "a file: unpack it first" if path.is_file() else f"it has no {names[0]}"
+    folders = (path, *(p for p in sorted(path.glob("*")) if p.is_dir()))
+    missing = {folder: [name for name in names if not (folder / name).is_file()] for folder in folders}
+    nearest = min(folders, key=lambda folder: len(missing[folder]))
+    if not missing[nearest]:
+        return nearest
+    what = "it is a file: unpack it first" if path.is_file() else f"it has no {missing[nearest][0]}"
     raise UserError(f"{path} is not {kind} in its binary form: {what}")
 
 
@@ -34,4 +37,4 @@ def records(path: Path, size: int) -> int:
 
 def lines(path: Path) -> list[str]:
     """The names in a text file, one a line."""
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [line.strip() for line in read_text(path).splitlines() if line.strip()]

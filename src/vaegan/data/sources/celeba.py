@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import UserError
+from ...files import read_text
 from ..listing import listing
 from ..source import Item, Source
 from ..tables import read_celeba_list, with_table
@@ -37,6 +38,8 @@ def source(path: Path) -> Source:
     if partition:
         files.fingerprint.add(partition.name, partition)
     celeba = Source("celeba", items, files.count, **files.fingerprint.hashes)
+    if partition and (missing := sum(not item.split for item in items())):
+        celeba.notes.append(f"{missing} images have no row in {partition.name}: they are in no split")
     return with_table(celeba, read_celeba_list(attributes)) if attributes else celeba
 
 
@@ -49,7 +52,7 @@ def _find(path: Path, *places: str) -> Path | None:
 
 def _read_partition(path: Path) -> dict[str, str]:
     try:
-        rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        rows = [line.split() for line in read_text(path).splitlines() if line.strip()]
         return {name: PARTITIONS[split] for name, split in rows}
     except (ValueError, KeyError) as error:
         raise UserError(f"{path} is not CelebA's list of partitions: each row is a file and 0, 1 or 2") from error

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,7 @@ def source(name: str, *, streaming: bool = False) -> Source:
         raise UserError("name a set after hf:, such as hf:nielsr/CelebA-faces")
     path, _, configuration = name.partition(":")
     datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(logging.CRITICAL)  # what goes wrong is said here, in one sentence
     try:
         splits: dict[str, Any] = dict(datasets.load_dataset(path, configuration or None, streaming=streaming))
     except Exception as error:  # the library raises all kinds for a set that it cannot find, reach or read
@@ -56,11 +58,13 @@ def source(name: str, *, streaming: bool = False) -> Source:
     if not streaming:
         hashes["state"] = repr([split._fingerprint for split in splits.values()])
 
+    labels = range(features[classes].num_classes) if classes else ()
+
     def items() -> Iterator[Item]:
         for key, split in splits.items():
-            for number, row in enumerate(split):
-                label = features[classes].int2str(row[classes]) if classes and row[classes] is not None and row[classes] >= 0 else ""
-                values = tuple(math.nan if row[key] is None else float(row[key]) for key in numbers)
+            for number, row in enumerate(_complaining(split, name)):
+                label = features[classes].int2str(row[classes]) if classes and row[classes] in labels else ""
+                values = tuple(float(row[key]) if row[key] is not None and math.isfinite(row[key]) else math.nan for key in numbers)
                 yield Item(f"{key}-{number:07d}", _picture(row[column]), SPLITS.get(key, key), printable(label), values)
 
     known = [count for count in counts if count is not None]
@@ -69,6 +73,19 @@ def source(name: str, *, streaming: bool = False) -> Source:
     if left := [key for key in features if key not in (column, classes, *numbers)]:
         notes.append(f"columns that are no truth values or numbers are left out: {some(left)}")
     return Source(f"hf {name}", items, total, attribute_names=tuple(map(printable, numbers)), notes=notes, **hashes)
+
+
+def _complaining(rows: Iterable[dict[str, Any]], name: str) -> Iterator[dict[str, Any]]:
+    """Rows, and one sentence where they cannot be read on."""
+    iterator = iter(rows)
+    while True:
+        try:
+            row = next(iterator)
+        except StopIteration:
+            return
+        except Exception as error:  # of the library, of the network, or of what reads the file's format
+            raise UserError(f"cannot read on in hf:{name}: {' '.join(str(error).split())}") from error
+        yield row
 
 
 def _picture(cell: dict[str, Any] | None) -> Picture:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import UserError
+from ..images import LARGEST_SIDE
 from ..source import Fingerprint, Item, Pixels, Source
 
 IMAGES, LABELS = 0x00000803, 0x00000801
@@ -60,7 +61,8 @@ def _open(file: Path) -> BinaryIO:
 
 
 def _numbers(file: Path, stream: BinaryIO, kind: int, count: int) -> tuple[int, ...]:
-    head = np.frombuffer(stream.read(4 + 4 * count), ">u4")
+    content = stream.read(4 + 4 * count)
+    head = np.frombuffer(content[: len(content) // 4 * 4], ">u4")
     if len(head) != 1 + count or head[0] != kind:
         raise UserError(f"{file} is no IDX file of {'images' if kind == IMAGES else 'labels'}")
     return tuple(int(number) for number in head[1:])
@@ -73,6 +75,8 @@ def _head(file: Path) -> tuple[int, int, int]:
             count, height, width = _numbers(file, stream, IMAGES, 3)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{file} is damaged") from error
+    if not (count and 0 < height <= LARGEST_SIDE and 0 < width <= LARGEST_SIDE):
+        raise UserError(f"{file} is damaged: it announces {count:,} images of {height}x{width}")
     return count, height, width
 
 
@@ -85,6 +89,8 @@ def _images(file: Path) -> Iterator[NDArray[np.uint8]]:
                 if len(pixels) < height * width:
                     raise UserError(f"{file} is cut short: it announces {count:,} images and ends in number {number + 1:,}")
                 yield np.frombuffer(pixels, np.uint8).reshape(height, width)
+            if stream.read(1):
+                raise UserError(f"{file} is damaged: it announces {count:,} images and has more")
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{file} is damaged") from error
 

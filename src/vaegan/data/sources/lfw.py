@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from ...errors import UserError
-from ...files import sha256
+from ...files import read_text, sha256
 from ..listing import listing
 from ..source import Item, Source
 from ..tables import Table, attribute, with_table
@@ -54,12 +54,16 @@ def _splits(lists: dict[str, Path]) -> dict[str, str]:
 
 
 def _rows(path: Path) -> list[list[str]]:
-    return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [line.split("\t") for line in read_text(path).splitlines() if line.strip()]
 
 
 def _people(path: Path) -> Iterator[str]:
     """The persons in a list of people (a row: name, how many images) or of pairs (name, number, number; or name, number, name, number)."""
-    for row in _rows(path)[1:]:
+    rows = _rows(path)
+    announced = int(rows[0][0]) if rows and rows[0][0].isdecimal() else -1
+    if len(rows) - 1 not in (announced, 2 * announced) or not all(2 <= len(row) <= 4 for row in rows[1:]):
+        raise UserError(f"{path} is not a list of LFW's: it announces another number of rows, and is damaged or cut short")
+    for row in rows[1:]:
         yield row[0]
         if len(row) == 4:
             yield row[2]
@@ -84,7 +88,7 @@ def _folds(path: Path) -> dict[str, str]:
 
 def _read_attributes(path: Path) -> Table:
     """lfw_attributes.txt: two lines that begin with #, the second naming the columns; then person, image number, numbers."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_text(path).splitlines()
     try:
         names = lines[1].lstrip("#").strip().split("\t")[2:]
         rows = [line.split("\t") for line in lines[2:] if line.strip()]
