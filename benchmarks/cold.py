@@ -3,8 +3,8 @@
     sudo python benchmarks/cold.py [--folder DIR]
 
 makes a set of 400,000 images 64x64 (4.9 GB), and reads batches of 64 from it: through a plain memory map, and as the package does, which
-asks for all images of a batch at once. Before each turn the system is told to forget all files it has in memory, for which it takes root; and
-each turn reads other images. Linux only. A virtual disk may still have them in a memory of its own.
+asks for all images of a batch at once. Before each turn the system is told to forget all files it has in memory, for which it takes root;
+and each turn reads other images. Linux only. A virtual disk may still have them in a memory of its own.
 """
 
 from __future__ import annotations

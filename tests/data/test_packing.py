@@ -180,6 +180,19 @@ def test_garbage_after_what_is_sure_is_cut_off(tmp_path: Path, monkeypatch: pyte
     assert content(tmp_path / "set") == content(tmp_path / "straight")
 
 
+def test_what_others_put_there_stays(tmp_path: Path) -> None:
+    note = tmp_path / "set" / packing.UNFINISHED / "thesis.txt"
+    note.parent.mkdir(parents=True)
+    note.write_text("unfinished, too")
+    with pytest.raises(UserError, match=r"is not empty: it holds unfinished/thesis\.txt"):
+        pack(numbered(20), tmp_path / "set")
+    assert note.read_text() == "unfinished, too"
+    pack(numbered(20), tmp_path / "other")
+    note.parent.rename(tmp_path / "other" / packing.UNFINISHED)
+    pack(numbered(20), tmp_path / "other")
+    assert (tmp_path / "other" / packing.UNFINISHED / "thesis.txt").read_text() == "unfinished, too"
+
+
 @pytest.mark.parametrize("damage", ["shorter", "no json", "another plan", "missing file"])
 def test_what_cannot_be_gone_on_with_is_begun_anew(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "TASK_BYTES", 10 * 8 * 8 * 3)

@@ -12,6 +12,7 @@ import io
 import json
 import math
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -36,6 +37,7 @@ UNFINISHED, PROGRESS, LOCK = "unfinished", "progress.json", ".lock"
 SPLIT_CODES = "splits"
 PASSING = (PROGRESS, SPLIT_CODES)
 """Files that are of use only while a set is being made."""
+OWN_FILE = re.compile(r"images-\d+\.npy|items-\d+\.csv|split-.+\.npy|skipped\.txt|splits|(progress|manifest)\.json(\.partial)?")
 SAVE_EVERY = 2.0  # seconds of work that a machine that stops may lose
 TASK_BYTES = 4 << 20
 BLOCK = 1 << 20  # images whose splits are looked at together
@@ -108,6 +110,8 @@ def pack(
             try:
                 if ImageSet.is_set(folder):
                     _check_same(folder, wanted)
+                    with suppress(OSError):
+                        work.rmdir()  # which a process that was killed in its last moment leaves empty
                 else:
                     if not (work / MANIFEST).is_file():
                         _refuse_other_files(folder)
@@ -115,7 +119,6 @@ def pack(
                             _read_all(source, preparation, writer, workers=workers, progress=progress, stop=stop)
                             writer.finish(fractions, source.notes)
                     _move_up(work, folder)
-                shutil.rmtree(work, ignore_errors=True)
             finally:
                 if not work.exists():
                     (folder / LOCK).unlink(missing_ok=True)
@@ -152,7 +155,11 @@ def _check_same(folder: Path, wanted: dict[str, Any]) -> None:
 
 
 def _refuse_other_files(folder: Path) -> None:
-    if others := sorted(entry.name for entry in folder.iterdir() if entry.name not in (UNFINISHED, LOCK)):
+    """What lies there already stays: only what packing made itself may be cut back or removed."""
+    others = sorted(entry.name for entry in folder.iterdir() if entry.name not in (UNFINISHED, LOCK))
+    if (folder / UNFINISHED).exists():
+        others += sorted(f"{UNFINISHED}/{entry.name}" for entry in (folder / UNFINISHED).iterdir() if not OWN_FILE.fullmatch(entry.name))
+    if others:
         raise UserError(f"{folder} is not empty: it holds {some(others)}; name a new folder for the packed set")
 
 
