@@ -51,8 +51,13 @@ def _lay_recipe_under_flags(app: cyclopts.App, commands: tuple[str, ...], argume
         name = given.get("recipe", DEFAULT_RECIPE)
     tree = read(name)
     source = given.get("data") or given.get("data.source") or tree.get("data", {}).get("source")
+    decided = of_set(source)
+    asked, has = tree.get("data", {}), decided.get("data", {})
+    if overruled := [key for key in has if key in asked and asked[key] != has[key]]:
+        kept = ", ".join(f"{key} {_plain(has[key])}" for key in overruled)
+        err.print(f"note: the packed set was prepared with {kept}, other than recipe {name} asks for", soft_wrap=True)
     as_config(_long_names(given), "the command line", commands)(app, commands, arguments)
-    as_config(of_set(source), "the packed set", commands)(app, commands, arguments)
+    as_config(decided, "the packed set", commands)(app, commands, arguments)
     as_config(tree, f"recipe {name}", commands)(app, commands, arguments)
 
 
@@ -156,7 +161,7 @@ def prepare(
     /,
     *,
     size: str | None = None,
-    crop: Crop = "centre",
+    crop: Crop | None = None,
     box: tuple[int, int, int, int] = (0, 0, 0, 0),
     blur: Annotated[bool, Parameter(negative="")] = False,
     resampling: Resampling = "fast",
@@ -177,9 +182,11 @@ def prepare(
     out
         The folder to make for the packed set.
     size
-        Side of the square images in pixels, or height x width such as 96x64; by default that of the source if it has one, else 64.
+        Side of the square images in pixels, or height x width such as 96x64; by default that of the source if it has one, in multiples
+        of 8, else 64.
     crop
-        centre (the largest centred part of the right shape), none (squeeze the whole image), celeba (148x148 around the face), box.
+        centre (the largest centred part of the right shape), none (squeeze the whole image), celeba (148x148 around the face), box; by
+        default celeba for CelebA and centre for all others.
     box
         Left, top, right and bottom of what to keep, in pixels, for crop box.
     blur
@@ -199,13 +206,15 @@ def prepare(
     workers
         Processes that read images; all cores by default.
     """
-    from .data import AVATARS, prepare
+    from .data import ImageSet
+    from .data import prepare as pack
     from .progress import progress_bar
     from .signals import Stopped
 
+    packed_before = ImageSet.is_set(out)
     try:
         with progress_bar(err) as progress:
-            images = prepare(
+            images = pack(
                 source,
                 out,
                 size=_size(size) if size is not None else None,
@@ -227,9 +236,14 @@ def prepare(
     what = f"{len(images):,} images of {images.images.shape[1]}x{images.images.shape[2]}"
     parts = ", ".join(f"{name} {count:,}" for name, count in images.splits.items())
     err.print(f"{out} holds {what}" + (f": {parts}" if parts else ""), soft_wrap=True)
+    if packed_before:
+        err.print(
+            "nothing was to be done: it was made before, of files of these names and sizes; remove it to make it anew",
+            soft_wrap=True,
+        )
     for line in [*report_skipped(images), *images.manifest["notes"]]:
         err.print(line, soft_wrap=True)
-    if source != AVATARS and any(side % 8 for side in images.preparation.size):
+    if any(side % 8 for side in images.preparation.size):
         err.print(
             "the networks take sides that are multiples of 8: to train on these images, prepare them with such a --size", soft_wrap=True
         )
@@ -392,7 +406,7 @@ def recipes(name: str | None = None, /) -> None:
 
 
 def _plain(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return " ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
 def _columns(count: int) -> int:

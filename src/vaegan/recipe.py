@@ -177,7 +177,8 @@ class Recipe:
     def preparation(self) -> Preparation:
         """How images are made ready for the networks."""
         data = self.data
-        return Preparation(self.networks.size, self.networks.channels, data.crop, data.box, data.blur, data.resampling)
+        box = data.box if data.crop == "box" else (0, 0, 0, 0)  # which another crop leaves unused
+        return Preparation(self.networks.size, self.networks.channels, data.crop, box, data.blur, data.resampling)
 
     @staticmethod
     def load(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:

@@ -1478,14 +1478,14 @@ def test_an_out_in_the_source(place: Place) -> None:
 
 def test_an_out_with_an_image_and_a_manifest_that_is_none(place: Place) -> None:
     write(place.out, {"manifest.json": "{}", "mine.txt": "mine"})
-    place.refuses_photos(words=f"the packed set {place.out} is damaged")
+    place.refuses_photos(words=f"{place.out} is not empty: it holds manifest.json, mine.txt")
 
 
 OTHER_SETS: dict[str, tuple[tuple[object, ...], str]] = {
     "of another size": (("--size", 24), "of another size"),
     "in grey": (("--size", 16, "--grey"), "of another channels"),
     "of another crop": (("--size", 16, "--crop", "none"), "of another crop"),
-    "with splits": (("--size", 16, "--splits", 0.5, 0.5, 0), "of another fractions"),
+    "with splits": (("--size", 16, "--splits", 0.5, 0.5, 0), "of another splits"),
     "of fewer images": (("--size", 16, "--count", 1), "of another content"),
     "with attributes": (("--size", 16, "--attributes", "t.csv"), "of another "),
 }
@@ -1684,7 +1684,7 @@ def test_a_full_disk(save_every: float, task_bytes: int, limit: int, seen: int |
     assert done.stdout == ""
     assert surroundings(place.root, place.out) == around
     assert not ImageSet.is_set(place.out)
-    assert not [path for path in place.out.iterdir() if path.name not in ("unfinished", ".lock")]
+    assert not [path for path in place.out.iterdir() if path.name not in ("unfinished", ".vaegan-prepare.lock")]
     noted = place.out / "unfinished" / "progress.json"
     assert (json.loads(noted.read_text())["seen"] if noted.exists() else None) == seen
     skipped = {"05 bad.png": "empty file", "35 bad.png": "not an image"}

@@ -113,6 +113,17 @@ def test_exif_orientation(orientation: int, top_left: tuple[int, ...], tmp_path:
     assert near(prepared(tmp_path / "a.jpg")[2, 2], top_left)
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("crop", ["centre", "none"])
+def test_exif_orientation_of_a_tiff(orientation: int, crop: Crop, tmp_path: Path) -> None:
+    """The same as of a PNG; Pillow turns these itself."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    halves((100, 60)).save(tmp_path / "a.tif", exif=exif)
+    halves((100, 60)).save(tmp_path / "a.png", exif=exif)
+    assert np.array_equal(prepared(tmp_path / "a.tif", crop=crop), prepared(tmp_path / "a.png", crop=crop))
+
+
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_a_large_photo_is_the_same_picture(orientation: int, tmp_path: Path) -> None:
     """Large JPEGs are decoded at a fraction of their size."""

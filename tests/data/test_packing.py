@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-import json
 import mmap
 import os
 import random
@@ -21,7 +21,8 @@ from PIL import Image
 
 from vaegan import UserError
 from vaegan.data import ImageSet, Preparation, cache_folder, open_images, packed, packing, prepare
-from vaegan.data.source import Item, Pixels, Refused, Source
+from vaegan.data.source import Encoded, Item, Pixels, Refused, Source
+from vaegan.data.sources import find_source
 
 SMALL = Preparation((16, 16))
 
@@ -193,7 +194,7 @@ def test_what_others_put_there_stays(tmp_path: Path) -> None:
     assert (tmp_path / "other" / packing.UNFINISHED / "thesis.txt").read_text() == "unfinished, too"
 
 
-@pytest.mark.parametrize("damage", ["shorter", "no json", "another plan", "missing file"])
+@pytest.mark.parametrize("damage", ["shorter", "no json", "missing file"])
 def test_what_cannot_be_gone_on_with_is_begun_anew(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "TASK_BYTES", 10 * 8 * 8 * 3)
     pack(numbered(500), tmp_path / "straight")
@@ -205,16 +206,126 @@ def test_what_cannot_be_gone_on_with_is_begun_anew(damage: str, tmp_path: Path, 
         os.truncate(work / "images-00000.npy", 500)
     elif damage == "no json":
         (work / packing.PROGRESS).write_text("{")
-    elif damage == "missing file":
-        (work / "items-00000.csv").unlink()
     else:
-        state = json.loads((work / packing.PROGRESS).read_text())
-        state["plan"]["state"] = "the files were touched"
-        (work / packing.PROGRESS).write_text(json.dumps(state))
+        (work / "items-00000.csv").unlink()
     done: list[int] = []
     pack(numbered(500), tmp_path / "set", progress=lambda _what, seen, _total: done.append(seen))
     assert done[0] == 10
     assert content(tmp_path / "set") == content(tmp_path / "straight")
+
+
+def test_killed_after_any_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a save says was seen has been written, also where a file was full in the middle of a task."""
+    monkeypatch.setattr(packed, "LARGEST_SHARD", packed.HEADER + 30 * 8 * 8 * 3)
+    monkeypatch.setattr(packing, "TASK_PICTURES", 16)
+    monkeypatch.setattr(packing, "SAVE_EVERY", -1.0)
+    pack(numbered(130), tmp_path / "straight")
+    save = packing.Writer.save
+    saves = 0
+
+    def counted(self: packing.Writer) -> None:
+        nonlocal saves
+        save(self)
+        saves += 1
+        if saves == killed_after:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(packing.Writer, "save", counted)
+    for killed_after in range(1, 13):
+        saves, folder = 0, tmp_path / f"killed after {killed_after}"
+        with pytest.raises(KeyboardInterrupt):
+            pack(numbered(130), folder)
+        saves = -1000
+        pack(numbered(130), folder)
+        assert content(folder) == content(tmp_path / "straight")
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stage", ["begun", "but for the moves"])
+def test_what_was_begun_otherwise_stays(stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "set"
+    if stage == "begun":
+        monkeypatch.setattr(packing, "TASK_PICTURES", 10)
+        stops = iter([False, True, False, False, False, False])
+        with pytest.raises(packing.Unfinished):
+            pack(numbered(50), folder, stop=lambda: next(stops))
+    else:
+        with monkeypatch.context() as patch:
+            patch.setattr(packing, "_move_up", killed)
+            with pytest.raises(KeyboardInterrupt):
+                pack(numbered(50), folder)
+    before = {path.name: path.read_bytes() for path in (folder / packing.UNFINISHED).iterdir()}
+    for other, words in (
+        (dataclasses.replace(numbered(50), listing="others"), "another content"),
+        (dataclasses.replace(numbered(50), attribute_names=("A", "B")), "another attributes"),
+    ):
+        with pytest.raises(UserError, match=words):
+            pack(other, folder)
+        assert {path.name: path.read_bytes() for path in (folder / packing.UNFINISHED).iterdir()} == before
+    pack(numbered(50), folder)
+    pack(numbered(50), tmp_path / "straight")
+    assert content(folder) == content(tmp_path / "straight")
+
+
+def test_files_of_the_same_names_are_neither_moved_over_nor_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "set"
+    with monkeypatch.context() as patch:
+        patch.setattr(packing, "_move_up", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pack(numbered(50), folder)
+    (folder / "items-00000.csv").write_text("mine")
+    (folder / ".lock").write_text("mine, too")
+    with pytest.raises(UserError, match=r"it holds \.lock, items-00000\.csv"):
+        pack(numbered(50), folder)
+    assert (folder / "items-00000.csv").read_text() == "mine"
+    assert (folder / ".lock").read_text() == "mine, too"
+
+
+def test_tasks_are_bounded_by_what_goes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "TASK_BYTES", 10_000)
+    items = [Item(f"{n}", Encoded(bytes(3_000))) for n in range(10)]
+    groups = [len(group) for group, _ in packing._tasks(items, Preparation((8, 8), 1))]
+    assert groups == [4, 4, 2]
+
+
+def test_a_source_that_disappears_is_no_smaller_source(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "TASK_PICTURES", 10)
+    source = find_source(str(photos))
+    gone = tmp_path / "unmounted"
+    asked = 0
+
+    def unmount() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            photos.rename(gone)
+        return False
+
+    with pytest.raises(UserError, match="cannot read on: No such file or directory"):
+        packing.pack(source, SMALL, tmp_path / "set", workers=1, progress=quiet, stop=unmount)
+    gone.rename(photos)
+    assert len(packing.pack(source, SMALL, tmp_path / "set", workers=1, progress=quiet)) == 40
+
+
+def test_a_signal_to_the_whole_group(tmp_path: Path) -> None:
+    """As schedulers send it: the workers die of it, and the command still says that it was stopped."""
+    command = [sys.executable, "-m", "vaegan", "prepare", "avatars", str(tmp_path / "set"), "--count", "5000", "--workers", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not (tmp_path / "set" / packing.UNFINISHED / packing.PROGRESS).exists():
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, error = process.communicate(timeout=60)
+    assert (process.returncode, error.count("run the same again, and it goes on there")) == (128 + signal.SIGTERM, 1)
+
+
+def test_numbers_are_kept_to_single_precision(tmp_path: Path) -> None:
+    values = (1234567.0, 0.1, -1.56834639173, 1e-7, 3e37)
+    item = Item("one", Pixels(np.zeros((8, 8, 3), np.uint8)), attributes=values)
+    images = pack(Source("one", lambda: [item], 1, "", "", tuple("ABCDE")), tmp_path / "set")
+    assert images.attributes[0].tolist() == np.array(values, np.float32).tolist()
 
 
 def test_killed_while_the_files_move_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

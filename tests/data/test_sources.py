@@ -212,6 +212,25 @@ def test_celeba(zipped: bool, official_folders: bool, tmp_path: Path) -> None:
     assert packed.names[0] == "000001.jpg"
 
 
+def test_celeba_with_tables_as_they_are_passed_on(tmp_path: Path) -> None:
+    celeba(tmp_path / "celeba", zipped=False, official_folders=False)
+    for name in ("list_attr_celeba", "list_eval_partition"):
+        (tmp_path / "celeba" / f"{name}.txt").unlink()
+    packed = pack(f"celeba:{tmp_path / 'celeba'}", tmp_path, size=(16, 16))
+    assert packed.manifest["notes"] == [
+        "there is no list_eval_partition.txt: no splits are known",
+        "there is no list_attr_celeba.txt: no attributes are known",
+    ]
+    (tmp_path / "celeba" / "list_attr_celeba.csv").write_text("image_id,Bald,Young\n000001.jpg,-1,1\n000002.jpg,1,-1\n")
+    (tmp_path / "celeba" / "list_eval_partition.csv").write_text(
+        "image_id,partition\n" + "".join(f"{n + 1:06d}.jpg,{n % 3}\n" for n in range(6))
+    )
+    packed = pack(f"celeba:{tmp_path / 'celeba'}", tmp_path / "x", size=(16, 16), crop=None)
+    assert packed.preparation.crop == "celeba"  # which is usual for it
+    assert packed.splits == {"train": 2, "validation": 2, "test": 2}
+    assert packed.attributes[:2].tolist() == [[0, 1], [1, 0]]
+
+
 def test_celeba_at_half_size_is_cropped_in_proportion(tmp_path: Path) -> None:
     """Columns 15:163 are 7.5:81.5 there."""
     packed = []
@@ -270,6 +289,28 @@ def test_classes(tmp_path: Path) -> None:
     packed = pack(f"classes:{tmp_path / 'b'}", tmp_path / "y")
     assert dict(zip(packed.names, packed.labels, strict=True))["val/cat/2.png"] == "cat"
     assert packed.splits == {"test": 1, "train": 2, "validation": 1}
+
+
+def test_classes_under_one_root_and_beside_unlabelled_images(tmp_path: Path) -> None:
+    images = noise(4, 16, 16, 3)
+    names = ["pets/train/cat/0.png", "pets/train/dog/1.png", "pets/test/dog/2.png", "pets/unlabeled/3.png"]
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w") as archive:
+        for name, pixels in zip(names, images, strict=True):
+            archive.writestr(name, png(pixels))
+    packed = pack(f"classes:{tmp_path / 'pets.zip'}", tmp_path)
+    assert packed.splits == {"test": 1, "train": 2, "unlabeled": 1}
+    assert dict(zip(packed.names, packed.labels, strict=True)) == dict(zip(names, ["cat", "dog", "dog", ""], strict=True))
+
+
+def test_mnist_that_was_unpacked_beside_its_archives(tmp_path: Path) -> None:
+    images = noise(4, 28, 28)
+    content = struct.pack(">4I", 0x0803, *images.shape) + images.tobytes()
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(content)
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(content))
+    assert len(pack(f"mnist:{tmp_path}", tmp_path)) == 4
+    (tmp_path / "emnist-letters-train-images-idx3-ubyte").write_bytes(content)
+    with pytest.raises(UserError, match="holds several sets: emnist-letters-train"):
+        find_source(f"mnist:{tmp_path}")
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip", "tar", "tar.gz", "tar.xz"])
@@ -344,16 +385,26 @@ def test_attributes_from_a_table(photos: Path, tmp_path: Path) -> None:
 
 def test_a_set_is_recognised_and_named(tmp_path: Path, photos: Path) -> None:
     celeba(tmp_path / "faces", zipped=False, official_folders=False)
-    assert find_source(str(tmp_path / "faces")).notes == [
-        f"only its image files are taken; it looks like celeba: try celeba:{tmp_path / 'faces'}"
-    ]
+    assert find_source(str(tmp_path / "faces")).notes == ["only its image files are taken; it looks like celeba: ask for it by celeba:PATH"]
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "train_X.bin").touch()
-    with pytest.raises(UserError, match=r"there are no images in .* try stl10:"):
+    with pytest.raises(UserError, match=r"there are no images in .* ask for it by stl10:"):
         find_source(str(tmp_path / "bin"))
     with pytest.raises(UserError, match=r"Did you mean celeba\?"):
         find_source("celebaa:x")
     assert find_source(str(photos)).notes == []
+
+
+def test_rows_of_a_table_are_for_named_images_alone(photos: Path, tmp_path: Path) -> None:
+    (photos / "sub").mkdir()
+    (photos / "photo 01.png").rename(photos / "sub" / "photo 00.png")
+    (tmp_path / "table.csv").write_text("file,class\nphoto 00.png,cat\n,\n")
+    packed = pack(str(photos), tmp_path, size=(16, 16), attributes=tmp_path / "table.csv")
+    assert (packed.labels.count("cat"), packed.labels.count("")) == (2, 38)
+    assert "1 images share a row of table.csv with others of the same file name" in packed.manifest["notes"]
+    (tmp_path / "table.csv").write_text("file,class\nphoto 00.png,cat\n,dog\n")
+    with pytest.raises(UserError, match="names no file in row 3"):
+        pack(str(photos), tmp_path / "x", attributes=tmp_path / "table.csv")
 
 
 def test_names_of_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -361,4 +412,6 @@ def test_names_of_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     assert anchored("photos") == str(tmp_path / "photos")
     assert anchored("celeba:faces") == f"celeba:{tmp_path / 'faces'}"
     assert anchored("hf:a/b") == "hf:a/b"
+    (tmp_path / "a").mkdir()
+    assert anchored("hf:a") == f"hf:{tmp_path / 'a'}"
     assert [short_name(text) for text in ("photos", "celeba:a/faces", "hf:a/b", "x/photos.tar.gz")] == ["photos", "faces", "b", "photos"]

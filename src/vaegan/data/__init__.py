@@ -19,7 +19,7 @@ from ..files import from_home
 from ..signals import Stopped, StopSignal
 from . import avatars
 from .images import Crop, Preparation, Resampling
-from .packed import FORMAT, MANIFEST, ImageSet
+from .packed import FORMAT, ImageSet
 from .packing import Progress, Unfinished, pack
 from .permutation import SPLIT_SEED, Permutation
 from .source import Source, first
@@ -43,7 +43,7 @@ def cache_folder() -> Path:
 def packed_folder(source: str) -> Path | None:
     """The folder of a source that is a packed set already, or None where it is none."""
     folder = from_home(source)
-    return folder if source and folder.is_dir() and (folder / MANIFEST).is_file() else None
+    return folder if source and ImageSet.is_set(folder) else None
 
 
 def open_images(source: str, preparation: Preparation, *, count: int, progress: Progress, workers: int | None = None) -> ImageSet:
@@ -72,7 +72,7 @@ def prepare(
     progress: Progress,
     size: tuple[int, int] | None = None,
     channels: int | None = None,
-    crop: Crop = "centre",
+    crop: Crop | None = None,
     box: tuple[int, int, int, int] = (0, 0, 0, 0),
     blur: bool = False,
     resampling: Resampling = "fast",
@@ -88,9 +88,10 @@ def prepare(
         source: as for `open_images`.
         out: the folder to make.
         progress: called as the work goes on.
-        size: height and width; by default those of the source if all its images have the same, else 64x64.
+        size: height and width; by default those of the source if all its images have the same, in multiples of 8, else 64x64.
         channels: 1 for grey, 3 for colour; by default those of the source.
-        crop, box, blur, resampling: see `vaegan.recipe.Data`.
+        crop: see `vaegan.recipe.Data`; by default what is usual for the source, `celeba` for CelebA and `centre` for others.
+        box, blur, resampling: see `vaegan.recipe.Data`.
         fractions: how large a part of the images goes into each split, at random; they add up to 1.
         attributes: a CSV file of attributes; see `vaegan.data.tables.read_csv`.
         label: the column of it that names classes.
@@ -111,13 +112,13 @@ def prepare(
     parts = {name: value for name, value in (fractions or {}).items() if value}
     if fractions and not (all(value > 0 for value in parts.values()) and abs(sum(parts.values()) - 1) < 1e-6):
         raise UserError(f"--splits must be shares that add up to 1, such as 0.8 0.1 0.1, not {' '.join(map(str, fractions.values()))}")
-    asked = Preparation(size or DEFAULT_SIZE, channels or 3, crop, box, blur, resampling)
+    asked = Preparation(size or DEFAULT_SIZE, channels or 3, crop or "centre", box, blur, resampling)
     if source == AVATARS:
         found = avatar_source(count or 16_000, asked)
     else:
         found = find_source(source)
         height, width = (-(-side // 8) * 8 for side in found.size or DEFAULT_SIZE)  # as the networks take them
-        asked = replace(asked, size=size or (height, width), channels=channels or found.channels)
+        asked = replace(asked, size=size or (height, width), channels=channels or found.channels, crop=crop or found.crop)
         found = first(found, count) if count else found
     found = with_table(found, read_csv(attributes, label)) if attributes else found
     with StopSignal() as signals:
@@ -137,7 +138,7 @@ def avatar_source(count: int, preparation: Preparation) -> Source:
         UserError: they are asked for in grey.
     """
     if preparation.channels != 3:
-        raise UserError(f"avatars have 3 channels, not {preparation.channels}: set networks.channels to 3")
+        raise UserError(f"avatars have 3 channels, not {preparation.channels}: leave out --grey, or set networks.channels to 3")
     return avatars.source(count, preparation.size)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import math
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
@@ -16,6 +18,8 @@ from ..errors import UserError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # and no other: some of what Pillow reads starts programs
+NOT_ITS_FAULT = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN}
+"""What says nothing about one picture: the disk, the network or the system failed."""
 LARGEST_SIDE = 8192  # pixels; beyond it a single image takes hundreds of megabytes
 SMALLEST = 8  # pixels a side; below it there is nothing to learn from
 
@@ -117,19 +121,25 @@ def read(picture: Picture, preparation: Preparation) -> NDArray[np.uint8]:
 
     Raises:
         Unreadable: it is empty, truncated, no image, too small, or so large that it looks like a decompression bomb.
+        UserError: the disk or the network failed, which is not the picture's fault.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of odd but readable files
             with picture.open() as image:
                 return prepare(image, preparation)
-    except Unreadable:
+    except (Unreadable, UserError):
         raise
     except UnidentifiedImageError as error:
         raise Unreadable("not an image") from error
-    except (Image.DecompressionBombError, MemoryError) as error:
+    except Image.DecompressionBombError as error:
         raise Unreadable("too large: it looks like a decompression bomb") from error
+    except MemoryError as error:
+        raise Unreadable("too large for the memory of this machine") from error
     except OSError as error:
+        if error.errno in NOT_ITS_FAULT or (error.filename and not Path(error.filename).parent.exists()):
+            where = f": {error.filename}" if error.filename else ""
+            raise UserError(f"cannot read on: {error.strerror}{where}; once that is mended, run the same again") from error
         reason = error.strerror if error.strerror and error.filename else f"damaged: {_first_line(error)}"
         raise Unreadable(reason) from error
     except Exception as error:  # on damaged files decoders raise all kinds
@@ -144,6 +154,8 @@ def prepare(image: Image.Image, preparation: Preparation) -> NDArray[np.uint8]:
     """Crop, resize and convert one opened picture; H x W x C, uint8."""
     if min(image.size) < SMALLEST:
         raise Unreadable(f"too small: {image.width}x{image.height} pixels")
+    if image.format == "TIFF":
+        image.load()  # which turns it upright, and takes the orientation away
     turned = image.getexif().get(0x0112, 1)
     if turned not in range(1, 9):  # no orientation that there is
         turned = 1

@@ -243,7 +243,7 @@ class ImageSet:
     @staticmethod
     def is_set(folder: Path) -> bool:
         """Whether a folder is a packed set, whole."""
-        return (folder / MANIFEST).is_file()
+        return (folder / MANIFEST).is_file() and any((folder / name).is_file() for name in (image_file(0), item_file(0)))
 
     @staticmethod
     def open(folder: Path) -> ImageSet:

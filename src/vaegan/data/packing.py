@@ -15,8 +15,8 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -30,16 +30,17 @@ from ..files import replacing, sha256
 from .images import Picture, Preparation, Unreadable, read
 from .packed import FORMAT, HEADER, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
 from .permutation import SPLIT_SEED, Permutation
-from .source import Item, Source, some
-from .workers import in_order
+from .source import Encoded, Item, Source, some
+from .workers import WorkerKilled, in_order
 
-UNFINISHED, PROGRESS, LOCK = "unfinished", "progress.json", ".lock"
+UNFINISHED, PROGRESS, LOCK = "unfinished", "progress.json", ".vaegan-prepare.lock"
 SPLIT_CODES = "splits"
 PASSING = (PROGRESS, SPLIT_CODES)
 """Files that are of use only while a set is being made."""
 OWN_FILE = re.compile(r"images-\d+\.npy|items-\d+\.csv|split-.+\.npy|skipped\.txt|splits|(progress|manifest)\.json(\.partial)?")
 SAVE_EVERY = 2.0  # seconds of work that a machine that stops may lose
-TASK_BYTES = 4 << 20
+TASK_PICTURES = 32
+TASK_BYTES = 16 << 20
 BLOCK = 1 << 20  # images whose splits are looked at together
 
 Progress = Callable[[str, int, int | None], None]
@@ -102,26 +103,31 @@ def pack(
     """
     plan = {"source": source.name, "listing": source.listing, "fractions": dict(fractions) if fractions else None}
     wanted = {"made_from": plan, "preparation": preparation.as_dict(), "attributes": list(source.attribute_names)}
-    work = folder / UNFINISHED
+    if ImageSet.is_set(folder):  # perhaps where nothing may be written, not even a lock
+        _check_same(folder, wanted)
+        return ImageSet.open(folder)
     made = [place for place in (folder, *folder.parents) if not place.exists()]
+    work = folder / UNFINISHED
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone_in(folder, progress):
+        with _alone_in(folder, progress, stop):
             try:
-                if ImageSet.is_set(folder):
+                if ImageSet.is_set(folder):  # another process was faster
                     _check_same(folder, wanted)
-                    with suppress(OSError):
-                        work.rmdir()  # which a process that was killed in its last moment leaves empty
                 else:
-                    if not (work / MANIFEST).is_file():
-                        _refuse_other_files(folder)
-                        with Writer(work, wanted | {"state": source.state}, preparation.shape, source.attribute_names) as writer:
+                    _refuse_other_files(folder)
+                    if (work / MANIFEST).is_file():
+                        _check_same(work, wanted)
+                    else:
+                        begun = wanted | {"state": source.state, "format": FORMAT}
+                        with Writer(work, begun, preparation.shape, source.attribute_names) as writer:
                             _read_all(source, preparation, writer, workers=workers, progress=progress, stop=stop)
                             writer.finish(fractions, source.notes)
                     _move_up(work, folder)
             finally:
                 if not work.exists():
-                    (folder / LOCK).unlink(missing_ok=True)
+                    with suppress(OSError):  # Windows keeps files that are open
+                        (folder / LOCK).unlink(missing_ok=True)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
@@ -133,34 +139,45 @@ def pack(
     return ImageSet.open(folder)
 
 
-def _alone_in(folder: Path, progress: Progress) -> filelock.BaseFileLock:
+def _alone_in(folder: Path, progress: Progress, stop: Callable[[], bool]) -> AbstractContextManager[object]:
     """A lock, so that two processes never write one set."""
     lock = filelock.FileLock(folder / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        progress("waiting for another process that packs these images", 0, None)
-        lock.acquire()
-    return lock
+    while True:
+        try:
+            return lock.acquire(timeout=0.2)
+        except filelock.Timeout:
+            progress("waiting for another process that packs these images", 0, None)
+            if stop():
+                raise Unfinished(0) from None
+
+
+def _differing(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """In what one account of a set differs from another, in a user's words."""
+    names: list[str] = []
+    for key, value in wanted.items():
+        if isinstance(value, dict) and isinstance(there.get(key), dict) and key != "fractions":
+            names += _differing(there[key], value)
+        elif there.get(key) != value:
+            names.append({"listing": "content", "state": "content", "fractions": "splits", "format": "version"}.get(key, key))
+    return list(dict.fromkeys(names))
 
 
 def _check_same(folder: Path, wanted: dict[str, Any]) -> None:
     """Refuse a set that is there already, unless it is the one that is wanted."""
-    manifest = read_manifest(folder)
-    for key, value in wanted.items():
-        if manifest[key] != value:
-            differing = [name for name in value if manifest[key].get(name) != value[name]] if isinstance(value, dict) else [key]
-            differing = ["content" if name == "listing" else name for name in differing]
-            raise UserError(f"{folder} is a packed set already, of another {some(differing)}: name a new folder, or remove this one")
+    if differing := _differing(read_manifest(folder), wanted):
+        raise UserError(f"{folder} is a packed set already, of another {some(differing)}: name a new folder, or remove this one")
 
 
 def _refuse_other_files(folder: Path) -> None:
-    """What lies there already stays: only what packing made itself may be cut back or removed."""
-    others = sorted(entry.name for entry in folder.iterdir() if entry.name not in (UNFINISHED, LOCK))
-    if (folder / UNFINISHED).exists():
-        others += sorted(f"{UNFINISHED}/{entry.name}" for entry in (folder / UNFINISHED).iterdir() if not OWN_FILE.fullmatch(entry.name))
+    """What lies there already stays: only what packing made itself may be cut back, moved or removed."""
+    work = folder / UNFINISHED
+    finished = set(read_manifest(work)["files"]) if (work / MANIFEST).is_file() else set()
+    inside = {entry.name for entry in work.iterdir()} if work.is_dir() else set()
+    moved = finished - inside  # by a process that was killed while it moved its files up
+    others = {entry.name for entry in folder.iterdir()} - {UNFINISHED, LOCK} - moved
+    others |= {f"{UNFINISHED}/{name}" for name in inside if not OWN_FILE.fullmatch(name)}
     if others:
-        raise UserError(f"{folder} is not empty: it holds {some(others)}; name a new folder for the packed set")
+        raise UserError(f"{folder} is not empty: it holds {some(sorted(others))}; name a new folder for the packed set")
 
 
 def _read_all(
@@ -172,32 +189,49 @@ def _read_all(
         UserError: not one could be read.
         Unfinished: `stop` said so.
     """
-    size = max(1, min(256, TASK_BYTES // int(np.prod(preparation.shape))))
     rest = islice(iter(source.items()), writer.seen, None)
-
-    def tasks() -> Iterator[tuple[list[Item], Task]]:
-        while items := list(islice(rest, size)):
-            yield items, Task([item.picture for item in items], preparation)
-
-    saved = time.monotonic()
-    for items, (images, reasons) in in_order(prepare_all, tasks(), workers):
-        writer.add(items, images, reasons)
-        progress(f"packing {source.name}", writer.seen, source.count)
-        if stop():
-            writer.save()
-            raise Unfinished(writer.seen)
-        if time.monotonic() - saved > SAVE_EVERY:
-            writer.save()
-            saved = time.monotonic()
+    saved, stopped = time.monotonic(), False
+    try:
+        with closing(in_order(prepare_all, _tasks(rest, preparation), workers)) as results:
+            for items, (images, reasons) in results:
+                writer.add(items, images, reasons)
+                progress(f"packing {source.name}", writer.seen, source.count)
+                if stopped := stop():
+                    break
+                if time.monotonic() - saved > SAVE_EVERY:
+                    writer.save()
+                    saved = time.monotonic()
+    except WorkerKilled:
+        stopped = stop()
+        if not stopped:  # else the signal that asked to stop was sent to the workers, too
+            raise
+    if stopped:
+        writer.save()
+        raise Unfinished(writer.seen)
     if not writer.images:
         shutil.rmtree(writer.folder)
         first = f"; the first: {writer.first_skipped}" if writer.seen else ""
         raise UserError(f"none of the {writer.seen} pictures of {source.name} could be read{first}")
 
 
+def _tasks(items: Iterable[Item], preparation: Preparation) -> Iterator[tuple[list[Item], Task]]:
+    """Items in groups that take neither long nor much memory, before and after they are read."""
+    most = max(1, min(TASK_PICTURES, TASK_BYTES // int(np.prod(preparation.shape))))
+    group: list[Item] = []
+    size = 0
+    for item in items:
+        group.append(item)
+        size += len(item.picture.content) if isinstance(item.picture, Encoded) else 0
+        if len(group) == most or size >= TASK_BYTES:
+            yield group, Task([item.picture for item in group], preparation)
+            group, size = [], 0
+    if group:
+        yield group, Task([item.picture for item in group], preparation)
+
+
 def _move_up(work: Path, folder: Path) -> None:
     """The files of a finished set, the manifest last: with it the folder becomes a set. Can be done again after it was cut short."""
-    for name in PASSING:
+    for name in (*PASSING, f"{PROGRESS}.partial", f"{MANIFEST}.partial"):
         (work / name).unlink(missing_ok=True)
     for path in sorted(work.iterdir(), key=lambda path: path.name == MANIFEST):
         path.replace(folder / path.name)
@@ -234,30 +268,45 @@ class Writer:
         self._open.clear()
 
     def _go_on(self) -> bool:
+        """Whether there is something to go on with.
+
+        Raises:
+            UserError: it was begun by another plan.
+        """
         try:
             state = json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
-            if state["plan"] != self.plan:
-                return False
             lengths: dict[str, int] = state["lengths"] | {name: file["bytes"] for name, file in state["finished"].items()}
-            for path in self.folder.iterdir():
-                if path.name != PROGRESS and path.name not in lengths:
-                    path.unlink()
-            if any((self.folder / name).stat().st_size < length for name, length in lengths.items()):
-                return False
-            for name, length in lengths.items():
-                os.truncate(self.folder / name, length)
-            self.seen, self.images, self.first_skipped = state["seen"], state["images"], state["first_skipped"]
-            self._splits, self._classes, self._finished = state["splits"], set(state["classes"]), state["finished"]
-            for name in state["lengths"]:
-                self._file(name)
-        except (OSError, ValueError, KeyError, TypeError):
+            differing = _differing(state["plan"], self.plan)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
+        if differing:
+            raise UserError(
+                f"{self.folder.parent} was begun with another {some(differing)}: "
+                f"run the same as then to go on, name a new folder, or remove {self.folder} to begin anew"
+            )
+        for path in self.folder.iterdir():
+            if path.name != PROGRESS and path.name not in lengths:
+                path.unlink()
+        if any(not (self.folder / name).is_file() or (self.folder / name).stat().st_size < length for name, length in lengths.items()):
+            return False
+        for name, length in lengths.items():
+            os.truncate(self.folder / name, length)
+        for name in state["lengths"]:
+            self._file(name)
+        self.seen, self.images, self.first_skipped = state["seen"], state["images"], state["first_skipped"]
+        self._splits, self._classes, self._finished = state["splits"], set(state["classes"]), state["finished"]
         return True
 
     def _file(self, name: str) -> BinaryIO:
         if name not in self._open:
             self._open[name] = (self.folder / name).open("ab")
         return self._open[name]
+
+    def _close(self, name: str) -> None:
+        """Close a file that is whole, once it is on the disk."""
+        with self._open.pop(name) as file:
+            file.flush()
+            os.fsync(file.fileno())
 
     def save(self) -> None:
         """Flush everything to the disk and note how far it has come."""
@@ -280,6 +329,7 @@ class Writer:
 
     def add(self, items: list[Item], images: NDArray[np.uint8], reasons: list[str]) -> None:
         """Write pictures that were read, in their order, and why others were not."""
+        closed = False
         self.seen += len(items)
         good = [item for item, reason in zip(items, reasons, strict=True) if not reason]
         for item, reason in zip(items, reasons, strict=True):
@@ -295,7 +345,9 @@ class Writer:
             good, images = good[count:], images[count:]
             if filled + count == self.capacity:
                 self._close_shard(shard)
-                self.save()
+                closed = True
+        if closed:  # and not before all of them are written: what is saved must be true of all that was seen
+            self.save()
 
     def _write(self, shard: int, filled: int, items: list[Item], images: NDArray[np.uint8]) -> None:
         if filled == 0:
@@ -325,7 +377,7 @@ class Writer:
         count = min(self.capacity, self.images - shard * self.capacity)
         for name in (image_file(shard), item_file(shard)):
             if name in self._open:
-                self._open.pop(name).close()
+                self._close(name)
         with (self.folder / image_file(shard)).open("r+b") as file:
             file.write(_header((count, *self.shape)))
             file.flush()
@@ -342,11 +394,11 @@ class Writer:
         if self.images % self.capacity:
             self._close_shard(self.images // self.capacity)
         splits = self._write_split_files(fractions)
-        for file in self._open.values():
-            file.close()
         if "skipped.txt" in self._open:
+            self._close("skipped.txt")
             self._finish("skipped.txt")
-        self._open.clear()
+        for name in list(self._open):
+            self._close(name)
         for name in splits:
             self._finish(split_file(name))
         manifest = {
@@ -416,4 +468,4 @@ CELLS = {0.0: "0", 1.0: "1"}  # nearly all are: to look them up is faster than t
 
 
 def _cell(value: float) -> str:
-    return CELLS.get(value) or ("" if math.isnan(value) else f"{value:g}")
+    return CELLS.get(value) or ("" if math.isnan(value) else f"{value:.9g}")

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from .images import FORMATS, Picture, Unreadable
+from .images import FORMATS, Crop, Picture, Unreadable
 
 LARGEST = 1 << 29  # bytes of one picture in an archive: more is no picture
 
@@ -48,13 +48,15 @@ class Source:
     count: int | None
     """How many items there are, if that is known before they are read."""
     listing: str
-    """A hash of what is in it, the same wherever it lies."""
+    """A hash of the names and sizes of what is in it, the same wherever it lies."""
     state: str
     """A hash that changes when its files are touched or moved, too."""
     attribute_names: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
     """Height and width that its images have, where they all have the same."""
     channels: int = 3
+    crop: Crop = "centre"
+    """How its images are usually cut."""
     notes: list[str] = field(default_factory=list)
     """What its owner should know, a sentence each, such as how many rows of a table have no image."""
 

@@ -76,7 +76,7 @@ def _attributes(images: ImageSet) -> Iterator[str]:
     for column, name in sorted(enumerate(images.attribute_names), key=lambda pair: pair[1]):
         known = values[:, column][~np.isnan(values[:, column])]
         unknown = f"  ({len(values) - len(known):,} not known)" if len(known) < len(values) else ""
-        ranges = "" if set(np.unique(known[:1000])) <= {0.0, 1.0} else f"  ({known.min():.3g} to {known.max():.3g})"
+        ranges = "" if set(np.unique(known)) <= {0.0, 1.0} else f"  ({known.min():.3g} to {known.max():.3g})"
         yield f"  {name:24} {(known > 0).mean() if len(known) else 0:6.1%}{unknown}{ranges}"
 
 

@@ -93,27 +93,42 @@ def read_csv(path: Path, label: str | None = None) -> Table:
     split_column = next((known.index(name) for name in SPLIT_COLUMNS if name in known), None)
     columns = [index for index in range(len(header)) if index not in (name_column, label_column, split_column)]
     table = Table(path, (), {}, fingerprint=f"{sha256(path)} {label or ''}")
-    body = [(number, row) for number, row in enumerate(rows[1:], 2) if row]
-    for number, row in body:
-        if len(row) != len(header):
-            raise UserError(f"{path} has {len(row)} cells in row {number}, and {len(header)} columns")
-        name = printable(row[name_column].strip())
-        if name in table.attributes:
-            raise UserError(f"{path} has two rows for {name}")
-        table.attributes[name] = ()
+    body = _body(path, rows, name_column)
+    for name, row in body.items():
         if label_column is not None and row[label_column].strip():
             table.labels[name] = printable(row[label_column].strip())
         if split_column is not None and row[split_column].strip():
             split = printable(row[split_column].strip())
             table.splits[name] = SPLITS.get(split.lower(), split)
-    texts = [header[index] for index in columns if not all(_is_value(row[index]) for _, row in body)]
+    columns = [index for index in range(len(header)) if index not in (name_column, label_column, split_column)]
+    texts = [header[index] for index in columns if not all(_is_value(row[index]) for row in body.values())]
     if texts:
         table.notes.append(f"columns of {path.name} that hold text are no attributes: {some(texts)}")
     columns = [index for index in columns if header[index] not in texts]
     table.attribute_names = tuple(printable(header[index]) for index in columns)
-    for _, row in body:
-        table.attributes[printable(row[name_column].strip())] = tuple(attribute(row[index]) for index in columns)
+    table.attributes = {name: tuple(attribute(row[index]) for index in columns) for name, row in body.items()}
     return table
+
+
+def _body(path: Path, rows: list[list[str]], name_column: int) -> dict[str, list[str]]:
+    """The rows under the head by the names in them, but for empty ones, as spreadsheets leave them.
+
+    Raises:
+        UserError: a row is too long or too short, names no file, or one that another row names.
+    """
+    body: dict[str, list[str]] = {}
+    for number, row in enumerate(rows[1:], 2):
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(rows[0]):
+            raise UserError(f"{path} has {len(row)} cells in row {number}, and {len(rows[0])} columns")
+        name = printable(row[name_column].strip())
+        if not name:
+            raise UserError(f"{path} names no file in row {number}")
+        if name in body:
+            raise UserError(f"{path} has two rows for {name}")
+        body[name] = row
+    return body
 
 
 def read_celeba_list(path: Path) -> Table:
@@ -156,17 +171,20 @@ def with_table(source: Source, table: Table) -> Source:
     rows = set(table.attributes)
     bare = not any("/" in name for name in rows)
     used: set[str] = set()
-    without = 0
+    images = without = 0
     for item in source.items():
         key = _key(item.name, rows, bare)
         used.add(key) if key else None
         without += key is None
+        images += 1
     if not used:
         example = next((f", such as {item.name}" for item in source.items()), "")
         raise UserError(f"no row of {table.path} has the name of an image{example}")
     notes = [*source.notes, *table.notes]
     if missing := sorted(rows - used):
         notes.append(f"{len(missing)} rows of {table.path.name} have no image: {some(missing)}")
+    if images - without > len(used):
+        notes.append(f"{images - without - len(used)} images share a row of {table.path.name} with others of the same file name")
     if without:
         notes.append(f"{without} images have no row in {table.path.name}: their attributes are unknown")
     unknown = (math.nan,) * len(table.attribute_names)
@@ -177,8 +195,8 @@ def with_table(source: Source, table: Table) -> Source:
             yield replace(
                 item,
                 attributes=table.attributes[key] if key else unknown,
-                label=table.labels.get(key or "", item.label),
-                split=table.splits.get(key or "", item.split),
+                label=table.labels.get(key, item.label) if key else item.label,
+                split=table.splits.get(key, item.split) if key else item.split,
             )
 
     listing, state = (hashlib.sha256(f"{text} {table.fingerprint}".encode()).hexdigest() for text in (source.listing, source.state))

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -18,9 +18,15 @@ from typing import TypeVar
 
 from ..errors import UserError
 
+MOST = 61  # processes: more than that Windows does not wait for
+
 Key = TypeVar("Key")
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+
+class WorkerKilled(UserError):  # noqa: N818 (nothing here is in error)
+    """A process that shared in the work was killed."""
 
 
 def cores() -> int:
@@ -28,14 +34,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_order(work: Callable[[Task], Result], tasks: Iterable[tuple[Key, Task]], workers: int) -> Iterator[tuple[Key, Result]]:
+def in_order(work: Callable[[Task], Result], tasks: Iterable[tuple[Key, Task]], workers: int) -> Generator[tuple[Key, Result], None, None]:
     """Each task's result beside what came with the task, in order; only a few more tasks than there are workers are under way at a time.
 
     A single task, or a single worker, needs no other process. Processes, because Pillow holds the interpreter's lock for much of its work:
     two threads were no faster than one.
 
     Raises:
-        UserError: a worker was killed.
+        WorkerKilled: a worker was.
     """
     remaining = iter(tasks)
     first = list(islice(remaining, 2))
@@ -44,7 +50,7 @@ def in_order(work: Callable[[Task], Result], tasks: Iterable[tuple[Key, Task]], 
         return
     context = multiprocessing.get_context("spawn")
     try:
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin) as pool:
+        with ProcessPoolExecutor(min(workers, MOST), mp_context=context, initializer=_begin) as pool:
             waiting: deque[tuple[Key, Future[Result]]] = deque()
             try:
                 for key, task in chain(first, remaining):
@@ -59,7 +65,7 @@ def in_order(work: Callable[[Task], Result], tasks: Iterable[tuple[Key, Task]], 
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
     except BrokenProcessPool as error:
-        raise UserError("a worker process was killed, most often for want of memory: try again with fewer --workers") from error
+        raise WorkerKilled("a worker process was killed, most often for want of memory: try again with fewer --workers") from error
 
 
 def _begin() -> None:

@@ -83,7 +83,10 @@ def _run(recipe: Recipe, folder: Path, device: str, processes: int, console: Con
         _open(recipe, console)
     fabric.launch()
     console.quiet = console.quiet or not fabric.is_global_zero
-    images = _open(recipe, console)
+    try:
+        images = _open(recipe, console)
+    except UserError as error:
+        raise UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error from None
     training, held_out = split(images, recipe.data.held_out, recipe.data.train_on)
     trainer = Trainer(recipe, fabric, images, training)
     if resumed:

@@ -62,6 +62,8 @@ def anchored(text: str) -> str:
     kind, path = _parts(text)
     if kind in KINDS and path:
         return f"{kind}:{from_home(path).absolute()}"
+    if kind in HUB and path and from_home(path).exists():
+        return f"{kind}:{from_home(path).absolute()}"
     return text if kind or not text else str(from_home(text).absolute())
 
 
@@ -72,7 +74,7 @@ def short_name(text: str) -> str:
 
 
 def _of_path(path: Path) -> Source:
-    hint = next((f"; it looks like {kind}: try {kind}:{path}" for kind in KINDS if path.is_dir() and _looks_like(kind, path)), "")
+    hint = next((f"; it looks like {kind}: ask for it by {kind}:PATH" for kind in KINDS if path.is_dir() and _looks_like(kind, path)), "")
     try:
         source = folder.source(path)
     except UserError as error:

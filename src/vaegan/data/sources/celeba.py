@@ -1,4 +1,4 @@
-"""CelebA as published: img_align_celeba (a folder, or the zip), list_attr_celeba.txt, list_eval_partition.txt.
+"""CelebA as published: img_align_celeba (a folder, or the zip), list_attr_celeba.txt, list_eval_partition.txt (or .csv).
 
 Liu, Luo, Wang and Tang, "Deep learning face attributes in the wild" (2015). The lists may also lie in Anno/ and Eval/, the images in Img/.
 """
@@ -12,7 +12,7 @@ from ...errors import UserError
 from ...files import read_text
 from ..listing import listing
 from ..source import Item, Source
-from ..tables import read_celeba_list, with_table
+from ..tables import read_celeba_list, read_csv, with_table
 
 PARTITIONS = {"0": "train", "1": "validation", "2": "test"}
 
@@ -27,7 +27,9 @@ def source(path: Path) -> Source:
     if pictures is None:
         raise UserError(f"{path} is not CelebA: it has no img_align_celeba, neither as a folder nor as a zip")
     files = listing(pictures)
-    partition, attributes = (_find(path, f"{name}.txt", f"Eval/{name}.txt", f"Anno/{name}.txt") for name in LISTS)
+    partition, attributes = (
+        _find(path, *(f"{folder}{name}.{suffix}" for suffix in SUFFIXES for folder in ("", "Eval/", "Anno/"))) for name in LISTS
+    )
     splits = _read_partition(partition) if partition else {}
 
     def items() -> Iterator[Item]:
@@ -37,13 +39,19 @@ def source(path: Path) -> Source:
 
     if partition:
         files.fingerprint.add(partition.name, partition)
-    celeba = Source("celeba", items, files.count, **files.fingerprint.hashes)
+    celeba = Source("celeba", items, files.count, crop="celeba", **files.fingerprint.hashes)
+    for found, name, what in ((partition, LISTS[0], "splits"), (attributes, LISTS[1], "attributes")):
+        if not found:
+            celeba.notes.append(f"there is no {name}.txt: no {what} are known")
     if partition and (missing := sum(not item.split for item in items())):
         celeba.notes.append(f"{missing} images have no row in {partition.name}: they are in no split")
-    return with_table(celeba, read_celeba_list(attributes)) if attributes else celeba
+    if attributes:
+        return with_table(celeba, read_csv(attributes) if attributes.suffix == ".csv" else read_celeba_list(attributes))
+    return celeba
 
 
 LISTS = ("list_eval_partition", "list_attr_celeba")
+SUFFIXES = ("txt", "csv")  # as published, and as often passed on
 
 
 def _find(path: Path, *places: str) -> Path | None:
@@ -52,7 +60,8 @@ def _find(path: Path, *places: str) -> Path | None:
 
 def _read_partition(path: Path) -> dict[str, str]:
     try:
-        rows = [line.split() for line in read_text(path).splitlines() if line.strip()]
+        rows = [line.replace(",", " ").split() for line in read_text(path).splitlines() if line.strip()]
+        rows = rows[1:] if rows and rows[0][1:] == ["partition"] else rows
         return {name: PARTITIONS[split] for name, split in rows}
     except (ValueError, KeyError) as error:
         raise UserError(f"{path} is not CelebA's list of partitions: each row is a file and 0, 1 or 2") from error

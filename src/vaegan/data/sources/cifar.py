@@ -43,6 +43,7 @@ def _source(kind: str, path: Path, files: dict[str, list[str]], meta: str, label
     classes = lines(folder / meta) if (folder / meta).is_file() else [str(number) for number in range(10 if labels == 1 else 100)]
     size = labels + PIXELS
     fingerprint = Fingerprint()
+    fingerprint.add_text(" ".join(classes))
     parts = []
     for split, names in files.items():
         start = 0

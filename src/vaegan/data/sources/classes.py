@@ -11,6 +11,11 @@ from ..source import Item, Source, printable
 from ..tables import SPLITS
 
 
+def _has_one_root(places: set[tuple[str, ...]]) -> bool:
+    """Whether all classes lie in one folder, as they do in most archives."""
+    return len({place[:1] for place in places}) == 1 and all(len(place) > 1 and place[0].lower() not in SPLITS for place in places)
+
+
 def source(path: Path) -> Source:
     """The images of a folder or an archive, labelled by the folders that they lie in.
 
@@ -18,16 +23,16 @@ def source(path: Path) -> Source:
         UserError: there are no images, or they do not lie in folders.
     """
     files = listing(path)
-    tops = {name.partition("/")[0] for name, _ in files if "/" in name}
-    if not tops:
+    places = {tuple(name.split("/")[:-1]) for name, _ in files}
+    if places == {()}:
         raise UserError(f"the images in {path} do not lie in a folder a class")
-    split = all(top.lower() in SPLITS for top in tops)
-    depth = 2 if split else 1
+    root = 1 if _has_one_root(places) else 0
+    split = any(len(place) > root and place[root].lower() in SPLITS for place in places)
 
     def items() -> Iterator[Item]:
         for name, picture in files:
-            *folders, _ = name.split("/")
-            label = folders[depth - 1] if len(folders) >= depth else ""
-            yield Item(name, picture, SPLITS.get(folders[0].lower(), "") if split and folders else "", label)
+            folders = name.split("/")[root:-1]
+            group = folders.pop(0) if split and folders else ""
+            yield Item(name, picture, SPLITS.get(group.lower(), group), folders[0] if folders else "")
 
     return Source(f"classes {printable(path.resolve().name)}", items, files.count, **files.fingerprint.hashes)

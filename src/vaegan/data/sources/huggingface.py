@@ -47,7 +47,7 @@ def source(name: str, *, streaming: bool = False) -> Source:
     if column is None:
         raise UserError(f"hf:{name} has no column of images: it has {some(features, 10) or 'none that are declared'}")
     classes = next((key for key, feature in features.items() if isinstance(feature, datasets.ClassLabel)), None)
-    numbers = [key for key, feature in features.items() if str(getattr(feature, "dtype", "")).startswith(NUMBERS) and key != classes]
+    numbers = [key for key, feature in features.items() if isinstance(feature, datasets.Value) and feature.dtype.startswith(NUMBERS)]
     splits = {key: split.cast_column(column, datasets.Image(decode=False)) for key, split in splits.items()}
     counts = [
         split.info.splits[key].num_examples if split.info.splits and key in split.info.splits else None for key, split in splits.items()
@@ -106,5 +106,9 @@ class Remote:
         """See `Picture`."""
         import fsspec
 
-        with fsspec.open(self.address) as file:
-            return Encoded(file.read()).open()
+        try:
+            with fsspec.open(self.address) as file:
+                content = file.read()
+        except Exception as error:  # of the network, and of whatever is behind the address
+            raise UserError(f"cannot read on: {self.address}: {' '.join(str(error).split())}; run the same again") from error
+        return Encoded(content).open()

@@ -32,7 +32,10 @@ def source(path: Path) -> Source:
     files = sorted(file for file in path.glob("*images*idx3*ubyte*") if file.suffix in ("", ".gz") or file.suffix.endswith("ubyte"))
     if not files:
         raise UserError(f"{path} holds no set like MNIST: it has no file such as train-images-idx3-ubyte.gz")
+    files = [file for file in files if file.suffix != ".gz" or file.with_suffix("") not in files]  # unpacked beside the archive
     files.sort(key=lambda file: _split(file) != "train")
+    if len({_split(file) for file in files}) < len(files):
+        raise UserError(f"{path} holds several sets: {', '.join(file.name for file in files)}; put one into a folder of its own")
     heads = {file: _head(file) for file in files}
     if len({head[1:] for head in heads.values()}) > 1:
         raise UserError(f"the sets in {path} have images of different sizes: {', '.join(file.name for file in files)}")

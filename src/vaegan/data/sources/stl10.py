@@ -31,6 +31,7 @@ def source(path: Path) -> Source:
     counts = {split: records(folder / f"{split}_X.bin", BYTES) for split in splits}
     labels = {split: _labels(folder / f"{split}_y.bin", counts[split], classes) for split in splits}
     fingerprint = Fingerprint()
+    fingerprint.add_text(" ".join(classes))
     for file in sorted(folder.glob("*_[Xy].bin")):
         fingerprint.add(file.name, file)
 
