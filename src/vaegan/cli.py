@@ -162,11 +162,11 @@ def prepare(
     *,
     size: str | None = None,
     crop: Crop | None = None,
-    box: tuple[int, int, int, int] = (0, 0, 0, 0),
+    box: Annotated[tuple[int, int, int, int], Parameter(negative="", show_default=False)] = (0, 0, 0, 0),
     blur: Annotated[bool, Parameter(negative="")] = False,
     resampling: Resampling = "fast",
     grey: Annotated[bool, Parameter(negative="")] = False,
-    splits: tuple[float, float, float] | None = None,
+    splits: Annotated[tuple[float, float, float] | None, Parameter(negative="")] = None,
     attributes: Path | None = None,
     label: str | None = None,
     count: int | None = None,
@@ -243,11 +243,16 @@ def prepare(
         )
     for line in [*report_skipped(images), *images.manifest["notes"]]:
         err.print(line, soft_wrap=True)
+    if rest := len(images) - sum(images.splits.values()) if images.splits else 0:
+        err.print(f"in no split, and so never used: {rest:,}", soft_wrap=True)
+    look = f"Look at it: vaegan data {out}"
     if any(side % 8 for side in images.preparation.size):
         err.print(
             "the networks take sides that are multiples of 8: to train on these images, prepare them with such a --size", soft_wrap=True
         )
-    err.print(f"Look at it: vaegan data {out}\nTrain on it: vaegan train --data {out}", soft_wrap=True)
+    else:
+        look += f"\nTrain on it: vaegan train --data {out}"
+    err.print(look, soft_wrap=True)
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -296,10 +301,10 @@ def data(run_or_set: Path, /, *, verify: Annotated[bool, Parameter(negative="")]
 
 def _set_of(folder: Path) -> ImageSet:
     """A packed set, or that of a run."""
-    from .data import ImageSet, open_images
+    from .data import ImageSet, open_images, packed_folder
     from .progress import progress_bar
 
-    if ImageSet.is_set(folder):
+    if packed_folder(str(folder)):
         return ImageSet.open(folder)
     if not (folder / RECIPE).is_file():
         what = (
@@ -352,7 +357,7 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
     run
         A run folder or a model folder.
     images
-        Image files, or folders of them.
+        Image files, or folders or archives of them.
     out
         The picture to write; RUN/reconstructions.png by default.
     """
@@ -362,7 +367,7 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
     from . import pictures
     from .data.batches import to_tensor
     from .data.images import Unreadable, read
-    from .data.listing import listing
+    from .data.listing import TARS, listing
     from .data.source import File
     from .model import load
 
@@ -371,7 +376,8 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
     for given in images:
         if not given.exists():
             raise UserError(f"there is no image {given}")
-        for name, picture in listing(given) if given.is_dir() else [(str(given), File(str(given)))]:
+        many = given.is_dir() or given.name.lower().endswith((".zip", *TARS))
+        for name, picture in listing(given) if many else [(str(given), File(str(given)))]:
             try:
                 arrays.append(read(picture, model.preparation))
             except Unreadable as reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from types import FrameType
 from typing import Any
@@ -19,12 +20,16 @@ class Stopped(Exception):  # noqa: N818 (nothing went wrong)
 class StopSignal:
     """Within, the first interrupt or SIGTERM is noted, so that a step can end well; the second one acts as ever."""
 
-    def __init__(self) -> None:
+    def __init__(self, notice: str = "") -> None:
+        """Take what is said on standard error as soon as a signal comes, if that may take a while to show."""
         self.received: int | None = None
+        self.notice = notice
         self._before: dict[int, Any] = {}
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.received = number
+        if self.notice:
+            os.write(2, f"\n{self.notice}\n".encode())  # print() may be in the middle of something
         self._restore()
 
     def _restore(self) -> None:

@@ -375,7 +375,7 @@ def test_attributes_from_a_table(photos: Path, tmp_path: Path) -> None:
     assert np.isnan(packed.attributes[[1, 3], 1]).all()
     assert (packed.labels, packed.splits) == (["a", "b", "a", ""], {"train": 2, "validation": 1})
     assert packed.manifest["notes"] == [
-        "columns of table.csv that hold text are no attributes: Town",
+        'columns of table.csv that hold text are no attributes: Town ("Bath, UK" for photo 00.png)',
         "1 rows of table.csv have no image: gone.png",
         "1 images have no row in table.csv: their attributes are unknown",
     ]

@@ -20,7 +20,7 @@ from ..signals import Stopped, StopSignal
 from . import avatars
 from .images import Crop, Preparation, Resampling
 from .packed import FORMAT, ImageSet
-from .packing import Progress, Unfinished, pack
+from .packing import Progress, Unfinished, is_unfinished, pack
 from .permutation import SPLIT_SEED, Permutation
 from .source import Source, first
 from .sources import find_source
@@ -41,8 +41,14 @@ def cache_folder() -> Path:
 
 
 def packed_folder(source: str) -> Path | None:
-    """The folder of a source that is a packed set already, or None where it is none."""
+    """The folder of a source that is a packed set already, or None where it is none.
+
+    Raises:
+        UserError: it is one that is not finished.
+    """
     folder = from_home(source)
+    if source and is_unfinished(folder):
+        raise UserError(f"the packed set {folder} is not finished: run the same vaegan prepare again, and it goes on where it was")
     return folder if source and ImageSet.is_set(folder) else None
 
 
@@ -121,7 +127,7 @@ def prepare(
         asked = replace(asked, size=size or (height, width), channels=channels or found.channels, crop=crop or found.crop)
         found = first(found, count) if count else found
     found = with_table(found, read_csv(attributes, label)) if attributes else found
-    with StopSignal() as signals:
+    with StopSignal("stopping, as soon as what is being read has been written ...") as signals:
         try:
             stop = lambda: signals.received is not None  # noqa: E731
             return pack(found, asked, out, workers=workers or cores(), progress=progress, fractions=parts or None, stop=stop)

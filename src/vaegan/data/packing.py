@@ -139,6 +139,11 @@ def pack(
     return ImageSet.open(folder)
 
 
+def is_unfinished(folder: Path) -> bool:
+    """Whether a set was begun in a folder, and is not whole yet."""
+    return (folder / UNFINISHED / PROGRESS).is_file()
+
+
 def _alone_in(folder: Path, progress: Progress, stop: Callable[[], bool]) -> AbstractContextManager[object]:
     """A lock, so that two processes never write one set."""
     lock = filelock.FileLock(folder / LOCK)

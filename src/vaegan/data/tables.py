@@ -81,7 +81,7 @@ def read_csv(path: Path, label: str | None = None) -> Table:
     except csv.Error as error:
         raise UserError(f"{path} is no CSV file: {error}") from error
     header = [name.strip() for name in rows[0]]
-    known = [name.lower() for name in header]
+    known = [name.lower().replace(" ", "_") for name in header]
     if len(set(known)) < len(known):
         raise UserError(f"{path} names the column {next(n for n in header if known.count(n.lower()) > 1)} twice")
     name_column = next((known.index(name) for name in NAME_COLUMNS if name in known), None)
@@ -101,10 +101,10 @@ def read_csv(path: Path, label: str | None = None) -> Table:
             split = printable(row[split_column].strip())
             table.splits[name] = SPLITS.get(split.lower(), split)
     columns = [index for index in range(len(header)) if index not in (name_column, label_column, split_column)]
-    texts = [header[index] for index in columns if not all(_is_value(row[index]) for row in body.values())]
-    if texts:
-        table.notes.append(f"columns of {path.name} that hold text are no attributes: {some(texts)}")
-    columns = [index for index in columns if header[index] not in texts]
+    texts = {index: next((name for name, row in body.items() if not _is_value(row[index])), None) for index in columns}
+    if found := [f'{header[index]} ("{printable(body[name][index])[:40]}" for {name})' for index, name in texts.items() if name]:
+        table.notes.append(f"columns of {path.name} that hold text are no attributes: {some(found)}")
+    columns = [index for index in columns if not texts[index]]
     table.attribute_names = tuple(printable(header[index]) for index in columns)
     table.attributes = {name: tuple(attribute(row[index]) for index in columns) for name, row in body.items()}
     return table
@@ -160,7 +160,9 @@ def _is_value(text: str) -> bool:
 
 
 def with_table(source: Source, table: Table) -> Source:
-    """A source with what a table says of its images; what the source itself says is replaced.
+    """A source with what a table says of its images, too.
+
+    Attributes of the same name are replaced, and so are labels and splits if the table has any.
 
     Rows are found by an image's whole name, or by its file name alone where rows name no folders. An image without a row has unknown
     attributes.
@@ -178,8 +180,8 @@ def with_table(source: Source, table: Table) -> Source:
         without += key is None
         images += 1
     if not used:
-        example = next((f", such as {item.name}" for item in source.items()), "")
-        raise UserError(f"no row of {table.path} has the name of an image{example}")
+        called = next((item.name for item in source.items()), "nothing")
+        raise UserError(f"no row of {table.path} has the name of an image: images are called {called}, rows {min(rows, default='nothing')}")
     notes = [*source.notes, *table.notes]
     if missing := sorted(rows - used):
         notes.append(f"{len(missing)} rows of {table.path.name} have no image: {some(missing)}")
@@ -188,19 +190,21 @@ def with_table(source: Source, table: Table) -> Source:
     if without:
         notes.append(f"{without} images have no row in {table.path.name}: their attributes are unknown")
     unknown = (math.nan,) * len(table.attribute_names)
+    kept = [index for index, name in enumerate(source.attribute_names) if name not in table.attribute_names]
 
     def items() -> Iterator[Item]:
         for item in source.items():
             key = _key(item.name, rows, bare)
             yield replace(
                 item,
-                attributes=table.attributes[key] if key else unknown,
-                label=table.labels.get(key, item.label) if key else item.label,
-                split=table.splits.get(key, item.split) if key else item.split,
+                attributes=(*(item.attributes[index] for index in kept), *(table.attributes[key] if key else unknown)),
+                label=table.labels.get(key or "", "") if table.labels else item.label,
+                split=table.splits.get(key or "", "") if table.splits else item.split,
             )
 
+    names = (*(source.attribute_names[index] for index in kept), *table.attribute_names)
     listing, state = (hashlib.sha256(f"{text} {table.fingerprint}".encode()).hexdigest() for text in (source.listing, source.state))
-    return replace(source, items=items, attribute_names=table.attribute_names, notes=notes, listing=listing, state=state)
+    return replace(source, items=items, attribute_names=names, notes=notes, listing=listing, state=state)
 
 
 def _key(name: str, rows: set[str], bare: bool) -> str | None:

@@ -35,4 +35,7 @@ def source(path: Path) -> Source:
             group = folders.pop(0) if split and folders else ""
             yield Item(name, picture, SPLITS.get(group.lower(), group), folders[0] if folders else "")
 
-    return Source(f"classes {printable(path.resolve().name)}", items, files.count, **files.fingerprint.hashes)
+    found = Source(f"classes {printable(path.resolve().name)}", items, files.count, **files.fingerprint.hashes)
+    if without := sum(not item.label for item in items()):
+        found.notes.append(f"{without} images do not lie in the folder of a class: they have no label")
+    return found

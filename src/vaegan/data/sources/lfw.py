@@ -25,6 +25,8 @@ def source(path: Path) -> Source:
         UserError: there are no images, or a list is damaged.
     """
     files = listing(path)
+    if not any(PurePosixPath(name).stem.rpartition("_")[0] == PurePosixPath(name).parent.name for name, _ in files):
+        raise UserError(f"{path} is not LFW: it has no image such as Ann_Lee/Ann_Lee_0001.jpg")
     extras = (
         [found for name in ("people", "pairs", "lfw_attributes") for found in sorted(path.glob(f"{name}*.txt"))] if path.is_dir() else []
     )
