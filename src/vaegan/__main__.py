@@ -1,6 +1,6 @@
 """The `vaegan` command; everything is in cli.py, imported late so that an interrupt while it loads is answered, too."""
 
-import os
+import signal
 import sys
 
 
@@ -11,8 +11,12 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:  # a run that can save itself has its own way to stop
-        print("vaegan: interrupted; what was saved before is kept", file=sys.stderr, flush=True)
-        os._exit(130)  # at once: an ordinary exit would wait for workers, and who asks twice does not want to wait
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts once more would see how the interpreter takes itself down
+        print("vaegan: interrupted; what was saved before is kept", file=sys.stderr)
+        raise SystemExit(128 + signal.SIGINT) from None
+    except SystemExit:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise
 
 
 if __name__ == "__main__":
