@@ -185,6 +185,15 @@ def test_prepare_takes_the_size_of_a_set(tmp_path: Path, capsys: pytest.CaptureF
     assert "19 attributes, and the share of images that have each" in capsys.readouterr().out
 
 
+def test_a_set_that_is_not_finished(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "set" / "unfinished").mkdir(parents=True)
+    (tmp_path / "set" / "unfinished" / "images-00000.npy").touch()
+    assert "is not finished: run the same vaegan prepare again" in fails(capsys, "data", tmp_path / "set")
+    assert "is not finished: run the same vaegan prepare again" in fails(capsys, "train", "--data", tmp_path / "set")
+    works("prepare", "avatars", tmp_path / "set", "--count", 5, "--size", 16)
+    works("data", tmp_path / "set")
+
+
 def test_a_reader_that_has_seen_enough() -> None:
     command = f"'{sys.executable}' -m vaegan recipes | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)

@@ -141,7 +141,8 @@ def pack(
 
 def is_unfinished(folder: Path) -> bool:
     """Whether a set was begun in a folder, and is not whole yet."""
-    return (folder / UNFINISHED / PROGRESS).is_file()
+    work = folder / UNFINISHED
+    return not ImageSet.is_set(folder) and work.is_dir() and any(OWN_FILE.fullmatch(entry.name) for entry in work.iterdir())
 
 
 def _alone_in(folder: Path, progress: Progress, stop: Callable[[], bool]) -> AbstractContextManager[object]:
