@@ -331,6 +331,13 @@ def test_numbers_are_kept_to_single_precision(tmp_path: Path) -> None:
 def test_killed_while_the_files_move_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pack(numbered(100), tmp_path / "straight")
     replace = Path.replace
+    rmdir = Path.rmdir
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rmdir", lambda self: killed() if self.name == packing.UNFINISHED else rmdir(self))
+        with pytest.raises(KeyboardInterrupt):
+            pack(numbered(100), tmp_path / "last moment")
+    pack(numbered(100), tmp_path / "last moment")
+    assert content(tmp_path / "last moment") == content(tmp_path / "straight")
     for killed_at in range(len(list((tmp_path / "straight").iterdir()))):
         folder = tmp_path / f"set {killed_at}"
         moved = 0

@@ -105,6 +105,9 @@ def pack(
     wanted = {"made_from": plan, "preparation": preparation.as_dict(), "attributes": list(source.attribute_names)}
     if ImageSet.is_set(folder):  # perhaps where nothing may be written, not even a lock
         _check_same(folder, wanted)
+        with suppress(OSError):  # what a process that was killed in its last moment leaves
+            (folder / UNFINISHED).rmdir()
+            (folder / LOCK).unlink(missing_ok=True)
         return ImageSet.open(folder)
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     work = folder / UNFINISHED
