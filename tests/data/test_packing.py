@@ -164,14 +164,19 @@ def test_stopped_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert content(tmp_path / "set") == content(tmp_path / "straight")
 
 
-def test_garbage_after_what_is_sure_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a machine that stops may leave: longer files, new files, a longer shard with a head that is ahead of its time."""
+def begun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Pack 500 images straight and, elsewhere, up to the hundredth; returns where the unfinished files are."""
     monkeypatch.setattr(packing, "TASK_BYTES", 10 * 8 * 8 * 3)
-    pack(numbered(500), tmp_path / "straight")
+    pack(numbered(500), folder / "straight")
     stops = iter([*[False] * 9, True, *[False] * 1000])
     with pytest.raises(packing.Unfinished):
-        pack(numbered(500), tmp_path / "set", stop=lambda: next(stops))
-    work = tmp_path / "set" / packing.UNFINISHED
+        pack(numbered(500), folder / "set", stop=lambda: next(stops))
+    return folder / "set" / packing.UNFINISHED
+
+
+def test_garbage_after_what_is_sure_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a machine that stops may leave: longer files, new files, a longer shard with a head that is ahead of its time."""
+    work = begun(tmp_path, monkeypatch)
     for path in work.iterdir():
         if path.name != packing.PROGRESS:
             path.write_bytes(path.read_bytes() + b"garbage")
@@ -196,12 +201,7 @@ def test_what_others_put_there_stays(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["shorter", "no json", "missing file"])
 def test_what_cannot_be_gone_on_with_is_begun_anew(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packing, "TASK_BYTES", 10 * 8 * 8 * 3)
-    pack(numbered(500), tmp_path / "straight")
-    stops = iter([*[False] * 9, True, *[False] * 1000])
-    with pytest.raises(packing.Unfinished):
-        pack(numbered(500), tmp_path / "set", stop=lambda: next(stops))
-    work = tmp_path / "set" / packing.UNFINISHED
+    work = begun(tmp_path, monkeypatch)
     if damage == "shorter":
         os.truncate(work / "images-00000.npy", 500)
     elif damage == "no json":

@@ -22,11 +22,10 @@ from torch import Tensor
 from .. import pictures
 from ..model import VAEGAN
 from ..objective import Open
+from ..progress import PLAIN_SECONDS
 
 COLUMNS = 12
 RECONSTRUCTIONS, SAMPLES = 2 * COLUMNS, 3 * COLUMNS
-PLAIN_SECONDS = 15.0
-"""Between lines where the output is not a terminal."""
 
 
 class Monitor:
