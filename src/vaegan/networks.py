@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from .convolution import ImageConvolution
 from .errors import UserError
 
 KERNEL = 5  # every convolution of the paper is 5x5
@@ -129,7 +130,7 @@ class Decoder(nn.Module):
         self.map_shape = (channels[0], *a.map_size)
         self.hidden = _fully_connected(a.latent, math.prod(self.map_shape))
         self.upsamplings = nn.Sequential(*map(_upsampling, channels, channels[1:]))
-        self.image = nn.Conv2d(channels[-1], a.channels, KERNEL, padding=KERNEL // 2)
+        self.image = ImageConvolution(channels[-1], a.channels, KERNEL)
         _initialise(self)
 
     def forward(self, codes: Tensor) -> Tensor:
@@ -145,7 +146,7 @@ class Discriminator(nn.Module):
         super().__init__()
         a = architecture
         channels = [*map(a.scaled, a.discriminator)]
-        first = nn.Sequential(nn.Conv2d(a.channels, channels[0], KERNEL, padding=KERNEL // 2), nn.ReLU(inplace=True))
+        first = nn.Sequential(ImageConvolution(a.channels, channels[0], KERNEL), nn.ReLU(inplace=True))
         self.convolutions = nn.Sequential(first, *map(_convolution, channels, channels[1:]))
         self.hidden = _fully_connected(channels[-1] * math.prod(a.map_size), a.scaled(a.discriminator_units))
         self.logit = nn.Linear(a.scaled(a.discriminator_units), 1)
@@ -153,7 +154,7 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """N x C x H x W in [-1, 1] -> N logits; Dis(x) of the paper is their sigmoid."""
-        return self.logit(self.hidden(self.convolutions(images).flatten(1))).squeeze(1)
+        return self.logits_of(self.stem(images))
 
     def features(self, images: Tensor, level: int) -> Tensor:
         """Dis_l: what the `level`-th strided convolution (1 to 3) puts out, before its batch normalisation.
@@ -161,7 +162,35 @@ class Discriminator(nn.Module):
         N x C x H x W in [-1, 1] -> N x features. At 64x64 level 3 has 256 * 8 * 8 = 16,384 features; it is the reference's
         recon_level 3 and the authors' recon_depth 9.
         """
-        maps = self.convolutions[:level](images)
-        strided = self.convolutions[level]
-        assert isinstance(strided, nn.Sequential)
-        return strided[0](maps).flatten(1)
+        return self.features_of(self.stem(images), level)
+
+    def stem(self, images: Tensor) -> Tensor:
+        """What the first strided convolution puts out.
+
+        No batch normalisation is before it, so that what it makes of an image does not depend on what else is in the batch.
+        """
+        return self._strided(1)(self.convolutions[0](images))
+
+    def features_of(self, stems: Tensor, level: int) -> Tensor:
+        """`features`, for what `stem` put out."""
+        return self._maps(stems, level).flatten(1)
+
+    def logits_of(self, stems: Tensor) -> Tensor:
+        """`forward`, for what `stem` put out."""
+        maps = self._rest(3, self._maps(stems, 3))
+        return self.logit(self.hidden(maps.flatten(1))).squeeze(1)
+
+    def _maps(self, stems: Tensor, level: int) -> Tensor:
+        maps = stems
+        for number in range(1, level):
+            maps = self._strided(number + 1)(self._rest(number, maps))
+        return maps
+
+    def _strided(self, number: int) -> nn.Module:
+        """A strided convolution, counted from 1."""
+        return self.convolutions[number][0]
+
+    def _rest(self, number: int, maps: Tensor) -> Tensor:
+        """Batch normalisation and ReLU after a strided convolution."""
+        _, norm, relu = self.convolutions[number]
+        return relu(norm(maps))

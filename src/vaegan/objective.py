@@ -172,9 +172,12 @@ class Objective:
         sampled = decoder(prior_noise)
 
         # Learned similarity, through a discriminator that is a constant.
-        batch = [scale(reconstructed, gamma), images] + ([scale(sampled, gamma)] if self.joint else [])
+        stem = discriminator.stem(images)  # what of x is the same in both batches that it is in, computed once
         with _constant(discriminator):
-            features = _wide(discriminator.features(torch.cat(batch), self.level)).chunk(len(batch))
+            stems = [discriminator.stem(scale(reconstructed, gamma)), stem.detach()]
+            if self.joint:
+                stems.append(discriminator.stem(scale(sampled, gamma)))
+            features = _wide(discriminator.features_of(torch.cat(stems), self.level)).chunk(len(stems))
         target = features[1].detach() if self.detach_target else features[1]
         similarity = 0.5 * (features[0] - target).square().sum(1).mean()
         sample_error = 0.5 * (features[2] - target).square().sum(1).mean() if self.joint else 0.0
@@ -186,8 +189,10 @@ class Objective:
                 generated = torch.cat([decoder(codes.detach()), sampled])
         saturating = self.saturating and not self.joint
         against = -(1 - self.gamma) / (2 * (1 - self.real_weight))
-        judged = scale(generated, against) if saturating else generated.detach().requires_grad_()
-        scores = torch.sigmoid(_wide(discriminator(torch.cat([images, judged])))).unflatten(0, (-1, len(images)))  # a row a kind
+        constant = generated.detach().requires_grad_()
+        judged = discriminator.stem(scale(generated, against) if saturating else scale(constant, 1))
+        logits = _wide(discriminator.logits_of(torch.cat([stem, judged])))
+        scores = torch.sigmoid(logits).unflatten(0, (-1, len(images)))  # a row a kind
         real = -(scores[0] + EPSILON).log().mean()
         fakes = -(1 - scores[1:] + EPSILON).log().mean(1)
         gan = 2 * self.real_weight * real + 2 * (1 - self.real_weight) * fakes.sum()
@@ -196,7 +201,7 @@ class Objective:
         if not saturating and torch.is_grad_enabled():
             # Another cotangent at the discriminator's output, so one more pass back through it, for the images alone.
             cost = -(1 - self.gamma) * (scores[1:] + EPSILON).log().mean(1).sum()
-            (wanted,) = torch.autograd.grad(cost, judged, retain_graph=True)
+            (wanted,) = torch.autograd.grad(cost, constant, retain_graph=True)
             total = total + (generated * wanted).sum()
 
         pixel = (reconstructed.detach() - images).square().mean()
