@@ -169,7 +169,7 @@ class Discriminator(nn.Module):
 
         No batch normalisation is before it, so that what it makes of an image does not depend on what else is in the batch.
         """
-        return self._strided(1)(self.convolutions[0](images))
+        return self._layers(1)[0](self.convolutions[0](images))
 
     def features_of(self, stems: Tensor, level: int) -> Tensor:
         """`features`, for what `stem` put out."""
@@ -177,20 +177,20 @@ class Discriminator(nn.Module):
 
     def logits_of(self, stems: Tensor) -> Tensor:
         """`forward`, for what `stem` put out."""
-        maps = self._rest(3, self._maps(stems, 3))
+        _, norm, relu = self._layers(3)
+        maps = relu(norm(self._maps(stems, 3)))
         return self.logit(self.hidden(maps.flatten(1))).squeeze(1)
 
     def _maps(self, stems: Tensor, level: int) -> Tensor:
+        """From the output of the first strided convolution to that of the `level`-th."""
         maps = stems
         for number in range(1, level):
-            maps = self._strided(number + 1)(self._rest(number, maps))
+            _, norm, relu = self._layers(number)
+            maps = self._layers(number + 1)[0](relu(norm(maps)))
         return maps
 
-    def _strided(self, number: int) -> nn.Module:
-        """A strided convolution, counted from 1."""
-        return self.convolutions[number][0]
-
-    def _rest(self, number: int, maps: Tensor) -> Tensor:
-        """Batch normalisation and ReLU after a strided convolution."""
-        _, norm, relu = self.convolutions[number]
-        return relu(norm(maps))
+    def _layers(self, number: int) -> nn.Sequential:
+        """Strided convolution, batch normalisation and ReLU, counted from 1."""
+        layers = self.convolutions[number]
+        assert isinstance(layers, nn.Sequential)
+        return layers

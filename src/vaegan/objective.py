@@ -18,6 +18,7 @@ from one sum.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,21 +30,24 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from .errors import UserError
 
+Number = float | Tensor
+"""A number, or a scalar tensor: what must be able to change in a step that is recorded once and replayed."""
 EPSILON = 1e-3  # log(p + 1e-3) in the GAN terms, as the authors and the reference have it: it bounds a cost at 6.9
 
 
 class _ScaleGradient(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, tensor: Tensor, factor: float) -> Tensor:
+    def forward(ctx: Any, tensor: Tensor, factor: Number) -> Tensor:
         ctx.factor = factor
         return tensor.view_as(tensor)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return gradient * ctx.factor, None
+        # A factor that is a tensor would be rounded to the gradient's precision first, and gamma times 1/gamma no longer be 1.
+        return (_wide(gradient) * ctx.factor).to(gradient.dtype), None
 
 
-def scale(tensor: Tensor, factor: float) -> Tensor:
+def scale(tensor: Tensor, factor: Number) -> Tensor:
     """The tensor itself; a gradient that comes back through here is multiplied by `factor`."""
     return _ScaleGradient.apply(tensor, factor)
 
@@ -151,7 +155,7 @@ class Objective:
         """The objective as it is in an epoch (from 0): gamma decays."""
         return self if self.gamma_decay == 1 else replace(self, gamma=min(1.0, self.gamma * self.gamma_decay**epoch))
 
-    def __call__(self, networks: Networks, images: Tensor, noise: Tensor, prior_noise: Tensor) -> Losses:
+    def __call__(self, networks: Networks, images: Tensor, noise: Tensor, prior_noise: Tensor, gamma: Number | None = None) -> Losses:
         """Run the forward pass.
 
         Args:
@@ -159,24 +163,26 @@ class Objective:
             images: N x C x H x W in [-1, 1].
             noise: N x latent, standard normal: z = mean + exp(logvar / 2) * noise.
             prior_noise: N x latent, standard normal: z_p.
+            gamma: in place of the objective's own.
         """
         encoder, decoder, discriminator = networks.encoder, networks.decoder, networks.discriminator
+        gamma = self.gamma if gamma is None else gamma
         # Of the joint objective's two feature errors the decoder minimises the mean, the encoder the sum (the reference's lambda_mse / 2).
-        gamma = self.gamma / 2 if self.joint else self.gamma
+        likeness = gamma / 2 if self.joint else gamma
 
         # Encoder and decoder. L_llike comes back to the images as 1, passes the decoder as gamma and reaches the encoder as 1 again.
         mean, logvar = map(_wide, encoder(images))
         prior = 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(1).mean()
         codes = mean + (0.5 * logvar).exp() * noise
-        reconstructed = decoder(scale(codes, 1 / gamma))
+        reconstructed = decoder(scale(codes, 1 / likeness))
         sampled = decoder(prior_noise)
 
         # Learned similarity, through a discriminator that is a constant.
         stem = discriminator.stem(images)  # what of x is the same in both batches that it is in, computed once
         with _constant(discriminator):
-            stems = [discriminator.stem(scale(reconstructed, gamma)), stem.detach()]
+            stems = [discriminator.stem(scale(reconstructed, likeness)), stem.detach()]
             if self.joint:
-                stems.append(discriminator.stem(scale(sampled, gamma)))
+                stems.append(discriminator.stem(scale(sampled, likeness)))
             features = _wide(discriminator.features_of(torch.cat(stems), self.level)).chunk(len(stems))
         target = features[1].detach() if self.detach_target else features[1]
         similarity = 0.5 * (features[0] - target).square().sum(1).mean()
@@ -188,7 +194,7 @@ class Objective:
             with _statistics_kept(decoder):
                 generated = torch.cat([decoder(codes.detach()), sampled])
         saturating = self.saturating and not self.joint
-        against = -(1 - self.gamma) / (2 * (1 - self.real_weight))
+        against = -(1 - gamma) / (2 * (1 - self.real_weight))
         constant = generated.detach().requires_grad_()
         judged = discriminator.stem(scale(generated, against) if saturating else scale(constant, 1))
         logits = _wide(discriminator.logits_of(torch.cat([stem, judged])))
@@ -200,7 +206,7 @@ class Objective:
         total = self.prior_weight * prior + similarity + sample_error + gan
         if not saturating and torch.is_grad_enabled():
             # Another cotangent at the discriminator's output, so one more pass back through it, for the images alone.
-            cost = -(1 - self.gamma) * (scores[1:] + EPSILON).log().mean(1).sum()
+            cost = -(1 - gamma) * (scores[1:] + EPSILON).log().mean(1).sum()
             (wanted,) = torch.autograd.grad(cost, constant, retain_graph=True)
             total = total + (generated * wanted).sum()
 
@@ -211,8 +217,8 @@ class Objective:
 class Open(NamedTuple):
     """Which of the two players of the GAN take this step; the encoder always does."""
 
-    decoder: bool
-    discriminator: bool
+    decoder: bool | Tensor
+    discriminator: bool | Tensor
 
 
 @dataclass(frozen=True)
@@ -241,19 +247,21 @@ class EquilibriumGate:
 
     def bounds(self, epoch: int) -> tuple[float, float]:
         """The lowest cost at which the discriminator steps and the highest at which the decoder does, in this epoch (from 0)."""
+        if not self.enabled:
+            return -math.inf, math.inf
         equilibrium, margin = self.equilibrium, self.margin
         for _ in range(epoch):
             margin *= self.margin_decay
             equilibrium = max(equilibrium * self.equilibrium_decay, margin)  # the reference: never a bound below 0
         return equilibrium - margin, equilibrium + margin
 
-    def __call__(self, real: float, fake: float, epoch: int = 0) -> Open:
+    def __call__(self, real: Number, fake: Number, epoch: int = 0) -> Open:
         """Decide from the costs -log Dis(x) and -log(1 - Dis(x_p)); several processes must pass the means over all of them."""
-        if not self.enabled:
-            return Open(True, True)
-        low, high = self.bounds(epoch)
-        discriminator = real >= low and fake >= low
-        decoder = real <= high and fake <= high
-        if not (decoder or discriminator):
-            return Open(True, True)
-        return Open(decoder, discriminator)
+        return opened(real, fake, *self.bounds(epoch))
+
+
+def opened(real: Number, fake: Number, low: Number, high: Number) -> Open:
+    """The gate's decision between given bounds; of tensors it is tensors, on their device, and nobody waits for it."""
+    discriminator = (real >= low) & (fake >= low)
+    decoder = (real <= high) & (fake <= high)
+    return Open(decoder >= discriminator, discriminator >= decoder)  # where both are shut, both step

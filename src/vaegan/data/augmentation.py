@@ -42,49 +42,43 @@ class Augmentation:
             if not 0 <= value <= 1:
                 raise UserError(f"augmentation.{name} must be at least 0 and at most 1, not {value}")
 
-    def __call__(self, images: Tensor, random: np.random.Generator) -> Tensor:
-        """Change images N x C x H x W in [-1, 1], each in its own way; the edges are continued where something from outside comes in."""
-        count = len(images)
+    def draw(self, count: int, size: tuple[int, int], random: np.random.Generator) -> NDArray[np.float32]:
+        """What to do to each of `count` images of a height and width, N x 10, for `__call__`."""
+        height, width = size
         mirrored = random.random(count) < 0.5
-        shifts, others = random.standard_normal((count, 2)), random.standard_normal((count, 5))
+        shifts, (scales, turns, gammas, contrasts, hues) = random.standard_normal((count, 2)), random.standard_normal((count, 5)).T
+        # A pixel is looked up where the inverse of the change puts it. Places run from -1 to 1 in both directions, so a turn has to
+        # know how much wider than high the image is.
+        smaller = np.exp(-self.scale * scales)
+        cosine, sine = np.cos(self.rotation * turns) * smaller, np.sin(self.rotation * turns) * smaller
+        across, down = (2 * self.shift * shifts * [height / width, 1]).T
+        places = (cosine, -sine * height / width, across, sine * width / height, cosine, down)
+        # As the authors do: the mean of each power's logarithm is the square of its deviation, and it is divided by log 2.
+        gamma, contrast = (np.exp((s * n + s**2) / math.log(2)) for s, n in ((self.gamma, gammas), (self.contrast, contrasts)))
+        return np.stack([mirrored, *places, gamma, contrast, self.hue * hues], axis=1).astype(np.float32)
+
+    def __call__(self, images: Tensor, changes: Tensor) -> Tensor:
+        """Change images N x C x H x W in [-1, 1], each as drawn; the edges are continued where something from outside comes in."""
+        mirrored, places, colours = changes[:, 0], changes[:, 1:7], changes[:, 7:]
         if self.flip:
-            chosen = _tensor(mirrored, images).bool()[:, None, None, None]
-            images = torch.where(chosen, images.flip(3), images)
+            images = torch.where(mirrored[:, None, None, None] > 0, images.flip(3), images)
         if self.shift or self.scale or self.rotation:
-            images = self._moved(images, shifts, others[:, 0], others[:, 1])
+            grid = functional.affine_grid(places.reshape(-1, 2, 3), list(images.shape), align_corners=False)
+            moved = functional.grid_sample(images, grid, mode="bicubic", padding_mode="border", align_corners=False)
+            images = moved.clamp_(-1, 1).contiguous(memory_format=torch.channels_last)
         if self.gamma or self.contrast or self.hue:
-            images = self._coloured(images, others[:, 2], others[:, 3], others[:, 4])
+            images = _coloured(images, *colours[:, :, None, None].unbind(1))
         return images
 
-    def _moved(self, images: Tensor, shifts: NDArray[np.float64], scales: NDArray[np.float64], turns: NDArray[np.float64]) -> Tensor:
-        """Every pixel is looked up, bicubically, where the inverse of the change puts it."""
-        height, width = images.shape[2:]
-        size = np.exp(-self.scale * scales)
-        cosine, sine = np.cos(self.rotation * turns) * size, np.sin(self.rotation * turns) * size
-        # Places run from -1 to 1 in both directions, so a turn has to know how much wider than high the image is.
-        across, down = (2 * self.shift * shifts * [height / width, 1]).T
-        rows = np.stack([cosine, -sine * height / width, across, sine * width / height, cosine, down], axis=1)
-        grid = functional.affine_grid(_tensor(rows, images).view(-1, 2, 3), list(images.shape), align_corners=False)
-        moved = functional.grid_sample(images, grid, mode="bicubic", padding_mode="border", align_corners=False)
-        return moved.clamp_(-1, 1).contiguous(memory_format=torch.channels_last)
 
-    def _coloured(self, images: Tensor, gammas: NDArray[np.float64], contrasts: NDArray[np.float64], hues: NDArray[np.float64]) -> Tensor:
-        """As the authors do: a power of all values, then one of saturation and value, then a turn of the hue.
-
-        The mean of each power's logarithm is the square of its deviation, and it is divided by log 2; both as theirs.
-        """
-        gamma, contrast = (np.exp((s * n + s**2) / math.log(2)) for s, n in ((self.gamma, gammas), (self.contrast, contrasts)))
-        powers, strengths, turns = (_tensor(values, images)[:, None, None] for values in (gamma, contrast, self.hue * hues))
-        values = ((images + 1) / 2).pow(powers[:, None])
-        if values.shape[1] != 3:
-            return values.pow(strengths[:, None]) * 2 - 1
-        hue, saturation, value = to_hsv(values)
-        coloured = from_hsv((hue + turns) % 1, saturation.pow(strengths), value.pow(strengths))
-        return (coloured * 2 - 1).contiguous(memory_format=torch.channels_last)
-
-
-def _tensor(values: NDArray[np.generic], like: Tensor) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(like.device, non_blocking=True)
+def _coloured(images: Tensor, gamma: Tensor, contrast: Tensor, turn: Tensor) -> Tensor:
+    """A power of all values, then one of saturation and brightness, then a turn of the hue."""
+    values = ((images + 1) / 2).pow(gamma[:, None])
+    if values.shape[1] != 3:
+        return values.pow(contrast[:, None]) * 2 - 1
+    hue, saturation, value = to_hsv(values)
+    coloured = from_hsv((hue + turn) % 1, saturation.pow(contrast), value.pow(contrast))
+    return (coloured * 2 - 1).contiguous(memory_format=torch.channels_last)
 
 
 def to_hsv(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -100,6 +94,7 @@ def to_hsv(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def from_hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
     """The inverse of `to_hsv`."""
-    places = (hue[:, None] * 6 + torch.tensor([5.0, 3.0, 1.0], device=hue.device)[:, None, None]) % 6
+    offsets = 5 - 2 * torch.arange(3, device=hue.device)  # 5, 3, 1
+    places = (hue[:, None] * 6 + offsets[:, None, None]) % 6
     share = torch.minimum(places, 4 - places).clamp(0, 1)
     return value[:, None] * (1 - saturation[:, None] * share)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -32,10 +32,18 @@ class Images(Protocol):
         """Copies of some images."""
 
 
+def to_device(array: NDArray[Any], device: torch.device | str = "cpu") -> Tensor:
+    """An array as a tensor on the device. A GPU takes it when it comes to it: nobody waits."""
+    tensor = torch.from_numpy(array)
+    if torch.device(device).type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 def to_tensor(pixels: NDArray[np.uint8] | Tensor, device: torch.device | str = "cpu") -> Tensor:
     """N x H x W x C uint8 to N x C x H x W in [-1, 1], laid out channels last."""
-    tensor = pixels if isinstance(pixels, Tensor) else torch.from_numpy(pixels)
-    return tensor.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    tensor = pixels.to(device) if isinstance(pixels, Tensor) else to_device(pixels, device)
+    return tensor.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 class Batches:
@@ -86,14 +94,21 @@ class Batches:
         """The images of a step as they are kept: N x H x W x C, uint8."""
         return self.images[self.chosen(step)]
 
+    def inputs(self, step: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
+        """What `finish` takes for a step: its images as they are kept, N x H x W x C uint8, and what to change in each; on the device."""
+        _, height, width, _ = self.images.shape
+        changes = self.augmentation.draw(self.batch, (height, width), np.random.default_rng([self.seed, step, self.rank, 1]))
+        if self.resident is not None:
+            return self.resident[to_device(self.chosen(step), device)], to_device(changes, device)
+        return to_device(self.pixels(step), device), to_device(changes, device)
+
+    def finish(self, pixels: Tensor, changes: Tensor) -> Tensor:
+        """N x H x W x C uint8 to N x C x H x W in [-1, 1], augmented; all of it on the device."""
+        return self.augmentation(to_tensor(pixels, pixels.device), changes)
+
     def __call__(self, step: int, device: torch.device | str = "cpu") -> Tensor:
         """The images of a step for this process: N x C x H x W in [-1, 1], on the device, augmented."""
-        if self.resident is not None:
-            numbers = torch.from_numpy(self.chosen(step)).to(self.resident.device, non_blocking=True)
-            images = to_tensor(self.resident[numbers], device)
-        else:
-            images = to_tensor(self.pixels(step), device)
-        return self.augmentation(images, np.random.default_rng([self.seed, step, self.rank, 1]))
+        return self.finish(*self.inputs(step, device))
 
     def keep_on(self, device: torch.device) -> bool:
         """Keep the whole set on a GPU, as uint8, if that takes no more than half of the memory that is free there. Says whether it does."""

@@ -88,7 +88,7 @@ def _run(recipe: Recipe, folder: Path, device: str, processes: int, console: Con
     except UserError as error:
         raise UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error from None
     training, held_out = split(images, recipe.data.held_out, recipe.data.train_on)
-    trainer = Trainer(recipe, fabric, images, training)
+    trainer = Trainer(recipe, fabric, images, training, note=lambda sentence: console.print(sentence, soft_wrap=True))
     if resumed:
         state, damaged = checkpoint.load(folder / "checkpoints")
         for path in damaged:

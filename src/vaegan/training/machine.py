@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
+import shutil
 import sys
+from collections.abc import Callable
+from importlib.util import find_spec
 
 import torch
 from lightning_fabric import Fabric
 
 from ..errors import UserError
+from ..model import VAEGAN
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt(3)
 
@@ -42,9 +47,31 @@ def make_fabric(device: str = "auto", precision: str = "auto", processes: int = 
         precision = "bf16" if has_bf16(device) else "32"
     if device == "cpu":
         keep_freed_memory()
+    if device == "cuda":
+        torch.backends.cudnn.benchmark = True  # all steps are of one shape: the fastest kernels are found out once
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # what it would say is said where a run begins
     strategy = "auto" if processes == 1 else "ddp"
     return Fabric(accelerator=device, devices=processes, strategy=strategy, precision="bf16-mixed" if precision == "bf16" else "32-true")
+
+
+def compile_networks(model: VAEGAN, note: Callable[[str], None]) -> None:
+    """Have torch.compile write kernels for the networks, when they are first run. `note` takes the reason if that cannot be."""
+    if (reason := _no_compiler(next(model.parameters()).device.type)) is not None:
+        note(f"training.compile is of no use here, so the networks run as they are: {reason}")
+        return
+    model.encoder.compile(dynamic=False)
+    model.decoder.compile(dynamic=False)
+    for name in ("stem", "features_of", "logits_of"):
+        setattr(model.discriminator, name, torch.compile(getattr(model.discriminator, name), dynamic=False))
+
+
+def _no_compiler(device: str) -> str | None:
+    if device == "cuda":
+        return None if find_spec("triton") else "there is no triton, which writes kernels for GPUs; bring it by: pip install triton"
+    if device == "cpu":
+        found = any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++", "cl"))
+        return None if found else "there is no C++ compiler (g++ or clang++)"
+    return f"it is not for {device} devices"
 
 
 def has_bf16(device: str) -> bool:

@@ -21,7 +21,6 @@ from torch import Tensor
 
 from .. import pictures
 from ..model import VAEGAN
-from ..objective import Open
 from ..progress import PLAIN_SECONDS
 
 COLUMNS = 12
@@ -29,7 +28,7 @@ RECONSTRUCTIONS, SAMPLES = 2 * COLUMNS, 3 * COLUMNS
 
 
 class Monitor:
-    """Follows a run, as a context manager. Losses stay on the device until they are logged."""
+    """Follows a run, as a context manager."""
 
     def __init__(self, run: Path, *, step: int, steps: int, images_per_step: int, console: Console) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -38,7 +37,6 @@ class Monitor:
         self._keep_lines_up_to(step)
         self._stats = (run / "stats.jsonl").open("a", encoding="utf-8")
         self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1 if step else None)
-        self._sums: Tensor | None = None
         self._count = 0
         self._since = self._printed = time.perf_counter()
         columns = (TextColumn("training"), BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), TimeRemainingColumn())
@@ -65,21 +63,16 @@ class Monitor:
         self._stats.close()
         self._board.close()
 
-    def update(self, means: Tensor, players: Open) -> None:
-        """Take in one step: its prior, similarity, real, fake and pixel losses."""
-        values = torch.cat([means, means.new_tensor([players.decoder, players.discriminator])])
-        self._sums = values if self._sums is None else self._sums + values
+    def update(self) -> None:
+        """Take note of one step."""
         self._count += 1
         self.step += 1
         self._bar.update(self._task, completed=self.step)
 
-    def log(self, **more: float) -> None:
-        """Write and show the means since the last time, and what else is given."""
-        assert self._sums is not None
+    def log(self, means: dict[str, float], **more: float) -> None:
+        """Write and show the means of the steps since the last time, and what else is given."""
         now = time.perf_counter()
         speed = self._count * self.images_per_step / (now - self._since)
-        names = ("prior", "similarity", "real", "fake", "pixel", "decoder_steps", "discriminator_steps")
-        means = dict(zip(names, (self._sums / self._count).tolist(), strict=True))
         line = {"step": self.step, "images": self.step * self.images_per_step, "images_per_second": round(speed, 1)}
         line |= {name: float(f"{value:.6g}") for name, value in (means | more).items()}
         self._stats.write(json.dumps(line) + "\n")
@@ -87,7 +80,7 @@ class Monitor:
         for name, value in line.items():
             if name not in ("step", "images"):
                 self._board.add_scalar(_board_name(name), value, self.step)
-        self._sums, self._count, self._since = None, 0, now
+        self._count, self._since = 0, now
         self._show(means, speed, now)
 
     def _show(self, means: dict[str, float], speed: float, now: float) -> None:

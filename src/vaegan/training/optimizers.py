@@ -2,22 +2,55 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from ..objective import Number
 from ..recipe import Optimizer
 
+CORRECTED = 1e9
+"""Steps after which Adam no longer corrects its mean square for having begun at zero: 1 - alpha^1e9 is 1."""
 
-def make_optimizer(parameters: list[nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:
-    """The optimiser of one network; weight decay is for weights, not for biases and batch normalisation."""
+
+def make_optimizer(parameters: list[nn.Parameter], settings: Optimizer) -> torch.optim.Adam:
+    """The optimiser of one network; weight decay is for weights, not for biases and batch normalisation.
+
+    RMSProp is Adam without a mean gradient and without a correction of the first steps, and is run as that: one fused kernel for
+    both, which takes its learning rate from a tensor, and does nothing where `found_inf` is 1 (see `step_if`).
+    """
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    if settings.kind == "adam":
-        return torch.optim.Adam(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, fused=True)
-    return torch.optim.RMSprop(groups, lr=settings.lr, alpha=settings.alpha, eps=settings.eps, foreach=True)
+    adam = settings.kind == "adam"
+    betas = settings.betas if adam else (0.0, settings.alpha)
+    # On a GPU the count of steps must be there, too, for a step to be captured.
+    capturable = parameters[0].is_cuda
+    optimizer = torch.optim.Adam(groups, lr=settings.lr, betas=betas, eps=settings.eps, fused=True, capturable=capturable)
+    if not adam:
+        for parameter in parameters:
+            zeros = (torch.zeros_like(parameter, memory_format=torch.preserve_format) for _ in range(2))
+            step = torch.full((), CORRECTED, device=parameter.device)
+            optimizer.state[parameter] = {"step": step, **dict(zip(("exp_avg", "exp_avg_sq"), zeros, strict=True))}
+    return optimizer
+
+
+def step_if(optimizer: torch.optim.Adam, lr: Number, go: Tensor | None = None) -> None:
+    """Step, and drop the gradients; with `go`, a scalar on the device, only where that is true, which the host need not know."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    if go is not None:
+        optimizer.found_inf = 1 - go.float()  # type: ignore[attr-defined]  # how torch.amp.GradScaler has a fused optimiser pass over a step
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
+def load_optimizer(optimizer: torch.optim.Adam, state: dict[str, Any]) -> None:
+    """Take up the state of the same optimiser, perhaps of another device; settings stay as they are."""
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
 def average_gradients(fabric: Fabric, parameters: list[nn.Parameter]) -> None:

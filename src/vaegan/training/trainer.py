@@ -3,46 +3,37 @@
 from __future__ import annotations
 
 import copy
-import math
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from rich.console import Console
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..data import Numbers
-from ..data.batches import Batches, to_tensor
+from ..data.batches import Batches, to_device, to_tensor
 from ..data.packed import ImageSet
 from ..errors import UserError
 from ..model import VAEGAN
-from ..objective import Open
 from ..recipe import Recipe
 from ..signals import Stopped, StopSignal
 from . import checkpoint
+from .graph import Recorded
+from .machine import compile_networks
 from .monitor import RECONSTRUCTIONS, Monitor
-from .optimizers import average_gradients, make_optimizer
+from .optimizers import load_optimizer, make_optimizer
 from .schedule import learning_rate
+from .step import NETWORKS, Inputs, NotFiniteError, Rates, Step, Tally, TrainingStep
 
-NETWORKS = ("encoder", "decoder", "discriminator")
 MAY_CHANGE = {
-    *("data.source", "training.length", "training.precision"),
+    *("data.source", "training.length", "training.precision", "training.graph", "training.compile"),
     *("training.log_every", "training.picture_every", "training.checkpoint_every"),
 }
 """What a resumed run may do differently. The images must still be the same ones, and another length bends an annealed learning rate."""
-
-
-class Step(NamedTuple):
-    """What is known after a step."""
-
-    means: Tensor
-    """prior, similarity, real, fake, pixel: see `Losses`; means over all processes."""
-    players: Open
-    stops: bool
-    """Some process was asked to stop."""
 
 
 class Trainer:
@@ -52,8 +43,10 @@ class Trainer:
     flips, learning rates and gate are all functions of the step. So a run that was stopped goes on as if it had not been.
     """
 
-    def __init__(self, recipe: Recipe, fabric: Fabric, images: ImageSet, training: Numbers) -> None:
-        """`training`: the numbers of the images to train on."""
+    def __init__(
+        self, recipe: Recipe, fabric: Fabric, images: ImageSet, training: Numbers, note: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """`training`: the numbers of the images to train on; `note` takes a sentence where the machine cannot do what the recipe asks."""
         self.recipe, self.fabric = recipe, fabric
         settings = recipe.training
         self.batches = Batches(
@@ -69,13 +62,21 @@ class Trainer:
         self.images_per_step = settings.batch * fabric.world_size
         self.steps = settings.steps(self.batches.steps_per_epoch, self.images_per_step)
         self.identity: dict[str, Any] = {"recipe": recipe.flat(), "images": images.identity, "processes": fabric.world_size}
-        self.step = 0
+        self.step = self._read_at = 0
         torch.manual_seed(settings.seed)  # the same first weights in every process
         model = VAEGAN(recipe.networks, images.preparation)
         self.model: VAEGAN = model.to(fabric.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.average: VAEGAN | None = copy.deepcopy(self.model).requires_grad_(False).eval() if settings.ema else None
         self.parameters = {name: list(getattr(self.model, name).parameters()) for name in NETWORKS}
         self.optimizers = {name: make_optimizer(self.parameters[name], recipe.optimizer) for name in NETWORKS}
+        self.tally = Tally(fabric.device)
+        self.device_decides = fabric.device.type == "cuda"
+        parts = (self.batches, self.model, self.average, self.parameters, self.optimizers, self.tally)
+        self.advance: Callable[[Inputs], Step] = TrainingStep(recipe, fabric, *parts, self.device_decides)
+        if settings.compile:
+            compile_networks(self.model, note)
+        if settings.graph and self.device_decides and fabric.world_size == 1:
+            self.advance = Recorded(self.advance, note)
 
     @property
     def shown(self) -> VAEGAN:
@@ -87,76 +88,73 @@ class Trainer:
         """The epoch of the next step, from 0."""
         return self.step // self.batches.steps_per_epoch
 
-    def train_step(self, stop: bool = False) -> Step:
-        """One step: three objectives out of one forward and one backward pass, for the networks that the gate lets step.
-
-        All that processes decide they decide on means over all of them: the gate, whether to stop, and whether all is well.
-
-        Raises:
-            UserError: a loss is no longer a number; nothing has been changed by this step.
-        """
-        recipe = self.recipe
-        images = self.batches(self.step, self.fabric.device)
-        with self.fabric.autocast():
-            losses = recipe.objective.at(self.epoch)(self.model, images, *self._noise(len(images)))
-        terms = [losses.prior, losses.similarity, losses.real, losses.fake, losses.pixel]
-        means = self.fabric.all_reduce(torch.stack([*terms, terms[0].new_tensor(stop)]), reduce_op="mean")
-        assert isinstance(means, Tensor)
-        prior, similarity, real, fake, _, stops = means.tolist()
-        for name, value in {"prior": prior, "similarity": similarity, "real": real, "fake": fake}.items():
-            if not math.isfinite(value):
-                raise UserError(f"the {name} loss is no longer a number at step {self.step + 1}")
-        players = recipe.gate(real, fake, self.epoch)
-        stepping = [name for name, steps in zip(NETWORKS, (True, *players), strict=True) if steps]
-        losses.backward(p for name in stepping for p in self.parameters[name])
-        lr = self.learning_rate()
-        for name in stepping:
-            self._step_network(name, lr)
-        self._follow()
-        self.step += 1
-        return Step(means[:5], players, stops > 0)
-
-    def learning_rate(self) -> float:
-        """The learning rate of the next step."""
-        return learning_rate(self.recipe.optimizer, self.step, self.steps, self.batches.steps_per_epoch)
-
-    def _noise(self, count: int) -> Tensor:
-        """The step's standard normal noise, for the posterior and for the prior: 2 x count x latent."""
+    def inputs(self, stop: bool = False) -> Inputs:
+        """What the next step takes: all work of the host. A GPU may still be at earlier steps when this is done."""
+        device = self.fabric.device
         seed = np.random.SeedSequence([self.recipe.training.seed, self.step, self.fabric.global_rank, 2]).generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(seed[0] >> 1))
-        return torch.randn(2, count, self.recipe.networks.latent, generator=generator).to(self.fabric.device)
+        noise = torch.randn(2, self.recipe.training.batch, self.recipe.networks.latent, generator=generator)
+        rates: Rates | Tensor = self.rates(stop)
+        if self.device_decides:
+            rates = to_device(np.array(rates, np.float32), device)
+        return Inputs(*self.batches.inputs(self.step, device), to_device(noise.numpy(), device), rates)
 
-    def _step_network(self, name: str, lr: float) -> None:
-        settings, parameters = self.recipe.optimizer, self.parameters[name]
-        index = NETWORKS.index(name)
-        average_gradients(self.fabric, parameters)
-        if limit := settings.clip_at[index]:
-            if settings.clip == "value":
-                nn.utils.clip_grad_value_(parameters, limit)
-            elif settings.clip == "norm":
-                nn.utils.clip_grad_norm_(parameters, limit)
-        optimizer = self.optimizers[name]
-        for group in optimizer.param_groups:
-            group["lr"] = lr * settings.lr_factors[index]
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+    def rates(self, stop: bool = False) -> Rates:
+        """What schedules make of the next step."""
+        recipe = self.recipe
+        lr = learning_rate(recipe.optimizer, self.step, self.steps, self.batches.steps_per_epoch)
+        kept = min(recipe.training.ema, (1 + self.step) / (10 + self.step))  # short-sighted at first, or it would show the start
+        encoder, decoder, discriminator = (lr * factor for factor in recipe.optimizer.lr_factors)
+        low, high = recipe.gate.bounds(self.epoch)
+        return Rates(encoder, decoder, discriminator, recipe.objective.at(self.epoch).gamma, low, high, average=1 - kept, stop=float(stop))
 
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """Move the average towards the weights; batch normalisation's statistics are averages already."""
-        if self.average is None:
-            return
-        weight = 1 - min(self.recipe.training.ema, (1 + self.step) / (10 + self.step))  # short-sighted at first, or it would show the start
-        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), weight)
-        for mine, theirs in zip(self.average.buffers(), self.model.buffers(), strict=True):
-            mine.copy_(theirs)
+    def train_step(self, stop: bool = False, inputs: Inputs | None = None) -> Step:
+        """One step: three objectives out of one forward and one backward pass, for the networks that the gate lets step.
+
+        Args:
+            stop: this process was asked to stop.
+            inputs: in place of those of this step, to measure what a step takes without them.
+
+        Raises:
+            UserError: a loss is no longer a number; nothing has been changed by this step. Where the device decides, `read` raises it.
+        """
+        with self._finite():
+            step = self.advance(inputs or self.inputs(stop))
+        self.step += 1
+        return step._replace(stops=stop) if self.fabric.world_size == 1 else step
+
+    def read(self) -> tuple[dict[str, float], bool]:
+        """The means of the steps since the last reading, by name, and whether some process was asked to stop. Waits for the device.
+
+        Raises:
+            UserError: a loss is no longer a number; no step since then has changed anything.
+        """
+        self.check()
+        self._read_at = self.step
+        return self.tally.read()
+
+    def check(self) -> None:
+        """Wait for the device, and see that all is well.
+
+        Raises:
+            UserError: a loss is no longer a number; no step since then has changed anything.
+        """
+        with self._finite():
+            self.tally.check()
+
+    @contextmanager
+    def _finite(self) -> Iterator[None]:
+        try:
+            yield
+        except NotFiniteError as error:
+            raise UserError(f"the {error.loss} loss is no longer a number at step {self._read_at + error.steps + 1}") from None
 
     def state_dict(self) -> dict[str, Any]:
         """All that changes from step to step."""
         return {
             "model": self.model.state_dict(),
             "average": self.average.state_dict() if self.average else None,
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "optimizers": {name: optimizer.state_dict()["state"] for name, optimizer in self.optimizers.items()},
             "identity": self.identity,
         }
 
@@ -176,12 +174,12 @@ class Trainer:
             raise UserError(f"cannot change {', '.join(changed)} of a run that has begun: train a new one from its recipe")
         if state["step"] >= self.steps:
             raise UserError(f"the run is at step {state['step']} already: ask for more, such as --steps {2 * state['step']}")
-        self.step = state["step"]
+        self.step = self._read_at = state["step"]
         self.model.load_state_dict(state["model"])
         if self.average:
             self.average.load_state_dict(state["average"])
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
+            load_optimizer(optimizer, state["optimizers"][name])
 
     def train(self, run: Path, images: ImageSet, held_out: Numbers, console: Console) -> Path:
         """Train to the end, writing into the run folder; returns the last picture.
@@ -202,21 +200,27 @@ class Trainer:
         with monitor or nullcontext(), StopSignal() as signals:
             ended = False
             while not ended:
-                rates = {"lr": self.learning_rate(), "gamma": self.recipe.objective.at(self.epoch).gamma}
+                rates = self.rates()
                 try:
                     step = self.train_step(stop=signals.received is not None)
+                    ended = step.stops is True or self.step == self.steps
+                    if logging := ended or self.step % settings.log_every == 0:
+                        means, stops = self.read()
+                        ended = ended or stops  # of several GPUs, none knows before of another that it was asked to
+                    drawing, saving = (ended or self.step % every == 0 for every in (settings.picture_every, settings.checkpoint_every))
+                    if (drawing or saving) and not logging:
+                        self.check()
                 except UserError as error:
                     raise UserError(f"{error}; {_last_checkpoint(run)}: train anew with a lower --optimizer.lr") from None
-                ended = step.stops or self.step == self.steps
                 if not monitor:
                     continue
-                monitor.update(step.means, step.players)
-                if ended or self.step % settings.log_every == 0:
-                    monitor.log(**rates)
+                monitor.update()
+                if logging:
+                    monitor.log(means, lr=float(rates.encoder), gamma=float(rates.gamma))
                 with monitor.aside():
-                    if ended or self.step % settings.picture_every == 0:
+                    if drawing:
                         picture = monitor.picture(self.shown, originals, caption)
-                    if ended or self.step % settings.checkpoint_every == 0:
+                    if saving:
                         self._save(run)
         if self.step < self.steps:
             sentence = f"stopped at step {self.step} of {self.steps} and saved; go on with: vaegan train --resume {run}"
