@@ -23,7 +23,7 @@ class Recorded:
         """`note` takes the reason where a step cannot be recorded; then it is taken as it is, and nothing else changes."""
         self._step, self._note = step, note
         self._calls = 0
-        self._graph: torch.cuda.CUDAGraph | None = None
+        self._recording: tuple[torch.cuda.CUDAGraph, Step] | None = None
 
     def __call__(self, inputs: Inputs) -> Step:
         """Take the step."""
@@ -32,12 +32,18 @@ class Recorded:
             return self._aside(inputs)
         if self._calls == WARM_UP + 1:
             self._record(inputs)
-        if self._graph is None:
+        if self._recording is None:
             return self._step(inputs)
         for mine, theirs in zip(self._inputs, _tensors(inputs), strict=True):
             mine.copy_(theirs)
-        self._graph.replay()
-        return self._result
+        graph, result = self._recording
+        graph.replay()
+        return result
+
+    @property
+    def replays(self) -> bool:
+        """Whether a recording could be made."""
+        return self._recording is not None
 
     def _aside(self, inputs: Inputs) -> Step:
         """On another stream than usual, as torch asks of steps before a recording."""
@@ -51,16 +57,19 @@ class Recorded:
     def _record(self, inputs: Inputs) -> None:
         """Recording runs nothing: the step that was asked for is the first replay."""
         self._inputs = [tensor.clone() for tensor in _tensors(inputs)]
-        graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph):
-                self._result = self._step(Inputs(*self._inputs))
+            self._recording = _record(self._step, self._inputs)
         except RuntimeError as error:
             torch.cuda.synchronize()
             self._step.drop_gradients()  # they are of a step that was not run
             self._note(f"the step could not be recorded, so each is started kernel by kernel: {str(error).splitlines()[0]}")
-            return
-        self._graph = graph
+
+
+def _record(step: TrainingStep, inputs: list[Tensor]) -> tuple[torch.cuda.CUDAGraph, Step]:
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = step(Inputs(*inputs))
+    return graph, result
 
 
 def _tensors(inputs: Inputs) -> list[Tensor]:

@@ -53,12 +53,20 @@ def load_optimizer(optimizer: torch.optim.Adam, state: dict[str, Any]) -> None:
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
+def average(fabric: Fabric, tensor: Tensor) -> Tensor:
+    """Its mean over all processes."""
+    if fabric.world_size == 1:
+        return tensor
+    mean = fabric.all_reduce(tensor, reduce_op="mean")
+    assert isinstance(mean, Tensor)
+    return mean
+
+
 def average_gradients(fabric: Fabric, parameters: list[nn.Parameter]) -> None:
     """Replace gradients by their means over all processes, in one message."""
     if fabric.world_size == 1:
         return
     gradients = [p.grad for p in parameters if p.grad is not None]
-    means = fabric.all_reduce(torch.cat([g.flatten() for g in gradients]), reduce_op="mean")
-    assert isinstance(means, Tensor)
+    means = average(fabric, torch.cat([g.flatten() for g in gradients]))
     for gradient, mean in zip(gradients, means.split([g.numel() for g in gradients]), strict=True):
         gradient.copy_(mean.view_as(gradient))

@@ -13,7 +13,7 @@ from ..data.batches import Batches
 from ..model import VAEGAN
 from ..objective import Number, Open, opened
 from ..recipe import Recipe
-from .optimizers import average_gradients, step_if
+from .optimizers import average, average_gradients, step_if
 
 NETWORKS = ("encoder", "decoder", "discriminator")
 LOSSES = ("prior", "similarity", "real", "fake")
@@ -137,8 +137,7 @@ class TrainingStep:
             losses = self.recipe.objective(self.model, images, inputs.noise[0], inputs.noise[1], rates.gamma)
         terms = [losses.prior, losses.similarity, losses.real, losses.fake, losses.pixel]
         # All that processes decide they decide on means over all of them, or they would part ways.
-        means = self.fabric.all_reduce(torch.stack([*terms, torch.zeros_like(losses.prior) + rates.stop]), reduce_op="mean")
-        assert isinstance(means, Tensor)
+        means = average(self.fabric, torch.stack([*terms, torch.zeros_like(losses.prior) + rates.stop]))
         means, stops = means[:-1], means[-1] > 0
         players = torch.stack([torch.as_tensor(player) for player in opened(means[2], means[3], rates.low, rates.high)])
         sound = self.tally.add(means, torch.cat([players, stops[None]]))

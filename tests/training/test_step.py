@@ -1,0 +1,282 @@
+"""Where the device decides, a step does what it does where the host decides, and no one waits for the device."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from vaegan import Recipe, UserError
+from vaegan.data import open_images
+from vaegan.data.images import Preparation
+from vaegan.recipe import Optimizer, names
+from vaegan.training import graph
+from vaegan.training.graph import WARM_UP, Recorded
+from vaegan.training.machine import compile_networks
+from vaegan.training.optimizers import make_optimizer, step_if
+from vaegan.training.step import Inputs, Step, Tally, TrainingStep
+from vaegan.training.trainer import Trainer
+
+GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+TINY = {
+    "data.avatars": 24,
+    "networks.size": (16, 16),
+    "networks.width": 0.0625,
+    "networks.latent": 4,
+    "training.batch": 4,
+    "training.length": "40 steps",
+    "training.precision": "32",
+}
+EVERYTHING: dict[str, Any] = {
+    "augmentation.flip": True,
+    "augmentation.shift": 0.05,
+    "augmentation.hue": 0.1,
+    "training.ema": 0.9,
+    "objective.gamma_decay": 1.5,
+    "objective.gamma": 0.1,
+    "gate.equilibrium": 0.6,
+    "gate.margin": 0.02,  # narrow, so that both players are held now and then
+    "gate.margin_decay": 0.95,
+    "optimizer.clip": "norm",
+    "optimizer.clip_at": (1.0, 0.5, 2.0),
+}
+
+
+def make_trainer(name: str = "quick", device: str = "cpu", **overrides: Any) -> Trainer:
+    recipe = Recipe.load(name, {**TINY, **overrides})
+    images = open_images("avatars", Preparation((16, 16), 3, "centre"), count=24, progress=lambda *_: None)
+    return Trainer(recipe, Fabric(accelerator=device, devices=1), images, np.arange(20))
+
+
+def let_device_decide(trainer: Trainer) -> Trainer:
+    trainer.device_decides = True
+    assert isinstance(trainer.advance, TrainingStep)
+    trainer.advance.device_decides = True
+    return trainer
+
+
+def everything(trainer: Trainer) -> dict[str, Tensor]:
+    """All that a checkpoint holds, flat."""
+    state = trainer.state_dict()
+    found = {f"model {key}": value for key, value in state["model"].items()}
+    found |= {f"average {key}": value for key, value in (state["average"] or {}).items()}
+    for network, parameters in state["optimizers"].items():
+        found |= {f"{network} {number} {key}": value for number, kept in parameters.items() for key, value in kept.items()}
+    return {key: value.clone() for key, value in found.items()}
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_device_decides_as_the_host_does(name: str) -> None:
+    """On a CPU, where both can be had, and bit for bit."""
+    host, device = make_trainer(name, **EVERYTHING), let_device_decide(make_trainer(name, **EVERYTHING))
+    held = [0, 0]
+    for _ in range(16):
+        inputs = device.inputs()
+        one, other = host.train_step(inputs=inputs), device.train_step(inputs=inputs)
+        assert [bool(player) for player in other.players] == list(one.players)
+        held = [count + (not player) for count, player in zip(held, one.players, strict=True)]
+        assert torch.equal(one.means, other.means)
+    assert min(held) > 0, held  # or nothing was tested
+    assert host.read() == device.read()
+    mine, wanted = everything(device), everything(host)
+    assert all(torch.equal(mine[key], value) for key, value in wanted.items())
+
+
+@pytest.mark.parametrize("name", ["quick", "reference"])
+@pytest.mark.parametrize(
+    ("gate", "stepping"),
+    [
+        ({"gate.equilibrium": 50.0, "gate.margin": 1.0}, {"encoder", "decoder"}),
+        ({"gate.equilibrium": 0.001, "gate.margin": 0.001}, {"encoder", "discriminator"}),
+        ({"gate.enabled": False}, {"encoder", "decoder", "discriminator"}),
+    ],
+)
+def test_a_held_network_and_its_optimiser_do_not_change_by_a_bit(name: str, gate: dict[str, Any], stepping: set[str]) -> None:
+    trainer = let_device_decide(make_trainer(name, **gate))
+    trainer.train_step()
+    parameters = {f"model {key}" for key, _ in trainer.model.named_parameters()}
+    before = everything(trainer)
+    trainer.train_step()
+    after = everything(trainer)
+    changed = {key for key in before if not torch.equal(before[key], after[key])}
+    assert {key.split()[1].split(".")[0] for key in changed & parameters} == stepping
+    assert {key.split()[0] for key in changed if not key.startswith("model")} == stepping
+
+
+@pytest.fixture
+def optimisers_on_meta(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    library = torch.library.Library("aten", "IMPL")
+    library.impl("_fused_adam_.tensor_lr", lambda *_, **__: None, "Meta")
+    monkeypatch.setattr(sys.modules["torch.optim.adam"], "_device_dtype_check_for_fused", lambda *_, **__: None)
+    yield
+    library._destroy()
+
+
+@pytest.mark.usefixtures("optimisers_on_meta")
+@pytest.mark.parametrize("name", names())
+def test_where_the_device_decides_nothing_is_read_from_it_or_mixed_with_the_hosts(name: str) -> None:
+    """Run on torch's meta device, whose tensors have no values: reading one, or mixing it with one of the CPU, is an error."""
+    trainer = let_device_decide(make_trainer(name, **EVERYTHING))
+    inputs = Inputs(*(part.to("meta") for part in trainer.inputs() if isinstance(part, Tensor)))
+    model, average = trainer.model.to("meta"), trainer.average
+    assert average is not None
+    parameters = {network: list(getattr(model, network).parameters()) for network in trainer.parameters}
+    optimizers = {network: make_optimizer(parameters[network], trainer.recipe.optimizer) for network in parameters}
+    parts = (trainer.batches, model, average.to("meta"), parameters, optimizers, Tally(torch.device("meta")))
+    for decides in (True, False):
+        step = TrainingStep(trainer.recipe, trainer.fabric, *parts, decides)
+        if decides:
+            for _ in range(2):
+                assert step(inputs).means.is_meta
+        else:
+            with pytest.raises(NotImplementedError, match="no data"):
+                step(inputs)
+
+
+def test_a_loss_that_is_no_number_leaves_the_weights_and_is_named_with_its_step() -> None:
+    trainer = let_device_decide(make_trainer())
+    for _ in range(3):
+        trainer.train_step()
+    trainer.read()
+    trainer.train_step()
+    before = {key: value.clone() for key, value in trainer.model.named_parameters()}
+    bad = trainer.inputs()
+    trainer.train_step(inputs=bad._replace(noise=bad.noise * torch.tensor([1.0, torch.nan])[:, None, None]))
+    for _ in range(2):
+        trainer.train_step()  # all is well again, but nobody steps any more
+    assert all(torch.equal(before[key], value) for key, value in trainer.model.named_parameters())
+    for ask in (trainer.check, trainer.read):
+        with pytest.raises(UserError, match="the real loss is no longer a number at step 5"):
+            ask()
+
+
+@pytest.mark.parametrize("kind", ["rmsprop", "adam"])
+def test_optimisers_are_those_of_torch(kind: str) -> None:
+    torch.manual_seed(0)
+    settings = Optimizer(kind=kind, lr=1e-2, weight_decay=1e-3, schedule="constant")  # type: ignore[arg-type]
+    ours, theirs = nn.Linear(7, 5), nn.Linear(7, 5)
+    theirs.load_state_dict(ours.state_dict())
+    optimizer = make_optimizer(list(ours.parameters()), settings)
+    groups: list[dict[str, Any]] = [{"params": [theirs.weight], "weight_decay": 1e-3}, {"params": [theirs.bias]}]
+    plain: torch.optim.Optimizer = torch.optim.RMSprop(groups, lr=1e-2, alpha=settings.alpha, eps=settings.eps)
+    if kind == "adam":
+        plain = torch.optim.Adam(groups, lr=1e-2, betas=settings.betas, eps=settings.eps)
+    for step in range(30):
+        held = step % 3 == 1
+        for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            other.grad = torch.randn_like(other)
+            mine.grad = other.grad.clone() if not held else torch.full_like(other, torch.nan)
+        step_if(optimizer, 1e-2, go=torch.tensor(not held))
+        if not held:
+            plain.step()
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-6)
+
+
+def test_compiled_networks_compute_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With torch.compile's front end alone: its back end needs a C++ compiler and a minute."""
+    plain, compiled = make_trainer(), make_trainer()
+    original = torch.compile
+    monkeypatch.setattr("vaegan.training.machine._no_compiler", lambda _: None)
+    monkeypatch.setattr(torch, "compile", lambda function, **more: original(function, backend="eager", **more))
+    said: list[str] = []
+    compile_networks(compiled.model, said.append)
+    for _ in range(3):
+        plain.train_step()
+        compiled.train_step()
+    assert not said
+    assert compiled.model.state_dict().keys() == plain.model.state_dict().keys()
+    for mine, theirs in zip(compiled.model.parameters(), plain.model.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-5)
+
+
+def test_without_a_compiler_a_run_says_so_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    said: list[str] = []
+    trainer = make_trainer()
+    compile_networks(trainer.model, said.append)
+    assert said == ["training.compile is of no use here, so the networks run as they are: there is no C++ compiler (g++ or clang++)"]
+    trainer.train_step()
+
+
+class Tape:
+    """Stands in for a CUDA graph: what is recorded is run at each replay, on the tensors that it was recorded with."""
+
+    def __init__(self) -> None:
+        self.replay: Callable[[], None] = lambda: None
+
+
+def test_a_recording_is_replayed_on_the_inputs_of_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bookkeeping around a recording, on a CPU, where there are no graphs."""
+    seen: list[float] = []
+    results = Tensor(1)
+
+    class Counting:
+        def __call__(self, inputs: Inputs) -> Step:
+            seen.append(float(inputs.noise.sum()))
+            results.copy_(inputs.noise.sum())
+            return Step(results, None, False)  # type: ignore[arg-type]
+
+    step = Counting()
+    recorded = Recorded(step, pytest.fail)  # type: ignore[arg-type]
+
+    def record(inputs: list[Tensor]) -> tuple[Any, Step]:
+        tape = Tape()
+        tape.replay = lambda: step(Inputs(*inputs)) and None
+        return tape, Step(results, None, False)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(recorded, "_aside", step)
+    monkeypatch.setattr(graph, "_record", lambda _, inputs: record(inputs))
+    for number in range(WARM_UP + 4):
+        taken = recorded(Inputs(*(torch.full((2,), float(number)) for _ in range(4))))
+        assert taken.means.item() == 2 * number
+    assert seen == [2.0 * number for number in range(WARM_UP + 4)]
+
+
+def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As here, where torch has no GPU to record for: a true failure, whose reason is passed on."""
+    plain, trainer = let_device_decide(make_trainer()), let_device_decide(make_trainer())
+    said: list[str] = []
+    assert isinstance(trainer.advance, TrainingStep)
+    recorded = Recorded(trainer.advance, said.append)
+    monkeypatch.setattr(recorded, "_aside", trainer.advance)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    trainer.advance = recorded
+    for _ in range(WARM_UP + 3):
+        plain.train_step()
+        trainer.train_step()
+    assert len(said) == (0 if torch.cuda.is_available() else 1)
+    assert all("could not be recorded" in sentence for sentence in said)
+    mine, wanted = copy.deepcopy(everything(trainer)), everything(plain)
+    assert all(torch.equal(mine[key], value) for key, value in wanted.items())
+
+
+@GPU
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+@pytest.mark.parametrize("name", names())
+def test_a_recorded_step_computes_what_a_plain_one_does(name: str, precision: str) -> None:
+    settings = {**EVERYTHING, "training.precision": precision}
+    plain, recorded = (make_trainer(name, "cuda", **settings, **{"training.graph": graphs}) for graphs in (False, True))
+    for _ in range(WARM_UP + 8):
+        one, other = plain.train_step().means.clone(), recorded.train_step().means.clone()
+        torch.testing.assert_close(one, other, rtol=1e-3 if precision == "32" else 3e-2, atol=1e-3)
+    assert isinstance(recorded.advance, Recorded)
+    assert recorded.advance.replays
+
+
+@GPU
+@pytest.mark.parametrize("name", names())
+def test_a_gpu_computes_what_a_cpu_does(name: str) -> None:
+    cpu, gpu = make_trainer(name, **EVERYTHING), make_trainer(name, "cuda", **EVERYTHING)
+    torch.backends.cudnn.allow_tf32 = False
+    for _ in range(5):
+        one, other = cpu.train_step(), gpu.train_step()
+        torch.testing.assert_close(one.means, other.means.cpu(), rtol=1e-2, atol=1e-3)
+        assert [bool(player) for player in other.players] == list(one.players)
