@@ -138,14 +138,14 @@ def test_reconstructions_in_the_gan_loss_update_running_statistics_once() -> Non
         assert torch.equal(ours, theirs)
 
 
-@pytest.mark.parametrize(("saturating", "most"), [(True, 14.7e9), (False, 16.5e9)])
+@pytest.mark.parametrize(("saturating", "most"), [(True, 14.2e9), (False, 15.8e9)])
 def test_arithmetic_of_a_step(saturating: bool, most: float) -> None:
     """The paper's networks at 64x64; a textbook step takes 27.2 GFLOP an image."""
     model = VAEGAN().train()
     images = torch.zeros(2, 3, 64, 64)
     with FlopCounterMode(display=False) as counter:
         Objective(saturating=saturating)(model, images, torch.randn(2, 128), torch.randn(2, 128)).backward(model.parameters())
-    assert 0.9 * most < counter.get_total_flops() / 2 <= most
+    assert 0.95 * most < counter.get_total_flops() / 2 <= most
 
 
 def test_arithmetic_of_a_textbook_step() -> None:

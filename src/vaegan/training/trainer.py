@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +217,7 @@ class Trainer:
                 monitor.update()
                 if logging:
                     monitor.log(means, lr=float(rates.encoder), gamma=float(rates.gamma))
-                with monitor.aside():
+                with monitor.aside(), self._as_written():
                     if drawing:
                         picture = monitor.picture(self.shown, originals, caption)
                     if saving:
@@ -226,6 +226,10 @@ class Trainer:
             sentence = f"stopped at step {self.step} of {self.steps} and saved; go on with: vaegan train --resume {run}"
             raise Stopped(sentence, signals.received)
         return picture
+
+    def _as_written(self) -> AbstractContextManager[object]:
+        """Networks that are compiled are not compiled anew for the few images of a picture."""
+        return torch.compiler.set_stance("force_eager") if self.recipe.training.compile else nullcontext()
 
     def _save(self, run: Path) -> None:
         """Write a checkpoint to go on from, and the model to use."""
