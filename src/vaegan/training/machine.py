@@ -71,10 +71,10 @@ def keep_freed_memory() -> bool:
 def return_freed_memory(largest: int = LARGEST_MMAP_THRESHOLD) -> bool:
     """Undo `keep_freed_memory`, and return at once what is free now; whether glibc took it. For comparisons within one process.
 
-    By itself glibc adapts: it returns blocks as large as the largest of up to 32 MiB that was ever freed, and what is free at the end of the
-    heap beyond twice that. Once it was told anything it adapts no more, so it takes the `largest` tensor below 32 MiB from here. A textbook
-    step on 32 images of 64x64 then faults in as many pages as in a process that never told it anything, some 620,000; with 32 MiB where
-    the largest tensor had 16, 500,000. After steps that kept their memory it is fewer, 350,000 to 470,000, since holes that they left
+    By itself glibc adapts: it returns blocks as large as the largest of up to 32 MiB that was ever freed, and what is free at the end of
+    the heap beyond twice that. Once it was told anything it adapts no more, so it takes the `largest` tensor below 32 MiB from here. A
+    textbook step on 32 images of 64x64 then faults in as many pages as in a process that never told it anything, some 620,000; with 32 MiB
+    where the largest tensor had 16, 500,000. After steps that kept their memory it is fewer, 350,000 to 470,000, since holes that they left
     in the heap are used: a comparison is kind to the way that is not the package's.
     """
     libc = _glibc()
