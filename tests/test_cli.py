@@ -131,6 +131,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
         ["recipes", "--help"],
         ["prepare", "--help"],
         ["data", "--help"],
+        ["bench", "--help"],
     ):
         works(*arguments)
         assert "Usage: vaegan" in capsys.readouterr().out

@@ -28,6 +28,7 @@ err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 out = Console(highlight=False, emoji=False)
 
 DEFAULT_RECIPE = "quick"
+BENCH_RECIPE = "reference"
 
 Settings = Annotated[
     Recipe,
@@ -40,7 +41,7 @@ Settings = Annotated[
 
 def _lay_recipe_under_flags(app: cyclopts.App, commands: tuple[str, ...], arguments: cyclopts.ArgumentCollection) -> None:
     """Fill what flags leave open: first from the short flags' long names, then from the recipe, or from the run that is resumed."""
-    if commands != ("train",):
+    if commands not in (("train",), ("bench",)):
         return
     given = {argument.name.lstrip("-"): argument.tokens[0].value for argument in arguments if argument.tokens}
     if "resume" in given:
@@ -48,7 +49,7 @@ def _lay_recipe_under_flags(app: cyclopts.App, commands: tuple[str, ...], argume
             raise UserError(f"--resume goes on with a run as it is: leave out {' and '.join(wrong)}")
         name = str(of_run(Path(given["resume"]).expanduser()))
     else:
-        name = given.get("recipe", DEFAULT_RECIPE)
+        name = given.get("recipe", DEFAULT_RECIPE if commands == ("train",) else BENCH_RECIPE)
     tree = read(name)
     source = given.get("data") or given.get("data.source") or tree.get("data", {}).get("source")
     decided = of_set(source)
@@ -85,7 +86,12 @@ def _sides(size: str) -> list[str]:
     return sides * 2 if len(sides) == 1 else sides
 
 
-app = cyclopts.App(name="vaegan", help="Train a VAE/GAN on a folder of images, and use it.", config=_lay_recipe_under_flags)
+app = cyclopts.App(
+    name="vaegan",
+    help="Train a VAE/GAN on a folder of images, and use it.",
+    config=_lay_recipe_under_flags,
+    suppress_keyboard_interrupt=False,
+)
 
 
 @app.command
@@ -255,11 +261,11 @@ def prepare(
     err.print(look, soft_wrap=True)
 
 
-def _size(text: str) -> tuple[int, int]:
+def _size(text: str, flag: str = "--size") -> tuple[int, int]:
     try:
         height, width = map(int, _sides(text))
     except ValueError:
-        raise UserError(f"--size must be a number of pixels, or height x width such as 96x64, not {text}") from None
+        raise UserError(f"{flag} must be a number of pixels, or height x width such as 96x64, not {text}") from None
     return height, width
 
 
@@ -390,6 +396,59 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
     columns = _columns(len(originals))
     pairs = pictures.pair_rows(originals, reconstructions, columns)
     _wrote(pictures.save(pictures.sheet([("each above its reconstruction", pairs)], columns), out or run / "reconstructions.png"))
+
+
+@app.command
+def bench(
+    *,
+    recipe: str = BENCH_RECIPE,
+    sizes: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)] = None,
+    batches: Annotated[list[int] | None, Parameter(negative="", consume_multiple=True)] = None,
+    seconds: float = 20.0,
+    device: str = "auto",
+    precision: str | None = None,  # noqa: ARG001 (see train)
+    json: Annotated[bool, Parameter(negative="")] = False,
+    settings: Settings = Recipe(),  # noqa: B008
+) -> None:
+    """Time the training step on this machine, beside the same step as it is usually written, and beside what the machine can do.
+
+    Parameters
+    ----------
+    recipe
+        A recipe by name or a YAML file: the networks and the objective to train. The images are random.
+    sizes
+        Sides of the square images in pixels, or height x width such as 96x64; several as in 32 64 128. By default the recipe's.
+    batches
+        Images a step; several as in 64 256. By default the recipe's.
+    seconds
+        How long each contender is timed at each size and batch.
+    device
+        auto takes a GPU if there is one; or cpu, cuda, mps.
+    precision
+        auto, 32 or bf16.
+    json
+        Print everything as one JSON object, instead.
+    settings
+        Everything a recipe can hold.
+    """
+    from dataclasses import asdict
+    from json import dumps
+
+    from .bench import Benchmark
+    from .bench.results import header, notes, table
+
+    given = [_size(text, "--sizes") for text in sizes or []]
+    benchmark = Benchmark(settings, given, batches or [], seconds=seconds, device=device)
+    about = {"recipe": recipe, **benchmark.about()}
+    if json:
+        print(dumps({**about, "results": [asdict(result) for result in benchmark.results(err)]}, indent=2))
+        return
+    for line in header(about):
+        out.print(line, soft_wrap=True, markup=False)
+    for result in benchmark.results(err):
+        out.print(table(result))
+        for line in notes(result):
+            out.print(line, soft_wrap=True, markup=False)
 
 
 @app.command

@@ -27,7 +27,8 @@ def progress_bar(console: Console) -> Iterator[Callable[[str, int, int | None], 
             now = time.monotonic()
             if first is None:  # work of an earlier time says nothing of the speed of this one
                 first, began = done, now
-            speed = f"{(done - first) / (now - began):,.0f}/s" if done > first and now > began else ""
+            rate = (done - first) / (now - began) if done > first and now > began else 0.0
+            speed = f"{rate:,.0f}/s" if rate >= 1 else ""
             bar.update(task, description=what, completed=done, total=total, visible=True, speed=speed)
             if not console.is_terminal and now - printed > PLAIN_SECONDS:
                 printed = now

@@ -1,0 +1,210 @@
+"""Setting a benchmark up and running it."""
+
+from __future__ import annotations
+
+import math
+import platform
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from rich.console import Console
+
+from ..data.images import Preparation
+from ..data.packed import ImageSet
+from ..data.packing import Progress, pack
+from ..data.source import Item, Pixels, Source
+from ..data.workers import cores
+from ..errors import UserError
+from ..objective import EquilibriumGate
+from ..progress import progress_bar
+from ..recipe import Recipe
+from ..training.machine import keep_freed_memory, make_fabric
+from .arithmetic import alone, count, yardsticks
+from .contenders import Contender, Setting, Step
+from .results import Measured, Result
+from .textbook import paper_only
+from .turns import ROUNDS, Turn, alternate, repeated, with_peak_memory
+
+MOST_IMAGES, MOST_BYTES = 4096, 4096 * 64 * 64 * 3
+"""Of random images to read, unless that is less than two batches."""
+WARM_UP = 3
+"""Steps before turns begin: the first ones make the optimisers' state, compile, or capture."""
+LOADING_SHARE = 0.25
+"""Of a turn."""
+LR = 1e-12
+"""So small that weights stay as they were drawn. Faster contenders make more steps, and all should have the same numbers at each."""
+
+
+class Benchmark:
+    """What is to be measured. What can be wrong with it is found before it begins."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        sizes: Sequence[tuple[int, int]] = (),
+        batches: Sequence[int] = (),
+        *,
+        seconds: float = 20.0,
+        device: str = "auto",
+    ) -> None:
+        """Take the networks and settings to compare.
+
+        Args:
+            recipe: of everything but the images, which are random ones.
+            sizes: heights and widths; by default the recipe's.
+            batches: images a step; by default the recipe's.
+            seconds: how long each contender is timed at each size and batch.
+            device: `auto`, `cpu`, `cuda` or `mps`.
+
+        Raises:
+            UserError: something in this is wrong.
+        """
+        if not 0 < seconds < math.inf:
+            raise UserError(f"--seconds must be above 0 and finite, not {seconds:g}")
+        paper_only(recipe.objective)
+        self.seconds = seconds
+        self.recipes = [
+            _steady(recipe, size, batch) for size in sizes or [recipe.networks.size] for batch in batches or [recipe.training.batch]
+        ]
+        asked = make_fabric(device, recipe.training.precision)
+        self.device = asked.device
+        precision = "bfloat16" if "bf16" in str(asked._precision.precision) else "float32"
+        self.fabrics: dict[str, Fabric] = {precision: asked}
+        if precision != "float32" and self.device.type != "cuda":  # where there are other ways to compare
+            self.fabrics = {"float32": make_fabric(device, "32"), precision: asked}
+        for fabric in self.fabrics.values():
+            fabric.launch()
+
+    def about(self) -> dict[str, Any]:
+        """On what it is measured, and how."""
+        return {
+            "processor": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else processor(),
+            "device": self.device.type,
+            "cores": cores(),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "precision": list(self.fabrics)[-1],
+            "seconds": self.seconds,
+            "rounds": ROUNDS,
+            "gate": "open",
+            "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+        }
+
+    def results(self, console: Console) -> Iterator[Result]:
+        """Measure at one size and batch after another; what is under way is shown on the console.
+
+        Raises:
+            UserError: a batch does not fit into memory.
+        """
+        for recipe in self.recipes:
+            with tempfile.TemporaryDirectory(prefix="vaegan-bench-") as folder, progress_bar(console) as progress:
+                images = _random_images(Path(folder) / "set", recipe, progress)
+                try:
+                    result = _measure(Setting(recipe, self.fabrics, images), self.seconds, progress)
+                except torch.OutOfMemoryError:
+                    raise UserError(f"{_what(recipe)} does not fit into memory: give smaller --batches or --sizes") from None
+            yield result
+
+
+def processor() -> str:
+    """What the processor calls itself."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _steady(recipe: Recipe, size: tuple[int, int], batch: int) -> Recipe:
+    """The recipe at a size and batch, with all steps alike: the gate is open for all three networks, and nothing decays."""
+    return replace(
+        recipe,
+        networks=replace(recipe.networks, size=size),
+        gate=EquilibriumGate(enabled=False),
+        objective=replace(recipe.objective, gamma_decay=1.0),
+        optimizer=replace(recipe.optimizer, lr=LR, schedule="constant"),
+        training=replace(recipe.training, batch=batch),
+    )
+
+
+def _what(recipe: Recipe) -> str:
+    height, width = recipe.networks.size
+    return f"{height}x{width}, batch {recipe.training.batch}"
+
+
+def _random_images(folder: Path, recipe: Recipe, progress: Progress) -> ImageSet:
+    """A packed set of noise, made like any other."""
+    size, channels = recipe.networks.size, recipe.networks.channels
+    shape = size if channels == 1 else (*size, channels)
+    number = max(2 * recipe.training.batch, min(MOST_IMAGES, MOST_BYTES // math.prod(shape)))
+
+    def items() -> Iterator[Item]:
+        random = np.random.default_rng(0)
+        return (Item(f"{place:06}", Pixels(random.integers(0, 256, shape, dtype=np.uint8))) for place in range(number))
+
+    source = Source("random", items, number, listing="", state="")
+    return pack(source, Preparation(size, channels, "none"), folder, workers=1, progress=progress)
+
+
+def _measure(setting: Setting, seconds: float, progress: Progress) -> Result:
+    """All contenders and yardsticks, in turns."""
+    recipe, device, what = setting.recipe, setting.device, _what(setting.recipe)
+    keep_freed_memory()
+    works, arithmetics = {}, setting.arithmetics()
+    for number, (kind, build) in enumerate(arithmetics.items()):
+        progress(f"{what}: counting {kind}", number, len(arithmetics))
+        works[kind] = count(build())
+    largest = max(work.largest for work in works.values())
+
+    contenders, memory, found = {}, {}, setting.contenders()
+    for number, contender in enumerate(found):
+        progress(f"{what}: warming up {contender.name}", number, len(found))
+        step, memory[contender] = with_peak_memory(partial(_warmed_up, contender, largest), device)
+        contenders[contender] = _prepared(contender, largest, repeated(step, device))
+    peaks = {precision: yardsticks(precision, device, seconds / ROUNDS) for precision in {c.precision: None for c in contenders}}
+    convolutions = {precision: alone(works[f"vaegan {precision}"].convolutions, device) for precision in setting.fabrics}
+    loading = repeated(setting.loading(), device, share=LOADING_SHARE)
+
+    turns: dict[str, Turn] = {contender.name: turn for contender, turn in contenders.items()}
+    turns |= {f"{yardstick.name}, {precision}": yardstick.turn for precision, found in peaks.items() for yardstick in found}
+    turns |= {f"convolutions alone, {precision}": turn for precision, turn in convolutions.items()}
+    turns["loading"] = loading
+    total = ROUNDS * len(turns)
+    times = alternate(turns, seconds, lambda name, done: progress(f"{what}: timing {name}", done, total))
+    measured = Measured(
+        {contender: times[contender.name] for contender in contenders},
+        memory,
+        works,
+        {precision: {yardstick: times[f"{yardstick.name}, {precision}"] for yardstick in found} for precision, found in peaks.items()},
+        {precision: times[f"convolutions alone, {precision}"] for precision in convolutions},
+        times["loading"],
+    )
+    return measured.result(recipe.networks.size, recipe.training.batch)
+
+
+def _warmed_up(contender: Contender, largest: int) -> Step:
+    """A contender's step, made and done a few times."""
+    contender.prepare(largest)
+    step = contender.build()
+    for _ in range(WARM_UP):
+        step()
+    return step
+
+
+def _prepared(contender: Contender, largest: int, turn: Turn) -> Turn:
+    """Turns with the process set up as the contender wants it."""
+
+    def prepared(seconds: float) -> float:
+        contender.prepare(largest)
+        return turn(seconds)
+
+    return prepared

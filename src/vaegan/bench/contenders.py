@@ -1,0 +1,147 @@
+"""What is compared: the textbook step and the package's, each in the ways that a device has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from ..data.batches import Batches
+from ..data.packed import ImageSet
+from ..model import VAEGAN
+from ..recipe import Recipe
+from ..training.machine import keep_freed_memory, return_freed_memory
+from ..training.trainer import Trainer
+from .textbook import Textbook
+
+Step = Callable[[], object]
+WHOLE_LOOP = "vaegan, whole loop"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One line of the table."""
+
+    name: str
+    arithmetic: str
+    """What it computes, whatever the way: a key of `Setting.arithmetics`."""
+    precision: str
+    build: Callable[[], Step]
+    """Make the networks and all that is needed to step them."""
+    keeps_memory: bool = True
+    """On the CPU: whether memory that a step frees stays with the process; see `vaegan.training.machine`."""
+
+    def prepare(self, largest: int) -> None:
+        """Set the process up for its turn; `largest` as for `return_freed_memory`."""
+        if self.keeps_memory:
+            keep_freed_memory()
+        else:
+            return_freed_memory(largest)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where contenders meet: settings, a device and images."""
+
+    recipe: Recipe
+    fabrics: dict[str, Fabric]
+    """By precision; the last one is the precision that was asked for."""
+    images: ImageSet
+
+    @property
+    def device(self) -> torch.device:
+        """The device."""
+        return next(iter(self.fabrics.values())).device
+
+    @property
+    def precision(self) -> str:
+        """The precision that was asked for."""
+        return list(self.fabrics)[-1]
+
+    def textbook(self, *, autocast: bool = False) -> Step:
+        """The textbook step on a batch that is on the device, as bytes."""
+        torch.manual_seed(self.recipe.training.seed)
+        model = VAEGAN(self.recipe.networks, self.images.preparation).to(self.device)
+        textbook = Textbook(self.recipe, model, autocast=autocast)
+        chosen = np.arange(self.recipe.training.batch)
+        pixels = torch.from_numpy(self.images.images[chosen]).permute(0, 3, 1, 2).contiguous().to(self.device)
+        return lambda: textbook.step(pixels)
+
+    def trainer(self, precision: str, changes: dict[str, Any]) -> Trainer:
+        """The package's, with some settings of training changed."""
+        recipe = replace(self.recipe, training=replace(self.recipe.training, **changes))
+        return Trainer(recipe, self.fabrics[precision], self.images, np.arange(len(self.images)))
+
+    def step(self, precision: str, changes: dict[str, Any]) -> Step:
+        """The package's step on inputs that are there already."""
+        return _step_of(self.trainer(precision, changes))
+
+    def whole_loop(self) -> Step:
+        """All that `Trainer.train` does for a step but showing and saving: reading images, too."""
+        return self.trainer(self.precision, {}).train_step
+
+    def loading(self) -> Step:
+        """Making a batch on the device, as a trainer does."""
+        training, steps = self.recipe.training, count()
+        numbers = np.arange(len(self.images))
+        batches = Batches(self.images.images, numbers, training.batch, seed=training.seed, augmentation=self.recipe.augmentation)
+        batches.keep_on(self.device)
+        return lambda: batches(next(steps), self.device)
+
+    def plain(self) -> dict[str, Any]:
+        """The settings with which a step is run operation by operation, so that they can be counted."""
+        return {"graph": False, "compile": False} if self.device.type == "cuda" else {}
+
+    def arithmetics(self) -> dict[str, Callable[[], Step]]:
+        """The different computations among the contenders."""
+        kinds: dict[str, Callable[[], Step]] = {"textbook float32": self.textbook}
+        if self.device.type == "cuda" and self.precision == "bfloat16":
+            kinds["textbook bfloat16"] = partial(self.textbook, autocast=True)
+        for precision in self.fabrics:
+            kinds[f"vaegan {precision}"] = partial(self.step, precision, self.plain())
+        return kinds
+
+    def contenders(self) -> list[Contender]:
+        """All of them. The first is the one that the others are compared with."""
+        if self.device.type == "cpu":
+            found = self._on_cpu()
+        elif self.device.type == "cuda":
+            found = self._on_cuda()
+        else:
+            found = [Contender("textbook", "textbook float32", "float32", self.textbook), *self._in_each_precision()]
+        return [*found, Contender(WHOLE_LOOP, f"vaegan {self.precision}", self.precision, self.whole_loop)]
+
+    def _on_cpu(self) -> list[Contender]:
+        can_choose = return_freed_memory() and keep_freed_memory()
+        found = [Contender("textbook, as users run it", "textbook float32", "float32", self.textbook, keeps_memory=False)]
+        if can_choose:
+            found.append(Contender("textbook, freed memory kept", "textbook float32", "float32", self.textbook))
+        return [*found, *self._in_each_precision()]
+
+    def _in_each_precision(self) -> list[Contender]:
+        return [
+            Contender(f"vaegan, {precision}", f"vaegan {precision}", precision, partial(self.step, precision, {}))
+            for precision in self.fabrics
+        ]
+
+    def _on_cuda(self) -> list[Contender]:
+        found = [Contender("textbook", "textbook float32", "float32", self.textbook)]
+        if self.precision == "bfloat16":
+            found.append(Contender("textbook + bf16", "textbook bfloat16", "bfloat16", partial(self.textbook, autocast=True)))
+        ways = {"plain": self.plain(), "compiled": {"graph": False, "compile": True}, "graphed": {"graph": True, "compile": False}}
+        for way, changes in ways.items():
+            build = partial(self.step, self.precision, changes)
+            found.append(Contender(f"vaegan, {way}", f"vaegan {self.precision}", self.precision, build))
+        return found
+
+
+def _step_of(trainer: Trainer) -> Step:
+    """Steps of a trainer, always on the same inputs."""
+    inputs = trainer.inputs()
+    return lambda: trainer.train_step(inputs=inputs)
