@@ -72,7 +72,7 @@ class Benchmark:
         paper_only(recipe.objective)
         self.seconds = seconds
         self.recipes = [
-            _steady(recipe, size, batch) for size in sizes or [recipe.networks.size] for batch in batches or [recipe.training.batch]
+            steady(recipe, size, batch) for size in sizes or [recipe.networks.size] for batch in batches or [recipe.training.batch]
         ]
         asked = make_fabric(device, recipe.training.precision)
         self.device = asked.device
@@ -106,7 +106,7 @@ class Benchmark:
         """
         for recipe in self.recipes:
             with tempfile.TemporaryDirectory(prefix="vaegan-bench-") as folder, progress_bar(console) as progress:
-                images = _random_images(Path(folder) / "set", recipe, progress)
+                images = random_images(Path(folder) / "set", recipe, progress)
                 try:
                     result = _measure(Setting(recipe, self.fabrics, images), self.seconds, progress)
                 except torch.OutOfMemoryError:
@@ -124,7 +124,7 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _steady(recipe: Recipe, size: tuple[int, int], batch: int) -> Recipe:
+def steady(recipe: Recipe, size: tuple[int, int], batch: int) -> Recipe:
     """The recipe at a size and batch, with all steps alike: the gate is open for all three networks, and nothing decays."""
     return replace(
         recipe,
@@ -141,7 +141,7 @@ def _what(recipe: Recipe) -> str:
     return f"{height}x{width}, batch {recipe.training.batch}"
 
 
-def _random_images(folder: Path, recipe: Recipe, progress: Progress) -> ImageSet:
+def random_images(folder: Path, recipe: Recipe, progress: Progress) -> ImageSet:
     """A packed set of noise, made like any other."""
     size, channels = recipe.networks.size, recipe.networks.channels
     shape = size if channels == 1 else (*size, channels)

@@ -1,0 +1,118 @@
+"""What each measure brings on a CPU: the training step with all of them, and with one at a time left out.
+
+    python benchmarks/measures.py [--recipe reference] [--seconds 8] [SETTING=VALUE ...]
+
+All take turns in one process; printed are medians of the rounds, and ratios of the rounds' times to the step with everything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from rich.console import Console
+
+from vaegan import Recipe
+from vaegan.bench.benchmark import processor, random_images, steady
+from vaegan.bench.contenders import Setting
+from vaegan.bench.textbook import Textbook, make_optimizer, use_plain_convolutions
+from vaegan.bench.turns import alternate, repeated
+from vaegan.objective import EquilibriumGate
+from vaegan.progress import progress_bar
+from vaegan.training.machine import has_bf16, keep_freed_memory, make_fabric, return_freed_memory
+from vaegan.training.trainer import Trainer
+
+SHUT = EquilibriumGate(equilibrium=50.0, margin=1.0)
+"""Both costs are far below it: the discriminator does not step."""
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", default="reference")
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("settings", nargs="*")
+    given = parser.parse_args()
+    overrides = {key: yaml.safe_load(value) for key, _, value in (text.partition("=") for text in given.settings)}
+    asked = Recipe.load(given.recipe, overrides)
+    recipe = steady(asked, asked.networks.size, asked.training.batch)
+    bf16 = "bf16" if has_bf16("cpu") else "32"
+    setting_of = {precision: make_fabric("cpu", precision) for precision in dict.fromkeys(("32", bf16))}
+    with tempfile.TemporaryDirectory() as folder, progress_bar(Console(stderr=True)) as progress:
+        images = random_images(Path(folder) / "set", recipe, progress)
+        setting = Setting(recipe, setting_of, images)
+        steps = {name: repeated(step, torch.device("cpu")) for name, step in ways(setting, bf16).items()}
+
+        def turn(name: str) -> Callable[[float], float]:
+            def timed(seconds: float) -> float:
+                (return_freed_memory if name == RETURNED else keep_freed_memory)()
+                return steps[name](seconds)
+
+            return timed
+
+        times = alternate({name: turn(name) for name in steps}, given.seconds, lambda name, done: progress(name, done, 0))
+    base = times[EVERYTHING]
+    batch = recipe.training.batch
+    what = " ".join([given.recipe, *given.settings, f"at batch {batch}"])
+    print(f"{what}: {processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    for name, seconds in times.items():
+        middle = float(np.median(seconds))
+        print(f"{name:52s} {1000 * middle:8.1f} ms  {batch / middle:7.1f} images/s  {float(np.median(seconds / base)):5.2f} times as long")
+
+
+EVERYTHING, RETURNED = "everything", "freed memory returned to the system"
+
+
+def ways(setting: Setting, best: str) -> dict[str, Callable[[], object]]:
+    """The step with everything, then with one measure at a time left out, and then other steps."""
+
+    def step(change: Callable[[Trainer], object] = lambda _: None, precision: str = best) -> Callable[[], object]:
+        trainer = setting.trainer(precision, {})
+        change(trainer)
+        inputs = trainer.inputs()
+        return lambda: trainer.train_step(inputs=inputs)
+
+    def channels_first(trainer: Trainer) -> None:
+        trainer.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        finish = trainer.batches.finish
+        trainer.batches.finish = lambda *inputs: finish(*inputs).contiguous()  # type: ignore[method-assign]
+
+    def not_fused(trainer: Trainer) -> None:
+        for name in trainer.optimizers:
+            optimizer = make_optimizer(getattr(trainer.model, name), setting.recipe.optimizer, setting.recipe.optimizer.lr)
+            trainer.optimizers[name] = optimizer  # type: ignore[assignment]
+
+    held = replace(setting, recipe=replace(setting.recipe, gate=SHUT)).trainer(best, {})
+    held_inputs = held.inputs()
+    found = {
+        EVERYTHING: step(),
+        RETURNED: step(),
+        "channels first": step(channels_first),
+        "torch's own convolutions to and from images": step(lambda trainer: use_plain_convolutions(trainer.model)),
+        "optimisers as torch makes them": step(not_fused),
+        "three losses and three passes back": three_passes(setting),
+        "(the discriminator held by the gate)": lambda: held.train_step(inputs=held_inputs),
+    }
+    if best != "32":
+        found["float32"] = step(precision="32")
+    return found
+
+
+def three_passes(setting: Setting) -> Callable[[], object]:
+    """The textbook step with all measures but its own way back."""
+    torch.manual_seed(0)
+    trainer = setting.trainer("32", {})
+    textbook = Textbook(setting.recipe, trainer.model, autocast=has_bf16("cpu"))
+    textbook.model.to(memory_format=torch.channels_last)
+    pixels = trainer.inputs().pixels.permute(0, 3, 1, 2)
+    return lambda: textbook.step(pixels)
+
+
+if __name__ == "__main__":
+    main()
