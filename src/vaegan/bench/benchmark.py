@@ -26,6 +26,7 @@ from ..errors import UserError
 from ..objective import EquilibriumGate
 from ..progress import progress_bar
 from ..recipe import Recipe
+from ..training.graph import WARM_UP as BEFORE_RECORDING
 from ..training.machine import keep_freed_memory, make_fabric
 from .arithmetic import alone, count, yardsticks
 from .contenders import Contender, Setting, Step
@@ -35,8 +36,8 @@ from .turns import ROUNDS, Turn, alternate, repeated, with_peak_memory
 
 MOST_IMAGES, MOST_BYTES = 4096, 4096 * 64 * 64 * 3
 """Of random images to read, unless that is less than two batches."""
-WARM_UP = 3
-"""Steps before turns begin: the first ones make the optimisers' state, compile, or capture."""
+WARM_UP = {"cuda": BEFORE_RECORDING + 1}
+"""Steps before turns begin: the first ones compile, make the optimisers' state, and are recorded. Elsewhere 2."""
 LOADING_SHARE = 0.25
 """Of a turn."""
 LR = 1e-12
@@ -168,7 +169,7 @@ def _measure(setting: Setting, seconds: float, progress: Progress) -> Result:
     contenders, memory, found = {}, {}, setting.contenders()
     for number, contender in enumerate(found):
         progress(f"{what}: warming up {contender.name}", number, len(found))
-        step, memory[contender] = with_peak_memory(partial(_warmed_up, contender, largest), device)
+        step, memory[contender] = with_peak_memory(partial(_warmed_up, contender, largest, device), device)
         contenders[contender] = _prepared(contender, largest, repeated(step, device))
     peaks = {precision: yardsticks(precision, device, seconds / ROUNDS) for precision in {c.precision: None for c in contenders}}
     convolutions = {precision: alone(works[f"vaegan {precision}"].convolutions, device) for precision in setting.fabrics}
@@ -191,11 +192,11 @@ def _measure(setting: Setting, seconds: float, progress: Progress) -> Result:
     return measured.result(recipe.networks.size, recipe.training.batch)
 
 
-def _warmed_up(contender: Contender, largest: int) -> Step:
+def _warmed_up(contender: Contender, largest: int, device: torch.device) -> Step:
     """A contender's step, made and done a few times."""
     contender.prepare(largest)
     step = contender.build()
-    for _ in range(WARM_UP):
+    for _ in range(WARM_UP.get(device.type, 2)):
         step()
     return step
 
