@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vaegan import UserError
-from vaegan.training.machine import has_bf16, keep_freed_memory, make_fabric
+from vaegan.training.machine import has_bf16, keep_freed_memory, make_fabric, return_freed_memory
 
 
 def test_precision() -> None:
@@ -31,5 +31,7 @@ def test_what_is_not_there(device: str, processes: int, words: str) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's setting")
-def test_freed_memory_is_kept() -> None:
+def test_freed_memory_is_kept_or_returned() -> None:
+    assert return_freed_memory()
+    assert return_freed_memory(2**20)
     assert keep_freed_memory()
