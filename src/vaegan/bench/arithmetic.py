@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from .turns import Turn, repeated, time_each
@@ -57,8 +56,6 @@ class Work(NamedTuple):
     """Those of its convolutions."""
     convolutions: Counter[Call]
     """How often it makes each."""
-    largest: int
-    """Bytes of the largest tensor that it makes, of those that have less than 32 MiB; see `return_freed_memory`."""
 
 
 class _Recorder(TorchDispatchMode):
@@ -67,15 +64,11 @@ class _Recorder(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.convolutions: Counter[Call] = Counter()
-        self.largest = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         if func in CONVOLUTIONS:
             self.convolutions[Call(func, tuple(map(_without_data, args)))] += 1
-        result = func(*args, **(kwargs or {}))
-        sizes = [leaf.untyped_storage().nbytes() for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
-        self.largest = max([self.largest, *(size for size in sizes if size < 2**25)])
-        return result
+        return func(*args, **(kwargs or {}))
 
 
 def _without_data(argument: Any) -> Any:
@@ -90,7 +83,7 @@ def count(step: Callable[[], object]) -> Work:
         step()
     by_operation = counter.get_flop_counts()["Global"]
     of_convolutions = sum(by_operation.get(operation.overloadpacket, 0) for operation in CONVOLUTIONS)
-    return Work(counter.get_total_flops(), of_convolutions, recorder.convolutions, recorder.largest)
+    return Work(counter.get_total_flops(), of_convolutions, recorder.convolutions)
 
 
 def alone(convolutions: Counter[Call], device: torch.device) -> Turn:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import platform
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -28,6 +29,7 @@ from ..progress import progress_bar
 from ..recipe import Recipe
 from ..training.graph import WARM_UP as BEFORE_RECORDING
 from ..training.machine import keep_freed_memory, make_fabric
+from .apart import Apart
 from .arithmetic import alone, count, yardsticks
 from .contenders import Contender, Setting, Step
 from .results import Measured, Result
@@ -106,10 +108,10 @@ class Benchmark:
             UserError: a batch does not fit into memory.
         """
         for recipe in self.recipes:
-            with tempfile.TemporaryDirectory(prefix="vaegan-bench-") as folder, progress_bar(console) as progress:
+            with tempfile.TemporaryDirectory(prefix="vaegan-bench-") as folder, progress_bar(console) as progress, ExitStack() as processes:
                 images = random_images(Path(folder) / "set", recipe, progress)
                 try:
-                    result = _measure(Setting(recipe, self.fabrics, images), self.seconds, progress)
+                    result = _measure(Setting(recipe, self.fabrics, images), self.seconds, progress, processes)
                 except torch.OutOfMemoryError:
                     raise UserError(f"{_what(recipe)} does not fit into memory: give smaller --batches or --sizes") from None
             yield result
@@ -156,21 +158,26 @@ def random_images(folder: Path, recipe: Recipe, progress: Progress) -> ImageSet:
     return pack(source, Preparation(size, channels, "none"), folder, workers=1, progress=progress)
 
 
-def _measure(setting: Setting, seconds: float, progress: Progress) -> Result:
-    """All contenders and yardsticks, in turns."""
+def _measure(setting: Setting, seconds: float, progress: Progress, processes: ExitStack) -> Result:
+    """All contenders and yardsticks, in turns; `processes` ends those that are begun."""
     recipe, device, what = setting.recipe, setting.device, _what(setting.recipe)
     keep_freed_memory()
     works, arithmetics = {}, setting.arithmetics()
     for number, (kind, build) in enumerate(arithmetics.items()):
         progress(f"{what}: counting {kind}", number, len(arithmetics))
         works[kind] = count(build())
-    largest = max(work.largest for work in works.values())
 
-    contenders, memory, found = {}, {}, setting.contenders()
+    contenders: dict[Contender, Turn] = {}
+    memory: dict[Contender, int | None] = {}
+    found, warm_up = setting.contenders(), WARM_UP.get(device.type, 2)
     for number, contender in enumerate(found):
         progress(f"{what}: warming up {contender.name}", number, len(found))
-        step, memory[contender] = with_peak_memory(partial(_warmed_up, contender, largest, device), device)
-        contenders[contender] = _prepared(contender, largest, repeated(step, device))
+        if contender.apart:
+            apart = processes.enter_context(Apart(recipe, setting.images.folder, warm_up))
+            contenders[contender], memory[contender] = apart, apart.memory
+        else:
+            step, memory[contender] = with_peak_memory(partial(_warmed_up, contender.build, warm_up), device)
+            contenders[contender] = repeated(step, device)
     peaks = {precision: yardsticks(precision, device, seconds / ROUNDS) for precision in {c.precision: None for c in contenders}}
     convolutions = {precision: alone(works[f"vaegan {precision}"].convolutions, device) for precision in setting.fabrics}
     loading = repeated(setting.loading(), device, share=LOADING_SHARE)
@@ -192,20 +199,9 @@ def _measure(setting: Setting, seconds: float, progress: Progress) -> Result:
     return measured.result(recipe.networks.size, recipe.training.batch)
 
 
-def _warmed_up(contender: Contender, largest: int, device: torch.device) -> Step:
+def _warmed_up(build: Callable[[], Step], times: int) -> Step:
     """A contender's step, made and done a few times."""
-    contender.prepare(largest)
-    step = contender.build()
-    for _ in range(WARM_UP.get(device.type, 2)):
+    step = build()
+    for _ in range(times):
         step()
     return step
-
-
-def _prepared(contender: Contender, largest: int, turn: Turn) -> Turn:
-    """Turns with the process set up as the contender wants it."""
-
-    def prepared(seconds: float) -> float:
-        contender.prepare(largest)
-        return turn(seconds)
-
-    return prepared

@@ -16,7 +16,7 @@ from ..data.batches import Batches
 from ..data.packed import ImageSet
 from ..model import VAEGAN
 from ..recipe import Recipe
-from ..training.machine import keep_freed_memory, return_freed_memory
+from ..training.machine import keep_freed_memory
 from ..training.trainer import Trainer
 from .textbook import Textbook
 
@@ -34,15 +34,8 @@ class Contender:
     precision: str
     build: Callable[[], Step]
     """Make the networks and all that is needed to step them."""
-    keeps_memory: bool = True
-    """On the CPU: whether memory that a step frees stays with the process; see `vaegan.training.machine`."""
-
-    def prepare(self, largest: int) -> None:
-        """Set the process up for its turn; `largest` as for `return_freed_memory`."""
-        if self.keeps_memory:
-            keep_freed_memory()
-        else:
-            return_freed_memory(largest)
+    apart: bool = False
+    """Whether it runs in a process of its own; see apart.py."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +59,7 @@ class Setting:
 
     def textbook(self, *, autocast: bool = False) -> Step:
         """The textbook step on a batch that is on the device, as bytes."""
-        torch.manual_seed(self.recipe.training.seed)
-        model = VAEGAN(self.recipe.networks, self.images.preparation).to(self.device)
-        textbook = Textbook(self.recipe, model, autocast=autocast)
-        chosen = np.arange(self.recipe.training.batch)
-        pixels = torch.from_numpy(self.images.images[chosen]).permute(0, 3, 1, 2).contiguous().to(self.device)
-        return lambda: textbook.step(pixels)
+        return textbook(self.recipe, self.images, self.device, autocast=autocast)
 
     def trainer(self, precision: str, changes: dict[str, Any]) -> Trainer:
         """The package's, with some settings of training changed."""
@@ -118,9 +106,8 @@ class Setting:
         return [*found, Contender(WHOLE_LOOP, f"vaegan {self.precision}", self.precision, self.whole_loop)]
 
     def _on_cpu(self) -> list[Contender]:
-        can_choose = return_freed_memory() and keep_freed_memory()
-        found = [Contender("textbook, as users run it", "textbook float32", "float32", self.textbook, keeps_memory=False)]
-        if can_choose:
+        found = [Contender("textbook, as users run it", "textbook float32", "float32", self.textbook, apart=True)]
+        if keep_freed_memory():  # or the two would be the same
             found.append(Contender("textbook, freed memory kept", "textbook float32", "float32", self.textbook))
         return [*found, *self._in_each_precision()]
 
@@ -139,6 +126,15 @@ class Setting:
             build = partial(self.step, self.precision, changes)
             found.append(Contender(f"vaegan, {way}", f"vaegan {self.precision}", self.precision, build))
         return found
+
+
+def textbook(recipe: Recipe, images: ImageSet, device: torch.device, *, autocast: bool = False) -> Step:
+    """The textbook step on a batch that is on the device, as bytes."""
+    torch.manual_seed(recipe.training.seed)
+    made = Textbook(recipe, VAEGAN(recipe.networks, images.preparation).to(device), autocast=autocast)
+    chosen = np.arange(recipe.training.batch)
+    pixels = torch.from_numpy(images.images[chosen]).permute(0, 3, 1, 2).contiguous().to(device)
+    return lambda: made.step(pixels)
 
 
 def _step_of(trainer: Trainer) -> Step:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..training.machine import return_freed_memory
+from ..training.machine import trim_memory
 
 ROUNDS = 5
 
@@ -81,7 +81,7 @@ def with_peak_memory(work: Callable[[], Result], device: torch.device) -> tuple[
 
 def _forget_peak() -> bool:
     """Let the process's peak of resident memory begin anew, with all that is free given back."""
-    return_freed_memory()
+    trim_memory()
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:  # not Linux, or not allowed

@@ -95,19 +95,22 @@ def keep_freed_memory() -> bool:
     return bool(libc and libc.mallopt(M_MMAP_MAX, 0) and libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
 
 
-def return_freed_memory(largest: int = LARGEST_MMAP_THRESHOLD) -> bool:
-    """Undo `keep_freed_memory`, and return at once what is free now; whether glibc took it. For comparisons within one process.
+def return_freed_memory() -> bool:
+    """Undo `keep_freed_memory`, for comparisons within one process; whether glibc took it.
 
-    By itself glibc adapts: it returns blocks as large as the largest of up to 32 MiB that was ever freed, and what is free at the end of
-    the heap beyond twice that. Once it was told anything it adapts no more, so it takes the `largest` tensor below 32 MiB from here. A
-    textbook step on 32 images of 64x64 then faults in as many pages as in a process that never told it anything, some 620,000; with 32 MiB
-    where the largest tensor had 16, 500,000. After steps that kept their memory it is fewer, 350,000 to 470,000, since holes that they left
-    in the heap are used: a comparison is kind to the way that is not the package's.
+    Nearly: by itself glibc adapts its thresholds to what is freed, up to these; once it was told any, it adapts no more. And holes in a
+    heap that was kept are used again, so that fewer pages are faulted in than in a fresh process.
     """
     libc = _glibc()
-    threshold = min(largest + 4096, LARGEST_MMAP_THRESHOLD)  # a block of its own has a header, and ends with a page
-    settings = {M_MMAP_THRESHOLD: threshold, M_TRIM_THRESHOLD: 2 * threshold, M_MMAP_MAX: 65536}
-    if not (libc and all(libc.mallopt(*setting) for setting in settings.items())):
+    largest = LARGEST_MMAP_THRESHOLD
+    settings = {M_MMAP_THRESHOLD: largest, M_TRIM_THRESHOLD: 2 * largest, M_MMAP_MAX: 65536}
+    return bool(libc and all(libc.mallopt(*setting) for setting in settings.items()) and trim_memory())
+
+
+def trim_memory() -> bool:
+    """Give back now what is free; whether glibc could be asked to."""
+    libc = _glibc()
+    if libc is None:
         return False
     libc.malloc_trim(0)
     return True
