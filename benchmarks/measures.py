@@ -22,7 +22,7 @@ from vaegan import Recipe
 from vaegan.bench.benchmark import processor, random_images, steady
 from vaegan.bench.contenders import Setting
 from vaegan.bench.textbook import Textbook, make_optimizer, use_plain_convolutions
-from vaegan.bench.turns import alternate, repeated
+from vaegan.bench.turns import ROUNDS, alternate, repeated
 from vaegan.objective import EquilibriumGate
 from vaegan.progress import progress_bar
 from vaegan.training.machine import has_bf16, keep_freed_memory, make_fabric, return_freed_memory
@@ -56,7 +56,7 @@ def main() -> None:
 
             return timed
 
-        times = alternate({name: turn(name) for name in steps}, given.seconds, lambda name, done: progress(name, done, 0))
+        times = alternate({name: turn(name) for name in steps}, given.seconds, lambda name, done: progress(name, done, ROUNDS * len(steps)))
     base = times[EVERYTHING]
     batch = recipe.training.batch
     what = " ".join([given.recipe, *given.settings, f"at batch {batch}"])

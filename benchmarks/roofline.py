@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from vaegan import Recipe
+from vaegan.bench.textbook import use_plain_convolutions
 from vaegan.data import open_images
 from vaegan.objective import EquilibriumGate
 from vaegan.training.machine import make_fabric
@@ -73,6 +74,7 @@ def main() -> None:
     recipe = replace(recipe, gate=EquilibriumGate(enabled=False))
     images = open_images("avatars", recipe.preparation, count=recipe.data.avatars, progress=lambda *_: None)
     trainer = Trainer(recipe, make_fabric("cpu", "bf16"), images, np.arange(len(images)))
+    use_plain_convolutions(trainer.model)  # as on a GPU
     trainer.train_step()
     with Count() as count:
         trainer.train_step()

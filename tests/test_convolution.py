@@ -64,3 +64,9 @@ def test_autocast_computes_in_bfloat16_as_for_a_plain_convolution() -> None:
     torch.testing.assert_close(mine, theirs)
     (gradient,) = torch.autograd.grad(mine.float().sum(), images)
     assert gradient.dtype == torch.float32
+
+
+def test_outside_training_it_is_what_torchs_transformations_know() -> None:
+    ours, plain = (layer.eval().float() for layer in pair(4, 3))
+    images = torch.randn(1, 4, 6, 6)
+    torch.testing.assert_close(torch.func.jacrev(ours)(images), torch.func.jacrev(plain)(images))

@@ -43,8 +43,9 @@ class _ScaleGradient(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        # A factor that is a tensor would be rounded to the gradient's precision first, and gamma times 1/gamma no longer be 1.
-        return (_wide(gradient) * ctx.factor).to(gradient.dtype), None
+        if isinstance(ctx.factor, Tensor):  # it would be rounded to the gradient's precision first, and gamma times 1/gamma not be 1
+            return (_wide(gradient) * ctx.factor).to(gradient.dtype), None
+        return gradient * ctx.factor, None
 
 
 def scale(tensor: Tensor, factor: Number) -> Tensor:
@@ -196,7 +197,8 @@ class Objective:
         saturating = self.saturating and not self.joint
         against = -(1 - gamma) / (2 * (1 - self.real_weight))
         constant = generated.detach().requires_grad_()
-        judged = discriminator.stem(scale(generated, against) if saturating else scale(constant, 1))
+        judged = scale(generated, against) if saturating else constant.view_as(constant)  # (FlopCounterMode knows no leaves)
+        judged = discriminator.stem(judged)
         logits = _wide(discriminator.logits_of(torch.cat([stem, judged])))
         scores = torch.sigmoid(logits).unflatten(0, (-1, len(images)))  # a row a kind
         real = -(scores[0] + EPSILON).log().mean()
@@ -250,7 +252,7 @@ class EquilibriumGate:
         if not self.enabled:
             return -math.inf, math.inf
         equilibrium, margin = self.equilibrium, self.margin
-        for _ in range(epoch):
+        for _ in range(0 if self.equilibrium_decay == self.margin_decay == 1 else epoch):
             margin *= self.margin_decay
             equilibrium = max(equilibrium * self.equilibrium_decay, margin)  # the reference: never a bound below 0
         return equilibrium - margin, equilibrium + margin

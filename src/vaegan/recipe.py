@@ -131,11 +131,11 @@ class Training:
     precision: Literal["auto", "32", "bf16"] = "auto"
     """Of matrix products and convolutions; weights are always float32. `auto` is bf16 where the machine computes in it, else 32."""
     graph: bool = True
-    """On a GPU: record the whole step once, and replay it. A narrow network's step is hundreds of kernels, and starting each takes longer
-    than running it. Where it cannot be done, the run says why and goes on without."""
+    """With one GPU: record the whole step once as a CUDA graph, and replay it, so that the host need not start its hundreds of
+    operations one by one. Where it cannot be done, the run says why and goes on without."""
     compile: bool = False
-    """Let torch.compile write kernels for the networks: fewer passes over memory, after a minute or so of compiling. Needs a compiler
-    for the device; without one, the run says so and goes on without."""
+    """Let torch.compile write kernels for the networks, which takes a while before the first step. It needs a compiler for the device;
+    without one, the run says so and goes on without."""
     log_every: int = 10
     """Steps between lines of stats.jsonl and points in TensorBoard."""
     picture_every: int = 200

@@ -256,6 +256,15 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
         resume(tmp_path / "run", device="cpu", console=SILENT)
 
 
+def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
+    train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
+    newest, _ = checkpoint.checkpoints(tmp_path / "run" / "checkpoints")
+    state = torch.load(newest, weights_only=True)
+    torch.save({**state, "format": 1}, newest)
+    with pytest.raises(UserError, match=r"step-00000006\.pt was written by another version of vaegan"):
+        resume(tmp_path / "run", device="cpu", console=SILENT)
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "precious").write_text("data")

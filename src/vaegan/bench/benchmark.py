@@ -112,7 +112,9 @@ class Benchmark:
                 images = random_images(Path(folder) / "set", recipe, progress)
                 try:
                     result = _measure(Setting(recipe, self.fabrics, images), self.seconds, progress, processes)
-                except torch.OutOfMemoryError:
+                except RuntimeError as error:
+                    if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+                        raise
                     raise UserError(f"{_what(recipe)} does not fit into memory: give smaller --batches or --sizes") from None
             yield result
 
@@ -169,6 +171,7 @@ def _measure(setting: Setting, seconds: float, progress: Progress, processes: Ex
 
     contenders: dict[Contender, Turn] = {}
     memory: dict[Contender, int | None] = {}
+    left_out: dict[str, str] = {}
     found, warm_up = setting.contenders(), WARM_UP.get(device.type, 2)
     for number, contender in enumerate(found):
         progress(f"{what}: warming up {contender.name}", number, len(found))
@@ -176,8 +179,12 @@ def _measure(setting: Setting, seconds: float, progress: Progress, processes: Ex
             apart = processes.enter_context(Apart(recipe, setting.images.folder, warm_up))
             contenders[contender], memory[contender] = apart, apart.memory
         else:
-            step, memory[contender] = with_peak_memory(partial(_warmed_up, contender.build, warm_up), device)
-            contenders[contender] = repeated(step, device)
+            setting.notes.clear()
+            step, rise = with_peak_memory(partial(_warmed_up, contender.build, warm_up), device)
+            if setting.notes:  # what would be timed is not what it is called
+                left_out[contender.name] = setting.notes[-1]
+                continue
+            contenders[contender], memory[contender] = repeated(step, device), rise
     peaks = {precision: yardsticks(precision, device, seconds / ROUNDS) for precision in {c.precision: None for c in contenders}}
     convolutions = {precision: alone(works[f"vaegan {precision}"].convolutions, device) for precision in setting.fabrics}
     loading = repeated(setting.loading(), device, share=LOADING_SHARE)
@@ -195,6 +202,7 @@ def _measure(setting: Setting, seconds: float, progress: Progress, processes: Ex
         {precision: {yardstick: times[f"{yardstick.name}, {precision}"] for yardstick in found} for precision, found in peaks.items()},
         {precision: times[f"convolutions alone, {precision}"] for precision in convolutions},
         times["loading"],
+        left_out,
     )
     return measured.result(recipe.networks.size, recipe.training.batch)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from typing import Any
@@ -46,6 +46,8 @@ class Setting:
     fabrics: dict[str, Fabric]
     """By precision; the last one is the precision that was asked for."""
     images: ImageSet
+    notes: list[str] = field(default_factory=list)
+    """What trainers say that this machine cannot do."""
 
     @property
     def device(self) -> torch.device:
@@ -64,15 +66,22 @@ class Setting:
     def trainer(self, precision: str, changes: dict[str, Any]) -> Trainer:
         """The package's, with some settings of training changed."""
         recipe = replace(self.recipe, training=replace(self.recipe.training, **changes))
-        return Trainer(recipe, self.fabrics[precision], self.images, np.arange(len(self.images)))
+        return Trainer(recipe, self.fabrics[precision], self.images, np.arange(len(self.images)), note=self.notes.append)
 
     def step(self, precision: str, changes: dict[str, Any]) -> Step:
         """The package's step on inputs that are there already."""
         return _step_of(self.trainer(precision, changes))
 
     def whole_loop(self) -> Step:
-        """All that `Trainer.train` does for a step but showing and saving: reading images, too."""
-        return self.trainer(self.precision, {}).train_step
+        """All that `Trainer.train` does for a step but showing and saving: reading images, and losses now and then."""
+        trainer = self.trainer(self.precision, {})
+
+        def step() -> None:
+            trainer.train_step()
+            if trainer.step % self.recipe.training.log_every == 0:
+                trainer.read()
+
+        return step
 
     def loading(self) -> Step:
         """Making a batch on the device, as a trainer does."""

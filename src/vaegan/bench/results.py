@@ -71,6 +71,8 @@ class Result:
     convolutions_alone: dict[str, Alone]
     """By precision."""
     loading: Loading
+    left_out: dict[str, str]
+    """Contenders that this machine cannot do, and why."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class Measured:
     alone: dict[str, NDArray[np.float64]]
     """By precision."""
     loading: NDArray[np.float64]
+    left_out: dict[str, str]
 
     def result(self, size: tuple[int, int], batch: int) -> Result:
         """What it comes to."""
@@ -104,7 +107,7 @@ class Measured:
         }
         alone = {precision: self._alone(precision, float(np.median(times)), fastest[precision]) for precision, times in self.alone.items()}
         loading = float(np.median(self.loading))
-        return Result(size, batch, lines, peaks, alone, Loading(1000 * loading, loading / list(fastest.values())[-1]))
+        return Result(size, batch, lines, peaks, alone, Loading(1000 * loading, loading / list(fastest.values())[-1]), self.left_out)
 
     def _line(self, contender: Contender, batch: int, peak: float) -> Line:
         times, memory = self.contenders[contender], self.memory[contender]
@@ -154,6 +157,7 @@ def notes(result: Result) -> list[str]:
     for precision, alone in result.convolutions_alone.items():
         speed = f"{_short(alone.ms)} ms a step, {alone.gflop_per_second:,.0f} GFLOP/s"
         found.append(f"vaegan's convolutions alone in {precision}: {speed}; the whole step's rate is {alone.step_share:.0%} of that")
+    found += [f"{name} was left out: {reason}" for name, reason in result.left_out.items()]
     loading = result.loading
     found.append(f"making a batch alone: {_short(loading.ms)} ms, {loading.step_share:.1%} of a step")
     return found

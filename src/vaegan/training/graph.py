@@ -1,4 +1,4 @@
-"""A step that is recorded once as a CUDA graph and replayed, so that starting its hundreds of kernels costs as much as starting one."""
+"""A step that is recorded once as a CUDA graph and replayed, so that its hundreds of operations are started as one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WARM_UP = 3
 
 
 class Recorded:
-    """A step that after a few calls is recorded and replayed; the same numbers, from the same kernels.
+    """A step that after a few calls is recorded and replayed.
 
     What a replay returns are the tensors of the recording: they hold until the next one.
     """
@@ -23,6 +23,7 @@ class Recorded:
         """`note` takes the reason where a step cannot be recorded; then it is taken as it is, and nothing else changes."""
         self._step, self._note = step, note
         self._calls = 0
+        self._stream: torch.cuda.Stream | None = None
         self._recording: tuple[torch.cuda.CUDAGraph, Step] | None = None
 
     def __call__(self, inputs: Inputs) -> Step:
@@ -40,14 +41,18 @@ class Recorded:
         graph.replay()
         return result
 
+    def forget(self) -> None:
+        """Record anew, after some steps: the tensors that a step changes are others now."""
+        self._calls, self._recording = 0, None
+
     @property
     def replays(self) -> bool:
         """Whether a recording could be made."""
         return self._recording is not None
 
     def _aside(self, inputs: Inputs) -> Step:
-        """On another stream than usual, as torch asks of steps before a recording."""
-        stream = torch.cuda.Stream()
+        """On the stream that will record, as torch asks of steps before a recording."""
+        stream = self._stream = self._stream or torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             result = self._step(inputs)
@@ -58,17 +63,20 @@ class Recorded:
         """Recording runs nothing: the step that was asked for is the first replay."""
         self._inputs = [tensor.clone() for tensor in _tensors(inputs)]
         try:
-            self._recording = _record(self._step, self._inputs)
+            self._recording = _record(self._step, self._inputs, self._stream)
         except RuntimeError as error:
-            torch.cuda.synchronize()
             self._step.drop_gradients()  # they are of a step that was not run
-            self._note(f"the step could not be recorded, so each is started kernel by kernel: {str(error).splitlines()[0]}")
+            cause = error.__context__ or error  # what broke a recording makes ending it fail, too
+            self._note(f"the step could not be recorded, so each is started operation by operation: {str(cause).splitlines()[0]}")
 
 
-def _record(step: TrainingStep, inputs: list[Tensor]) -> tuple[torch.cuda.CUDAGraph, Step]:
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        result = step(Inputs(*inputs))
+def _record(step: TrainingStep, inputs: list[Tensor], stream: torch.cuda.Stream | None) -> tuple[torch.cuda.CUDAGraph, Step]:
+    graph, before = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+    try:
+        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):  # other threads may use the GPU meanwhile
+            result = step(Inputs(*inputs))
+    finally:
+        torch.cuda.set_stream(before)  # a recording that fails leaves its own behind
     return graph, result
 
 

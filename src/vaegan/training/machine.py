@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import os
-import shutil
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -50,7 +47,7 @@ def make_fabric(device: str = "auto", precision: str = "auto", processes: int = 
     if device == "cpu":
         keep_freed_memory()
     if device == "cuda":
-        torch.backends.cudnn.benchmark = True  # all steps are of one shape: the fastest kernels are found out once
+        torch.backends.cudnn.benchmark = True  # all steps are of one shape: the fastest kernels are found out once, by timing
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # what it would say is said where a run begins
     strategy = "auto" if processes == 1 else "ddp"
     return Fabric(accelerator=device, devices=processes, strategy=strategy, precision="bf16-mixed" if precision == "bf16" else "32-true")
@@ -58,22 +55,17 @@ def make_fabric(device: str = "auto", precision: str = "auto", processes: int = 
 
 def compile_networks(model: VAEGAN, note: Callable[[str], None]) -> None:
     """Have torch.compile write kernels for the networks, when they are first run. `note` takes the reason if that cannot be."""
-    if (reason := _no_compiler(next(model.parameters()).device.type)) is not None:
-        note(f"training.compile is of no use here, so the networks run as they are: {reason}")
+    tried = torch.ones(8, device=next(model.parameters()).device, requires_grad=True)
+    try:
+        torch.compile(lambda values: (values * 2).relu())(tried).sum().backward()
+    except Exception as error:  # a compiler, its headers, a driver: there is much to miss, and as many ways to say so
+        reason = str(error).strip().splitlines()[0]
+        note(f"torch.compile cannot be used here, so the networks run as they are: {reason}")
         return
     model.encoder.compile(dynamic=False)
     model.decoder.compile(dynamic=False)
     for name in ("stem", "features_of", "logits_of"):
         setattr(model.discriminator, name, torch.compile(getattr(model.discriminator, name), dynamic=False))
-
-
-def _no_compiler(device: str) -> str | None:
-    if device == "cuda":
-        return None if find_spec("triton") else "there is no triton, which writes kernels for GPUs; bring it by: pip install triton"
-    if device == "cpu":
-        found = any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++", "cl"))
-        return None if found else "there is no C++ compiler (g++ or clang++)"
-    return f"it is not for {device} devices"
 
 
 def has_bf16(device: str) -> bool:

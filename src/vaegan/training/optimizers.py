@@ -19,7 +19,8 @@ def make_optimizer(parameters: list[nn.Parameter], settings: Optimizer) -> torch
     """The optimiser of one network; weight decay is for weights, not for biases and batch normalisation.
 
     RMSProp is Adam without a mean gradient and without a correction of the first steps, and is run as that: one fused kernel for
-    both, which takes its learning rate from a tensor, and does nothing where `found_inf` is 1 (see `step_if`).
+    both, which takes its learning rate from a tensor, and does nothing where `found_inf` is 1 (see `step_if`). Its mean gradient is
+    then the last gradient: a copy that is kept for nothing.
     """
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
@@ -27,9 +28,15 @@ def make_optimizer(parameters: list[nn.Parameter], settings: Optimizer) -> torch
     ]
     adam = settings.kind == "adam"
     betas = settings.betas if adam else (0.0, settings.alpha)
-    # On a GPU the count of steps must be there, too, for a step to be captured.
-    capturable = parameters[0].is_cuda
-    optimizer = torch.optim.Adam(groups, lr=settings.lr, betas=betas, eps=settings.eps, fused=True, capturable=capturable)
+    device = parameters[0].device.type
+    optimizer = torch.optim.Adam(
+        groups,
+        lr=settings.lr,
+        betas=betas,
+        eps=settings.eps,
+        fused=device != "mps",  # where torch calls it a prototype
+        capturable=device == "cuda",  # the count of steps is there, too, so that a step can be recorded
+    )
     if not adam:
         for parameter in parameters:
             zeros = (torch.zeros_like(parameter, memory_format=torch.preserve_format) for _ in range(2))
@@ -53,7 +60,7 @@ def load_optimizer(optimizer: torch.optim.Adam, state: dict[str, Any]) -> None:
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-def average(fabric: Fabric, tensor: Tensor) -> Tensor:
+def mean_over_processes(fabric: Fabric, tensor: Tensor) -> Tensor:
     """Its mean over all processes."""
     if fabric.world_size == 1:
         return tensor
@@ -67,6 +74,6 @@ def average_gradients(fabric: Fabric, parameters: list[nn.Parameter]) -> None:
     if fabric.world_size == 1:
         return
     gradients = [p.grad for p in parameters if p.grad is not None]
-    means = average(fabric, torch.cat([g.flatten() for g in gradients]))
+    means = mean_over_processes(fabric, torch.cat([g.flatten() for g in gradients]))
     for gradient, mean in zip(gradients, means.split([g.numel() for g in gradients]), strict=True):
         gradient.copy_(mean.view_as(gradient))

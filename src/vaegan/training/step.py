@@ -13,7 +13,7 @@ from ..data.batches import Batches
 from ..model import VAEGAN
 from ..objective import Number, Open, opened
 from ..recipe import Recipe
-from .optimizers import average, average_gradients, step_if
+from .optimizers import average_gradients, mean_over_processes, step_if
 
 NETWORKS = ("encoder", "decoder", "discriminator")
 LOSSES = ("prior", "similarity", "real", "fake")
@@ -73,11 +73,11 @@ class Tally:
     """Sums over the steps since the last reading, on the device."""
 
     def __init__(self, device: torch.device) -> None:
-        # MEANS; steps to stop at, sound steps; then for each of LOSSES whether it was the first to be no number.
-        self._sums = torch.zeros(len(MEANS) + 2 + len(LOSSES), device=device)
+        # MEANS, sound steps, and for each of LOSSES whether it was the first to be no number.
+        self._sums = torch.zeros(len(MEANS) + 1 + len(LOSSES), device=device)
 
-    def add(self, means: Tensor, flags: Tensor) -> Tensor:
-        """Take in a step: its losses, and whether the decoder and the discriminator step, and the run is to stop.
+    def add(self, means: Tensor, players: Tensor) -> Tensor:
+        """Take in a step: its losses, and whether the decoder and the discriminator step.
 
         Returns:
             Whether all losses have been numbers so far, this step's included: a scalar, bool.
@@ -85,34 +85,39 @@ class Tally:
         before = ~self._sums[-len(LOSSES) :].any()
         broken = ~means[: len(LOSSES)].isfinite() & before
         sound = before & ~broken.any()
-        self._sums += torch.cat([means, flags, sound[None], broken])
+        self._sums += torch.cat([means, players, sound[None], broken])
         return sound
 
-    def check(self) -> None:
-        """See that all is well. Waits for the device.
+    def check(self) -> list[float]:
+        """See that all is well; the sums as they are. Waits for the device.
 
         Raises:
             NotFiniteError: a loss was no longer a number.
         """
-        *_, steps = self._sums[: -len(LOSSES)].tolist()
-        broken = self._sums[-len(LOSSES) :].tolist()
+        *sums, steps = (values := self._sums.tolist())[: -len(LOSSES)]
+        broken = values[-len(LOSSES) :]
         if any(broken):
             raise NotFiniteError(LOSSES[broken.index(1)], int(steps))
+        return [*sums, steps]
 
-    def read(self) -> tuple[dict[str, float], bool]:
-        """The means, by name, and whether some process was asked to stop, of the steps since the last reading. Waits for the device."""
-        *sums, stops, steps = self._sums[: -len(LOSSES)].tolist()
+    def read(self) -> dict[str, float]:
+        """The means, by name, of the steps since the last reading, of which there must be one. Waits for the device.
+
+        Raises:
+            NotFiniteError: a loss was no longer a number.
+        """
+        *sums, steps = self.check()
         self._sums.zero_()
-        return {name: value / steps for name, value in zip(MEANS, sums, strict=True)}, stops > 0
+        return {name: value / steps for name, value in zip(MEANS, sums, strict=True)}
 
 
 @dataclass
 class TrainingStep:
     """One forward and one backward pass for three objectives, and a step of the networks that the gate lets go.
 
-    On a CPU the host decides: it reads the costs, and no work is done for a network that is held. On a GPU the device decides, for waiting
-    costs more than that work: all gradients are computed, a network that is held keeps its weights, and the host runs ahead.
-    Then all steps are the same kernels, which can be recorded (see graph.py).
+    Either the host decides: it reads the costs, and no work is done for a network that is held. Or the device decides: all gradients are
+    computed, a network that is held keeps its weights, and the host never waits but runs ahead. Then all steps are the same operations,
+    which can be recorded (see graph.py). Which networks step, and what they become, is the same both ways.
     """
 
     recipe: Recipe
@@ -137,10 +142,10 @@ class TrainingStep:
             losses = self.recipe.objective(self.model, images, inputs.noise[0], inputs.noise[1], rates.gamma)
         terms = [losses.prior, losses.similarity, losses.real, losses.fake, losses.pixel]
         # All that processes decide they decide on means over all of them, or they would part ways.
-        means = average(self.fabric, torch.stack([*terms, torch.zeros_like(losses.prior) + rates.stop]))
+        means = mean_over_processes(self.fabric, torch.stack([*terms, torch.zeros_like(losses.prior) + rates.stop]))
         means, stops = means[:-1], means[-1] > 0
         players = torch.stack([torch.as_tensor(player) for player in opened(means[2], means[3], rates.low, rates.high)])
-        sound = self.tally.add(means, torch.cat([players, stops[None]]))
+        sound = self.tally.add(means, players)
         if self.device_decides:
             step = Step(means, Open(*players), stops)
             go = dict(zip(NETWORKS, (sound, *(players & sound)), strict=True))
@@ -155,7 +160,7 @@ class TrainingStep:
         losses.backward(parameter for name in stepping for parameter in self.parameters[name])
         for name in stepping:
             self._step_network(name, getattr(rates, name), go.get(name))
-        self._follow(rates.average)
+        self._follow(rates.average * sound)
         return step
 
     def drop_gradients(self) -> None:

@@ -70,12 +70,12 @@ class Trainer:
         self.parameters = {name: list(getattr(self.model, name).parameters()) for name in NETWORKS}
         self.optimizers = {name: make_optimizer(self.parameters[name], recipe.optimizer) for name in NETWORKS}
         self.tally = Tally(fabric.device)
-        self.device_decides = fabric.device.type == "cuda"
+        self.device_decides = device_decides(fabric)
         parts = (self.batches, self.model, self.average, self.parameters, self.optimizers, self.tally)
         self.advance: Callable[[Inputs], Step] = TrainingStep(recipe, fabric, *parts, self.device_decides)
         if settings.compile:
             compile_networks(self.model, note)
-        if settings.graph and self.device_decides and fabric.world_size == 1:
+        if settings.graph and self.device_decides:
             self.advance = Recorded(self.advance, note)
 
     @property
@@ -99,10 +99,14 @@ class Trainer:
             rates = to_device(np.array(rates, np.float32), device)
         return Inputs(*self.batches.inputs(self.step, device), to_device(noise.numpy(), device), rates)
 
+    def learning_rate(self) -> float:
+        """The learning rate of the next step, before the networks' factors."""
+        return learning_rate(self.recipe.optimizer, self.step, self.steps, self.batches.steps_per_epoch)
+
     def rates(self, stop: bool = False) -> Rates:
         """What schedules make of the next step."""
         recipe = self.recipe
-        lr = learning_rate(recipe.optimizer, self.step, self.steps, self.batches.steps_per_epoch)
+        lr = self.learning_rate()
         kept = min(recipe.training.ema, (1 + self.step) / (10 + self.step))  # short-sighted at first, or it would show the start
         encoder, decoder, discriminator = (lr * factor for factor in recipe.optimizer.lr_factors)
         low, high = recipe.gate.bounds(self.epoch)
@@ -116,28 +120,29 @@ class Trainer:
             inputs: in place of those of this step, to measure what a step takes without them.
 
         Raises:
-            UserError: a loss is no longer a number; nothing has been changed by this step. Where the device decides, `read` raises it.
+            UserError: a loss is no longer a number; this step has changed no weight. Where the device decides, `read` and `check` raise it.
         """
         with self._finite():
             step = self.advance(inputs or self.inputs(stop))
         self.step += 1
         return step._replace(stops=stop) if self.fabric.world_size == 1 else step
 
-    def read(self) -> tuple[dict[str, float], bool]:
-        """The means of the steps since the last reading, by name, and whether some process was asked to stop. Waits for the device.
+    def read(self) -> dict[str, float]:
+        """The means of the steps since the last reading, by name. Waits for the device.
 
         Raises:
-            UserError: a loss is no longer a number; no step since then has changed anything.
+            UserError: a loss is no longer a number; no step since then has changed a weight.
         """
-        self.check()
+        with self._finite():
+            means = self.tally.read()
         self._read_at = self.step
-        return self.tally.read()
+        return means
 
     def check(self) -> None:
         """Wait for the device, and see that all is well.
 
         Raises:
-            UserError: a loss is no longer a number; no step since then has changed anything.
+            UserError: a loss is no longer a number; no step since then has changed a weight.
         """
         with self._finite():
             self.tally.check()
@@ -175,6 +180,8 @@ class Trainer:
         if state["step"] >= self.steps:
             raise UserError(f"the run is at step {state['step']} already: ask for more, such as --steps {2 * state['step']}")
         self.step = self._read_at = state["step"]
+        if isinstance(self.advance, Recorded):
+            self.advance.forget()
         self.model.load_state_dict(state["model"])
         if self.average:
             self.average.load_state_dict(state["average"])
@@ -200,13 +207,12 @@ class Trainer:
         with monitor or nullcontext(), StopSignal() as signals:
             ended = False
             while not ended:
-                rates = self.rates()
+                schedule = {"lr": self.learning_rate(), "gamma": self.recipe.objective.at(self.epoch).gamma}
                 try:
                     step = self.train_step(stop=signals.received is not None)
-                    ended = step.stops is True or self.step == self.steps
+                    ended = bool(step.stops) or self.step == self.steps
                     if logging := ended or self.step % settings.log_every == 0:
-                        means, stops = self.read()
-                        ended = ended or stops  # of several GPUs, none knows before of another that it was asked to
+                        means = self.read()
                     drawing, saving = (ended or self.step % every == 0 for every in (settings.picture_every, settings.checkpoint_every))
                     if (drawing or saving) and not logging:
                         self.check()
@@ -216,7 +222,7 @@ class Trainer:
                     continue
                 monitor.update()
                 if logging:
-                    monitor.log(means, lr=float(rates.encoder), gamma=float(rates.gamma))
+                    monitor.log(means, **schedule)
                 with monitor.aside(), self._as_written():
                     if drawing:
                         picture = monitor.picture(self.shown, originals, caption)
@@ -233,13 +239,21 @@ class Trainer:
 
     def _save(self, run: Path) -> None:
         """Write a checkpoint to go on from, and the model to use."""
-        broken = [name for name, parameter in self.model.named_parameters() if not torch.isfinite(parameter).all()]
+        broken = [name for name, tensor in self.model.state_dict().items() if not torch.isfinite(tensor).all()]
         if broken:  # never let these push a good checkpoint out
             raise UserError(
                 f"{broken[0]} is no longer finite at step {self.step}; {_last_checkpoint(run)}: train anew with a lower --optimizer.lr"
             )
         checkpoint.save(run / "checkpoints", self.step, self.state_dict())
         self.shown.save_pretrained(run / "model")
+
+
+def device_decides(fabric: Fabric) -> bool:
+    """Whether the device, not the host, should decide which networks step (see `TrainingStep`): where waiting for it costs most.
+
+    Several processes wait for each other at every step in any case.
+    """
+    return fabric.device.type == "cuda" and fabric.world_size == 1
 
 
 def _last_checkpoint(run: Path) -> str:
