@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -437,6 +438,7 @@ def bench(
     from .bench import Benchmark
     from .bench.results import header, notes, table
 
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that what was laid out for it is tidied up
     given = [_size(text, "--sizes") for text in sizes or []]
     benchmark = Benchmark(settings, given, batches or [], seconds=seconds, device=device)
     about = {"recipe": recipe, **benchmark.about()}

@@ -8,6 +8,8 @@ when asked to and otherwise sleeps.
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +33,16 @@ class Apart:
         self._process = context.Process(target=_serve, args=arguments, daemon=True)
 
     def __enter__(self) -> Apart:
-        self._process.start()
+        # An interrupt at a terminal goes to both; this process is the one to speak, and it ends the other. A fresh process inherits what
+        # is ignored, so that it is deaf from its first moment on.
+        if threading.current_thread() is threading.main_thread():
+            before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            try:
+                self._process.start()
+            finally:
+                signal.signal(signal.SIGINT, before)
+        else:
+            self._process.start()
         self.memory: int | None = self._connection.recv()
         return self
 
