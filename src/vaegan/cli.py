@@ -405,7 +405,7 @@ def bench(
     recipe: str = BENCH_RECIPE,
     sizes: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)] = None,
     batches: Annotated[list[int] | None, Parameter(negative="", consume_multiple=True)] = None,
-    seconds: float = 20.0,
+    seconds: float = 8.0,
     device: str = "auto",
     precision: str | None = None,  # noqa: ARG001 (see train)
     json: Annotated[bool, Parameter(negative="")] = False,

@@ -55,7 +55,7 @@ class Benchmark:
         sizes: Sequence[tuple[int, int]] = (),
         batches: Sequence[int] = (),
         *,
-        seconds: float = 20.0,
+        seconds: float = 8.0,
         device: str = "auto",
     ) -> None:
         """Take the networks and settings to compare.
