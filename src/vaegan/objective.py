@@ -252,7 +252,7 @@ class EquilibriumGate:
         if not self.enabled:
             return -math.inf, math.inf
         equilibrium, margin = self.equilibrium, self.margin
-        for _ in range(0 if self.equilibrium_decay == self.margin_decay == 1 else epoch):
+        for _ in range(min(epoch, 1) if self.equilibrium_decay == self.margin_decay == 1 else epoch):  # the first alone may change them
             margin *= self.margin_decay
             equilibrium = max(equilibrium * self.equilibrium_decay, margin)  # the reference: never a bound below 0
         return equilibrium - margin, equilibrium + margin
