@@ -1,4 +1,4 @@
-"""The `vaegan` command; everything is in cli.py, imported late so that an interrupt while it loads is answered, too."""
+"""The `vaegan` command; everything is in cli/, imported late so that an interrupt while it loads is answered, too."""
 
 import signal
 import sys

@@ -1,7 +1,7 @@
 """Recipes: every setting of a run in one documented tree, and the small YAML files that say what they change in it.
 
 `Recipe()` holds the defaults, which are the reference's. A recipe file names only its differences; `Recipe.load` lays it over the
-defaults and refuses an unknown key or a wrong value by name. The command line lays its flags over that in the same way (see cli.py).
+defaults and refuses an unknown key or a wrong value by name. The command line lays its flags over that in the same way (see cli/app.py).
 """
 
 from __future__ import annotations

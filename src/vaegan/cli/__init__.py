@@ -1,0 +1,46 @@
+"""The command line: one thin function a command.
+
+A user's mistake ends in one sentence on standard error and exit code 2; a fault of ours in a traceback and 1.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+import cyclopts
+
+from ..errors import UserError
+from ..processes import is_leader
+from ..recipe import one_sentence
+from . import data, pictures, training  # noqa: F401 (that is how the commands come to be)
+from .app import app, err
+
+__all__ = ["app", "run"]
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    leader = is_leader()
+    err.quiet = not leader
+    try:
+        app(arguments, exit_on_error=False, print_error=False)
+    except UserError as error:
+        sentence = str(error)
+    except cyclopts.CycloptsError as error:
+        sentence = one_sentence(error)
+    except BrokenPipeError:  # who reads the output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain once more as it exits
+        raise SystemExit(128 + 13) from None
+    except OSError as error:
+        if error.errno is None:
+            raise
+        sentence = f"{os.strerror(error.errno)}: {error.filename}" if error.filename else os.strerror(error.errno)
+        if error.errno == errno.ENOSPC:
+            sentence += "; free some space, and go on with a run that has a checkpoint by: vaegan train --resume RUN"
+    else:
+        return
+    if leader:
+        print("vaegan:", *sentence.splitlines(), file=sys.stderr)  # one line, whatever a path has in it
+    raise SystemExit(2)

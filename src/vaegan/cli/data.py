@@ -1,0 +1,173 @@
+"""Images: prepare, data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from ..data.images import Crop, Resampling
+from ..data.packed import report_skipped
+from ..errors import UserError
+from ..recipe import RECIPE, Recipe
+from .app import app, err, parse_size, wrote
+
+if TYPE_CHECKING:
+    from ..data import ImageSet
+
+
+@app.command
+def prepare(
+    source: str,
+    out: Path,
+    /,
+    *,
+    size: str | None = None,
+    crop: Crop | None = None,
+    box: Annotated[tuple[int, int, int, int], Parameter(negative="", show_default=False)] = (0, 0, 0, 0),
+    blur: Annotated[bool, Parameter(negative="")] = False,
+    resampling: Resampling = "fast",
+    grey: Annotated[bool, Parameter(negative="")] = False,
+    splits: Annotated[tuple[float, float, float] | None, Parameter(negative="")] = None,
+    attributes: Path | None = None,
+    label: str | None = None,
+    count: int | None = None,
+    workers: int | None = None,
+) -> None:
+    """Pack images into a set that opens at once, however many there are. Stopped, it goes on where it was when it is run again.
+
+    Parameters
+    ----------
+    source
+        A folder, zip or tar of images; a known set in its published layout: celeba:PATH, lfw:PATH, stl10:PATH, cifar10:PATH,
+        cifar100:PATH, mnist:PATH, classes:PATH (a folder a class); hf:NAME or hf-stream:NAME (Hugging Face); or avatars.
+    out
+        The folder to make for the packed set.
+    size
+        Side of the square images in pixels, or height x width such as 96x64; by default that of the source if it has one, in multiples
+        of 8, else 64.
+    crop
+        centre (the largest centred part of the right shape), none (squeeze the whole image), celeba (148x148 around the face), box; by
+        default celeba for CelebA and centre for all others.
+    box
+        Left, top, right and bottom of what to keep, in pixels, for crop box.
+    blur
+        Blur before shrinking, as the paper's authors do.
+    resampling
+        fast (bicubic, JPEGs decoded small), bicubic, lanczos, bilinear or nearest.
+    grey
+        Make grey images.
+    splits
+        Shares of the images for training, validation and test, drawn at random, such as 0.8 0.1 0.1; by default the source's own splits.
+    attributes
+        A CSV file with a column of file names (and perhaps label and split); its other columns are attributes.
+    label
+        The column of that file that names each image's class.
+    count
+        Take only so many images, the first ones; of avatars, how many to draw.
+    workers
+        Processes that read images; all cores by default.
+    """
+    from ..data import ImageSet
+    from ..data import prepare as pack
+    from ..progress import progress_bar
+    from ..signals import Stopped
+
+    packed_before = ImageSet.is_set(out)
+    try:
+        with progress_bar(err) as progress:
+            images = pack(
+                source,
+                out,
+                size=parse_size(size) if size is not None else None,
+                channels=1 if grey else None,
+                crop=crop,
+                box=box,
+                blur=blur,
+                resampling=resampling,
+                fractions=dict(zip(("train", "validation", "test"), splits, strict=True)) if splits else None,
+                attributes=attributes,
+                label=label,
+                count=count,
+                workers=workers,
+                progress=progress,
+            )
+    except Stopped as stopped:
+        err.print(str(stopped), soft_wrap=True)
+        raise SystemExit(stopped.exit_code) from None
+    what = f"{len(images):,} images of {images.images.shape[1]}x{images.images.shape[2]}"
+    parts = ", ".join(f"{name} {count:,}" for name, count in images.splits.items())
+    err.print(f"{out} holds {what}" + (f": {parts}" if parts else ""), soft_wrap=True)
+    if packed_before:
+        err.print(
+            "nothing was to be done: it was made before, of files of these names and sizes; remove it to make it anew",
+            soft_wrap=True,
+        )
+    for line in [*report_skipped(images), *images.manifest["notes"]]:
+        err.print(line, soft_wrap=True)
+    if rest := len(images) - sum(images.splits.values()) if images.splits else 0:
+        err.print(f"in no split, and so never used: {rest:,}", soft_wrap=True)
+    look = f"Look at it: vaegan data {out}"
+    if any(side % 8 for side in images.preparation.size):
+        err.print(
+            "the networks take sides that are multiples of 8: to train on these images, prepare them with such a --size", soft_wrap=True
+        )
+    else:
+        look += f"\nTrain on it: vaegan train --data {out}"
+    err.print(look, soft_wrap=True)
+
+
+@app.command
+def data(run_or_set: Path, /, *, verify: Annotated[bool, Parameter(negative="")] = False, out: Path | None = None) -> None:
+    """Show what is in a packed set, or in the set that a run was trained on: counts, splits, attributes, and a sheet of images.
+
+    Parameters
+    ----------
+    run_or_set
+        A packed set or a run folder.
+    verify
+        Check every file of the set against its checksum, instead.
+    out
+        The picture to write; contact-sheet.png in the folder by default.
+    """
+    from .. import pictures
+    from ..data.summary import contact_sheet, describe
+    from ..progress import progress_bar
+
+    images = _set_of(run_or_set)
+    if verify:
+        total, done, bad = sum(file["bytes"] for file in images.manifest["files"].values()), 0, []
+        with progress_bar(err) as progress:
+            for name, size, good in images.verify():
+                done += size
+                bad += [] if good else [name]
+                progress("checking bytes", done, total)
+        if bad:
+            raise UserError(
+                f"{images.folder} is damaged: {', '.join(bad)} changed since it was packed; pack it again, or put back a good copy"
+            )
+        print(f"{images.folder} is whole: {len(images.manifest['files'])} files, {total:,} bytes")
+        return
+    for line in describe(images):
+        print(line)
+    wrote(pictures.save(contact_sheet(images), out or run_or_set / "contact-sheet.png"))
+
+
+def _set_of(folder: Path) -> ImageSet:
+    """A packed set, or that of a run."""
+    from ..data import ImageSet, open_images, packed_folder
+    from ..progress import progress_bar
+
+    if packed_folder(str(folder)):
+        return ImageSet.open(folder)
+    if not (folder / RECIPE).is_file():
+        what = (
+            "it is neither a packed set nor a run; pack images by: vaegan prepare SOURCE OUT"
+            if folder.exists()
+            else "there is no such folder"
+        )
+        raise UserError(f"cannot look into {folder}: {what}")
+    recipe = Recipe.load(folder / RECIPE)
+    with progress_bar(err) as progress:
+        return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
