@@ -54,30 +54,16 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
     out
         The picture to write; RUN/reconstructions.png by default.
     """
-    import numpy as np
     import torch
 
     from .. import pictures
     from ..data.batches import to_tensor
-    from ..data.images import Unreadable, read
-    from ..data.listing import TARS, listing
-    from ..data.source import File
+    from ..data.given import read_given
     from ..model import load
 
     model = load(run)
-    arrays = []
-    for given in images:
-        if not given.exists():
-            raise UserError(f"there is no image {given}")
-        many = given.is_dir() or given.name.lower().endswith((".zip", *TARS))
-        for name, picture in listing(given) if many else [(str(given), File(str(given)))]:
-            try:
-                arrays.append(read(picture, model.preparation))
-            except Unreadable as reason:
-                err.print(f"skipped {name}: {reason}", soft_wrap=True)
-    if not arrays:
-        raise UserError(f"there is no readable image in {', '.join(map(str, images))}")
-    originals = to_tensor(np.stack(arrays))
+    _, pixels = read_given(images, model.preparation, lambda name, reason: err.print(f"skipped {name}: {reason}", soft_wrap=True))
+    originals = to_tensor(pixels)
     with torch.inference_mode():
         reconstructions = model.reconstruct(originals)
     columns = _columns(len(originals))

@@ -1,0 +1,48 @@
+"""Pictures that a person names one by one, or a few folders of them: read at once, not packed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from .images import Preparation, Unreadable, read
+from .listing import TARS, listing
+from .source import File
+
+
+def read_given(
+    given: Sequence[Path], preparation: Preparation, skipped: Callable[[str, str], None] = lambda *_: None
+) -> tuple[list[str], NDArray[np.uint8]]:
+    """The pictures of files, folders and archives, as the model takes them.
+
+    Args:
+        given: image files, or folders or archives of them.
+        preparation: how they are made ready; a model has it as `model.preparation`.
+        skipped: told the name of a picture that gives no image, and why.
+
+    Returns:
+        Their names, and N x H x W x C, uint8.
+
+    Raises:
+        UserError: something that was given is not there, or there is no readable image in all of it.
+    """
+    names: list[str] = []
+    arrays: list[NDArray[np.uint8]] = []
+    for place in given:
+        if not place.exists():
+            raise UserError(f"there is no image {place}")
+        many = place.is_dir() or place.name.lower().endswith((".zip", *TARS))
+        for name, picture in listing(place) if many else [(str(place), File(str(place)))]:
+            try:
+                arrays.append(read(picture, preparation))
+            except Unreadable as reason:
+                skipped(name, str(reason))
+            else:
+                names.append(name)
+    if not arrays:
+        raise UserError(f"there is no readable image in {', '.join(map(str, given))}")
+    return names, np.stack(arrays)

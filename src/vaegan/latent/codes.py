@@ -1,0 +1,40 @@
+"""Codes of many images: where all work in the latent space begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..data import Numbers
+from ..data.batches import Images, to_tensor
+from ..model import PART, VAEGAN, Posterior
+
+Progress = Callable[[str, int, int | None], None]
+"""Told what is being done, how much of it is done, and how much there is; see `vaegan.progress.progress_bar`."""
+
+
+@torch.inference_mode()
+def encode(model: VAEGAN, images: Images, numbers: Numbers | None = None, progress: Progress = lambda *_: None) -> Posterior:
+    """The posteriors of many images, a part at a time, so that memory holds codes and not images.
+
+    Args:
+        model: in evaluation mode.
+        images: N x H x W x C, uint8, of the model's size: an array, or the images of a packed set.
+        numbers: which of them; all by default.
+        progress: called as the work goes on.
+
+    Returns:
+        Mean and logvar, each len(numbers) x latent, on the CPU.
+    """
+    chosen: Numbers | NDArray[np.int64] = np.arange(images.shape[0]) if numbers is None else numbers
+    count = len(chosen)
+    means, logvars = (torch.empty(count, model.architecture.latent) for _ in range(2))
+    for start in range(0, count, PART):
+        part = slice(start, start + PART)
+        posterior = model.encode(to_tensor(images[chosen[part]], model.device))
+        means[part], logvars[part] = posterior.mean.cpu(), posterior.logvar.cpu()
+        progress("encoding", min(start + PART, count), count)
+    return Posterior(means, logvars)

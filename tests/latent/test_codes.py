@@ -1,0 +1,26 @@
+"""Codes of many images are those of the images one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from vaegan import VAEGAN, Architecture
+from vaegan.data.batches import to_tensor
+from vaegan.latent import codes
+
+
+def test_codes_are_the_models_own_in_any_order_and_number() -> None:
+    torch.manual_seed(0)
+    model = VAEGAN(Architecture(size=(16, 16), width=0.0625, latent=4)).eval()
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 16, 16, 3), np.uint8)
+    numbers = np.array([299, 3, 3, 0])
+    seen: list[tuple[str, int, int | None]] = []
+    all_of_them = codes.encode(model, pixels, progress=lambda *told: seen.append(told))
+    chosen = codes.encode(model, pixels, numbers)
+    with torch.inference_mode():
+        mean, logvar = model.encode(to_tensor(pixels[numbers]))
+    torch.testing.assert_close(chosen.mean, mean)
+    torch.testing.assert_close(chosen.logvar, logvar)
+    torch.testing.assert_close(all_of_them.mean[numbers], mean, rtol=1e-4, atol=1e-5)
+    assert seen == [("encoding", 256, 300), ("encoding", 300, 300)]
