@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .data.images import Preparation
 from .errors import UserError
-from .files import replacing
+from .files import from_home, replacing
 from .networks import Architecture, Decoder, Discriminator, Encoder
 
 FORMAT = 2  # of a model folder
@@ -127,7 +127,7 @@ def load(run: str | Path, device: str | torch.device = "cpu") -> VAEGAN:
     Raises:
         UserError: there is none.
     """
-    folder = Path(run).expanduser()
+    folder = from_home(run)
     if not folder.is_dir():
         raise UserError(f"there is no run folder {folder}")
     if (folder / "model").is_dir():

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from .errors import UserError
+from .files import replacing
 
 GAP = 2
 CAPTION = 22
@@ -64,9 +65,9 @@ def save(picture: Image.Image, path: Path) -> Path:
     Raises:
         UserError: the name asks for nothing that can be written.
     """
-    known = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.SAVE}
-    if path.suffix.lower() not in known:
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind not in Image.SAVE:
         raise UserError(f"cannot write a picture as {path}: give it a name that ends in .png or .jpg")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path)
+    with replacing(path) as temporary:
+        picture.save(temporary, kind)
     return path

@@ -4,5 +4,5 @@ import os
 
 
 def is_leader() -> bool:
-    """Whether this is the process that a person started, and not one that was started to help it (by Fabric or torchrun)."""
-    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+    """Whether this is the process that a person started, or the first of those that torchrun or SLURM did."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))

@@ -142,10 +142,24 @@ class Training:
     """Steps between pictures."""
     checkpoint_every: int = 1000
     """Steps between checkpoints; one is always written at the end and when a run is stopped."""
+    keep: int = 2
+    """How many checkpoints to keep, the newest ones. Two: should the disk damage one, there is another."""
+    keep_every: int = 0
+    """Keep those of every so many steps, too, which must be a multiple of `checkpoint_every` to meet any; 0 for none."""
+    on_nan: Literal["stop", "rollback"] = "stop"
+    """Where a loss or a gradient is no longer a number: stop, or go back to the last checkpoint and on from there with half the learning
+    rates."""
+    rollbacks: int = 3
+    """How often at most to go back in a run."""
+    sync_batchnorm: bool = False
+    """With several processes: batch normalisation takes its statistics over the images of all of them, not of each."""
 
     def __post_init__(self) -> None:
-        for name in ("batch", "log_every", "picture_every", "checkpoint_every"):
+        for name in ("batch", "log_every", "picture_every", "checkpoint_every", "keep"):
             _require(getattr(self, name) > 0, f"training.{name} must be above 0, not {getattr(self, name)}")
+        for name in ("keep_every", "rollbacks"):
+            _require(getattr(self, name) >= 0, f"training.{name} must be at least 0, not {getattr(self, name)}")
+        _require(self.keep_every % self.checkpoint_every == 0, "training.keep_every must be a multiple of training.checkpoint_every")
         _require(self.batch > 1, "training.batch must be at least 2: batch normalisation needs more than one image")
         _require(0 <= self.seed < 2**63, f"training.seed must be at least 0 and below 2^63, not {self.seed}")
         _require(0 <= self.ema < 1, f"training.ema must be at least 0 and below 1, not {self.ema}")

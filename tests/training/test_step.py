@@ -167,7 +167,7 @@ def test_a_loss_that_is_no_number_leaves_the_weights_and_is_named_with_its_step(
         trainer.train_step()  # all is well again, but nobody steps any more
     assert all(torch.equal(before[key], value) for key, value in trainer.model.named_parameters())
     for ask in (trainer.check, trainer.read):
-        with pytest.raises(UserError, match="the real loss is no longer a number at step 5"):
+        with pytest.raises(UserError, match=r"the real loss \(discriminator\) is no longer a number at step 5"):
             ask()
 
 
@@ -200,7 +200,7 @@ def test_a_whole_run_is_the_same_whoever_decides(tmp_path: Path, request: pytest
 
 @pytest.mark.usefixtures("device_decides")
 def test_a_run_that_breaks_between_two_readings_leaves_no_picture_or_checkpoint_of_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"loss is no longer a number at step [23]; there is no checkpoint yet"):
+    with pytest.raises(UserError, match=r"is no longer a number at step [23]; there is no checkpoint yet"):
         run(tmp_path / "run", **{"optimizer.lr": 1e30, "gate.enabled": False, "training.log_every": 100})
     assert not (tmp_path / "run" / "samples").exists()
     assert not list((tmp_path / "run").glob("checkpoints/*"))
@@ -210,10 +210,10 @@ def test_a_run_that_breaks_between_two_readings_leaves_no_picture_or_checkpoint_
 def test_a_run_stops_at_the_step_after_a_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = Trainer.train_step
 
-    def interrupted(self: Trainer, stop: bool = False, inputs: Inputs | None = None) -> Step:
+    def interrupted(self: Trainer, stop: bool = False, save: bool = False) -> Step:
         if self.step == 6:
             signal.raise_signal(signal.SIGTERM)
-        return original(self, stop, inputs)
+        return original(self, stop, save)
 
     monkeypatch.setattr(Trainer, "train_step", interrupted)
     with pytest.raises(Stopped, match="stopped at step 8 of 11"):
@@ -293,7 +293,7 @@ def test_a_recording_is_replayed_on_the_inputs_of_each_step(monkeypatch: pytest.
         def __call__(self, inputs: Inputs) -> Step:
             seen.append(float(inputs.noise.sum()))
             results.copy_(inputs.noise.sum())
-            return Step(results, None, False)  # type: ignore[arg-type]
+            return Step(results, None, False, False)  # type: ignore[arg-type]
 
     step = Counting()
     recorded = Recorded(step, pytest.fail)  # type: ignore[arg-type]
@@ -301,7 +301,7 @@ def test_a_recording_is_replayed_on_the_inputs_of_each_step(monkeypatch: pytest.
     def record(inputs: list[Tensor]) -> tuple[Any, Step]:
         tape = Tape()
         tape.replay = lambda: step(Inputs(*inputs)) and None
-        return tape, Step(results, None, False)  # type: ignore[arg-type]
+        return tape, Step(results, None, False, False)  # type: ignore[arg-type]
 
     monkeypatch.setattr(recorded, "_aside", step)
     monkeypatch.setattr(graph, "_record", lambda _, inputs, __: record(inputs))

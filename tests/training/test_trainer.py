@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import json
 import signal
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from lightning_fabric import Fabric
 from PIL import Image
-from rich.console import Console
+from tiny import SILENT, equal, make_trainer, tiny
 from torch import Tensor
 
 import vaegan
-from vaegan import Objective, Recipe, UserError
+from vaegan import Recipe, UserError
 from vaegan.data import open_images
 from vaegan.data.images import Preparation
 from vaegan.recipe import names
@@ -30,30 +25,6 @@ from vaegan.training import Stopped, checkpoint, resume, train
 from vaegan.training.monitor import Monitor
 from vaegan.training.schedule import learning_rate
 from vaegan.training.trainer import Trainer
-
-TINY = {
-    "data.avatars": 24,
-    "data.held_out": 0.2,
-    "networks.size": (16, 16),
-    "networks.width": 0.0625,
-    "networks.latent": 4,
-    "training.batch": 4,
-    "training.length": "6 steps",
-    "training.precision": "32",
-    "training.log_every": 2,
-    "training.picture_every": 4,
-    "training.checkpoint_every": 3,
-}
-SILENT = Console(quiet=True)
-
-
-def tiny(name: str = "quick", **overrides: Any) -> Recipe:
-    return Recipe.load(name, {**TINY, **{key.replace("__", "."): value for key, value in overrides.items()}})
-
-
-def make_trainer(recipe: Recipe) -> Trainer:
-    images = open_images("avatars", Preparation(recipe.networks.size, 3, "centre"), count=recipe.data.avatars, progress=lambda *_: None)
-    return Trainer(recipe, Fabric(accelerator="cpu", devices=1), images, np.arange(20))
 
 
 def weights(trainer: Trainer) -> dict[str, Tensor]:
@@ -81,6 +52,7 @@ def test_a_run_writes_all_its_outputs(tmp_path: Path) -> None:
     assert [line["step"] for line in lines] == [2, 4, 6]
     assert [line["images"] for line in lines] == [8, 16, 24]
     expected = {"prior", "similarity", "real", "fake", "pixel", "decoder_steps", "discriminator_steps", "lr", "gamma", "images_per_second"}
+    expected |= {"encoder_gradient", "decoder_gradient", "discriminator_gradient"}
     assert set(lines[0]) == expected | {"step", "images"}
     assert list((run / "tensorboard").glob("events*"))
     model = vaegan.load(run)
@@ -144,7 +116,7 @@ def test_stopping_and_resuming_changes_nothing(name: str, tmp_path: Path) -> Non
     _train_until(3, halves, tmp_path / "halves")
     resume(tmp_path / "halves", device="cpu", console=SILENT)
     one, other = (checkpoint.load(run / "checkpoints")[0] for run in (straight, tmp_path / "halves"))
-    assert _equal(one, other)
+    assert equal(one, other)
     steps = [json.loads(line)["step"] for line in (tmp_path / "halves" / "stats.jsonl").read_text().splitlines()]
     assert steps == sorted(set(steps))
     assert (straight / "model" / "model.safetensors").read_bytes() == (tmp_path / "halves" / "model" / "model.safetensors").read_bytes()
@@ -154,8 +126,8 @@ def _train_until(step: int, recipe: Recipe, run: Path) -> None:
     """Train, and be interrupted in the middle of a step, so that the next one is the last."""
     original = Trainer.train_step
 
-    def interrupted(self: Trainer, stop: bool = False) -> Any:
-        result = original(self, stop)
+    def interrupted(self: Trainer, stop: bool = False, save: bool = False) -> Any:
+        result = original(self, stop, save)
         if self.step == step - 1:
             signal.raise_signal(signal.SIGINT)
         return result
@@ -186,23 +158,13 @@ def test_a_signal_at_any_moment_saves_the_run(place: str, number: signal.Signals
     assert checkpoint.load(tmp_path / "run" / "checkpoints")[0]["step"] == 5
 
 
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, Tensor):
-        return torch.equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(_equal, one, other))
-    return bool(one == other)
-
-
 def test_two_seeds_are_two_runs_and_one_seed_is_one() -> None:
     first, again, other = (make_trainer(tiny(training__seed=seed)) for seed in (0, 0, 1))
     for trainer in (first, again, other):
         for _ in range(3):
             trainer.train_step()
-    assert _equal(first.state_dict(), again.state_dict())
-    assert not _equal(first.state_dict(), other.state_dict())
+    assert equal(first.state_dict(), again.state_dict())
+    assert not equal(first.state_dict(), other.state_dict())
 
 
 def test_a_run_can_be_made_longer(tmp_path: Path) -> None:
@@ -217,7 +179,7 @@ def test_a_run_can_be_made_longer(tmp_path: Path) -> None:
 def test_what_a_run_is_cannot_be_changed(tmp_path: Path) -> None:
     train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
     changed_recipe = Recipe.load(tmp_path / "run" / "recipe.yaml", {"objective.gamma": 0.5, "training.length": "8 steps"})
-    with pytest.raises(UserError, match=r"cannot change objective\.gamma of a run"):
+    with pytest.raises(UserError, match=r"its objective\.gamma is 0\.\d+, not 0\.5; leave"):
         resume(tmp_path / "run", changed_recipe, device="cpu", console=SILENT)
 
 
@@ -225,7 +187,7 @@ def test_a_run_whose_recipe_was_edited_is_not_resumed(tmp_path: Path) -> None:
     train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
     for edit in ({"networks.latent": 5}, {"objective.gamma": 0.5}):
         (tmp_path / "run" / "recipe.yaml").write_text(tiny(training__length="8 steps", **edit).to_yaml())
-        with pytest.raises(UserError, match=f"cannot change {next(iter(edit))} of a run"):
+        with pytest.raises(UserError, match=f"cannot change a run that has begun: its {next(iter(edit))} is .*, not"):
             resume(tmp_path / "run", device="cpu", console=SILENT)
 
 
@@ -241,28 +203,6 @@ def test_a_run_goes_on_with_the_same_images_only(photos: Path, tmp_path: Path) -
     even_longer = replace(moved, training=replace(recipe.training, length="9 steps"))
     with pytest.raises(UserError, match="not those that the run has been trained on"):
         resume(tmp_path / "run", even_longer, device="cpu", console=SILENT)
-
-
-def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
-    train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
-    newest, older = checkpoint.checkpoints(tmp_path / "run" / "checkpoints")
-    newest.write_bytes(newest.read_bytes()[:1000])
-    state, damaged = checkpoint.load(tmp_path / "run" / "checkpoints")
-    assert (state["step"], damaged) == (3, [newest])
-    torch.save([1, 2], newest)  # a file that torch reads, but no checkpoint
-    assert checkpoint.load(tmp_path / "run" / "checkpoints")[1] == [newest]
-    older.write_bytes(b"")
-    with pytest.raises(UserError, match="all damaged"):
-        resume(tmp_path / "run", device="cpu", console=SILENT)
-
-
-def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
-    train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
-    newest, _ = checkpoint.checkpoints(tmp_path / "run" / "checkpoints")
-    state = torch.load(newest, weights_only=True)
-    torch.save({**state, "format": 1}, newest)
-    with pytest.raises(UserError, match=r"step-00000006\.pt was written by another version of vaegan"):
-        resume(tmp_path / "run", device="cpu", console=SILENT)
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
@@ -289,7 +229,7 @@ def test_bad_data_leaves_no_run_folder(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     recipe = tiny(optimizer__lr=1e30, training__length="40 steps", training__checkpoint_every=100, gate__enabled=False)
-    with pytest.raises(UserError, match=r"loss is no longer a number at step \d+; there is no checkpoint yet: .*lr"):
+    with pytest.raises(UserError, match=r"is no longer a number at step \d+; there is no checkpoint yet: train anew with a lower .*lr"):
         train(recipe, tmp_path / "run", device="cpu", console=SILENT)
 
 
@@ -359,7 +299,7 @@ def test_the_average_follows_the_weights() -> None:
     for name, p in trainer.average.named_parameters():
         moved = dict(trainer.model.named_parameters())[name]
         torch.testing.assert_close(p, start[name] * 0.1 + moved * 0.9)  # (1 + 0) / (10 + 0) is kept at first
-    assert _equal(dict(trainer.average.named_buffers()), dict(trainer.model.named_buffers()))
+    assert equal(dict(trainer.average.named_buffers()), dict(trainer.model.named_buffers()))
 
 
 def test_the_pictures_show_posterior_means_of_held_out_images(tmp_path: Path) -> None:
@@ -390,94 +330,3 @@ def test_training_outside_the_main_thread(tmp_path: Path) -> None:
     thread.start()
     thread.join()
     assert (tmp_path / "run" / "model" / "config.json").is_file()
-
-
-class TwoProcesses:
-    """What a trainer needs of Fabric, for two trainers in two threads."""
-
-    world_size = 2
-    device = torch.device("cpu")
-
-    def __init__(self, rank: int, barrier: threading.Barrier, slots: list[Any]) -> None:
-        self.global_rank, self.barrier, self.slots = rank, barrier, slots
-
-    def autocast(self) -> Any:
-        return contextlib.nullcontext()
-
-    def all_reduce(self, tensor: Tensor, reduce_op: str) -> Tensor:
-        assert reduce_op == "mean"
-        self.slots[self.global_rank] = tensor
-        self.barrier.wait(60)
-        mean = (self.slots[0] + self.slots[1]) / 2
-        self.barrier.wait(60)
-        return mean
-
-
-def test_two_processes_see_other_images_and_keep_the_same_weights() -> None:
-    recipe = tiny(gate__equilibrium=0.68, gate__margin=0.02)  # narrow, so that their own costs would part them
-    images = open_images("avatars", Preparation((16, 16), 3, "centre"), count=24, progress=lambda *_: None)
-    barrier, slots = threading.Barrier(2), [None, None]
-    trainers = [Trainer(recipe, TwoProcesses(rank, barrier, slots), images, np.arange(20)) for rank in (0, 1)]  # type: ignore[arg-type]
-    assert trainers[0].images_per_step == 8
-    local: list[list[Any]] = [[], []]
-    together: list[list[Any]] = [[], []]
-
-    def work(rank: int) -> None:
-        trainer = trainers[rank]
-        for _ in range(12):
-            step = trainer.train_step(stop=rank == 1 and trainer.step == 11)
-            together[rank].append((step.players, step.stops))
-
-    original = Objective.__call__
-
-    def record(self: Objective, networks: Any, *batch: Tensor) -> Any:
-        losses = original(self, networks, *batch)
-        rank = next(r for r in (0, 1) if trainers[r].model is networks)
-        local[rank].append((recipe.gate(losses.real.item(), losses.fake.item()), batch[0].clone()))
-        return losses
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Objective, "__call__", record)
-        threads = [threading.Thread(target=work, args=(rank,)) for rank in (0, 1)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert together[0] == together[1]
-    assert [stops for _, stops in together[0]] == [False] * 11 + [True]
-    assert any(a[0] != b[0] for a, b in zip(*local, strict=True)), "left alone, they would have parted ways"
-    assert not any(torch.equal(a[1], b[1]) for a, b in zip(*local, strict=True))
-    assert _equal(dict(trainers[0].model.named_parameters()), dict(trainers[1].model.named_parameters()))
-
-
-def test_two_processes_train_and_one_of_them_writes(tmp_path: Path) -> None:
-    flags = [f"--{key}={value}" for key, value in TINY.items() if key != "networks.size"]
-    command = [sys.executable, "-m", "vaegan", "train", *flags, "--size=16", "--processes=2", "--device=cpu", f"--run={tmp_path / 'run'}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text().splitlines()]
-    assert [line["images"] for line in lines] == [16, 32, 48]
-    assert done.stderr.count("The pictures are") == 1
-    done = subprocess.run([*command[:-1], "--data=nowhere", "--run=x"], capture_output=True, text=True, timeout=300, check=False)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "nowhere: there is no such folder or file" in done.stderr
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX's")
-def test_a_full_disk_is_said_and_the_last_checkpoint_kept(tmp_path: Path) -> None:
-    """A limit on the size of files stands for a disk without space."""
-    code = (
-        "import resource, signal, sys; from vaegan.__main__ import main; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)); main()"
-    )
-    run = tmp_path / "run"
-    train(tiny(training__length="3 steps"), run, device="cpu", console=SILENT)
-    before = (run / "checkpoints" / "step-00000003.pt").read_bytes()
-    assert len(before) > 300_000
-    command = [sys.executable, "-c", code, "train", f"--resume={run}", "--steps=6", "--device=cpu"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-    assert done.stderr.splitlines()[-1] == f"vaegan: File too large: {run / 'checkpoints' / 'step-00000006.pt'}"
-    assert [path.name for path in (run / "checkpoints").iterdir()] == ["step-00000003.pt"]
-    assert checkpoint.load(run / "checkpoints")[0]["step"] == 3

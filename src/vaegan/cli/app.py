@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from ..errors import UserError
+from ..files import from_home
 from ..recipe import Recipe, as_config, as_tree, of_run, of_set, read
 
 err = Console(stderr=True, highlight=False, markup=False, emoji=False)
@@ -33,9 +34,9 @@ def _lay_recipe_under_flags(app: cyclopts.App, commands: tuple[str, ...], argume
         return
     given = {argument.name.lstrip("-"): argument.tokens[0].value for argument in arguments if argument.tokens}
     if "resume" in given:
-        if wrong := [f"--{name}" for name in ("recipe", "run") if name in given]:
+        if wrong := [f"--{name}" for name in ("recipe", "run", "auto-resume") if name in given]:
             raise UserError(f"--resume goes on with a run as it is: leave out {' and '.join(wrong)}")
-        name = str(of_run(Path(given["resume"]).expanduser()))
+        name = str(of_run(from_home(given["resume"])))
     else:
         name = given.get("recipe", DEFAULT_RECIPE if commands == ("train",) else BENCH_RECIPE)
     tree = read(name)
@@ -59,6 +60,7 @@ def _long_names(given: dict[str, str]) -> dict[str, Any]:
         "training.length": lengths[0] if lengths else None,
         "training.seed": given.get("seed"),
         "training.precision": given.get("precision"),
+        "training.on_nan": given.get("on-nan"),
         "data.source": given.get("data"),
         "networks.size": _sides(given["size"]) if "size" in given else None,
     }

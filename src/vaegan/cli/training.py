@@ -21,6 +21,7 @@ def train(
     recipe: str = DEFAULT_RECIPE,  # noqa: ARG001
     run: Path | None = None,
     resume: Path | None = None,
+    auto_resume: Annotated[bool, Parameter(negative="")] = False,
     steps: int | None = None,  # noqa: ARG001
     epochs: int | None = None,  # noqa: ARG001
     images: int | None = None,  # noqa: ARG001
@@ -28,7 +29,9 @@ def train(
     seed: int | None = None,  # noqa: ARG001
     device: str = "auto",
     precision: str | None = None,  # noqa: ARG001
-    processes: int = 1,
+    on_nan: str | None = None,  # noqa: ARG001
+    processes: int | None = None,
+    nodes: int | None = None,
     settings: Settings = Recipe(),  # noqa: B008 (a frozen value; the parser fills it in from the recipe)
 ) -> None:
     """Train a VAE/GAN. Without arguments: on built-in avatars, by the quick recipe, on this machine.
@@ -43,6 +46,8 @@ def train(
         The folder to make for the results; runs/NAME by default.
     resume
         Go on with this run from its last checkpoint.
+    auto_resume
+        Go on with --run if it was begun before, and do nothing if it is finished: for jobs that are killed and started again.
     steps
         How long to train, in steps of one batch.
     epochs
@@ -57,8 +62,13 @@ def train(
         auto takes a GPU if there is one; or cpu, cuda, mps.
     precision
         auto, 32 or bf16.
+    on_nan
+        What to do where a loss or a gradient is no longer a number: stop, or rollback (go back, and on with half the learning rates).
     processes
-        How many GPUs, or processes on the CPU, to train with.
+        How many GPUs, or processes on the CPU, to train with on each machine; 1, or as many as torchrun or SLURM started.
+    nodes
+        How many machines to train with, each of which is told this and MASTER_ADDR, MASTER_PORT and NODE_RANK; 1, or as torchrun or SLURM
+        say.
     settings
         Everything a recipe can hold.
     """
@@ -66,9 +76,9 @@ def train(
 
     try:
         if resume:
-            result = training.resume(resume, settings, device=device, processes=processes)
+            result = training.resume(resume, settings, device=device, processes=processes, nodes=nodes)
         else:
-            result = training.train(settings, run, device=device, processes=processes)
+            result = training.train(settings, run, auto_resume=auto_resume, device=device, processes=processes, nodes=nodes)
     except training.Stopped as stopped:
         err.print(str(stopped), soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None

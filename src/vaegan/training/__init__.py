@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+from lightning_fabric import Fabric
 from rich.console import Console
 
-from ..data import AVATARS, ImageSet, open_images, split
+from ..data import AVATARS, ImageSet, Numbers, open_images, split
 from ..data.packed import report_skipped
 from ..data.sources import anchored, short_name
 from ..errors import UserError
-from ..files import replacing
+from ..files import from_home, replacing
 from ..processes import is_leader
 from ..progress import progress_bar
 from ..recipe import RECIPE, Recipe, of_run
 from ..signals import Stopped
 from . import checkpoint
+from .collective import LostProcessError, SharedError, all_or_none, from_leader
+from .guard import guard, have_the_last_word
 from .machine import make_fabric
-from .trainer import Trainer
+from .trainer import Trainer, last_checkpoint
 
 __all__ = ["Result", "Stopped", "resume", "train"]
 
@@ -37,31 +42,49 @@ class Result:
 
 
 def train(
-    recipe: Recipe, run: str | Path | None = None, *, device: str = "auto", processes: int = 1, console: Console | None = None
+    recipe: Recipe,
+    run: str | Path | None = None,
+    *,
+    auto_resume: bool = False,
+    device: str = "auto",
+    processes: int | None = None,
+    nodes: int | None = None,
+    console: Console | None = None,
 ) -> Result:
     """Train a VAE/GAN from scratch.
 
     Args:
         recipe: all settings; see `Recipe.load`.
         run: the folder to make and write into; by default runs/NAME, with a number where that is taken.
+        auto_resume: if `run` was begun before, go on with it; if it is finished, do nothing. For jobs that are killed and started again.
         device: `auto`, `cpu`, `cuda` or `mps`.
-        processes: how many devices (or processes on the CPU) train together.
+        processes: how many devices (or processes on the CPU) of each node train together; 1, or as many as torchrun or SLURM started.
+        nodes: how many machines train together; likewise.
         console: where progress is shown; standard error by default.
 
     Raises:
         UserError: something in what was asked for is wrong; nothing has been overwritten.
         Stopped: an interrupt or SIGTERM came; the run was saved and can be resumed.
     """
-    folder = Path(run).expanduser() if run else _free_name(Path("runs"), recipe)
-    if folder.exists():
+    if auto_resume and not run:
+        raise UserError("--auto-resume goes on with --run, if that was begun before: give that, too")
+    folder = from_home(run) if run else _free_name(Path("runs"), recipe)
+    begun = folder.exists()
+    if begun and not (auto_resume and (folder / RECIPE).is_file()):
         raise UserError(f"{folder} exists already: choose another --run, or go on with it by --resume {folder}")
-    return _run(recipe, folder, device, processes, console, resumed=False)
+    return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, auto=auto_resume, resumed=begun)
 
 
 def resume(
-    run: str | Path, recipe: Recipe | None = None, *, device: str = "auto", processes: int = 1, console: Console | None = None
+    run: str | Path,
+    recipe: Recipe | None = None,
+    *,
+    device: str = "auto",
+    processes: int | None = None,
+    nodes: int | None = None,
+    console: Console | None = None,
 ) -> Result:
-    """Go on with a run from its newest checkpoint.
+    """Go on with a run from its newest checkpoint that is whole.
 
     `recipe` may ask for another length, for pictures and checkpoints at other steps, or name another place where the same images are.
 
@@ -69,42 +92,99 @@ def resume(
         UserError: there is no such run, it has no checkpoint, the images are others, or `recipe` differs in more than may change.
         Stopped: as for `train`.
     """
-    folder = Path(run).expanduser()
+    folder = from_home(run)
     recipe = recipe or Recipe.load(of_run(folder))
-    return _run(recipe, folder, device, processes, console, resumed=True)
+    return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, auto=False, resumed=True)
 
 
-def _run(recipe: Recipe, folder: Path, device: str, processes: int, console: Console | None, *, resumed: bool) -> Result:
+def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, *, auto: bool, resumed: bool) -> Result:
+    """All processes come through here."""
     console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
+    console.quiet = console.quiet or not is_leader()
     if recipe.data.source != AVATARS:  # so that the run can be resumed from anywhere
         recipe = replace(recipe, data=replace(recipe.data, source=anchored(recipe.data.source)))
-    fabric = make_fabric(device, recipe.training.precision, processes)
-    if processes > 1 and is_leader():  # the images are packed, or found wanting, before the other processes start
-        _open(recipe, console)
-    fabric.launch()
-    console.quiet = console.quiet or not fabric.is_global_zero
-    try:
+    images: ImageSet | UserError
+    try:  # before processes wait for each other: packing may take its time, and one of them does it for all
         images = _open(recipe, console)
     except UserError as error:
-        raise UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error from None
-    training, held_out = split(images, recipe.data.held_out, recipe.data.train_on)
-    trainer = Trainer(recipe, fabric, images, training, note=lambda sentence: console.print(sentence, soft_wrap=True))
-    if resumed:
+        images = UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error
+        if fabric.world_size == 1 or getattr(fabric.strategy.launcher, "procs", None) == []:  # the others have not been started
+            raise images from None
+    fabric.launch()
+    console.quiet = console.quiet or not fabric.is_global_zero
+    go_on = f"go on with: vaegan train --resume {folder}"
+    guard(fabric, lambda: f"{last_checkpoint(folder)}; {go_on}")
+    try:
+        trainer, held_out = _trainer(recipe, fabric, images, console)
+        if resumed:
+            _take_up(trainer, folder, console, auto=auto)
+        assert isinstance(images, ImageSet)
+        if fabric.is_global_zero:
+            folder.mkdir(parents=True, exist_ok=resumed)
+            with replacing(folder / RECIPE) as path:
+                path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
+            _report_skipped(images, folder, console)
+        if trainer.step >= trainer.steps:
+            console.print(f"{folder} is finished: it is at step {trainer.step} of {trainer.steps}", soft_wrap=True)
+            return Result(folder, max((folder / "samples").glob("step-*.png"), default=folder / "samples"))
+        console.print(f"{_what(trainer, len(held_out))}, into {folder}", soft_wrap=True)
+        return Result(folder, trainer.train(folder, images, held_out, console))
+    except (SharedError, Stopped):
+        if fabric.is_global_zero:
+            raise
+        raise SystemExit(0) from None  # the first process says it
+    except (UserError, LostProcessError) as error:
+        sentence = str(error)
+        if isinstance(error, LostProcessError):
+            have_the_last_word()
+            sentence = f"another process of this run has ended; {last_checkpoint(folder)}; {go_on}"
+        if fabric.is_global_zero:
+            raise UserError(sentence) from None
+        print(f"vaegan: process {fabric.global_rank}: {sentence}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _trainer(recipe: Recipe, fabric: Fabric, images: ImageSet | UserError, console: Console) -> tuple[Trainer, Numbers]:
+    """A trainer, and the images that are held out."""
+    with all_or_none(fabric):
+        if isinstance(images, UserError):
+            raise images
+        training, held_out = split(images, recipe.data.held_out, recipe.data.train_on)
+        trainer = Trainer(recipe, fabric, images, training, note=lambda sentence: console.print(sentence, soft_wrap=True))
+    return trainer, held_out
+
+
+def _take_up(trainer: Trainer, folder: Path, console: Console, *, auto: bool) -> None:
+    """Go on where a run was, as the first process finds it; from the start if it is to go on by itself, and has no checkpoint yet."""
+
+    def find() -> dict[str, Any] | None:
+        if auto and not checkpoint.checkpoints(folder / "checkpoints"):
+            return None
         state, damaged = checkpoint.load(folder / "checkpoints")
         for path in damaged:
-            console.print(f"passed over a damaged checkpoint: {path}")
-        trainer.load_state_dict(state)
-    fabric.barrier()
-    if fabric.is_global_zero:
-        folder.mkdir(parents=True, exist_ok=resumed)
-        with replacing(folder / RECIPE) as path:
-            path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
-        _report_skipped(images, folder, console)
-    where = "a GPU" if fabric.device.type == "cuda" else "the GPU" if fabric.device.type == "mps" else "the CPU"
+            console.print(f"passed over a damaged checkpoint: {path}", soft_wrap=True)
+        checkpoint.set_aside(damaged)
+        return state
+
+    state = from_leader(trainer.fabric, find)
+    with all_or_none(trainer.fabric):
+        if state:
+            trainer.load_state_dict(state)
+        if trainer.step >= trainer.steps and not auto:
+            raise UserError(f"the run is at step {trainer.step} already: ask for more, such as --steps {2 * trainer.step}")
+
+
+def _what(trainer: Trainer, held_out: int) -> str:
+    """What is about to be trained, and how."""
+    fabric = trainer.fabric
+    where = {"cuda": "a GPU", "mps": "the GPU"}.get(fabric.device.type, "the CPU")
+    if fabric.world_size > 1:
+        where = f"{fabric.world_size} processes, each on {where}"
     kind = "bfloat16" if "bf16" in str(fabric._precision.precision) else "float32"
-    what = f"{len(training):,} images to train on, {len(held_out):,} held out; {trainer.steps:,} steps"
-    console.print(f"{what} on {where} in {kind}, into {folder}", soft_wrap=True)
-    return Result(folder, trainer.train(folder, images, held_out, console))
+    begun = f" from step {trainer.step:,}" if trainer.step else ""
+    return (
+        f"{len(trainer.batches.numbers):,} images to train on, {held_out:,} held out; {trainer.steps:,} steps{begun} on {where} in {kind}"
+    )
 
 
 def _open(recipe: Recipe, console: Console) -> ImageSet:

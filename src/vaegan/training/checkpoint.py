@@ -1,7 +1,12 @@
-"""All that a run needs to go on: weights, averages, optimisers and the step. Everything else follows from the recipe and the step."""
+"""All that a run needs to go on: weights, averages, optimisers and the step. Everything else follows from the recipe and the step.
+
+A checkpoint is what torch.save writes, then a mark with the format's number, then the SHA-256 of all that is before it. So a file that
+lost its end or a bit is known to be damaged before anything in it is believed; and torch.load still reads it.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import io
 from pathlib import Path
 from typing import Any
@@ -11,45 +16,86 @@ import torch
 from ..errors import UserError
 from ..files import replacing
 
-KEPT = 2
-FORMAT = 2
+FORMAT = 3
 """To be raised when the state of a trainer changes."""
+MARK = b"vaegan checkpoint "
+DIGEST = hashlib.sha256().digest_size
+TRAILER = len(MARK) + 4 + DIGEST
 
 
-def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """Write the checkpoint of a step, whole or not at all, and remove all but the newest ones."""
+class DamagedError(Exception):
+    """A file is no checkpoint, or not all of one, or not any more."""
+
+
+def save(folder: Path, step: int, state: dict[str, Any], *, keep: int, keep_every: int = 0) -> Path:
+    """Write the checkpoint of a step, whole or not at all, and remove older ones.
+
+    Those that stay are the newest `keep`, and those of every `keep_every` steps.
+    """
     path = folder / f"step-{step:08d}.pt"
     content = io.BytesIO()
-    torch.save({"format": FORMAT, "step": step, **state}, content)
+    torch.save({"step": step, **state}, content)
+    content.seek(0, io.SEEK_END)
+    content.write(MARK + b"%04d" % FORMAT)
+    content.write(hashlib.sha256(content.getbuffer()).digest())
     with replacing(path) as temporary:
         temporary.write_bytes(content.getbuffer())  # written by torch itself, a full disk would look like a fault of ours
-    for old in checkpoints(folder)[KEPT:]:
-        old.unlink()
+    for old in checkpoints(folder)[keep:]:
+        if not (keep_every and step_of(old) and step_of(old) % keep_every == 0):
+            old.unlink(missing_ok=True)
     return path
+
+
+def step_of(path: Path) -> int:
+    """The step that a checkpoint's name tells."""
+    return int(path.stem.removeprefix("step-"))
 
 
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints in a folder, newest first."""
-    return sorted(folder.glob("step-*.pt"), reverse=True)
+    return sorted((path for path in folder.glob("step-*.pt") if path.stem.removeprefix("step-").isdecimal()), key=step_of, reverse=True)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The state in a checkpoint. No code in the file is run.
+
+    Raises:
+        DamagedError: it is not what was written.
+        UserError: it was written by another version of the package.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DamagedError(error.strerror) from error
+    mark = content[-TRAILER:-DIGEST]
+    if not mark.startswith(MARK) or hashlib.sha256(memoryview(content)[:-DIGEST]).digest() != content[-DIGEST:]:
+        raise DamagedError("its checksum is not that of its content")
+    if mark != MARK + b"%04d" % FORMAT:
+        raise UserError(f"cannot resume from {path}: it was written by another version of vaegan")
+    try:
+        state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        return {**state, "step": int(state["step"])}
+    except Exception as error:  # whoever made a checksum for it can have put anything in
+        raise DamagedError("it is no checkpoint") from error
 
 
 def load(folder: Path) -> tuple[dict[str, Any], list[Path]]:
-    """The newest checkpoint that can be read, and the newer ones that could not. No code in the files is run.
+    """The newest checkpoint that is whole, and the newer ones that are not. No code in the files is run.
 
     Raises:
-        UserError: there is none, or it is of another version of the package.
+        UserError: there is none, or it was written by another version of the package.
     """
     damaged: list[Path] = []
     for path in checkpoints(folder):
         try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception:  # a damaged file may raise anything
+            return read(path), damaged
+        except DamagedError:
             damaged.append(path)
-            continue
-        if isinstance(state, dict) and "step" in state:
-            if state.get("format") != FORMAT:
-                raise UserError(f"cannot resume {folder.parent}: {path.name} was written by another version of vaegan")
-            return state, damaged
-        damaged.append(path)
     what = f"its {len(damaged)} checkpoints are all damaged" if damaged else "it has no checkpoint"
     raise UserError(f"cannot resume {folder.parent}: {what}")
+
+
+def set_aside(damaged: list[Path]) -> None:
+    """Give damaged checkpoints another name, so that they are not in the way of those to come."""
+    for path in damaged:
+        path.replace(path.with_name(path.name + ".damaged"))

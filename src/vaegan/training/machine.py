@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
 from ..errors import UserError
 from ..model import VAEGAN
@@ -18,16 +22,18 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of mallopt(3)
 LARGEST_MMAP_THRESHOLD = 1 << 25  # on 64 bits
 
 
-def make_fabric(device: str = "auto", precision: str = "auto", processes: int = 1) -> Fabric:
+def make_fabric(device: str = "auto", precision: str = "auto", processes: int | None = None, nodes: int | None = None) -> Fabric:
     """Fabric for this machine.
 
     Args:
         device: `auto` (a GPU if there is one), `cpu`, `cuda` or `mps`.
         precision: `32`, `bf16`, or `auto`: bf16 where the device computes in it.
-        processes: how many devices, or processes on the CPU, work together.
+        processes: how many devices, or processes on the CPU, work together on each node. Where torchrun, `fabric run` or SLURM started
+            this process, as many as they started; else 1.
+        nodes: how many machines work together; likewise.
 
     Raises:
-        UserError: the device is not there.
+        UserError: the device is not there, or there are not as many as were asked for.
     """
     if device not in ("auto", "cpu", "cuda", "mps"):
         raise UserError(f"device must be auto, cpu, cuda or mps, not {device}")
@@ -36,8 +42,10 @@ def make_fabric(device: str = "auto", precision: str = "auto", processes: int = 
         device = next(name for name in ("cuda", "mps", "cpu") if available[name])
     if not available[device]:
         raise UserError(f"there is no {device} device here: leave --device out to use what there is")
-    if processes < 1:
-        raise UserError(f"--processes must be at least 1, not {processes}")
+    for name, asked in (("processes", processes), ("nodes", nodes)):
+        if asked is not None and asked < 1:
+            raise UserError(f"--{name} must be at least 1, not {asked}")
+    processes, nodes = _started(processes, nodes)
     if device == "mps" and processes > 1:
         raise UserError("an mps device is one: leave --processes out")
     if device == "cuda" and processes > torch.cuda.device_count():
@@ -49,8 +57,39 @@ def make_fabric(device: str = "auto", precision: str = "auto", processes: int = 
     if device == "cuda":
         torch.backends.cudnn.benchmark = True  # all steps are of one shape: the fastest kernels are found out once, by timing
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # what it would say is said where a run begins
-    strategy = "auto" if processes == 1 else "ddp"
-    return Fabric(accelerator=device, devices=processes, strategy=strategy, precision="bf16-mixed" if precision == "bf16" else "32-true")
+    warnings.filterwarnings("ignore", message="The `srun` command is available")  # one process, started without it, is well
+    strategy = "auto" if processes * nodes == 1 else "ddp"
+    kind = "bf16-mixed" if precision == "bf16" else "32-true"
+    try:
+        return Fabric(accelerator=device, devices=processes, num_nodes=nodes, strategy=strategy, precision=kind)  # type: ignore[arg-type]
+    except ValueError as error:
+        if "through the CLI" not in str(error):
+            raise
+        raise UserError(
+            "what fabric run was told is not what vaegan was: give --device and --precision to vaegan, not to fabric"
+        ) from error
+
+
+def _started(processes: int | None, nodes: int | None) -> tuple[int, int]:
+    """Processes on each node, and nodes: as whoever started this process says, or else as was asked for.
+
+    Raises:
+        UserError: that is not the same, or several were asked for and only one was started.
+    """
+    if TorchElasticEnvironment.detect():
+        who, here = "torchrun", int(os.environ["LOCAL_WORLD_SIZE"])
+        there = int(os.environ["WORLD_SIZE"]) // here
+    elif SLURMEnvironment.detect():
+        who, there = "SLURM", int(os.environ.get("SLURM_NNODES", "1"))
+        here = int(os.environ["SLURM_NTASKS"]) // there
+        if here * there > 1 and "SLURM_STEP_ID" not in os.environ:
+            raise UserError(f"SLURM was asked for {here * there} tasks, but has started only this one: put srun before the command")
+    else:
+        return processes or 1, nodes or 1
+    for name, asked, started in (("processes", processes, here), ("nodes", nodes, there)):
+        if asked is not None and asked != started:
+            raise UserError(f"--{name} is {asked}, but {who} has started {started}: leave it out, or ask {who} for as many")
+    return here, there
 
 
 def compile_networks(model: VAEGAN, note: Callable[[str], None]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +22,11 @@ from rich.text import Text
 from torch import Tensor
 
 from .. import pictures
+from ..files import replacing
 from ..model import VAEGAN
 from ..progress import PLAIN_SECONDS
+from .health import Watch
+from .step import GRADIENTS
 
 COLUMNS = 12
 RECONSTRUCTIONS, SAMPLES = 2 * COLUMNS, 3 * COLUMNS
@@ -30,27 +35,37 @@ RECONSTRUCTIONS, SAMPLES = 2 * COLUMNS, 3 * COLUMNS
 class Monitor:
     """Follows a run, as a context manager."""
 
-    def __init__(self, run: Path, *, step: int, steps: int, images_per_step: int, console: Console) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self.run, self.step, self.steps, self.images_per_step, self.console = run, step, steps, images_per_step, console
-        self._keep_lines_up_to(step)
-        self._stats = (run / "stats.jsonl").open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1 if step else None)
-        self._count = 0
-        self._since = self._printed = time.perf_counter()
+    def __init__(self, run: Path, watch: Watch, *, step: int, steps: int, images_per_step: int, console: Console) -> None:
+        self.run, self.watch, self.steps, self.images_per_step, self.console = run, watch, steps, images_per_step, console
+        self._open(step)
+        self._printed = time.perf_counter()
         columns = (TextColumn("training"), BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), TimeRemainingColumn())
         self._bar = Progress(*columns, console=console, expand=True)
         self._task = self._bar.add_task("training", total=steps, completed=step, speed="")
         self._status = Text()
         self._live = Live(Group(self._bar, self._status), console=console, refresh_per_second=4) if console.is_terminal else None
 
-    def _keep_lines_up_to(self, step: int) -> None:
-        """A run that goes on from a checkpoint writes the steps after it again."""
+    def _open(self, step: int) -> None:
+        """The logs, of which what is after a step will be written again."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.step = step
         path = self.run / "stats.jsonl"
         if path.is_file():
-            lines = [line for line in path.read_text().splitlines() if line.endswith("}") and json.loads(line)["step"] <= step]
-            path.write_text("".join(f"{line}\n" for line in lines))
+            lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if _step_of(line) <= step]
+            with replacing(path) as temporary:
+                temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        self._stats = path.open("a", encoding="utf-8")
+        self._board = SummaryWriter(str(self.run / "tensorboard"), purge_step=step + 1)
+        self._count, self._since = 0, time.perf_counter()
+
+    def go_back(self, step: int) -> None:
+        """Follow the run from an earlier step on."""
+        self._stats.close()
+        self._board.close()
+        self._open(step)
+        self.watch.forget()
+        self._bar.update(self._task, completed=step)
 
     def __enter__(self) -> Monitor:
         if self._live:
@@ -73,21 +88,32 @@ class Monitor:
         """Write and show the means of the steps since the last time, and what else is given."""
         now = time.perf_counter()
         speed = self._count * self.images_per_step / (now - self._since)
-        line = {"step": self.step, "images": self.step * self.images_per_step, "images_per_second": round(speed, 1)}
+        line: dict[str, Any] = {"step": self.step, "images": self.step * self.images_per_step, "images_per_second": round(speed, 1)}
         line |= {name: float(f"{value:.6g}") for name, value in (means | more).items()}
+        for warning in self.watch(self.step, means):
+            self.say(f"step {self.step}: {warning}")
+            self._board.add_text("health", warning, self.step)
+        if self.watch.current:
+            line["warnings"] = self.watch.current
         self._stats.write(json.dumps(line) + "\n")
         self._stats.flush()
         for name, value in line.items():
-            if name not in ("step", "images"):
+            if name not in ("step", "images", "warnings"):
                 self._board.add_scalar(_board_name(name), value, self.step)
         self._count, self._since = 0, now
         self._show(means, speed, now)
+
+    def say(self, sentence: str) -> None:
+        """Tell whoever looks, in the bar's place or above it."""
+        self.console.print(sentence, soft_wrap=True)
 
     def _show(self, means: dict[str, float], speed: float, now: float) -> None:
         losses = "  ".join(f"{name} {means[name]:.3g}" for name in ("prior", "similarity", "real", "fake"))
         text = f"{losses}  steps: decoder {means['decoder_steps']:.0%}, discriminator {means['discriminator_steps']:.0%}"
         self._bar.update(self._task, speed=f"{speed:,.0f} images/s")
         self._status.plain = text
+        for name in self.watch.current:
+            self._status.append(f"  {name}", style="yellow")
         if not self._live and (now - self._printed > PLAIN_SECONDS or self.step == self.steps):
             self._printed = now
             left = timedelta(seconds=round((self.steps - self.step) * self.images_per_step / speed))
@@ -106,23 +132,52 @@ class Monitor:
 
     def picture(self, model: VAEGAN, originals: Tensor, caption: str) -> Path:
         """Draw originals, their reconstructions, and samples of a fixed noise; into samples/ and TensorBoard."""
-        picture = draw(model, originals, caption)
+        picture, variety = draw(model, originals, caption)
+        self.watch.see_samples(variety)
+        self._board.add_scalar("health/variety", variety, self.step)
         path = pictures.save(picture, self.run / "samples" / f"step-{self.step:06d}.png")
         self._board.add_image("pictures", np.asarray(picture), self.step, dataformats="HWC")
         return path
 
 
-def draw(model: VAEGAN, originals: Tensor, caption: str) -> Image.Image:
-    """Pairs of originals over their reconstructions (decoding the posterior mean), then samples that have the same codes every time."""
+def draw(model: VAEGAN, originals: Tensor, caption: str) -> tuple[Image.Image, float]:
+    """Pairs of originals over their reconstructions (decoding the posterior mean), then samples that have the same codes every time.
+
+    Returns:
+        The picture, and how much the samples differ from each other as a part of how much the originals do.
+    """
     was_training = model.training
     model.eval()
     with torch.no_grad():
         pairs = pictures.pair_rows(originals, model.reconstruct(originals), COLUMNS)
         samples = model.sample(SAMPLES, seed=0)
     model.train(was_training)
-    return pictures.sheet([(f"{caption}, each above its reconstruction", pairs), ("samples of the prior", samples)], COLUMNS)
+    sheet = pictures.sheet([(f"{caption}, each above its reconstruction", pairs), ("samples of the prior", samples)], COLUMNS)
+    return sheet, _spread(samples) / _spread(originals) if _spread(originals) else 1.0
+
+
+def _spread(images: Tensor) -> float:
+    """The standard deviation of a pixel from one image to the next, as a mean over pixels."""
+    return images.std(0, unbiased=False).mean().item()
+
+
+def _step_of(line: str) -> float:
+    """The step that a line of stats.jsonl is of; a line that is not whole is of none."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, TypeError, KeyError):
+        return math.inf
+
+
+GROUPS = {
+    **dict.fromkeys(("real", "fake"), "gan"),
+    **dict.fromkeys(("decoder_steps", "discriminator_steps"), "gate"),
+    **dict.fromkeys(GRADIENTS, "gradient"),
+    **dict.fromkeys(("lr", "gamma"), "schedule"),
+    "images_per_second": "speed",
+}
+"""Under which heading TensorBoard shows a curve; the others are losses."""
 
 
 def _board_name(name: str) -> str:
-    group = {"real": "gan", "fake": "gan", "decoder_steps": "gate", "discriminator_steps": "gate", "lr": "schedule", "gamma": "schedule"}
-    return f"{group.get(name, 'speed' if name == 'images_per_second' else 'loss')}/{name}"
+    return f"{GROUPS.get(name, 'loss')}/{name.removesuffix('_gradient')}"

@@ -1,11 +1,10 @@
-"""One optimiser a network, and its gradients over several processes."""
+"""One optimiser a network."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from ..objective import Number
@@ -47,33 +46,16 @@ def make_optimizer(parameters: list[nn.Parameter], settings: Optimizer) -> torch
 
 def step_if(optimizer: torch.optim.Adam, lr: Number, go: Tensor | None = None) -> None:
     """Step, and drop the gradients; with `go`, a scalar on the device, only where that is true, which the host need not know."""
+    fused = optimizer.defaults["fused"]
     for group in optimizer.param_groups:
         group["lr"] = lr
-    if go is not None:
+    if go is not None and fused:
         optimizer.found_inf = 1 - go.float()  # type: ignore[attr-defined]  # how torch.amp.GradScaler has a fused optimiser pass over a step
-    optimizer.step()
+    if go is None or fused or bool(go):
+        optimizer.step()
     optimizer.zero_grad(set_to_none=True)
 
 
 def load_optimizer(optimizer: torch.optim.Adam, state: dict[str, Any]) -> None:
     """Take up the state of the same optimiser, perhaps of another device; settings stay as they are."""
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-
-
-def mean_over_processes(fabric: Fabric, tensor: Tensor) -> Tensor:
-    """Its mean over all processes."""
-    if fabric.world_size == 1:
-        return tensor
-    mean = fabric.all_reduce(tensor, reduce_op="mean")
-    assert isinstance(mean, Tensor)
-    return mean
-
-
-def average_gradients(fabric: Fabric, parameters: list[nn.Parameter]) -> None:
-    """Replace gradients by their means over all processes, in one message."""
-    if fabric.world_size == 1:
-        return
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    means = mean_over_processes(fabric, torch.cat([g.flatten() for g in gradients]))
-    for gradient, mean in zip(gradients, means.split([g.numel() for g in gradients]), strict=True):
-        gradient.copy_(mean.view_as(gradient))

@@ -13,11 +13,22 @@ from ..data.batches import Batches
 from ..model import VAEGAN
 from ..objective import Number, Open, opened
 from ..recipe import Recipe
-from .optimizers import average_gradients, mean_over_processes, step_if
+from .collective import average_gradients, mean_over_processes
+from .optimizers import step_if
 
 NETWORKS = ("encoder", "decoder", "discriminator")
 LOSSES = ("prior", "similarity", "real", "fake")
-MEANS = (*LOSSES, "pixel", "decoder_steps", "discriminator_steps")
+STEPS = ("encoder_steps", "decoder_steps", "discriminator_steps")
+GRADIENTS = ("encoder_gradient", "decoder_gradient", "discriminator_gradient")
+MEANS = (*LOSSES, "pixel", *STEPS, *GRADIENTS)
+WATCHED = {
+    "prior": "the prior loss (encoder)",
+    "similarity": "the similarity loss (encoder, decoder)",
+    "real": "the real loss (discriminator)",
+    "fake": "the fake loss (decoder, discriminator)",
+    **{name: f"the gradient of the {network}" for name, network in zip(GRADIENTS, NETWORKS, strict=True)},
+}
+"""What must always be a number, with what it is called when it is none."""
 
 
 class Rates(NamedTuple):
@@ -35,6 +46,8 @@ class Rates(NamedTuple):
     """How far the average moves towards the weights."""
     stop: Number
     """1 if this process was asked to stop, else 0."""
+    save: Number
+    """1 if this process was asked to save, else 0."""
 
 
 class Inputs(NamedTuple):
@@ -58,57 +71,73 @@ class Step(NamedTuple):
     players: Open
     stops: bool | Tensor
     """Some process was asked to stop."""
+    saves: bool | Tensor
+    """Some process was asked to save."""
 
 
 class NotFiniteError(Exception):
-    """A loss was no longer a number; that step and those after it have not changed any weight."""
+    """A loss or a gradient was no longer a number; that step and those after it have not changed any weight."""
 
-    def __init__(self, loss: str, steps: int) -> None:
+    def __init__(self, what: str, steps: int) -> None:
         """`steps` were taken since the last reading before it happened."""
-        super().__init__(loss, steps)
-        self.loss, self.steps = loss, steps
+        super().__init__(what, steps)
+        self.what, self.steps = what, steps
 
 
 class Tally:
     """Sums over the steps since the last reading, on the device."""
 
     def __init__(self, device: torch.device) -> None:
-        # MEANS, sound steps, and for each of LOSSES whether it was the first to be no number.
-        self._sums = torch.zeros(len(MEANS) + 1 + len(LOSSES), device=device)
+        # MEANS, sound steps, and for each of WATCHED whether it was the first to be no number.
+        self._sums = torch.zeros(len(MEANS) + 1 + len(WATCHED), device=device)
 
-    def add(self, means: Tensor, players: Tensor) -> Tensor:
-        """Take in a step: its losses, and whether the decoder and the discriminator step.
+    def add(self, means: Tensor, steps: Tensor, gradients: Tensor) -> Tensor:
+        """Take in a step.
+
+        Args:
+            means: prior, similarity, real, fake, pixel.
+            steps: whether each of `NETWORKS` steps.
+            gradients: the norm of the gradient of each that does, 0 for the others.
 
         Returns:
-            Whether all losses have been numbers so far, this step's included: a scalar, bool.
+            Whether all has been numbers so far, this step included: a scalar, bool.
         """
-        before = ~self._sums[-len(LOSSES) :].any()
-        broken = ~means[: len(LOSSES)].isfinite() & before
+        before = ~self._sums[-len(WATCHED) :].any()
+        broken = ~torch.cat([means[: len(LOSSES)], gradients]).isfinite() & before
         sound = before & ~broken.any()
-        self._sums += torch.cat([means, players, sound[None], broken])
+        self._sums += torch.cat([means, steps, gradients, sound[None], broken])
         return sound
 
     def check(self) -> list[float]:
         """See that all is well; the sums as they are. Waits for the device.
 
         Raises:
-            NotFiniteError: a loss was no longer a number.
+            NotFiniteError: a loss or a gradient was no longer a number.
         """
-        *sums, steps = (values := self._sums.tolist())[: -len(LOSSES)]
-        broken = values[-len(LOSSES) :]
+        *sums, steps = (values := self._sums.tolist())[: -len(WATCHED)]
+        broken = values[-len(WATCHED) :]
         if any(broken):
-            raise NotFiniteError(LOSSES[broken.index(1)], int(steps))
+            raise NotFiniteError([*WATCHED.values()][broken.index(1)], int(steps))
         return [*sums, steps]
 
     def read(self) -> dict[str, float]:
-        """The means, by name, of the steps since the last reading, of which there must be one. Waits for the device.
+        """The means, by name, over the steps since the last reading, of which there must be one; a gradient's norm over those in which
+        its network stepped. Waits for the device.
 
         Raises:
-            NotFiniteError: a loss was no longer a number.
+            NotFiniteError: a loss or a gradient was no longer a number.
         """
-        *sums, steps = self.check()
+        *values, steps = self.check()
+        self.clear()
+        sums = dict(zip(MEANS, values, strict=True))
+        stepped = dict(zip(GRADIENTS, (sums[name] for name in STEPS), strict=True))
+        means = {name: value / max(1.0, stepped.get(name, steps)) for name, value in sums.items()}
+        del means["encoder_steps"]  # it always does
+        return means
+
+    def clear(self) -> None:
+        """Begin anew."""
         self._sums.zero_()
-        return {name: value / steps for name, value in zip(MEANS, sums, strict=True)}
 
 
 @dataclass
@@ -133,33 +162,33 @@ class TrainingStep:
     def __call__(self, inputs: Inputs) -> Step:
         """Take the step.
 
-        Raises:
-            NotFiniteError: where the host decides and a loss is no longer a number.
+        If a loss or a gradient is no longer a number, no weight changes, nor in the steps after it; the tally's next reading raises.
         """
         rates = Rates(*inputs.rates.unbind()) if isinstance(inputs.rates, Tensor) else inputs.rates
         images = self.batches.finish(inputs.pixels, inputs.changes)
         with self.fabric.autocast():
             losses = self.recipe.objective(self.model, images, inputs.noise[0], inputs.noise[1], rates.gamma)
         terms = [losses.prior, losses.similarity, losses.real, losses.fake, losses.pixel]
+        asked = [torch.zeros_like(losses.prior) + number for number in (rates.stop, rates.save)]
         # All that processes decide they decide on means over all of them, or they would part ways.
-        means = mean_over_processes(self.fabric, torch.stack([*terms, torch.zeros_like(losses.prior) + rates.stop]))
-        means, stops = means[:-1], means[-1] > 0
-        players = torch.stack([torch.as_tensor(player) for player in opened(means[2], means[3], rates.low, rates.high)])
-        sound = self.tally.add(means, players)
+        means = mean_over_processes(self.fabric, torch.stack([*terms, *asked]))
+        means, stops, saves = means[:-2], means[-2] > 0, means[-1] > 0
+        players = opened(means[2], means[3], rates.low, rates.high)
+        goes = torch.stack([torch.ones_like(stops), *map(torch.as_tensor, players)])
         if self.device_decides:
-            step = Step(means, Open(*players), stops)
-            go = dict(zip(NETWORKS, (sound, *(players & sound)), strict=True))
-            stepping = list(NETWORKS)
+            step, stepping = Step(means, Open(*goes[1:]), stops, saves), list(NETWORKS)
         else:
-            decoder, discriminator, stop, all_sound = torch.cat([players, torch.stack([stops, sound])]).tolist()
-            if not all_sound:
-                self.tally.check()
-            step = Step(means, Open(decoder, discriminator), stop)
-            go = {}
-            stepping = [name for name, steps in zip(NETWORKS, (True, decoder, discriminator), strict=True) if steps]
+            *decided, stop, save = torch.cat([goes, torch.stack([stops, saves])]).tolist()
+            step = Step(means, Open(*decided[1:]), stop, save)
+            stepping = [name for name, steps in zip(NETWORKS, decided, strict=True) if steps]
         losses.backward(parameter for name in stepping for parameter in self.parameters[name])
-        for name in stepping:
-            self._step_network(name, getattr(rates, name), go.get(name))
+        norms = self._gradients(stepping)
+        held = torch.zeros_like(losses.prior)
+        gradients = torch.where(goes, torch.stack([norms.get(name, held) for name in NETWORKS]), 0.0)
+        sound = self.tally.add(means, goes, gradients)
+        for name, go in zip(NETWORKS, goes & sound, strict=True):
+            if name in stepping:
+                self._step_network(name, getattr(rates, name), norms[name], go)
         self._follow(rates.average * sound)
         return step
 
@@ -168,14 +197,18 @@ class TrainingStep:
         for optimizer in self.optimizers.values():
             optimizer.zero_grad(set_to_none=True)
 
-    def _step_network(self, name: str, lr: Number, go: Tensor | None) -> None:
+    def _gradients(self, stepping: list[str]) -> dict[str, Tensor]:
+        """The norm of the gradient of each network that steps, after the mean over all processes was taken."""
+        average_gradients(self.fabric, [parameter for name in stepping for parameter in self.parameters[name]])
+        return {name: nn.utils.get_total_norm([p.grad for p in self.parameters[name] if p.grad is not None]) for name in stepping}
+
+    def _step_network(self, name: str, lr: Number, norm: Tensor, go: Tensor) -> None:
         settings, parameters = self.recipe.optimizer, self.parameters[name]
-        average_gradients(self.fabric, parameters)
         if limit := settings.clip_at[NETWORKS.index(name)]:
             if settings.clip == "value":
                 nn.utils.clip_grad_value_(parameters, limit)
             elif settings.clip == "norm":
-                nn.utils.clip_grad_norm_(parameters, limit)
+                nn.utils.clip_grads_with_norm_(parameters, limit, norm)
         step_if(self.optimizers[name], lr, go)
 
     @torch.no_grad()

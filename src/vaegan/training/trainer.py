@@ -22,7 +22,9 @@ from ..model import VAEGAN
 from ..recipe import Recipe
 from ..signals import Stopped, StopSignal
 from . import checkpoint
+from .collective import SharedError, from_leader, mean_over_processes, synchronise
 from .graph import Recorded
+from .health import Watch
 from .machine import compile_networks
 from .monitor import RECONSTRUCTIONS, Monitor
 from .optimizers import load_optimizer, make_optimizer
@@ -31,9 +33,17 @@ from .step import NETWORKS, Inputs, NotFiniteError, Rates, Step, Tally, Training
 
 MAY_CHANGE = {
     *("data.source", "training.length", "training.precision", "training.graph", "training.compile"),
-    *("training.log_every", "training.picture_every", "training.checkpoint_every"),
+    *("training.log_every", "training.picture_every", "training.checkpoint_every", "training.keep", "training.keep_every"),
+    *("training.on_nan", "training.rollbacks"),
+    "training.batch",  # of one process: see `Trainer.load_state_dict`
 }
 """What a resumed run may do differently. The images must still be the same ones, and another length bends an annealed learning rate."""
+ROLLBACK_LR = 0.5
+"""Factor of the learning rates at each rollback."""
+
+
+class Diverged(SharedError):  # noqa: N818 (a name for what happened)
+    """A loss, a gradient or a weight is no longer a number."""
 
 
 class Trainer:
@@ -61,10 +71,12 @@ class Trainer:
         self.batches.keep_on(fabric.device)
         self.images_per_step = settings.batch * fabric.world_size
         self.steps = settings.steps(self.batches.steps_per_epoch, self.images_per_step)
-        self.identity: dict[str, Any] = {"recipe": recipe.flat(), "images": images.identity, "processes": fabric.world_size}
-        self.step = self._read_at = 0
+        self.identity: dict[str, Any] = {"recipe": recipe.flat(), "images": images.identity, "images_per_step": self.images_per_step}
+        self.step = self._read_at = self.rollbacks = 0
         torch.manual_seed(settings.seed)  # the same first weights in every process
         model = VAEGAN(recipe.networks, images.preparation)
+        if settings.sync_batchnorm:
+            synchronise(model, fabric)
         self.model: VAEGAN = model.to(fabric.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.average: VAEGAN | None = copy.deepcopy(self.model).requires_grad_(False).eval() if settings.ema else None
         self.parameters = {name: list(getattr(self.model, name).parameters()) for name in NETWORKS}
@@ -88,50 +100,51 @@ class Trainer:
         """The epoch of the next step, from 0."""
         return self.step // self.batches.steps_per_epoch
 
-    def inputs(self, stop: bool = False) -> Inputs:
+    def inputs(self, stop: bool = False, save: bool = False) -> Inputs:
         """What the next step takes: all work of the host. A GPU may still be at earlier steps when this is done."""
         device = self.fabric.device
         seed = np.random.SeedSequence([self.recipe.training.seed, self.step, self.fabric.global_rank, 2]).generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(seed[0] >> 1))
         noise = torch.randn(2, self.recipe.training.batch, self.recipe.networks.latent, generator=generator)
-        rates: Rates | Tensor = self.rates(stop)
+        rates: Rates | Tensor = self.rates(stop, save)
         if self.device_decides:
             rates = to_device(np.array(rates, np.float32), device)
         return Inputs(*self.batches.inputs(self.step, device), to_device(noise.numpy(), device), rates)
 
     def learning_rate(self) -> float:
         """The learning rate of the next step, before the networks' factors."""
-        return learning_rate(self.recipe.optimizer, self.step, self.steps, self.batches.steps_per_epoch)
+        lr = learning_rate(self.recipe.optimizer, self.step, self.steps, self.batches.steps_per_epoch)
+        return lr * ROLLBACK_LR**self.rollbacks
 
-    def rates(self, stop: bool = False) -> Rates:
+    def rates(self, stop: bool = False, save: bool = False) -> Rates:
         """What schedules make of the next step."""
         recipe = self.recipe
         lr = self.learning_rate()
         kept = min(recipe.training.ema, (1 + self.step) / (10 + self.step))  # short-sighted at first, or it would show the start
         encoder, decoder, discriminator = (lr * factor for factor in recipe.optimizer.lr_factors)
         low, high = recipe.gate.bounds(self.epoch)
-        return Rates(encoder, decoder, discriminator, recipe.objective.at(self.epoch).gamma, low, high, average=1 - kept, stop=float(stop))
+        gamma = recipe.objective.at(self.epoch).gamma
+        return Rates(encoder, decoder, discriminator, gamma, low, high, average=1 - kept, stop=float(stop), save=float(save))
 
-    def train_step(self, stop: bool = False, inputs: Inputs | None = None) -> Step:
+    def train_step(self, stop: bool = False, save: bool = False, inputs: Inputs | None = None) -> Step:
         """One step: three objectives out of one forward and one backward pass, for the networks that the gate lets step.
+
+        If a loss or a gradient is no longer a number, this step and those after it change no weight; `read` and `check` raise that.
 
         Args:
             stop: this process was asked to stop.
+            save: this process was asked to save.
             inputs: in place of those of this step, to measure what a step takes without them.
-
-        Raises:
-            UserError: a loss is no longer a number; this step has changed no weight. Where the device decides, `read` and `check` raise it.
         """
-        with self._finite():
-            step = self.advance(inputs or self.inputs(stop))
+        step = self.advance(inputs or self.inputs(stop, save))
         self.step += 1
-        return step._replace(stops=stop) if self.fabric.world_size == 1 else step
+        return step._replace(stops=stop, saves=save) if self.fabric.world_size == 1 else step
 
     def read(self) -> dict[str, float]:
         """The means of the steps since the last reading, by name. Waits for the device.
 
         Raises:
-            UserError: a loss is no longer a number; no step since then has changed a weight.
+            Diverged: a loss or a gradient is no longer a number; no step since then has changed a weight.
         """
         with self._finite():
             means = self.tally.read()
@@ -142,17 +155,21 @@ class Trainer:
         """Wait for the device, and see that all is well.
 
         Raises:
-            UserError: a loss is no longer a number; no step since then has changed a weight.
+            Diverged: a loss, a gradient or a weight is no longer a number. In the first two cases no step since then has changed a weight.
         """
         with self._finite():
             self.tally.check()
+        broken = [name for name, tensor in self.model.state_dict().items() if not torch.isfinite(tensor).all()]
+        somewhere = torch.tensor(float(bool(broken)), device=self.fabric.device)  # statistics of batches are each process's own
+        if mean_over_processes(self.fabric, somewhere):
+            raise Diverged(f"{broken[0] if broken else 'a weight'} is no longer finite at step {self.step}")
 
     @contextmanager
     def _finite(self) -> Iterator[None]:
         try:
             yield
         except NotFiniteError as error:
-            raise UserError(f"the {error.loss} loss is no longer a number at step {self._read_at + error.steps + 1}") from None
+            raise Diverged(f"{error.what} is no longer a number at step {self._read_at + error.steps + 1}") from None
 
     def state_dict(self) -> dict[str, Any]:
         """All that changes from step to step."""
@@ -160,26 +177,34 @@ class Trainer:
             "model": self.model.state_dict(),
             "average": self.average.state_dict() if self.average else None,
             "optimizers": {name: optimizer.state_dict()["state"] for name, optimizer in self.optimizers.items()},
+            "rollbacks": self.rollbacks,
             "identity": self.identity,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint.
 
+        The number of processes may be another, if together they still take as many images a step: those of a step are then the same, but
+        not the noise and changes that each is paired with.
+
         Raises:
-            UserError: it is of other images, another number of processes, or a recipe that differs in more than may change.
+            UserError: it is of other images, another number of images a step, or a recipe that differs in more than may change.
         """
         theirs, mine = state["identity"], self.identity
         if theirs["images"] != mine["images"]:
             raise UserError(f"the images in {self.recipe.data.source} are not those that the run has been trained on")
-        if theirs["processes"] != mine["processes"]:
-            raise UserError(f"the run has been trained by {theirs['processes']} processes: set --processes {theirs['processes']}")
-        changed = [key for key in mine["recipe"] if key not in MAY_CHANGE and theirs["recipe"].get(key) != mine["recipe"][key]]
+        was, now = theirs["recipe"], mine["recipe"]
+        changed = [f"{key} is {was.get(key)}, not {now[key]}" for key in now if key not in MAY_CHANGE and was.get(key) != now[key]]
         if changed:
-            raise UserError(f"cannot change {', '.join(changed)} of a run that has begun: train a new one from its recipe")
-        if state["step"] >= self.steps:
-            raise UserError(f"the run is at step {state['step']} already: ask for more, such as --steps {2 * state['step']}")
-        self.step = self._read_at = state["step"]
+            raise UserError(f"cannot change a run that has begun: its {', its '.join(changed)}; leave that out, or train a new run")
+        if theirs["images_per_step"] != mine["images_per_step"]:
+            images, processes = theirs["images_per_step"], self.fabric.world_size
+            batch = f": set --training.batch {images // processes}" if images % processes == 0 and images > processes else ""
+            taken = f"{processes} processes of {self.recipe.training.batch} would take {mine['images_per_step']}"
+            raise UserError(f"the run takes {images} images a step, but {taken}{batch}")
+        self.step, self.rollbacks = state["step"], state["rollbacks"]
+        self._read_at = self.step
+        self.tally.clear()
         if isinstance(self.advance, Recorded):
             self.advance.forget()
         self.model.load_state_dict(state["model"])
@@ -193,7 +218,7 @@ class Trainer:
 
         Raises:
             Stopped: an interrupt or SIGTERM came; the run was saved.
-            UserError: a loss is no longer a number.
+            Diverged: a loss, a gradient or a weight is no longer a number, and the recipe says to stop then, or it was too often.
         """
         settings = self.recipe.training
         shown = held_out[:RECONSTRUCTIONS] if len(held_out) else np.arange(min(RECONSTRUCTIONS, len(images)))
@@ -202,22 +227,30 @@ class Trainer:
         picture = run / "samples"
         monitor = None
         if self.fabric.is_global_zero:  # one process writes and speaks for all
-            monitor = Monitor(run, step=self.step, steps=self.steps, images_per_step=self.images_per_step, console=console)
+            watch = Watch(self.recipe.networks.latent)
+            monitor = Monitor(run, watch, step=self.step, steps=self.steps, images_per_step=self.images_per_step, console=console)
 
-        with monitor or nullcontext(), StopSignal() as signals:
+        with monitor or nullcontext(), StopSignal(saves=True) as signals:
+            if monitor and settings.on_nan == "rollback" and not checkpoint.checkpoints(run / "checkpoints"):
+                self._save_checkpoint(run)  # to have one to go back to
             ended = False
             while not ended:
                 schedule = {"lr": self.learning_rate(), "gamma": self.recipe.objective.at(self.epoch).gamma}
+                save, signals.asked_to_save = signals.asked_to_save, False
+                step = self.train_step(stop=signals.received is not None, save=save)
+                ended = bool(step.stops) or self.step == self.steps
+                logging = ended or self.step % settings.log_every == 0
+                drawing, saving = (ended or self.step % every == 0 for every in (settings.picture_every, settings.checkpoint_every))
+                saving = saving or bool(step.saves)
                 try:
-                    step = self.train_step(stop=signals.received is not None)
-                    ended = bool(step.stops) or self.step == self.steps
-                    if logging := ended or self.step % settings.log_every == 0:
+                    if logging:
                         means = self.read()
-                    drawing, saving = (ended or self.step % every == 0 for every in (settings.picture_every, settings.checkpoint_every))
-                    if (drawing or saving) and not logging:
+                    if drawing or saving:
                         self.check()
-                except UserError as error:
-                    raise UserError(f"{error}; {_last_checkpoint(run)}: train anew with a lower --optimizer.lr") from None
+                except Diverged as error:
+                    self._roll_back(run, error, monitor)
+                    ended = False
+                    continue
                 if not monitor:
                     continue
                 monitor.update()
@@ -228,24 +261,50 @@ class Trainer:
                         picture = monitor.picture(self.shown, originals, caption)
                     if saving:
                         self._save(run)
+                    if step.saves:
+                        monitor.say(f"saved at step {self.step}, as asked")
+        self.fabric.barrier()  # nobody leaves while the first process is still writing
         if self.step < self.steps:
             sentence = f"stopped at step {self.step} of {self.steps} and saved; go on with: vaegan train --resume {run}"
             raise Stopped(sentence, signals.received)
         return picture
+
+    def _roll_back(self, run: Path, error: Diverged, monitor: Monitor | None) -> None:
+        """Go back to the last checkpoint, and on from there with lower learning rates.
+
+        Raises:
+            Diverged: the recipe says to stop, or this has happened too often.
+        """
+        settings = self.recipe.training
+        last = from_leader(self.fabric, lambda: last_checkpoint(run))
+        if settings.on_nan == "stop":
+            way_out = "train anew with a lower --optimizer.lr"
+            if from_leader(self.fabric, lambda: bool(checkpoint.checkpoints(run / "checkpoints"))):
+                way_out = f"go on from there with a lower learning rate by: vaegan train --resume {run} --on-nan rollback"
+            raise Diverged(f"{error}; {last}: {way_out}") from None
+        if self.rollbacks >= settings.rollbacks:
+            times = f"after {self.rollbacks} rollbacks, and --training.rollbacks allows no more"
+            raise Diverged(f"{error}, {times}; {last}: train anew with a lower --optimizer.lr") from None
+        rollbacks = self.rollbacks + 1
+        self.load_state_dict(from_leader(self.fabric, lambda: checkpoint.load(run / "checkpoints")[0]))
+        self.rollbacks = rollbacks
+        if monitor:
+            monitor.go_back(self.step)
+            monitor.say(f"{error}: back at step {self.step}, with {ROLLBACK_LR**rollbacks:g} of the learning rates (rollback {rollbacks})")
+            self._save_checkpoint(run)  # the same one, but that it knows of the rollback
 
     def _as_written(self) -> AbstractContextManager[object]:
         """Networks that are compiled are not compiled anew for the few images of a picture."""
         return torch.compiler.set_stance("force_eager") if self.recipe.training.compile else nullcontext()
 
     def _save(self, run: Path) -> None:
-        """Write a checkpoint to go on from, and the model to use."""
-        broken = [name for name, tensor in self.model.state_dict().items() if not torch.isfinite(tensor).all()]
-        if broken:  # never let these push a good checkpoint out
-            raise UserError(
-                f"{broken[0]} is no longer finite at step {self.step}; {_last_checkpoint(run)}: train anew with a lower --optimizer.lr"
-            )
-        checkpoint.save(run / "checkpoints", self.step, self.state_dict())
+        """Write the model to use, and then a checkpoint to go on from: where there is one of a step, its model was written."""
         self.shown.save_pretrained(run / "model")
+        self._save_checkpoint(run)
+
+    def _save_checkpoint(self, run: Path) -> None:
+        settings = self.recipe.training
+        checkpoint.save(run / "checkpoints", self.step, self.state_dict(), keep=settings.keep, keep_every=settings.keep_every)
 
 
 def device_decides(fabric: Fabric) -> bool:
@@ -256,6 +315,7 @@ def device_decides(fabric: Fabric) -> bool:
     return fabric.device.type == "cuda" and fabric.world_size == 1
 
 
-def _last_checkpoint(run: Path) -> str:
+def last_checkpoint(run: Path) -> str:
+    """What there is to go on from, in words."""
     saved = checkpoint.checkpoints(run / "checkpoints")
     return f"the last checkpoint is {saved[0]}" if saved else "there is no checkpoint yet"
