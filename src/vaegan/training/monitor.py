@@ -157,7 +157,7 @@ def _step_of(line: str) -> float:
     """The step that a line of stats.jsonl is of; a line that is not whole is of none."""
     try:
         return int(json.loads(line)["step"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return math.inf
 
 
