@@ -25,7 +25,7 @@ from . import checkpoint
 from .collective import LostProcessError, SharedError, all_or_none, from_leader
 from .guard import guard, have_the_last_word
 from .machine import make_fabric
-from .trainer import Trainer, last_checkpoint
+from .trainer import Trainer, way_on
 
 __all__ = ["Result", "Stopped", "resume", "train"]
 
@@ -112,8 +112,7 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
             raise images from None
     fabric.launch()
     console.quiet = console.quiet or not fabric.is_global_zero
-    go_on = f"go on with: vaegan train --resume {folder}"
-    guard(fabric, lambda: f"{last_checkpoint(folder)}; {go_on}")
+    guard(fabric, lambda: way_on(folder))
     try:
         trainer, held_out = _trainer(recipe, fabric, images, console)
         if resumed:
@@ -138,7 +137,7 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
         sentence = str(error)
         if isinstance(error, LostProcessError):
             have_the_last_word()
-            sentence = f"another process of this run has ended; {last_checkpoint(folder)}; {go_on}"
+            sentence = f"another process of this run has ended; {way_on(folder)}"
         if fabric.is_global_zero:
             raise UserError(sentence) from None
         print(f"vaegan: process {fabric.global_rank}: {sentence}", file=sys.stderr)

@@ -45,6 +45,7 @@ def make_fabric(device: str = "auto", precision: str = "auto", processes: int | 
     for name, asked in (("processes", processes), ("nodes", nodes)):
         if asked is not None and asked < 1:
             raise UserError(f"--{name} must be at least 1, not {asked}")
+    warnings.filterwarnings("ignore", message="The `srun` command is available")  # one process, started without it, is well
     processes, nodes = _started(processes, nodes)
     if device == "mps" and processes > 1:
         raise UserError("an mps device is one: leave --processes out")
@@ -57,7 +58,6 @@ def make_fabric(device: str = "auto", precision: str = "auto", processes: int | 
     if device == "cuda":
         torch.backends.cudnn.benchmark = True  # all steps are of one shape: the fastest kernels are found out once, by timing
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # what it would say is said where a run begins
-    warnings.filterwarnings("ignore", message="The `srun` command is available")  # one process, started without it, is well
     strategy = "auto" if processes * nodes == 1 else "ddp"
     kind = "bf16-mixed" if precision == "bf16" else "32-true"
     try:

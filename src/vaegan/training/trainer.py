@@ -202,8 +202,8 @@ class Trainer:
         if theirs["images_per_step"] != mine["images_per_step"]:
             images, processes = theirs["images_per_step"], self.fabric.world_size
             batch = f": set --training.batch {images // processes}" if images % processes == 0 and images > processes else ""
-            taken = f"{processes} processes of {self.recipe.training.batch} would take {mine['images_per_step']}"
-            raise UserError(f"the run takes {images} images a step, but {taken}{batch}")
+            here = f"{mine['images_per_step']} (a batch of {self.recipe.training.batch} in each of {processes} processes)"
+            raise UserError(f"the run takes {images} images a step, not {here}{batch}")
         self.step, self.rollbacks = state["step"], state["rollbacks"]
         self._read_at = state["read_at"]
         self.tally.load_state(state["tally"])
@@ -321,3 +321,9 @@ def last_checkpoint(run: Path) -> str:
     """What there is to go on from, in words."""
     saved = checkpoint.checkpoints(run / "checkpoints")
     return f"the last checkpoint is {saved[0]}" if saved else "there is no checkpoint yet"
+
+
+def way_on(run: Path) -> str:
+    """The same, with the command that goes on from there."""
+    saved = checkpoint.checkpoints(run / "checkpoints")
+    return last_checkpoint(run) + (f"; go on with: vaegan train --resume {run}" if saved else "")
