@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,6 +69,8 @@ def save(picture: Image.Image, path: Path) -> Path:
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind not in Image.SAVE:
         raise UserError(f"cannot write a picture as {path}: give it a name that ends in .png or .jpg")
+    content = io.BytesIO()
+    picture.save(content, kind)
     with replacing(path) as temporary:
-        picture.save(temporary, kind)
+        temporary.write_bytes(content.getbuffer())  # written by Pillow itself, a full disk would be an "encoder error"
     return path

@@ -37,7 +37,7 @@ def run(arguments: list[str] | None = None) -> None:
         if error.errno is None:
             raise
         sentence = f"{os.strerror(error.errno)}: {error.filename}" if error.filename else os.strerror(error.errno)
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             sentence += "; free some space, and go on with a run that has a checkpoint by: vaegan train --resume RUN"
     else:
         return

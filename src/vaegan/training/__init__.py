@@ -16,7 +16,7 @@ from ..data import AVATARS, ImageSet, Numbers, open_images, split
 from ..data.packed import report_skipped
 from ..data.sources import anchored, short_name
 from ..errors import UserError
-from ..files import from_home, replacing
+from ..files import PARTIAL, from_home, remove_partial, replacing
 from ..processes import is_leader
 from ..progress import progress_bar
 from ..recipe import RECIPE, Recipe, of_run
@@ -70,7 +70,7 @@ def train(
         raise UserError("--auto-resume goes on with --run, if that was begun before: give that, too")
     folder = from_home(run) if run else _free_name(Path("runs"), recipe)
     begun = folder.exists()
-    if begun and not (auto_resume and (folder / RECIPE).is_file()):
+    if begun and not (auto_resume and _is_run(folder)):
         raise UserError(f"{folder} exists already: choose another --run, or go on with it by --resume {folder}")
     return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, auto=auto_resume, resumed=begun)
 
@@ -120,6 +120,7 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
         assert isinstance(images, ImageSet)
         if fabric.is_global_zero:
             folder.mkdir(parents=True, exist_ok=resumed)
+            remove_partial(folder / place for place in (".", "checkpoints", "model", "samples"))
             with replacing(folder / RECIPE) as path:
                 path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
             _report_skipped(images, folder, console)
@@ -189,6 +190,13 @@ def _what(trainer: Trainer, held_out: int) -> str:
 def _open(recipe: Recipe, console: Console) -> ImageSet:
     with progress_bar(console) as progress:
         return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a run was begun here; it may have been killed before its recipe was written."""
+    if not folder.is_dir():
+        return False
+    return (folder / RECIPE).is_file() or all(path.name == RECIPE + PARTIAL for path in folder.iterdir())
 
 
 def _report_skipped(images: ImageSet, folder: Path, console: Console) -> None:

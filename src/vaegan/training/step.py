@@ -139,6 +139,14 @@ class Tally:
         """Begin anew."""
         self._sums.zero_()
 
+    def state(self) -> Tensor:
+        """All that was taken in since the last reading."""
+        return self._sums
+
+    def load_state(self, state: Tensor) -> None:
+        """Go on from what `state` returned."""
+        self._sums.copy_(state)
+
 
 @dataclass
 class TrainingStep:

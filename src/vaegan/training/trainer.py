@@ -178,6 +178,8 @@ class Trainer:
             "average": self.average.state_dict() if self.average else None,
             "optimizers": {name: optimizer.state_dict()["state"] for name, optimizer in self.optimizers.items()},
             "rollbacks": self.rollbacks,
+            "tally": self.tally.state(),  # so that the next line of stats.jsonl is of all its steps
+            "read_at": self._read_at,
             "identity": self.identity,
         }
 
@@ -203,8 +205,8 @@ class Trainer:
             here = f"{mine['images_per_step']} (a batch of {self.recipe.training.batch} in each of {processes} processes)"
             raise UserError(f"the run takes {images} images a step, not {here}{batch}")
         self.step, self.rollbacks = state["step"], state["rollbacks"]
-        self._read_at = self.step
-        self.tally.clear()
+        self._read_at = state["read_at"]
+        self.tally.load_state(state["tally"])
         if isinstance(self.advance, Recorded):
             self.advance.forget()
         self.model.load_state_dict(state["model"])
