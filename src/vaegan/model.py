@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,6 +73,19 @@ class VAEGAN(nn.Module):
     def conditional(self) -> bool:
         """Whether the networks are told attributes."""
         return bool(self.architecture.attributes)
+
+    def attributes(self, known: Mapping[str, float]) -> Tensor:
+        """Of a conditional model, 1 x attributes for one image: these values by name, and NaN for those that are not known.
+
+        Raises:
+            UserError: the networks are not told such an attribute.
+        """
+        names = self.architecture.attributes
+        if unknown := [name for name in known if name not in names]:
+            raise UserError(
+                f"the model is not told {unknown[0]}: " + (f"it is told {', '.join(names)}" if names else "it is not conditional")
+            )
+        return torch.tensor([[known.get(name, math.nan) for name in names]])
 
     def conditions(self, attributes: Tensor | None) -> Tensor | None:
         """What a conditional model's networks are told of images with these attributes.
