@@ -23,7 +23,12 @@ Settings = Annotated[
     Recipe,
     # Names as in the files. No defaults shown: they are the recipe's.
     Parameter(
-        name="*", name_transform=str, show_default=False, negative_iterable="", group=cyclopts.Group("Settings (see vaegan recipes NAME)")
+        name="*",
+        name_transform=str,
+        show_default=False,
+        negative_iterable="",
+        consume_multiple=True,
+        group=cyclopts.Group("Settings (see vaegan recipes NAME)"),
     ),
 ]
 
@@ -61,6 +66,7 @@ def _long_names(given: dict[str, str]) -> dict[str, Any]:
         "training.seed": given.get("seed"),
         "training.precision": given.get("precision"),
         "training.on_nan": given.get("on-nan"),
+        "objective.kind": given.get("objective"),
         "data.source": given.get("data"),
         "networks.size": _sides(given["size"]) if "size" in given else None,
     }

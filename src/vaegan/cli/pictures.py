@@ -12,7 +12,15 @@ from .app import app, err, wrote
 
 
 @app.command
-def sample(run: Path, /, *, out: Path | None = None, count: int = 64, seed: int = 0) -> None:
+def sample(
+    run: Path,
+    /,
+    *,
+    out: Path | None = None,
+    count: int = 64,
+    seed: int = 0,
+    told: Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=True)] = None,
+) -> None:
     """Draw images of the prior.
 
     Parameters
@@ -25,6 +33,8 @@ def sample(run: Path, /, *, out: Path | None = None, count: int = 64, seed: int 
         How many images.
     seed
         Another seed, other images.
+    told
+        Of a conditional model, attributes of the images, as in Smiling=1 Eyeglasses=0, in the values of the set; the others are not told.
     """
     import torch
 
@@ -36,9 +46,20 @@ def sample(run: Path, /, *, out: Path | None = None, count: int = 64, seed: int 
     if not 0 <= seed < 2**63:
         raise UserError(f"--seed must be at least 0 and below 2^63, not {seed}")
     model = load(run)
+    attributes = None if told is None else model.attributes(dict(map(_setting, told))).expand(count, -1)
     with torch.inference_mode():
-        images = model.sample(count, seed=seed)
-    wrote(pictures.save(pictures.sheet([(f"samples of the prior, seed {seed}", images)], _columns(count)), out or run / "samples.png"))
+        images = model.sample(count, seed=seed, attributes=attributes)
+    caption = ", ".join([f"samples of the prior, seed {seed}", *(told or [])])
+    wrote(pictures.save(pictures.sheet([(caption, images)], _columns(count)), out or run / "samples.png"))
+
+
+def _setting(text: str) -> tuple[str, float]:
+    """A name and a number out of "Smiling=1"."""
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise UserError(f"--set takes attributes as NAME=NUMBER, such as Smiling=1, not {text}") from None
 
 
 @app.command

@@ -17,12 +17,14 @@ from ..data.packed import report_skipped
 from ..data.sources import anchored, short_name
 from ..errors import UserError
 from ..files import PARTIAL, from_home, remove_partial, replacing
+from ..model import load
 from ..processes import is_leader
 from ..progress import progress_bar
 from ..recipe import RECIPE, Recipe, of_run
 from ..signals import Stopped
 from . import checkpoint
 from .collective import LostProcessError, SharedError, all_or_none, from_leader
+from .conditions import varying
 from .guard import guard, have_the_last_word
 from .machine import make_fabric
 from .trainer import Trainer, way_on
@@ -101,8 +103,7 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
     """All processes come through here."""
     console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
     console.quiet = console.quiet or not is_leader()
-    if recipe.data.source != AVATARS:  # so that the run can be resumed from anywhere
-        recipe = replace(recipe, data=replace(recipe.data, source=anchored(recipe.data.source)))
+    recipe = _anchored(recipe)
     images: ImageSet | UserError
     try:  # before processes wait for each other: packing may take its time, and one of them does it for all
         images = _open(recipe, console)
@@ -115,8 +116,11 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
     guard(fabric, lambda: way_on(folder))
     try:
         trainer, held_out = _trainer(recipe, fabric, images, console)
-        if resumed:
-            _take_up(trainer, folder, console, auto=auto)
+        recipe = trainer.recipe
+        begun = resumed and _take_up(trainer, folder, console, auto=auto)
+        if recipe.objective.discriminator and not begun:  # afterwards it is in the checkpoints
+            other = from_leader(fabric, lambda: load(recipe.objective.discriminator))
+            trainer.take_discriminator(other.discriminator.state_dict())
         assert isinstance(images, ImageSet)
         if fabric.is_global_zero:
             folder.mkdir(parents=True, exist_ok=resumed)
@@ -150,12 +154,24 @@ def _trainer(recipe: Recipe, fabric: Fabric, images: ImageSet | UserError, conso
         if isinstance(images, UserError):
             raise images
         training, held_out = split(images, recipe.data.held_out, recipe.data.train_on)
+        if recipe.networks.attributes == ("all",):
+            recipe = replace(recipe, networks=replace(recipe.networks, attributes=varying(images, training)))
         trainer = Trainer(recipe, fabric, images, training, note=lambda sentence: console.print(sentence, soft_wrap=True))
     return trainer, held_out
 
 
-def _take_up(trainer: Trainer, folder: Path, console: Console, *, auto: bool) -> None:
-    """Go on where a run was, as the first process finds it; from the start if it is to go on by itself, and has no checkpoint yet."""
+def _anchored(recipe: Recipe) -> Recipe:
+    """With whole paths, so that the run can be resumed from anywhere."""
+    if recipe.data.source != AVATARS:
+        recipe = replace(recipe, data=replace(recipe.data, source=anchored(recipe.data.source)))
+    if recipe.objective.discriminator:
+        whole = str(from_home(recipe.objective.discriminator).absolute())
+        recipe = replace(recipe, objective=replace(recipe.objective, discriminator=whole))
+    return recipe
+
+
+def _take_up(trainer: Trainer, folder: Path, console: Console, *, auto: bool) -> bool:
+    """Go on where a run was, as the first process finds it, and say so; not if it is to go on by itself, and has no checkpoint yet."""
 
     def find() -> dict[str, Any] | None:
         if auto and not checkpoint.checkpoints(folder / "checkpoints"):
@@ -172,6 +188,7 @@ def _take_up(trainer: Trainer, folder: Path, console: Console, *, auto: bool) ->
             trainer.load_state_dict(state)
         if trainer.step >= trainer.steps and not auto:
             raise UserError(f"the run is at step {trainer.step} already: ask for more, such as --steps {2 * trainer.step}")
+    return state is not None
 
 
 def _what(trainer: Trainer, held_out: int) -> str:

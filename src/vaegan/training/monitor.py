@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
@@ -29,6 +29,18 @@ from .step import GRADIENTS
 
 COLUMNS = 12
 RECONSTRUCTIONS, SAMPLES = 2 * COLUMNS, 3 * COLUMNS
+
+
+class Exhibits(NamedTuple):
+    """What the pictures of a run show again and again."""
+
+    originals: Tensor
+    """N x C x H x W in [-1, 1]."""
+    attributes: Tensor | None
+    """N x attributes, for a conditional model."""
+    caption: str
+    autoencodes: bool
+    """Whether there are reconstructions to show."""
 
 
 class Monitor:
@@ -122,9 +134,9 @@ class Monitor:
         finally:
             self._since += time.perf_counter() - started
 
-    def picture(self, model: VAEGAN, originals: Tensor, caption: str) -> Path:
+    def picture(self, model: VAEGAN, exhibits: Exhibits) -> Path:
         """Draw originals, their reconstructions, and samples of a fixed noise; into samples/ and TensorBoard."""
-        picture, variety = draw(model, originals, caption)
+        picture, variety = draw(model, exhibits)
         self.watch.see_samples(variety)
         self._board.scalars({"health/variety": variety}, self.step)
         path = pictures.save(picture, self.run / "samples" / f"step-{self.step:06d}.png")
@@ -132,20 +144,27 @@ class Monitor:
         return path
 
 
-def draw(model: VAEGAN, originals: Tensor, caption: str) -> tuple[Image.Image, float]:
+def draw(model: VAEGAN, exhibits: Exhibits) -> tuple[Image.Image, float]:
     """Pairs of originals over their reconstructions (decoding the posterior mean), then samples that have the same codes every time.
+
+    Samples of a conditional model have the attributes of the originals, one after the other.
 
     Returns:
         The picture, and how much the samples differ from each other as a part of how much the originals do.
     """
+    originals, attributes, caption, autoencodes = exhibits
     was_training = model.training
     model.eval()
+    parts = []
     with torch.no_grad():
-        pairs = pictures.pair_rows(originals, model.reconstruct(originals), COLUMNS)
-        samples = model.sample(SAMPLES, seed=0)
+        if autoencodes:
+            pairs = pictures.pair_rows(originals, model.reconstruct(originals, attributes), COLUMNS)
+            parts.append((f"{caption}, each above its reconstruction", pairs))
+        told = None if attributes is None else attributes[torch.arange(SAMPLES, device=attributes.device) % len(attributes)]
+        samples = model.sample(SAMPLES, seed=0, attributes=told)
+        parts.append(("samples of the prior", samples))
     model.train(was_training)
-    sheet = pictures.sheet([(f"{caption}, each above its reconstruction", pairs), ("samples of the prior", samples)], COLUMNS)
-    return sheet, _spread(samples) / _spread(originals) if _spread(originals) else 1.0
+    return pictures.sheet(parts, COLUMNS), _spread(samples) / _spread(originals) if _spread(originals) else 1.0
 
 
 def _spread(images: Tensor) -> float:
