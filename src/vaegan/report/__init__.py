@@ -14,10 +14,13 @@ import jinja2
 from ..data import ImageSet
 from ..errors import UserError
 from ..files import from_home, replacing
+from ..model import load
 from ..recipe import RECIPE, Recipe
 from .curves import panels, table
 from .facts import Trained, facts, trained_on
 from .frames import Frames
+from .nearest import Neighbours, nearest_to_samples
+from .results import Attributes, attributes, metrics
 from .settings import differences
 from .stats import STATS, Stats
 
@@ -68,6 +71,17 @@ def gather(run: Path, images: ImageSet | None) -> dict[str, Any]:
         notes.append(f"{'Without the training images' if recipe else 'Without its recipe'}: {error}.")
     if stats.damaged:
         notes.append(f"Lines of {STATS} that could not be read, and were passed over: {stats.damaged:,}.")
+    neighbours: Neighbours | None = None
+    if trained:
+        try:
+            neighbours = nearest_to_samples(load(run), trained)
+        except (UserError, OSError, ValueError) as error:
+            notes.append(f"Without the training images that are nearest to samples: {error}.")
+    learned: Attributes | None = None
+    try:
+        learned = attributes(run)
+    except UserError as error:
+        notes.append(f"Without attributes: {error}.")
     heads, rows = table(stats)
     return {
         "name": run.resolve().name,
@@ -75,6 +89,9 @@ def gather(run: Path, images: ImageSet | None) -> dict[str, Any]:
         "facts": facts(recipe, stats, trained) if recipe else None,
         "stats": stats,
         "frames": Frames.of(run / "samples"),
+        "neighbours": neighbours,
+        "attributes": learned,
+        "metrics": metrics(run),
         "panels": panels(stats, recipe),
         "heads": heads,
         "rows": rows,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 WIDTH, HEIGHT = 340, 190
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 8, 24
 """What lies around the plot, in the chart's own pixels: room for the labels of the axes."""
-BUCKETS = 150
+BUCKETS = 120
 """A longer series is drawn as the means of so many parts of it, in a band from the smallest to the largest value of each."""
 LOGARITHMIC = 30.0
 """The axis is logarithmic where the largest value is so many times the middle one: else all of the curve would lie at its foot."""
@@ -47,9 +47,8 @@ class Chart:
     y_ticks: list[tuple[float, str]]
     bounds: list[float]
     """Heights of straight lines across the plot."""
-    readings: list[tuple[float, str]]
-    """What to say at places along the x axis."""
-    latest: str
+    readings: list[tuple[float, str, list[str]]]
+    """Places along the x axis, which step each is, and the value of every line there; the last is the newest."""
     summary: str
     """The chart in words."""
     logarithmic: bool
@@ -67,7 +66,7 @@ def chart(series: Sequence[Series], bounds: Sequence[float] = (), unit: str = ""
     Args:
         series: the curves.
         bounds: values to mark by lines across; those off the chart are left out.
-        unit: written behind values in words, such as " nats".
+        unit: written behind values, such as "%".
     """
     series = [finite for one in series if len((finite := _finite(one)).steps)]
     if not series:
@@ -83,10 +82,9 @@ def chart(series: Sequence[Series], bounds: Sequence[float] = (), unit: str = ""
     return Chart(
         lines=[_line(name, parts, x, y) for (name, _, _), parts in zip(series, thinned, strict=True)],
         x_ticks=[(x(tick), number(tick)) for tick in _ticks(x.low, x.high, 4) if x.low <= tick <= x.high],
-        y_ticks=[(y(tick), number(tick)) for tick in y_ticks],
+        y_ticks=[(y(tick), number(tick) + unit) for tick in y_ticks],
         bounds=[y(bound) for bound in bounds if y_ticks[0] < bound < y_ticks[-1]],
         readings=_readings(series, thinned, x, unit),
-        latest=", ".join(_named(series, one, f"{number(one.values[-1])}{unit}") for one in series),
         summary=" ".join(_in_words(series, one, unit) for one in series),
         logarithmic=logarithmic,
     )
@@ -150,22 +148,20 @@ def _line(name: str, parts: _Thinned, x: _Axis, y: _Axis) -> Line:
     return Line(name, "M" + "L".join(path), "" if top == foot else "M" + "L".join([*top, *reversed(foot)]) + "Z")
 
 
-def _readings(series: Sequence[Series], thinned: Sequence[_Thinned], x: _Axis, unit: str) -> list[tuple[float, str]]:
-    readings = []
-    for step in thinned[0].steps:
-        values = [float(np.interp(step, parts.steps, parts.means)) for parts in thinned]
-        text = ", ".join(_named(series, one, f"{number(value)}{unit}") for one, value in zip(series, values, strict=True))
-        readings.append((x(step), f"{text} at step {step:,.0f}"))
-    return readings
-
-
-def _named(series: Sequence[Series], one: Series, text: str) -> str:
-    return text if len(series) == 1 else f"{one.name} {text}"
+def _readings(series: Sequence[Series], thinned: Sequence[_Thinned], x: _Axis, unit: str) -> list[tuple[float, str, list[str]]]:
+    latest = [number(one.values[-1]) + unit for one in series]  # the value itself, not the mean of the last part
+    steps = thinned[0].steps[:-1]
+    between = [[number(float(np.interp(step, parts.steps, parts.means))) + unit for parts in thinned] for step in steps]
+    last = max(one.steps[-1] for one in series)
+    places = [(x(step), f"{step:,.0f}", values) for step, values in zip(steps, between, strict=True)]
+    return [*places, (x(last), f"{last:,.0f}", latest)]
 
 
 def _in_words(series: Sequence[Series], one: Series, unit: str) -> str:
     first, last = (f"{number(one.values[place])}{unit} at step {one.steps[place]:,.0f}" for place in (0, -1))
-    least, most = (f"{number(one.values[place])} at step {one.steps[place]:,.0f}" for place in (one.values.argmin(), one.values.argmax()))
+    least, most = (
+        f"{number(one.values[place])}{unit} at step {one.steps[place]:,.0f}" for place in (one.values.argmin(), one.values.argmax())
+    )
     sentence = f"from {first} to {last}; least {least}, most {most}."
     return f"{one.name}: {sentence}" if len(series) > 1 else sentence[0].upper() + sentence[1:]
 

@@ -43,7 +43,7 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     bounds, about_gate = _gate(recipe)
     add("Discriminator’s costs", f"For real images and for samples, in nats; 0.69 is a guess.{about_gate}", take("real", "fake"), bounds)
     shares = take("decoder_steps", "discriminator_steps", factor=100)
-    add("Gate", "Share of the steps that each player of the GAN took.", shares, unit=" %")
+    add("Gate", "Share of the steps that each player of the GAN took.", shares, unit="%")
     add("Learning rate", "Before the factors of the three networks.", take("lr"))
     add("Speed", "Images a second, without pictures and checkpoints.", take("images_per_second"))
     if len(set(given["gamma"].values)) < 2 if "gamma" in given else False:

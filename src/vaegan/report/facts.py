@@ -61,7 +61,9 @@ def facts(recipe: Recipe, stats: Stats, trained: Trained | None) -> Facts:
     speed = stats.series("images_per_second").values
     with torch.device("meta"):
         networks = VAEGAN(recipe.networks)
-    parameters = {name: sum(p.numel() for p in network.parameters()) for name, network in networks.named_children()}
+    parameters = [
+        f"{name} {sum(p.numel() for p in network.parameters()) / 1e6:.2f}\N{NO-BREAK SPACE}M" for name, network in networks.named_children()
+    ]
     rows = [
         ("Images", f"{count}to train on, {len(trained.held_out):,} held out" if trained else source),
         ("Shape", f"{shape}, {colour}"),
@@ -71,7 +73,7 @@ def facts(recipe: Recipe, stats: Stats, trained: Trained | None) -> Facts:
         ("Precision", {"auto": "", "32": "float32", "bf16": "bfloat16"}[recipe.training.precision]),
         ("Speed", f"{number(sorted(speed)[len(speed) // 2])} images/s" if len(speed) else ""),
         ("Code", f"{recipe.networks.latent} numbers an image"),
-        *((f"{name.capitalize()}", f"{number(count)} parameters") for name, count in parameters.items()),
+        ("Parameters", ", ".join(parameters)),
     ]
     lead = f"A VAE/GAN trained on {count}images of {source}, at {shape} pixels, for {stats.steps:,} steps."
     return Facts(lead, [row for row in rows if row[1]], None if not asked else stats.steps >= asked)

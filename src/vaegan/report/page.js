@@ -4,11 +4,11 @@
 const slider = document.querySelector(".slider");
 if (slider) {
   const frames = [...document.querySelectorAll(".frames img")];
-  const [input, step] = [slider.querySelector("input"), slider.querySelector("output")];
+  const [input, step] = [slider.querySelector("input"), slider.querySelector("b")];
   const show = () => {
     const chosen = frames[Number(input.value)];
     for (const frame of frames) frame.hidden = frame !== chosen;
-    step.value = chosen.dataset.step;
+    step.textContent = chosen.dataset.step;
     input.setAttribute("aria-valuetext", `step ${chosen.dataset.step}`);
   };
   input.addEventListener("input", show);
@@ -17,19 +17,22 @@ if (slider) {
 }
 
 for (const panel of document.querySelectorAll(".panel")) {
-  const [svg, text] = [panel.querySelector("svg[data-readings]"), panel.querySelector(".reading")];
-  const here = svg.querySelector(".here");
-  const readings = JSON.parse(svg.dataset.readings);
-  svg.addEventListener("pointermove", (event) => {
-    const x = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse()).x;
-    const [place, reading] = readings.reduce((best, one) => (Math.abs(one[0] - x) < Math.abs(best[0] - x) ? one : best));
+  const chart = panel.querySelector("svg[data-readings]");
+  const here = chart.querySelector(".here");
+  const values = panel.querySelectorAll("figcaption b");
+  const readings = JSON.parse(chart.dataset.readings);
+  const tell = ([place, step, texts]) => {
     here.setAttribute("transform", `translate(${place} 0)`);
+    [step, ...texts].forEach((text, number) => { values[number].textContent = text; });
+  };
+  chart.addEventListener("pointermove", (event) => {
+    const { x } = new DOMPoint(event.clientX, event.clientY).matrixTransform(chart.getScreenCTM().inverse());
+    tell(readings.reduce((best, one) => (Math.abs(one[0] - x) < Math.abs(best[0] - x) ? one : best)));
     here.setAttribute("visibility", "visible");
-    text.textContent = reading;
   });
-  svg.addEventListener("pointerleave", () => {
+  chart.addEventListener("pointerleave", () => {
+    tell(readings.at(-1));
     here.setAttribute("visibility", "hidden");
-    text.textContent = text.dataset.latest;
   });
 }
 

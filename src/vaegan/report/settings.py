@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UserError
-from ..recipe import Recipe, documentation, names
+from ..recipe import Recipe, names
 
 OF_A_RUN = (
     *("data.", "networks.size", "networks.channels", "training.length", "training.seed", "training.precision"),
@@ -23,18 +22,12 @@ class Difference:
     key: str
     here: str
     default: str
-    about: str
 
 
 def differences(recipe: Recipe) -> list[Difference]:
     """What the recipe changes in the defaults."""
-    docs = {
-        f"{section.name}.{key}": text
-        for section in dataclasses.fields(recipe)
-        for key, text in documentation(type(getattr(recipe, section.name))).items()
-    }
     changed = recipe.differences(Recipe())
-    return [Difference(key, plain(here), plain(default), docs[key].replace("`", "")) for key, (here, default) in changed.items()]
+    return [Difference(key, plain(here), plain(default)) for key, (here, default) in changed.items()]
 
 
 def called(recipe: Recipe) -> str:
