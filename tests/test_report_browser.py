@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -118,14 +119,16 @@ def test_nothing_is_asked_for_and_nothing_complains(browser: Browser, page: Path
 
 def test_its_policy_holds(browser: Browser, page: Path) -> None:
     """Even markup that found its way into the page could neither run nor ask for anything."""
-    evil = (
-        '<script>document.title = "bad"</script><img src="http://127.0.0.1:9/x.png" onerror="document.title = 1"><b style="color:red">x</b>'
-    )
     bad = page.with_name("bad.html")
-    bad.write_text(page.read_text().replace("<main>", f"<main>{evil}"))
-    browser.open(bad)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(1)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/x.png"
+        evil = f'<script>document.title = "bad"</script><img src="{address}" onerror="document.title = 1"><b style="color: red">x</b>'
+        bad.write_text(page.read_text().replace("<main>", f"<main>{evil}"))
+        browser.open(bad)
+        with pytest.raises(TimeoutError):
+            server.accept()
     assert browser.driver.title.endswith("vaegan report")
-    assert not any("127.0.0.1" in url for url in browser.requested())
     assert sum("Content Security Policy" in entry["message"] for entry in browser.driver.get_log("browser")) >= 3
 
 
@@ -165,7 +168,7 @@ def test_hovering_tells_values(browser: Browser, page: Path) -> None:
     webdriver.ActionChains(browser.driver).move_to_element_with_offset(chart, -1, 0).perform()
     step, value = (element.text for element in panel.find_elements("css selector", "figcaption b"))
     assert (step, value) == ("20", "23")
-    webdriver.ActionChains(browser.driver).move_by_offset(0, -200).perform()
+    webdriver.ActionChains(browser.driver).move_to_element(panel.find_element("css selector", "h3")).perform()
     assert [element.text for element in panel.find_elements("css selector", "figcaption b")] == ["40", "43"]
 
 

@@ -73,7 +73,7 @@ def _patiently(model: VAEGAN, trained: Trained) -> Tensor:
 
     def watch(_: str, done: int, total: int | None) -> None:
         taken = time.monotonic() - began
-        if total and taken > PATIENCE / 10 and taken * total / done > PATIENCE:
+        if total and taken > PATIENCE / 3 and taken * total / done > PATIENCE:
             raise TooSlowError(f"there are {total:,} training images, too many to be compared by the way")
 
     return encode(model, trained.images.images, trained.training, watch).mean
