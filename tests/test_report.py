@@ -11,13 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.numpy import save_file
 
-from vaegan import Recipe, UserError
+from vaegan import VAEGAN, Recipe, UserError, load
+from vaegan.data import cache_folder, prepare
+from vaegan.latent.codes import encode
+from vaegan.latent.kept import fingerprint
 from vaegan.report import report
 from vaegan.report.charts import BUCKETS, HEIGHT, TOP, Series, chart, number
-from vaegan.report.embedded import embed, thinned
+from vaegan.report.embedded import embed, embed_exactly, thinned
+from vaegan.report.facts import trained_on
 from vaegan.report.frames import MOST, Frames
+from vaegan.report.nearest import NEIGHBOURS, SAMPLES
 from vaegan.report.settings import called, differences
 from vaegan.report.stats import Stats
 
@@ -49,10 +56,10 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def write_run(run: Path, *, steps: int = 40, pictures: int = 3, **settings: object) -> Path:
+def write_run(run: Path, *, steps: int = 40, pictures: int = 3, source: Path | None = None) -> Path:
     """A run folder as training leaves it, without the training."""
     (run / "samples").mkdir(parents=True)
-    recipe = Recipe.load("quick", {**TINY, "data.source": str(run.parent / "gone"), **settings})
+    recipe = Recipe.load("quick", {**TINY, "data.source": str(source or run.parent / "gone")})
     (run / "recipe.yaml").write_text(recipe.to_yaml(documented=True))
     line = {"images_per_second": 80.0, "prior": 3.0, "similarity": 9.0, "real": 0.6, "fake": 0.7, "pixel": 0.2}
     line |= {"decoder_steps": 1.0, "discriminator_steps": 0.5, "lr": 1e-3, "gamma": 0.1}
@@ -158,15 +165,112 @@ def test_damaged_lines_and_pictures_are_passed_over(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     (run / "samples" / "step-000020.png").write_bytes(b"no picture")
     good = (run / "stats.jsonl").read_text()
-    odd = ['{"step": 15', "[1, 2]", '"step"', '{"prior": 3}', '{"step": null}', '{"step": 1e999}', "\x00", "[" * 100_000]
-    more = '{"step": 44, "images": 352, "prior": NaN, "real": "much", "fake": null, "warnings": "it is collapsing"}\n'
+    odd = [
+        '{"step": 15',
+        "[1, 2]",
+        '"step"',
+        '{"prior": 3}',
+        '{"step": null}',
+        '{"step": 1e999}',
+        "\x00",
+        "[" * 100_000,
+        '{"step": 1' + "0" * 400 + "}",
+    ]
+    more = (
+        '{"step": 44, "images": 352, "prior": NaN, "real": "much", "fake": null, "pixel": 1e400, "lr": 1'
+        + "0" * 400
+        + ', "decoder_steps": true, "warnings": "it is collapsing"}\n'
+    )
     (run / "stats.jsonl").write_text("\n".join(odd) + "\n" + good + more)
     page = Page(report(run))
-    assert "Lines of stats.jsonl that could not be read, and were passed over: 8." in page.text
+    assert "Lines of stats.jsonl that could not be read, and were passed over: 9." in page.text
     assert "Could not be read: step-000020.png." in page.text
     assert "it is collapsing (from step 44)" in " ".join(page.text.split())
     assert "NaN" not in page.text
     assert len(page.all("img")) == 2
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "data:\n", "data: {source: 3}\n", "objective: {gamma: [1]}\n", "\x00", "a: &a [*a]"])
+def test_a_recipe_that_is_none(tmp_path: Path, text: str) -> None:
+    run = write_run(tmp_path / "run")
+    (run / "recipe.yaml").write_text(text)
+    assert "Learned similarity" in Page(report(run)).text
+
+
+def write_trained(tmp_path: Path, photos: Path) -> Path:
+    """A run with a model, and the set that it was trained on."""
+    prepare(str(photos), tmp_path / "set", progress=lambda *_: None, size=(16, 16))
+    run = write_run(tmp_path / "run", source=tmp_path / "set")
+    torch.manual_seed(0)
+    recipe = Recipe.load(run / "recipe.yaml")
+    VAEGAN(recipe.networks, recipe.preparation).save_pretrained(run / "model")
+    return run
+
+
+def test_nearest_training_images(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = write_trained(tmp_path, photos)
+    page = Page(report(run))
+    assert "38 to train on, 2 held out" in page.text
+    found = [image["src"] for image in page.all("img") if "Training image" in (image["alt"] or "")]
+    model, trained = load(run), trained_on(Recipe.load(run / "recipe.yaml"))
+    with torch.no_grad():
+        samples = model.encode(model.sample(1)).mean
+    codes = encode(model, trained.images.images, trained.training).mean
+    order = torch.linalg.vector_norm(codes - samples, dim=1).argsort()[:NEIGHBOURS].numpy()
+    pixels = trained.images.images[trained.training[order]]
+    assert found[:NEIGHBOURS] == [embed_exactly(Image.fromarray(image)).uri for image in pixels]
+    assert len(found) == SAMPLES * NEIGHBOURS
+    assert "half of 2 held-out images within" in page.text
+    shutil.rmtree(cache_folder() / "codes")
+    monkeypatch.setattr("vaegan.report.nearest.PATIENCE", 0.0)
+    assert "Encoding 40 images takes longer than writing a page should." in Page(report(run)).text
+
+
+def test_a_model_that_is_damaged(tmp_path: Path, photos: Path) -> None:
+    run = write_trained(tmp_path, photos)
+    (run / "model" / "model.safetensors").write_bytes(b"nothing")
+    text = Page(report(run)).text
+    assert "is damaged" in text
+    assert "vaegan search" in text
+
+
+def test_attributes(tmp_path: Path, photos: Path) -> None:
+    run = write_trained(tmp_path, photos)
+    assert "vaegan attributes" in Page(report(run)).text
+    weights = fingerprint(load(run))
+    about = {"counts": [[10, 28], [1900, 19]], "probe": [[0.9, 0.95], [None, 0.99]], "weights": weights}
+    path = run / "attributes.safetensors"
+
+    def write(about: dict[str, object]) -> str:
+        header = {"format": 1, "names": ["Hat", "<i>Beard"], "about": about}
+        save_file({"x": np.zeros(1)}, path, {"vaegan": json.dumps(header)})
+        return " ".join(Page(report(run)).text.split())
+
+    assert "<i>Beard190019–0.990 Hat10280.9000.950" in write(about).replace("1,9", "19")  # the best first
+    Image.new("RGB", (50, 40)).save(run / "attributes.png")
+    assert "Learn them again" not in write(about)
+    assert any("attribute added" in (image["alt"] or "") for image in Page(run / "report.html").all("img"))
+    assert "learned before the model was trained on. Learn them again" in write(about | {"weights": "others"})
+    for damage in ({"counts": [[1]]}, {"probe": "much"}, {"counts": None}, {"probe": [["a", "b"], ["c", "d"]]}):
+        assert "attributes.safetensors cannot be read. Learn them again" in write(about | damage)
+    path.write_bytes(b"nothing")
+    assert "attributes.safetensors cannot be read" in Page(report(run)).text
+
+
+def test_metrics(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    assert "Evaluation" not in Page(report(run)).text
+    lines = [
+        '{"step": 20, "fid": 99.5}',
+        '{"step": 40, "frechet_distance": 12.345, "note": "<b>", "more": [1], "good": true}',
+        '{"step": 5',
+    ]
+    (run / "metrics.jsonl").write_text("\n".join(lines))
+    page = Page(report(run))
+    text = " ".join(page.text.split())
+    assert "frechet distance12.3 note<b> goodTrue" in text
+    assert "99.5" not in text
+    assert {"href": "#metrics"} in page.all("a")
 
 
 def test_a_run_that_is_not_finished(tmp_path: Path) -> None:
@@ -234,7 +338,19 @@ def test_a_spike_survives_thinning() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [[0.0], [0.0, 0.0], [3.0], [-2.0, -2.0], [1e-9, 2e-9], [1e30, -1e30], [0.1, 1e6, 0.1, 0.1], [5.0, np.inf]]
+    "values",
+    [
+        [0.0],
+        [0.0, 0.0],
+        [3.0],
+        [-2.0, -2.0],
+        [1e-9, 2e-9],
+        [1e30, -1e30],
+        [0.1, 1e6, 0.1, 0.1],
+        [5.0, np.inf],
+        [5e-324, 1e-323],
+        [1e100, 1.0],
+    ],
 )
 def test_any_values_can_be_drawn(values: list[float]) -> None:
     drawn = chart([Series("x", np.arange(1.0, len(values) + 1), np.array(values))])

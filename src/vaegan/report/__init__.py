@@ -14,13 +14,14 @@ import jinja2
 from ..data import ImageSet
 from ..errors import UserError
 from ..files import from_home, replacing
+from ..latent.kept import fingerprint
 from ..model import load
 from ..recipe import RECIPE, Recipe
 from .curves import panels, table
 from .facts import Trained, facts, trained_on
 from .frames import Frames
-from .nearest import Neighbours, nearest_to_samples
-from .results import Attributes, attributes, metrics
+from .nearest import nearest_to_samples
+from .results import attributes, metrics
 from .settings import differences
 from .stats import STATS, Stats
 
@@ -71,17 +72,13 @@ def gather(run: Path, images: ImageSet | None) -> dict[str, Any]:
         notes.append(f"{'Without the training images' if recipe else 'Without its recipe'}: {error}.")
     if stats.damaged:
         notes.append(f"Lines of {STATS} that could not be read, and were passed over: {stats.damaged:,}.")
-    neighbours: Neighbours | None = None
-    if trained:
-        try:
-            neighbours = nearest_to_samples(load(run), trained)
-        except (UserError, OSError, ValueError) as error:
-            notes.append(f"Without the training images that are nearest to samples: {error}.")
-    learned: Attributes | None = None
+    model, near = None, None
+    without_near = "The training images are not at hand"
     try:
-        learned = attributes(run)
-    except UserError as error:
-        notes.append(f"Without attributes: {error}.")
+        model = load(run)
+        near = nearest_to_samples(model, trained) if trained else None
+    except (UserError, OSError, ValueError) as error:
+        without_near = str(error)
     heads, rows = table(stats)
     return {
         "name": run.resolve().name,
@@ -89,8 +86,9 @@ def gather(run: Path, images: ImageSet | None) -> dict[str, Any]:
         "facts": facts(recipe, stats, trained) if recipe else None,
         "stats": stats,
         "frames": Frames.of(run / "samples"),
-        "neighbours": neighbours,
-        "attributes": learned,
+        "near": near,
+        "without_near": f"{without_near[0].upper()}{without_near[1:]}.",
+        "attributes": attributes(run, fingerprint(model) if model else None),
         "metrics": metrics(run),
         "panels": panels(stats, recipe),
         "heads": heads,

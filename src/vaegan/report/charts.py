@@ -19,6 +19,10 @@ LOGARITHMIC = 30.0
 """The axis is logarithmic where the largest value is so many times the middle one: else all of the curve would lie at its foot."""
 
 
+LEAST = 1e-100
+"""Values that are nearer to each other are the same."""
+
+
 class Series(NamedTuple):
     """One curve of a chart."""
 
@@ -128,8 +132,8 @@ class _Axis:
 
 def _ticks(low: float, high: float, about: int = 4) -> list[float]:
     """Round numbers that are evenly spaced, from at or below `low` to at or above `high`."""
-    if low == high:
-        low, high = (0.0, 1.0) if low == 0 else (min(low, 0.0), max(high, 0.0)) if low else (low, high)
+    if high - low < LEAST:
+        high = low + 1
     rough = (high - low) / about
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)

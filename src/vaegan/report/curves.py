@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..recipe import Recipe
 from .charts import Chart, Series, chart, number
 from .embedded import thinned
-from .stats import Stats
+from .stats import Stats, is_number
 
 ROWS = 12
 """Steps in the table of figures; of more, some evenly spaced ones are taken."""
@@ -46,8 +46,8 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     add("Gate", "Share of the steps that each player of the GAN took.", shares, unit="%")
     add("Learning rate", "Before the factors of the three networks.", take("lr"))
     add("Speed", "Images a second, without pictures and checkpoints.", take("images_per_second"))
-    if len(set(given["gamma"].values)) < 2 if "gamma" in given else False:
-        del given["gamma"]  # a constant is in the recipe
+    if "gamma" in given and len(set(given["gamma"].values)) == 1:
+        del given["gamma"]  # the recipe says it
     for name in list(given):
         add(name.replace("_", " ").capitalize(), "As written down in stats.jsonl.", take(name))
     return found
@@ -64,7 +64,5 @@ def _gate(recipe: Recipe | None) -> tuple[tuple[float, ...], str]:
 def table(stats: Stats) -> tuple[list[str], list[list[str]]]:
     """Heads and rows of some of the figures that the charts are drawn from."""
     names = ["step", *stats.names]
-    rows = [
-        [number(line[name]) if isinstance(line.get(name), (int, float)) else "" for name in names] for line in thinned(stats.lines, ROWS)
-    ]
+    rows = [[number(value) if is_number(value := line.get(name)) else "" for name in names] for line in thinned(stats.lines, ROWS)]
     return [name.replace("_", " ") for name in names], rows

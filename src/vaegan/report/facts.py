@@ -56,8 +56,8 @@ def facts(recipe: Recipe, stats: Stats, trained: Trained | None) -> Facts:
     count = f"{len(trained.training):,} " if trained else ""
     asked = _steps_asked(recipe, stats, trained)
     done = f"{stats.steps:,} of {asked:,} steps" if asked else f"{stats.steps:,} steps (of {recipe.training.length})"
-    seconds, seen = stats.seconds(), stats.lines[-1].get("images") if stats.lines else None
-    training = [done, f"{seen:,} images" if seen else "", duration(seconds) if seconds else ""]
+    seconds, seen = stats.seconds(), stats.series("images").values
+    training = [done, f"{seen[-1]:,.0f} images" if len(seen) else "", duration(seconds) if seconds else ""]
     speed = stats.series("images_per_second").values
     with torch.device("meta"):
         networks = VAEGAN(recipe.networks)

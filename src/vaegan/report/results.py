@@ -8,7 +8,6 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from ..errors import UserError
 from .charts import number
 from .embedded import Embedded, embed, open_picture
 
@@ -25,28 +24,32 @@ class Attributes:
     sheet: Embedded | None
     rows: list[tuple[str, list[str]]]
     """Of each attribute: images with it, without it; balanced accuracy and AUC of its probe on held-out images. The best first."""
+    trouble: str
+    """What is wrong with the file, or empty."""
 
 
-def attributes(run: Path) -> Attributes | None:
+def attributes(run: Path, weights: str | None) -> Attributes | None:
     """What is known of attributes; None where nothing was learned.
 
-    Raises:
-        UserError: the file of attributes is damaged, or of another version.
+    Args:
+        run: the run folder.
+        weights: the fingerprint of the model's weights, if there is a model.
     """
     picture, path = open_picture(run / f"{ATTRIBUTES}.png"), run / f"{ATTRIBUTES}.safetensors"
-    sheet = embed(picture, SHEET_BYTES) if picture else None
     if not path.is_file():
-        return Attributes(sheet, []) if sheet else None
+        return None
+    rows, trouble = [], ""
     try:
         with safe_open(path, "np") as file:
-            header = file.metadata()
-        names, about = json.loads(header["names"]), json.loads(header["about"])
-        lines = list(zip(names, about["counts"], about["probe"], strict=True))
-        lines.sort(key=lambda line: -(line[2][1] or 0))
+            header = json.loads(file.metadata()["vaegan"])
+        about = header["about"]
+        lines = sorted(zip(header["names"], about["counts"], about["probe"], strict=True), key=lambda line: -(line[2][1] or 0))
         rows = [(str(name), [*(f"{int(count):,}" for count in counts), *map(_share, probe)]) for name, counts, probe in lines]
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise UserError(f"{path} cannot be read: learn the attributes again by vaegan attributes RUN") from error
-    return Attributes(sheet, rows)
+        if weights is not None and about["weights"] != weights:
+            trouble = "These were learned before the model was trained on."
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, IndexError):
+        trouble = f"{path.name} cannot be read."
+    return Attributes(embed(picture, SHEET_BYTES) if picture else None, rows, trouble)
 
 
 def _share(value: float | None) -> str:

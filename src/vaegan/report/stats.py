@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from .charts import Series
 
 STATS = "stats.jsonl"
+LARGEST = 1e100
+"""Numbers beyond are no measurements."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,10 @@ class Stats:
         for line in text.splitlines():
             try:
                 read = json.loads(line)
-                lines[int(read["step"])] = read
+                step = int(read["step"])
+                if not 0 <= step < LARGEST:
+                    raise ValueError
+                lines[step] = read | {"step": step}
             except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
                 damaged += 1
         return Stats([lines[step] for step in sorted(lines)], damaged)
@@ -46,12 +51,12 @@ class Stats:
     def images_per_step(self) -> int | None:
         """Images a step over all processes, if that is known."""
         last = self.lines[-1] if self.lines else {}
-        return round(last["images"] / self.steps) if _is_number(last.get("images")) and self.steps else None
+        return round(last["images"] / self.steps) if is_number(last.get("images")) and self.steps else None
 
     @property
     def names(self) -> list[str]:
         """What was written down as numbers, in the order in which it first occurs, other than the counts of steps and images."""
-        names = dict.fromkeys(name for line in self.lines for name, value in line.items() if _is_number(value))
+        names = dict.fromkeys(name for line in self.lines for name, value in line.items() if is_number(value))
         return [name for name in names if name not in ("step", "images")]
 
     @property
@@ -67,7 +72,7 @@ class Stats:
 
     def series(self, name: str, called: str = "", factor: float = 1.0) -> Series:
         """One of the numbers over the steps, times `factor`."""
-        there = [(line["step"], line[name]) for line in self.lines if _is_number(line.get(name))]
+        there = [(line["step"], line[name]) for line in self.lines if is_number(line.get(name))]
         pairs: NDArray[np.float64] = np.array(there, np.float64).reshape(-1, 2)
         return Series(called or name, pairs[:, 0], pairs[:, 1] * factor)
 
@@ -76,11 +81,12 @@ class Stats:
         before, seconds = 0.0, 0.0
         for line in self.lines:
             images, speed = line.get("images"), line.get("images_per_second")
-            if not (_is_number(images) and _is_number(speed) and speed > 0):
+            if not (is_number(images) and is_number(speed) and speed > 0):
                 return None
             seconds, before = seconds + (images - before) / speed, images
         return seconds or None
 
 
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value can be drawn; numbers that are not finite cannot."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST
