@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
+from ..errors import UserError
+from ..latent.directions import Directions
 from .charts import number
 from .embedded import Embedded, embed, open_picture
 
@@ -40,14 +40,13 @@ def attributes(run: Path, weights: str | None) -> Attributes | None:
         return None
     rows, trouble = [], ""
     try:
-        with safe_open(path, "np") as file:
-            header = json.loads(file.metadata()["vaegan"])
-        about = header["about"]
-        lines = sorted(zip(header["names"], about["counts"], about["probe"], strict=True), key=lambda line: -(line[2][1] or 0))
-        rows = [(str(name), [*(f"{int(count):,}" for count in counts), *map(_share, probe)]) for name, counts, probe in lines]
+        directions = Directions.load(path)
+        about = directions.about
+        lines = sorted(zip(directions.names, about["counts"], about["probe"], strict=True), key=lambda line: -(line[2][1] or 0))
+        rows = [(name, [*(f"{int(count):,}" for count in counts), *map(_share, probe)]) for name, counts, probe in lines]
         if weights is not None and about["weights"] != weights:
             trouble = "These were learned before the model was trained on."
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, IndexError):
+    except (UserError, OSError, KeyError, TypeError, ValueError, IndexError):
         trouble = f"{path.name} cannot be read."
     return Attributes(embed(picture, SHEET_BYTES) if picture else None, rows, trouble)
 
