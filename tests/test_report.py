@@ -77,7 +77,13 @@ def test_a_page(tmp_path: Path) -> None:
     path = report(run)
     assert path == run / "report.html"
     page = Page(path)
-    for words in ("40 of 40 steps, 320 images, 4 s", "16\xa0×\xa016, colour", "quick", "objective.gamma", "vaegan train --resume"):
+    for words in (
+        "40 of 40 steps, 320 images, 4 s",
+        "16\xa0×\xa016, colour",
+        "quick",
+        "objective.gamma",
+        f"vaegan train --resume {run} --steps 80",
+    ):
         assert words in page.text
     assert "Prior" in page.text
     assert "43" in page.text  # the last value of the prior
@@ -248,6 +254,7 @@ def test_attributes(tmp_path: Path, photos: Path) -> None:
         return " ".join(Page(report(run)).text.split())
 
     assert "<i>Beard190019–0.990 Hat10280.9000.950" in write(about).replace("1,9", "19")  # the best first
+    assert f"vaegan edit {run} IMAGE --add '<i>Beard'=1" in Page(run / "report.html").text
     Image.new("RGB", (50, 40)).save(run / "attributes.png")
     assert "Learn them again" not in write(about)
     assert any("attribute added" in (image["alt"] or "") for image in Page(run / "report.html").all("img"))
@@ -275,7 +282,9 @@ def test_metrics(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_not_finished(tmp_path: Path) -> None:
-    assert "It is not finished." in Page(report(write_run(tmp_path / "run", steps=30))).text
+    page = Page(report(write_run(tmp_path / "run", steps=30)))
+    assert "It is not finished." in page.text
+    assert f"vaegan train --resume {tmp_path / 'run'}\n" in page.text  # to the length that it has
 
 
 @pytest.mark.parametrize("bad", ["nowhere", "bare", "file"])

@@ -79,6 +79,7 @@ def gather(run: Path, images: ImageSet | None) -> dict[str, Any]:
         near = nearest_to_samples(model, trained) if trained else None
     except (UserError, OSError, ValueError) as error:
         without_near = str(error)
+    learned = attributes(run, fingerprint(model) if model else None)
     heads, rows = table(stats)
     return {
         "name": run.resolve().name,
@@ -88,7 +89,8 @@ def gather(run: Path, images: ImageSet | None) -> dict[str, Any]:
         "frames": Frames.of(run / "samples"),
         "near": near,
         "without_near": f"{without_near[0].upper()}{without_near[1:]}.",
-        "attributes": attributes(run, fingerprint(model) if model else None),
+        "attributes": learned,
+        "some_attribute": shlex.quote(learned.rows[0][0]) if learned and learned.rows else "NAME",
         "metrics": metrics(run),
         "panels": panels(stats, recipe),
         "heads": heads,
