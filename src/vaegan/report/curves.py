@@ -48,6 +48,7 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     add("Speed", "Images a second, without pictures and checkpoints.", take("images_per_second"))
     if "gamma" in given and len(set(given["gamma"].values)) == 1:
         del given["gamma"]  # the recipe says it
+    add("Gamma", "Weight of the learned similarity against the GAN in the decoder’s objective.", take("gamma"))
     for name in list(given):
         add(name.replace("_", " ").capitalize(), "As written down in stats.jsonl.", take(name))
     return found
