@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 import shutil
@@ -25,7 +27,7 @@ from vaegan.report.charts import BUCKETS, HEIGHT, TOP, Series, chart, number
 from vaegan.report.embedded import embed, embed_exactly, thinned
 from vaegan.report.facts import trained_on
 from vaegan.report.frames import MOST, Frames
-from vaegan.report.nearest import NEIGHBOURS, SAMPLES
+from vaegan.report.nearest import LARGE_BYTES, NEIGHBOURS, SAMPLES, _picture
 from vaegan.report.settings import called, differences
 from vaegan.report.stats import Stats
 
@@ -233,6 +235,16 @@ def test_nearest_training_images(tmp_path: Path, photos: Path, monkeypatch: pyte
     assert "Encoding 40 images takes longer than writing a page should." in Page(report(run)).text
 
 
+@pytest.mark.parametrize("shape", [(16, 16, 1), (256, 256, 3), (16, 300, 1)])
+def test_images_of_any_shape_are_shown(shape: tuple[int, int, int]) -> None:
+    picture = _picture(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+    assert len(picture.uri) <= LARGE_BYTES
+    with Image.open(io.BytesIO(base64.b64decode(picture.uri.partition(",")[2]))) as shown:
+        assert shown.mode == "RGB"
+        assert shown.size == (picture.width, picture.height)
+        assert picture.width / picture.height == pytest.approx(shape[1] / shape[0], rel=0.1)
+
+
 def test_a_model_that_is_damaged(tmp_path: Path, photos: Path) -> None:
     run = write_trained(tmp_path, photos)
     (run / "model" / "model.safetensors").write_bytes(b"nothing")
@@ -386,8 +398,8 @@ def test_a_line_is_where_its_axis_says() -> None:
 
 
 def test_numbers() -> None:
-    numbers = [0, 0.5, 12.34, 1234.5, 1.5e6, -0.00081234, float("nan")]
-    assert [number(value) for value in numbers] == ["0", "0.5", "12.3", "1,234", "1.5M", "-0.00081", "nan"]
+    numbers = [0, 0.5, 12.34, 1234.5, 1.5e6, -0.00081234, float("nan"), 999.6, 999.7e6]
+    assert [number(value) for value in numbers] == ["0", "0.5", "12.3", "1,234", "1.5M", "-0.00081", "nan", "1,000", "1G"]
 
 
 def test_the_recipe_in_words() -> None:

@@ -176,7 +176,7 @@ def number(value: float) -> str:
         return str(value)
     size = abs(value)
     if size >= 1e6:
-        return next(f"{value / part:.3g}{letter}" for part, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M")) if size >= part)
-    if size >= 1000:
+        return next(f"{value / part:.3g}{letter}" for part, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M")) if size >= 0.9995 * part)
+    if size >= 999.5:
         return f"{value:,.0f}"
     return f"{value:.3g}" if size >= 1e-3 or value == 0 else f"{value:.2g}"

@@ -14,10 +14,12 @@ from ..errors import UserError
 from ..latent.search import Copying, Search, copying
 from ..model import VAEGAN
 from ..pictures import to_uint8
-from .embedded import Embedded, embed_exactly
+from .embedded import Embedded, embed, embed_exactly
 from .facts import Trained
 
 SAMPLES, NEIGHBOURS = 8, 4
+SMALL, LARGE_WIDTH, LARGE_BYTES = 64, 192, 20_000
+"""Images of at most so many pixels a side are shown as they are; larger ones at most so wide, and as text at most so long."""
 PATIENCE = 6.0
 """Seconds that encoding the images may take, where their codes are not kept already."""
 
@@ -78,4 +80,7 @@ class _Impatient:
 
 
 def _picture(pixels: NDArray[np.uint8]) -> Embedded:
-    return embed_exactly(Image.fromarray(pixels.squeeze()))
+    """An image H x W x C: grey as colour, of more channels the first three; small ones as they are, large ones coarser."""
+    colour = np.repeat(pixels[..., :1], 3, axis=2) if pixels.shape[2] < 3 else pixels[..., :3]
+    picture = Image.fromarray(np.ascontiguousarray(colour))
+    return embed_exactly(picture) if max(picture.size) <= SMALL else embed(picture, LARGE_BYTES, LARGE_WIDTH)
