@@ -157,9 +157,9 @@ def test_lengths_make_up_for_what_falls_short(learned: Directions) -> None:
     torch.testing.assert_close(longer.lengths, enough.lengths / 0.8, rtol=0.05, atol=0)
 
 
-def test_where_a_line_first_comes_to_1() -> None:
-    assert attributes._first_at_one((0, 0.5, 1, 1.5), (0, 0.5, 1.5, 0.5)) == 0.75
-    assert attributes._first_at_one((0, 0.5, 1, 1.5), (0, 0.2, 0.6, 0.5)) == 1
+def test_where_a_line_first_comes_to_what_is_wanted() -> None:
+    assert attributes._first_at(1, (0, 0.5, 1, 1.5), (0, 0.5, 1.5, 0.5)) == 0.75
+    assert attributes._first_at(1, (0, 0.5, 1, 1.5), (0, 0.2, 0.6, 0.5)) == 1
 
 
 def test_a_file_keeps_it_all(learned: Directions, tmp_path: Path) -> None:

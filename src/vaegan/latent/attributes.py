@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +31,8 @@ TRIED = (0.5, 1.0, 1.5, 2.0)
 """Lengths that `calibrate` tries."""
 LOOKED_AT = 128
 """Images that it tries them on."""
+ENOUGH = 0.9
+"""How much of the way is enough: some images never go it all, and for their sake the others would be overdone."""
 
 
 class Accuracy(NamedTuple):
@@ -145,9 +148,9 @@ def calibrate(
 ) -> Directions:
     """The same directions, each as long as it takes until the picture shows it.
 
-    An average blurs what it is made of, and a decoder need not draw on half a hat. So edits of images without an attribute are decoded and
-    encoded again, and the length is the least at which they then read, in the mean, as decoded and encoded images with it do. Where none
-    of those tried is enough, it is the one that comes nearest.
+    An average blurs what it is made of, and decoders do not draw half a hat. So edits of images without an attribute are decoded and
+    encoded again, and the length is the least at which they then read, in the mean, nearly (`ENOUGH`) as decoded and encoded images with
+    it do. Where none of those tried is enough, it is the one that comes nearest.
 
     Args:
         directions: of `learn`.
@@ -165,7 +168,7 @@ def calibrate(
         for length in TRIED:
             reading = directions.readings(_again(model, unit.edit(lacking, {name: length})))[:, number].mean()
             reached.append(float((reading - before) / (wanted - before)))
-        lengths.append(_first_at_one((0.0, *TRIED), reached))
+        lengths.append(_first_at(ENOUGH, (0.0, *TRIED), reached))
         progress("trying lengths", number + 1, len(directions.names))
     return replace(directions, lengths=torch.tensor(lengths))
 
@@ -244,11 +247,11 @@ def _accuracy(scores: NDArray[np.float32], answers: NDArray[np.float32], thresho
     return Accuracy(float(balanced), float((ranks[has].sum() - yes * (yes + 1) / 2) / (yes * no)))
 
 
-def _first_at_one(lengths: Sequence[float], reached: Sequence[float]) -> float:
-    """Where a line through points first comes to 1, or the highest of them."""
-    for (x0, y0), (x1, y1) in zip(zip(lengths, reached, strict=True), list(zip(lengths, reached, strict=True))[1:], strict=False):
-        if y0 < 1 <= y1:
-            return x0 + (1 - y0) / (y1 - y0) * (x1 - x0)
+def _first_at(wanted: float, lengths: Sequence[float], reached: Sequence[float]) -> float:
+    """Where a line through points first comes to what is wanted, or the place of the highest of them."""
+    for (x0, y0), (x1, y1) in pairwise(zip(lengths, reached, strict=True)):
+        if y0 < wanted <= y1:
+            return x0 + (wanted - y0) / (y1 - y0) * (x1 - x0)
     return max(zip(reached[1:], lengths[1:], strict=True))[1]
 
 
