@@ -90,7 +90,7 @@ app = cyclopts.App(
 )
 
 
-def parse_size(text: str, flag: str = "--size") -> tuple[int, int]:
+def parse_size(text: str, flag: str = "--size", what: str = "a number of pixels, or height x width such as 96x64") -> tuple[int, int]:
     """Height and width out of what was given.
 
     Raises:
@@ -99,7 +99,7 @@ def parse_size(text: str, flag: str = "--size") -> tuple[int, int]:
     try:
         height, width = map(int, _sides(text))
     except ValueError:
-        raise UserError(f"{flag} must be a number of pixels, or height x width such as 96x64, not {text}") from None
+        raise UserError(f"{flag} must be {what}, not {text}") from None
     return height, width
 
 
