@@ -67,6 +67,8 @@ def test_train_on_a_folder(photos: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert str(trained / "samples" / "step-000002.png") in error
     assert f"The run is {trained}" in error
     assert "38 images to train on, 2 held out" in error
+    assert f"The page to look at is {trained / 'report.html'}" in error
+    assert "38" in (trained / "report.html").read_text()
 
 
 def test_a_run_can_be_trained_again_from_its_recipe(trained: Path, tmp_path: Path) -> None:

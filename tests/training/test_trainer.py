@@ -312,10 +312,10 @@ def test_the_pictures_show_posterior_means_of_held_out_images(tmp_path: Path) ->
     shown: list[Tensor] = []
     original = vaegan.VAEGAN.reconstruct
 
-    def record(self: vaegan.VAEGAN, images: Tensor) -> Tensor:
+    def record(self: vaegan.VAEGAN, images: Tensor, attributes: Tensor | None = None) -> Tensor:
         assert not self.training
         shown.append(images)
-        return original(self, images)
+        return original(self, images, attributes)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vaegan.VAEGAN, "reconstruct", record)

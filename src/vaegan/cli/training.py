@@ -86,7 +86,8 @@ def train(
         err.print(str(stopped), soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
     err.print(
-        f"\nThe pictures are {result.picture}\nThe run is {result.run}; see its curves with: tensorboard --logdir {result.run}",
+        f"\nThe pictures are {result.picture}\nThe page to look at is {result.page}\n"
+        f"The run is {result.run}; see its curves with: tensorboard --logdir {result.run}",
         soft_wrap=True,
     )
     err.print(f"More pictures: vaegan sample {result.run}, vaegan reconstruct {result.run} IMAGES", soft_wrap=True)

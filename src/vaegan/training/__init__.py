@@ -41,6 +41,9 @@ class Result:
 
     run: Path
     picture: Path
+    """The last one."""
+    page: Path
+    """The report: one page on the run."""
 
 
 def train(
@@ -130,9 +133,11 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
             _report_skipped(images, folder, console)
         if trainer.step >= trainer.steps:
             console.print(f"{folder} is finished: it is at step {trainer.step} of {trainer.steps}", soft_wrap=True)
-            return Result(folder, max((folder / "samples").glob("step-*.png"), default=folder / "samples"))
-        console.print(f"{_what(trainer, len(held_out))}, into {folder}", soft_wrap=True)
-        return Result(folder, trainer.train(folder, images, held_out, console))
+            picture = max((folder / "samples").glob("step-*.png"), default=folder / "samples")
+        else:
+            console.print(f"{_what(trainer, len(held_out))}, into {folder}", soft_wrap=True)
+            picture = trainer.train(folder, images, held_out, console)
+        return Result(folder, picture, _report(folder, images) if fabric.is_global_zero else folder)
     except (SharedError, Stopped):
         if fabric.is_global_zero:
             raise
@@ -214,6 +219,13 @@ def _is_run(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     return (folder / RECIPE).is_file() or all(path.name == RECIPE + PARTIAL for path in folder.iterdir())
+
+
+def _report(folder: Path, images: ImageSet) -> Path:
+    """The page on the run. The first process alone is still here, and all that matters is saved."""
+    from ..report import report  # its template engine takes a while to load
+
+    return report(folder, images=images)
 
 
 def _report_skipped(images: ImageSet, folder: Path, console: Console) -> None:
