@@ -126,7 +126,8 @@ def main(run: Path, others: str | None, folder: Path | None, *, half: bool) -> N
         kinds = {"others": foreign[np.unique(np.linspace(0, len(foreign) - 1, OTHERS).astype(np.int64))], **kinds}
     scores = {kind: scorer.score(pixels) for kind, pixels in kinds.items()}
     ways: dict[str, Callable[[Scores], Values]] = {name: lambda scores, name=name: scores.terms[name] for name in TERMS}  # type: ignore[misc]
-    ways |= combinations(scorer.score(images.images, calibrating))
+    of_calibration = scorer.score(images.images, calibrating)
+    ways |= combinations(of_calibration)
     print(f"{'AUC':18}", *(f"{kind:>11}" for kind in kinds), f"{'mean':>7}", f"{'first 4':>8}")
     for name, way in ways.items():
         values = [auc(way(found), way(of_normal)) for found in scores.values()]
@@ -134,6 +135,20 @@ def main(run: Path, others: str | None, folder: Path | None, *, half: bool) -> N
     for alarms in (0.01, 0.05):
         found = " ".join(f"{100 * of.over(alarms).mean():10.1f}%" for of in scores.values())
         print(f"over at {alarms:4}      ", found, f" of new normal ones {100 * of_normal.over(alarms).mean():.1f}%")
+    if not half:
+        false_alarms(np.concatenate([of_calibration.combined, of_normal.combined]))
+
+
+def false_alarms(combined: Values) -> None:
+    """What share of normal images is over the threshold, where other halves of them are the ranks: the fit has seen none of them."""
+    random = np.random.default_rng(0)
+    halves = [np.split(random.permutation(combined)[: len(combined) // 2 * 2], 2) for _ in range(200)]
+    for alarms in (0.01, 0.05):
+        shares = []
+        for ranked, new in halves:
+            p = (1 + len(ranked) - np.searchsorted(np.sort(ranked), new)) / (len(ranked) + 1)
+            shares.append(100 * (p <= alarms).mean())
+        print(f"of normal ones over at {alarms}, in 200 random halvings: {np.mean(shares):.1f}%, standard deviation {np.std(shares):.1f}%")
 
 
 if __name__ == "__main__":
