@@ -26,11 +26,12 @@ from .terms import LEAST, Measured, measure, measure_all
 
 FORMAT = 1
 FILE = "score.safetensors"
-WHOLE = ("similarity", "pixel", "prior", "code", "look", "pattern")
-TERMS = (*WHOLE, "place")
-"""Numbers of an image: the first three as `vaegan.latent.terms.measure` gives them; of `VECTORS` the distance from those of normal images;
-of `places` the largest, as a multiple of what few normal images exceed at that place."""
-VECTORS = ("code", "look", "pattern")
+TERMS = ("similarity", "pixel", "prior", "code", "look", "place")
+"""Numbers of an image: the first three as `vaegan.latent.terms.measure` gives them; of code and look the distance from those of normal
+images; of places the largest, as a multiple of what few normal images exceed at that place."""
+VECTORS = ("code", "look")
+COMBINED = ("look", "place")
+"""What the combined number is made of: it was chosen by measurement, see docs/score.md."""
 FEW = 0.01
 """The share of normal images whose error exceeds the limit, at any one place."""
 MOST_FITTED = 5_000
@@ -55,7 +56,7 @@ class Scores:
     terms: dict[str, NDArray[np.float64]]
     """Of each of `TERMS`, N numbers."""
     combined: NDArray[np.float64]
-    """One number out of all terms: by how many standard deviations an image is stranger than the median normal one."""
+    """By how many standard deviations an image is stranger than the median normal one, as a whole or else at one place."""
     p: NDArray[np.float64]
     """The p-value: how often a normal image is as foreign or more so; at least 1 / (n + 1) for n normal images."""
 
@@ -76,26 +77,24 @@ class Normal:
     """What normal images are like."""
 
     fitted: Mapping[str, Gaussian]
-    """Of each vector term; and, as `whole`, of the logarithms of the terms in `WHOLE`."""
+    """Of each of `VECTORS`."""
     usual: Mapping[str, float]
     """The median of each term."""
     limit: NDArray[np.float64]
     """At each place of the error map, h x w, the error that a share of `FEW` exceed."""
     spread: NDArray[np.float64]
-    """Median and standard deviation of the logarithms of the two parts of the combined number, 2 x 2."""
+    """Median and standard deviation of the logarithms of the terms in `COMBINED`, 2 x 2."""
 
     @classmethod
     def fit(cls, measured: Measured) -> Normal:
         """Learn it from what `measure` tells of some normal images."""
-        fitted = {name: Gaussian.fit(measured[name]) for name in VECTORS}
         limit = np.maximum(np.quantile(measured["places"].astype(np.float64), 1 - FEW, axis=0), LEAST)
-        distances = {name: distances_left_out(measured[name]) for name in VECTORS}
-        terms = _terms(measured, distances, limit)
+        terms = _terms(measured, {name: distances_left_out(measured[name]) for name in VECTORS}, limit)
         usual = {name: max(float(np.median(values)), LEAST) for name, values in terms.items()}
-        fitted["whole"] = Gaussian.fit(_logarithms(terms, usual))
-        parts = _parts(terms, usual, fitted["whole"])
-        median = np.median(parts, 0)
-        deviation = 1.4826 * np.median(np.abs(parts - median), 0)  # of a normal distribution, its standard deviation
+        logarithms = _logarithms(terms)
+        median = np.median(logarithms, 0)
+        deviation = 1.4826 * np.median(np.abs(logarithms - median), 0)  # of a normal distribution, its standard deviation
+        fitted = {name: Gaussian.fit(measured[name]) for name in VECTORS}
         return cls(fitted, usual, limit, np.stack([median, np.maximum(deviation, LEAST)]))
 
     def terms(self, measured: Measured) -> dict[str, NDArray[np.float64]]:
@@ -103,9 +102,9 @@ class Normal:
         return _terms(measured, {name: self.fitted[name].distance(measured[name]) for name in VECTORS}, self.limit)
 
     def combined(self, terms: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-        """One number for each image: what is strange as a whole, or else at one place, whichever is stranger."""
+        """One number for each image: how strange it looks as a whole, or else at one place, whichever is stranger."""
         median, deviation = self.spread
-        strangest: NDArray[np.float64] = ((_parts(terms, self.usual, self.fitted["whole"]) - median) / deviation).max(1)
+        strangest: NDArray[np.float64] = ((_logarithms(terms) - median) / deviation).max(1)
         return strangest
 
 
@@ -225,7 +224,7 @@ class Scorer:
             if about["format"] != FORMAT:
                 raise UserError(f"{path} has score format {about['format']}; this version of vaegan reads {FORMAT}: calibrate again")
             same = about["model"] == fingerprint(model)
-            fitted = {name: Gaussian.of_arrays(arrays, name) for name in (*VECTORS, "whole")}
+            fitted = {name: Gaussian.of_arrays(arrays, name) for name in VECTORS}
             usual = dict(zip(TERMS, arrays["usual"].tolist(), strict=True))
             normal = Normal(fitted, usual, arrays["limit"], arrays["spread"])
             scorer = cls(model, int(about["level"]), normal, arrays["ranked"], str(about["source"]))
@@ -246,18 +245,13 @@ def joined(parts: Sequence[Scores]) -> Scores:
 
 def _terms(measured: Measured, distances: Mapping[str, NDArray[np.float64]], limit: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """One number for each term of each image."""
-    terms = {name: distances[name] if name in VECTORS else measured[name].astype(np.float64) for name in WHOLE}
+    terms = {name: distances[name] if name in VECTORS else measured[name].astype(np.float64) for name in TERMS if name != "place"}
     return terms | {"place": (measured["places"] / limit).max((1, 2))}
 
 
-def _logarithms(terms: Mapping[str, NDArray[np.float64]], usual: Mapping[str, float]) -> NDArray[np.float64]:
-    """N x `WHOLE`: errors and distances are positive and vary by factors. Next to nothing counts as a thousandth of what is usual."""
-    return np.log(np.stack([terms[name] / usual[name] for name in WHOLE], 1) + 1e-3)
-
-
-def _parts(terms: Mapping[str, NDArray[np.float64]], usual: Mapping[str, float], whole: Gaussian) -> NDArray[np.float64]:
-    """N x 2: logarithms of how far the image is from normal as a whole, and of its error where that is largest."""
-    return np.log(np.stack([whole.distance(_logarithms(terms, usual)), terms["place"]], 1) + LEAST)
+def _logarithms(terms: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """N x `COMBINED`: errors and distances are positive and vary by factors."""
+    return np.log(np.stack([terms[name] for name in COMBINED], 1) + LEAST)
 
 
 def _some(numbers: Numbers, most: int) -> NDArray[np.int64]:
