@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from test_cli import fails, works
 
@@ -102,6 +105,19 @@ def test_projections(avatars_run: Path, photos: Path, tmp_path: Path, capsys: py
     before, after = (float(word.rstrip(",")) for word in line.split("similarity error ")[1].split(", pixel")[0].split(" -> "))
     assert after <= before
     assert is_picture(tmp_path / "p.png")
+
+
+def test_the_python_of_the_page_runs(avatars_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not (avatars_run / "attributes.safetensors").is_file():
+        works("attributes", avatars_run)
+    (avatars_run.parent / "runs").mkdir()
+    (avatars_run.parent / "runs" / "faces").symlink_to(avatars_run)
+    monkeypatch.chdir(avatars_run.parent)
+    page = (Path(__file__).parents[2] / "docs" / "latent.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {"images": torch.zeros(2, 3, 16, 16)}
+    exec(compile(code, "latent.md", "exec"), names)
+    assert names["edited"].shape == (2, 3, 16, 16)
 
 
 MISTAKES = {

@@ -416,7 +416,7 @@ def _directions(run: Path, model: VAEGAN) -> Directions:
     path = run / DIRECTIONS
     if path.is_file():
         known = Directions.load(path)
-        if known.about["weights"] == fingerprint(model):
+        if known.about.get("weights") == fingerprint(model):
             return known
         err.print(f"{path} was learned from other weights: learning it anew", soft_wrap=True)
     else:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..data import ImageSet, Numbers
 from ..errors import UserError
-from ..model import PART, VAEGAN, Posterior
+from ..model import PART, VAEGAN
 from .codes import Progress, encode
 from .directions import Directions, How
 from .kept import fingerprint
@@ -68,9 +68,9 @@ def learn_from(
         raise UserError(f"no attribute of the set {images.folder} has {FEWEST} images with it and {FEWEST} without: more are needed")
     names = [images.attribute_names[column] for column in columns]
     answers = known[:, columns]
-    codes = encode(model, images.images, learned, progress)
-    directions = calibrate(learn(codes, answers[learned], names), model, codes.mean, answers[learned], progress)
-    scores = accuracies(directions, encode(model, images.images, tried, progress), answers[tried])
+    codes = encode(model, images.images, learned, progress).mean
+    directions = calibrate(learn(codes, answers[learned], names), model, codes, answers[learned], progress)
+    scores = accuracies(directions, encode(model, images.images, tried, progress).mean, answers[tried])
     about: dict[str, Any] = {
         "set": images.manifest["made_from"]["source"],
         "identity": images.identity,
@@ -95,23 +95,25 @@ def learnable(answers: NDArray[np.float32], names: Sequence[str]) -> tuple[list[
     return columns, sentences
 
 
-def learn(codes: Posterior, answers: NDArray[np.float32], names: Sequence[str]) -> Directions:
+def learn(codes: Tensor, answers: NDArray[np.float32], names: Sequence[str]) -> Directions:
     """Directions of attributes, from training images; all lengths are 1.
 
     Args:
-        codes: of N images.
+        codes: posterior means of N images, N x latent.
         answers: N x A; above 0 where an image has an attribute, NaN where that is not known.
         names: of the A attributes.
 
     Raises:
-        UserError: an attribute has too few images with it or without it (see `learnable`), or codes are not finite.
+        UserError: an attribute has too few images with it or without it (see `learnable`), or the codes say nothing.
     """
     _, wrong = learnable(answers, names)
     if wrong or not len(names):
         raise UserError(wrong[0] if wrong else "there are no attributes to learn")
-    z = codes.mean.double()
+    z = codes.double()
     if not torch.isfinite(z).all():
         raise UserError("the codes of these images are not finite numbers: the model is broken")
+    if torch.equal(z, z[:1].expand_as(z)):
+        raise UserError("all of these images have the same code: the model has learned nothing of them")
     given = torch.from_numpy(np.asarray(answers, np.float64))
     known, has = ~given.isnan(), given > 0  # N x A
     yes, no = has.double(), (known & ~has).double()
@@ -159,28 +161,28 @@ def calibrate(
         answers: N x A, their attributes, in the order of the directions' names.
         progress: called as the work goes on.
     """
-    unit = replace(directions, lengths=torch.ones(len(directions.names)))
     lengths = []
     for number, name in enumerate(directions.names):
         there, lacking = (codes[_some(chosen)] for chosen in _both(answers[:, number]))
         before, wanted = (directions.readings(_again(model, some))[:, number].mean() for some in (lacking, there))
         reached = [0.0]
         for length in TRIED:
-            reading = directions.readings(_again(model, unit.edit(lacking, {name: length})))[:, number].mean()
+            longer = replace(directions, lengths=torch.full_like(directions.lengths, length))
+            reading = directions.readings(_again(model, longer.edit(lacking, {name: 1.0})))[:, number].mean()
             reached.append(float((reading - before) / (wanted - before)))
         lengths.append(_first_at(ENOUGH, (0.0, *TRIED), reached))
         progress("trying lengths", number + 1, len(directions.names))
     return replace(directions, lengths=torch.tensor(lengths))
 
 
-def accuracies(directions: Directions, codes: Posterior, answers: NDArray[np.float32]) -> dict[How, list[Accuracy]]:
+def accuracies(directions: Directions, codes: Tensor, answers: NDArray[np.float32]) -> dict[How, list[Accuracy]]:
     """How well directions and thresholds of training images tell other images apart, attribute by attribute.
 
     `mean` is the projection on the difference of means, `probe` the probe.
 
     Args:
         directions: of `learn`.
-        codes: of N images that nothing was learned from.
+        codes: posterior means of N images that nothing was learned from, N x latent.
         answers: N x A, in the order of the directions' names.
     """
     by_mean, by_probe = (
@@ -208,10 +210,9 @@ def _exclusive(has: Tensor, known: Tensor) -> Tensor:
     return (expected >= FEWEST) & (together <= TOGETHER * expected)
 
 
-def _scores(directions: Directions, codes: Posterior) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _scores(directions: Directions, codes: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """N x A: projections on the differences of means, and what the probes read."""
-    mean = codes.mean.cpu()
-    return (mean @ directions.means.T).numpy(), directions.readings(mean).numpy()
+    return (codes @ directions.means.T).numpy(), directions.readings(codes).numpy()
 
 
 def _both(answers: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -3,7 +3,7 @@
 Two ways to give a code z the attribute a, at strength s:
 
     mean    z + s m_a, with m_a = (mean code with a) - (mean code without): the paper's visual attribute vector (Larsen et al. 2016)
-    probe   z + s l_a sum_b d_b v_b, with d and v as follows
+    probe   z + s sum_b d_b v_b, with d and v as follows
 
 The difference of means has in it whatever goes together with a: beards bring ties. The v_b are instead the least-squares solution of
 z = c + sum_b y_b v_b over the training images, where y_b is 1 for an image that has b and else 0: v_b is how z changes with b where the
@@ -12,8 +12,8 @@ other attributes stay as they are. (Of solutions it is the smallest; there are m
 Linear probes read off a code how much r_b of each attribute it has, from 0 as typical images without it to 1 as typical ones with it.
 They decide how far to go:
 
-    s > 0   d_a = 1 - r_a, so that who has it keeps it, and d_b = -r_b for those b that exclude a: a hat hides the colour of the hair
-    s < 0   d_a = r_a, so that who has it not stays as he is
+    s > 0   d_a = l_a (1 - r_a), so that who has it keeps it, and d_b = -r_b for those b that exclude a: a hat hides the colour of the hair
+    s < 0   d_a = l_a r_a, so that who has it not stays as he is
 
 and d_b = 0 for all other b. The length l_a is what `attributes.calibrate` finds.
 """
@@ -97,8 +97,7 @@ class Directions:
             if how == "mean":
                 codes = codes + strength * self.means[number].to(codes)
             else:
-                changes = strength * float(self.lengths[number]) * self._changes(codes, number, add=strength > 0)
-                codes = codes + changes @ self.vectors.to(codes)
+                codes = codes + strength * self._changes(codes, number, add=strength > 0) @ self.vectors.to(codes)
         return codes
 
     def readings(self, codes: Tensor) -> Tensor:
@@ -109,26 +108,27 @@ class Directions:
         """N x A: d, how the attributes change where this one is added, or taken away."""
         there = self.readings(codes).clamp(0, 1)
         changes = torch.zeros_like(there)
-        changes[:, number] = 1 - there[:, number] if add else there[:, number]
+        changes[:, number] = self.lengths[number].to(codes) * (1 - there[:, number] if add else there[:, number])
         if add:
             excluded = self.exclusive[number].to(codes.device)
             changes[:, excluded] = -there[:, excluded]
         return changes
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write all of it as safetensors, with names and `about` as JSON in the header."""
         tensors = {f.name: getattr(self, f.name).contiguous() for f in fields(self) if f.name not in ("names", "about")}
         header = {"vaegan": json.dumps({"format": FORMAT, "names": self.names, "about": self.about})}  # of several, the order is random
-        with replacing(path) as temporary:
+        with replacing(Path(path)) as temporary:
             temporary.write_bytes(safetensors.torch.save(tensors, header))
 
     @staticmethod
-    def load(path: Path) -> Directions:
+    def load(path: str | Path) -> Directions:
         """Read what `save` wrote.
 
         Raises:
             UserError: there is no such file, or it is damaged, or of another version.
         """
+        path = Path(path)
         if not path.is_file():
             raise UserError(f"there is no file {path}: learn the attributes by vaegan attributes RUN")
         try:
