@@ -91,7 +91,7 @@ def test_resume(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     works("train", "--resume", trained, "--steps", 4, "--device", "cpu")
     assert json.loads((trained / "stats.jsonl").read_text().splitlines()[-1])["step"] == 4
     assert "leave out --recipe and --run" in fails(capsys, "train", "--resume", trained, "--recipe", "x", "--run", "y")
-    assert "its objective.gamma is 1e-06, not 0.2" in fails(capsys, "train", "--resume", trained, "--objective.gamma", 0.2, "--steps", 5)
+    assert "its objective.gamma is 0.1, not 0.2" in fails(capsys, "train", "--resume", trained, "--objective.gamma", 0.2, "--steps", 5)
 
 
 def test_sample_and_reconstruct(trained: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
