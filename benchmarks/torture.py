@@ -7,7 +7,7 @@ then), once undisturbed, and then under SIGKILL: at random moments, while it sta
 while it saves a checkpoint, the model or a picture. Whenever a run is finished before it was killed often enough, the next is begun. In the
 end each must hold what the undisturbed one holds, bit for bit: tensors of the last checkpoint, the model, pictures, stats.jsonl (but for
 the speed), the curves in TensorBoard; and nothing else, such as a file half written. Printed is what was going on at each kill, and what
-differs; the exit code is 1 if anything does. Four to six minutes on one core of a busy machine. Linux only.
+differs; the exit code is 1 if anything does. Three to six minutes on one core of a busy machine. Linux only.
 
 Most of the processes are forks of this one, which has imported everything and started no thread: starting them takes no three seconds. With
 --processes 2, each run is of two processes, one of which is killed, and all are started afresh.
