@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -23,7 +24,7 @@ from ..recipe import RECIPE, Recipe, of_run
 from ..signals import Stopped
 from . import checkpoint
 from .collective import LostProcessError, SharedError, all_or_none, from_leader
-from .guard import guard, have_the_last_word
+from .guard import alone, guard, have_the_last_word
 from .machine import make_fabric
 from .trainer import Trainer, last_checkpoint
 
@@ -69,10 +70,13 @@ def train(
     if auto_resume and not run:
         raise UserError("--auto-resume goes on with --run, if that was begun before: give that, too")
     folder = from_home(run) if run else _free_name(Path("runs"), recipe)
-    begun = folder.exists()
-    if begun and not (auto_resume and (folder / RECIPE).is_file()):
-        raise UserError(f"{folder} exists already: choose another --run, or go on with it by --resume {folder}")
-    return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, auto=auto_resume, resumed=begun)
+
+    def begun() -> bool:
+        if folder.exists() and not (auto_resume and (folder / RECIPE).is_file()):
+            raise UserError(f"{folder} exists already: choose another --run, or go on with it by --resume {folder}")
+        return folder.exists()
+
+    return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, begun, auto=auto_resume)
 
 
 def resume(
@@ -94,21 +98,23 @@ def resume(
     """
     folder = from_home(run)
     recipe = recipe or Recipe.load(of_run(folder))
-    return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, auto=False, resumed=True)
+    return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, lambda: True, auto=False)
 
 
-def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, *, auto: bool, resumed: bool) -> Result:
-    """All processes come through here."""
+def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, begun: Callable[[], bool], *, auto: bool) -> Result:
+    """All processes come through here. Whether the run was begun before, the first one finds: others may not see its folder."""
     console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
     console.quiet = console.quiet or not is_leader()
     if recipe.data.source != AVATARS:  # so that the run can be resumed from anywhere
         recipe = replace(recipe, data=replace(recipe.data, source=anchored(recipe.data.source)))
     images: ImageSet | UserError
+    resumed = False
     try:  # before processes wait for each other: packing may take its time, and one of them does it for all
+        resumed = is_leader() and begun()
         images = _open(recipe, console)
     except UserError as error:
         images = UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error
-        if fabric.world_size == 1 or getattr(fabric.strategy.launcher, "procs", None) == []:  # the others have not been started
+        if alone(fabric):
             raise images from None
     fabric.launch()
     console.quiet = console.quiet or not fabric.is_global_zero
@@ -116,7 +122,7 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
     guard(fabric, lambda: f"{last_checkpoint(folder)}; {go_on}")
     try:
         trainer, held_out = _trainer(recipe, fabric, images, console)
-        if resumed:
+        if from_leader(fabric, lambda: resumed):
             _take_up(trainer, folder, console, auto=auto)
         assert isinstance(images, ImageSet)
         if fabric.is_global_zero:
