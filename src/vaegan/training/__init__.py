@@ -116,7 +116,7 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
         images = UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error
         if alone(fabric):
             raise images from None
-    fabric.launch()
+    _join(fabric)
     console.quiet = console.quiet or not fabric.is_global_zero
     go_on = f"go on with: vaegan train --resume {folder}"
     guard(fabric, lambda: f"{last_checkpoint(folder)}; {go_on}")
@@ -148,6 +148,15 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
             raise UserError(sentence) from None
         print(f"vaegan: process {fabric.global_rank}: {sentence}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _join(fabric: Fabric) -> None:
+    """Start the other processes, where nobody else has; from then on they can talk."""
+    try:
+        if not fabric._launched:  # as `fabric run` has done
+            fabric.launch()
+    except RuntimeError as error:  # of which kind, differs between backends
+        raise UserError(f"the processes could not be joined: {str(error).splitlines()[0]}") from error
 
 
 def _trainer(recipe: Recipe, fabric: Fabric, images: ImageSet | UserError, console: Console) -> tuple[Trainer, Numbers]:

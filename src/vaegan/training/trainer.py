@@ -200,7 +200,7 @@ class Trainer:
         if theirs["images_per_step"] != mine["images_per_step"]:
             images, processes = theirs["images_per_step"], self.fabric.world_size
             batch = f": set --training.batch {images // processes}" if images % processes == 0 and images > processes else ""
-            taken = f"{processes} processes of {self.recipe.training.batch} would take {mine['images_per_step']}"
+            taken = f"{processes} process{'es' * (processes > 1)} of {self.recipe.training.batch} would take {mine['images_per_step']}"
             raise UserError(f"the run takes {images} images a step, but {taken}{batch}")
         self.step, self.rollbacks = state["step"], state["rollbacks"]
         self._read_at = self.step
