@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +20,7 @@ import vaegan
 from vaegan import UserError
 from vaegan.processes import is_first_here, is_leader
 from vaegan.signals import Stopped
-from vaegan.training import checkpoint, train
+from vaegan.training import _join, checkpoint, train
 from vaegan.training.machine import Slurm, _started, make_fabric
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "LOCAL_WORLD_SIZE": "2", "WORLD_SIZE": "6"}
@@ -115,6 +117,17 @@ def test_who_speaks(variables: dict[str, str], leader: bool, first_here: bool, o
 
 def test_another_process_that_was_stopped_was_so_by_sigterm() -> None:
     assert Stopped("", None).exit_code == 143  # what jobs look for, to be started again
+
+
+def test_processes_are_joined_once_or_a_sentence_says_why_not() -> None:
+    def launch() -> None:
+        raise RuntimeError("nobody answers\nand much more")
+
+    fabric: Any = SimpleNamespace(_launched=True, launch=launch)  # as after `fabric run`
+    _join(fabric)
+    fabric._launched = False
+    with pytest.raises(UserError, match=r"could not be joined: nobody answers$"):
+        _join(fabric)
 
 
 def torchrun(folder: Path, before: str, *arguments: str) -> subprocess.CompletedProcess[str]:
