@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -25,7 +26,7 @@ from ..signals import Stopped
 from . import checkpoint
 from .collective import LostProcessError, SharedError, all_or_none, from_leader
 from .conditions import varying
-from .guard import guard, have_the_last_word
+from .guard import alone, guard, have_the_last_word
 from .machine import make_fabric
 from .trainer import Trainer, way_on
 
@@ -74,10 +75,13 @@ def train(
     if auto_resume and not run:
         raise UserError("--auto-resume goes on with --run, if that was begun before: give that, too")
     folder = from_home(run) if run else _free_name(Path("runs"), recipe)
-    begun = folder.exists()
-    if begun and not (auto_resume and _is_run(folder)):
-        raise UserError(f"{folder} exists already: choose another --run, or go on with it by --resume {folder}")
-    return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, auto=auto_resume, resumed=begun)
+
+    def begun() -> bool:
+        if folder.exists() and not (auto_resume and _is_run(folder)):
+            raise UserError(f"{folder} exists already: choose another --run, or go on with it by --resume {folder}")
+        return folder.exists()
+
+    return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, begun, auto=auto_resume)
 
 
 def resume(
@@ -99,29 +103,32 @@ def resume(
     """
     folder = from_home(run)
     recipe = recipe or Recipe.load(of_run(folder))
-    return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, auto=False, resumed=True)
+    return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, lambda: True, auto=False)
 
 
-def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, *, auto: bool, resumed: bool) -> Result:
-    """All processes come through here."""
+def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, begun: Callable[[], bool], *, auto: bool) -> Result:
+    """All processes come through here. Whether the run was begun before, the first one finds: others may not see its folder."""
     console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
     console.quiet = console.quiet or not is_leader()
     recipe = _anchored(recipe)
     images: ImageSet | UserError
+    resumed = False
     try:  # before processes wait for each other: packing may take its time, and one of them does it for all
+        resumed = is_leader() and begun()
         images = _open(recipe, console)
     except UserError as error:
         images = UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error
-        if fabric.world_size == 1 or getattr(fabric.strategy.launcher, "procs", None) == []:  # the others have not been started
+        if alone(fabric):
             raise images from None
-    fabric.launch()
+    _join(fabric)
     console.quiet = console.quiet or not fabric.is_global_zero
     guard(fabric, lambda: way_on(folder))
     try:
         trainer, held_out = _trainer(recipe, fabric, images, console)
         recipe = trainer.recipe
-        begun = resumed and _take_up(trainer, folder, console, auto=auto)
-        if recipe.objective.discriminator and not begun:  # afterwards it is in the checkpoints
+        resumed = from_leader(fabric, lambda: resumed)
+        goes_on = resumed and _take_up(trainer, folder, console, auto=auto)
+        if recipe.objective.discriminator and not goes_on:  # afterwards it is in the checkpoints
             other = from_leader(fabric, lambda: load(recipe.objective.discriminator))
             trainer.take_discriminator(other.discriminator.state_dict())
         assert isinstance(images, ImageSet)
@@ -151,6 +158,15 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
             raise UserError(sentence) from None
         print(f"vaegan: process {fabric.global_rank}: {sentence}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _join(fabric: Fabric) -> None:
+    """Start the other processes, where nobody else has; from then on they can talk."""
+    try:
+        if not fabric._launched:  # as `fabric run` has done
+            fabric.launch()
+    except RuntimeError as error:  # of which kind, differs between backends
+        raise UserError(f"the processes could not be joined: {str(error).splitlines()[0]}") from error
 
 
 def _trainer(recipe: Recipe, fabric: Fabric, images: ImageSet | UserError, console: Console) -> tuple[Trainer, Numbers]:

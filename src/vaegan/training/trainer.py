@@ -23,7 +23,7 @@ from ..objective import NETWORKS
 from ..recipe import Recipe
 from ..signals import Stopped, StopSignal
 from . import checkpoint
-from .collective import SharedError, from_leader, mean_over_processes, synchronise
+from .collective import SharedError, from_leader, mean_over_processes, synchronise, wait_for_all
 from .conditions import learn_scale
 from .graph import Recorded
 from .health import Watch
@@ -220,7 +220,7 @@ class Trainer:
         if theirs["images_per_step"] != mine["images_per_step"]:
             images, processes = theirs["images_per_step"], self.fabric.world_size
             batch = f": set --training.batch {images // processes}" if images % processes == 0 and images > processes else ""
-            here = f"{mine['images_per_step']} (a batch of {self.recipe.training.batch} in each of {processes} processes)"
+            here = f"{mine['images_per_step']} (a batch of {self.recipe.training.batch} in each of {processes} process{'es' * (processes > 1)})"
             raise UserError(f"the run takes {images} images a step, not {here}{batch}")
         self.step, self.rollbacks = state["step"], state["rollbacks"]
         self._read_at = state["read_at"]
@@ -287,7 +287,7 @@ class Trainer:
                         self._save(run)
                     if step.saves:
                         monitor.say(f"saved at step {self.step}, as asked")
-        self.fabric.barrier()  # nobody leaves while the first process is still writing
+        wait_for_all(self.fabric)  # nobody leaves while the first process is still writing
         if self.step < self.steps:
             sentence = f"stopped at step {self.step} of {self.steps} and saved; go on with: vaegan train --resume {run}"
             raise Stopped(sentence, signals.received)
