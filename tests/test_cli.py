@@ -107,6 +107,20 @@ def test_sample_and_reconstruct(trained: Path, photos: Path, tmp_path: Path, cap
     assert "wrote" in capsys.readouterr().out
 
 
+def test_a_film_of_the_training(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    works("train", "--resume", trained, "--steps", 4, "--training.picture_every", 1, "--device", "cpu")
+    works("convergence", trained, "--fps", 10)
+    with Image.open(trained / "convergence.gif") as film:
+        assert film.n_frames <= 3 + 20  # type: ignore[attr-defined]  # Pillow joins the last ones, which are the same
+        assert film.n_frames >= 3  # type: ignore[attr-defined]
+        film.seek(2)
+        with Image.open(trained / "samples" / "step-000004.png") as last:
+            assert np.abs(np.asarray(film.convert("RGB"), float) - np.asarray(last.convert("RGB"))).mean() < 8
+    assert "no pictures of its training" in fails(capsys, "convergence", tmp_path)
+    assert "--fps must be from 1 to 50" in fails(capsys, "convergence", trained, "--fps", 0)
+    assert ".gif or .mp4" in fails(capsys, "convergence", trained, "--out", tmp_path / "film.txt")
+
+
 def test_the_same_seed_gives_the_same_picture(trained: Path, tmp_path: Path) -> None:
     for name, seed in (("a.png", 3), ("b.png", 3), ("c.png", 4)):
         works("sample", trained, "--seed", seed, "--count", 4, "--out", tmp_path / name)

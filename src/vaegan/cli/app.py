@@ -108,6 +108,16 @@ def plain(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
+def check_fps(fps: float) -> None:
+    """See that a film can be so fast.
+
+    Raises:
+        UserError: it cannot.
+    """
+    if not 1 <= fps <= 50:  # players of GIFs know no more
+        raise UserError(f"--fps must be from 1 to 50, not {fps}")
+
+
 def wrote(path: Path) -> None:
     """Say where a result is: on standard output, for who looks or for a script."""
     print(f"wrote {path}")

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ..errors import UserError
 from ..recipe import RECIPE, Data, Recipe
-from .app import app, err, out, parse_size, wrote
+from .app import app, check_fps, err, out, parse_size, wrote
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -194,7 +194,7 @@ def interpolate(
     count = steps if steps is not None else 40 if moves else 9
     if count < 2:
         raise UserError(f"--steps must be at least 2, not {count}")
-    _check_fps(fps)
+    check_fps(fps)
     model, names, originals = _given(run, images)
     if len(originals) < 2:
         raise UserError("one image is no way to go: name two or more")
@@ -253,7 +253,7 @@ def walk(
     rows, columns = parse_size(tiles, "--tiles", "rows x columns such as 4x4")
     if min(rows, columns) < 1 or rows * columns > 400:
         raise UserError(f"--tiles must be from 1x1 to 20x20, not {tiles}")
-    _check_fps(fps)
+    check_fps(fps)
     frames = round(seconds * fps) if 0 < seconds <= 600 else 0
     if frames < 2:
         raise UserError(f"--seconds must be above 0 and at most 600, and be two frames or more, not {seconds}")
@@ -335,11 +335,6 @@ def project(
     for name, similarity, pixel in zip(names, found.similarity.T.tolist(), found.pixel.T.tolist(), strict=True):
         print(f"{name}: similarity error {similarity[0]:.4g} -> {similarity[-1]:.4g}, pixel error {pixel[0]:.4g} -> {pixel[-1]:.4g}")
     wrote(pictures.save(projections(model, originals, found, shown), out or run / "projections.png"))
-
-
-def _check_fps(fps: float) -> None:
-    if not 1 <= fps <= 50:  # players of GIFs know no more
-        raise UserError(f"--fps must be from 1 to 50, not {fps}")
 
 
 def _given(run: Path, images: list[Path]) -> tuple[VAEGAN, list[str], Tensor]:

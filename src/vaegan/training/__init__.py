@@ -134,10 +134,7 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
         assert isinstance(images, ImageSet)
         if fabric.is_global_zero:
             folder.mkdir(parents=True, exist_ok=resumed)
-            remove_partial(folder / place for place in (".", "checkpoints", "model", "samples"))
-            with replacing(folder / RECIPE) as path:
-                path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
-            _report_skipped(images, folder, console)
+            _set_up(folder, recipe, images, console)
         if trainer.step >= trainer.steps:
             console.print(f"{folder} is finished: it is at step {trainer.step} of {trainer.steps}", soft_wrap=True)
             picture = max((folder / "samples").glob("step-*.png"), default=folder / "samples")
@@ -228,6 +225,14 @@ def _what(trainer: Trainer, held_out: int) -> str:
 def _open(recipe: Recipe, console: Console) -> ImageSet:
     with progress_bar(console) as progress:
         return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
+
+
+def _set_up(folder: Path, recipe: Recipe, images: ImageSet, console: Console) -> None:
+    """What a run folder has from the start."""
+    remove_partial(folder / place for place in (".", "checkpoints", "model", "samples"))
+    with replacing(folder / RECIPE) as path:
+        path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
+    _report_skipped(images, folder, console)
 
 
 def _is_run(folder: Path) -> bool:

@@ -220,8 +220,8 @@ class Trainer:
         if theirs["images_per_step"] != mine["images_per_step"]:
             images, processes = theirs["images_per_step"], self.fabric.world_size
             batch = f": set --training.batch {images // processes}" if images % processes == 0 and images > processes else ""
-            here = f"{mine['images_per_step']} (a batch of {self.recipe.training.batch} in each of {processes} process{'es' * (processes > 1)})"
-            raise UserError(f"the run takes {images} images a step, not {here}{batch}")
+            here = f"{processes} process{'es' * (processes > 1)} with a batch of {self.recipe.training.batch}"
+            raise UserError(f"the run takes {images} images a step, not {mine['images_per_step']} ({here}){batch}")
         self.step, self.rollbacks = state["step"], state["rollbacks"]
         self._read_at = state["read_at"]
         self.tally.load_state(state["tally"])
