@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..objective import NETWORKS, Objective
 from ..recipe import Recipe
 from .charts import Chart, Series, chart, number
 from .embedded import thinned
@@ -24,7 +25,8 @@ class Panel:
 
 def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     """The charts of everything that was written down, the well-known ones first."""
-    given = {name: stats.series(name) for name in stats.names}
+    objective = recipe.objective if recipe else Objective()
+    given = {name: stats.series(name) for name in stats.names if name not in _without(objective)}
     found = []
 
     def add(title: str, about: str, series: list[Series], bounds: tuple[float, ...] = (), unit: str = "") -> None:
@@ -37,9 +39,12 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
 
     prior = "How far posteriors are from the prior, in nats: what the codes say of their images."
     add("Prior", prior, take("prior"))
-    add("Learned similarity", "Error of reconstructions in the discriminator’s features. Lower is closer.", take("similarity"))
-    pixel = "Mean squared error of reconstructions, with values in [−1, 1]. Watched, not minimised."
-    add("Pixel error", pixel, take("pixel"))
+    if objective.kind == "vae":
+        add("Reconstruction error", "Half the squared error of all pixels together, which a VAE minimises.", take("similarity"))
+    else:
+        add("Learned similarity", "Error of reconstructions in the discriminator’s features. Lower is closer.", take("similarity"))
+    watched = "" if objective.kind == "vae" else " Watched, not minimised."
+    add("Pixel error", f"Mean squared error of reconstructions, with values in [−1, 1].{watched}", take("pixel"))
     bounds, about_gate = _gate(recipe)
     add("Discriminator’s costs", f"For real images and for samples, in nats; 0.69 is a guess.{about_gate}", take("real", "fake"), bounds)
     shares = take("decoder_steps", "discriminator_steps", factor=100)
@@ -49,9 +54,22 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     if "gamma" in given and len(set(given["gamma"].values)) == 1:
         del given["gamma"]  # the recipe says it
     add("Gamma", "Weight of the learned similarity against the GAN in the decoder’s objective.", take("gamma"))
+    for network in NETWORKS:
+        length = f"Length of the {network}’s gradient, before clipping: a mean over the steps that it took."
+        add(f"Gradient of the {network}", length, take(f"{network}_gradient"))
     for name in list(given):
         add(name.replace("_", " ").capitalize(), "As written down in stats.jsonl.", take(name))
     return found
+
+
+def _without(objective: Objective) -> set[str]:
+    """What is written down, but says nothing where the objective has no such part."""
+    without = set() if objective.kind == "vaegan" else {"gamma"}
+    if not objective.plays:
+        without |= {"real", "fake", "decoder_steps", "discriminator_steps", "discriminator_gradient"}
+    if not objective.autoencodes:
+        without |= {"prior", "similarity", "pixel", "encoder_gradient"}
+    return without
 
 
 def _gate(recipe: Recipe | None) -> tuple[tuple[float, ...], str]:

@@ -15,6 +15,13 @@ from .charts import number
 from .settings import called
 from .stats import Stats
 
+KINDS = {
+    "vaegan": "A VAE/GAN",
+    "vae": "A VAE",
+    "vae-dis": "A VAE with the learned similarity of another run’s discriminator,",
+    "gan": "A GAN",
+}
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -75,7 +82,7 @@ def facts(recipe: Recipe, stats: Stats, trained: Trained | None) -> Facts:
         ("Code", f"{recipe.networks.latent} numbers an image"),
         ("Parameters", ", ".join(parameters)),
     ]
-    lead = f"A VAE/GAN trained on {count}images of {source}, at {shape} pixels, for {stats.steps:,} steps."
+    lead = f"{KINDS[recipe.objective.kind]} trained on {count}images of {source}, at {shape} pixels, for {stats.steps:,} steps."
     return Facts(lead, [row for row in rows if row[1]], None if not asked else stats.steps >= asked)
 
 

@@ -217,9 +217,9 @@ def _what(trainer: Trainer, held_out: int) -> str:
         where = f"{fabric.world_size} processes, each on {where}"
     kind = "bfloat16" if "bf16" in str(fabric._precision.precision) else "float32"
     begun = f" from step {trainer.step:,}" if trainer.step else ""
-    return (
-        f"{len(trainer.batches.numbers):,} images to train on, {held_out:,} held out; {trainer.steps:,} steps{begun} on {where} in {kind}"
-    )
+    height, width = trainer.recipe.networks.size
+    images = f"{len(trainer.batches.numbers):,} images of {height}x{width} to train on, {held_out:,} held out"
+    return f"{images}; {trainer.steps:,} steps{begun} on {where} in {kind}"
 
 
 def _open(recipe: Recipe, console: Console) -> ImageSet:

@@ -40,6 +40,7 @@ MAY_CHANGE = {
     "training.batch",  # of one process: see `Trainer.load_state_dict`
 }
 """What a resumed run may do differently. The images must still be the same ones, and another length bends an annealed learning rate."""
+STOPPING = "stopping: the step is finished, and the run saved ..."
 ROLLBACK_LR = 0.5
 """Factor of the learning rates at each rollback."""
 
@@ -254,7 +255,7 @@ class Trainer:
             watch = Watch(self.recipe.objective, self.recipe.networks.latent)
             monitor = Monitor(run, watch, step=self.step, steps=self.steps, images_per_step=self.images_per_step, console=console)
 
-        with monitor or nullcontext(), StopSignal(saves=True) as signals:
+        with monitor or nullcontext(), StopSignal(STOPPING if monitor else "", saves=True) as signals:
             if monitor and settings.on_nan == "rollback" and not checkpoint.checkpoints(run / "checkpoints"):
                 self._save_checkpoint(run)  # to have one to go back to
             ended = False
