@@ -1,0 +1,205 @@
+"""How foreign images are: score."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from ..errors import UserError
+from ..files import replacing
+from ..recipe import Recipe
+from .app import app, err, wrote
+from .app import out as stdout
+from .search import open_set, recipe_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from ..data import Numbers
+    from ..data.batches import Images
+    from ..latent.score import Scorer, Scores
+    from ..model import VAEGAN
+
+    Part = tuple[Sequence[str], Images]
+
+GROUPS = 4
+"""Of the strangest, in a row of the picture."""
+MOST_TIMES = 30
+"""Error, as a multiple of what is usual, from which on a map is white."""
+HELD_OUT = "the run's held-out images"
+
+
+@app.command
+def score(
+    run: Path,
+    images: Annotated[list[str], Parameter(negative="", json_list=False)],
+    /,
+    *,
+    calibrate: str | None = None,
+    alarms: float = 0.01,
+    count: int = 12,
+    out: Path | None = None,
+) -> None:
+    """Tell how foreign images are to a model: numbers for each, a p-value among normal images, and a picture of the strangest.
+
+    Parameters
+    ----------
+    run
+        A run folder or a model folder.
+    images
+        Image files, or whatever vaegan train takes as --data: folders and archives of any size, packed sets, known sets.
+    calibrate
+        A set of normal images that the model was not trained on. By default, the run's held-out images, or what was named here last; kept
+        in RUN/score.safetensors.
+    alarms
+        The share of normal images that may be over the threshold.
+    count
+        How many of the strangest to show.
+    out
+        The CSV file to write, a line an image; RUN/scores.csv by default. The picture is beside it.
+    """
+    from .. import pictures
+    from ..model import load
+
+    if not 0 < alarms < 1:
+        raise UserError(f"--alarms must be above 0 and below 1, not {alarms}")
+    if count < 1:
+        raise UserError(f"--count must be above 0, not {count}")
+    table = out or run / "scores.csv"
+    if table.suffix.lower() != ".csv":
+        raise UserError(f"cannot write numbers as {table}: give it a name that ends in .csv")
+    model = load(run)
+    recipe = recipe_of(run)
+    parts = _given(images, model, recipe)
+    scorer = _scorer(run, model, recipe, calibrate)
+    if len(scorer.ranked) < 1 / alarms - 1:
+        least = f"{1 / (len(scorer.ranked) + 1):.2g}"
+        note = f"note: of {len(scorer.ranked)} normal images no p-value is below {least}, so no image can be over --alarms {alarms:g}"
+        err.print(note, soft_wrap=True)
+    scores = _score(scorer, parts)
+    names = [name for part, _ in parts for name in part]
+    strangest = scores.strangest(count)
+    _write_scores(table, names, scores, alarms)
+    _print_strangest(scorer, names, scores, strangest)
+    over = int(scores.over(alarms).sum())
+    chance = f"{alarms * len(scores):,.3g} would be if all were normal"
+    print(f"{over:,} of {len(scores):,} images are over the threshold, p <= {alarms:g}; about {chance}")
+    wrote(table)
+    wrote(pictures.save(_strangest(scorer, parts, names, scores, strangest), table.with_suffix(".png")))
+
+
+def _given(given: Sequence[str], model: VAEGAN, recipe: Recipe | None) -> list[Part]:
+    """What was named: pictures one by one together, and each set by itself."""
+    from ..data.given import read_given
+    from ..data.listing import TARS
+    from ..data.packed import report_skipped
+
+    files = [Path(name) for name in given if Path(name).is_file() and not name.lower().endswith((".zip", *TARS))]
+    parts: list[Part] = []
+    if files:
+        parts.append(read_given(files, model.preparation, lambda name, reason: err.print(f"skipped {name}: {reason}", soft_wrap=True)))
+    for name in given:
+        if Path(name) not in files:
+            images = open_set(name, model, recipe, "")
+            for line in report_skipped(images):
+                err.print(line, soft_wrap=True)
+            parts.append((images.names, images.images))
+    return parts
+
+
+def _scorer(run: Path, model: VAEGAN, recipe: Recipe | None, calibrate: str | None) -> Scorer:
+    """The calibration that is asked for, or the one that was kept, or that by the run's held-out images."""
+    import numpy as np
+
+    from ..data import split
+    from ..latent.score import FILE, OtherWeightsError, Scorer
+    from ..progress import progress_bar
+
+    if calibrate is None and (run / FILE).is_file():
+        try:
+            scorer = Scorer.load(run / FILE, model)
+        except OtherWeightsError as error:
+            if error.source != HELD_OUT:
+                raise
+            err.print("the model has changed since it was calibrated: calibrating again", soft_wrap=True)
+        else:
+            err.print(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images", soft_wrap=True)
+            return scorer
+    images = open_set(calibrate, model, recipe, "--calibrate")
+    numbers: Numbers = np.arange(len(images))
+    fitted_on = None
+    if calibrate is None and recipe:
+        fitted_on, numbers = split(images, recipe.data.held_out, recipe.data.train_on)
+        if not len(numbers):
+            raise UserError("the run holds out no images to calibrate on: name normal images by --calibrate")
+    level = (recipe or Recipe()).objective.level
+    with progress_bar(err) as progress:
+        source = calibrate or HELD_OUT
+        scorer = Scorer.calibrate(model, images.images, numbers, fitted_on=fitted_on, level=level, source=source, progress=progress)
+    scorer.save(run / FILE)
+    err.print(f"calibrated on {source}: {len(scorer.ranked):,} normal images; kept in {run / FILE}", soft_wrap=True)
+    return scorer
+
+
+def _score(scorer: Scorer, parts: Sequence[Part]) -> Scores:
+    """The scores of all that was named, in order."""
+    from ..latent.score import joined
+    from ..progress import progress_bar
+
+    with progress_bar(err) as progress:
+        return joined([scorer.score(images, progress=progress) for _, images in parts])
+
+
+def _write_scores(path: Path, names: Sequence[str], scores: Scores, alarms: float) -> None:
+    """A line an image."""
+    columns = [*scores.terms.values(), scores.combined, scores.p]
+    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("name", *scores.terms, "combined", "p", "over"))
+        for name, over, *values in zip(names, scores.over(alarms), *columns, strict=True):
+            writer.writerow((name, *(f"{value:.6g}" for value in values), int(over)))
+
+
+def _print_strangest(scorer: Scorer, names: Sequence[str], scores: Scores, strangest: NDArray[np.int64]) -> None:
+    """A table of the strangest: each term as a multiple of what is usual."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, caption="each term as a multiple of its median among normal images", caption_justify="left")
+    table.add_column("strangest", no_wrap=True, overflow="ellipsis", min_width=12)
+    for name in ("p", "combined", *scores.terms):
+        table.add_column(name, no_wrap=True, justify="right")
+    for place in strangest.tolist():
+        times = [f"{values[place] / scorer.usual[term]:.2f}" for term, values in scores.terms.items()]
+        table.add_row(Text(names[place]), f"{scores.p[place]:.2g}", f"{scores.combined[place]:.1f}", *times)
+    stdout.print(table)
+
+
+def _strangest(scorer: Scorer, parts: Sequence[Part], names: Sequence[str], scores: Scores, strangest: NDArray[np.int64]) -> Image:
+    """The picture: each of the strangest images, its reconstruction, and where its features are not what is usual."""
+    import math
+
+    import numpy as np
+    import torch
+
+    from ..data.batches import to_tensor
+    from ..tiles import Tile, heat, tiled
+
+    ends = np.cumsum([len(part) for part, _ in parts])
+    tiles: list[Tile | None] = []
+    for place in strangest.tolist():
+        part = int(np.searchsorted(ends, place, "right"))
+        inside = place - int(ends[part]) + len(parts[part][0])
+        image = to_tensor(parts[part][1][np.array([inside])])
+        reconstruction, times = scorer.maps(image)
+        shown = [pixels[:, :3].expand(-1, 3, -1, -1) for pixels in (image, reconstruction)]
+        shown.append(heat(times.clamp(min=1).log() / math.log(MOST_TIMES)))
+        tiles.append(Tile(torch.cat(shown), (Path(names[place]).name, f"p {scores.p[place]:.2g}, combined {scores.combined[place]:.1f}")))
+    heading = f"image, reconstruction, and its error in features: usual is black, {MOST_TIMES} times that is white"
+    return tiled(heading, [tiles[start : start + GROUPS] for start in range(0, len(tiles), GROUPS)])

@@ -1,0 +1,185 @@
+"""Looking through a set: search."""
+
+from __future__ import annotations
+
+import csv as csv_files
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from ..errors import UserError
+from ..files import replacing
+from ..recipe import RECIPE, Recipe
+from .app import app, err, wrote
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+    from torch import Tensor
+
+    from ..data import ImageSet
+    from ..latent.search import Search
+    from ..model import VAEGAN
+
+ACROSS = 10
+"""Neighbours in a row of the picture."""
+SHOWN = 50
+"""Queries in the picture."""
+AVATARS = 16_000
+"""How many, where a model folder does not say."""
+
+
+@app.command
+def search(
+    run: Path,
+    images: Annotated[list[Path] | None, Parameter(negative="", json_list=False)] = None,
+    /,
+    *,
+    within: Annotated[str | None, Parameter(name="--in")] = None,
+    by: Literal["code", "similarity"] = "code",
+    count: int = 10,
+    samples: int = 0,
+    seed: int = 0,
+    out: Path | None = None,
+    csv: Path | None = None,
+) -> None:
+    """Find the images of a set that are nearest to given ones; or those that samples are nearest to, to see whether they are copies.
+
+    Parameters
+    ----------
+    run
+        A run folder or a model folder.
+    images
+        Image files, or folders or archives of them.
+    within
+        Where to look: whatever vaegan train takes as --data; by default the set that the run was trained on.
+    by
+        code compares posterior means; similarity compares features of the discriminator, which takes longer.
+    count
+        How many neighbours of each.
+    samples
+        Instead of images, take so many samples of the prior, and look among the images that the run was trained on.
+    seed
+        Another seed, other samples.
+    out
+        The picture to write; RUN/neighbours.png by default.
+    csv
+        A CSV file to write: query, rank, name, number, distance.
+    """
+    from .. import pictures
+    from ..data.batches import to_tensor
+    from ..data.given import read_given
+    from ..data.packed import report_skipped
+    from ..latent.search import Search
+    from ..model import load
+    from ..progress import progress_bar
+
+    for name, value, least in (("--count", count, 1), ("--samples", samples, 0), ("--seed", seed, 0)):
+        if not least <= value < 2**63:
+            raise UserError(f"{name} must be at least {least} and below 2^63, not {value}")
+    if bool(images) == bool(samples):
+        raise UserError("name images to search for, or else ask for samples by --samples 8")
+    if samples and within:
+        raise UserError("--samples looks among the images that the run was trained on: leave out --in")
+    model = load(run)
+    recipe = recipe_of(run)
+    if images:
+        names, pixels = read_given(images, model.preparation, lambda name, reason: err.print(f"skipped {name}: {reason}", soft_wrap=True))
+        queries = to_tensor(pixels)
+    images_of_set = open_set(within, model, recipe, "--in")
+    for line in report_skipped(images_of_set) if within else []:
+        err.print(line, soft_wrap=True)
+    with progress_bar(err) as progress:
+        looking = Search(model, images_of_set, by, recipe.objective.level if recipe else Recipe().objective.level, progress)
+        if samples:
+            names, queries, numbers, distances = _of_samples(looking, recipe or Recipe(), samples, seed, count)
+        else:
+            numbers, distances = looking(queries, count)
+    found = images_of_set.names
+    if csv:
+        with replacing(csv) as path, path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv_files.writer(file)
+            writer.writerow(("query", "rank", "name", "number", "distance"))
+            for name, row, far in zip(names, numbers.tolist(), distances.tolist(), strict=True):
+                writer.writerows((name, rank, found[n], n, f"{d:.6g}") for rank, (n, d) in enumerate(zip(row, far, strict=True), 1))
+        wrote(csv)
+    if len(queries) > SHOWN:
+        err.print(f"the picture shows the first {SHOWN} of {len(queries):,}; --csv FILE lists the neighbours of all", soft_wrap=True)
+    picture = _neighbours(looking, names[:SHOWN], queries, numbers=numbers, distances=distances, found=found)
+    wrote(pictures.save(picture, out or run / "neighbours.png"))
+
+
+def _of_samples(
+    looking: Search, recipe: Recipe, samples: int, seed: int, count: int
+) -> tuple[list[str], Tensor, NDArray[np.int64], NDArray[np.float64]]:
+    """Samples with names, and their neighbours among the training images; says whether they are nearer than held-out images are."""
+    import numpy as np
+    import torch
+
+    from ..data import split
+    from ..latent.search import copying
+
+    training, held_out = split(looking.images, recipe.data.held_out, recipe.data.train_on)
+    with torch.inference_mode():
+        queries = looking.model.sample(samples, seed)
+    numbers, distances = looking(queries, count, among=training)
+    if len(held_out):
+        compared = copying(looking, training, held_out, seed)
+        print(f"median distance to the nearest of {len(training):,} training images, by {looking.by}:")
+        print(f"  {np.median(compared.samples):8.3f}  of {len(compared.samples)} samples")
+        print(f"  {np.median(compared.held_out):8.3f}  of {len(compared.held_out)} held-out images")
+        print(f"{compared.share:.0%} of the samples are nearer than half of the held-out images are; of copies nearly all would be")
+    else:
+        err.print("the run holds out no images, so there is nothing to compare these distances to", soft_wrap=True)
+    return [f"sample {number}" for number in range(samples)], queries, numbers, distances
+
+
+def _neighbours(
+    looking: Search,
+    names: Sequence[str],
+    queries: Tensor,
+    *,
+    numbers: NDArray[np.int64],
+    distances: NDArray[np.float64],
+    found: Sequence[str],
+) -> Image:
+    """The picture: each query, and its neighbours beside it."""
+    from ..data.batches import to_tensor
+    from ..tiles import Tile, tiled
+
+    images = looking.images.images
+    rows: list[list[Tile | None]] = []
+    for place, name in enumerate(names):
+        neighbours = [
+            Tile(to_tensor(images[numbers[place, rank : rank + 1]]), (found[numbers[place, rank]], f"{distances[place, rank]:#.3g}"))
+            for rank in range(numbers.shape[1])
+        ]
+        first: Tile | None = Tile(queries[place : place + 1], (Path(name).name, "query"))
+        for start in range(0, len(neighbours), ACROSS):
+            rows.append([first, *neighbours[start : start + ACROSS]])
+            first = None
+    return tiled(f"each with the images nearest to it by {looking.by}, and their distances", rows)
+
+
+def recipe_of(run: Path) -> Recipe | None:
+    """The recipe of a run folder; a model folder has none."""
+    return Recipe.load(run / RECIPE) if (run / RECIPE).is_file() else None
+
+
+def open_set(source: str | None, model: VAEGAN, recipe: Recipe | None, flag: str) -> ImageSet:
+    """A set that is named, or else the run's own.
+
+    Raises:
+        UserError: there is none.
+    """
+    from ..data import open_images
+    from ..progress import progress_bar
+
+    if source is None and recipe is None:
+        raise UserError(f"a model folder does not say what it was trained on: name images by {flag}")
+    chosen = source if source is not None or recipe is None else recipe.data.source
+    with progress_bar(err) as progress:
+        return open_images(chosen or "", model.preparation, count=recipe.data.avatars if recipe else AVATARS, progress=progress)

@@ -1,0 +1,223 @@
+"""How foreign an image is to a model, as one calibrated number."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ..data import Numbers
+from ..data.batches import Images
+from ..errors import UserError
+from ..files import replacing
+from ..model import VAEGAN
+from .codes import Progress
+from .gaussian import Gaussian
+from .kept import fingerprint
+from .terms import LEAST, Measured, measure, measure_all
+
+FORMAT = 1
+FILE = "score.safetensors"
+TERMS = ("similarity", "pixel", "prior", "code", "look", "pattern")
+"""Numbers of an image: the first three as `vaegan.latent.terms.measure` gives them, the others by their distance from normal ones."""
+VECTORS = TERMS[3:]
+MOST_FITTED = 5_000
+MOST_RANKED = 10_000
+FEWEST = 20
+"""Normal images, below which nothing can be said."""
+
+
+class OtherWeightsError(UserError):
+    """A calibration does not belong to the model."""
+
+    def __init__(self, sentence: str, source: str) -> None:
+        super().__init__(sentence)
+        self.source = source
+        """What it was calibrated on."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What was found of N images."""
+
+    terms: dict[str, NDArray[np.float64]]
+    """Of each of `TERMS`, N numbers."""
+    combined: NDArray[np.float64]
+    """One number out of all terms: how far they are, together, from those of normal images."""
+    p: NDArray[np.float64]
+    """The p-value: how often a normal image is as foreign or more so; at least 1 / (n + 1) for n normal images."""
+
+    def __len__(self) -> int:
+        return len(self.p)
+
+    def over(self, alarms: float) -> NDArray[np.bool_]:
+        """Which are over the threshold where at most a share of `alarms` of normal images are, on average."""
+        return self.p <= alarms
+
+    def strangest(self, count: int) -> NDArray[np.int64]:
+        """The places of the most foreign images, the most foreign first; of equals, the first first."""
+        return np.argsort(-self.combined, kind="stable")[:count]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores images against normal ones. Make it by `calibrate` or `load`."""
+
+    model: VAEGAN
+    level: int
+    fitted: Mapping[str, Gaussian]
+    """Of each vector term over normal images; and, as `terms`, of the logarithms of all terms."""
+    usual: Mapping[str, float]
+    """The median of each term among normal images."""
+    usual_map: NDArray[np.float64]
+    """The mean error map of normal images, h x w."""
+    ranked: NDArray[np.float64]
+    """The combined number of other normal images, rising: p-values are ranks among these."""
+    source: str = ""
+    """What it was calibrated on, in words."""
+
+    @classmethod
+    def calibrate(
+        cls,
+        model: VAEGAN,
+        images: Images,
+        numbers: Numbers,
+        *,
+        fitted_on: Numbers | None = None,
+        level: int = 3,
+        source: str = "",
+        progress: Progress = lambda *_: None,
+    ) -> Scorer:
+        """Learn what is normal.
+
+        The distributions are fitted to some images and the p-values are ranks among others, so that these hold for new normal images:
+        were both the same, normal images would seem nearer than they are.
+
+        Args:
+            model: in evaluation mode.
+            images: N x H x W x C, uint8, of the model's size: an array, or the images of a packed set.
+            numbers: normal images that the model was not trained on.
+            fitted_on: normal images for the distributions, such as the training images; by default a random half of `numbers`.
+            level: the layer of the discriminator, as `objective.level` has it.
+            source: what the images are, in words.
+            progress: called as the work goes on.
+
+        Raises:
+            UserError: there are too few images, or the model's numbers are not finite.
+        """
+        if fitted_on is None:
+            order = np.random.default_rng(0).permutation(len(numbers))
+            fitted_on, numbers = numbers[np.sort(order[len(order) // 2 :])], numbers[np.sort(order[: len(order) // 2])]
+        if min(len(fitted_on), len(numbers)) < FEWEST:
+            raise UserError(f"there are too few normal images to calibrate on: at least {FEWEST} to fit and {FEWEST} others to rank")
+        fit, rank = _some(fitted_on, MOST_FITTED), _some(numbers, MOST_RANKED)
+        parts = [measured for _, measured in measure_all(model, images, fit, level, progress=progress, what="fitting normal images")]
+        measured = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        fitted = {name: Gaussian.fit(measured[name]) for name in VECTORS}
+        terms = _terms(measured, fitted)
+        usual = {name: max(float(np.median(values)), LEAST) for name, values in terms.items()}
+        fitted["terms"] = Gaussian.fit(_logarithms(terms, usual))
+        usual_map = np.maximum(measured["places"].mean(0, dtype=np.float64), LEAST)
+        scorer = cls(model, level, fitted, usual, usual_map, np.empty(0), source)
+        combined = scorer.score(images, rank, progress=progress, what="ranking normal images").combined
+        return cls(model, level, fitted, usual, usual_map, np.sort(combined), source)
+
+    def score(
+        self, images: Images, numbers: Numbers | None = None, *, progress: Progress = lambda *_: None, what: str = "scoring"
+    ) -> Scores:
+        """Score images, a part at a time, so that memory holds numbers and not images.
+
+        Args:
+            images: N x H x W x C, uint8, of the model's size: an array, or the images of a packed set.
+            numbers: which of them; all by default.
+            progress: called as the work goes on.
+            what: what it is told is being done.
+
+        Raises:
+            UserError: the model's numbers are not finite.
+        """
+        chosen: Numbers = np.arange(images.shape[0]) if numbers is None else numbers
+        terms = {name: np.empty(len(chosen)) for name in TERMS}
+        for part, measured in measure_all(self.model, images, chosen, self.level, progress=progress, what=what):
+            for name, values in _terms(measured, self.fitted).items():
+                terms[name][part] = values
+        combined = self.fitted["terms"].distance(_logarithms(terms, self.usual))
+        as_foreign = len(self.ranked) - np.searchsorted(self.ranked, combined)
+        return Scores(terms, combined, (1 + as_foreign) / (len(self.ranked) + 1))
+
+    def maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Reconstructions of N x C x H x W images, and where these are foreign.
+
+        The second is the error of the features at each place, as a multiple of what is usual there, at the size of the images: N x H x W.
+        """
+        reconstructions, measured = measure(self.model, images, self.level)
+        times = torch.from_numpy(measured["places"] / self.usual_map)
+        large = torch.nn.functional.interpolate(times[:, None], images.shape[2:], mode="bilinear", align_corners=False)
+        return reconstructions, large[:, 0].float()
+
+    def save(self, path: Path) -> None:
+        """Write all but the model, with a hash of its weights."""
+        arrays = {"usual_map": self.usual_map, "ranked": self.ranked, "usual": np.array([self.usual[name] for name in TERMS])}
+        for name, gaussian in self.fitted.items():
+            arrays |= gaussian.arrays(name)
+        about = {"format": FORMAT, "model": fingerprint(self.model), "level": self.level, "source": self.source}
+        content = safetensors.numpy.save(
+            {name: np.ascontiguousarray(array) for name, array in arrays.items()}, {"about": json.dumps(about)}
+        )
+        with replacing(path) as partial:
+            partial.write_bytes(content)
+
+    @classmethod
+    def load(cls, path: Path, model: VAEGAN) -> Scorer:
+        """Read what `save` wrote, for the same model.
+
+        Raises:
+            UserError: it is damaged, or was made for other weights.
+        """
+        try:
+            with safe_open(path, "numpy") as file:
+                about = json.loads(file.metadata()["about"])
+                arrays = {name: file.get_tensor(name).astype(np.float64) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+            if about["format"] != FORMAT:
+                raise UserError(f"{path} has score format {about['format']}; this version of vaegan reads {FORMAT}: calibrate again")
+            same = about["model"] == fingerprint(model)
+            fitted = {name: Gaussian.of_arrays(arrays, name) for name in (*VECTORS, "terms")}
+            usual = dict(zip(TERMS, arrays["usual"].tolist(), strict=True))
+            scorer = cls(model, int(about["level"]), fitted, usual, arrays["usual_map"], arrays["ranked"], str(about["source"]))
+        except FileNotFoundError:
+            raise UserError(f"there is no calibration {path}") from None
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path} is damaged: remove it, or calibrate again") from error
+        if not same:
+            raise OtherWeightsError(f"{path} was made for other weights than the model has now: calibrate again", scorer.source)
+        return scorer
+
+
+def joined(parts: Sequence[Scores]) -> Scores:
+    """The scores of several sets, one after the other."""
+    terms = {name: np.concatenate([part.terms[name] for part in parts]) for name in TERMS}
+    return Scores(terms, np.concatenate([part.combined for part in parts]), np.concatenate([part.p for part in parts]))
+
+
+def _terms(measured: Measured, fitted: Mapping[str, Gaussian]) -> dict[str, NDArray[np.float64]]:
+    """One number for each term: vectors become distances."""
+    return {name: fitted[name].distance(measured[name]) if name in VECTORS else measured[name].astype(np.float64) for name in TERMS}
+
+
+def _logarithms(terms: Mapping[str, NDArray[np.float64]], usual: Mapping[str, float]) -> NDArray[np.float64]:
+    """N x terms: errors and distances are positive and vary by factors. What is next to nothing counts as a thousandth of what is usual."""
+    return np.log(np.stack([terms[name] / usual[name] for name in TERMS], 1) + 1e-3)
+
+
+def _some(numbers: Numbers, most: int) -> NDArray[np.int64]:
+    """Up to `most` of the numbers, evenly spread, rising."""
+    places = np.unique(np.linspace(0, len(numbers) - 1, min(len(numbers), most)).astype(np.int64))
+    return np.sort(numbers[places])

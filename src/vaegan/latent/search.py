@@ -1,0 +1,96 @@
+"""Looking through a set for what is near to an image, and seeing whether samples are copies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..data import ImageSet, Numbers
+from ..data.batches import to_tensor
+from ..model import PART, VAEGAN
+from .codes import Progress
+from .kept import codes_of
+from .neighbours import nearest, nearest_by_similarity
+
+By = Literal["code", "similarity"]
+"""What is near: images of like posterior means, or of like features in the discriminator."""
+MEASURED = 200
+"""Samples, and held-out images, whose distances are compared."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """Nearest images of a packed set."""
+
+    model: VAEGAN
+    """In evaluation mode."""
+    images: ImageSet
+    """Where to look."""
+    by: By = "code"
+    level: int = 3
+    """The layer of the discriminator that gives the features, as `objective.level` has it."""
+    progress: Progress = lambda *_: None
+    """Called as the work goes on."""
+
+    def __call__(self, queries: Tensor, count: int, among: Numbers | None = None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The `count` images nearest to each query, exactly; of equally near ones the lower number first.
+
+        Args:
+            queries: Q x C x H x W in [-1, 1].
+            count: how many of each; fewer if there are fewer.
+            among: numbers of the images to look among; all by default.
+
+        Returns:
+            Their numbers and distances, nearest first, each Q x count.
+
+        Raises:
+            UserError: codes or features are not finite.
+        """
+        numbers = np.arange(len(self.images)) if among is None else np.sort(among[:])
+        if self.by == "similarity":
+            return nearest_by_similarity(self.model, queries, self.images.images, numbers, count, level=self.level, progress=self.progress)
+        codes = codes_of(self.model, self.images, self.progress)
+        with torch.inference_mode():
+            means = torch.cat([self.model.encode(part).mean.cpu() for part in queries.split(PART)])
+        places, distances = nearest(means, codes if among is None else codes[torch.from_numpy(numbers)], count)
+        return numbers[places], distances
+
+
+@dataclass(frozen=True)
+class Copying:
+    """How far samples are from the training images, and, as a yardstick, how far held-out images are.
+
+    A model that has learned by heart draws samples that are nearer to training images than new images of the same kind are.
+    """
+
+    samples: NDArray[np.float64]
+    """Of each sample, the distance of the nearest training image."""
+    held_out: NDArray[np.float64]
+    """The same of each held-out image."""
+
+    @property
+    def share(self) -> float:
+        """The share of samples that are nearer to a training image than half of the held-out images are; by chance a half."""
+        return float((self.samples < np.median(self.held_out)).mean())
+
+
+def copying(search: Search, training: Numbers, held_out: Numbers, seed: int = 0) -> Copying:
+    """Compare up to `MEASURED` samples and held-out images by their nearest training images.
+
+    Args:
+        search: where and by what to look.
+        training: numbers of the images that the model was trained on.
+        held_out: numbers of images that it was not trained on; at least one.
+        seed: of the samples.
+    """
+    chosen = np.unique(np.linspace(0, len(held_out) - 1, min(len(held_out), MEASURED)).astype(np.int64))
+    with torch.inference_mode():
+        drawn = search.model.sample(MEASURED, seed).cpu()
+    queries = torch.cat([drawn, to_tensor(search.images.images[held_out[chosen]])])
+    _, distances = search(queries, 1, among=training)
+    return Copying(distances[:MEASURED, 0], distances[MEASURED:, 0])
