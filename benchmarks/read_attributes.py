@@ -18,42 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import vaegan
-from vaegan.data import ImageSet, open_images, split
+from vaegan.data import open_images, split
 from vaegan.data.batches import to_tensor
+from vaegan.evaluation.attributes import balanced_accuracy, train_network
 
 READ = ("Eyeglasses", "Sunglasses", "Beard", "Wearing_Hat", "Long_Hair", "Dark_Skin", "Black_Hair")
-EPOCHS, BATCH = 3, 128
-
-
-def train_classifier(images: ImageSet, numbers: NDArray[np.int64]) -> nn.Module:
-    """A classifier of all the set's attributes."""
-    torch.manual_seed(0)
-    layers: list[nn.Module] = []
-    for inputs, outputs in ((3, 32), (32, 64), (64, 128), (128, 128)):
-        layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
-    features = 128 * (images.images.shape[1] // 16) * (images.images.shape[2] // 16)
-    classifier = nn.Sequential(*layers, nn.Flatten(), nn.Linear(features, len(images.attribute_names)))
-    classifier = classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    answers = torch.from_numpy(images.attributes).float()
-    steps = EPOCHS * (len(numbers) // BATCH)
-    optimizer = torch.optim.Adam(classifier.parameters(), lr=2e-3, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
-    generator = np.random.default_rng(0)
-    for _ in range(EPOCHS):
-        shuffled = generator.permutation(numbers)
-        for start in range(0, len(shuffled) - BATCH + 1, BATCH):
-            batch = np.sort(shuffled[start : start + BATCH])
-            loss = nn.functional.binary_cross_entropy_with_logits(classifier(to_tensor(images.images[batch])), answers[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    return classifier.eval()
-
-
-def balanced_accuracy(said: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """For each column, the mean of the share of yeses and the share of noes that are right."""
-    return (np.where(truth, said, 0).sum(0) / truth.sum(0) + np.where(~truth, ~said, 0).sum(0) / (~truth).sum(0)) / 2
 
 
 @torch.inference_mode()
@@ -69,7 +38,7 @@ def main(runs: list[Path]) -> None:
     preparation = models[runs[0]].preparation
     images = open_images("avatars", preparation, count=recipe.data.avatars, progress=lambda *_: None)
     training, held_out = split(images, recipe.data.held_out)
-    classifier = train_classifier(images, training[:])
+    classifier = train_network(images, training)
     originals, truth = to_tensor(images.images[held_out[:]]), images.attributes[held_out[:]] > 0
     columns = {"real": balanced_accuracy(read(classifier, originals), truth)}
     for run, model in models.items():

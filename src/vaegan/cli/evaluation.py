@@ -66,6 +66,7 @@ def evaluate(
     from .. import pictures
     from ..data import split
     from ..evaluation.evaluate import evaluate as measure
+    from ..evaluation.evaluate import require_enough
     from ..evaluation.extractors import choose
     from ..evaluation.picture import evaluation_sheet
     from ..model import load
@@ -74,11 +75,14 @@ def evaluate(
 
     if not 0 <= seed < 2**63:
         raise UserError(f"--seed must be at least 0 and below 2^63, not {seed}")
+    picture = out or run / "evaluation.png"
+    pictures.kind_of(picture)  # now, and not after minutes of work
     model = load(run, make_fabric(device).device)
     recipe = recipe_of(run)
     images = _open(data, model, recipe)
     settings = recipe or Recipe()
     training, held_out = split(images, settings.data.held_out, settings.data.train_on)
+    require_enough(training, held_out, samples, resamplings)
     with progress_bar(err) as progress:
         found = measure(
             model,
@@ -96,7 +100,7 @@ def evaluate(
         stdout.print(table)
         stdout.print()
     wrote(found.append_to(run))
-    wrote(pictures.save(evaluation_sheet(model, images, found), out or run / "evaluation.png"))
+    wrote(pictures.save(evaluation_sheet(model, images, found), picture))
 
 
 def _open(data: str | None, model: VAEGAN, recipe: Recipe | None) -> ImageSet:

@@ -57,7 +57,7 @@ def train_network(images: ImageSet, numbers: Numbers, progress: Progress = lambd
 
     Args:
         images: a set with attributes.
-        numbers: images to learn from, at least `BATCH`; of very many, the first `MOST`.
+        numbers: images to learn from, at least `BATCH`; of very many, `MOST` evenly spread ones.
         progress: called as it learns.
 
     Raises:
@@ -67,7 +67,7 @@ def train_network(images: ImageSet, numbers: Numbers, progress: Progress = lambd
         raise UserError("the set has no attributes to learn features from: choose another extractor by --extractor")
     if len(numbers) < BATCH:
         raise UserError(f"features of attributes are learned from at least {BATCH} images, not {len(numbers)}: choose another --extractor")
-    chosen = numbers[:MOST]
+    chosen = _some(numbers)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         _, *size, channels = images.images.shape
@@ -98,11 +98,11 @@ def train_network(images: ImageSet, numbers: Numbers, progress: Progress = lambd
 class AttributeFeatures:
     """Features by such a network; see `vaegan.evaluation.extractors.Extractor`."""
 
+    name = "attributes"
     dimensions = CHANNELS[-1]
 
-    def __init__(self, network: AttributeNetwork, name: str, device: torch.device | str = "cpu") -> None:
-        """Take a trained network, and a name for what it learned."""
-        self.name = name
+    def __init__(self, network: AttributeNetwork, device: torch.device | str = "cpu") -> None:
+        """Take a trained network."""
         self.weights = hashlib.sha256(_content(network)).hexdigest()
         self.device = torch.device(device)
         self.network = network.eval().to(self.device)
@@ -117,12 +117,12 @@ class AttributeFeatures:
         Raises:
             UserError: the set has no attributes, or too few images.
         """
-        network = _read(_path(images, numbers), images)
+        network = _read(_path(images, numbers), images) if images.attribute_names else None
         if network is None:
             network = train_network(images, numbers, progress)
             with suppress(OSError), replacing(_path(images, numbers)) as partial:
                 partial.write_bytes(_content(network))
-        return cls(network, "attributes of the set", device)
+        return cls(network, device)
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
@@ -131,6 +131,11 @@ class AttributeFeatures:
         if tuple(pixels.shape[2:]) != self.network.size:
             pixels = resized(pixels, self.network.size)
         return self.network.features(pixels.contiguous(memory_format=torch.channels_last)).cpu()
+
+
+def _some(numbers: Numbers) -> NDArray[np.int64]:
+    """All numbers, or `MOST` of them, evenly spread."""
+    return np.asarray(numbers[np.linspace(0, len(numbers) - 1, min(len(numbers), MOST)).astype(np.int64)], np.int64)
 
 
 def _content(network: AttributeNetwork) -> bytes:
@@ -143,7 +148,7 @@ def _path(images: ImageSet, numbers: Numbers) -> Path:
     for name, file in sorted(images.manifest["files"].items()):
         if name.startswith("items-"):
             digest.update(file["sha256"].encode())
-    digest.update(np.asarray(numbers[:MOST], np.int64).tobytes())
+    digest.update(_some(numbers).tobytes())
     return cache_folder() / "extractors" / f"attributes-{digest.hexdigest()[:16]}.safetensors"
 
 

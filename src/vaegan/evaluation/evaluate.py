@@ -100,6 +100,25 @@ def named(measure: str, extractor: str) -> str:
     return "fid" if (measure, short) == ("frechet_distance", "inception") else f"{measure}_{short}"
 
 
+def require_enough(training: Numbers, held_out: Numbers, samples: int, resamplings: int) -> None:
+    """Whether anything can be said of so many images.
+
+    Raises:
+        UserError: there are too few.
+    """
+    if samples < FEWEST:
+        raise UserError(f"--samples must be at least {FEWEST}, not {samples}")
+    if resamplings < 2:
+        raise UserError(f"a spread needs --resamplings of at least 2, not {resamplings}")
+    if not len(held_out):
+        raise UserError(
+            "the run holds out no images, so nothing can be said of reconstructions and copies: train with --data.held_out 0.05"
+        )
+    for what, numbers in (("training", training), ("held-out", held_out)):
+        if len(numbers) < FEWEST:
+            raise UserError(f"there are only {len(numbers)} {what} images, and at least {FEWEST} are needed to measure anything")
+
+
 def evaluate(
     model: VAEGAN,
     extractor: Extractor,
@@ -133,17 +152,7 @@ def evaluate(
     Raises:
         UserError: there are too few images, or numbers are not finite.
     """
-    if samples < FEWEST:
-        raise UserError(f"--samples must be at least {FEWEST}, not {samples}")
-    if resamplings < 2:
-        raise UserError(f"a spread needs --resamplings of at least 2, not {resamplings}")
-    if not len(held_out):
-        raise UserError(
-            "the run holds out no images, so nothing can be said of reconstructions and copies: train with --data.held_out 0.05"
-        )
-    for what, numbers in (("training", training), ("held-out", held_out)):
-        if len(numbers) < FEWEST:
-            raise UserError(f"there are only {len(numbers)} {what} images, and at least {FEWEST} are needed to measure anything")
+    require_enough(training, held_out, samples, resamplings)
     reals, others = _drawn(training, samples, [seed, 0]), _drawn(held_out, samples, [seed, 1])
     real = cloud_of(extractor, images, reals, "features of training images", progress)
     new = cloud_of(extractor, images, others, "features of held-out images", progress)
