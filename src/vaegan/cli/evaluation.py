@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from ..errors import UserError
 from ..recipe import Recipe
 from .app import app, err, wrote
@@ -121,6 +119,8 @@ def _open(data: str | None, model: VAEGAN, recipe: Recipe | None) -> ImageSet:
 
 def _tables(found: Evaluation) -> Iterator[Table]:
     """What was found, for people."""
+    import numpy as np
+
     from ..evaluation.memorisation import copying_test
     from ..evaluation.pairs import LPIPS_COMMAND
 
@@ -133,9 +133,11 @@ def _tables(found: Evaluation) -> Iterator[Table]:
         columns = (f"all against\n{images['training']:,} real", f"{each} against\n{each} real", f"floor: {each} real\nagainst {each} real")
         table = _table(f"{count:,} {what}; real: training images", *columns)
         for measure, value in comparison.value.items():
-            table.add_row(
-                _label(measure, found.extractor), f"{value:.4g}", _with(*comparison.halves[measure]), _with(*comparison.floor[measure])
+            times = 1000 if measure == "kernel_distance" else 1
+            halves, floor = (
+                _with(times * drawn[measure].mean, times * drawn[measure].spread) for drawn in (comparison.halves, comparison.floor)
             )
+            table.add_row(_label(measure, found.extractor), f"{times * value:.4g}", halves, floor)
         table.caption = f"±: {found.settings['spread']}, {found.settings['resamplings']} of them"
         yield table
 
@@ -190,14 +192,14 @@ def _table(title: str, *columns: str) -> Table:
 
 def _label(measure: str, extractor: str) -> str:
     """A measure's name with its extractor's: of another network than Inception, no distance is FID."""
-    if (measure, extractor) == ("frechet_distance", "Inception"):
-        return "FID"
-    return f"{measure.replace('_', ' ').capitalize()} ({extractor})" if measure.endswith("distance") else measure
+    if measure == "frechet_distance":
+        return "FID" if extractor == "Inception" else f"Frechet distance ({extractor})"
+    return f"1000 x kernel distance ({extractor})" if measure == "kernel_distance" else measure
 
 
 def _with(value: float, spread: float) -> str:
     """A number and how far it may be off, of which two digits say enough."""
     if not (math.isfinite(value) and 0 < spread < math.inf):
         return f"{value:.4g} ± {spread:.2g}"
-    places = max(0, 1 - math.floor(math.log10(spread)))
+    places = min(max(0, 1 - math.floor(math.log10(spread))), 4)
     return f"{value:.{places}f} ± {spread:.{places}f}"

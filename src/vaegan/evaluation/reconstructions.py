@@ -66,7 +66,7 @@ def reconstruct_all(
         if lpips:
             found["lpips"] = lpips(again, part)
         for name, values in found.items():
-            errors.setdefault(name, []).append(values.double().cpu().numpy())
+            errors.setdefault(name, []).append(values.cpu().double().numpy())
         collector.add(extractor(again))
         means.append(posterior.mean.cpu())
         logvars.append(posterior.logvar.cpu())
