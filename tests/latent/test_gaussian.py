@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vaegan.latent.gaussian import Gaussian
+from vaegan.latent.gaussian import Gaussian, distances_left_out
 
 
 def test_with_many_examples_it_is_the_mahalanobis_distance() -> None:
@@ -42,3 +42,13 @@ def test_what_never_changes_among_the_examples() -> None:
     assert np.isfinite(distances).all()
     assert distances[1] > 100 * distances[0] + 100
     assert np.isfinite(Gaussian.fit(np.zeros((30, 2))).distance(np.ones((1, 2)))).all()
+
+
+def test_left_out_examples_are_as_far_as_new_ones_will_be() -> None:
+    random = np.random.default_rng(0)
+    mixing = random.normal(size=(60, 60))
+    examples, new = (random.normal(size=(150, 60)) @ mixing for _ in range(2))
+    gaussian = Gaussian.fit(examples)
+    seen, unseen, left_out = (np.median(far) for far in (gaussian.distance(examples), gaussian.distance(new), distances_left_out(examples)))
+    assert seen < 0.95 * unseen
+    assert 0.97 < left_out / unseen < 1.1

@@ -54,6 +54,25 @@ def test_foreign_images_are_over_the_threshold_and_normal_ones_seldom(model: VAE
     assert foreign.p == pytest.approx(1 / 301)
 
 
+def test_one_strange_place_is_enough(model: VAEGAN) -> None:
+    pixels = smooth(500, 0)
+    scorer = Scorer.calibrate(model, pixels, np.arange(400, 500), fitted_on=np.arange(400), level=2)
+    spoilt = smooth(20, 7)
+    spoilt[:, 5:9, 9:13] = np.indices((4, 4)).sum(0)[..., None] % 2 * 255
+    before, after = scorer.score(smooth(20, 7)), scorer.score(spoilt)
+    assert (after.terms["place"] > before.terms["place"]).mean() > 0.9
+    assert after.over(0.05).mean() > 0.7
+    assert before.over(0.05).mean() < 0.2
+
+
+def test_the_combined_number_is_in_standard_deviations(model: VAEGAN) -> None:
+    """Of the larger of two numbers, which lies above 0 in three of four cases were they independent."""
+    scorer = Scorer.calibrate(model, smooth(600, 0), np.arange(600), level=2)
+    combined = scorer.score(smooth(500, 5)).combined
+    assert 0.5 < (combined > 0).mean() < 0.9
+    assert 0.4 < combined.std() < 2
+
+
 def test_a_p_value_is_a_rank_among_normal_images(model: VAEGAN) -> None:
     pixels = smooth(140, 0)
     scorer = Scorer.calibrate(model, pixels, np.arange(100, 140), fitted_on=np.arange(100), level=2)
@@ -97,7 +116,7 @@ def test_a_calibration_is_kept_whole(model: VAEGAN, tmp_path: Path) -> None:
     path = tmp_path / "score.safetensors"
     scorer.save(path)
     again = Scorer.load(path, model)
-    assert (again.source, again.level, again.usual) == ("gradients", 2, scorer.usual)
+    assert (again.source, again.level, again.normal.usual) == ("gradients", 2, scorer.normal.usual)
     assert np.array_equal(again.score(pixels).p, scorer.score(pixels).p)
     content = path.read_bytes()
     for damage in (b"", b"nothing", content[:-9]):

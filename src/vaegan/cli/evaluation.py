@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,16 +12,8 @@ from .app import out as stdout
 from .search import open_set, recipe_of
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from ..data import ImageSet
-    from ..evaluation.evaluate import Evaluation
     from ..model import VAEGAN
-
-PAIRS = {"psnr": "PSNR, dB", "ssim": "SSIM", "ms_ssim": "MS-SSIM", "lpips": "LPIPS (AlexNet)"} | {
-    "similarity_error": "learned similarity error",
-    "pixel_error": "squared pixel error",
-}
 
 
 @app.command
@@ -67,6 +57,7 @@ def evaluate(
     from ..evaluation.evaluate import require_enough
     from ..evaluation.extractors import choose
     from ..evaluation.picture import evaluation_sheet
+    from ..evaluation.tables import tables
     from ..model import load
     from ..progress import progress_bar
     from ..training.machine import make_fabric
@@ -94,7 +85,7 @@ def evaluate(
             resamplings=resamplings,
             progress=progress,
         )
-    for table in _tables(found):
+    for table in tables(found):
         stdout.print(table)
         stdout.print()
     wrote(found.append_to(run))
@@ -115,91 +106,3 @@ def _open(data: str | None, model: VAEGAN, recipe: Recipe | None) -> ImageSet:
                 f"the set that the run was trained on cannot be opened: {error}; say where its images are now by --data"
             ) from error
         raise
-
-
-def _tables(found: Evaluation) -> Iterator[Table]:
-    """What was found, for people."""
-    import numpy as np
-
-    from ..evaluation.memorisation import copying_test
-    from ..evaluation.pairs import LPIPS_COMMAND
-
-    images = found.settings["images"]
-    for what, count, comparison in (
-        ("samples of the prior", images["samples"], found.samples),
-        ("reconstructions of held-out images", images["held_out"], found.reconstructions),
-    ):
-        each = f"{comparison.each:,}"
-        columns = (f"all against\n{images['training']:,} real", f"{each} against\n{each} real", f"floor: {each} real\nagainst {each} real")
-        table = _table(f"{count:,} {what}; real: training images", *columns)
-        for measure, value in comparison.value.items():
-            times = 1000 if measure == "kernel_distance" else 1
-            halves, floor = (
-                _with(times * drawn[measure].mean, times * drawn[measure].spread) for drawn in (comparison.halves, comparison.floor)
-            )
-            table.add_row(_label(measure, found.extractor), f"{times * value:.4g}", halves, floor)
-        table.caption = f"±: {found.settings['spread']}, {found.settings['resamplings']} of them"
-        yield table
-
-    table = _table(f"{images['held_out']:,} held-out images and their reconstructions", "mean ± standard error")
-    for name, label in PAIRS.items():
-        if name in found.errors:
-            values = found.errors[name]
-            table.add_row(label, _with(float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))))
-    if "lpips" not in found.errors:
-        table.add_row(PAIRS["lpips"], f"not there: {LPIPS_COMMAND}")
-    yield table
-
-    table = _table("codes of held-out images", "")
-    table.add_row("KL to the prior, nats", f"{found.codes.nats.sum():.4g}")
-    table.add_row("most, and least, of a dimension", f"{found.codes.nats.max():.3g}, {found.codes.nats.min():.3g}")
-    table.add_row("active units", f"{found.codes.active} of {len(found.codes.nats)}")
-    yield table
-
-    z, p = copying_test(found.copying)
-    searched = min(images["training"], found.settings["images_kept"])
-    table = _table(f"copies: distance to the nearest of {searched:,} training images ({found.extractor})", "")
-    table.add_row("median of samples", f"{np.median(found.copying.samples):.4g}")
-    table.add_row("median of held-out images", f"{np.median(found.copying.held_out):.4g}")
-    table.add_row("samples nearer than the latter", f"{found.copying.share:.1%} (50% if samples were new real images)")
-    table.add_row("nearer than held-out images?", f"z {z:.1f}, p {p:.2g} (copies: z far below 0, p near 0)")
-    yield table
-
-    table = _table("what these numbers depend on", "")
-    prepared = found.settings["preparation"]
-    table.add_row("extractor", f"{found.extractor}, images {found.settings['extractor_resize']}")
-    table.add_row("sha256 of its weights", found.settings["extractor_weights_sha256"])
-    height, width = prepared["size"]
-    table.add_row("images", f"{height}x{width}, crop {prepared['crop']}, resampling {prepared['resampling']}")
-    table.add_row("split", "{training:,} training, {held_out:,} held out".format(**found.settings["split"]))
-    table.add_row("MS-SSIM", "window {window}, {scales} scales".format(**found.settings["ms_ssim"]))
-    table.add_row("seed", str(found.settings["seed"]))
-    yield table
-
-
-def _table(title: str, *columns: str) -> Table:
-    """A table without lines: a column of names, and columns of numbers."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, title=Text(title, "bold"), title_justify="left", caption_justify="left", header_style="dim")
-    table.show_header = any(columns)
-    table.add_column("", min_width=len("samples nearer than the latter"), no_wrap=True)
-    for column in columns:
-        table.add_column(column, justify="right" if column else "left", no_wrap=bool(column), overflow="fold")
-    return table
-
-
-def _label(measure: str, extractor: str) -> str:
-    """A measure's name with its extractor's: of another network than Inception, no distance is FID."""
-    if measure == "frechet_distance":
-        return "FID" if extractor == "Inception" else f"Frechet distance ({extractor})"
-    return f"1000 x kernel distance ({extractor})" if measure == "kernel_distance" else measure
-
-
-def _with(value: float, spread: float) -> str:
-    """A number and how far it may be off, of which two digits say enough."""
-    if not (math.isfinite(value) and 0 < spread < math.inf):
-        return f"{value:.4g} ± {spread:.2g}"
-    places = min(max(0, 1 - math.floor(math.log10(spread))), 4)
-    return f"{value:.{places}f} ± {spread:.{places}f}"

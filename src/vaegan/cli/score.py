@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 GROUPS = 4
 """Of the strangest, in a row of the picture."""
-MOST_TIMES = 30
-"""Error, as a multiple of what is usual, from which on a map is white."""
+MOST_TIMES = 10
+"""Error, as a multiple of the limit, from which on a map is white."""
 HELD_OUT = "the run's held-out images"
 
 
@@ -171,12 +171,13 @@ def _print_strangest(scorer: Scorer, names: Sequence[str], scores: Scores, stran
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, caption="each term as a multiple of its median among normal images", caption_justify="left")
-    table.add_column("strangest", no_wrap=True, overflow="ellipsis", min_width=12)
+    caption = "each term as a multiple of its median among normal images"
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, expand=True, caption=caption, caption_justify="left")
+    table.add_column("strangest", no_wrap=True, overflow="ellipsis", min_width=12, ratio=1)
     for name in ("p", "combined", *scores.terms):
-        table.add_column(name, no_wrap=True, justify="right")
+        table.add_column(name, no_wrap=True, justify="right", min_width=len(name))
     for place in strangest.tolist():
-        times = [f"{values[place] / scorer.usual[term]:.2f}" for term, values in scores.terms.items()]
+        times = [f"{values[place] / scorer.normal.usual[term]:.2f}" for term, values in scores.terms.items()]
         table.add_row(Text(names[place]), f"{scores.p[place]:.2g}", f"{scores.combined[place]:.1f}", *times)
     stdout.print(table)
 
@@ -201,5 +202,5 @@ def _strangest(scorer: Scorer, parts: Sequence[Part], names: Sequence[str], scor
         shown = [pixels[:, :3].expand(-1, 3, -1, -1) for pixels in (image, reconstruction)]
         shown.append(heat(times.clamp(min=1).log() / math.log(MOST_TIMES)))
         tiles.append(Tile(torch.cat(shown), (Path(names[place]).name, f"p {scores.p[place]:.2g}, combined {scores.combined[place]:.1f}")))
-    heading = f"image, reconstruction, and its error in features: usual is black, {MOST_TIMES} times that is white"
+    heading = f"image, reconstruction, error in features: black is what 99 in 100 normal images have there, white {MOST_TIMES} times that"
     return tiled(heading, [tiles[start : start + GROUPS] for start in range(0, len(tiles), GROUPS)])

@@ -154,7 +154,7 @@ def _neighbours(
     rows: list[list[Tile | None]] = []
     for place, name in enumerate(names):
         neighbours = [
-            Tile(to_tensor(images[numbers[place, rank : rank + 1]]), (found[numbers[place, rank]], f"{distances[place, rank]:#.3g}"))
+            Tile(to_tensor(images[numbers[place, rank : rank + 1]]), (found[numbers[place, rank]], f"{distances[place, rank]:.2f}"))
             for rank in range(numbers.shape[1])
         ]
         first: Tile | None = Tile(queries[place : place + 1], (Path(name).name, "query"))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 FARTHEST = 5.0
 """Standard deviations, as the median deviation tells them, beyond which an example is moved nearer before it is used."""
+FOLDS = 5
 LEAST_SCALE = 1e-3
 """Of the typical deviation: a number that hardly changes among the examples must not decide everything."""
 
@@ -59,6 +60,14 @@ class Gaussian:
             KeyError: something of it is missing.
         """
         return cls(*(arrays[f"{name}.{field}"] for field in ("mean", "scale", "whitening")))
+
+
+def distances_left_out(examples: NDArray[np.floating]) -> Array:
+    """The distance of each of N x D examples from a Gaussian that was fitted without it: how far new ones will be."""
+    distances, fold = np.empty(len(examples)), np.arange(len(examples)) % FOLDS
+    for left_out in range(FOLDS):
+        distances[fold == left_out] = Gaussian.fit(examples[fold != left_out]).distance(examples[fold == left_out])
+    return distances
 
 
 def _shrunk(white: Array) -> Array:

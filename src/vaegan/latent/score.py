@@ -20,15 +20,20 @@ from ..errors import UserError
 from ..files import replacing
 from ..model import VAEGAN
 from .codes import Progress
-from .gaussian import Gaussian
+from .gaussian import Gaussian, distances_left_out
 from .kept import fingerprint
 from .terms import LEAST, Measured, measure, measure_all
 
 FORMAT = 1
 FILE = "score.safetensors"
-TERMS = ("similarity", "pixel", "prior", "code", "look", "pattern")
-"""Numbers of an image: the first three as `vaegan.latent.terms.measure` gives them, the others by their distance from normal ones."""
-VECTORS = TERMS[3:]
+TERMS = ("similarity", "pixel", "prior", "code", "look", "place")
+"""Numbers of an image: the first three as `vaegan.latent.terms.measure` gives them; of code and look the distance from those of normal
+images; of places the largest, as a multiple of what few normal images exceed at that place."""
+VECTORS = ("code", "look")
+COMBINED = ("look", "place")
+"""What the combined number is made of: it was chosen by measurement, see docs/score.md."""
+FEW = 0.01
+"""The share of normal images whose error exceeds the limit, at any one place."""
 MOST_FITTED = 5_000
 MOST_RANKED = 10_000
 FEWEST = 20
@@ -51,7 +56,7 @@ class Scores:
     terms: dict[str, NDArray[np.float64]]
     """Of each of `TERMS`, N numbers."""
     combined: NDArray[np.float64]
-    """One number out of all terms: how far they are, together, from those of normal images."""
+    """By how many standard deviations an image is stranger than the median normal one, as a whole or else at one place."""
     p: NDArray[np.float64]
     """The p-value: how often a normal image is as foreign or more so; at least 1 / (n + 1) for n normal images."""
 
@@ -68,17 +73,49 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class Normal:
+    """What normal images are like."""
+
+    fitted: Mapping[str, Gaussian]
+    """Of each of `VECTORS`."""
+    usual: Mapping[str, float]
+    """The median of each term."""
+    limit: NDArray[np.float64]
+    """At each place of the error map, h x w, the error that a share of `FEW` exceed."""
+    spread: NDArray[np.float64]
+    """Median and standard deviation of the logarithms of the terms in `COMBINED`, 2 x 2."""
+
+    @classmethod
+    def fit(cls, measured: Measured) -> Normal:
+        """Learn it from what `measure` tells of some normal images."""
+        limit = np.maximum(np.quantile(measured["places"].astype(np.float64), 1 - FEW, axis=0), LEAST)
+        terms = _terms(measured, {name: distances_left_out(measured[name]) for name in VECTORS}, limit)
+        usual = {name: max(float(np.median(values)), LEAST) for name, values in terms.items()}
+        logarithms = _logarithms(terms)
+        median = np.median(logarithms, 0)
+        deviation = 1.4826 * np.median(np.abs(logarithms - median), 0)  # of a normal distribution, its standard deviation
+        fitted = {name: Gaussian.fit(measured[name]) for name in VECTORS}
+        return cls(fitted, usual, limit, np.stack([median, np.maximum(deviation, LEAST)]))
+
+    def terms(self, measured: Measured) -> dict[str, NDArray[np.float64]]:
+        """One number for each term of each image."""
+        return _terms(measured, {name: self.fitted[name].distance(measured[name]) for name in VECTORS}, self.limit)
+
+    def combined(self, terms: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+        """One number for each image: how strange it looks as a whole, or else at one place, whichever is stranger."""
+        median, deviation = self.spread
+        strangest: NDArray[np.float64] = ((_logarithms(terms) - median) / deviation).max(1)
+        return strangest
+
+
+@dataclass(frozen=True)
 class Scorer:
     """Scores images against normal ones. Make it by `calibrate` or `load`."""
 
     model: VAEGAN
     level: int
-    fitted: Mapping[str, Gaussian]
-    """Of each vector term over normal images; and, as `terms`, of the logarithms of all terms."""
-    usual: Mapping[str, float]
-    """The median of each term among normal images."""
-    usual_map: NDArray[np.float64]
-    """The mean error map of normal images, h x w."""
+    normal: Normal
+    """What was learned of normal images."""
     ranked: NDArray[np.float64]
     """The combined number of other normal images, rising: p-values are ranks among these."""
     source: str = ""
@@ -120,15 +157,10 @@ class Scorer:
             raise UserError(f"there are too few normal images to calibrate on: at least {FEWEST} to fit and {FEWEST} others to rank")
         fit, rank = _some(fitted_on, MOST_FITTED), _some(numbers, MOST_RANKED)
         parts = [measured for _, measured in measure_all(model, images, fit, level, progress=progress, what="fitting normal images")]
-        measured = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        fitted = {name: Gaussian.fit(measured[name]) for name in VECTORS}
-        terms = _terms(measured, fitted)
-        usual = {name: max(float(np.median(values)), LEAST) for name, values in terms.items()}
-        fitted["terms"] = Gaussian.fit(_logarithms(terms, usual))
-        usual_map = np.maximum(measured["places"].mean(0, dtype=np.float64), LEAST)
-        scorer = cls(model, level, fitted, usual, usual_map, np.empty(0), source)
+        normal = Normal.fit({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+        scorer = cls(model, level, normal, np.empty(0), source)
         combined = scorer.score(images, rank, progress=progress, what="ranking normal images").combined
-        return cls(model, level, fitted, usual, usual_map, np.sort(combined), source)
+        return cls(model, level, normal, np.sort(combined), source)
 
     def score(
         self, images: Images, numbers: Numbers | None = None, *, progress: Progress = lambda *_: None, what: str = "scoring"
@@ -147,26 +179,29 @@ class Scorer:
         chosen: Numbers = np.arange(images.shape[0]) if numbers is None else numbers
         terms = {name: np.empty(len(chosen)) for name in TERMS}
         for part, measured in measure_all(self.model, images, chosen, self.level, progress=progress, what=what):
-            for name, values in _terms(measured, self.fitted).items():
+            for name, values in self.normal.terms(measured).items():
                 terms[name][part] = values
-        combined = self.fitted["terms"].distance(_logarithms(terms, self.usual))
+        combined = self.normal.combined(terms)
         as_foreign = len(self.ranked) - np.searchsorted(self.ranked, combined)
         return Scores(terms, combined, (1 + as_foreign) / (len(self.ranked) + 1))
 
     def maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Reconstructions of N x C x H x W images, and where these are foreign.
 
-        The second is the error of the features at each place, as a multiple of what is usual there, at the size of the images: N x H x W.
+        The second is the error of the features at each place, as a multiple of the limit that few normal images exceed there, at the size
+        of the images: N x H x W.
         """
         reconstructions, measured = measure(self.model, images, self.level)
-        times = torch.from_numpy(measured["places"] / self.usual_map)
+        times = torch.from_numpy(measured["places"] / self.normal.limit)
         large = torch.nn.functional.interpolate(times[:, None], images.shape[2:], mode="bilinear", align_corners=False)
         return reconstructions, large[:, 0].float()
 
     def save(self, path: Path) -> None:
         """Write all but the model, with a hash of its weights."""
-        arrays = {"usual_map": self.usual_map, "ranked": self.ranked, "usual": np.array([self.usual[name] for name in TERMS])}
-        for name, gaussian in self.fitted.items():
+        normal = self.normal
+        arrays = {"limit": normal.limit, "spread": normal.spread, "usual": np.array([normal.usual[name] for name in TERMS])}
+        arrays["ranked"] = self.ranked
+        for name, gaussian in normal.fitted.items():
             arrays |= gaussian.arrays(name)
         about = {"format": FORMAT, "model": fingerprint(self.model), "level": self.level, "source": self.source}
         content = safetensors.numpy.save(
@@ -189,9 +224,10 @@ class Scorer:
             if about["format"] != FORMAT:
                 raise UserError(f"{path} has score format {about['format']}; this version of vaegan reads {FORMAT}: calibrate again")
             same = about["model"] == fingerprint(model)
-            fitted = {name: Gaussian.of_arrays(arrays, name) for name in (*VECTORS, "terms")}
+            fitted = {name: Gaussian.of_arrays(arrays, name) for name in VECTORS}
             usual = dict(zip(TERMS, arrays["usual"].tolist(), strict=True))
-            scorer = cls(model, int(about["level"]), fitted, usual, arrays["usual_map"], arrays["ranked"], str(about["source"]))
+            normal = Normal(fitted, usual, arrays["limit"], arrays["spread"])
+            scorer = cls(model, int(about["level"]), normal, arrays["ranked"], str(about["source"]))
         except FileNotFoundError:
             raise UserError(f"there is no calibration {path}") from None
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
@@ -207,14 +243,15 @@ def joined(parts: Sequence[Scores]) -> Scores:
     return Scores(terms, np.concatenate([part.combined for part in parts]), np.concatenate([part.p for part in parts]))
 
 
-def _terms(measured: Measured, fitted: Mapping[str, Gaussian]) -> dict[str, NDArray[np.float64]]:
-    """One number for each term: vectors become distances."""
-    return {name: fitted[name].distance(measured[name]) if name in VECTORS else measured[name].astype(np.float64) for name in TERMS}
+def _terms(measured: Measured, distances: Mapping[str, NDArray[np.float64]], limit: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """One number for each term of each image."""
+    terms = {name: distances[name] if name in VECTORS else measured[name].astype(np.float64) for name in TERMS if name != "place"}
+    return terms | {"place": (measured["places"] / limit).max((1, 2))}
 
 
-def _logarithms(terms: Mapping[str, NDArray[np.float64]], usual: Mapping[str, float]) -> NDArray[np.float64]:
-    """N x terms: errors and distances are positive and vary by factors. What is next to nothing counts as a thousandth of what is usual."""
-    return np.log(np.stack([terms[name] / usual[name] for name in TERMS], 1) + 1e-3)
+def _logarithms(terms: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """N x `COMBINED`: errors and distances are positive and vary by factors."""
+    return np.log(np.stack([terms[name] for name in COMBINED], 1) + LEAST)
 
 
 def _some(numbers: Numbers, most: int) -> NDArray[np.int64]:

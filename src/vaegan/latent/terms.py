@@ -18,7 +18,7 @@ from .codes import Progress
 PART = 128
 LEVELS = (1, 2, 3)
 LEAST = 1e-6
-"""Added before a logarithm of a squared error: a perfect reconstruction is no minus infinity."""
+"""Added before a logarithm: a flat map, or a perfect reconstruction, is no minus infinity."""
 
 Measured = dict[str, NDArray[np.float32]]
 """Of N images:
@@ -27,8 +27,8 @@ similarity: N, 1/2 sum (Dis_l(x) - Dis_l(x~))^2 with x~ = Dec(mean), the learned
 pixel: N, mean squared error of the pixels in [-1, 1].
 prior: N, KL(q(z|x) || N(0, I)) in nats.
 code: N x latent, the posterior mean.
-look: N x 2F, mean and standard deviation over places of each of the F feature maps of all three levels of the discriminator.
-pattern: N x F, the logarithm of the mean squared error of the reconstruction in each of these maps.
+look: N x 3F, of each of the F feature maps of all three levels of the discriminator: its mean over places, the logarithm of its standard
+    deviation over places, and the logarithm of the reconstruction's mean squared error in it.
 places: N x h x w, the squared error of Dis_l at each place, summed over its maps.
 """
 
@@ -45,8 +45,7 @@ def measure(model: VAEGAN, images: Tensor, level: int) -> tuple[Tensor, Measured
         "pixel": (reconstructions - images).square().flatten(1).mean(1),
         "prior": 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(1).clamp(min=0),  # rounding can make it -1e-8
         "code": mean,
-        "look": torch.cat([part for map_ in maps for part in (map_.mean((2, 3)), map_.std((2, 3)))], 1),
-        "pattern": torch.cat([error.mean((2, 3)) for error in errors], 1).add(LEAST).log(),
+        "look": torch.cat([part for pair in zip(maps, errors, strict=True) for part in _look(*pair)], 1),
         "places": errors[level - 1].sum(1),
     }
     return reconstructions.cpu(), {name: values.float().cpu().numpy() for name, values in measured.items()}
@@ -75,6 +74,11 @@ def measure_all(
             raise UserError("the model makes numbers that are not finite of these images: it is damaged, or its training went astray")
         yield part, measured
         progress(what, part.stop, len(numbers))
+
+
+def _look(maps: Tensor, errors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Three numbers for each of N x F x h x w maps and the squared errors in them, each N x F."""
+    return maps.mean((2, 3)), (maps.std((2, 3)) + LEAST).log(), (errors.mean((2, 3)) + LEAST).log()
 
 
 def _maps(model: VAEGAN, images: Tensor, reconstructions: Tensor) -> tuple[list[Tensor], list[Tensor]]:
