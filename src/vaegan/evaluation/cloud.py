@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..latent.codes import Progress
 from .kernel import kernel_distance
 from .moments import Gaussian, Moments, frechet_distance
 from .neighbourhoods import Neighbourhoods, neighbourhoods, radii
@@ -75,7 +76,9 @@ class Comparison(NamedTuple):
     each: int
 
 
-def compare_resampled(generated: Cloud, real: Cloud, resamplings: int, seed: int) -> Comparison:
+def compare_resampled(
+    generated: Cloud, real: Cloud, resamplings: int, seed: int, *, what: str = "comparing", progress: Progress = lambda *_: None
+) -> Comparison:
     """Compare all, and then subsets beside real images of the same number.
 
     All these measures depend on how many images there are, and distances grow when there are few. So a number says something only beside
@@ -85,14 +88,17 @@ def compare_resampled(generated: Cloud, real: Cloud, resamplings: int, seed: int
     each = min(len(generated.vectors), len(real.vectors)) // 2
     halves: dict[str, list[float]] = {name: [] for name in MEASURES}
     floor: dict[str, list[float]] = {name: [] for name in MEASURES}
+    value = compare(generated, real)
     for draw in range(resamplings):
+        progress(what, draw + 1, resamplings + 1)
         random = np.random.default_rng([seed, draw])
         order, chosen = random.permutation(len(real.vectors)), random.permutation(len(generated.vectors))[:each]
         target, others = Cloud.of(real.vectors[order[:each]]), Cloud.of(real.vectors[order[each : 2 * each]])
         for found, cloud in ((halves, Cloud.of(generated.vectors[chosen])), (floor, others)):
-            for name, value in compare(cloud, target).items():
-                found[name].append(value)
-    return Comparison(compare(generated, real), _summed_up(halves), _summed_up(floor), each)
+            for name, number in compare(cloud, target).items():
+                found[name].append(number)
+    progress(what, resamplings + 1, resamplings + 1)
+    return Comparison(value, _summed_up(halves), _summed_up(floor), each)
 
 
 def _summed_up(found: dict[str, list[float]]) -> dict[str, Resampled]:

@@ -158,14 +158,10 @@ def evaluate(
     new = cloud_of(extractor, images, others, "features of held-out images", progress)
     sampled = collect(extractor, sample_parts(model, samples, seed, progress))
     again = reconstruct_all(model, extractor, images.images, others, level, progress=progress)
-    progress("comparing", 0, 3)
-    of_samples = compare_resampled(sampled, real, resamplings, seed)
-    progress("comparing", 1, 3)
-    of_reconstructions = compare_resampled(again.cloud, real, resamplings, seed)
-    progress("comparing", 2, 3)
+    of_samples = compare_resampled(sampled, real, resamplings, seed, what="comparing samples", progress=progress)
+    of_reconstructions = compare_resampled(again.cloud, real, resamplings, seed, what="comparing reconstructions", progress=progress)
     copying = copying_of(sampled.vectors, new.vectors, real.vectors)
     places, _ = nearest(sampled.vectors[:FEWEST], real.vectors, 1)
-    progress("comparing", 3, 3)
     window, scales = multiscale(model.architecture.size)
     settings = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
