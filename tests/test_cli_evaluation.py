@@ -52,6 +52,11 @@ def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert np.asarray(picture).std() > 1
 
 
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    works("evaluate", "--help")
+    assert "Usage: vaegan evaluate" in capsys.readouterr().out
+
+
 def test_mistakes(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(run.rglob("*"))
     for arguments, words in (

@@ -30,7 +30,7 @@ COUNT = 400
 
 
 def cloud(pixels: NDArray[np.uint8]) -> Cloud:
-    return collect(EXTRACTOR, [to_tensor(pixels)])
+    return collect(EXTRACTOR, [to_tensor(pixels)], len(pixels))
 
 
 REAL, OTHERS = squares(COUNT, 0), squares(COUNT, 1)
@@ -152,7 +152,7 @@ def test_the_cache_knows_what_it_is_of(images: ImageSet) -> None:
 
 def test_features_are_counted_beyond_those_that_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collecting, "MOST_KEPT", 150)
-    found = collect(EXTRACTOR, to_tensor(REAL).split(100))
+    found = collect(EXTRACTOR, to_tensor(REAL).split(100), COUNT)
     features = EXTRACTOR(to_tensor(REAL)).numpy()
     assert (len(found), len(found.vectors)) == (COUNT, 150)
     np.testing.assert_allclose(found.vectors, features[:150], rtol=1e-5, atol=1e-5)

@@ -156,7 +156,7 @@ def evaluate(
     reals, others = _drawn(training, samples, [seed, 0]), _drawn(held_out, samples, [seed, 1])
     real = cloud_of(extractor, images, reals, "features of training images", progress)
     new = cloud_of(extractor, images, others, "features of held-out images", progress)
-    sampled = collect(extractor, sample_parts(model, samples, seed, progress))
+    sampled = collect(extractor, sample_parts(model, samples, seed, progress), samples)
     again = reconstruct_all(model, extractor, images.images, others, level, progress=progress)
     of_samples = compare_resampled(sampled, real, resamplings, seed, what="comparing samples", progress=progress)
     of_reconstructions = compare_resampled(again.cloud, real, resamplings, seed, what="comparing reconstructions", progress=progress)

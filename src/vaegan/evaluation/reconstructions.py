@@ -48,7 +48,7 @@ def reconstruct_all(
         UserError: the model's numbers are not finite.
     """
     lpips = find_lpips()
-    collector = Collector(extractor.dimensions)
+    collector = Collector(extractor.dimensions, len(numbers))
     errors: dict[str, list[NDArray[np.float64]]] = {}
     means, logvars = [], []
     for part in read_parts(images, numbers, "reconstructing", progress):
