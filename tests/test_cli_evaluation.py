@@ -34,7 +34,7 @@ def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
         "50 samples of the prior",
         "50 reconstructions of held-out images",
         "Frechet distance (attributes)",
-        "floor: 25 real",
+        "floor: 25",
         "PSNR, dB",
         "active units",
         "of 4",

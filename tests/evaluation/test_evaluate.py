@@ -84,6 +84,15 @@ def test_real_images_are_at_the_floor() -> None:
     assert bad.floor == found.floor
 
 
+def test_neighbourhoods_are_of_equally_many() -> None:
+    few, many = cloud(OTHERS[:60]), cloud(REAL)
+    found, equal = compare(few, many), compare(few, cloud(REAL[:60]))
+    for share in ("precision", "recall", "density", "coverage"):
+        assert found[share] == equal[share]
+    assert found["frechet_distance"] != equal["frechet_distance"]
+    assert found["coverage"] > 0.8
+
+
 def test_draws_follow_from_the_seed() -> None:
     one, again, other = (compare_resampled(cloud(OTHERS[:80]), cloud(REAL), 2, seed) for seed in (0, 0, 1))
     assert one == again
