@@ -12,10 +12,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from classifier import read
 
 import vaegan
 from vaegan.data import open_images, split
@@ -23,12 +21,6 @@ from vaegan.data.batches import to_tensor
 from vaegan.evaluation.attributes import balanced_accuracy, train_network
 
 READ = ("Eyeglasses", "Sunglasses", "Beard", "Wearing_Hat", "Long_Hair", "Dark_Skin", "Black_Hair")
-
-
-@torch.inference_mode()
-def read(classifier: nn.Module, images: Tensor) -> NDArray[np.bool_]:
-    """What the classifier sees."""
-    return (torch.cat([classifier(part) for part in images.split(256)]) > 0).numpy()
 
 
 def main(runs: list[Path]) -> None:

@@ -67,6 +67,8 @@ def test_train_on_a_folder(photos: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert str(trained / "samples" / "step-000002.png") in error
     assert f"The run is {trained}" in error
     assert "38 images to train on, 2 held out" in error
+    assert f"The page to look at is {trained / 'report.html'}" in error
+    assert "38" in (trained / "report.html").read_text()
 
 
 def test_a_run_can_be_trained_again_from_its_recipe(trained: Path, tmp_path: Path) -> None:
@@ -91,7 +93,7 @@ def test_resume(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     works("train", "--resume", trained, "--steps", 4, "--device", "cpu")
     assert json.loads((trained / "stats.jsonl").read_text().splitlines()[-1])["step"] == 4
     assert "leave out --recipe and --run" in fails(capsys, "train", "--resume", trained, "--recipe", "x", "--run", "y")
-    assert "its objective.gamma is 1e-06, not 0.2" in fails(capsys, "train", "--resume", trained, "--objective.gamma", 0.2, "--steps", 5)
+    assert "its objective.gamma is 0.1, not 0.2" in fails(capsys, "train", "--resume", trained, "--objective.gamma", 0.2, "--steps", 5)
 
 
 def test_sample_and_reconstruct(trained: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,6 +105,20 @@ def test_sample_and_reconstruct(trained: Path, photos: Path, tmp_path: Path, cap
         with Image.open(picture) as image:
             assert np.asarray(image).std() > 1
     assert "wrote" in capsys.readouterr().out
+
+
+def test_a_film_of_the_training(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    works("train", "--resume", trained, "--steps", 4, "--training.picture_every", 1, "--device", "cpu")
+    works("convergence", trained, "--fps", 10)
+    with Image.open(trained / "convergence.gif") as film:
+        assert film.n_frames <= 3 + 20  # type: ignore[attr-defined]  # Pillow joins the last ones, which are the same
+        assert film.n_frames >= 3  # type: ignore[attr-defined]
+        film.seek(2)
+        with Image.open(trained / "samples" / "step-000004.png") as last:
+            assert np.abs(np.asarray(film.convert("RGB"), float) - np.asarray(last.convert("RGB"))).mean() < 8
+    assert "no pictures of its training" in fails(capsys, "convergence", tmp_path)
+    assert "--fps must be from 1 to 50" in fails(capsys, "convergence", trained, "--fps", 0)
+    assert ".gif or .mp4" in fails(capsys, "convergence", trained, "--out", tmp_path / "film.txt")
 
 
 def test_the_same_seed_gives_the_same_picture(trained: Path, tmp_path: Path) -> None:

@@ -47,6 +47,13 @@ def our_gradients(model: VAEGAN, losses: Losses) -> dict[str, Tensor]:
     return {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
 
 
+def assert_same(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    assert found.keys() == wanted.keys()
+    for name, gradient in wanted.items():
+        error = (found[name] - gradient).norm() / gradient.norm()
+        assert error < 1e-6, f"{name}: relative error {error:.1e}"
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [32, 64])
 @pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES.keys())
@@ -54,11 +61,59 @@ def test_gradients_are_those_of_three_separate_losses(objective: Objective, size
     model = make_model(size, channels).double()
     batch = [tensor.double() for tensor in make_batch(model)]
     wanted = textbook.gradients(model, objective, *batch)
-    found = our_gradients(model, objective(model, *batch))
-    assert found.keys() == wanted.keys()
-    for name, gradient in wanted.items():
-        error = (found[name] - gradient).norm() / gradient.norm()
-        assert error < 1e-6, f"{name}: relative error {error:.1e}"
+    assert_same(our_gradients(model, objective(model, *batch)), wanted)
+
+
+@pytest.mark.parametrize("objective", [Objective(gamma=0.1), Objective(saturating=False), Objective(reconstructions=True)])
+def test_gradients_of_a_conditional_model(objective: Objective) -> None:
+    torch.manual_seed(0)
+    model = VAEGAN(Architecture(size=(32, 32), width=0.125, latent=12, attributes=("A", "B", "C"))).train().double()
+    images, noise, prior_noise = (tensor.double() for tensor in make_batch(model))
+    conditions = torch.randn(len(images), 3, dtype=torch.float64)
+    wanted = textbook.gradients(model, objective, images, noise, prior_noise, conditions=conditions)
+    found = our_gradients(model, objective(model, images, noise, prior_noise, conditions=conditions))
+    assert_same(found, wanted)
+    others = our_gradients(model, objective(model, images, noise, prior_noise, conditions=-conditions))
+    assert all((others[name] != gradient).any() for name, gradient in found.items() if name.endswith("hidden.0.weight"))
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        Objective(kind="vae"),
+        Objective(kind="vae", prior_weight=0.3, gamma=0.1),
+        Objective(kind="vae-dis", discriminator="x"),
+        Objective(kind="vae-dis", discriminator="x", level=2, gamma=0.1),
+    ],
+)
+def test_gradients_of_an_autoencoder_alone(objective: Objective) -> None:
+    model = make_model().double()
+    batch = [tensor.double() for tensor in make_batch(model)]
+    trained = {name: p for name, p in model.named_parameters() if not name.startswith("discriminator")}
+    loss = textbook.vae(model, objective, *batch[:2])
+    wanted = dict(zip(trained, torch.autograd.grad(loss, list(trained.values())), strict=True))
+    statistics = [buffer.clone() for buffer in model.discriminator.buffers()]
+    losses = objective(model, *batch)
+    torch.testing.assert_close(objective.prior_weight * losses.prior + losses.similarity, loss)
+    assert losses.real == losses.fake == 0
+    losses.backward(trained.values())
+    assert_same({name: p.grad for name, p in trained.items() if p.grad is not None}, wanted)
+    assert all(map(torch.equal, statistics, model.discriminator.buffers()))
+    assert model.discriminator.training
+
+
+@pytest.mark.parametrize("objective", [Objective(kind="gan", gamma=0.1), Objective(kind="gan", saturating=False)])
+def test_gradients_of_a_gan_alone(objective: Objective) -> None:
+    model = make_model().double()
+    images, noise, prior_noise = (tensor.double() for tensor in make_batch(model))
+    wanted: dict[str, Tensor] = {}
+    for name, loss in zip(("decoder", "discriminator"), textbook.gan(model, objective, images, prior_noise), strict=True):
+        named = {f"{name}.{key}": p for key, p in getattr(model, name).named_parameters()}
+        wanted |= dict(zip(named, torch.autograd.grad(loss, list(named.values()), retain_graph=True), strict=True))
+    losses = objective(model, images, noise, prior_noise)
+    losses.backward(p for name, p in model.named_parameters() if not name.startswith("encoder"))
+    assert_same({name: p.grad for name, p in model.named_parameters() if p.grad is not None}, wanted)
+    assert losses.prior == losses.similarity == losses.pixel == 0
 
 
 @pytest.mark.parametrize("objective", [Objective(), Objective(saturating=False), Objective(reconstructions=True)])
@@ -179,6 +234,9 @@ def test_a_shut_out_discriminator_costs_no_weight_gradients() -> None:
         ({"gamma": float("nan")}, "gamma"),
         ({"real_weight": 1.0}, "real_weight"),
         ({"level": 4}, "level"),
+        ({"kind": "gan", "joint": True, "saturating": False}, "joint"),
+        ({"kind": "vae-dis"}, "discriminator"),
+        ({"discriminator": "runs/gan"}, "discriminator"),
     ],
 )
 def test_impossible_settings_are_named(settings: dict[str, float], names: str) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor
 
 from vaegan import VAEGAN, Objective
 
 
-def losses(model: VAEGAN, settings: Objective, images: Tensor, noise: Tensor, prior_noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def losses(
+    model: VAEGAN, settings: Objective, images: Tensor, noise: Tensor, prior_noise: Tensor, *, conditions: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """What encoder, decoder and discriminator minimise, each over the whole graph."""
     gamma, weight = settings.gamma, settings.real_weight
-    mean, logvar = model.encoder(images)
-    reconstructed = model.decoder(mean + torch.exp(logvar / 2) * noise)
-    sampled = model.decoder(prior_noise)
+    mean, logvar = model.encoder(images, conditions)
+    reconstructed = model.decoder(mean + torch.exp(logvar / 2) * noise, conditions)
+    sampled = model.decoder(prior_noise, conditions)
     prior = settings.prior_weight * torch.mean(torch.sum(-0.5 * (1 + logvar - mean**2 - torch.exp(logvar)), 1))
 
     if settings.joint:  # one pass of the discriminator over all images
@@ -27,7 +31,8 @@ def losses(model: VAEGAN, settings: Objective, images: Tensor, noise: Tensor, pr
     of_reconstructed, of_images = model.discriminator.features(torch.cat([reconstructed, images]), settings.level).chunk(2)
     error = squared_error(of_reconstructed, of_images.detach() if settings.detach_target else of_images)
     generated = [reconstructed, sampled] if settings.reconstructions else [sampled]
-    real, *fakes = torch.sigmoid(model.discriminator(torch.cat([images, *generated]))).chunk(1 + len(generated))
+    told = None if conditions is None else torch.cat([conditions] * (1 + len(generated)))
+    real, *fakes = torch.sigmoid(model.discriminator(torch.cat([images, *generated]), told)).chunk(1 + len(generated))
     gan = 2 * weight * cost(real)
     for fake in fakes:
         gan = gan + 2 * (1 - weight) * cost(1 - fake)
@@ -37,10 +42,30 @@ def losses(model: VAEGAN, settings: Objective, images: Tensor, noise: Tensor, pr
     return prior + error, gamma * error + (1 - gamma) * adversarial, gan
 
 
-def gradients(model: VAEGAN, settings: Objective, images: Tensor, noise: Tensor, prior_noise: Tensor) -> dict[str, Tensor]:
+def vae(model: VAEGAN, settings: Objective, images: Tensor, noise: Tensor) -> Tensor:
+    """What encoder and decoder of a VAE minimise: of pixels, or of the features of a discriminator that does not change."""
+    mean, logvar = model.encoder(images)
+    reconstructed = model.decoder(mean + torch.exp(logvar / 2) * noise)
+    prior = settings.prior_weight * torch.mean(torch.sum(-0.5 * (1 + logvar - mean**2 - torch.exp(logvar)), 1))
+    if settings.kind == "vae":
+        return prior + squared_error(reconstructed.flatten(1), images.flatten(1))
+    discriminator = copy.deepcopy(model.discriminator).eval()
+    return prior + squared_error(*(discriminator.features(seen, settings.level) for seen in (reconstructed, images)))
+
+
+def gan(model: VAEGAN, settings: Objective, images: Tensor, prior_noise: Tensor) -> tuple[Tensor, Tensor]:
+    """What decoder and discriminator of a GAN minimise."""
+    real, fake = torch.sigmoid(model.discriminator(torch.cat([images, model.decoder(prior_noise)]))).chunk(2)
+    both = cost(real) + cost(1 - fake)
+    return -both if settings.saturating else cost(fake), both
+
+
+def gradients(
+    model: VAEGAN, settings: Objective, images: Tensor, noise: Tensor, prior_noise: Tensor, *, conditions: Tensor | None = None
+) -> dict[str, Tensor]:
     """The gradient of each parameter for its own network's loss, by the parameter's name."""
     result: dict[str, Tensor] = {}
-    three = losses(model, settings, images, noise, prior_noise)
+    three = losses(model, settings, images, noise, prior_noise, conditions=conditions)
     for network, loss in zip(("encoder", "decoder", "discriminator"), three, strict=True):
         named = {f"{network}.{name}": parameter for name, parameter in getattr(model, network).named_parameters()}
         found = torch.autograd.grad(loss, list(named.values()), retain_graph=True)

@@ -4,28 +4,52 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import UserError
+
+PARTIAL = ".partial"
+"""How the name of a file ends while it is being written."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a path to write to. Once written and flushed to disk, that file takes the place of `path`; on an error `path` stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
+    temporary = path.with_name(path.name + PARTIAL)
+    with _naming(path):
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            _flush_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def append(path: Path, content: bytes) -> None:
+    """Add to the end of a file. What is added is there for every reader, and stays if this process is killed."""
+    with _naming(path), path.open("ab") as file:
+        file.write(content)
+
+
+def remove_partial(folders: Iterable[Path]) -> None:
+    """Remove what a process that was killed while it was `replacing` files of these folders has left there."""
+    for folder in folders:
+        for path in folder.glob(f"*{PARTIAL}"):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Have errors of the system say which file it is: that of a full disk does not."""
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _flush_folder(path.parent)
+        yield
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error  # which file it is, is not always said
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _flush_folder(folder: Path) -> None:

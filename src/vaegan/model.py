@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +22,8 @@ from .networks import Architecture, Decoder, Discriminator, Encoder
 FORMAT = 2  # of a model folder
 PART = 256  # images at a time, so that memory does not grow with their number
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+MOST_DEVIATION = 3.0
+"""Attributes that are further from their mean, in standard deviations, are told as this far."""
 
 
 class Posterior(NamedTuple):
@@ -36,6 +40,10 @@ class Posterior(NamedTuple):
 class VAEGAN(nn.Module):
     """The three networks of a VAE/GAN. Images are float tensors N x C x H x W in [-1, 1]; codes are N x latent."""
 
+    attribute_mean: Tensor
+    """Of a conditional model, over the images that it was trained on."""
+    attribute_scale: Tensor
+
     def __init__(self, architecture: Architecture | None = None, preparation: Preparation | None = None) -> None:
         """Take new networks, and how pictures are made ready for them (by default centred).
 
@@ -51,14 +59,58 @@ class VAEGAN(nn.Module):
         self.encoder = Encoder(self.architecture)
         self.decoder = Decoder(self.architecture)
         self.discriminator = Discriminator(self.architecture)
+        if self.architecture.attributes:
+            count = len(self.architecture.attributes)
+            self.register_buffer("attribute_mean", torch.zeros(count))
+            self.register_buffer("attribute_scale", torch.ones(count))
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
 
-    def encode(self, images: Tensor) -> Posterior:
-        """The posterior of each image.
+    @property
+    def conditional(self) -> bool:
+        """Whether the networks are told attributes."""
+        return bool(self.architecture.attributes)
+
+    def attributes(self, known: Mapping[str, float]) -> Tensor:
+        """Of a conditional model, 1 x attributes for one image: these values by name, and NaN for those that are not known.
+
+        Raises:
+            UserError: the networks are not told such an attribute.
+        """
+        names = self.architecture.attributes
+        if unknown := [name for name in known if name not in names]:
+            raise UserError(
+                f"the model is not told {unknown[0]}: " + (f"it is told {', '.join(names)}" if names else "it is not conditional")
+            )
+        return torch.tensor([[known.get(name, math.nan) for name in names]])
+
+    def conditions(self, attributes: Tensor | None) -> Tensor | None:
+        """What a conditional model's networks are told of images with these attributes.
+
+        Args:
+            attributes: N x attributes, in the values of the set that the model was trained on, NaN where one is not known; None if none is.
+
+        Returns:
+            N x attributes: with mean 0 and standard deviation 1 over the training images, and 0 for what is not known; None for None.
+
+        Raises:
+            ValueError: the model is not conditional, or on another number of attributes.
+        """
+        if attributes is None:
+            return None
+        told = len(self.architecture.attributes)
+        if not told:
+            raise ValueError("the model is not conditional: it takes no attributes")
+        if attributes.ndim != 2 or attributes.shape[1] != told:
+            raise ValueError(f"attributes must be N x {told}, not {' x '.join(map(str, attributes.shape))}")
+        standard = (attributes.to(self.device) - self.attribute_mean) / self.attribute_scale
+        return standard.nan_to_num(0.0).clamp(-MOST_DEVIATION, MOST_DEVIATION)
+
+    def encode(self, images: Tensor, attributes: Tensor | None = None) -> Posterior:
+        """The posterior of each image; of a conditional model, given its attributes (see `conditions`).
 
         Raises:
             ValueError: the images are not N x C x H x W of this model's size.
@@ -66,22 +118,27 @@ class VAEGAN(nn.Module):
         expected = (self.architecture.channels, *self.architecture.size)
         if images.ndim != 4 or tuple(images.shape[1:]) != expected:
             raise ValueError(f"images must be N x {' x '.join(map(str, expected))}, not {' x '.join(map(str, images.shape))}")
-        return Posterior(*self.encoder(images.to(self.device)))
+        return Posterior(*self.encoder(images.to(self.device), self.conditions(attributes)))
 
-    def decode(self, codes: Tensor) -> Tensor:
-        """The image of each code."""
-        images: Tensor = self.decoder(codes.to(self.device))
+    def decode(self, codes: Tensor, attributes: Tensor | None = None) -> Tensor:
+        """The image of each code; of a conditional model, with these attributes (see `conditions`)."""
+        images: Tensor = self.decoder(codes.to(self.device), self.conditions(attributes))
         return images
 
-    def sample(self, count: int, seed: int = 0) -> Tensor:
+    def sample(self, count: int, seed: int = 0, attributes: Tensor | None = None) -> Tensor:
         """`count` images decoded from the prior N(0, I); the same seed gives the same codes on any device."""
         generator = torch.Generator().manual_seed(seed)
         codes = torch.randn(count, self.architecture.latent, generator=generator)
-        return torch.cat([self.decode(part) for part in codes.split(PART)])
+        parts = range(0, count, PART)
+        return torch.cat([self.decode(codes[i : i + PART], None if attributes is None else attributes[i : i + PART]) for i in parts])
 
-    def reconstruct(self, images: Tensor) -> Tensor:
+    def reconstruct(self, images: Tensor, attributes: Tensor | None = None) -> Tensor:
         """Each image through the bottleneck and back, by way of its posterior mean."""
-        return torch.cat([self.decode(self.encode(part).mean) for part in images.split(PART)])
+        parts = []
+        for start in range(0, len(images), PART):
+            told = None if attributes is None else attributes[start : start + PART]
+            parts.append(self.decode(self.encode(images[start : start + PART], told).mean, told))
+        return torch.cat(parts)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json and model.safetensors; each replaces its older self only once it is whole."""

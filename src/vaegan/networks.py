@@ -44,6 +44,8 @@ class Architecture:
     """Channels after each convolution of the discriminator, at width 1."""
     discriminator_units: int = 512
     """Units of the discriminator's fully connected layer, at width 1."""
+    attributes: tuple[str, ...] = ()
+    """Attributes of the set that all three networks are told of each image: a conditional model. `all` for all that the set has."""
 
     def __post_init__(self) -> None:
         for side in self.size:
@@ -101,6 +103,15 @@ def _initialise(network: nn.Module) -> None:
                 module.bias.zero_()
 
 
+def _told(features: Tensor, conditions: Tensor | None, attributes: int) -> Tensor:
+    """Features beside the conditions, as the input of a fully connected layer; without conditions, beside those of the average image."""
+    if not attributes:
+        return features
+    if conditions is None:
+        conditions = features.new_zeros(len(features), attributes)
+    return torch.cat([features, conditions.to(features.dtype)], 1)
+
+
 class Encoder(nn.Module):
     """Images to the mean and log variance of the posterior q(z|x) = N(mean, exp(logvar))."""
 
@@ -108,15 +119,16 @@ class Encoder(nn.Module):
         super().__init__()
         a = architecture
         channels = [a.channels, *map(a.scaled, a.encoder)]
+        self.attributes = len(a.attributes)
         self.convolutions = nn.Sequential(*map(_convolution, channels, channels[1:]))
-        self.hidden = _fully_connected(channels[-1] * math.prod(a.map_size), a.scaled(a.encoder_units))
+        self.hidden = _fully_connected(channels[-1] * math.prod(a.map_size) + self.attributes, a.scaled(a.encoder_units))
         self.mean = nn.Linear(a.scaled(a.encoder_units), a.latent)
         self.logvar = nn.Linear(a.scaled(a.encoder_units), a.latent)
         _initialise(self)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """N x C x H x W in [-1, 1] -> mean and logvar, each N x latent."""
-        hidden = self.hidden(self.convolutions(images).flatten(1))
+    def forward(self, images: Tensor, conditions: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """N x C x H x W in [-1, 1], and N x attributes of a conditional model -> mean and logvar, each N x latent."""
+        hidden = self.hidden(_told(self.convolutions(images).flatten(1), conditions, self.attributes))
         return self.mean(hidden), self.logvar(hidden)
 
 
@@ -127,15 +139,16 @@ class Decoder(nn.Module):
         super().__init__()
         a = architecture
         channels = [*map(a.scaled, a.decoder)]
+        self.attributes = len(a.attributes)
         self.map_shape = (channels[0], *a.map_size)
-        self.hidden = _fully_connected(a.latent, math.prod(self.map_shape))
+        self.hidden = _fully_connected(a.latent + self.attributes, math.prod(self.map_shape))
         self.upsamplings = nn.Sequential(*map(_upsampling, channels, channels[1:]))
         self.image = ImageConvolution(channels[-1], a.channels, KERNEL)
         _initialise(self)
 
-    def forward(self, codes: Tensor) -> Tensor:
-        """N x latent -> N x C x H x W in [-1, 1]."""
-        maps = self.hidden(codes).unflatten(1, self.map_shape)
+    def forward(self, codes: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """N x latent, and N x attributes of a conditional model -> N x C x H x W in [-1, 1]."""
+        maps = self.hidden(_told(codes, conditions, self.attributes)).unflatten(1, self.map_shape)
         return torch.tanh(self.image(self.upsamplings(maps)))
 
 
@@ -146,15 +159,16 @@ class Discriminator(nn.Module):
         super().__init__()
         a = architecture
         channels = [*map(a.scaled, a.discriminator)]
+        self.attributes = len(a.attributes)
         first = nn.Sequential(ImageConvolution(a.channels, channels[0], KERNEL), nn.ReLU(inplace=True))
         self.convolutions = nn.Sequential(first, *map(_convolution, channels, channels[1:]))
-        self.hidden = _fully_connected(channels[-1] * math.prod(a.map_size), a.scaled(a.discriminator_units))
+        self.hidden = _fully_connected(channels[-1] * math.prod(a.map_size) + self.attributes, a.scaled(a.discriminator_units))
         self.logit = nn.Linear(a.scaled(a.discriminator_units), 1)
         _initialise(self)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """N x C x H x W in [-1, 1] -> N logits; Dis(x) of the paper is their sigmoid."""
-        return self.logits_of(self.stem(images))
+    def forward(self, images: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """N x C x H x W in [-1, 1], and N x attributes of a conditional model -> N logits; Dis(x) of the paper is their sigmoid."""
+        return self.logits_of(self.stem(images), conditions)
 
     def features(self, images: Tensor, level: int) -> Tensor:
         """Dis_l: what the `level`-th strided convolution (1 to 3) puts out, before its batch normalisation.
@@ -175,11 +189,11 @@ class Discriminator(nn.Module):
         """`features`, for what `stem` put out."""
         return self._maps(stems, level).flatten(1)
 
-    def logits_of(self, stems: Tensor) -> Tensor:
+    def logits_of(self, stems: Tensor, conditions: Tensor | None = None) -> Tensor:
         """`forward`, for what `stem` put out."""
         _, norm, relu = self._layers(3)
         maps = relu(norm(self._maps(stems, 3)))
-        return self.logit(self.hidden(maps.flatten(1))).squeeze(1)
+        return self.logit(self.hidden(_told(maps.flatten(1), conditions, self.attributes))).squeeze(1)
 
     def _maps(self, stems: Tensor, level: int) -> Tensor:
         """From the output of the first strided convolution to that of the `level`-th."""

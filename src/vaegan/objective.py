@@ -11,6 +11,10 @@ discriminator (Larsen et al. 2016, section 3 and algorithm 1):
     decoder        minimises   gamma L_llike - (1 - gamma) L_GAN
     discriminator  minimises   L_GAN
 
+The baselines of the paper's experiments are parts of it: a VAE of pixels (L_prior and the squared error of pixels, no discriminator), a GAN
+(no encoder), and VAE_Disl (a VAE whose error is L_llike in the features of a discriminator that was trained before and stays as it is).
+A conditional model is told some attributes of each image in all three networks (section 4.2).
+
 Every term is a mean over images. The textbook step writes three losses and goes back through the graph three times. Here the routing is
 in the graph: `scale` multiplies a gradient where it passes from one network to the next, so that each receives its own objective, exactly,
 from one sum.
@@ -20,9 +24,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +34,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from .errors import UserError
 
+NETWORKS = ("encoder", "decoder", "discriminator")
 Number = float | Tensor
 """A number, or a scalar tensor: what must be able to change in a step that is recorded once and replayed."""
 EPSILON = 1e-3  # log(p + 1e-3) in the GAN terms, as the authors and the reference have it: it bounds a cost at 6.9
@@ -67,6 +72,17 @@ def _constant(network: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
+def _fixed(network: nn.Module) -> Iterator[None]:
+    """Within, batch normalisation uses its running statistics."""
+    was_training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(was_training)
+
+
+@contextmanager
 def _statistics_kept(network: nn.Module) -> Iterator[None]:
     """Within, batch normalisation still uses the batch's statistics but leaves the running ones alone."""
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
@@ -99,7 +115,7 @@ class Losses:
     prior: Tensor
     """L_prior, in nats."""
     similarity: Tensor
-    """L_llike: half the squared error of the reconstructions' features, summed over features."""
+    """L_llike: half the squared error of the reconstructions' features, summed over features; of kind `vae`, of their pixels."""
     real: Tensor
     """-log Dis(x). The gate reads this one and the next."""
     fake: Tensor
@@ -116,8 +132,13 @@ class Losses:
 
 @dataclass(frozen=True)
 class Objective:
-    """The VAE/GAN objective. Call it with the networks and a batch, then `Losses.backward`."""
+    """The VAE/GAN objective, or one of its parts. Call it with the networks and a batch, then `Losses.backward`."""
 
+    kind: Literal["vaegan", "vae", "vae-dis", "gan"] = "vaegan"
+    """`vaegan`; or for comparison `vae`, with the error of pixels; `vae-dis`, with the learned similarity of the discriminator of another
+    run, such as a `gan`, which stays as it is (the paper's VAE_Disl); `gan`, without an encoder."""
+    discriminator: str = ""
+    """The run whose discriminator a `vae-dis` takes."""
     gamma: float = 1e-6
     """Weight of the learned similarity against the GAN in the decoder's objective; in (0, 1]."""
     level: int = 3
@@ -141,6 +162,15 @@ class Objective:
     """Factor an epoch of gamma, up to 1 at most."""
 
     def __post_init__(self) -> None:
+        if self.joint and self.kind != "vaegan":
+            raise UserError(f"objective.joint is for kind vaegan, not {self.kind}")
+        if bool(self.discriminator) != (self.kind == "vae-dis"):
+            way = "name a trained run, such as one of kind gan, by --objective.discriminator RUN"
+            raise UserError(
+                f"objective.kind vae-dis needs a discriminator: {way}"
+                if not self.discriminator
+                else f"objective.discriminator is for kind vae-dis, not {self.kind}"
+            )
         if not 0 < self.gamma <= 1:
             raise UserError(f"objective.gamma must be above 0 and at most 1, not {self.gamma}")
         if not 0 < self.real_weight < 1:
@@ -156,7 +186,32 @@ class Objective:
         """The objective as it is in an epoch (from 0): gamma decays."""
         return self if self.gamma_decay == 1 else replace(self, gamma=min(1.0, self.gamma * self.gamma_decay**epoch))
 
-    def __call__(self, networks: Networks, images: Tensor, noise: Tensor, prior_noise: Tensor, gamma: Number | None = None) -> Losses:
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The networks that learn."""
+        learns = (self.autoencodes, True, self.plays)
+        return tuple(name for name, does in zip(NETWORKS, learns, strict=True) if does)
+
+    @property
+    def autoencodes(self) -> bool:
+        """Whether there is an encoder, and reconstructions."""
+        return self.kind != "gan"
+
+    @property
+    def plays(self) -> bool:
+        """Whether decoder and discriminator play the GAN's game."""
+        return self.kind in ("vaegan", "gan")
+
+    def __call__(
+        self,
+        networks: Networks,
+        images: Tensor,
+        noise: Tensor,
+        prior_noise: Tensor,
+        *,
+        gamma: Number | None = None,
+        conditions: Tensor | None = None,
+    ) -> Losses:
         """Run the forward pass.
 
         Args:
@@ -165,55 +220,73 @@ class Objective:
             noise: N x latent, standard normal: z = mean + exp(logvar / 2) * noise.
             prior_noise: N x latent, standard normal: z_p.
             gamma: in place of the objective's own.
+            conditions: N x attributes, of a conditional model: of each image, and of the sample that has its place.
         """
         encoder, decoder, discriminator = networks.encoder, networks.decoder, networks.discriminator
         gamma = self.gamma if gamma is None else gamma
+        if not (self.autoencodes and self.plays):  # then there is nothing to weigh
+            gamma = 1.0 if self.autoencodes else 0.0
         # Of the joint objective's two feature errors the decoder minimises the mean, the encoder the sum (the reference's lambda_mse / 2).
         likeness = gamma / 2 if self.joint else gamma
+        prior = pixel = error = real = fake = total = _wide(images).new_zeros(())
 
-        # Encoder and decoder. L_llike comes back to the images as 1, passes the decoder as gamma and reaches the encoder as 1 again.
-        mean, logvar = map(_wide, encoder(images))
-        prior = 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(1).mean()
-        codes = mean + (0.5 * logvar).exp() * noise
-        reconstructed = decoder(scale(codes, 1 / likeness))
-        sampled = decoder(prior_noise)
+        if self.autoencodes:
+            mean, logvar = map(_wide, encoder(images, conditions))
+            prior = 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(1).mean()
+            codes = mean + (0.5 * logvar).exp() * noise
+            # The error comes back to the images as 1, passes the decoder as gamma and reaches the encoder as 1 again.
+            reconstructed = decoder(scale(codes, 1 / likeness), conditions)
+            pixel = (reconstructed.detach() - images).square().mean()
+        if self.plays:
+            sampled = decoder(prior_noise, conditions)
+            stem = discriminator.stem(images)  # what of x is the same in both batches that it is in, computed once
 
-        # Learned similarity, through a discriminator that is a constant.
-        stem = discriminator.stem(images)  # what of x is the same in both batches that it is in, computed once
-        with _constant(discriminator):
-            stems = [discriminator.stem(scale(reconstructed, likeness)), stem.detach()]
+        # The error of reconstructions, through a discriminator that is a constant.
+        if self.kind == "vae":
+            error = total = 0.5 * (reconstructed - images).square().sum((1, 2, 3)).mean()
+        elif self.autoencodes:
+            with _constant(discriminator), nullcontext() if self.plays else _fixed(discriminator):
+                stems = [discriminator.stem(scale(reconstructed, likeness)), stem.detach() if self.plays else discriminator.stem(images)]
+                if self.joint:
+                    stems.append(discriminator.stem(scale(sampled, likeness)))
+                features = _wide(discriminator.features_of(torch.cat(stems), self.level)).chunk(len(stems))
+            target = features[1].detach() if self.detach_target else features[1]
+            error = total = 0.5 * (features[0] - target).square().sum(1).mean()
             if self.joint:
-                stems.append(discriminator.stem(scale(sampled, likeness)))
-            features = _wide(discriminator.features_of(torch.cat(stems), self.level)).chunk(len(stems))
-        target = features[1].detach() if self.detach_target else features[1]
-        similarity = 0.5 * (features[0] - target).square().sum(1).mean()
-        sample_error = 0.5 * (features[2] - target).square().sum(1).mean() if self.joint else 0.0
+                total = total + 0.5 * (features[2] - target).square().sum(1).mean()
 
-        # The GAN. Its gradient must not reach the encoder: reconstructions are decoded once more, from constant codes.
-        generated = sampled
-        if self.reconstructions or self.joint:
-            with _statistics_kept(decoder):
-                generated = torch.cat([decoder(codes.detach()), sampled])
+        if self.plays:
+            generated = sampled
+            if self.reconstructions or self.joint:  # decoded once more, from constant codes: no GAN gradient must reach the encoder
+                with _statistics_kept(decoder):
+                    generated = torch.cat([decoder(codes.detach(), conditions), sampled])
+            real, fake, game = self._play(discriminator, stem, generated, gamma, conditions)
+            total = total + game
+
+        total = self.prior_weight * prior + total
+        return Losses(prior.detach(), error.detach(), real.detach(), fake.detach(), pixel, total)
+
+    def _play(
+        self, discriminator: Any, stem: Tensor, generated: Tensor, gamma: Number, conditions: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The GAN. What it costs the discriminator that images (their `stem`) are real, that samples are not, and the term of the total."""
         saturating = self.saturating and not self.joint
         against = -(1 - gamma) / (2 * (1 - self.real_weight))
         constant = generated.detach().requires_grad_()
         judged = scale(generated, against) if saturating else constant.view_as(constant)  # (FlopCounterMode knows no leaves)
-        judged = discriminator.stem(judged)
-        logits = _wide(discriminator.logits_of(torch.cat([stem, judged])))
-        scores = torch.sigmoid(logits).unflatten(0, (-1, len(images)))  # a row a kind
+        stems = torch.cat([stem, discriminator.stem(judged)])
+        kinds = len(stems) // len(stem)  # images, perhaps reconstructions, samples
+        logits = _wide(discriminator.logits_of(stems, conditions if conditions is None else conditions.repeat(kinds, 1)))
+        scores = torch.sigmoid(logits).unflatten(0, (kinds, -1))
         real = -(scores[0] + EPSILON).log().mean()
         fakes = -(1 - scores[1:] + EPSILON).log().mean(1)
-        gan = 2 * self.real_weight * real + 2 * (1 - self.real_weight) * fakes.sum()
-
-        total = self.prior_weight * prior + similarity + sample_error + gan
+        term = 2 * self.real_weight * real + 2 * (1 - self.real_weight) * fakes.sum()
         if not saturating and torch.is_grad_enabled():
             # Another cotangent at the discriminator's output, so one more pass back through it, for the images alone.
             cost = -(1 - gamma) * (scores[1:] + EPSILON).log().mean(1).sum()
             (wanted,) = torch.autograd.grad(cost, constant, retain_graph=True)
-            total = total + (generated * wanted).sum()
-
-        pixel = (reconstructed.detach() - images).square().mean()
-        return Losses(prior.detach(), similarity.detach(), real.detach(), fakes[-1].detach(), pixel, total)
+            term = term + (generated * wanted).sum()
+        return real, fakes[-1], term
 
 
 class Open(NamedTuple):

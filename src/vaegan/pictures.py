@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,6 +79,8 @@ def save(picture: Image.Image, path: Path) -> Path:
         UserError: the name asks for nothing that can be written.
     """
     kind = kind_of(path)
+    content = io.BytesIO()
+    picture.save(content, kind)
     with replacing(path) as temporary:
-        picture.save(temporary, kind)
+        temporary.write_bytes(content.getbuffer())  # written by Pillow itself, a full disk would be an "encoder error"
     return path

@@ -12,9 +12,9 @@ class Stopped(Exception):  # noqa: N818 (nothing went wrong)
     """The run was asked to stop by a signal, and has saved where it is."""
 
     def __init__(self, sentence: str, received: int | None) -> None:
-        """Take the signal's number, or None where it was another process that received it."""
+        """Take the signal's number, or None where it was another process that received it: an interrupt would have come to all."""
         super().__init__(sentence)
-        self.exit_code = 128 + (received or signal.SIGINT)
+        self.exit_code = 128 + (received or signal.SIGTERM)
 
 
 class StopSignal:

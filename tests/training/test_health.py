@@ -13,7 +13,7 @@ from tiny import SILENT, make_trainer, tiny
 from torch import Tensor, nn
 
 from vaegan import UserError
-from vaegan.objective import Losses
+from vaegan.objective import Losses, Objective
 from vaegan.training import checkpoint, resume, train
 from vaegan.training.health import SIGNS, Watch
 from vaegan.training.step import Inputs, Step
@@ -35,7 +35,7 @@ def test_every_sign_can_be_seen() -> None:
 
 @pytest.mark.parametrize("name", ILL)
 def test_a_sign_is_told_once_after_a_while_and_again_if_it_comes_back(name: str) -> None:
-    watch = Watch(latent=64)
+    watch = Watch(Objective(), latent=64)
     patience = SIGNS[name].patience
     told: dict[int, list[str]] = {}
     for step in range(10, 3 * patience, 10):
@@ -51,7 +51,7 @@ def test_a_sign_is_told_once_after_a_while_and_again_if_it_comes_back(name: str)
 
 
 def test_samples_that_are_alike_are_seen_at_pictures() -> None:
-    watch = Watch(latent=64)
+    watch = Watch(Objective(), latent=64)
     watch.see_samples(0.02)
     assert not watch(10, WELL)
     assert "samples are all alike" in watch(10 + SIGNS["samples alike"].patience, WELL)[0]
@@ -174,3 +174,11 @@ def test_gradients_are_means_over_the_steps_in_which_a_network_stepped() -> None
     assert means["discriminator_gradient"] == 0  # it was held
     assert means["encoder_gradient"] > 1e-6  # as it was before clipping
     assert means["decoder_gradient"] > 1e-9
+
+
+def test_the_page_on_reliability_has_every_warning() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text()
+    rows = {row.split(" | ")[0].strip("| "): row for row in page.splitlines() if row.startswith("| ")}
+    for name, sign in SIGNS.items():
+        assert sign.advice in rows[name]
+        assert f"for {sign.patience:,} steps" in rows[name]

@@ -12,9 +12,9 @@ import sys
 import cyclopts
 
 from ..errors import UserError
-from ..processes import is_leader
+from ..processes import is_first_here, is_leader
 from ..recipe import one_sentence
-from . import data, evaluation, pictures, score, search, training  # noqa: F401 (that is how the commands come to be)
+from . import data, evaluation, latent, pictures, report, score, search, training  # noqa: F401 (that is how the commands come to be)
 from .app import app, err
 
 __all__ = ["app", "run"]
@@ -22,8 +22,7 @@ __all__ = ["app", "run"]
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
-    leader = is_leader()
-    err.quiet = not leader
+    err.quiet = not is_leader()
     try:
         app(arguments, exit_on_error=False, print_error=False)
     except UserError as error:
@@ -37,10 +36,10 @@ def run(arguments: list[str] | None = None) -> None:
         if error.errno is None:
             raise
         sentence = f"{os.strerror(error.errno)}: {error.filename}" if error.filename else os.strerror(error.errno)
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             sentence += "; free some space, and go on with a run that has a checkpoint by: vaegan train --resume RUN"
     else:
         return
-    if leader:
+    if is_first_here():  # all of one machine meet the same; what only one of them met, training has shared
         print("vaegan:", *sentence.splitlines(), file=sys.stderr)  # one line, whatever a path has in it
     raise SystemExit(2)

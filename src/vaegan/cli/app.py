@@ -23,7 +23,12 @@ Settings = Annotated[
     Recipe,
     # Names as in the files. No defaults shown: they are the recipe's.
     Parameter(
-        name="*", name_transform=str, show_default=False, negative_iterable="", group=cyclopts.Group("Settings (see vaegan recipes NAME)")
+        name="*",
+        name_transform=str,
+        show_default=False,
+        negative_iterable="",
+        consume_multiple=True,
+        group=cyclopts.Group("Settings (see vaegan recipes NAME)"),
     ),
 ]
 
@@ -61,6 +66,7 @@ def _long_names(given: dict[str, str]) -> dict[str, Any]:
         "training.seed": given.get("seed"),
         "training.precision": given.get("precision"),
         "training.on_nan": given.get("on-nan"),
+        "objective.kind": given.get("objective"),
         "data.source": given.get("data"),
         "networks.size": _sides(given["size"]) if "size" in given else None,
     }
@@ -84,7 +90,7 @@ app = cyclopts.App(
 )
 
 
-def parse_size(text: str, flag: str = "--size") -> tuple[int, int]:
+def parse_size(text: str, flag: str = "--size", what: str = "a number of pixels, or height x width such as 96x64") -> tuple[int, int]:
     """Height and width out of what was given.
 
     Raises:
@@ -93,13 +99,23 @@ def parse_size(text: str, flag: str = "--size") -> tuple[int, int]:
     try:
         height, width = map(int, _sides(text))
     except ValueError:
-        raise UserError(f"{flag} must be a number of pixels, or height x width such as 96x64, not {text}") from None
+        raise UserError(f"{flag} must be {what}, not {text}") from None
     return height, width
 
 
 def plain(value: object) -> str:
     """A setting as it is written on the command line."""
     return " ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+
+
+def check_fps(fps: float) -> None:
+    """See that a film can be so fast.
+
+    Raises:
+        UserError: it cannot.
+    """
+    if not 1 <= fps <= 50:  # players of GIFs know no more
+        raise UserError(f"--fps must be from 1 to 50, not {fps}")
 
 
 def wrote(path: Path) -> None:

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from ..errors import UserError
-from .app import app, err, wrote
+from .app import app, check_fps, err, wrote
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LAST_SHOWN = 2.0
+"""Seconds that a film of a training stays at its end."""
 
 
 @app.command
-def sample(run: Path, /, *, out: Path | None = None, count: int = 64, seed: int = 0) -> None:
+def sample(
+    run: Path,
+    /,
+    *,
+    out: Path | None = None,
+    count: int = 64,
+    seed: int = 0,
+    told: Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=True)] = None,
+) -> None:
     """Draw images of the prior.
 
     Parameters
@@ -25,6 +40,8 @@ def sample(run: Path, /, *, out: Path | None = None, count: int = 64, seed: int 
         How many images.
     seed
         Another seed, other images.
+    told
+        Of a conditional model, attributes of the images, as in Smiling=1 Eyeglasses=0, in the values of the set; the others are not told.
     """
     import torch
 
@@ -36,9 +53,20 @@ def sample(run: Path, /, *, out: Path | None = None, count: int = 64, seed: int 
     if not 0 <= seed < 2**63:
         raise UserError(f"--seed must be at least 0 and below 2^63, not {seed}")
     model = load(run)
+    attributes = None if told is None else model.attributes(dict(map(_setting, told))).expand(count, -1)
     with torch.inference_mode():
-        images = model.sample(count, seed=seed)
-    wrote(pictures.save(pictures.sheet([(f"samples of the prior, seed {seed}", images)], _columns(count)), out or run / "samples.png"))
+        images = model.sample(count, seed=seed, attributes=attributes)
+    caption = ", ".join([f"samples of the prior, seed {seed}", *(told or [])])
+    wrote(pictures.save(pictures.sheet([(caption, images)], _columns(count)), out or run / "samples.png"))
+
+
+def _setting(text: str) -> tuple[str, float]:
+    """A name and a number out of "Smiling=1"."""
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise UserError(f"--set takes attributes as NAME=NUMBER, such as Smiling=1, not {text}") from None
 
 
 @app.command
@@ -69,6 +97,41 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
     columns = _columns(len(originals))
     pairs = pictures.pair_rows(originals, reconstructions, columns)
     wrote(pictures.save(pictures.sheet([("each above its reconstruction", pairs)], columns), out or run / "reconstructions.png"))
+
+
+@app.command
+def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0) -> None:
+    """Make a film of the pictures that were drawn as training went on: the same images and the same codes, from first to last.
+
+    Parameters
+    ----------
+    run
+        A run folder.
+    out
+        The film to write, a .gif or an .mp4; RUN/convergence.gif by default.
+    fps
+        Pictures a second.
+    """
+    import numpy as np
+    from PIL import Image
+
+    from .. import video
+    from ..progress import progress_bar
+
+    check_fps(fps)
+    drawn = sorted((run / "samples").glob("step-*.png"))
+    if not drawn:
+        raise UserError(f"{run} has no pictures of its training: name a run folder that has come to its first one")
+    with Image.open(drawn[-1]) as last:
+        size = last.size
+
+    def frame(number: int) -> NDArray[np.uint8]:
+        with Image.open(drawn[min(number, len(drawn) - 1)]) as picture:
+            return np.asarray(picture.convert("RGB").resize(size))
+
+    with progress_bar(err) as progress:
+        count = len(drawn) + round(LAST_SHOWN * fps)
+        wrote(video.save(frame, count, out or run / "convergence.gif", fps, progress))
 
 
 def _columns(count: int) -> int:

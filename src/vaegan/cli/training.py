@@ -19,6 +19,7 @@ def train(
     # The parser has used the flags that are unused here, in _lay_recipe_under_flags.
     data: str | None = None,  # noqa: ARG001
     recipe: str = DEFAULT_RECIPE,  # noqa: ARG001
+    objective: str | None = None,  # noqa: ARG001
     run: Path | None = None,
     resume: Path | None = None,
     auto_resume: Annotated[bool, Parameter(negative="")] = False,
@@ -42,6 +43,8 @@ def train(
         A folder or archive of images, a packed set, a known set such as celeba:PATH, or avatars.
     recipe
         A recipe by name (see vaegan recipes) or a YAML file; every flag below with a dot in it changes one of its settings.
+    objective
+        vaegan; or, to compare with on the same networks and images, vae, gan, or vae-dis.
     run
         The folder to make for the results; runs/NAME by default.
     resume
@@ -83,7 +86,8 @@ def train(
         err.print(str(stopped), soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
     err.print(
-        f"\nThe pictures are {result.picture}\nThe run is {result.run}; see its curves with: tensorboard --logdir {result.run}",
+        f"\nThe pictures are {result.picture}\nThe page to look at is {result.page}\n"
+        f"The run is {result.run}; see its curves with: tensorboard --logdir {result.run}",
         soft_wrap=True,
     )
     err.print(f"More pictures: vaegan sample {result.run}, vaegan reconstruct {result.run} IMAGES", soft_wrap=True)

@@ -23,11 +23,22 @@ from .packed import FORMAT, ImageSet
 from .packing import Progress, Unfinished, is_unfinished, pack
 from .permutation import SPLIT_SEED, Permutation
 from .source import Source, first
-from .sources import find_source
+from .sources import HUB, find_source
 from .tables import read_csv, with_table
 from .workers import cores
 
-__all__ = ["AVATARS", "ImageSet", "Numbers", "Preparation", "cache_folder", "open_images", "packed_folder", "prepare", "split"]
+__all__ = [
+    "AVATARS",
+    "ImageSet",
+    "Numbers",
+    "Preparation",
+    "cache_folder",
+    "open_images",
+    "open_packed",
+    "packed_folder",
+    "prepare",
+    "split",
+]
 
 AVATARS = "avatars"
 DEFAULT_SIZE = (64, 64)
@@ -69,6 +80,21 @@ def open_images(source: str, preparation: Preparation, *, count: int, progress: 
         return _matching(ImageSet.open(folder), preparation)
     found = avatar_source(count, preparation) if source == AVATARS else find_source(source)
     return _cached(found, preparation, progress, workers or cores())
+
+
+def open_packed(source: str, preparation: Preparation, *, count: int) -> ImageSet | None:
+    """What `open_images` opens, or None where it would have to be packed first, or to be fetched.
+
+    Raises:
+        UserError: the source is gone, or its packed set is damaged.
+    """
+    if folder := packed_folder(source):
+        return _matching(ImageSet.open(folder), preparation)
+    if source.startswith(tuple(f"{kind}:" for kind in HUB)):
+        return None
+    found = avatar_source(count, preparation) if source == AVATARS else find_source(source)
+    folder = _cache_of(found, preparation)
+    return ImageSet.open(folder) if ImageSet.is_set(folder) else None
 
 
 def prepare(
@@ -150,16 +176,21 @@ def avatar_source(count: int, preparation: Preparation) -> Source:
 
 def _cached(source: Source, preparation: Preparation, progress: Progress, workers: int) -> ImageSet:
     """The packed set in the cache that was made from just this; made now if there is none."""
-    made_from = [FORMAT, source.name, source.state, source.attribute_names, preparation.as_dict()]
-    key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
-    kind, _, name = source.name.partition(" ")
-    folder = cache_folder() / f"{Path(name).name[:64] or kind}-{key}"
+    folder = _cache_of(source, preparation)
     if ImageSet.is_set(folder):
         try:
             return ImageSet.open(folder)
         except UserError:  # damaged: made anew
             shutil.rmtree(folder)
     return pack(source, preparation, folder, workers=workers, progress=progress)
+
+
+def _cache_of(source: Source, preparation: Preparation) -> Path:
+    """The folder in the cache for what is made from just this."""
+    made_from = [FORMAT, source.name, source.state, source.attribute_names, preparation.as_dict()]
+    key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
+    kind, _, name = source.name.partition(" ")
+    return cache_folder() / f"{Path(name).name[:64] or kind}-{key}"
 
 
 def _matching(images: ImageSet, wanted: Preparation) -> ImageSet:

@@ -18,7 +18,7 @@ import hashlib
 import json
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -229,6 +229,20 @@ class ImageSet:
     def attributes(self) -> NDArray[np.float32]:
         """The attributes of every image: N x A, above 0 where it has one, NaN where that is not known."""
         return np.concatenate([table.attributes for table in self._tables()])
+
+    def attributes_named(self, names: Sequence[str]) -> NDArray[np.float32]:
+        """Some columns of `attributes`, in this order.
+
+        Raises:
+            UserError: there is none of that name.
+        """
+        if unknown := [name for name in names if name not in self.attribute_names]:
+            from difflib import get_close_matches
+
+            nearest = get_close_matches(unknown[0], self.attribute_names, n=1)
+            there = f"did you mean {nearest[0]}?" if nearest else f"it has {', '.join(self.attribute_names) or 'none'}"
+            raise UserError(f"the set {self.folder} has no attribute {unknown[0]}: {there}")
+        return self.attributes[:, [self.attribute_names.index(name) for name in names]]
 
     @cached_property
     def skipped(self) -> list[str]:

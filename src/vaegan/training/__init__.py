@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -16,14 +17,16 @@ from ..data import AVATARS, ImageSet, Numbers, open_images, split
 from ..data.packed import report_skipped
 from ..data.sources import anchored, short_name
 from ..errors import UserError
-from ..files import from_home, replacing
+from ..files import PARTIAL, from_home, remove_partial, replacing
+from ..model import load
 from ..processes import is_leader
 from ..progress import progress_bar
 from ..recipe import RECIPE, Recipe, of_run
 from ..signals import Stopped
 from . import checkpoint
 from .collective import LostProcessError, SharedError, all_or_none, from_leader
-from .guard import guard, have_the_last_word
+from .conditions import varying
+from .guard import alone, guard, have_the_last_word
 from .machine import make_fabric
 from .trainer import Trainer, way_on
 
@@ -39,6 +42,9 @@ class Result:
 
     run: Path
     picture: Path
+    """The last one."""
+    page: Path
+    """The report: one page on the run."""
 
 
 def train(
@@ -69,10 +75,13 @@ def train(
     if auto_resume and not run:
         raise UserError("--auto-resume goes on with --run, if that was begun before: give that, too")
     folder = from_home(run) if run else _free_name(Path("runs"), recipe)
-    begun = folder.exists()
-    if begun and not (auto_resume and (folder / RECIPE).is_file()):
-        raise UserError(f"{folder} exists already: choose another --run, or go on with it by --resume {folder}")
-    return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, auto=auto_resume, resumed=begun)
+
+    def begun() -> bool:
+        if folder.exists() and not (auto_resume and _is_run(folder)):
+            raise UserError(f"{folder} exists already: choose another --run, or go on with it by --resume {folder}")
+        return folder.exists()
+
+    return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, begun, auto=auto_resume)
 
 
 def resume(
@@ -94,40 +103,45 @@ def resume(
     """
     folder = from_home(run)
     recipe = recipe or Recipe.load(of_run(folder))
-    return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, auto=False, resumed=True)
+    return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, lambda: True, auto=False)
 
 
-def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, *, auto: bool, resumed: bool) -> Result:
-    """All processes come through here."""
+def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, begun: Callable[[], bool], *, auto: bool) -> Result:
+    """All processes come through here. Whether the run was begun before, the first one finds: others may not see its folder."""
     console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
     console.quiet = console.quiet or not is_leader()
-    if recipe.data.source != AVATARS:  # so that the run can be resumed from anywhere
-        recipe = replace(recipe, data=replace(recipe.data, source=anchored(recipe.data.source)))
+    recipe = _anchored(recipe)
     images: ImageSet | UserError
+    resumed = False
     try:  # before processes wait for each other: packing may take its time, and one of them does it for all
+        resumed = is_leader() and begun()
         images = _open(recipe, console)
     except UserError as error:
         images = UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error
-        if fabric.world_size == 1 or getattr(fabric.strategy.launcher, "procs", None) == []:  # the others have not been started
+        if alone(fabric):
             raise images from None
-    fabric.launch()
+    _join(fabric)
     console.quiet = console.quiet or not fabric.is_global_zero
     guard(fabric, lambda: way_on(folder))
     try:
         trainer, held_out = _trainer(recipe, fabric, images, console)
-        if resumed:
-            _take_up(trainer, folder, console, auto=auto)
+        recipe = trainer.recipe
+        resumed = from_leader(fabric, lambda: resumed)
+        goes_on = resumed and _take_up(trainer, folder, console, auto=auto)
+        if recipe.objective.discriminator and not goes_on:  # afterwards it is in the checkpoints
+            other = from_leader(fabric, lambda: load(recipe.objective.discriminator))
+            trainer.take_discriminator(other.discriminator.state_dict())
         assert isinstance(images, ImageSet)
         if fabric.is_global_zero:
             folder.mkdir(parents=True, exist_ok=resumed)
-            with replacing(folder / RECIPE) as path:
-                path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
-            _report_skipped(images, folder, console)
+            _set_up(folder, recipe, images, console)
         if trainer.step >= trainer.steps:
             console.print(f"{folder} is finished: it is at step {trainer.step} of {trainer.steps}", soft_wrap=True)
-            return Result(folder, max((folder / "samples").glob("step-*.png"), default=folder / "samples"))
-        console.print(f"{_what(trainer, len(held_out))}, into {folder}", soft_wrap=True)
-        return Result(folder, trainer.train(folder, images, held_out, console))
+            picture = max((folder / "samples").glob("step-*.png"), default=folder / "samples")
+        else:
+            console.print(f"{_what(trainer, len(held_out))}, into {folder}", soft_wrap=True)
+            picture = trainer.train(folder, images, held_out, console)
+        return Result(folder, picture, _report(folder, images) if fabric.is_global_zero else folder)
     except (SharedError, Stopped):
         if fabric.is_global_zero:
             raise
@@ -143,18 +157,39 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
         raise SystemExit(2) from None
 
 
+def _join(fabric: Fabric) -> None:
+    """Start the other processes, where nobody else has; from then on they can talk."""
+    try:
+        if not fabric._launched:  # as `fabric run` has done
+            fabric.launch()
+    except RuntimeError as error:  # of which kind, differs between backends
+        raise UserError(f"the processes could not be joined: {str(error).splitlines()[0]}") from error
+
+
 def _trainer(recipe: Recipe, fabric: Fabric, images: ImageSet | UserError, console: Console) -> tuple[Trainer, Numbers]:
     """A trainer, and the images that are held out."""
     with all_or_none(fabric):
         if isinstance(images, UserError):
             raise images
         training, held_out = split(images, recipe.data.held_out, recipe.data.train_on)
+        if recipe.networks.attributes == ("all",):
+            recipe = replace(recipe, networks=replace(recipe.networks, attributes=varying(images, training)))
         trainer = Trainer(recipe, fabric, images, training, note=lambda sentence: console.print(sentence, soft_wrap=True))
     return trainer, held_out
 
 
-def _take_up(trainer: Trainer, folder: Path, console: Console, *, auto: bool) -> None:
-    """Go on where a run was, as the first process finds it; from the start if it is to go on by itself, and has no checkpoint yet."""
+def _anchored(recipe: Recipe) -> Recipe:
+    """With whole paths, so that the run can be resumed from anywhere."""
+    if recipe.data.source != AVATARS:
+        recipe = replace(recipe, data=replace(recipe.data, source=anchored(recipe.data.source)))
+    if recipe.objective.discriminator:
+        whole = str(from_home(recipe.objective.discriminator).absolute())
+        recipe = replace(recipe, objective=replace(recipe.objective, discriminator=whole))
+    return recipe
+
+
+def _take_up(trainer: Trainer, folder: Path, console: Console, *, auto: bool) -> bool:
+    """Go on where a run was, as the first process finds it, and say so; not if it is to go on by itself, and has no checkpoint yet."""
 
     def find() -> dict[str, Any] | None:
         if auto and not checkpoint.checkpoints(folder / "checkpoints"):
@@ -171,6 +206,7 @@ def _take_up(trainer: Trainer, folder: Path, console: Console, *, auto: bool) ->
             trainer.load_state_dict(state)
         if trainer.step >= trainer.steps and not auto:
             raise UserError(f"the run is at step {trainer.step} already: ask for more, such as --steps {2 * trainer.step}")
+    return state is not None
 
 
 def _what(trainer: Trainer, held_out: int) -> str:
@@ -189,6 +225,28 @@ def _what(trainer: Trainer, held_out: int) -> str:
 def _open(recipe: Recipe, console: Console) -> ImageSet:
     with progress_bar(console) as progress:
         return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
+
+
+def _set_up(folder: Path, recipe: Recipe, images: ImageSet, console: Console) -> None:
+    """What a run folder has from the start."""
+    remove_partial(folder / place for place in (".", "checkpoints", "model", "samples"))
+    with replacing(folder / RECIPE) as path:
+        path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
+    _report_skipped(images, folder, console)
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a run was begun here; it may have been killed before its recipe was written."""
+    if not folder.is_dir():
+        return False
+    return (folder / RECIPE).is_file() or all(path.name == RECIPE + PARTIAL for path in folder.iterdir())
+
+
+def _report(folder: Path, images: ImageSet) -> Path:
+    """The page on the run. The first process alone is still here, and all that matters is saved."""
+    from ..report import report  # its template engine takes a while to load
+
+    return report(folder, images=images)
 
 
 def _report_skipped(images: ImageSet, folder: Path, console: Console) -> None:

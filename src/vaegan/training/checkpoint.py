@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ import torch
 from ..errors import UserError
 from ..files import replacing
 
-FORMAT = 3
+FORMAT = 4
 """To be raised when the state of a trainer changes."""
+NAME = re.compile(r"step-([0-9]+)\.pt")
 MARK = b"vaegan checkpoint "
 DIGEST = hashlib.sha256().digest_size
 TRAILER = len(MARK) + 4 + DIGEST
@@ -52,8 +54,16 @@ def step_of(path: Path) -> int:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints in a folder, newest first."""
-    return sorted((path for path in folder.glob("step-*.pt") if path.stem.removeprefix("step-").isdecimal()), key=step_of, reverse=True)
+    """The checkpoints in a folder, newest first; none if there is no folder.
+
+    Raises:
+        OSError: the folder cannot be read, which is not to be taken for a run without a checkpoint.
+    """
+    try:
+        found = [path for path in folder.iterdir() if NAME.fullmatch(path.name)]
+    except FileNotFoundError:
+        return []
+    return sorted(found, key=step_of, reverse=True)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -65,6 +75,8 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         content = path.read_bytes()
+    except PermissionError:  # nothing is wrong with it
+        raise
     except OSError as error:
         raise DamagedError(error.strerror) from error
     mark = content[-TRAILER:-DIGEST]

@@ -74,6 +74,13 @@ def from_leader(fabric: Fabric, make: Callable[[], T]) -> T:
     return value
 
 
+def wait_for_all(fabric: Fabric) -> None:
+    """Go on when all processes have come here."""
+    if fabric.world_size > 1:
+        with _answered():
+            torch.distributed.barrier()
+
+
 @contextmanager
 def all_or_none(fabric: Fabric) -> Iterator[None]:
     """A `UserError` of one process within becomes a `SharedError` of all, so that none waits for it. They must not talk within."""

@@ -19,6 +19,13 @@ INTERVAL = 0.2  # seconds between looks
 _speaking = threading.Lock()
 
 
+def alone(fabric: Fabric) -> bool:
+    """Whether this process can end without a word to others: there are none, or it has not started them yet."""
+    environment = getattr(fabric.strategy, "cluster_environment", None)
+    several_nodes = getattr(fabric.strategy, "num_nodes", 1) > 1
+    return environment is None or not (several_nodes or environment.creates_processes_externally)
+
+
 def guard(fabric: Fabric, farewell: Callable[[], str]) -> None:
     """From now on look after the other processes; `farewell` tells, at the end, what there is to go on from."""
     children: list[subprocess.Popen[bytes]] = getattr(fabric.strategy.launcher, "procs", [])

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ..objective import Objective
+
 PATIENCE = 1000
 """Steps that a gate may stay shut: holding a player for some hundred steps at a time is what it is for."""
 SOON = 200
@@ -68,6 +70,7 @@ ALIKE = 0.1
 class Watch:
     """Follows a run, and says when something seems to have gone wrong for good."""
 
+    objective: Objective
     latent: int
     _since: dict[str, int] = field(default_factory=dict)
     _warned: set[str] = field(default_factory=set)
@@ -83,12 +86,13 @@ class Watch:
         Returns:
             Warnings: a sentence for each kind of failure that has now lasted too long, once.
         """
+        plays, autoencodes = self.objective.plays, self.objective.autoencodes
         there = {
-            "decoder held": means["decoder_steps"] < 0.01,
-            "discriminator held": means["discriminator_steps"] < 0.01,
-            "discriminator certain": max(means["real"], means["fake"]) < CERTAIN,
-            "discriminator wrong": max(means["real"], means["fake"]) > WRONG,
-            "posterior at the prior": means["prior"] < NO_INFORMATION * self.latent,
+            "decoder held": plays and means["decoder_steps"] < 0.01,
+            "discriminator held": plays and means["discriminator_steps"] < 0.01,
+            "discriminator certain": plays and max(means["real"], means["fake"]) < CERTAIN,
+            "discriminator wrong": plays and max(means["real"], means["fake"]) > WRONG,
+            "posterior at the prior": autoencodes and means["prior"] < NO_INFORMATION * self.latent,
             "samples alike": self._variety < ALIKE,
         }
         warnings = []

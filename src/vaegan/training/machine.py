@@ -5,13 +5,15 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import re
 import sys
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
@@ -45,12 +47,13 @@ def make_fabric(device: str = "auto", precision: str = "auto", processes: int | 
     for name, asked in (("processes", processes), ("nodes", nodes)):
         if asked is not None and asked < 1:
             raise UserError(f"--{name} must be at least 1, not {asked}")
-    warnings.filterwarnings("ignore", message="The `srun` command is available")  # one process, started without it, is well
-    processes, nodes = _started(processes, nodes)
+    processes, nodes, environment = _started(processes, nodes)
     if device == "mps" and processes > 1:
         raise UserError("an mps device is one: leave --processes out")
     if device == "cuda" and processes > torch.cuda.device_count():
-        raise UserError(f"there are {torch.cuda.device_count()} GPUs here, not {processes}")
+        seen = torch.cuda.device_count()
+        whole = ": each task must see all GPUs of its node, so ask for --gpus-per-node" if isinstance(environment, Slurm) else ""
+        raise UserError(f"there {'is 1 GPU' if seen == 1 else f'are {seen} GPUs'} here, not {processes}{whole}")
     if precision == "auto":
         precision = "bf16" if has_bf16(device) else "32"
     if device == "cpu":
@@ -61,7 +64,14 @@ def make_fabric(device: str = "auto", precision: str = "auto", processes: int | 
     strategy = "auto" if processes * nodes == 1 else "ddp"
     kind = "bf16-mixed" if precision == "bf16" else "32-true"
     try:
-        return Fabric(accelerator=device, devices=processes, num_nodes=nodes, strategy=strategy, precision=kind)  # type: ignore[arg-type]
+        return Fabric(
+            accelerator=device,
+            devices=processes,
+            num_nodes=nodes,
+            strategy=strategy,
+            precision=kind,  # type: ignore[arg-type]
+            plugins=[environment],
+        )
     except ValueError as error:
         if "through the CLI" not in str(error):
             raise
@@ -70,26 +80,60 @@ def make_fabric(device: str = "auto", precision: str = "auto", processes: int | 
         ) from error
 
 
-def _started(processes: int | None, nodes: int | None) -> tuple[int, int]:
-    """Processes on each node, and nodes: as whoever started this process says, or else as was asked for.
+class Slurm(SLURMEnvironment):
+    """The tasks of a SLURM step. Fabric would have them asked for in one way only, which `_started` need not mind."""
+
+    @staticmethod
+    def _validate_srun_used() -> None:
+        pass
+
+    @staticmethod
+    def _validate_srun_variables() -> None:
+        pass
+
+    def validate_settings(self, num_devices: int, num_nodes: int) -> None:
+        """Nothing: these were counted."""
+
+
+def _started(processes: int | None, nodes: int | None) -> tuple[int, int, ClusterEnvironment]:
+    """Processes on each node, nodes, and who tells them apart: as whoever started this process says, or else as was asked for.
 
     Raises:
-        UserError: that is not the same, or several were asked for and only one was started.
+        UserError: that is not the same, or several were asked for and only one was started, or not as many on each node.
     """
+    environment: ClusterEnvironment
     if TorchElasticEnvironment.detect():
         who, here = "torchrun", int(os.environ["LOCAL_WORLD_SIZE"])
         there = int(os.environ["WORLD_SIZE"]) // here
-    elif SLURMEnvironment.detect():
-        who, there = "SLURM", int(os.environ.get("SLURM_NNODES", "1"))
-        here = int(os.environ["SLURM_NTASKS"]) // there
-        if here * there > 1 and "SLURM_STEP_ID" not in os.environ:
-            raise UserError(f"SLURM was asked for {here * there} tasks, but has started only this one: put srun before the command")
+        environment = TorchElasticEnvironment()
+    elif _slurm_tasks() > 1:
+        who, on_nodes = "SLURM", os.environ["SLURM_STEP_TASKS_PER_NODE"]  # such as 8(x2); or 2,1
+        same = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", on_nodes)
+        if not same:
+            raise UserError(f"SLURM has started {on_nodes} tasks on the nodes: ask for the same number on each, by --ntasks-per-node")
+        here, there = int(same[1]), int(same[2] or 1)
+        environment = Slurm()
     else:
-        return processes or 1, nodes or 1
+        return processes or 1, nodes or 1, LightningEnvironment()
     for name, asked, started in (("processes", processes, here), ("nodes", nodes, there)):
         if asked is not None and asked != started:
             raise UserError(f"--{name} is {asked}, but {who} has started {started}: leave it out, or ask {who} for as many")
-    return here, there
+    return here, there, environment
+
+
+def _slurm_tasks() -> int:
+    """How many tasks SLURM has started together with this one; 1 outside of SLURM, and for a shell on one of its machines.
+
+    Raises:
+        UserError: this is the script of a job of several tasks, which only srun starts.
+    """
+    if "SLURM_STEP_ID" in os.environ:
+        return int(os.environ["SLURM_STEP_NUM_TASKS"])
+    tasks = int(os.environ.get("SLURM_NTASKS", "1"))
+    by_hand = os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive")  # as salloc calls it, where a person types
+    if tasks > 1 and not by_hand:
+        raise UserError(f"SLURM was asked for {tasks} tasks, but has started only this one: put srun before the command")
+    return 1
 
 
 def compile_networks(model: VAEGAN, note: Callable[[str], None]) -> None:

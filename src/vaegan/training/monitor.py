@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from PIL import Image
 from rich.console import Console, Group
@@ -22,7 +21,7 @@ from rich.text import Text
 from torch import Tensor
 
 from .. import pictures
-from ..files import replacing
+from ..files import append, replacing
 from ..model import VAEGAN
 from ..progress import PLAIN_SECONDS
 from .health import Watch
@@ -30,6 +29,18 @@ from .step import GRADIENTS
 
 COLUMNS = 12
 RECONSTRUCTIONS, SAMPLES = 2 * COLUMNS, 3 * COLUMNS
+
+
+class Exhibits(NamedTuple):
+    """What the pictures of a run show again and again."""
+
+    originals: Tensor
+    """N x C x H x W in [-1, 1]."""
+    attributes: Tensor | None
+    """N x attributes, for a conditional model."""
+    caption: str
+    autoencodes: bool
+    """Whether there are reconstructions to show."""
 
 
 class Monitor:
@@ -47,22 +58,19 @@ class Monitor:
 
     def _open(self, step: int) -> None:
         """The logs, of which what is after a step will be written again."""
-        from torch.utils.tensorboard import SummaryWriter
+        from .board import Board  # TensorBoard takes its time to load
 
         self.step = step
-        path = self.run / "stats.jsonl"
-        if path.is_file():
-            lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if _step_of(line) <= step]
-            with replacing(path) as temporary:
+        self._stats = self.run / "stats.jsonl"
+        if self._stats.is_file():
+            lines = [line for line in self._stats.read_text(encoding="utf-8", errors="replace").splitlines() if _step_of(line) <= step]
+            with replacing(self._stats) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        self._stats = path.open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(self.run / "tensorboard"), purge_step=step + 1)
+        self._board = Board(self.run / "tensorboard", step)
         self._count, self._since = 0, time.perf_counter()
 
     def go_back(self, step: int) -> None:
         """Follow the run from an earlier step on."""
-        self._stats.close()
-        self._board.close()
         self._open(step)
         self.watch.forget()
         self._bar.update(self._task, completed=step)
@@ -75,8 +83,6 @@ class Monitor:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         if self._live:
             self._live.stop()
-        self._stats.close()
-        self._board.close()
 
     def update(self) -> None:
         """Take note of one step."""
@@ -92,14 +98,12 @@ class Monitor:
         line |= {name: float(f"{value:.6g}") for name, value in (means | more).items()}
         for warning in self.watch(self.step, means):
             self.say(f"step {self.step}: {warning}")
-            self._board.add_text("health", warning, self.step)
+            self._board.text("health", warning, self.step)
         if self.watch.current:
             line["warnings"] = self.watch.current
-        self._stats.write(json.dumps(line) + "\n")
-        self._stats.flush()
-        for name, value in line.items():
-            if name not in ("step", "images", "warnings"):
-                self._board.add_scalar(_board_name(name), value, self.step)
+        append(self._stats, (json.dumps(line) + "\n").encode())
+        curves = {_board_name(name): value for name, value in line.items() if name not in ("step", "images", "warnings")}
+        self._board.scalars(curves, self.step)
         self._count, self._since = 0, now
         self._show(means, speed, now)
 
@@ -130,30 +134,37 @@ class Monitor:
         finally:
             self._since += time.perf_counter() - started
 
-    def picture(self, model: VAEGAN, originals: Tensor, caption: str) -> Path:
+    def picture(self, model: VAEGAN, exhibits: Exhibits) -> Path:
         """Draw originals, their reconstructions, and samples of a fixed noise; into samples/ and TensorBoard."""
-        picture, variety = draw(model, originals, caption)
+        picture, variety = draw(model, exhibits)
         self.watch.see_samples(variety)
-        self._board.add_scalar("health/variety", variety, self.step)
+        self._board.scalars({"health/variety": variety}, self.step)
         path = pictures.save(picture, self.run / "samples" / f"step-{self.step:06d}.png")
-        self._board.add_image("pictures", np.asarray(picture), self.step, dataformats="HWC")
+        self._board.image("pictures", picture, self.step)
         return path
 
 
-def draw(model: VAEGAN, originals: Tensor, caption: str) -> tuple[Image.Image, float]:
+def draw(model: VAEGAN, exhibits: Exhibits) -> tuple[Image.Image, float]:
     """Pairs of originals over their reconstructions (decoding the posterior mean), then samples that have the same codes every time.
+
+    Samples of a conditional model have the attributes of the originals, one after the other.
 
     Returns:
         The picture, and how much the samples differ from each other as a part of how much the originals do.
     """
+    originals, attributes, caption, autoencodes = exhibits
     was_training = model.training
     model.eval()
+    parts = []
     with torch.no_grad():
-        pairs = pictures.pair_rows(originals, model.reconstruct(originals), COLUMNS)
-        samples = model.sample(SAMPLES, seed=0)
+        if autoencodes:
+            pairs = pictures.pair_rows(originals, model.reconstruct(originals, attributes), COLUMNS)
+            parts.append((f"{caption}, each above its reconstruction", pairs))
+        told = None if attributes is None else attributes[torch.arange(SAMPLES, device=attributes.device) % len(attributes)]
+        samples = model.sample(SAMPLES, seed=0, attributes=told)
+        parts.append(("samples of the prior", samples))
     model.train(was_training)
-    sheet = pictures.sheet([(f"{caption}, each above its reconstruction", pairs), ("samples of the prior", samples)], COLUMNS)
-    return sheet, _spread(samples) / _spread(originals) if _spread(originals) else 1.0
+    return pictures.sheet(parts, COLUMNS), _spread(samples) / _spread(originals) if _spread(originals) else 1.0
 
 
 def _spread(images: Tensor) -> float:
@@ -165,7 +176,7 @@ def _step_of(line: str) -> float:
     """The step that a line of stats.jsonl is of; a line that is not whole is of none."""
     try:
         return int(json.loads(line)["step"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return math.inf
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,12 +12,11 @@ from torch import Tensor, nn
 
 from ..data.batches import Batches
 from ..model import VAEGAN
-from ..objective import Number, Open, opened
+from ..objective import NETWORKS, Number, Open, opened
 from ..recipe import Recipe
 from .collective import average_gradients, mean_over_processes
 from .optimizers import step_if
 
-NETWORKS = ("encoder", "decoder", "discriminator")
 LOSSES = ("prior", "similarity", "real", "fake")
 STEPS = ("encoder_steps", "decoder_steps", "discriminator_steps")
 GRADIENTS = ("encoder_gradient", "decoder_gradient", "discriminator_gradient")
@@ -61,6 +61,8 @@ class Inputs(NamedTuple):
     """2 x N x latent, standard normal: for the posterior and for the prior."""
     rates: Rates | Tensor
     """Or `Rates` as one tensor, where the device is not to be told each number anew."""
+    attributes: Tensor | None = None
+    """N x attributes, for a conditional model."""
 
 
 class Step(NamedTuple):
@@ -139,6 +141,14 @@ class Tally:
         """Begin anew."""
         self._sums.zero_()
 
+    def state(self) -> Tensor:
+        """All that was taken in since the last reading."""
+        return self._sums
+
+    def load_state(self, state: Tensor) -> None:
+        """Go on from what `state` returned."""
+        self._sums.copy_(state)
+
 
 @dataclass
 class TrainingStep:
@@ -164,19 +174,21 @@ class TrainingStep:
 
         If a loss or a gradient is no longer a number, no weight changes, nor in the steps after it; the tally's next reading raises.
         """
+        objective = self.recipe.objective
         rates = Rates(*inputs.rates.unbind()) if isinstance(inputs.rates, Tensor) else inputs.rates
         images = self.batches.finish(inputs.pixels, inputs.changes)
         with self.fabric.autocast():
-            losses = self.recipe.objective(self.model, images, inputs.noise[0], inputs.noise[1], rates.gamma)
+            told = self.model.conditions(inputs.attributes)
+            losses = objective(self.model, images, inputs.noise[0], inputs.noise[1], gamma=rates.gamma, conditions=told)
         terms = [losses.prior, losses.similarity, losses.real, losses.fake, losses.pixel]
         asked = [torch.zeros_like(losses.prior) + number for number in (rates.stop, rates.save)]
         # All that processes decide they decide on means over all of them, or they would part ways.
         means = mean_over_processes(self.fabric, torch.stack([*terms, *asked]))
         means, stops, saves = means[:-2], means[-2] > 0, means[-1] > 0
-        players = opened(means[2], means[3], rates.low, rates.high)
-        goes = torch.stack([torch.ones_like(stops), *map(torch.as_tensor, players)])
+        players = opened(means[2], means[3], rates.low, rates.high) if objective.plays else Open(True, False)
+        goes = torch.stack([torch.zeros_like(stops) | player for player in (objective.autoencodes, *players)])
         if self.device_decides:
-            step, stepping = Step(means, Open(*goes[1:]), stops, saves), list(NETWORKS)
+            step, stepping = Step(means, Open(*goes[1:]), stops, saves), list(objective.trained)
         else:
             *decided, stop, save = torch.cat([goes, torch.stack([stops, saves])]).tolist()
             step = Step(means, Open(*decided[1:]), stop, save)
@@ -197,7 +209,7 @@ class TrainingStep:
         for optimizer in self.optimizers.values():
             optimizer.zero_grad(set_to_none=True)
 
-    def _gradients(self, stepping: list[str]) -> dict[str, Tensor]:
+    def _gradients(self, stepping: Sequence[str]) -> dict[str, Tensor]:
         """The norm of the gradient of each network that steps, after the mean over all processes was taken."""
         average_gradients(self.fabric, [parameter for name in stepping for parameter in self.parameters[name]])
         return {name: nn.utils.get_total_norm([p.grad for p in self.parameters[name] if p.grad is not None]) for name in stepping}

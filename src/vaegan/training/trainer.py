@@ -19,17 +19,19 @@ from ..data.batches import Batches, to_device, to_tensor
 from ..data.packed import ImageSet
 from ..errors import UserError
 from ..model import VAEGAN
+from ..objective import NETWORKS
 from ..recipe import Recipe
 from ..signals import Stopped, StopSignal
 from . import checkpoint
-from .collective import SharedError, from_leader, mean_over_processes, synchronise
+from .collective import SharedError, from_leader, mean_over_processes, synchronise, wait_for_all
+from .conditions import learn_scale
 from .graph import Recorded
 from .health import Watch
 from .machine import compile_networks
-from .monitor import RECONSTRUCTIONS, Monitor
+from .monitor import RECONSTRUCTIONS, Exhibits, Monitor
 from .optimizers import load_optimizer, make_optimizer
 from .schedule import learning_rate
-from .step import NETWORKS, Inputs, NotFiniteError, Rates, Step, Tally, TrainingStep
+from .step import Inputs, NotFiniteError, Rates, Step, Tally, TrainingStep
 
 MAY_CHANGE = {
     *("data.source", "training.length", "training.precision", "training.graph", "training.compile"),
@@ -75,6 +77,9 @@ class Trainer:
         self.step = self._read_at = self.rollbacks = 0
         torch.manual_seed(settings.seed)  # the same first weights in every process
         model = VAEGAN(recipe.networks, images.preparation)
+        self.attributes = images.attributes_named(recipe.networks.attributes) if model.conditional else None
+        if self.attributes is not None:
+            learn_scale(model, self.attributes[training[:]])
         if settings.sync_batchnorm:
             synchronise(model, fabric)
         self.model: VAEGAN = model.to(fabric.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
@@ -109,7 +114,8 @@ class Trainer:
         rates: Rates | Tensor = self.rates(stop, save)
         if self.device_decides:
             rates = to_device(np.array(rates, np.float32), device)
-        return Inputs(*self.batches.inputs(self.step, device), to_device(noise.numpy(), device), rates)
+        told = None if self.attributes is None else to_device(self.attributes[self.batches.chosen(self.step)], device)
+        return Inputs(*self.batches.inputs(self.step, device), to_device(noise.numpy(), device), rates, told)
 
     def learning_rate(self) -> float:
         """The learning rate of the next step, before the networks' factors."""
@@ -171,6 +177,18 @@ class Trainer:
         except NotFiniteError as error:
             raise Diverged(f"{error.what} is no longer a number at step {self._read_at + error.steps + 1}") from None
 
+    def take_discriminator(self, weights: dict[str, Tensor]) -> None:
+        """Take the discriminator of another run, for an objective in which it does not learn.
+
+        Raises:
+            UserError: it is of another shape.
+        """
+        for model in filter(None, (self.model, self.average)):
+            mine = model.discriminator.state_dict()
+            if {name: tensor.shape for name, tensor in weights.items()} != {name: tensor.shape for name, tensor in mine.items()}:
+                raise UserError(f"the discriminator of {self.recipe.objective.discriminator} is of another shape: set networks as there")
+            model.discriminator.load_state_dict(weights)
+
     def state_dict(self) -> dict[str, Any]:
         """All that changes from step to step."""
         return {
@@ -178,6 +196,8 @@ class Trainer:
             "average": self.average.state_dict() if self.average else None,
             "optimizers": {name: optimizer.state_dict()["state"] for name, optimizer in self.optimizers.items()},
             "rollbacks": self.rollbacks,
+            "tally": self.tally.state(),  # so that the next line of stats.jsonl is of all its steps
+            "read_at": self._read_at,
             "identity": self.identity,
         }
 
@@ -200,11 +220,11 @@ class Trainer:
         if theirs["images_per_step"] != mine["images_per_step"]:
             images, processes = theirs["images_per_step"], self.fabric.world_size
             batch = f": set --training.batch {images // processes}" if images % processes == 0 and images > processes else ""
-            here = f"{mine['images_per_step']} (a batch of {self.recipe.training.batch} in each of {processes} processes)"
-            raise UserError(f"the run takes {images} images a step, not {here}{batch}")
+            here = f"{processes} process{'es' * (processes > 1)} with a batch of {self.recipe.training.batch}"
+            raise UserError(f"the run takes {images} images a step, not {mine['images_per_step']} ({here}){batch}")
         self.step, self.rollbacks = state["step"], state["rollbacks"]
-        self._read_at = self.step
-        self.tally.clear()
+        self._read_at = state["read_at"]
+        self.tally.load_state(state["tally"])
         if isinstance(self.advance, Recorded):
             self.advance.forget()
         self.model.load_state_dict(state["model"])
@@ -222,12 +242,16 @@ class Trainer:
         """
         settings = self.recipe.training
         shown = held_out[:RECONSTRUCTIONS] if len(held_out) else np.arange(min(RECONSTRUCTIONS, len(images)))
-        originals = to_tensor(images.images[shown], self.fabric.device)
-        caption = "held-out images" if len(held_out) else "training images"
         picture = run / "samples"
         monitor = None
         if self.fabric.is_global_zero:  # one process writes and speaks for all
-            watch = Watch(self.recipe.networks.latent)
+            exhibits = Exhibits(
+                to_tensor(images.images[shown], self.fabric.device),
+                None if self.attributes is None else to_device(self.attributes[shown], self.fabric.device),
+                "held-out images" if len(held_out) else "training images",
+                self.recipe.objective.autoencodes,
+            )
+            watch = Watch(self.recipe.objective, self.recipe.networks.latent)
             monitor = Monitor(run, watch, step=self.step, steps=self.steps, images_per_step=self.images_per_step, console=console)
 
         with monitor or nullcontext(), StopSignal(saves=True) as signals:
@@ -258,12 +282,12 @@ class Trainer:
                     monitor.log(means, **schedule)
                 with monitor.aside(), self._as_written():
                     if drawing:
-                        picture = monitor.picture(self.shown, originals, caption)
+                        picture = monitor.picture(self.shown, exhibits)
                     if saving:
                         self._save(run)
                     if step.saves:
                         monitor.say(f"saved at step {self.step}, as asked")
-        self.fabric.barrier()  # nobody leaves while the first process is still writing
+        wait_for_all(self.fabric)  # nobody leaves while the first process is still writing
         if self.step < self.steps:
             sentence = f"stopped at step {self.step} of {self.steps} and saved; go on with: vaegan train --resume {run}"
             raise Stopped(sentence, signals.received)

@@ -1,0 +1,262 @@
+"""Learning the directions of attributes from the codes of training images; see `vaegan.latent.directions` for what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..data import ImageSet, Numbers
+from ..errors import UserError
+from ..model import PART, VAEGAN
+from .codes import Progress, encode
+from .directions import Directions, How
+from .kept import fingerprint
+
+MOST = 200_000
+"""Images that are learned from at most: more would say the same."""
+FEWEST = 10
+"""Images with an attribute, and without it, below which nothing is learned of it."""
+RIDGE = 1e-3
+"""Penalty of the probes, as a part of the mean variance of a code."""
+TOGETHER = 0.01
+"""Two attributes exclude each other if they go together less than this often, as a part of what chance would have."""
+TRIED = (0.5, 1.0, 1.5, 2.0)
+"""Lengths that `calibrate` tries."""
+LOOKED_AT = 128
+"""Images that it tries them on."""
+ENOUGH = 0.9
+"""How much of the way is enough: some images never go it all, and for their sake the others would be overdone."""
+
+
+class Accuracy(NamedTuple):
+    """How well a direction tells images with an attribute from those without; NaN where there are not both."""
+
+    balanced: float
+    """The mean of the share of yeses and of the share of noes that are right; 0.5 is guessing."""
+    auc: float
+    """How often an image with it is above one without; 0.5 is guessing."""
+
+
+def learn_from(
+    model: VAEGAN, images: ImageSet, training: Numbers, held_out: Numbers, progress: Progress = lambda *_: None
+) -> tuple[Directions, list[str]]:
+    """Directions of all attributes of a set that have enough examples, calibrated and tried on held-out images; and what there is to say.
+
+    Args:
+        model: in evaluation mode.
+        images: a set with attributes.
+        training: numbers of the images to learn from; of more than `MOST`, so many, evenly spread.
+        held_out: numbers of others, to say how well the directions tell images apart.
+        progress: called as the work goes on.
+
+    Raises:
+        UserError: the set has no attributes, or none with enough examples.
+    """
+    if not images.attribute_names:
+        raise UserError(f"the set {images.folder} has no attributes: give some by vaegan prepare --attributes, and name that set by --data")
+    known = images.attributes
+    learned, tried = (part[_spread(len(part), MOST)] for part in (training, held_out))
+    columns, notes = learnable(known[learned], images.attribute_names)
+    if not columns:
+        raise UserError(f"no attribute of the set {images.folder} has {FEWEST} images with it and {FEWEST} without: more are needed")
+    names = [images.attribute_names[column] for column in columns]
+    answers = known[:, columns]
+    codes = encode(model, images.images, learned, progress).mean
+    directions = calibrate(learn(codes, answers[learned], names), model, codes, answers[learned], progress)
+    scores = accuracies(directions, encode(model, images.images, tried, progress).mean, answers[tried])
+    about: dict[str, Any] = {
+        "set": images.manifest["made_from"]["source"],
+        "identity": images.identity,
+        "weights": fingerprint(model),
+        "learned_from": len(learned),
+        "tried_on": len(tried),
+        "counts": [[int(which.sum()) for which in _both(answers[learned, a])] for a in range(len(names))],
+        **{how: [[None if np.isnan(value) else value for value in pair] for pair in pairs] for how, pairs in scores.items()},
+    }
+    return replace(directions, about=about), notes
+
+
+def learnable(answers: NDArray[np.float32], names: Sequence[str]) -> tuple[list[int], list[str]]:
+    """The columns of attributes that have enough images with and without them, and a sentence for each other one."""
+    columns, sentences = [], []
+    for column, name in enumerate(names):
+        yes, no = int((answers[:, column] > 0).sum()), int((answers[:, column] <= 0).sum())
+        if min(yes, no) >= FEWEST:
+            columns.append(column)
+        else:
+            sentences.append(f"left out {name}: {yes:,} of the images have it and {no:,} have not, and {FEWEST} of each are needed")
+    return columns, sentences
+
+
+def learn(codes: Tensor, answers: NDArray[np.float32], names: Sequence[str]) -> Directions:
+    """Directions of attributes, from training images; all lengths are 1.
+
+    Args:
+        codes: posterior means of N images, N x latent.
+        answers: N x A; above 0 where an image has an attribute, NaN where that is not known.
+        names: of the A attributes.
+
+    Raises:
+        UserError: an attribute has too few images with it or without it (see `learnable`), or the codes say nothing.
+    """
+    _, wrong = learnable(answers, names)
+    if wrong or not len(names):
+        raise UserError(wrong[0] if wrong else "there are no attributes to learn")
+    z = codes.double()
+    if not torch.isfinite(z).all():
+        raise UserError("the codes of these images are not finite numbers: the model is broken")
+    if torch.equal(z, z[:1].expand_as(z)):
+        raise UserError("all of these images have the same code: the model has learned nothing of them")
+    given = torch.from_numpy(np.asarray(answers, np.float64))
+    known, has = ~given.isnan(), given > 0  # N x A
+    yes, no = has.double(), (known & ~has).double()
+    means = (yes.T @ z) / yes.sum(0)[:, None] - (no.T @ z) / no.sum(0)[:, None]
+
+    centred = z - z.mean(0)
+    shares = yes.sum(0) / known.sum(0)
+    varied = torch.where(known, yes - shares, 0)  # what is not known counts as the mean
+    together = varied.T @ centred
+    vectors = torch.linalg.pinv(varied.T @ varied, rtol=1e-6, hermitian=True) @ together
+
+    # Fisher's discriminants, which are the least-squares ones: how common an attribute is changes their length and no more.
+    spread = centred.T @ centred
+    penalty = RIDGE * spread.trace() / len(spread) * torch.eye(len(spread), dtype=z.dtype)
+    probes = torch.linalg.solve(spread + penalty, together.T).T
+    readings = z @ probes.T
+    low, high = ((chosen * readings).sum(0) / chosen.sum(0) for chosen in (no, yes))
+    directions = Directions(
+        names=tuple(names),
+        means=means.float(),
+        vectors=vectors.float(),
+        lengths=torch.ones(len(names)),
+        probes=(probes / (high - low)[:, None]).float(),
+        offsets=(-low / (high - low)).float(),
+        exclusive=_exclusive(yes, known.double()),
+        thresholds=torch.empty(2, len(names)),
+    )
+    thresholds = [[_best_threshold(scores[:, a], answers[:, a]) for a in range(len(names))] for scores in _scores(directions, codes)]
+    return replace(directions, thresholds=torch.tensor(thresholds))
+
+
+def calibrate(
+    directions: Directions, model: VAEGAN, codes: Tensor, answers: NDArray[np.float32], progress: Progress = lambda *_: None
+) -> Directions:
+    """The same directions, each as long as it takes until the picture shows it.
+
+    An average blurs what it is made of, and decoders do not draw half a hat. So edits of images without an attribute are decoded and
+    encoded again, and the length is the least at which they then read, in the mean, nearly (`ENOUGH`) as decoded and encoded images with
+    it do. Where none of those tried is enough, it is the one that comes nearest.
+
+    Args:
+        directions: of `learn`.
+        model: in evaluation mode.
+        codes: posterior means of training images, N x latent.
+        answers: N x A, their attributes, in the order of the directions' names.
+        progress: called as the work goes on.
+    """
+    lengths = []
+    for number, name in enumerate(directions.names):
+        there, lacking = (codes[_some(chosen)] for chosen in _both(answers[:, number]))
+        before, wanted = (directions.readings(_again(model, some))[:, number].mean() for some in (lacking, there))
+        reached = [0.0]
+        for length in TRIED:
+            longer = replace(directions, lengths=torch.full_like(directions.lengths, length))
+            reading = directions.readings(_again(model, longer.edit(lacking, {name: 1.0})))[:, number].mean()
+            reached.append(float((reading - before) / (wanted - before)))
+        lengths.append(_first_at(ENOUGH, (0.0, *TRIED), reached))
+        progress("trying lengths", number + 1, len(directions.names))
+    return replace(directions, lengths=torch.tensor(lengths))
+
+
+def accuracies(directions: Directions, codes: Tensor, answers: NDArray[np.float32]) -> dict[How, list[Accuracy]]:
+    """How well directions and thresholds of training images tell other images apart, attribute by attribute.
+
+    `mean` is the projection on the difference of means, `probe` the probe.
+
+    Args:
+        directions: of `learn`.
+        codes: posterior means of N images that nothing was learned from, N x latent.
+        answers: N x A, in the order of the directions' names.
+    """
+    by_mean, by_probe = (
+        [_accuracy(scores[:, a], answers[:, a], float(thresholds[a])) for a in range(len(directions.names))]
+        for scores, thresholds in zip(_scores(directions, codes), directions.thresholds, strict=True)
+    )
+    return {"mean": by_mean, "probe": by_probe}
+
+
+def _spread(count: int, most: int) -> NDArray[np.int64]:
+    """Up to `most` of `count` places, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+
+
+def _some(chosen: NDArray[np.bool_]) -> Tensor:
+    """Places of some of those chosen, evenly spread."""
+    places = np.flatnonzero(chosen)
+    return torch.from_numpy(places[_spread(len(places), LOOKED_AT)])
+
+
+def _exclusive(has: Tensor, known: Tensor) -> Tensor:
+    """A x A, bool: which attributes never, or next to never, go together, though chance would have it that `FEWEST` images had both."""
+    together = has.T @ has
+    expected = (has.T @ known) * (known.T @ has) / (known.T @ known).clamp(min=1)
+    return (expected >= FEWEST) & (together <= TOGETHER * expected)
+
+
+def _scores(directions: Directions, codes: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """N x A: projections on the differences of means, and what the probes read."""
+    return (codes @ directions.means.T).numpy(), directions.readings(codes).numpy()
+
+
+def _both(answers: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which images have an attribute, and which have not; of some it is not known."""
+    return answers > 0, answers <= 0
+
+
+def _sorted(scores: NDArray[np.float32], answers: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The scores that have an answer, rising, and their answers."""
+    known = ~np.isnan(answers)
+    order = np.argsort(scores[known], kind="stable")
+    return scores[known][order], (answers[known] > 0)[order]
+
+
+def _best_threshold(scores: NDArray[np.float32], answers: NDArray[np.float32]) -> float:
+    """Where balanced accuracy is best: half way between two scores."""
+    values, has = _sorted(scores, answers)
+    right = np.cumsum(~has) / (~has).sum() + (1 - np.cumsum(has) / has.sum())  # with the threshold just above each
+    right[:-1][np.diff(values) == 0] = 0  # there is no room above this one
+    at = int(right[:-1].argmax())
+    return float((values[at] + values[at + 1]) / 2)
+
+
+def _accuracy(scores: NDArray[np.float32], answers: NDArray[np.float32], threshold: float) -> Accuracy:
+    values, has = _sorted(scores, answers)
+    yes, no = int(has.sum()), int((~has).sum())
+    if not yes or not no:
+        return Accuracy(float("nan"), float("nan"))
+    balanced = ((values[has] > threshold).mean() + (values[~has] <= threshold).mean()) / 2
+    # Mann and Whitney: the mean rank of those with it says how often they are above the others; ties count half.
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
+    return Accuracy(float(balanced), float((ranks[has].sum() - yes * (yes + 1) / 2) / (yes * no)))
+
+
+def _first_at(wanted: float, lengths: Sequence[float], reached: Sequence[float]) -> float:
+    """Where a line through points first comes to what is wanted, or the place of the highest of them."""
+    for (x0, y0), (x1, y1) in pairwise(zip(lengths, reached, strict=True)):
+        if y0 < wanted <= y1:
+            return x0 + (wanted - y0) / (y1 - y0) * (x1 - x0)
+    return max(zip(reached[1:], lengths[1:], strict=True))[1]
+
+
+@torch.inference_mode()
+def _again(model: VAEGAN, codes: Tensor) -> Tensor:
+    """Decoded and encoded: the codes of what a code looks like."""
+    return torch.cat([model.encode(model.decode(part)).mean.cpu() for part in codes.split(PART)])

@@ -1,0 +1,69 @@
+"""Which charts a run has, and what each says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..recipe import Recipe
+from .charts import Chart, Series, chart, number
+from .embedded import thinned
+from .stats import Stats, is_number
+
+ROWS = 12
+"""Steps in the table of figures; of more, some evenly spaced ones are taken."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A chart under its title, with a sentence on how to read it."""
+
+    title: str
+    about: str
+    chart: Chart
+
+
+def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
+    """The charts of everything that was written down, the well-known ones first."""
+    given = {name: stats.series(name) for name in stats.names}
+    found = []
+
+    def add(title: str, about: str, series: list[Series], bounds: tuple[float, ...] = (), unit: str = "") -> None:
+        if drawn := chart(series, bounds, unit):
+            found.append(Panel(title, about, drawn))
+
+    def take(*names: str, factor: float = 1.0) -> list[Series]:
+        called = {"decoder_steps": "decoder", "discriminator_steps": "discriminator"}
+        return [stats.series(name, called.get(name, name), factor) for name in names if given.pop(name, None)]
+
+    prior = "How far posteriors are from the prior, in nats: what the codes say of their images."
+    add("Prior", prior, take("prior"))
+    add("Learned similarity", "Error of reconstructions in the discriminator’s features. Lower is closer.", take("similarity"))
+    pixel = "Mean squared error of reconstructions, with values in [−1, 1]. Watched, not minimised."
+    add("Pixel error", pixel, take("pixel"))
+    bounds, about_gate = _gate(recipe)
+    add("Discriminator’s costs", f"For real images and for samples, in nats; 0.69 is a guess.{about_gate}", take("real", "fake"), bounds)
+    shares = take("decoder_steps", "discriminator_steps", factor=100)
+    add("Gate", "Share of the steps that each player of the GAN took.", shares, unit="%")
+    add("Learning rate", "Before the factors of the three networks.", take("lr"))
+    add("Speed", "Images a second, without pictures and checkpoints.", take("images_per_second"))
+    if "gamma" in given and len(set(given["gamma"].values)) == 1:
+        del given["gamma"]  # the recipe says it
+    add("Gamma", "Weight of the learned similarity against the GAN in the decoder’s objective.", take("gamma"))
+    for name in list(given):
+        add(name.replace("_", " ").capitalize(), "As written down in stats.jsonl.", take(name))
+    return found
+
+
+def _gate(recipe: Recipe | None) -> tuple[tuple[float, ...], str]:
+    """The gate's bounds, where they stay the same, and a sentence on them."""
+    if recipe is None or not recipe.gate.enabled or (recipe.gate.equilibrium_decay, recipe.gate.margin_decay) != (1, 1):
+        return (), ""
+    low, high = recipe.gate.bounds(0)
+    return (low, high), f" Below {number(low)} the discriminator waits, above {number(high)} the decoder."
+
+
+def table(stats: Stats) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of some of the figures that the charts are drawn from."""
+    names = ["step", *stats.names]
+    rows = [[number(value) if is_number(value := line.get(name)) else "" for name in names] for line in thinned(stats.lines, ROWS)]
+    return [name.replace("_", " ") for name in names], rows

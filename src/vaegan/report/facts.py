@@ -1,0 +1,96 @@
+"""What was trained on what, for how long: the head of the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ..data import AVATARS, ImageSet, Numbers, open_packed, split
+from ..data.sources import short_name
+from ..errors import UserError
+from ..model import VAEGAN
+from ..recipe import Recipe
+from .charts import number
+from .settings import called
+from .stats import Stats
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The images of a run, where they are at hand."""
+
+    images: ImageSet
+    training: Numbers
+    held_out: Numbers
+
+
+def trained_on(recipe: Recipe, images: ImageSet | None = None) -> Trained:
+    """The images that a run was trained on, if they need not be packed or fetched first.
+
+    Raises:
+        UserError: they are not at hand.
+    """
+    if images is None:
+        images = open_packed(recipe.data.source, recipe.preparation, count=recipe.data.avatars)
+    if images is None:
+        raise UserError(f"the images of {recipe.data.source} are not packed on this machine")
+    return Trained(images, *split(images, recipe.data.held_out, recipe.data.train_on))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The head of the page."""
+
+    lead: str
+    rows: list[tuple[str, str]]
+    finished: bool | None
+    """None where it is not known how long it was to be."""
+
+
+def facts(recipe: Recipe, stats: Stats, trained: Trained | None) -> Facts:
+    """Say what was trained on what."""
+    shape = "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}".join(map(str, recipe.networks.size))
+    colour = {1: "grey", 3: "colour"}.get(recipe.networks.channels, f"{recipe.networks.channels}-channel")
+    source = "the built-in avatars" if recipe.data.source == AVATARS else short_name(recipe.data.source)
+    count = f"{len(trained.training):,} " if trained else ""
+    asked = _steps_asked(recipe, stats, trained)
+    done = f"{stats.steps:,} of {asked:,} steps" if asked else f"{stats.steps:,} steps (of {recipe.training.length})"
+    seconds, seen = stats.seconds(), stats.series("images").values
+    training = [done, f"{seen[-1]:,.0f} images" if len(seen) else "", duration(seconds) if seconds else ""]
+    speed = stats.series("images_per_second").values
+    with torch.device("meta"):
+        networks = VAEGAN(recipe.networks)
+    parameters = [
+        f"{name} {sum(p.numel() for p in network.parameters()) / 1e6:.2f}\N{NO-BREAK SPACE}M" for name, network in networks.named_children()
+    ]
+    rows = [
+        ("Images", f"{count}to train on, {len(trained.held_out):,} held out" if trained else source),
+        ("Shape", f"{shape}, {colour}"),
+        ("Trained for", ", ".join(filter(None, training))),
+        ("Recipe", called(recipe)),
+        ("Batch", f"{stats.images_per_step or recipe.training.batch} images"),
+        ("Precision", {"auto": "", "32": "float32", "bf16": "bfloat16"}[recipe.training.precision]),
+        ("Speed", f"{number(sorted(speed)[len(speed) // 2])} images/s" if len(speed) else ""),
+        ("Code", f"{recipe.networks.latent} numbers an image"),
+        ("Parameters", ", ".join(parameters)),
+    ]
+    lead = f"A VAE/GAN trained on {count}images of {source}, at {shape} pixels, for {stats.steps:,} steps."
+    return Facts(lead, [row for row in rows if row[1]], None if not asked else stats.steps >= asked)
+
+
+def _steps_asked(recipe: Recipe, stats: Stats, trained: Trained | None) -> int | None:
+    """How many steps the run was to take; None where that needs images that are not at hand."""
+    a_step = stats.images_per_step or recipe.training.batch
+    if trained:
+        return recipe.training.steps(max(1, len(trained.training) // a_step), a_step)
+    return None if "epoch" in recipe.training.length else recipe.training.steps(1, a_step)
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,50 @@
+"""The pictures that training drew, from the first to the newest."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from .embedded import Embedded, embed, open_picture, thinned
+
+MOST = 20
+"""Pictures in the page; of more, some evenly spaced ones are taken."""
+NEWEST_BYTES, OLDER_BYTES = 900_000, 3_600_000
+"""As text in the page: the newest picture, and all others together."""
+OLDER_WIDTH = 1200
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture after some step."""
+
+    step: int
+    picture: Embedded
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The pictures to look at, oldest first."""
+
+    shown: list[Frame]
+    left_out: int
+    """How many more there are in the run."""
+    damaged: list[str]
+    """Names of files that could not be read."""
+
+    @staticmethod
+    def of(folder: Path) -> Frames:
+        """Take the pictures of a run's folder `samples`."""
+        steps = {int(match[1]): path for path in folder.glob("*.png") if (match := re.fullmatch(r"step-(\d+)", path.stem))}
+        ordered = thinned(sorted(steps.items()), MOST)
+        frames, damaged = [], []
+        for step, path in ordered:
+            picture = open_picture(path)
+            if picture is None:
+                damaged.append(path.name)
+            elif step == ordered[-1][0]:
+                frames.append(Frame(step, embed(picture, NEWEST_BYTES)))
+            else:
+                frames.append(Frame(step, embed(picture, OLDER_BYTES // len(ordered), OLDER_WIDTH, quality=75)))
+        return Frames(frames, len(steps) - len(ordered), damaged)

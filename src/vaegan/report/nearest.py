@@ -1,0 +1,86 @@
+"""Samples beside the training images that are nearest to them: does the model draw, or does it copy?"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import UserError
+from ..latent.search import Copying, Search, copying
+from ..model import VAEGAN
+from ..pictures import to_uint8
+from .embedded import Embedded, embed, embed_exactly
+from .facts import Trained
+
+SAMPLES, NEIGHBOURS = 8, 4
+SMALL, LARGE_WIDTH, LARGE_BYTES = 64, 192, 20_000
+"""Images of at most so many pixels a side are shown as they are; larger ones at most so wide, and as text at most so long."""
+PATIENCE = 6.0
+"""Seconds that encoding the images may take, where their codes are not kept already."""
+
+
+@dataclass(frozen=True)
+class Near:
+    """A training image and its distance from a sample."""
+
+    picture: Embedded
+    distance: float
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """A few samples with their neighbours, and how near samples and held-out images are."""
+
+    samples: list[tuple[Embedded, list[Near]]]
+    """Each with the nearest training images, nearest first."""
+    compared: Copying | None
+    """None where no images are held out."""
+
+    @property
+    def medians(self) -> tuple[float, float]:
+        """Half of the samples, and half of the held-out images, are nearer than that to a training image."""
+        assert self.compared
+        return float(np.median(self.compared.samples)), float(np.median(self.compared.held_out))
+
+
+@torch.inference_mode()
+def nearest_to_samples(model: VAEGAN, trained: Trained) -> Nearest:
+    """Draw samples and look for the training images whose codes are nearest to theirs.
+
+    Raises:
+        UserError: there are too many images to encode by the way, or the model's codes are not finite.
+    """
+    search = Search(model, trained.images, progress=_Impatient())
+    images = model.sample(SAMPLES)
+    numbers, distances = search(images, NEIGHBOURS, among=trained.training)
+    rows = [
+        [Near(_picture(pixels), float(distance)) for pixels, distance in zip(trained.images.images[row], far, strict=True)]
+        for row, far in zip(numbers, distances, strict=True)
+    ]
+    pictures = [_picture(pixels) for pixels in to_uint8(images)]
+    compared = copying(search, trained.training, trained.held_out) if len(trained.held_out) else None
+    return Nearest(list(zip(pictures, rows, strict=True)), compared)
+
+
+class _Impatient:
+    """Watches the images being encoded, and gives up when it sees that it will take too long."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+
+    def __call__(self, _: str, done: int, total: int | None) -> None:
+        taken = time.monotonic() - self.began
+        if total and taken > PATIENCE / 3 and taken * total / done > PATIENCE:
+            raise UserError(f"encoding {total:,} images takes longer than writing a page should")
+
+
+def _picture(pixels: NDArray[np.uint8]) -> Embedded:
+    """An image H x W x C: grey as colour, of more channels the first three; small ones as they are, large ones coarser."""
+    colour = np.repeat(pixels[..., :1], 3, axis=2) if pixels.shape[2] < 3 else pixels[..., :3]
+    picture = Image.fromarray(np.ascontiguousarray(colour))
+    return embed_exactly(picture) if max(picture.size) <= SMALL else embed(picture, LARGE_BYTES, LARGE_WIDTH)

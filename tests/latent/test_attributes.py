@@ -1,0 +1,233 @@
+"""Directions of attributes: what is known of made-up codes is found, edits do what they say, and the command keeps it all."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from test_cli import fails, works
+from torch import Tensor
+
+from vaegan import Posterior, UserError
+from vaegan.latent import attributes
+from vaegan.latent.directions import HOWS, Directions
+
+NAMES = ("Hat", "Beard", "Tie", "Bare")
+TRUTH = torch.tensor([[2.0, 0, 0, 0, 0, 0], [0, 2.0, 1.0, 0, 0, 0], [0, 0, 2.0, 0, 0, 0], [-2.0, 0, 0, 1.0, 0, 0]])
+"""What each attribute adds to a code."""
+
+
+def made_up(count: int, seed: int = 0) -> tuple[Tensor, NDArray[np.float32]]:
+    """Codes that are a sum of what attributes add, and noise. Beards and ties go together; who is bare wears no hat."""
+    generator = torch.Generator().manual_seed(seed)
+    chance = torch.rand(count, 4, generator=generator)
+    has = torch.zeros(count, 4)
+    has[:, 0] = chance[:, 0] < 0.4
+    has[:, 1] = chance[:, 1] < 0.3
+    has[:, 2] = chance[:, 2] < torch.where(has[:, 1] > 0, 0.8, 0.1)
+    has[:, 3] = (chance[:, 3] < 0.5) & (has[:, 0] == 0)
+    return has @ TRUTH + 0.4 * torch.randn(count, 6, generator=generator), has.numpy()
+
+
+@pytest.fixture(scope="module")
+def learned() -> Directions:
+    codes, answers = made_up(4000)
+    return attributes.learn(codes, answers, NAMES)
+
+
+def test_the_difference_of_means_is_that(learned: Directions) -> None:
+    codes, answers = made_up(4000)
+    has = torch.from_numpy(answers[:, 1]) > 0
+    torch.testing.assert_close(learned.means[1], codes[has].mean(0) - codes[~has].mean(0), rtol=1e-4, atol=1e-5)
+    assert float(learned.means[1, 2]) > 1.8, "beards go with ties, and the difference of means has the tie in it"
+
+
+def test_the_probes_edit_leaves_alone_what_only_goes_together(learned: Directions) -> None:
+    codes, answers = made_up(500, seed=1)
+    bare = torch.from_numpy((answers[:, 1] == 0) & (answers[:, 2] == 0))
+    some = codes[bare]
+    moved = {how: (learned.edit(some, {"Beard": 1.0}, how) - some).mean(0) for how in HOWS}
+    torch.testing.assert_close(moved["probe"], TRUTH[1], rtol=0, atol=0.35)
+    assert float(moved["mean"][2]) > 1.8
+
+
+def test_strength_1_makes_a_typical_one_and_minus_1_the_reverse(learned: Directions) -> None:
+    codes, answers = made_up(2000, seed=2)
+    for number, name in enumerate(NAMES):
+        has = torch.from_numpy(answers[:, number]) > 0
+        with_it, without = codes[has], codes[~has]
+        alone = torch.from_numpy(answers[:, [a for a in range(4) if learned.exclusive[number, a]]]).sum(1)[~has] == 0
+        put_on = (learned.edit(without, {name: 1.0}) - without)[alone].mean(0)
+        taken_off = (learned.edit(with_it, {name: -1.0}) - with_it).mean(0)
+        torch.testing.assert_close(put_on, TRUTH[number], rtol=0, atol=0.35)
+        torch.testing.assert_close(taken_off, -TRUTH[number], rtol=0, atol=0.35)
+        kept = (learned.edit(with_it, {name: 1.0}) - with_it).norm(dim=1).mean()
+        assert kept < 0.25, "who has it already keeps it"
+
+
+def test_what_an_attribute_excludes_goes(learned: Directions) -> None:
+    assert learned.exclusive[0].tolist() == [False, False, False, True]
+    assert torch.equal(learned.exclusive, learned.exclusive.T)
+    codes, answers = made_up(2000, seed=3)
+    bare = codes[torch.from_numpy(answers[:, 3]) > 0]
+    torch.testing.assert_close((learned.edit(bare, {"Hat": 1.0}) - bare).mean(0), TRUTH[0] - TRUTH[3], rtol=0, atol=0.4)
+
+
+def test_the_probes_read_0_without_and_1_with(learned: Directions) -> None:
+    codes, answers = made_up(4000)
+    readings = learned.readings(codes).numpy()
+    for number in range(len(NAMES)):
+        assert abs(readings[answers[:, number] == 0, number].mean()) < 1e-3
+        assert abs(readings[answers[:, number] > 0, number].mean() - 1) < 1e-3
+
+
+def test_strength_0_is_no_edit_and_the_mean_is_a_vector(learned: Directions) -> None:
+    codes, _ = made_up(50, seed=4)
+    for how in HOWS:
+        assert torch.equal(learned.edit(codes, {"Hat": 0.0, "Tie": 0.0}, how), codes)
+    torch.testing.assert_close(learned.edit(codes, {"Hat": -1.5}, "mean"), codes - 1.5 * learned.means[0])
+
+
+def test_accuracies_of_images_that_were_not_learned_from(learned: Directions) -> None:
+    codes, answers = made_up(3000, seed=5)
+    scores = attributes.accuracies(learned, codes, answers)
+    assert all(score.auc > 0.97 and score.balanced > 0.9 for score in scores["probe"])
+    assert scores["probe"][1].auc > scores["mean"][1].auc + 0.003
+    nobody = attributes.accuracies(learned, codes, np.zeros_like(answers))
+    assert np.isnan(nobody["probe"]).all()
+
+
+def test_accuracy_by_counting() -> None:
+    scores, answers = np.array([1, 2, 2, 3, 0], np.float32), np.array([0, 1, 0, 1, np.nan], np.float32)
+    # of the four pairs, one with above one without: 2 > 1, 2 = 2 (half), 3 > 1, 3 > 2
+    assert attributes._accuracy(scores, answers, 1.5) == attributes.Accuracy(0.75, 3.5 / 4)
+    assert attributes._best_threshold(np.array([0, 1, 2, 3], np.float32), np.array([0, 0, 1, 1], np.float32)) == 1.5
+    assert attributes._best_threshold(np.array([0, 1, 1, 3], np.float32), np.array([0, 0, 1, 1], np.float32)) in (0.5, 2.0)
+
+
+def test_answers_that_are_not_known_are_left_out() -> None:
+    codes, answers = made_up(4000)
+    holes = answers.copy()
+    unknown = np.random.default_rng(0).random(len(holes)) < 0.5
+    holes[unknown, 1] = np.nan
+    learned = attributes.learn(codes, holes, NAMES)
+    known = attributes.learn(codes[~unknown], answers[~unknown], NAMES)
+    torch.testing.assert_close(learned.means[1], known.means[1])
+    assert torch.isfinite(learned.probes).all()
+    assert learned.exclusive[0].tolist() == [False, False, False, True]
+
+
+def test_too_few_examples() -> None:
+    codes, answers = made_up(200)
+    answers = np.column_stack([answers, np.zeros(200), np.full(200, np.nan)]).astype(np.float32)
+    columns, sentences = attributes.learnable(answers, [*NAMES, "Never", "Unknown"])
+    assert columns == [0, 1, 2, 3]
+    assert sentences[0] == "left out Never: 0 of the images have it and 200 have not, and 10 of each are needed"
+    assert "left out Unknown: 0 of the images have it and 0 have not" in sentences[1]
+    with pytest.raises(UserError, match="left out Never"):
+        attributes.learn(codes, answers[:, :5], [*NAMES, "Never"])
+    with pytest.raises(UserError, match="not finite"):
+        attributes.learn(codes * np.nan, answers[:, :4], NAMES)
+
+
+class Faithful(torch.nn.Module):
+    """Its images are its codes."""
+
+    def decode(self, codes: Tensor) -> Tensor:
+        return codes
+
+    def encode(self, images: Tensor) -> Posterior:
+        return Posterior(images, images)
+
+
+def test_lengths_make_up_for_what_falls_short(learned: Directions) -> None:
+    codes, answers = made_up(1000, seed=6)
+    told: list[tuple[str, int, int | None]] = []
+    enough = attributes.calibrate(learned, Faithful(), codes, answers, lambda *what: told.append(what))  # type: ignore[arg-type]
+    assert float((enough.lengths - 1).abs().max()) < 0.35
+    assert told[-1] == ("trying lengths", 4, 4)
+    timid = dataclasses.replace(learned, vectors=0.8 * learned.vectors)
+    longer = attributes.calibrate(timid, Faithful(), codes, answers)  # type: ignore[arg-type]
+    torch.testing.assert_close(longer.lengths[1:3], enough.lengths[1:3] / 0.8, rtol=0.05, atol=0)
+    assert (longer.lengths > enough.lengths).all()
+
+
+def test_where_a_line_first_comes_to_what_is_wanted() -> None:
+    assert attributes._first_at(1, (0, 0.5, 1, 1.5), (0, 0.5, 1.5, 0.5)) == 0.75
+    assert attributes._first_at(1, (0, 0.5, 1, 1.5), (0, 0.2, 0.6, 0.5)) == 1
+
+
+def test_a_file_keeps_it_all(learned: Directions, tmp_path: Path) -> None:
+    path = tmp_path / "attributes.safetensors"
+    directions = dataclasses.replace(learned, about={"set": "made up", "auc": [None, 0.5]})
+    directions.save(path)
+    loaded = Directions.load(path)
+    assert (loaded.names, loaded.about) == (directions.names, directions.about)
+    for field in dataclasses.fields(Directions):
+        value = getattr(directions, field.name)
+        if isinstance(value, Tensor):
+            assert torch.equal(getattr(loaded, field.name), value)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UserError, match="is damaged"):
+        Directions.load(path)
+    with pytest.raises(UserError, match="vaegan attributes RUN"):
+        Directions.load(tmp_path / "nothing")
+
+
+def test_names_and_strengths_that_are_wrong(learned: Directions) -> None:
+    codes = torch.zeros(1, 6)
+    with pytest.raises(UserError, match=r"there is no attribute beerd\. Did you mean Beard\?"):
+        learned.edit(codes, {"beerd": 1.0})
+    with pytest.raises(UserError, match="There are Hat, Beard, Tie, Bare"):
+        learned.edit(codes, {"Zebra": 1.0})
+    with pytest.raises(UserError, match="strength of Hat must be a finite number"):
+        learned.edit(codes, {"Hat": float("nan")})
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """A run on avatars."""
+    fast = ["--device", "cpu", "--precision", "32", "--size", "16", "--networks.width", "0.0625", "--networks.latent", "4"]
+    works("train", "--run", tmp_path / "run", "--data.avatars", 400, "--steps", 2, "--training.batch", 8, *fast)
+    return tmp_path / "run"
+
+
+def test_the_command(trained: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    works("attributes", trained)
+    shown = capsys.readouterr()
+    assert "Eyeglasses" in shown.out
+    assert "learned from 380 images and tried on 20 held-out ones" in shown.out
+    assert f"wrote {trained / 'attributes.png'}" in shown.out
+    directions = Directions.load(trained / "attributes.safetensors")
+    assert "Beard" in directions.names
+    assert directions.about["set"] == "avatars"
+    with Image.open(trained / "attributes.png") as image:
+        assert np.asarray(image).std() > 1
+    first = (trained / "attributes.safetensors").read_bytes()
+    works("attributes", trained, "--image", photos / "photo 00.png")
+    assert (trained / "attributes.safetensors").read_bytes() == first
+    assert "there is no image nothing.png" in fails(capsys, "attributes", trained, "--image", "nothing.png")
+    assert "has no attributes: give some by vaegan prepare --attributes" in fails(capsys, "attributes", trained, "--data", photos)
+    assert "there is no run folder nowhere" in fails(capsys, "attributes", "nowhere")
+    assert "no recipe.yaml" in fails(capsys, "attributes", trained / "model")
+
+
+def test_codes_of_a_set_as_a_file(trained: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    works("encode", trained, "avatars", "--out", tmp_path / "codes.npz")
+    with np.load(tmp_path / "codes.npz") as file:
+        assert file["mean"].shape == file["logvar"].shape == (400, 4)
+        assert (file["mean"].dtype, file["mean"].std() > 0) == (np.float32, True)
+        assert (file["names"][7], file["labels"][7]) == ("avatar 7", "")
+        assert file["attributes"].shape == (400, len(file["attribute_names"]))
+    works("encode", trained / "model", photos)
+    with np.load(trained / "model" / "codes.npz") as file:
+        assert file["mean"].shape == (40, 4)
+        assert "attributes" not in file
+    assert "ends in .npz" in fails(capsys, "encode", trained, photos, "--out", "codes.csv")
+    assert "there is no such folder or file" in fails(capsys, "encode", trained, "nowhere")

@@ -1,0 +1,423 @@
+"""The report is one page that is whole, harmless, and says what is missing."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shutil
+from dataclasses import fields
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vaegan import VAEGAN, Recipe, UserError, load
+from vaegan.data import cache_folder, prepare
+from vaegan.latent.codes import encode
+from vaegan.latent.directions import Directions
+from vaegan.latent.kept import fingerprint
+from vaegan.report import report
+from vaegan.report.charts import BUCKETS, HEIGHT, TOP, Series, chart, number
+from vaegan.report.embedded import embed, embed_exactly, thinned
+from vaegan.report.facts import trained_on
+from vaegan.report.frames import MOST, Frames
+from vaegan.report.nearest import LARGE_BYTES, NEIGHBOURS, SAMPLES, _picture
+from vaegan.report.settings import called, differences
+from vaegan.report.stats import Stats
+
+TINY = {"networks.size": (16, 16), "networks.width": 0.0625, "networks.latent": 4, "training.length": "40 steps", "training.batch": 8}
+
+
+class Page(HTMLParser):
+    """What is in a page: its tags with their attributes, and its text without that of styles and scripts."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._inside = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside not in ("style", "script"):
+            self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def write_run(run: Path, *, steps: int = 40, pictures: int = 3, source: Path | None = None) -> Path:
+    """A run folder as training leaves it, without the training."""
+    (run / "samples").mkdir(parents=True)
+    recipe = Recipe.load("quick", {**TINY, "data.source": str(source or run.parent / "gone")})
+    (run / "recipe.yaml").write_text(recipe.to_yaml(documented=True))
+    line = {"images_per_second": 80.0, "prior": 3.0, "similarity": 9.0, "real": 0.6, "fake": 0.7, "pixel": 0.2}
+    line |= {"decoder_steps": 1.0, "discriminator_steps": 0.5, "lr": 1e-3, "gamma": 0.1}
+    lines = [{"step": step, "images": 8 * step, **line, "prior": 3 + step} for step in range(10, steps + 1, 10)]
+    (run / "stats.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+    for step in range(10, 10 * pictures + 1, 10):
+        pixels = np.random.default_rng(step).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(run / "samples" / f"step-{step:06d}.png")
+    return run
+
+
+def test_a_page(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "faces")
+    path = report(run)
+    assert path == run / "report.html"
+    page = Page(path)
+    for words in (
+        "40 of 40 steps, 320 images, 4 s",
+        "16\xa0×\xa016, colour",
+        "quick",
+        "objective.gamma",
+        f"vaegan train --resume {run} --steps 80",
+    ):
+        assert words in page.text
+    assert "Prior" in page.text
+    assert "43" in page.text  # the last value of the prior
+    assert "not finished" not in page.text
+    shown = [image for image in page.all("img") if "hidden" not in image]
+    assert [image["data-step"] for image in shown] == ["30"]  # without its script the page shows the newest picture
+    assert len(page.all("img")) == 3
+    assert report(run, tmp_path / "elsewhere" / "page.html").read_bytes() == path.read_bytes()
+    assert not list(run.glob("*.partial"))
+
+
+def test_nothing_is_asked_of_other_machines(tmp_path: Path) -> None:
+    path = report(write_run(tmp_path / "run"))
+    page = Page(path)
+    policy = next(meta["content"] or "" for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert "unsafe" not in policy
+    for _, attributes in page.tags:
+        for name in ("src", "href", "srcset", "action", "poster", "data"):
+            assert re.match(r"data:|#|$", attributes.get(name) or ""), attributes
+        assert "style" not in attributes, "the page's policy would not let it"
+        assert not any(name.startswith("on") for name in attributes)
+    assert not re.search(r"url\(|@import|fetch\(|https?://(?!www\.w3\.org)", path.read_text())
+
+
+def test_the_page_can_be_read_aloud(tmp_path: Path) -> None:
+    page = Page(report(write_run(tmp_path / "run")))
+    assert page.all("html") == [{"lang": "en"}]
+    for landmark in ("header", "main", "footer", "nav", "h1"):
+        assert len(page.all(landmark)) == 1
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h\d", tag)]
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert all(image.get("alt") for image in page.all("img"))
+    labels = [svg["aria-label"] or "" for svg in page.all("svg") if svg.get("role") == "img"]
+    assert len(labels) == 7
+    assert labels[0] == "Prior. From 13 at step 10 to 43 at step 40; least 13 at step 10, most 43 at step 40."
+    identities = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(identities) == len(set(identities))
+    for _, attributes in page.tags:
+        if "aria-labelledby" in attributes:
+            assert attributes["aria-labelledby"] in identities
+    for link in page.all("a"):
+        assert (link["href"] or "")[1:] in identities
+
+
+def test_what_files_say_does_nothing(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>&amp;\"'"
+    run = write_run(tmp_path / evil.replace("/", "\N{FRACTION SLASH}"), pictures=1)
+    recipe = (run / "recipe.yaml").read_text()
+    (run / "recipe.yaml").write_text(f"# {evil}\n{recipe}")
+    line = {"step": 50, "images": 400, evil: 1.0, "warnings": [evil]}
+    with (run / "stats.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    (run / "samples" / f"{evil.replace('/', '-')}.png").write_bytes(b"")
+    page = Page(report(run))
+    assert len(page.all("script")) == 1
+    assert page.text.count("<script>alert(1)") >= 5  # title, heading, commands, recipe, warning: all there, as text
+    assert evil in page.text
+    assert "alert(1)" in " ".join(svg["aria-label"] or "" for svg in page.all("svg") if svg.get("role") == "img")
+
+
+def test_a_path_that_is_no_text(tmp_path: Path) -> None:
+    run = Path(f"{tmp_path}/odd \udcff name")
+    try:
+        write_run(run)
+    except (OSError, UnicodeError):
+        pytest.skip("this file system has only names that are text")
+    assert "odd" in Page(report(run)).text
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", pictures=0)
+    shutil.rmtree(run / "samples")
+    (run / "stats.jsonl").unlink()
+    text = Page(report(run)).text
+    assert "There is no picture" in text
+    assert "Nothing has been written down" in text
+    assert f"Without the training images: cannot take images from {tmp_path / 'gone'}: there is no such folder or file" in text
+    (run / "recipe.yaml").write_text("objective: {gama: 1}\n")
+    text = Page(report(run)).text
+    assert "Without its recipe" in text
+    assert "objective: {gama: 1}" in text
+
+
+def test_damaged_lines_and_pictures_are_passed_over(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    (run / "samples" / "step-000020.png").write_bytes(b"no picture")
+    good = (run / "stats.jsonl").read_text()
+    odd = [
+        '{"step": 15',
+        "[1, 2]",
+        '"step"',
+        '{"prior": 3}',
+        '{"step": null}',
+        '{"step": 1e999}',
+        "\x00",
+        "[" * 100_000,
+        '{"step": 1' + "0" * 400 + "}",
+    ]
+    more = (
+        '{"step": 44, "images": 352, "prior": NaN, "real": "much", "fake": null, "pixel": 1e400, "lr": 1'
+        + "0" * 400
+        + ', "decoder_steps": true, "warnings": "it is collapsing"}\n'
+    )
+    (run / "stats.jsonl").write_text("\n".join(odd) + "\n" + good + more)
+    page = Page(report(run))
+    assert "Lines of stats.jsonl that could not be read, and were passed over: 9." in page.text
+    assert "Could not be read: step-000020.png." in page.text
+    assert "it is collapsing (from step 44)" in " ".join(page.text.split())
+    assert "NaN" not in page.text
+    assert len(page.all("img")) == 2
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "data:\n", "data: {source: 3}\n", "objective: {gamma: [1]}\n", "\x00", "a: &a [*a]"])
+def test_a_recipe_that_is_none(tmp_path: Path, text: str) -> None:
+    run = write_run(tmp_path / "run")
+    (run / "recipe.yaml").write_text(text)
+    assert "Learned similarity" in Page(report(run)).text
+
+
+def write_trained(tmp_path: Path, photos: Path) -> Path:
+    """A run with a model, and the set that it was trained on."""
+    prepare(str(photos), tmp_path / "set", progress=lambda *_: None, size=(16, 16))
+    run = write_run(tmp_path / "run", source=tmp_path / "set")
+    torch.manual_seed(0)
+    recipe = Recipe.load(run / "recipe.yaml")
+    VAEGAN(recipe.networks, recipe.preparation).save_pretrained(run / "model")
+    return run
+
+
+def test_nearest_training_images(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = write_trained(tmp_path, photos)
+    page = Page(report(run))
+    assert "38 to train on, 2 held out" in page.text
+    found = [image["src"] for image in page.all("img") if "Training image" in (image["alt"] or "")]
+    model, trained = load(run), trained_on(Recipe.load(run / "recipe.yaml"))
+    with torch.no_grad():
+        samples = model.encode(model.sample(1)).mean
+    codes = encode(model, trained.images.images, trained.training).mean
+    order = torch.linalg.vector_norm(codes - samples, dim=1).argsort()[:NEIGHBOURS].numpy()
+    pixels = trained.images.images[trained.training[order]]
+    assert found[:NEIGHBOURS] == [embed_exactly(Image.fromarray(image)).uri for image in pixels]
+    assert len(found) == SAMPLES * NEIGHBOURS
+    assert "half of 2 held-out images within" in page.text
+    shutil.rmtree(cache_folder() / "codes")
+    monkeypatch.setattr("vaegan.report.nearest.PATIENCE", 0.0)
+    assert "Encoding 40 images takes longer than writing a page should." in Page(report(run)).text
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 1), (256, 256, 3), (16, 300, 1)])
+def test_images_of_any_shape_are_shown(shape: tuple[int, int, int]) -> None:
+    picture = _picture(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+    assert len(picture.uri) <= LARGE_BYTES
+    with Image.open(io.BytesIO(base64.b64decode(picture.uri.partition(",")[2]))) as shown:
+        assert shown.mode == "RGB"
+        assert shown.size == (picture.width, picture.height)
+        assert picture.width / picture.height == pytest.approx(shape[1] / shape[0], rel=0.1)
+
+
+def test_a_model_that_is_damaged(tmp_path: Path, photos: Path) -> None:
+    run = write_trained(tmp_path, photos)
+    (run / "model" / "model.safetensors").write_bytes(b"nothing")
+    text = Page(report(run)).text
+    assert "is damaged" in text
+    assert "vaegan search" in text
+
+
+def test_attributes(tmp_path: Path, photos: Path) -> None:
+    run = write_trained(tmp_path, photos)
+    assert "vaegan attributes" in Page(report(run)).text
+    weights = fingerprint(load(run))
+    about = {"counts": [[10, 28], [1900, 19]], "probe": [[0.9, 0.95], [None, 0.99]], "weights": weights}
+    path = run / "attributes.safetensors"
+
+    def write(about: dict[str, object]) -> str:
+        tensors = {field.name: torch.zeros(2, 2) for field in fields(Directions) if field.name not in ("names", "about")}
+        Directions(("Hat", "<i>Beard"), **tensors, about=about).save(path)
+        return " ".join(Page(report(run)).text.split())
+
+    assert "<i>Beard190019–0.990 Hat10280.9000.950" in write(about).replace("1,9", "19")  # the best first
+    assert f"vaegan edit {run} IMAGE --add '<i>Beard'=1" in Page(run / "report.html").text
+    Image.new("RGB", (50, 40)).save(run / "attributes.png")
+    assert "Learn them again" not in write(about)
+    assert any("attribute added" in (image["alt"] or "") for image in Page(run / "report.html").all("img"))
+    assert "learned before the model was trained on. Learn them again" in write(about | {"weights": "others"})
+    for damage in ({"counts": [[1]]}, {"probe": "much"}, {"counts": None}, {"probe": [["a", "b"], ["c", "d"]]}):
+        assert "attributes.safetensors cannot be read. Learn them again" in write(about | damage)
+    path.write_bytes(b"nothing")
+    assert "attributes.safetensors cannot be read" in Page(report(run)).text
+
+
+def test_metrics(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    assert "Evaluation" not in Page(report(run)).text
+    lines = [
+        '{"step": 20, "fid": 99.5}',
+        '{"step": 40, "frechet_distance": 12.345, "note": "<b>", "more": [1], "good": true}',
+        '{"step": 5',
+    ]
+    (run / "metrics.jsonl").write_text("\n".join(lines))
+    page = Page(report(run))
+    text = " ".join(page.text.split())
+    assert "frechet distance12.3 note<b> goodTrue" in text
+    assert "99.5" not in text
+    assert {"href": "#metrics"} in page.all("a")
+
+
+def test_a_run_that_is_not_finished(tmp_path: Path) -> None:
+    page = Page(report(write_run(tmp_path / "run", steps=30)))
+    assert "It is not finished." in page.text
+    assert f"vaegan train --resume {tmp_path / 'run'}\n" in page.text  # to the length that it has
+
+
+@pytest.mark.parametrize("bad", ["nowhere", "bare", "file"])
+def test_what_is_no_run(tmp_path: Path, bad: str) -> None:
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=f"{bad}"):
+        report(tmp_path / bad)
+    run = write_run(tmp_path / "run")
+    with pytest.raises(UserError, match="it is a folder"):
+        report(run, tmp_path / "bare")
+
+
+def test_a_later_line_of_the_same_step_counts(tmp_path: Path) -> None:
+    path = tmp_path / "stats.jsonl"
+    path.write_text('{"step": 2, "prior": 1}\n{"step": 1, "prior": 5}\n{"step": 2, "prior": 3}\n')
+    stats = Stats.read(path)
+    assert stats.series("prior").values.tolist() == [5, 3]
+    assert stats.seconds() is None
+
+
+def test_many_pictures_are_thinned_and_the_page_stays_small(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", pictures=0)
+    pixels = np.random.default_rng(0).integers(0, 256, (500, 500, 3), dtype=np.uint8)  # the worst there is to compress
+    Image.fromarray(pixels).save(run / "samples" / "step-000010.png", compress_level=0)
+    for step in range(20, 350, 10):
+        (run / "samples" / f"step-{step:06d}.png").hardlink_to(run / "samples" / "step-000010.png")
+    frames = Frames.of(run / "samples")
+    assert len(frames.shown) == MOST
+    assert frames.left_out == 34 - MOST
+    assert (frames.shown[0].step, frames.shown[-1].step) == (10, 340)
+    path = report(run)
+    assert path.stat().st_size < 6e6
+    assert "14 more are in the run’s folder samples" in Page(path).text
+
+
+def test_pictures_fit_in_their_bytes() -> None:
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8))
+    assert (embed(picture, 10**6).width, embed(picture, 10**6, 200).width) == (400, 200)
+    small = embed(picture, 20_000)
+    assert len(small.uri) <= 20_000
+    assert small.width / small.height == pytest.approx(4 / 3, rel=0.02)
+
+
+def test_thinned_keeps_the_ends() -> None:
+    assert thinned(range(5), 9) == [0, 1, 2, 3, 4]
+    some = thinned(range(100), 7)
+    assert (len(some), some[0], some[-1]) == (7, 0, 99)
+
+
+def test_a_spike_survives_thinning() -> None:
+    values = np.ones(100_000)
+    values[61_803] = 20.0
+    drawn = chart([Series("loss", np.arange(1, 100_001.0), values)])
+    assert drawn is not None
+    assert len(drawn.readings) == BUCKETS
+    assert drawn.lines[0].path.count("L") == BUCKETS - 1
+    heights = [float(point.split(",")[1]) for point in re.split("[MLZ]", drawn.lines[0].band) if point]
+    assert min(heights) == TOP  # 20 is the last tick
+    assert "most 20 at step 61,804" in drawn.summary
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.0],
+        [0.0, 0.0],
+        [3.0],
+        [-2.0, -2.0],
+        [1e-9, 2e-9],
+        [1e30, -1e30],
+        [0.1, 1e6, 0.1, 0.1],
+        [5.0, np.inf],
+        [5e-324, 1e-323],
+        [1e100, 1.0],
+    ],
+)
+def test_any_values_can_be_drawn(values: list[float]) -> None:
+    drawn = chart([Series("x", np.arange(1.0, len(values) + 1), np.array(values))])
+    assert drawn is not None
+    points = [float(y) for y in re.findall(r",(-?[\d.]+)", drawn.lines[0].path)]
+    assert all(TOP <= y <= HEIGHT for y in points)
+    assert len({label for _, label in drawn.y_ticks}) == len(drawn.y_ticks) >= 2
+    assert drawn.logarithmic == (values == [0.1, 1e6, 0.1, 0.1])
+
+
+def test_nothing_to_draw() -> None:
+    assert chart([]) is None
+    assert chart([Series("x", np.array([1.0]), np.array([np.nan]))]) is None
+
+
+def test_a_line_is_where_its_axis_says() -> None:
+    drawn = chart([Series("x", np.array([0.0, 10.0, 20.0]), np.array([0.0, 1.0, 2.0]))], bounds=[1.0, 9.0])
+    assert drawn is not None
+    at = {label: y for y, label in drawn.y_ticks}
+    across = {label: x for x, label in drawn.x_ticks}
+    assert drawn.lines[0].path == f"M{across['0']:g},{at['0']:g}L{across['10']:g},{at['1']:g}L{across['20']:g},{at['2']:g}"
+    assert drawn.bounds == [at["1"]]  # 9 is off the chart
+
+
+def test_numbers() -> None:
+    numbers = [0, 0.5, 12.34, 1234.5, 1.5e6, -0.00081234, float("nan"), 999.6, 999.7e6]
+    assert [number(value) for value in numbers] == ["0", "0.5", "12.3", "1,234", "1.5M", "-0.00081", "nan", "1,000", "1G"]
+
+
+def test_the_recipe_in_words() -> None:
+    assert called(Recipe.load("quick", {"data.source": "x", "training.seed": 3})) == "quick"
+    assert called(Recipe.load("quick", {"objective.level": 1})) == "quick, with 1 setting changed"
+    assert called(Recipe.load("larsen-cifar")) == "larsen-cifar"
+    changed = {difference.key: difference for difference in differences(Recipe.load("quick"))}
+    assert (changed["optimizer.kind"].here, changed["optimizer.kind"].default) == ("adam", "rmsprop")
+    assert "gate.margin" not in changed
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from test_cli import fails, works
+
+    run = write_run(tmp_path / "a run")
+    works("report", run)
+    assert capsys.readouterr().out == f"wrote {run / 'report.html'}\n"
+    assert f"vaegan sample '{run}'" in Page(run / "report.html").text
+    works("report", run, "--out", tmp_path / "page.html")
+    assert (tmp_path / "page.html").is_file()
+    assert "there is no run folder nowhere" in fails(capsys, "report", "nowhere")

@@ -1,0 +1,436 @@
+"""A run is never lost: not by signals, kills, a full disk, damaged or hostile files, or by somebody else's."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+import yaml
+from test_checkpoint import Hostile
+from tiny import SILENT, equal, flags, tiny
+
+import vaegan
+from vaegan import UserError, cli
+from vaegan.training import checkpoint, resume, train
+
+ROOT = Path(__file__).parents[2]
+EVERYTHING: dict[str, Any] = {"training__ema": 0.9, "augmentation__flip": True, "objective__gamma_decay": 1.5}
+"""What makes a resume harder."""
+
+
+@pytest.fixture(scope="session")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing has disturbed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAEGAN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        return train(tiny(**EVERYTHING), tmp_path_factory.mktemp("straight") / "run", device="cpu", console=SILENT).run
+
+
+@pytest.fixture
+def run(straight: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be disturbed."""
+    return Path(shutil.copytree(straight, tmp_path / "run"))
+
+
+def works(*arguments: str) -> None:
+    """Run the command line, well."""
+    with pytest.raises(SystemExit) as exit_:
+        cli.run(list(arguments))
+    assert not exit_.value.code
+
+
+def go_on(run: Path) -> None:
+    works("train", f"--resume={run}", "--device=cpu")
+
+
+def assert_same(run: Path, straight: Path) -> None:
+    """The checkpoint, the model and the last picture are the same, bit for bit."""
+    one, other = (checkpoint.load(folder / "checkpoints")[0] for folder in (run, straight))
+    assert equal(one, other)
+    for name in ("model/model.safetensors", "samples/step-000006.png"):
+        assert (run / name).read_bytes() == (straight / name).read_bytes()
+    assert not list(run.rglob("*.partial"))
+
+
+def stats(run: Path) -> list[dict[str, float]]:
+    """The lines of stats.jsonl, but for the speed."""
+    return [json.loads(line) | {"images_per_second": 0} for line in (run / "stats.jsonl").read_text().splitlines()]
+
+
+# Real processes
+
+
+NURSERY = """
+import json, os, signal, sys, traceback
+import vaegan.cli, vaegan.training.board
+from vaegan.__main__ import main
+for request in sys.stdin:
+    code, arguments, log = json.loads(request)
+    child = os.fork()
+    if not child:
+        ending = 1
+        try:
+            signal.alarm(100)
+            for descriptor in (1, 2):
+                os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), descriptor)
+            sys.argv = ["vaegan", *arguments]
+            exec(code)
+            main()
+            ending = 0
+        except SystemExit as exit_:
+            ending = exit_.code or 0
+        except BaseException:
+            traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(ending)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+"""A process that imports everything once, starts no thread, and becomes others: each of them would take seconds to begin."""
+SETPRIV = shutil.which("setpriv")
+Vaegan = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def vaegan_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vaegan]:
+    """A function that runs the command line in a process of its own, after some code; returns the exit code, and what was said."""
+    if sys.platform == "win32":
+        pytest.skip("signals and limits are POSIX's")
+    # Without root's right to pass over permissions, where this is root.
+    without = [SETPRIV, "--bounding-set=-dac_override,-dac_read_search"] if SETPRIV and not os.geteuid() else []
+    surrounding = {**os.environ, "OMP_NUM_THREADS": "1", "VAEGAN_CACHE": str(tmp_path_factory.getbasetemp() / "cache")}
+    log = tmp_path_factory.mktemp("nursery") / "log"
+    command = [*without, sys.executable, "-c", NURSERY]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=surrounding) as nursery:
+        assert nursery.stdin
+        assert nursery.stdout
+        stdin, stdout = nursery.stdin, nursery.stdout
+
+        def run(code: str, *arguments: str) -> tuple[int, str]:
+            log.write_bytes(b"")
+            stdin.write(json.dumps([code, arguments, str(log)]) + "\n")
+            stdin.flush()
+            return int(stdout.readline()), log.read_text()
+
+        yield run
+
+
+# Signals
+
+
+SENDING = """
+import os, signal
+from contextlib import contextmanager
+from vaegan.__main__ import main
+from vaegan.training import checkpoint, monitor, trainer
+
+def send(*numbers):
+    for number in numbers:
+        os.kill(os.getpid(), number)
+
+def in_step(number, *signals):
+    original = trainer.Trainer.inputs
+    def inputs(self, *arguments):
+        if self.step == number - 1:
+            send(*signals)
+        return original(self, *arguments)
+    trainer.Trainer.inputs = inputs
+
+def in_picture(number, *signals):
+    original = monitor.draw
+    def draw(*arguments):
+        monitor.draw = original
+        send(*signals)
+        return original(*arguments)
+    monitor.draw = draw
+
+def in_save(number, *signals):
+    original = checkpoint.replacing
+    @contextmanager
+    def replacing(path):
+        with original(path) as temporary:
+            yield temporary
+            if path.name == f"step-{number:08d}.pt":
+                assert temporary.stat().st_size > 1000
+                send(*signals)
+    checkpoint.replacing = replacing
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "step"),
+    [
+        ("in_step(2, signal.SIGTERM)", 143, 3),  # noted within a step, so the next one is the last
+        ("in_picture(4, signal.SIGTERM)", 143, 5),
+        ("in_save(3, signal.SIGTERM)", 143, 4),
+        ("in_step(4, signal.SIGINT)", 130, 5),
+    ],
+)
+def test_a_signal_saves_the_run_and_says_how_to_go_on(  # noqa: PLR0917 (fixtures)
+    vaegan_process: Vaegan, line: str, code: int, step: int, straight: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    ended, said = vaegan_process(SENDING + line, "train", f"--run={run}", *flags(**EVERYTHING))
+    assert ended == code, said
+    assert said.splitlines()[-1] == f"stopped at step {step} of 6 and saved; go on with: vaegan train --resume {run}"
+    assert "Traceback" not in said
+    assert checkpoint.load(run / "checkpoints")[0]["step"] == step
+    go_on(run)
+    assert_same(run, straight)
+
+
+def test_sigusr1_saves_and_goes_on(vaegan_process: Vaegan, straight: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    keep = {"training__keep": 9, "training__checkpoint_every": 6}
+    ended, said = vaegan_process(
+        SENDING + "in_step(2, signal.SIGUSR1, signal.SIGUSR1)", "train", f"--run={run}", *flags(**EVERYTHING, **keep)
+    )
+    assert (ended, said.count("saved at step 3, as asked")) == (0, 1), said
+    assert [checkpoint.step_of(path) for path in checkpoint.checkpoints(run / "checkpoints")] == [6, 3]
+    state, wanted = (checkpoint.load(folder / "checkpoints")[0] for folder in (run, straight))
+    for one in (state, wanted):
+        del one["identity"]
+    assert equal(state, wanted)
+    assert stats(run) == stats(straight)
+
+
+def test_a_second_interrupt_while_saving_stops_at_once(vaegan_process: Vaegan, straight: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    ended, said = vaegan_process(SENDING + "in_save(6, signal.SIGINT, signal.SIGINT)", "train", f"--run={run}", *flags(**EVERYTHING))
+    assert ended == 130
+    assert said.splitlines()[-1] == "vaegan: interrupted; what was saved before is kept"
+    assert "Traceback" not in said
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["step-00000003.pt"]  # nor is half of another one left
+    go_on(run)
+    assert_same(run, straight)
+    assert stats(run) == stats(straight)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it looks into /proc")
+def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been() -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "torture.py"), "--kills=6", "--steps=30"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all is as in the run that was not disturbed" in done.stdout
+
+
+# A disk without space
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount, unmount = shutil.which("mount"), shutil.which("umount")
+    if not (sys.platform.startswith("linux") and mount and unmount):
+        pytest.skip("there is no tmpfs here")
+    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True, check=False).returncode:
+        pytest.skip("only root can mount a disk")
+    yield folder
+    subprocess.run([unmount, "--lazy", folder], check=True)
+
+
+@pytest.mark.parametrize(
+    ("full", "at"),
+    [
+        ("checkpoints/step-00000003.pt", 1),
+        ("model/model.safetensors", 3),
+        ("samples/step-000004.png", 1),
+        ("stats.jsonl", 1),
+        ("tensorboard/events*", 5),  # with the picture of step 4
+    ],
+)
+def test_a_full_disk(  # noqa: PLR0917 (fixtures)
+    full: str, at: int, small_disk: Path, straight: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is full from the moment that one of the files is opened for writing."""
+    run, filler, opened = small_disk / "run", small_disk / "filler", [0]
+    original: Callable[..., IO[Any]] = Path.open
+
+    def fill(path: Path, mode: str = "r", *arguments: Any, **more: Any) -> IO[Any]:
+        file = original(path, mode, *arguments, **more)
+        if mode[0] in "aw" and path.with_name(path.name.removesuffix(".partial")).match(f"run/{full}"):
+            opened[0] += 1
+            if opened[0] == at:
+                with original(filler, "wb", buffering=0) as blocks:
+                    while shutil.disk_usage(small_disk).free:
+                        blocks.write(bytes(4096))
+        return file
+
+    monkeypatch.setattr(Path, "open", fill)
+    with pytest.raises(SystemExit) as exit_:
+        cli.run(["train", f"--run={run}", *flags(**EVERYTHING, training__checkpoint_every=1)])
+    monkeypatch.undo()
+    assert exit_.value.code == 2
+    sentence = capsys.readouterr().err.splitlines()[-1]
+    assert sentence.startswith(f"vaegan: No space left on device: {run}/{full.rstrip('*')}")
+    assert sentence.endswith("; free some space, and go on with a run that has a checkpoint by: vaegan train --resume RUN")
+    assert checkpoint.load(run / "checkpoints")[0]["step"] in (1, 2, 3)
+    filler.unlink()
+    monkeypatch.setenv("VAEGAN_CACHE", str(straight.parents[1] / "cache"))
+    go_on(run)
+    assert checkpoint.load(run / "checkpoints")[0]["step"] == 6
+    assert stats(run) == stats(straight)
+    for name in ("model/model.safetensors", "samples/step-000006.png", "samples/step-000004.png"):
+        assert (run / name).read_bytes() == (straight / name).read_bytes()
+    assert not list(run.rglob("*.partial"))
+
+
+def test_a_file_that_may_not_grow_is_named_and_the_last_checkpoint_kept(vaegan_process: Vaegan, straight: Path, run: Path) -> None:
+    """A limit on the size of files stands for a disk without space where there is none to mount."""
+    code = "import resource; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))"
+    assert (run / "checkpoints" / "step-00000006.pt").stat().st_size > 300_000
+    ended, said = vaegan_process(code, "train", f"--resume={run}", "--steps=9", "--device=cpu")
+    assert ended == 2, said
+    assert "Traceback" not in said
+    assert said.splitlines()[-1] == f"vaegan: File too large: {run / 'checkpoints' / 'step-00000009.pt'}"
+    assert equal(*(checkpoint.load(folder / "checkpoints")[0] for folder in (run, straight)))
+
+
+# Files that are not as they were left
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b'{"step": 6, "images": 24, "pri',
+        b"\0" * 4096,
+        b"\xff\xfe\n" + b"[" * 100_000,
+        b'7\n"step"\n[1, 2]\nnull\n{"step": null}\n{"step": "six"}\n{"step": [1]}\n{"step": Infinity}\n{"step": NaN}\n{"stop": 1}',
+    ],
+    ids=["half a line", "zeros", "noise", "wrong types"],
+)
+def test_a_damaged_log_keeps_its_good_lines(damage: bytes, run: Path, straight: Path) -> None:
+    (run / "checkpoints" / "step-00000006.pt").unlink()
+    first, _, last = (run / "stats.jsonl").read_bytes().splitlines(keepends=True)
+    (run / "stats.jsonl").write_bytes(first + damage + b"\n" + last + damage)
+    go_on(run)
+    assert stats(run) == stats(straight)
+    assert_same(run, straight)
+
+
+def test_a_line_is_of_all_its_steps_even_if_a_checkpoint_lies_between(run: Path, straight: Path) -> None:
+    (run / "checkpoints" / "step-00000006.pt").unlink()
+    go_on(run)  # from step 3: the next line is of steps 3 and 4
+    assert stats(run) == stats(straight)
+
+
+def test_what_was_half_written_is_removed(run: Path, straight: Path) -> None:
+    (run / "checkpoints" / "step-00000006.pt").unlink()
+    for name in ("recipe.yaml", "checkpoints/step-00000005.pt", "model/model.safetensors", "samples/step-000005.png"):
+        (run / f"{name}.partial").write_bytes(b"half")
+    go_on(run)
+    assert_same(run, straight)
+
+
+@pytest.mark.skipif(sys.platform != "win32" and not os.geteuid() and not SETPRIV, reason="root may read and write everything")
+@pytest.mark.parametrize(("what", "mode"), [("checkpoints", 0o000), ("checkpoints", 0o500), ("checkpoints/step-00000006.pt", 0o000)])
+def test_checkpoints_that_may_not_be_read_or_written(vaegan_process: Vaegan, what: str, mode: int, run: Path, straight: Path) -> None:
+    """Above all they are not taken for none, or for damaged."""
+    (run / what).chmod(mode)
+    longer = flags(**EVERYTHING, training__length="9 steps")
+    ended, said = vaegan_process("", "train", "--auto-resume", f"--run={run}", *longer)
+    (run / what).chmod(0o755)
+    assert ended == 2, said
+    assert said.splitlines()[-1].startswith(f"vaegan: Permission denied: {run / what}")
+    assert "Traceback" not in said
+    assert equal(*(checkpoint.load(folder / "checkpoints")[0] for folder in (run, straight)))
+
+
+def test_checkpoints_of_another_run_are_refused_with_what_differs(run: Path, tmp_path: Path) -> None:
+    for overrides, sentence in (
+        ({"networks__latent": 5}, r"its networks\.latent is 5, not 4"),
+        ({"networks__size": (16, 24)}, "the images in avatars are not those"),
+        ({"objective__gamma": 0.5, "training__seed": 7}, r"its objective\.gamma is 0\.5, not .*, its training\.seed is 7, not 0"),
+        ({"training__batch": 2}, "the run takes 2 images a step, "),
+    ):
+        other = train(
+            tiny(**{**EVERYTHING, "training__length": "1 steps", **overrides}), tmp_path / str(overrides), device="cpu", console=SILENT
+        )
+        shutil.copy(other.run / "checkpoints" / "step-00000001.pt", run / "checkpoints" / "step-00000007.pt")
+        before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+        with pytest.raises(UserError, match=sentence):
+            resume(run, device="cpu", console=SILENT)
+        assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+# --auto-resume
+
+
+@pytest.mark.parametrize(
+    "left", [[], ["recipe.yaml.partial"], ["recipe.yaml"], ["recipe.yaml", "stats.jsonl", "samples/step-000004.png.partial"]]
+)
+def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(left: list[str], straight: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "samples").mkdir(parents=True) if len(left) > 1 else run.mkdir()
+    for name in left:
+        there = straight / name
+        (run / name).write_bytes(there.read_bytes() if there.exists() else b"half")
+    train(tiny(**EVERYTHING), run, auto_resume=True, device="cpu", console=SILENT)
+    assert_same(run, straight)
+    assert stats(run) == stats(straight)
+
+
+def test_a_finished_run_is_left_alone(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    works("train", "--auto-resume", f"--run={run}", *flags(**EVERYTHING))
+    assert f"{run} is finished: it is at step 6 of 6" in capsys.readouterr().err
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["precious", "recipe.yaml.old", ".hidden", "recipe.yaml/x"])
+def test_what_is_no_run_is_refused_and_not_touched(name: str, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / name).parent.mkdir(parents=True)
+    (run / name).write_text("data")
+    with pytest.raises(UserError, match=f"{run} exists already: choose another --run"):
+        train(tiny(), run, auto_resume=True, device="cpu", console=SILENT)
+    assert [path for path in run.rglob("*") if path.is_file()] == [run / name]
+    assert (run / name).read_text() == "data"
+
+
+def test_a_changed_recipe_is_refused_with_what_differs(run: Path) -> None:
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match=r"cannot change a run that has begun: its training\.ema is 0\.9, not 0\.5; leave that out"):
+        train(tiny(**{**EVERYTHING, "training__ema": 0.5}), run, auto_resume=True, device="cpu", console=SILENT)
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+# Files of people who mean harm
+
+
+HOSTILE_YAML = "training: !!python/object/apply:os.mkdir ['{}']\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("model/model.safetensors", "pickle"), ("model/config.json", "pickle"), ("recipe.yaml", "pickle"), ("recipe.yaml", "yaml")],
+)
+def test_nothing_in_a_file_is_run(name: str, kind: str, run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trace = run.parent / "trace"
+    content = pickle.dumps(Hostile(trace)) if kind == "pickle" else HOSTILE_YAML.format(trace).encode()
+    (run / name).write_bytes(content)
+    commands = [["sample", str(run)], ["reconstruct", str(run), str(photos)]]
+    if name == "recipe.yaml":
+        commands = [["train", f"--resume={run}"]]
+    else:
+        with pytest.raises(UserError, match="damaged"):
+            vaegan.load(run)
+    for arguments in commands:
+        with pytest.raises(SystemExit) as exit_:
+            cli.run(arguments)
+        assert exit_.value.code == 2
+        error = capsys.readouterr().err
+        assert str(run / name) in error.splitlines()[-1]
+        assert "Traceback" not in error
+    assert not trace.exists()
+    pickle.loads(content) if kind == "pickle" else yaml.unsafe_load(content)  # it would have
+    assert trace.exists()
