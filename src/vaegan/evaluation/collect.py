@@ -74,13 +74,15 @@ def read_parts(images: Images, numbers: NDArray[np.int64], what: str, progress: 
 
 
 @torch.inference_mode()
-def sample_parts(model: VAEGAN, count: int, seed: int, progress: Progress = lambda *_: None) -> Iterator[Tensor]:
-    """Samples of the prior, those of `VAEGAN.sample` with this seed, part by part."""
+def sample_parts(
+    model: VAEGAN, count: int, seed: int, attributes: Tensor | None = None, *, progress: Progress = lambda *_: None
+) -> Iterator[Tensor]:
+    """Samples of the prior, those of `VAEGAN.sample` with this seed and these attributes, part by part."""
     codes = torch.randn(count, model.architecture.latent, generator=torch.Generator().manual_seed(seed))
     for start in range(0, count, PART):
-        part = codes[start : start + PART]
-        yield model.decode(part)
-        progress("sampling", start + len(part), count)
+        part = slice(start, min(start + PART, count))
+        yield model.decode(codes[part], None if attributes is None else attributes[part])
+        progress("sampling", part.stop, count)
 
 
 def cloud_of(extractor: Extractor, images: ImageSet, numbers: NDArray[np.int64], what: str, progress: Progress = lambda *_: None) -> Cloud:
