@@ -12,21 +12,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
-from classifier import read, train_classifier
-from numpy.typing import NDArray
+from classifier import read
 
 import vaegan
 from vaegan.data import open_images, split
 from vaegan.data.batches import to_tensor
+from vaegan.evaluation.attributes import balanced_accuracy, train_network
 
 READ = ("Eyeglasses", "Sunglasses", "Beard", "Wearing_Hat", "Long_Hair", "Dark_Skin", "Black_Hair")
-
-
-def balanced_accuracy(said: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """For each column, the mean of the share of yeses and the share of noes that are right."""
-    return (np.where(truth, said, 0).sum(0) / truth.sum(0) + np.where(~truth, ~said, 0).sum(0) / (~truth).sum(0)) / 2
 
 
 def main(runs: list[Path]) -> None:
@@ -36,7 +30,7 @@ def main(runs: list[Path]) -> None:
     preparation = models[runs[0]].preparation
     images = open_images("avatars", preparation, count=recipe.data.avatars, progress=lambda *_: None)
     training, held_out = split(images, recipe.data.held_out)
-    classifier = train_classifier(images, training[:])
+    classifier = train_network(images, training)
     originals, truth = to_tensor(images.images[held_out[:]]), images.attributes[held_out[:]] > 0
     columns = {"real": balanced_accuracy(read(classifier, originals), truth)}
     for run, model in models.items():

@@ -60,15 +60,25 @@ def sheet(parts: Sequence[tuple[str, Tensor]], columns: int) -> Image.Image:
     return picture
 
 
+def kind_of(path: Path) -> str:
+    """The kind of picture that a file's name asks for, as Pillow calls it.
+
+    Raises:
+        UserError: it asks for nothing that can be written.
+    """
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind not in Image.SAVE:
+        raise UserError(f"cannot write a picture as {path}: give it a name that ends in .png or .jpg")
+    return kind
+
+
 def save(picture: Image.Image, path: Path) -> Path:
     """Write a PNG, or what the file's name asks for, making its folder.
 
     Raises:
         UserError: the name asks for nothing that can be written.
     """
-    kind = Image.registered_extensions().get(path.suffix.lower())
-    if kind not in Image.SAVE:
-        raise UserError(f"cannot write a picture as {path}: give it a name that ends in .png or .jpg")
+    kind = kind_of(path)
     content = io.BytesIO()
     picture.save(content, kind)
     with replacing(path) as temporary:

@@ -1,0 +1,114 @@
+"""How good a model is: evaluate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ..errors import UserError
+from ..recipe import Recipe
+from .app import app, err, wrote
+from .app import out as stdout
+from .search import open_set, recipe_of
+
+if TYPE_CHECKING:
+    from ..data import ImageSet
+    from ..model import VAEGAN
+
+
+@app.command
+def evaluate(
+    run: Path,
+    /,
+    *,
+    data: str | None = None,
+    samples: int = 10_000,
+    extractor: Literal["mobilenet", "inception", "attributes"] | None = None,
+    seed: int = 0,
+    resamplings: int = 5,
+    device: str = "auto",
+    out: Path | None = None,
+) -> None:
+    """Measure samples and reconstructions against real images, what codes carry, and whether samples are copies.
+
+    Parameters
+    ----------
+    run
+        A run folder or a model folder.
+    data
+        The set to measure on, split as the run's; by default the one that the run was trained on.
+    samples
+        How many samples of the prior; and at most how many training and held-out images.
+    extractor
+        The network whose features are compared: mobilenet, inception (which gives FID), or attributes (learned from the set). By default
+        mobilenet where its weights are installed, else attributes where the set has some.
+    seed
+        Another seed, other samples and other draws.
+    resamplings
+        How many draws the spread of each number is taken over.
+    device
+        auto takes a GPU if there is one; or cpu, cuda, mps.
+    out
+        The picture to write; RUN/evaluation.png by default.
+    """
+    from .. import pictures
+    from ..data import split
+    from ..evaluation.evaluate import evaluate as measure
+    from ..evaluation.evaluate import require_enough
+    from ..evaluation.extractors import choose
+    from ..evaluation.picture import evaluation_sheet
+    from ..evaluation.tables import tables
+    from ..model import load
+    from ..progress import progress_bar
+    from ..training.machine import make_fabric
+
+    if not 0 <= seed < 2**63:
+        raise UserError(f"--seed must be at least 0 and below 2^63, not {seed}")
+    picture = out or run / "evaluation.png"
+    pictures.kind_of(picture)  # now, and not after minutes of work
+    model = load(run, make_fabric(device).device)
+    recipe = recipe_of(run)
+    images = _open(data, model, recipe)
+    settings = recipe or Recipe()
+    training, held_out = split(images, settings.data.held_out, settings.data.train_on)
+    if settings.objective.kind == "gan":
+        err.print(
+            "note: a gan trains no encoder: what is said below of reconstructions and codes is of one that knows nothing", soft_wrap=True
+        )
+    if settings.objective.kind == "vae":
+        err.print("note: a vae trains no discriminator: its learned similarity error is of random features", soft_wrap=True)
+    require_enough(training, held_out, samples, resamplings)
+    with progress_bar(err) as progress:
+        found = measure(
+            model,
+            choose(extractor, images, training, model.device, progress),
+            images,
+            training,
+            held_out,
+            level=settings.objective.level,
+            samples=samples,
+            seed=seed,
+            resamplings=resamplings,
+            progress=progress,
+        )
+    for table in tables(found):
+        stdout.print(table)
+        stdout.print()
+    wrote(found.append_to(run))
+    wrote(pictures.save(evaluation_sheet(model, images, found), picture))
+
+
+def _open(data: str | None, model: VAEGAN, recipe: Recipe | None) -> ImageSet:
+    """The set that is named, or the run's.
+
+    Raises:
+        UserError: it is not there.
+    """
+    try:
+        return open_set(data, model, recipe, "--data")
+    except UserError as error:
+        if data is None and recipe:
+            raise UserError(
+                f"the set that the run was trained on cannot be opened: {error}; say where its images are now by --data"
+            ) from error
+        raise

@@ -1,0 +1,168 @@
+"""A small network that learns to read a set's attributes: a classifier, and an extractor that needs nothing from elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from ..data import ImageSet, Numbers, cache_folder
+from ..data.batches import to_tensor
+from ..errors import UserError
+from ..files import replacing
+from ..latent.codes import Progress
+from .extractors import resized
+
+VERSION = 1
+"""Of the network and its training: raise it when either changes."""
+CHANNELS = (32, 64, 128, 128)
+EPOCHS, BATCH, LR = 3, 128, 2e-3
+MOST = 20_000
+"""Images that it learns from."""
+
+
+class AttributeNetwork(nn.Module):
+    """Four strided convolutions and a linear layer."""
+
+    def __init__(self, size: tuple[int, int], channels: int, attributes: int) -> None:
+        """Take images of a height and width, of so many channels, and answer so many questions."""
+        super().__init__()
+        self.size = size
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip((channels, *CHANNELS), CHANNELS, strict=False):
+            layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+        self.convolutions = nn.Sequential(*layers)
+        height, width = (-(-side // 2 ** len(CHANNELS)) for side in size)
+        self.answers = nn.Linear(CHANNELS[-1] * height * width, attributes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """N x C x H x W in [-1, 1] -> N x attributes: the logit of each."""
+        return self.answers(self.convolutions(images).flatten(1))
+
+    def features(self, images: Tensor) -> Tensor:
+        """N x C x H x W -> N x 128: what the last convolution puts out, averaged over places."""
+        return self.convolutions(images).mean((2, 3))
+
+
+def train_network(images: ImageSet, numbers: Numbers, progress: Progress = lambda *_: None) -> AttributeNetwork:
+    """A network that reads all attributes of a set, the same each time. What is not known of an image is left out.
+
+    Args:
+        images: a set with attributes.
+        numbers: images to learn from, at least `BATCH`; of very many, `MOST` evenly spread ones.
+        progress: called as it learns.
+
+    Raises:
+        UserError: the set has no attributes, or there are too few images.
+    """
+    if not images.attribute_names:
+        raise UserError("the set has no attributes to learn features from: choose another extractor by --extractor")
+    if len(numbers) < BATCH:
+        raise UserError(f"features of attributes are learned from at least {BATCH} images, not {len(numbers)}: choose another --extractor")
+    chosen = _some(numbers)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        _, *size, channels = images.images.shape
+        network = AttributeNetwork((size[0], size[1]), channels, len(images.attribute_names))
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    said = images.attributes
+    known, answers = torch.from_numpy(np.isfinite(said)).float(), torch.from_numpy(said > 0).float()
+    steps = EPOCHS * (len(chosen) // BATCH)
+    optimizer = torch.optim.Adam(network.parameters(), lr=LR, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps)
+    random = np.random.default_rng(0)
+    done = 0
+    for _ in range(EPOCHS):
+        shuffled = random.permutation(chosen)
+        for start in range(0, len(shuffled) - BATCH + 1, BATCH):
+            batch = np.sort(shuffled[start : start + BATCH])
+            errors = binary_cross_entropy_with_logits(network(to_tensor(images.images[batch])), answers[batch], reduction="none")
+            loss = (errors * known[batch]).sum() / known[batch].sum().clamp(min=1)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            done += 1
+            progress("learning attributes", done, steps)
+    return network.eval()
+
+
+class AttributeFeatures:
+    """Features by such a network; see `vaegan.evaluation.extractors.Extractor`."""
+
+    name = "attributes"
+    dimensions = CHANNELS[-1]
+
+    def __init__(self, network: AttributeNetwork, device: torch.device | str = "cpu") -> None:
+        """Take a trained network."""
+        self.weights = hashlib.sha256(_content(network)).hexdigest()
+        self.device = torch.device(device)
+        self.network = network.eval().to(self.device)
+        self.resize = f"bilinear to {network.size[0]}x{network.size[1]} where they are of another size"
+
+    @classmethod
+    def of_set(
+        cls, images: ImageSet, numbers: Numbers, device: torch.device | str = "cpu", progress: Progress = lambda *_: None
+    ) -> AttributeFeatures:
+        """Of the network of a set, which is trained once and kept in the cache; a damaged file is made anew.
+
+        Raises:
+            UserError: the set has no attributes, or too few images.
+        """
+        network = _read(_path(images, numbers), images) if images.attribute_names else None
+        if network is None:
+            network = train_network(images, numbers, progress)
+            with suppress(OSError), replacing(_path(images, numbers)) as partial:
+                partial.write_bytes(_content(network))
+        return cls(network, device)
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor) -> Tensor:
+        """N x C x H x W in [-1, 1] -> N x 128, on the CPU."""
+        pixels = images.to(self.device).float()
+        if tuple(pixels.shape[2:]) != self.network.size:
+            pixels = resized(pixels, self.network.size)
+        return self.network.features(pixels.contiguous(memory_format=torch.channels_last)).cpu()
+
+
+def _some(numbers: Numbers) -> NDArray[np.int64]:
+    """All numbers, or `MOST` of them, evenly spread."""
+    return np.asarray(numbers[np.linspace(0, len(numbers) - 1, min(len(numbers), MOST)).astype(np.int64)], np.int64)
+
+
+def _content(network: AttributeNetwork) -> bytes:
+    return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()})
+
+
+def _path(images: ImageSet, numbers: Numbers) -> Path:
+    """The file in the cache for a set's images, what is known of them, and the numbers that are learned from."""
+    digest = hashlib.sha256(f"{VERSION} {images.identity} {images.attribute_names}".encode())
+    for name, file in sorted(images.manifest["files"].items()):
+        if name.startswith("items-"):
+            digest.update(file["sha256"].encode())
+    digest.update(_some(numbers).tobytes())
+    return cache_folder() / "extractors" / f"attributes-{digest.hexdigest()[:16]}.safetensors"
+
+
+def _read(path: Path, images: ImageSet) -> AttributeNetwork | None:
+    """The network that a file keeps, if it is whole."""
+    _, height, width, channels = images.images.shape
+    network = AttributeNetwork((height, width), channels, len(images.attribute_names))
+    try:
+        network.load_state_dict(safetensors.torch.load_file(path))
+    except (SafetensorError, OSError, RuntimeError):
+        return None
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def balanced_accuracy(said: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """For each column, the mean of the share of yeses and the share of noes that are right."""
+    return (np.where(truth, said, 0).sum(0) / truth.sum(0) + np.where(~truth, ~said, 0).sum(0) / (~truth).sum(0)) / 2

@@ -1,0 +1,34 @@
+"""Whether samples are copies of training images: are they nearer to these than new images of the same kind are?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..latent.neighbours import nearest
+from ..latent.search import Copying
+
+
+def copying_of(generated: NDArray[np.floating], held_out: NDArray[np.floating], training: NDArray[np.floating]) -> Copying:
+    """Distances to the nearest training image, all in an extractor's features: N x D, M x D and T x D."""
+    return Copying(*(nearest(vectors, training, 1)[1][:, 0] for vectors in (generated, held_out)))
+
+
+def copying_test(copying: Copying) -> tuple[float, float]:
+    """Mann and Whitney's U of the two sets of distances as a z-score, and its one-sided p-value.
+
+    It is C_T of Meehan, Chaudhuri and Dasgupta 2020 with the whole space as one cell. Well below 0: samples are nearer to training images
+    than held-out ones are, so the model copies; p is how often chance alone comes to this. Well above 0: samples are farther from all
+    training images than real ones are.
+    """
+    ours, theirs = len(copying.samples), len(copying.held_out)
+    values = np.concatenate([copying.samples, copying.held_out])
+    _, place, ties = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(ties) - (ties - 1) / 2  # equal values share the mean of their ranks
+    total = ours + theirs
+    statistic = float(ranks[place[:ours]].sum()) - ours * (ours + 1) / 2
+    variance = ours * theirs / 12 * (total + 1 - float((ties**3 - ties).sum()) / (total * (total - 1)))
+    z = (statistic - ours * theirs / 2) / math.sqrt(variance) if variance > 0 else 0.0
+    return z, 0.5 * math.erfc(-z / math.sqrt(2))

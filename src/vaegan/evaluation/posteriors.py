@@ -1,0 +1,34 @@
+"""What codes carry: how far each dimension's posterior is from the prior, and how many dimensions are used."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model import Posterior
+
+ACTIVE = 0.01
+"""Variance of the posterior mean over images above which a dimension counts as used (Burda et al. 2016, section 5.2)."""
+
+
+class Carried(NamedTuple):
+    """Of the posteriors of N images."""
+
+    nats: NDArray[np.float64]
+    """For each dimension of the code, the mean over images of KL(q(z_d|x) || N(0, 1))."""
+    variance: NDArray[np.float64]
+    """For each dimension, the variance over images of the posterior mean."""
+
+    @property
+    def active(self) -> int:
+        """How many dimensions are used."""
+        return int((self.variance > ACTIVE).sum())
+
+
+def carried(posterior: Posterior) -> Carried:
+    """Measure posteriors, N x latent."""
+    mean, logvar = (values.double().cpu().numpy() for values in posterior)
+    nats = 0.5 * (np.square(mean) + np.exp(logvar) - logvar - 1)
+    return Carried(nats.mean(0), mean.var(0))

