@@ -16,7 +16,7 @@ from rich.console import Console
 from ..data import AVATARS, ImageSet, Numbers, open_images, split
 from ..data.packed import report_skipped
 from ..data.sources import anchored, short_name
-from ..errors import UserError
+from ..errors import UserError, refusals_told
 from ..files import PARTIAL, from_home, remove_partial, replacing
 from ..model import load
 from ..processes import is_leader
@@ -114,15 +114,16 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
     images: ImageSet | UserError
     resumed = False
     try:  # before processes wait for each other: packing may take its time, and one of them does it for all
-        resumed = is_leader() and begun()
-        images = _open(recipe, console)
+        with refusals_told():
+            resumed = is_leader() and begun()
+            images = _open(recipe, console)
     except UserError as error:
         images = UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error
         if alone(fabric):
             raise images from None
+    guard(fabric, lambda: way_on(folder))
     _join(fabric)
     console.quiet = console.quiet or not fabric.is_global_zero
-    guard(fabric, lambda: way_on(folder))
     try:
         trainer, held_out = _trainer(recipe, fabric, images, console)
         recipe = trainer.recipe
@@ -140,7 +141,8 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
             picture = max((folder / "samples").glob("step-*.png"), default=folder / "samples")
         else:
             console.print(f"{_what(trainer, len(held_out))}, into {folder}", soft_wrap=True)
-            picture = trainer.train(folder, images, held_out, console)
+            with refusals_told():
+                picture = trainer.train(folder, images, held_out, console)
         return Result(folder, picture, _report(folder, images) if fabric.is_global_zero else folder)
     except (SharedError, Stopped):
         if fabric.is_global_zero:
