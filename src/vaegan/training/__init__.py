@@ -196,10 +196,9 @@ def _take_up(trainer: Trainer, folder: Path, console: Console, *, auto: bool) ->
     def find() -> dict[str, Any] | None:
         if auto and not checkpoint.checkpoints(folder / "checkpoints"):
             return None
-        state, damaged = checkpoint.load(folder / "checkpoints")
+        state, damaged = checkpoint.take(folder / "checkpoints")
         for path in damaged:
             console.print(f"passed over a damaged checkpoint: {path}", soft_wrap=True)
-        checkpoint.set_aside(damaged)
         return state
 
     state = from_leader(trainer.fabric, find)
@@ -254,7 +253,8 @@ def _report(folder: Path, images: ImageSet) -> Path:
 def _report_skipped(images: ImageSet, folder: Path, console: Console) -> None:
     listing = folder / "skipped.txt"
     for line in report_skipped(images, listing):
-        listing.write_text("".join(f"{line}\n" for line in images.skipped), encoding="utf-8")
+        with replacing(listing) as path:
+            path.write_text("".join(f"{line}\n" for line in images.skipped), encoding="utf-8")
         console.print(line, soft_wrap=True)
 
 
