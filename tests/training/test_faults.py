@@ -20,6 +20,7 @@ from tiny import SILENT, equal, flags, tiny
 
 import vaegan
 from vaegan import UserError, cli
+from vaegan.files import locked
 from vaegan.training import checkpoint, resume, train
 
 ROOT = Path(__file__).parents[2]
@@ -384,7 +385,8 @@ def test_checkpoints_of_another_run_are_refused_with_what_differs(run: Path, tmp
 
 
 @pytest.mark.parametrize(
-    "left", [[], ["recipe.yaml.partial"], ["recipe.yaml"], ["recipe.yaml", "stats.jsonl", "samples/step-000004.png.partial"]]
+    "left",
+    [[], [".lock"], ["recipe.yaml.partial"], ["recipe.yaml"], ["recipe.yaml", "stats.jsonl", "samples/step-000004.png.partial"]],
 )
 def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(left: list[str], straight: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
@@ -395,6 +397,21 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(left: lis
     train(tiny(**EVERYTHING), run, auto_resume=True, device="cpu", console=SILENT)
     assert_same(run, straight)
     assert stats(run) == stats(straight)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no locks")
+def test_two_processes_do_not_train_into_one_folder(vaegan_process: Vaegan, run: Path) -> None:
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    longer = flags(**EVERYTHING, training__length="9 steps")
+    with locked(run / ".lock") as free:
+        assert free
+        for arguments in (["--auto-resume", f"--run={run}", *longer], [f"--resume={run}", "--steps=9", "--device=cpu"]):
+            ended, said = vaegan_process("", "train", *arguments)
+            assert ended == 2
+            assert said.splitlines()[-1].startswith(f"vaegan: another process is training into {run}: choose another --run, or wait")
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    ended, said = vaegan_process("", "train", "--auto-resume", f"--run={run}", *longer)
+    assert ended == 0, said
 
 
 def test_a_finished_run_is_left_alone(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
