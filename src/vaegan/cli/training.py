@@ -75,6 +75,8 @@ def train(
     settings
         Everything a recipe can hold.
     """
+    if hasattr(signal, "SIGUSR1"):  # Windows has none
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # before there is anything to save, and after all is: it would end the process
     from .. import training
 
     try:

@@ -107,7 +107,9 @@ def load(folder: Path) -> tuple[dict[str, Any], list[Path]]:
     raise UserError(f"cannot resume {folder.parent}: {what}")
 
 
-def set_aside(damaged: list[Path]) -> None:
-    """Give damaged checkpoints another name, so that they are not in the way of those to come."""
+def take(folder: Path) -> tuple[dict[str, Any], list[Path]]:
+    """As `load`, to go on from: damaged ones get another name, so that they are not counted among those to come, and push them out."""
+    state, damaged = load(folder)
     for path in damaged:
         path.replace(path.with_name(path.name + ".damaged"))
+    return state, damaged

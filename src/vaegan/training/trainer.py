@@ -209,8 +209,16 @@ class Trainer:
         not the noise and changes that each is paired with.
 
         Raises:
-            UserError: it is of other images, another number of images a step, or a recipe that differs in more than may change.
+            UserError: it is of other images, another number of images a step, or a recipe that differs in more than may change; or its
+                tensors are not those of the recipe's networks.
         """
+        try:
+            self._take_up(state)
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            what = f"the checkpoint of step {state['step']} does not fit the networks of its recipe"
+            raise UserError(f"{what}: remove it, to go on from an older one") from error
+
+    def _take_up(self, state: dict[str, Any]) -> None:
         theirs, mine = state["identity"], self.identity
         if theirs["images"] != mine["images"]:
             raise UserError(f"the images in {self.recipe.data.source} are not those that the run has been trained on")
@@ -311,10 +319,13 @@ class Trainer:
             times = f"after {self.rollbacks} rollbacks, and --training.rollbacks allows no more"
             raise Diverged(f"{error}, {times}; {last}: train anew with a lower --optimizer.lr") from None
         rollbacks = self.rollbacks + 1
-        self.load_state_dict(from_leader(self.fabric, lambda: checkpoint.load(run / "checkpoints")[0]))
+        state, damaged = from_leader(self.fabric, lambda: checkpoint.take(run / "checkpoints"))
+        self.load_state_dict(state)
         self.rollbacks = rollbacks
         if monitor:
             monitor.go_back(self.step)
+            for path in damaged:
+                monitor.say(f"passed over a damaged checkpoint: {path}")
             monitor.say(f"{error}: back at step {self.step}, with {ROLLBACK_LR**rollbacks:g} of the learning rates (rollback {rollbacks})")
             self._save_checkpoint(run)  # the same one, but that it knows of the rollback
 
