@@ -6,6 +6,7 @@ lost its end or a bit is known to be damaged before anything in it is believed; 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import re
@@ -75,9 +76,9 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         content = path.read_bytes()
-    except PermissionError:  # nothing is wrong with it
-        raise
     except OSError as error:
+        if error.errno != errno.EIO:  # nothing is wrong with it, but with who reads it
+            raise
         raise DamagedError(error.strerror) from error
     mark = content[-TRAILER:-DIGEST]
     if not mark.startswith(MARK) or hashlib.sha256(memoryview(content)[:-DIGEST]).digest() != content[-DIGEST:]:
@@ -88,6 +89,8 @@ def read(path: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         return {**state, "step": int(state["step"])}
     except Exception as error:  # whoever made a checksum for it can have put anything in
+        if isinstance(error, MemoryError) or "alloc" in str(error):  # torch has no error of its own for want of memory
+            raise
         raise DamagedError("it is no checkpoint") from error
 
 
