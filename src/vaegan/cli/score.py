@@ -129,7 +129,8 @@ def _scorer(run: Path, model: VAEGAN, recipe: Recipe | None, calibrate: str | No
                 raise
             err.print("the model has changed since it was calibrated: calibrating again", soft_wrap=True)
         else:
-            err.print(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images", soft_wrap=True)
+            again = "" if scorer.source == HELD_OUT else f" (remove {run / FILE} to go back to {HELD_OUT})"
+            err.print(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images{again}", soft_wrap=True)
             return scorer
     images = open_set(calibrate, model, recipe, "--calibrate")
     numbers: Numbers = np.arange(len(images))
