@@ -215,7 +215,9 @@ def test_the_command(trained: Path, photos: Path, capsys: pytest.CaptureFixture[
     assert "there is no image nothing.png" in fails(capsys, "attributes", trained, "--image", "nothing.png")
     assert "has no attributes: give some by vaegan prepare --attributes" in fails(capsys, "attributes", trained, "--data", photos)
     assert "there is no run folder nowhere" in fails(capsys, "attributes", "nowhere")
-    assert "no recipe.yaml" in fails(capsys, "attributes", trained / "model")
+    assert "name images by --data" in fails(capsys, "attributes", trained / "model")
+    mistake = fails(capsys, "edit", trained / "model", photos / "photo 00.png", "--add", "Beard=1")
+    assert f"vaegan attributes {trained / 'model'} --data SET" in mistake
 
 
 def test_codes_of_a_set_as_a_file(trained: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

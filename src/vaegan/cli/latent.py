@@ -10,8 +10,9 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from ..errors import UserError
-from ..recipe import RECIPE, Data, Recipe
+from ..recipe import Data, Recipe
 from .app import app, check_fps, err, out, parse_size, wrote
+from .sets import open_set, recipe_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,7 +52,9 @@ def attributes(run: Path, /, *, data: str | None = None, image: Path | None = No
 
     model = load(run)
     given = read_given([image], model.preparation)[1] if image else None
-    images, settings = _set_of(run, model, data)
+    recipe = recipe_of(run)
+    images = open_set(data, model.preparation, recipe)
+    settings = (recipe or Recipe()).data
     directions, (_, held_out) = _learn(run, model, images, settings)
     _show(directions)
     wrote(run / DIRECTIONS)
@@ -111,7 +114,9 @@ def edit(
         directions.index(name)
     if project:
         with progress_bar(err) as progress:
-            codes = projection.project(model, originals, project, level=_level(run), progress=progress).codes
+            codes = projection.project(
+                model, originals, project, level=(recipe_of(run) or Recipe()).objective.level, progress=progress
+            ).codes
     else:
         with torch.inference_mode():
             codes = model.encode(originals).mean
@@ -143,7 +148,7 @@ def encode(run: Path, source: str, /, *, out: Path | None = None) -> None:
     if path.suffix != ".npz":
         raise UserError(f"cannot write codes as {path}: give --out a name that ends in .npz")
     model = load(run)
-    images, _ = _set_of(run, model, source)
+    images = open_set(source, model.preparation, recipe_of(run))
     with progress_bar(err) as progress:
         codes = encode_images(model, images.images, progress=progress)
     known: dict[str, Any] = {"names": np.array(images.names), "labels": np.array(images.labels)}
@@ -331,7 +336,9 @@ def project(
     model, names, originals = _given(run, images)
     shown = sorted({0, steps // 20, steps // 5, steps // 2, steps})
     with progress_bar(err) as progress:
-        found = projection.project(model, originals, steps, lr=lr, level=_level(run), prior=prior, shown=shown, progress=progress)
+        found = projection.project(
+            model, originals, steps, lr=lr, level=(recipe_of(run) or Recipe()).objective.level, prior=prior, shown=shown, progress=progress
+        )
     for name, similarity, pixel in zip(names, found.similarity.T.tolist(), found.pixel.T.tolist(), strict=True):
         print(f"{name}: similarity error {similarity[0]:.4g} -> {similarity[-1]:.4g}, pixel error {pixel[0]:.4g} -> {pixel[-1]:.4g}")
     wrote(pictures.save(projections(model, originals, found, shown), out or run / "projections.png"))
@@ -398,11 +405,6 @@ def _terms(words: list[str]) -> tuple[list[int], list[list[Path]]]:
     return signs, groups
 
 
-def _level(run: Path) -> int:
-    """The layer of the discriminator that a run's learned similarity is measured in."""
-    return (Recipe.load(run / RECIPE) if (run / RECIPE).is_file() else Recipe()).objective.level
-
-
 def _directions(run: Path, model: VAEGAN) -> Directions:
     """Those that were learned for this run, or new ones where there are none for its weights."""
     from ..latent.directions import Directions
@@ -413,28 +415,15 @@ def _directions(run: Path, model: VAEGAN) -> Directions:
         known = Directions.load(path)
         if known.about.get("weights") == fingerprint(model):
             return known
-        err.print(f"{path} was learned from other weights: learning it anew", soft_wrap=True)
-    else:
-        err.print(f"the directions of attributes are learned first, and kept in {path}", soft_wrap=True)
-    images, settings = _set_of(run, model, None)
-    return _learn(run, model, images, settings)[0]
-
-
-def _set_of(run: Path, model: VAEGAN, source: str | None) -> tuple[ImageSet, Data]:
-    """The images of a source, or those that a run was trained on, as the model takes them; and which of them are held out.
-
-    Raises:
-        UserError: there is no such source, or nothing says what the model was trained on.
-    """
-    from ..data import open_images
-    from ..progress import progress_bar
-
-    settings = Recipe.load(run / RECIPE).data if (run / RECIPE).is_file() else Data()
-    if source is None and not (run / RECIPE).is_file():
-        raise UserError(f"{run} has no {RECIPE} that says what it was trained on: name a set by --data")
-    with progress_bar(err) as progress:
-        images = open_images(source or settings.source, model.preparation, count=settings.avatars, progress=progress)
-    return images, settings
+    recipe = recipe_of(run)
+    if not recipe:
+        way_out = f"learn the attributes first, by: vaegan attributes {run} --data SET"
+        raise UserError(f"a model folder does not say what it was trained on: {way_out}")
+    what = f"{path} was learned from other weights: learning it anew"
+    if not path.is_file():
+        what = f"the directions of attributes are learned first, and kept in {path}"
+    err.print(what, soft_wrap=True)
+    return _learn(run, model, open_set(None, model.preparation, recipe), recipe.data)[0]
 
 
 def _split(images: ImageSet, settings: Data) -> tuple[Numbers, Numbers]:
