@@ -130,6 +130,7 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
         goes_on = resumed and _take_up(trainer, folder, console, auto=auto)
         if recipe.objective.discriminator and not goes_on:  # afterwards it is in the checkpoints
             other = from_leader(fabric, lambda: load(recipe.objective.discriminator))
+            other.require("discriminator")
             trainer.take_discriminator(other.discriminator.state_dict())
         assert isinstance(images, ImageSet)
         if fabric.is_global_zero:
