@@ -350,7 +350,7 @@ def test_many_pictures_are_thinned_and_the_page_stays_small(tmp_path: Path) -> N
     Image.fromarray(pixels).save(run / "samples" / "step-000010.png", compress_level=0)
     for step in range(20, 350, 10):
         (run / "samples" / f"step-{step:06d}.png").hardlink_to(run / "samples" / "step-000010.png")
-    frames = Frames.of(run / "samples")
+    frames = Frames.of(run)
     assert len(frames.shown) == MOST
     assert frames.left_out == 34 - MOST
     assert (frames.shown[0].step, frames.shown[-1].step) == (10, 340)

@@ -81,6 +81,8 @@ def search(
         raise UserError("name images to search for, or else ask for samples by --samples 8")
     if samples and within:
         raise UserError("--samples looks among the images that the run was trained on: leave out --in")
+    drawn = out or run / "neighbours.png"
+    pictures.kind_of(drawn)  # now, and not after minutes of work
     model = load(run)
     recipe = recipe_of(run)
     if images:
@@ -106,7 +108,7 @@ def search(
     if len(queries) > SHOWN:
         err.print(f"the picture shows the first {SHOWN} of {len(queries):,}; --csv FILE lists the neighbours of all", soft_wrap=True)
     picture = _neighbours(looking, names[:SHOWN], queries, numbers=numbers, distances=distances, found=found)
-    wrote(pictures.save(picture, out or run / "neighbours.png"))
+    wrote(pictures.save(picture, drawn))
 
 
 def _of_samples(

@@ -88,7 +88,7 @@ def gather(run: Path, images: ImageSet | None) -> dict[str, Any]:
         "objective": recipe.objective if recipe else Objective(),
         "facts": facts(recipe, stats, trained) if recipe else None,
         "stats": stats,
-        "frames": Frames.of(run / "samples"),
+        "frames": Frames.of(run),
         "near": near,
         "without_near": f"{without_near[0].upper()}{without_near[1:]}.",
         "attributes": learned,

@@ -15,7 +15,6 @@ from .charts import number
 from .settings import called
 from .stats import Stats
 
-
 KINDS = {
     "vaegan": "A VAE/GAN",
     "vae": "A VAE of pixels",

@@ -19,6 +19,7 @@ from ..data.sources import anchored, short_name
 from ..errors import UserError
 from ..files import PARTIAL, from_home, remove_partial, replacing
 from ..model import load
+from ..pictures import DRAWN, drawn
 from ..processes import is_leader
 from ..progress import progress_bar
 from ..recipe import RECIPE, Recipe, of_run
@@ -138,7 +139,7 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
             _set_up(folder, recipe, images, console)
         if trainer.step >= trainer.steps:
             console.print(f"{folder} is finished: it is at step {trainer.step} of {trainer.steps}", soft_wrap=True)
-            picture = max((folder / "samples").glob("step-*.png"), default=folder / "samples")
+            picture = next(reversed(drawn(folder).values()), folder / DRAWN)
         else:
             console.print(f"{_what(trainer, len(held_out))}, into {folder}", soft_wrap=True)
             picture = trainer.train(folder, images, held_out, console)
@@ -230,7 +231,7 @@ def _open(recipe: Recipe, console: Console) -> ImageSet:
 
 def _set_up(folder: Path, recipe: Recipe, images: ImageSet, console: Console) -> None:
     """What a run folder has from the start."""
-    remove_partial(folder / place for place in (".", "checkpoints", "model", "samples"))
+    remove_partial(folder / place for place in (".", "checkpoints", "model", DRAWN))
     with replacing(folder / RECIPE) as path:
         path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
     _report_skipped(images, folder, console)

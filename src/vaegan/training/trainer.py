@@ -20,6 +20,7 @@ from ..data.packed import ImageSet
 from ..errors import UserError
 from ..model import VAEGAN
 from ..objective import NETWORKS
+from ..pictures import DRAWN
 from ..recipe import Recipe
 from ..signals import Stopped, StopSignal
 from . import checkpoint
@@ -242,7 +243,7 @@ class Trainer:
         """
         settings = self.recipe.training
         shown = held_out[:RECONSTRUCTIONS] if len(held_out) else np.arange(min(RECONSTRUCTIONS, len(images)))
-        picture = run / "samples"
+        picture = run / DRAWN
         monitor = None
         if self.fabric.is_global_zero:  # one process writes and speaks for all
             exhibits = Exhibits(
