@@ -119,6 +119,8 @@ def test_a_film_of_the_training(trained: Path, tmp_path: Path, capsys: pytest.Ca
     assert "no pictures of its training" in fails(capsys, "convergence", tmp_path)
     assert "--fps must be from 1 to 50" in fails(capsys, "convergence", trained, "--fps", 0)
     assert ".gif or .mp4" in fails(capsys, "convergence", trained, "--out", tmp_path / "film.txt")
+    (trained / "samples" / "step-1000000.png").write_bytes(b"no picture")
+    assert "step-1000000.png is damaged" in fails(capsys, "convergence", trained)
 
 
 def test_the_same_seed_gives_the_same_picture(trained: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from ..errors import UserError
 from ..recipe import Recipe
 from .app import app, err, wrote
 from .app import out as stdout
-from .search import open_set, recipe_of
+from .sets import open_set, recipe_of
 
 if TYPE_CHECKING:
     from ..data import ImageSet
@@ -105,7 +105,7 @@ def _open(data: str | None, model: VAEGAN, recipe: Recipe | None) -> ImageSet:
         UserError: it is not there.
     """
     try:
-        return open_set(data, model, recipe, "--data")
+        return open_set(data, model.preparation, recipe, "--data")
     except UserError as error:
         if data is None and recipe:
             raise UserError(

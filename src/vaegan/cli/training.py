@@ -92,7 +92,8 @@ def train(
         f"The run is {result.run}; see its curves with: tensorboard --logdir {result.run}",
         soft_wrap=True,
     )
-    err.print(f"More pictures: vaegan sample {result.run}, vaegan reconstruct {result.run} IMAGES", soft_wrap=True)
+    reconstruct = f", vaegan reconstruct {result.run} IMAGES" if settings.objective.autoencodes else ""
+    err.print(f"More pictures: vaegan sample {result.run}{reconstruct}", soft_wrap=True)
 
 
 @app.command

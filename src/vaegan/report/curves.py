@@ -26,7 +26,7 @@ class Panel:
 def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     """The charts of everything that was written down, the well-known ones first."""
     objective = recipe.objective if recipe else Objective()
-    given = {name: stats.series(name) for name in stats.names if name not in _without(objective)}
+    given = {name: stats.series(name) for name in stats.names if name not in _idle(objective)}
     found = []
 
     def add(title: str, about: str, series: list[Series], bounds: tuple[float, ...] = (), unit: str = "") -> None:
@@ -40,9 +40,8 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     prior = "How far posteriors are from the prior, in nats: what the codes say of their images."
     add("Prior", prior, take("prior"))
     if objective.kind == "vae":
-        add("Reconstruction error", "Half the squared error of all pixels together, which a VAE minimises.", take("similarity"))
-    else:
-        add("Learned similarity", "Error of reconstructions in the discriminator’s features. Lower is closer.", take("similarity"))
+        add("Reconstruction", "Half the squared error of reconstructions, summed over pixels. Lower is closer.", take("similarity"))
+    add("Learned similarity", "Error of reconstructions in the discriminator’s features. Lower is closer.", take("similarity"))
     watched = "" if objective.kind == "vae" else " Watched, not minimised."
     add("Pixel error", f"Mean squared error of reconstructions, with values in [−1, 1].{watched}", take("pixel"))
     bounds, about_gate = _gate(recipe)
@@ -62,14 +61,16 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     return found
 
 
-def _without(objective: Objective) -> set[str]:
-    """What is written down, but says nothing where the objective has no such part."""
-    without = set() if objective.kind == "vaegan" else {"gamma"}
-    if not objective.plays:
-        without |= {"real", "fake", "decoder_steps", "discriminator_steps", "discriminator_gradient"}
+def _idle(objective: Objective) -> set[str]:
+    """What is always 0, or means nothing, of an objective that lacks a part."""
+    idle = {f"{network}_gradient" for network in NETWORKS if network not in objective.trained}
     if not objective.autoencodes:
-        without |= {"prior", "similarity", "pixel", "encoder_gradient"}
-    return without
+        idle |= {"prior", "similarity", "pixel"}
+    if not objective.plays:
+        idle |= {"real", "fake", "decoder_steps", "discriminator_steps"}
+    if objective.kind != "vaegan":
+        idle.add("gamma")
+    return idle
 
 
 def _gate(recipe: Recipe | None) -> tuple[tuple[float, ...], str]:

@@ -17,7 +17,7 @@ from .stats import Stats
 
 KINDS = {
     "vaegan": "A VAE/GAN",
-    "vae": "A VAE",
+    "vae": "A VAE of pixels",
     "vae-dis": "A VAE with the learned similarity of another run’s discriminator,",
     "gan": "A GAN",
 }
@@ -69,7 +69,9 @@ def facts(recipe: Recipe, stats: Stats, trained: Trained | None) -> Facts:
     with torch.device("meta"):
         networks = VAEGAN(recipe.networks)
     parameters = [
-        f"{name} {sum(p.numel() for p in network.parameters()) / 1e6:.2f}\N{NO-BREAK SPACE}M" for name, network in networks.named_children()
+        f"{name} {sum(p.numel() for p in network.parameters()) / 1e6:.2f}\N{NO-BREAK SPACE}M"
+        for name, network in networks.named_children()
+        if name not in recipe.objective.untrained
     ]
     rows = [
         ("Images", f"{count}to train on, {len(trained.held_out):,} held out" if trained else source),

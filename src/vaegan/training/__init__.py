@@ -20,6 +20,7 @@ from ..data.sources import anchored, short_name
 from ..errors import UserError, refusals_told
 from ..files import PARTIAL, from_home, locked, remove_partial, replacing
 from ..model import load
+from ..pictures import DRAWN, drawn
 from ..processes import is_leader
 from ..progress import progress_bar
 from ..recipe import RECIPE, Recipe, of_run
@@ -139,15 +140,14 @@ def _run(  # noqa: PLR0917
         resumed = from_leader(fabric, lambda: resumed)
         goes_on = resumed and _take_up(trainer, folder, console, auto=auto)
         if recipe.objective.discriminator and not goes_on:  # afterwards it is in the checkpoints
-            other = from_leader(fabric, lambda: load(recipe.objective.discriminator))
-            trainer.take_discriminator(other.discriminator.state_dict())
+            _borrow_discriminator(trainer)
         if fabric.is_global_zero:
             if not resumed:
                 _keep(folder, kept, new=True)
             _set_up(folder, recipe, images, console)
         if trainer.step >= trainer.steps:
             console.print(f"{folder} is finished: it is at step {trainer.step} of {trainer.steps}", soft_wrap=True)
-            picture = max((folder / "samples").glob("step-*.png"), default=folder / "samples")
+            picture = next(reversed(drawn(folder).values()), folder / DRAWN)
         else:
             console.print(f"{_what(trainer, len(held_out))}, into {folder}", soft_wrap=True)
             with refusals_told():
@@ -232,6 +232,14 @@ def _take_up(trainer: Trainer, folder: Path, console: Console, *, auto: bool) ->
     return state is not None
 
 
+def _borrow_discriminator(trainer: Trainer) -> None:
+    """Take that of the run which the recipe names."""
+    other = from_leader(trainer.fabric, lambda: load(trainer.recipe.objective.discriminator))
+    with all_or_none(trainer.fabric):
+        other.require("discriminator")
+        trainer.take_discriminator(other.discriminator.state_dict())
+
+
 def _what(trainer: Trainer, held_out: int) -> str:
     """What is about to be trained, and how."""
     fabric = trainer.fabric
@@ -252,7 +260,7 @@ def _open(recipe: Recipe, console: Console) -> ImageSet:
 
 def _set_up(folder: Path, recipe: Recipe, images: ImageSet, console: Console) -> None:
     """What a run folder has from the start."""
-    remove_partial(folder / place for place in (".", "checkpoints", "model", "samples"))
+    remove_partial(folder / place for place in (".", "checkpoints", "model", DRAWN))
     with replacing(folder / RECIPE) as path:
         path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
     _report_skipped(images, folder, console)

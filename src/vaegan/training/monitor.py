@@ -143,7 +143,7 @@ class Monitor:
         picture, variety = draw(model, exhibits)
         self.watch.see_samples(variety)
         self._board.scalars({"health/variety": variety}, self.step)
-        path = pictures.save(picture, self.run / "samples" / f"step-{self.step:06d}.png")
+        path = pictures.save(picture, self.run / pictures.DRAWN / f"step-{self.step:06d}.png")
         self._board.image("pictures", picture, self.step)
         return path
 

@@ -20,6 +20,7 @@ from ..data.packed import ImageSet
 from ..errors import UserError
 from ..model import VAEGAN
 from ..objective import NETWORKS
+from ..pictures import DRAWN
 from ..recipe import Recipe
 from ..signals import Stopped, StopSignal
 from . import checkpoint
@@ -77,7 +78,7 @@ class Trainer:
         self.identity: dict[str, Any] = {"recipe": recipe.flat(), "images": images.identity, "images_per_step": self.images_per_step}
         self.step = self._read_at = self.rollbacks = 0
         torch.manual_seed(settings.seed)  # the same first weights in every process
-        model = VAEGAN(recipe.networks, images.preparation)
+        model = VAEGAN(recipe.networks, images.preparation, recipe.objective.untrained)
         self.attributes = images.attributes_named(recipe.networks.attributes) if model.conditional else None
         if self.attributes is not None:
             learn_scale(model, self.attributes[training[:]])
@@ -251,7 +252,7 @@ class Trainer:
         """
         settings = self.recipe.training
         shown = held_out[:RECONSTRUCTIONS] if len(held_out) else np.arange(min(RECONSTRUCTIONS, len(images)))
-        picture = run / "samples"
+        picture = run / DRAWN
         monitor = None
         if self.fabric.is_global_zero:  # one process writes and speaks for all
             exhibits = Exhibits(
