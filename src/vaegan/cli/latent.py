@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from cyclopts import Parameter
 from rich.table import Table
 
+from ..data.packed import report_skipped
 from ..errors import UserError
 from ..recipe import Data, Recipe
 from .app import app, check_fps, err, out, parse_size, wrote
@@ -155,6 +156,8 @@ def encode(run: Path, source: str, /, *, out: Path | None = None) -> None:
         raise UserError(f"cannot write codes as {path}: give --out a name that ends in .npz")
     model = load(run)
     images = open_set(source, model.preparation, recipe_of(run))
+    for line in report_skipped(images):
+        err.print(line, soft_wrap=True)
     with progress_bar(err) as progress:
         codes = encode_images(model, images.images, progress=progress)
     known: dict[str, Any] = {"names": np.array(images.names), "labels": np.array(images.labels)}
@@ -387,10 +390,12 @@ def _given(model: VAEGAN, images: list[Path]) -> Given:
     from ..latent.codes import encode
     from ..progress import progress_bar
 
-    def refuse(name: str, reason: str) -> None:
-        raise UserError(f"cannot read {name}: {reason}")
+    def skip(name: str, reason: str) -> None:
+        if Path(name) in images:  # named by itself, it is missed
+            raise UserError(f"cannot read {name}: {reason}")
+        err.print(f"skipped {name}: {reason}", soft_wrap=True)
 
-    names, pixels = read_given(images, model.preparation, refuse)
+    names, pixels = read_given(images, model.preparation, skip)
     with progress_bar(err) as progress:
         return Given(names, to_tensor(pixels), encode(model, pixels, progress=progress).mean)
 

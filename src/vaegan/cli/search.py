@@ -130,7 +130,8 @@ def _of_samples(
         print(f"median distance to the nearest of {len(training):,} training images, by {looking.by}:")
         print(f"  {np.median(compared.samples):8.3f}  of {len(compared.samples)} samples")
         print(f"  {np.median(compared.held_out):8.3f}  of {len(compared.held_out)} held-out images")
-        print(f"{compared.share:.0%} of the samples are nearer than half of the held-out images are; of copies nearly all would be")
+        share = f"{compared.share:.0%} of the samples are nearer than half of the held-out images are"
+        print(f"{share}; of copies nearly all would be, and far nearer")
     else:
         err.print("the run holds out no images, so there is nothing to compare these distances to", soft_wrap=True)
     return [f"sample {number}" for number in range(samples)], queries, numbers, distances

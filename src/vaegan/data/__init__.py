@@ -198,7 +198,8 @@ def _matching(images: ImageSet, wanted: Preparation) -> ImageSet:
     if there != wanted:
         differing = [key for key, value in wanted.as_dict().items() if there.as_dict()[key] != value]
         was, asked = (", ".join(f"{key} {_plain(p.as_dict()[key])}" for key in differing) for p in (there, wanted))
-        raise UserError(f"the packed set {images.folder} was prepared with {was}, not {asked}: leave that out, or pack the images anew")
+        found = f"the packed set {images.folder} was prepared with {was}, not {asked}"
+        raise UserError(f"{found}, which is asked for: prepare the images anew with that")
     return images
 
 

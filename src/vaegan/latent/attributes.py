@@ -171,7 +171,7 @@ def calibrate(
             reading = directions.readings(_again(model, longer.edit(lacking, {name: 1.0})))[:, number].mean()
             reached.append(float((reading - before) / (wanted - before)))
         lengths.append(_first_at(ENOUGH, (0.0, *TRIED), reached))
-        progress("trying lengths", number + 1, len(directions.names))
+        progress("trying how far edits must go", number + 1, len(directions.names))
     return replace(directions, lengths=torch.tensor(lengths))
 
 
