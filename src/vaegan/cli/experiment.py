@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import cyclopts
 from cyclopts import Parameter
@@ -56,6 +56,7 @@ class Common:
     """auto, 32 or bf16."""
 
 
+Extractors = Literal["mobilenet", "inception", "attributes"] | None
 Flags = Annotated[Common, Parameter(name="*")]
 
 
@@ -75,6 +76,59 @@ def attribute_similarity(
     from ..experiments.attribute_similarity import attribute_similarity
 
     _do("attribute-similarity", common, settings, attribute_similarity)
+
+
+@experiment.command
+def samples(
+    *,
+    samples: int = 2_000,
+    extractor: Extractors = None,
+    common: Flags = Common(),
+    settings: Settings = Recipe(),  # noqa: B008
+) -> None:
+    """VAE, GAN, VAE with the GAN's features (VAE_Disl) and VAE/GAN side by side: pictures, distances, errors.
+
+    Parameters
+    ----------
+    samples
+        How many samples of each run are measured, and at most how many training and held-out images.
+    extractor
+        The network whose features are compared; see vaegan evaluate.
+    settings
+        Everything a recipe can hold.
+    """
+    from ..experiments.samples import samples as compare
+
+    _do("samples", common, settings, lambda one: compare(one, count=samples, extractor=extractor))
+
+
+@experiment.command
+def ablation(
+    *,
+    vary: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True, json_list=False)] = None,
+    samples: int = 2_000,
+    extractor: Extractors = None,
+    common: Flags = Common(),
+    settings: Settings = Recipe(),  # noqa: B008
+) -> None:
+    """Vary settings of the recipe, for several seeds, and measure every run alike: what is each worth, beside what chance does?
+
+    Parameters
+    ----------
+    vary
+        A setting and its values, as in objective.gamma=0.01,0.1,1; several for all combinations.
+    samples
+        How many samples of each run are measured, and at most how many training and held-out images.
+    extractor
+        The network whose features are compared; see vaegan evaluate.
+    settings
+        Everything a recipe can hold.
+    """
+    from ..experiments.ablation import ablation as compare
+    from ..experiments.ablation import variants_of
+
+    variants_of(vary or [])  # a mistake is told before a folder is made
+    _do("ablation", common, settings, lambda one: compare(one, vary or [], count=samples, extractor=extractor))
 
 
 def _do(name: str, common: Common, settings: Recipe, work: Callable[[Experiment], Found]) -> None:

@@ -121,7 +121,7 @@ def _table(experiment: Experiment, measured: dict[str, dict[str, Any]], real: Be
         rows.append((label, (*cells, *PAPER[kind])))
     rows.append((f"{EACH} random real images", (f"{floor.cosine.mean():.4f}", f"{floor.error.mean():.2f}", "", "")))
     heads = ("cosine similarity", "squared error", "paper: cosine", "paper: error")
-    notes = [_spread_note(experiment), *_order(experiment, measured), PAPER_NOTE]
+    notes = [experiment.spread_note(), *_order(experiment, measured), PAPER_NOTE]
     return Table(f"Best of {EACH} samples, by attributes read off them", heads, rows, tuple(notes))
 
 
@@ -129,11 +129,6 @@ PAPER_NOTE = (
     "The paper's figures are recalled, and of another experiment: faces of LFW at 64x64 with 73 attributes whose values are real numbers, "
     "scaled otherwise, and another regressor. Levels cannot be compared with those here; the order of the models can."
 )
-
-
-def _spread_note(experiment: Experiment) -> str:
-    count = len(experiment.seeds)
-    return f"±: standard deviation over {count} seeds." if count > 1 else "A single seed: how far another one would be off is not known."
 
 
 def _order(experiment: Experiment, measured: dict[str, dict[str, Any]]) -> list[str]:

@@ -126,7 +126,25 @@ class Experiment:
         """Numbers of the training and of the held-out images."""
         return split(self.images, self.recipe.data.held_out, self.recipe.data.train_on)
 
-    def require(self, *, attributes: bool = False, held_out: int = 1) -> None:
+    def recipe_with(self, seed: int, settings: Mapping[str, Any]) -> Recipe:
+        """The recipe of all runs with a seed, and some settings changed.
+
+        Raises:
+            UserError: there is no such setting, or its value does not fit.
+        """
+        recipe = Recipe.load(self.folder / RECIPE, {"training.seed": seed, **settings})
+        if recipe.networks.attributes == ("all",):
+            return self.recipe_with(seed, {**settings, "networks.attributes": varying(self.images, self.parts[0])})
+        return recipe
+
+    def spread_note(self) -> str:
+        """What ± means in the tables."""
+        count = len(self.seeds)
+        return (
+            f"±: standard deviation over {count} seeds." if count > 1 else "A single seed: how far off another one would be is not known."
+        )
+
+    def require(self, *, attributes: bool = False, held_out: int = 1, training: int = 1) -> None:
         """See that the set has what the experiment needs, before anything is trained.
 
         Raises:
@@ -137,30 +155,32 @@ class Experiment:
             raise UserError(f"the set {source} has no attributes: give some by vaegan prepare --attributes, and name that set by --data")
         if len(self.parts[1]) < held_out:
             raise UserError(f"{len(self.parts[1])} images are held out, and at least {held_out} are needed: raise --data.held_out")
+        if len(self.parts[0]) < training:
+            raise UserError(f"there are only {len(self.parts[0])} training images, and at least {training} are needed")
 
-    def trained(self, name: str, seed: int, settings: Mapping[str, Any]) -> Run:
+    def trained(self, name: str, seed: int, settings: Mapping[str, Any], *, discriminator_of: Run | None = None) -> Run:
         """A run of the experiment's recipe with some settings changed; trained now, or gone on with, if it is not finished.
 
         Args:
             name: of the run, without its seed.
             seed: its seed.
             settings: by dotted name, such as {"objective.kind": "vae"}.
+            discriminator_of: the run whose discriminator one of kind vae-dis takes.
 
         Raises:
             UserError: settings that do not fit, or another run lies in its place.
             Stopped: an interrupt or SIGTERM came; the run was saved.
         """
         folder = self.folder / RUNS / f"{name}-{seed}"
-        recipe = Recipe.load(self.folder / RECIPE, {"training.seed": seed, **settings})
-        if recipe.networks.attributes == ("all",):
-            recipe = Recipe.load(
-                self.folder / RECIPE, {"training.seed": seed, **settings, "networks.attributes": varying(self.images, self.parts[0])}
-            )
+        if discriminator_of:
+            settings = {**settings, "objective.discriminator": str(discriminator_of.folder.absolute())}
+        recipe = self.recipe_with(seed, settings)
         self._see_that_it_is(folder, recipe)
         depends_on = {
             "run": folder.name,
             "recipe": {key: value for key, value in recipe.flat().items() if key not in MAY_DIFFER},
             "images": self.images.identity,
+            "discriminator": discriminator_of.weights if discriminator_of else None,
         }
         marker = self._path(f"trained-{folder.name}", depends_on)
         there = folder / "model" / WEIGHTS
