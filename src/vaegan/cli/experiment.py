@@ -131,6 +131,48 @@ def ablation(
     _do("ablation", common, settings, lambda one: compare(one, vary or [], count=samples, extractor=extractor))
 
 
+@experiment.command
+def attribute_vectors(
+    *,
+    attributes: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)] = None,
+    common: Flags = Common(),
+    settings: Settings = Recipe(),  # noqa: B008
+) -> None:
+    """Held-out images with attributes added, by the paper's difference of means and by linear probes, and how well both tell images apart.
+
+    Parameters
+    ----------
+    attributes
+        Those in the pictures; by default the eight that are told best.
+    settings
+        Everything a recipe can hold.
+    """
+    from ..experiments.attribute_vectors import attribute_vectors as show
+
+    _do("attribute-vectors", common, settings, lambda one: show(one, tuple(attributes or ())))
+
+
+@experiment.command
+def features(
+    *,
+    draws: int = 5,
+    common: Flags = Common(),
+    settings: Settings = Recipe(),  # noqa: B008
+) -> None:
+    """What are the networks' features worth to a linear classifier with 10, 100, 1,000 labels, beside pixels and an untrained encoder?
+
+    Parameters
+    ----------
+    draws
+        How many draws of labels mean and spread are taken over, for each seed.
+    settings
+        Everything a recipe can hold.
+    """
+    from ..experiments.features import features as compare
+
+    _do("features", common, settings, lambda one: compare(one, draws=draws))
+
+
 def _do(name: str, common: Common, settings: Recipe, work: Callable[[Experiment], Found]) -> None:
     """Do an experiment, print its tables, and say where everything is."""
     from ..experiments.experiment import Experiment
