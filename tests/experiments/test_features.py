@@ -89,7 +89,7 @@ def test_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = features(tiny("features", tmp_path / "out", seeds=2), draws=2)
     (table,) = found.tables
     assert [name for name, _ in table.rows] == list(SPACES.values())
-    assert table.heads[0] == "10 with, without"
+    assert table.heads[0] == "10 of each"
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert set(results["runs"]) == {"vaegan-0", "vaegan-1"}
     pixels = results["runs"]["vaegan-0"]["pixels"]

@@ -119,15 +119,15 @@ def _table(experiment: Experiment, measured: dict[str, dict[str, Any]], real: Be
     for kind, label in KINDS.items():
         cells = [over_seeds([measured[f"{kind}-{seed}"][what] for seed in experiment.seeds], 4) for what in ("cosine", "error")]
         rows.append((label, (*cells, *PAPER[kind])))
-    rows.append((f"{EACH} random real images", (f"{floor.cosine.mean():.4f}", f"{floor.error.mean():.2f}", "", "")))
-    heads = ("cosine similarity", "squared error", "paper: cosine", "paper: error")
+    rows.append(("random real images", (f"{floor.cosine.mean():.4f}", f"{floor.error.mean():.2f}", "", "")))
+    heads = ("cosine", "squared error", "LFW: cosine", "LFW: error")
     notes = [experiment.spread_note(), *_order(experiment, measured), PAPER_NOTE]
-    return Table(f"Best of {EACH} samples, by attributes read off them", heads, rows, tuple(notes))
+    return Table(f"Best of {EACH}: cosine similarity to the attributes asked for, and squared error", heads, rows, tuple(notes))
 
 
 PAPER_NOTE = (
-    "The paper's figures are recalled, and of another experiment: faces of LFW at 64x64 with 73 attributes whose values are real numbers, "
-    "scaled otherwise, and another regressor. Levels cannot be compared with those here; the order of the models can."
+    "LFW: the paper's figures, recalled, and of another experiment: faces of LFW at 64x64 with 73 attributes whose values are real numbers "
+    "and scaled otherwise, another regressor. Levels cannot be compared with those here; the order of the models can."
 )
 
 

@@ -223,8 +223,8 @@ def _table(experiment: Experiment, task: Task, numbers: Numbering, found: dict[s
         title, heads = "accuracy", tuple(f"{int(count):,} a class" for count in labels)
         what = f"{asked} classes; guessing is right {1 / len(task.names):.0%} of the time."
     else:
-        title, heads = "mean balanced accuracy", tuple(f"{int(count):,} with, without" for count in labels)
-        what = f"{asked} attributes, those with enough examples for the last column; guessing has 0.5."
+        title, heads = "mean balanced accuracy", tuple(f"{int(count):,} of each" for count in labels)
+        what = f"so many with and without each of {asked} attributes, those with enough for the last column; guessing has 0.5."
     many = f" for each of {len(experiment.seeds)} seeds" if len(experiment.seeds) > 1 else ", of one run"
     notes = (
         f"Ridge regression, its penalty chosen on the labelled images alone; {what}",

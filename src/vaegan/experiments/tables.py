@@ -28,7 +28,7 @@ class Table:
         shown = rich_table.Table(box=None, pad_edge=False, title=Text(self.title, "bold"), title_justify="left", header_style="dim")
         shown.add_column("", no_wrap=True)
         for head in self.heads:
-            shown.add_column(Text(head), justify="right")
+            shown.add_column(Text(head), justify="right", no_wrap=True)
         for name, cells in self.rows:
             shown.add_row(Text(name), *map(Text, cells))
         return shown
