@@ -116,7 +116,7 @@ def test_classes_serve_where_there_are_no_attributes(tmp_path: Path, photos: Pat
 def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["experiment", "features", *FLAGS, "--out", tmp_path / "out"]
     works(*command, "--draws", 2)
-    assert "codes (posterior means)" in capsys.readouterr().out
+    assert "untrained encoder" in capsys.readouterr().out
     assert "--draws of at least 2" in fails(capsys, *command, "--draws", 1)
     more = ["0.6" if flag == "0.2" else flag for flag in FLAGS]
     error = fails(capsys, "experiment", "features", *more, "--data", photos, "--out", tmp_path / "b")

@@ -106,7 +106,15 @@ def compare_variants(
         against = _against(experiment, chosen, samples, progress)
     found = {name: _measure(experiment, run, against) for name, run in runs.items()}
     tables = [
-        _table(experiment, variants, found, part="samples", measures=OF_SAMPLES, title=f"{samples:,} samples of the prior"),
+        _table(
+            experiment,
+            variants,
+            found,
+            part="samples",
+            measures=OF_SAMPLES,
+            title=f"{samples:,} samples of the prior",
+            extractor=_features_of(chosen),
+        ),
         _table(
             experiment,
             variants,
@@ -114,13 +122,14 @@ def compare_variants(
             part="reconstructions",
             measures=OF_RECONSTRUCTIONS,
             title=f"reconstructions of {len(against.others):,} held-out images",
+            extractor=_features_of(chosen),
         ),
     ]
     picture = _sheet(experiment, variants, runs, against)
     results = {"extractor": chosen.name, "extractor_weights_sha256": chosen.weights, "samples": samples, "runs": found}
     sections = [
         Section("Pictures", "Of the first seed. All kinds are shown the same held-out images and codes.", [("Samples", picture)]),
-        Section("Figures", _about(chosen.name), tables=tables),
+        Section("Figures", _about(_features_of(chosen)), tables=tables),
     ]
     page = write_page(experiment, title, lead, sections)
     return Found(tables, [save(picture, experiment.folder / SHEET), experiment.write_results(results), page])
@@ -195,6 +204,7 @@ def _table(
     part: str,
     measures: dict[str, str],
     title: str,
+    extractor: str,
 ) -> Table:
     rows: list[tuple[str, list[str]]] = []
     for variant in variants:
@@ -203,7 +213,7 @@ def _table(
         rows.append((variant.label, cells))
     some: dict[str, Any] = next((one[part] for one in found.values() if part in one), {})
     rows.append(("real images", [f"{some[name]['real']:.3g}" if "real" in some.get(name, {}) else "-" for name in measures]))
-    return Table(title, tuple(measures.values()), rows, (experiment.spread_note(),))
+    return Table(title, tuple(measures.values()), rows, (f"In features of {extractor}. {experiment.spread_note()}",))
 
 
 @torch.inference_mode()
@@ -220,9 +230,13 @@ def _sheet(experiment: Experiment, variants: Sequence[Variant], runs: dict[str, 
     return sheet([("held-out images", originals), *again, *made], SHOWN)
 
 
+def _features_of(extractor: Extractor) -> str:
+    return "a network that learned the set's attributes" if extractor.name == "attributes" else extractor.name
+
+
 def _about(extractor: str) -> str:
     return (
-        f"Distances, precision, recall and coverage are of features by {extractor}, against training images, equally many of each; the row "
+        f"Distances, precision, recall and coverage are in features of {extractor}, against training images, equally many of each; the row "
         "of real images is of other training images against the same. The feature error is the squared distance of a reconstruction from "
         "its original in these features, as a part of that of two different images. The pixel error is a mean square, of values in [-1, 1]."
     )

@@ -31,11 +31,11 @@ PIXELS = 16
 MOST = 20_000
 """Training images that labels are drawn from, and at most how many held-out ones are classified."""
 SPACES = {
-    "codes": "codes (posterior means)",
-    "hidden": "encoder, last hidden layer",
-    "discriminator": f"discriminator, pooled to {POOLED}x{POOLED}",
-    "random": "untrained encoder, last hidden layer",
-    "pixels": f"pixels, shrunk to {PIXELS}x{PIXELS}",
+    "codes": "codes",
+    "hidden": "encoder",
+    "discriminator": f"discriminator, {POOLED}x{POOLED}",
+    "random": "untrained encoder",
+    "pixels": f"pixels, {PIXELS}x{PIXELS}",
 }
 
 
@@ -135,7 +135,9 @@ def features(experiment: Experiment, *, draws: int = DRAWS) -> Found:
         found[run.folder.name] = _measured(experiment, run, task, numbers, enough=enough, draws=draws)
     table = _table(experiment, task, numbers, found, draws)
     about = (
-        f"Labelled images are drawn from the training images, and a linear classifier learns from what each network makes of them. "
+        "Labelled images are drawn from the training images, and a linear classifier learns from what each network makes of them: the "
+        "posterior mean of the code, the encoder's last hidden layer, the discriminator's last maps averaged to "
+        f"{POOLED}x{POOLED}, the hidden layer of an encoder that was never trained, or the pixels, averaged to {PIXELS}x{PIXELS}. "
         f"{len(held_out):,} held-out images are classified."
     )
     lead = f"What a VAE/GAN, trained on {experiment.recipe.data.source} without labels, is worth to a classifier with few of them."

@@ -18,7 +18,7 @@ from .tables import Table
 
 SHEET_BYTES = 2_000_000
 """Of each picture, as text in the page."""
-LEAST = "table { margin-bottom: 1rem; } .sheet { margin: 1.5rem 0; } td { white-space: pre-line; }"
+LEAST = "table { margin-bottom: 1rem; } .sheet { margin: 1.5rem 0; } .muted + h3 { margin-top: 2.5rem; }"
 """What this page adds to the report's style."""
 
 
