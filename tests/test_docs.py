@@ -34,7 +34,7 @@ def test_commands_and_flags_exist(page: Path) -> None:
         assert "".join(command) in known
     commands = [app[command] for command in known - {"experiment"}]
     commands += [app["experiment"][name] for name in app["experiment"] if not name.startswith("-")]
-    for command in re.findall(r"vaegan experiment ([\w-]+)", text):
+    for command in re.findall(r"vaegan experiment ([a-z-]+)", text):
         assert command in set(app["experiment"])
     flags = {name for command in commands for argument in command.assemble_argument_collection() for name in argument.names}
     for line in re.findall(r"vaegan [^`\n]*|`--[^`\n]*", re.sub(r"`python [^`]*`", "", text)):

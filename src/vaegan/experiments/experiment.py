@@ -68,7 +68,7 @@ class Experiment:
     def __init__(
         self,
         name: str,
-        folder: Path,
+        folder: str | Path,
         recipe: Recipe,
         *,
         seeds: int = 1,
