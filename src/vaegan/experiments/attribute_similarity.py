@@ -12,9 +12,10 @@ from PIL import Image
 from ..data.batches import to_tensor
 from ..pictures import save, sheet
 from .best_of import EACH, Best, best_images, best_of, best_samples, samples_for
+from .chosen import evenly
 from .experiment import Experiment, Run
 from .page import Found, Section, write_page
-from .regressor import Regressor, regressor_of
+from .regressor import MOST, Regressor, regressor_of
 from .tables import Table, over_seeds, spread_of
 
 KINDS = {"vae": "VAE", "gan": "GAN", "vaegan": "VAE/GAN"}
@@ -48,13 +49,12 @@ def attribute_similarity(experiment: Experiment) -> Found:
     training, held_out = experiment.parts
     with experiment.bar() as progress:
         regressor = regressor_of(experiment.images, training, names, experiment.folder, progress)
-    places = np.unique(np.linspace(0, len(held_out) - 1, min(QUERIES, len(held_out))).astype(np.int64))
-    queries = np.asarray(held_out[places], np.int64)
+    queries = evenly(held_out, QUERIES)
     attributes = experiment.images.attributes_named(names)[queries]
     known = np.isfinite(attributes).any(1)
     queries, attributes = queries[known], attributes[known]
     measured = {run.folder.name: _measure(experiment, run, regressor, queries, attributes) for run in runs}
-    floor = best_images(experiment.images.images, training[:], regressor, attributes, seed=experiment.first_seed)
+    floor = best_images(experiment.images.images, evenly(training, MOST), regressor, attributes, seed=experiment.first_seed)
     real = _real(experiment, regressor, queries, attributes)
     table = _table(experiment, measured, real, floor)
     picture = _sheet(experiment, runs, measured, queries, attributes)

@@ -14,6 +14,7 @@ from ..latent.attributes import learn_from
 from ..latent.directions import HOWS, Directions, How
 from ..latent.sheets import edits
 from ..pictures import save
+from .chosen import evenly
 from .experiment import Experiment, Run
 from .page import Found, Section, write_page
 from .tables import Table, over_seeds
@@ -108,6 +109,5 @@ def _table(experiment: Experiment, learned: list[Directions]) -> tuple[Table, li
 def _figure(experiment: Experiment, run: Run, directions: Directions, names: tuple[str, ...], how: How) -> Image.Image:
     """A row for each of some held-out images, a column for each attribute."""
     held_out = experiment.parts[1]
-    numbers = held_out[np.unique(np.linspace(0, len(held_out) - 1, SHOWN).astype(np.int64))]
-    images, model = to_tensor(experiment.images.images[numbers]), run.model()
+    images, model = to_tensor(experiment.images.images[evenly(held_out, SHOWN)]), run.model()
     return edits(model, directions, images, model.encode(images).mean.detach(), steps=[{name: 1.0} for name in names], how=how)

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from ..data import ImageSet, Numbers
+from ..data import ImageSet
 from ..data.batches import to_tensor
 from ..errors import UserError
 from ..latent.codes import Progress
 from ..model import PART, VAEGAN
+from .chosen import evenly
 from .experiment import Experiment, Run
 from .linear import fit
 from .page import Found, Section, write_page
@@ -122,7 +123,7 @@ def features(experiment: Experiment, *, draws: int = DRAWS) -> Found:
         raise UserError("networks.attributes: a model that is told them need not find them out; leave it out")
     experiment.require(held_out=FEWEST)
     task = Task.of(experiment.images)
-    training, held_out = (_spread(part) for part in experiment.parts)
+    training, held_out = (evenly(part, MOST) for part in experiment.parts)
     examples = task.examples(training)
     enough = [count for count in LABELS if (examples.min() if task.classes else examples.max()) >= count]
     if not enough:
@@ -233,8 +234,3 @@ def _table(experiment: Experiment, task: Task, numbers: Numbering, found: dict[s
         f"±: standard deviation over {draws} draws of labels{many}.",
     )
     return Table(f"{title} on held-out images, by labels", heads, rows, notes)
-
-
-def _spread(numbers: Numbers) -> NDArray[np.int64]:
-    """All numbers, or `MOST` of them, evenly spread."""
-    return np.asarray(numbers[np.unique(np.linspace(0, len(numbers) - 1, min(len(numbers), MOST)).astype(np.int64))], np.int64)

@@ -20,6 +20,7 @@ from ..errors import UserError
 from ..evaluation.attributes import AttributeNetwork
 from ..files import replacing
 from ..latent.codes import Progress
+from .chosen import evenly
 
 VERSION = 1
 """Of its training: raise it when that changes."""
@@ -70,7 +71,7 @@ def regressor_of(
     """
     if len(training) < BATCH:
         raise UserError(f"attributes are learned from at least {BATCH} images, not {len(training)}")
-    chosen = np.asarray(training[np.unique(np.linspace(0, len(training) - 1, min(len(training), MOST)).astype(np.int64))], np.int64)
+    chosen = evenly(training, MOST)
     attributes = images.attributes_named(names)
     mean, scale = (np.asarray(moment(attributes[chosen], 0, dtype=np.float64)) for moment in (np.nanmean, np.nanstd))
     wanted = ((attributes - mean) / scale).astype(np.float32)
