@@ -22,12 +22,11 @@ import numpy as np
 import torch
 from classifier import read, train_classifier
 from numpy.typing import NDArray
-from torch import Tensor
 
 import vaegan
 from vaegan.data import open_images, split
 from vaegan.latent.attributes import learn_from
-from vaegan.latent.codes import encode
+from vaegan.latent.codes import decode, encode
 from vaegan.latent.directions import How
 
 NAMED = ("Eyeglasses", "Beard", "Wearing_Hat", "Long_Hair", "Dark_Skin")
@@ -40,12 +39,6 @@ class Outcome(NamedTuple):
     yes: float
     changed: float
     changed_with_exclusive: float
-
-
-@torch.inference_mode()
-def decoded(model: vaegan.VAEGAN, codes: Tensor) -> Tensor:
-    """The images of many codes."""
-    return torch.cat([model.decode(part) for part in codes.split(256)])
 
 
 def never_together(has: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -61,7 +54,7 @@ def main(run: Path) -> None:
     directions, _ = learn_from(model, images, training, held_out)
     classifier = train_classifier(images, training[:])
     codes = encode(model, images.images, held_out).mean
-    unedited = read(classifier, decoded(model, codes))
+    unedited = read(classifier, decode(model, codes))
     columns = [images.attribute_names.index(name) for name in directions.names]
     truth = (images.attributes[held_out[:]] > 0)[:, columns]
     exclusive = never_together((images.attributes[training[:]] > 0)[:, columns])
@@ -69,7 +62,7 @@ def main(run: Path) -> None:
     def outcome(number: int, strength: float, how: How) -> Outcome:
         lacking = ~truth[:, number]
         edited = directions.edit(codes[torch.from_numpy(lacking)], {directions.names[number]: strength}, how)
-        said = read(classifier, decoded(model, edited))[:, columns]
+        said = read(classifier, decode(model, edited))[:, columns]
         changed = (said != unedited[lacking][:, columns]).mean(0)
         others = np.arange(len(columns)) != number
         return Outcome(said[:, number].mean(), changed[others & ~exclusive[number]].mean(), changed[others].mean())

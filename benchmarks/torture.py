@@ -108,7 +108,7 @@ class Process:
 
     def trains(self) -> bool:
         """Whether it has begun to train."""
-        return "images to train on" in self.text()
+        return " to train on" in self.text()
 
     def text(self) -> str:
         """What it has said."""

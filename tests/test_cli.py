@@ -66,7 +66,7 @@ def test_train_on_a_folder(photos: Path, tmp_path: Path, capsys: pytest.CaptureF
     error = capsys.readouterr().err
     assert str(trained / "samples" / "step-000002.png") in error
     assert f"The run is {trained}" in error
-    assert "38 images to train on, 2 held out" in error
+    assert "38 images of 16x16 to train on, 2 held out" in error
     assert f"The page to look at is {trained / 'report.html'}" in error
     assert "38" in (trained / "report.html").read_text()
 
@@ -119,6 +119,8 @@ def test_a_film_of_the_training(trained: Path, tmp_path: Path, capsys: pytest.Ca
     assert "no pictures of its training" in fails(capsys, "convergence", tmp_path)
     assert "--fps must be from 1 to 50" in fails(capsys, "convergence", trained, "--fps", 0)
     assert ".gif or .mp4" in fails(capsys, "convergence", trained, "--out", tmp_path / "film.txt")
+    (trained / "samples" / "step-1000000.png").write_bytes(b"no picture")
+    assert "step-1000000.png is damaged" in fails(capsys, "convergence", trained)
 
 
 def test_the_same_seed_gives_the_same_picture(trained: Path, tmp_path: Path) -> None:
@@ -181,7 +183,7 @@ def test_prepare_look_train(photos: Path, tmp_path: Path, capsys: pytest.Capture
     assert "is whole: 6 files" in capsys.readouterr().out
     fast = [*FAST[:4], *FAST[6:]]  # the set decides the size
     works("train", "--data", tmp_path / "set", "--run", tmp_path / "run", "--steps", 2, *fast)
-    assert "32 images to train on, 4 held out" in capsys.readouterr().err
+    assert "32 images of 16x24 to train on, 4 held out" in capsys.readouterr().err
     recipe = Recipe.load(tmp_path / "run" / "recipe.yaml")
     assert (recipe.networks.size, recipe.data.crop) == ((16, 24), "none")
     works("train", "--resume", tmp_path / "run", "--steps", 3, "--device", "cpu")

@@ -34,7 +34,7 @@ def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
         "50 samples of the prior",
         "50 reconstructions of held-out images",
         "Frechet distance (attributes)",
-        "floor: 25 real",
+        "floor: 25",
         "PSNR, dB",
         "active units",
         "of 4",
@@ -50,6 +50,11 @@ def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert (run / "evaluation.png").read_bytes() == (tmp_path / "again.png").read_bytes()
     with Image.open(run / "evaluation.png") as picture:
         assert np.asarray(picture).std() > 1
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    works("evaluate", "--help")
+    assert "Usage: vaegan evaluate" in capsys.readouterr().out
 
 
 def test_mistakes(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from vaegan.pictures import CAPTION, GAP, MARGIN, pair_rows, sheet, to_uint8
+from vaegan import UserError
+from vaegan.pictures import CAPTION, GAP, MARGIN, drawn, pair_rows, save, sheet, to_uint8
 
 
 def flat(values: list[float], size: int = 64) -> torch.Tensor:
@@ -45,3 +49,17 @@ def test_small_images_are_enlarged_by_a_whole_factor() -> None:
 def test_values_and_channels() -> None:
     assert to_uint8(torch.tensor([-2.0, -1, 0, 1, 2])[:, None, None, None])[:, 0, 0].tolist() == [[v] * 3 for v in (0, 0, 128, 255, 255)]
     assert to_uint8(torch.zeros(1, 5, 2, 2)).shape == (1, 2, 2, 3)
+
+
+@pytest.mark.parametrize(("name", "width"), [("a.xbm", 20), ("a.h5", 20), ("a.jpg", 70_000), ("a.webp", 70_000), ("a.xyz", 20)])
+def test_a_picture_that_cannot_be_written_is_named(tmp_path: Path, name: str, width: int) -> None:
+    with pytest.raises(UserError, match=rf"cannot write a picture .*as .*{name}: give it a name that ends in \.png"):
+        save(Image.new("RGB", (width, 4)), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_of_training_are_in_the_order_of_their_steps(tmp_path: Path) -> None:
+    for name in ("step-1000000.png", "step-999000.png", "step-000005.png", "step-2.png.partial", "another.png"):
+        save(Image.new("RGB", (4, 4)), tmp_path / "samples" / "some.png").rename(tmp_path / "samples" / name)
+    assert list(drawn(tmp_path)) == [5, 999_000, 1_000_000]
+    assert drawn(tmp_path / "nothing") == {}

@@ -74,6 +74,32 @@ def write_run(run: Path, *, steps: int = 40, pictures: int = 3, source: Path | N
     return run
 
 
+@pytest.mark.parametrize(
+    ("kind", "there", "absent"),
+    [
+        ("vaegan", ["A VAE/GAN trained", "Learned similarity", "Gate", "encoder", "vaegan score"], ["--by similarity"]),
+        (
+            "vae",
+            ["A VAE of pixels trained", "summed over pixels", "vaegan edit"],
+            ["Learned similarity", "Gate", "discriminator 0", "vaegan score"],
+        ),
+        (
+            "gan",
+            ["A GAN trained", "Gate", "--samples 8 --by similarity"],
+            ["Prior", "Pixel error", "encoder 0", "vaegan edit", "vaegan reconstruct"],
+        ),
+    ],
+)
+def test_a_page_shows_what_the_objective_has(tmp_path: Path, kind: str, there: list[str], absent: list[str]) -> None:
+    run = write_run(tmp_path / "faces")
+    recipe = Recipe.load(run / "recipe.yaml", {"objective.kind": kind})
+    (run / "recipe.yaml").write_text(recipe.to_yaml())
+    text = " ".join(Page(report(run)).text.split("The whole recipe")[0].split()) + Page(run / "report.html").text.split("Go on")[-1]
+    text = text.replace("\N{NO-BREAK SPACE}", " ")
+    assert [words for words in there if words not in text] == []
+    assert [words for words in absent if words in text] == []
+
+
 def test_a_page(tmp_path: Path) -> None:
     run = write_run(tmp_path / "faces")
     path = report(run)
@@ -324,7 +350,7 @@ def test_many_pictures_are_thinned_and_the_page_stays_small(tmp_path: Path) -> N
     Image.fromarray(pixels).save(run / "samples" / "step-000010.png", compress_level=0)
     for step in range(20, 350, 10):
         (run / "samples" / f"step-{step:06d}.png").hardlink_to(run / "samples" / "step-000010.png")
-    frames = Frames.of(run / "samples")
+    frames = Frames.of(run)
     assert len(frames.shown) == MOST
     assert frames.left_out == 34 - MOST
     assert (frames.shown[0].step, frames.shown[-1].step) == (10, 340)

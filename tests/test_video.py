@@ -49,7 +49,15 @@ def test_an_mp4_gets_all_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     program.write_text("#!/bin/sh\necho first >&2\necho 'no such codec' >&2\nexit 3\n")
     with pytest.raises(UserError, match="ffmpeg could not write the video: no such codec"):
         video.save(frame, 6, tmp_path / "b.mp4", 12.5)
+    program.write_text("#!/bin/sh\nhead -c 100000 > /dev/null\necho 'no room' >&2\nexit 3\n")  # ends in the middle of a frame
+    with pytest.raises(UserError, match="ffmpeg could not write the video: no room"):
+        video.save(lambda _: np.zeros((33, 33, 3), np.uint8), 2000, tmp_path / "b.mp4", 12.5)
     assert not (tmp_path / "b.mp4").exists()
+
+
+def test_a_gif_that_is_too_large_for_memory(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"a \.gif of 2\.8 billion pixels is too large"):
+        video.save(lambda _: frame(0), 20_000_000, tmp_path / "a.gif", 20)
 
 
 def test_no_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

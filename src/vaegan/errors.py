@@ -1,5 +1,28 @@
-"""The one exception that is the user's to mend."""
+"""What is the user's to mend."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class UserError(Exception):
     """A mistake in what was asked for: one sentence that names the thing and the way out. The command line prints it and exits with 2."""
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """What the system refuses within, such as a file that may not be read, or space, becomes a `UserError`."""
+    try:
+        yield
+    except BrokenPipeError:  # who reads the output has seen enough
+        raise
+    except OSError as error:
+        if error.errno is None:
+            raise
+        sentence = f"{os.strerror(error.errno)}: {error.filename}" if error.filename else os.strerror(error.errno)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            sentence += "; free some space, and go on with a run that has a checkpoint by: vaegan train --resume RUN"
+        raise UserError(sentence) from error

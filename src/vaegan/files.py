@@ -30,6 +30,34 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Keep a file, made if need be, from others who would. Yields whether nobody else keeps it.
+
+    The system forgets it when this process ends, however it does. Where there are no locks, nobody is kept out.
+    """
+    with _naming(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        yield _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
 def append(path: Path, content: bytes) -> None:
     """Add to the end of a file. What is added is there for every reader, and stays if this process is killed."""
     with _naming(path), path.open("ab") as file:

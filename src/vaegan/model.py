@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import safetensors.torch
 import torch
@@ -44,8 +44,10 @@ class VAEGAN(nn.Module):
     """Of a conditional model, over the images that it was trained on."""
     attribute_scale: Tensor
 
-    def __init__(self, architecture: Architecture | None = None, preparation: Preparation | None = None) -> None:
-        """Take new networks, and how pictures are made ready for them (by default centred).
+    def __init__(
+        self, architecture: Architecture | None = None, preparation: Preparation | None = None, untrained: tuple[str, ...] = ()
+    ) -> None:
+        """Take new networks, how pictures are made ready for them (by default centred), and which networks no objective will train.
 
         Raises:
             ValueError: the preparation makes images of another shape than the networks take.
@@ -56,6 +58,8 @@ class VAEGAN(nn.Module):
         """How image files become this model's inputs; see `vaegan.data.images.read`."""
         if self.preparation.shape != (*self.architecture.size, self.architecture.channels):
             raise ValueError(f"the networks take no images of {self.preparation.shape}")
+        self.untrained = untrained
+        """Networks that are of no use: the encoder of a GAN, the discriminator of a VAE."""
         self.encoder = Encoder(self.architecture)
         self.decoder = Decoder(self.architecture)
         self.discriminator = Discriminator(self.architecture)
@@ -73,6 +77,15 @@ class VAEGAN(nn.Module):
     def conditional(self) -> bool:
         """Whether the networks are told attributes."""
         return bool(self.architecture.attributes)
+
+    def require(self, network: Literal["encoder", "discriminator"]) -> None:
+        """See that a network can be used.
+
+        Raises:
+            UserError: it was never trained.
+        """
+        if network in self.untrained:
+            raise UserError(f"this takes the {network}, which this model's objective.kind left untrained: take a model of kind vaegan")
 
     def attributes(self, known: Mapping[str, float]) -> Tensor:
         """Of a conditional model, 1 x attributes for one image: these values by name, and NaN for those that are not known.
@@ -114,7 +127,9 @@ class VAEGAN(nn.Module):
 
         Raises:
             ValueError: the images are not N x C x H x W of this model's size.
+            UserError: the encoder was never trained.
         """
+        self.require("encoder")
         expected = (self.architecture.channels, *self.architecture.size)
         if images.ndim != 4 or tuple(images.shape[1:]) != expected:
             raise ValueError(f"images must be N x {' x '.join(map(str, expected))}, not {' x '.join(map(str, images.shape))}")
@@ -143,7 +158,12 @@ class VAEGAN(nn.Module):
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json and model.safetensors; each replaces its older self only once it is whole."""
         folder = Path(folder)
-        config = {"format": FORMAT, "preparation": self.preparation.as_dict(), "architecture": dataclasses.asdict(self.architecture)}
+        config = {
+            "format": FORMAT,
+            "preparation": self.preparation.as_dict(),
+            "architecture": dataclasses.asdict(self.architecture),
+            "untrained": self.untrained,
+        }
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         with replacing(folder / WEIGHTS) as path:
             path.write_bytes(safetensors.torch.save(weights))  # by a path, safetensors would hide that a disk is full
@@ -168,7 +188,7 @@ class VAEGAN(nn.Module):
             fields: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value for name, value in config["architecture"].items()
             }
-            model = cls(Architecture(**fields), Preparation.from_dict(config["preparation"]))
+            model = cls(Architecture(**fields), Preparation.from_dict(config["preparation"]), tuple(config.get("untrained", ())))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(f"{folder / CONFIG} is damaged: {error}") from error
         try:

@@ -193,6 +193,12 @@ class Objective:
         return tuple(name for name, does in zip(NETWORKS, learns, strict=True) if does)
 
     @property
+    def untrained(self) -> tuple[str, ...]:
+        """The networks that stay as they began, and so are of no use; that of a `vae-dis` was trained before."""
+        unused = {"gan": "encoder", "vae": "discriminator"}.get(self.kind)
+        return (unused,) if unused else ()
+
+    @property
     def autoencodes(self) -> bool:
         """Whether there is an encoder, and reconstructions."""
         return self.kind != "gan"

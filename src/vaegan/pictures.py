@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +19,24 @@ from .files import replacing
 GAP = 2
 CAPTION = 22
 MARGIN = 8
+DRAWN = "samples"
+"""The folder of a run with the pictures of its training."""
 CELL = 64  # smaller images are enlarged by a whole factor to at least this height
+
+
+def drawn(run: Path) -> dict[int, Path]:
+    """The pictures that training drew, by their steps, in order."""
+    found = {int(match[1]): path for path in (run / DRAWN).glob("*.png") if (match := re.fullmatch(r"step-(\d+)", path.stem))}
+    return dict(sorted(found.items()))
+
+
+def open_picture(path: Path) -> Image.Image | None:
+    """The picture in a file, or None where there is none that can be read."""
+    try:
+        with Image.open(path) as picture:
+            return picture.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # Pillow raises all of these for damaged files
+        return None
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
@@ -76,11 +94,14 @@ def save(picture: Image.Image, path: Path) -> Path:
     """Write a PNG, or what the file's name asks for, making its folder.
 
     Raises:
-        UserError: the name asks for nothing that can be written.
+        UserError: the name asks for nothing that can be written, or for a kind that does not take this picture.
     """
-    kind = kind_of(path)
-    content = io.BytesIO()
-    picture.save(content, kind)
+    kind, content = kind_of(path), io.BytesIO()
+    try:
+        picture.save(content, kind)
+    except Exception as error:  # Pillow's plugins raise a dozen kinds, for pictures that are too wide or have colours
+        size = f"{picture.width}x{picture.height}"
+        raise UserError(f"cannot write a picture of {size} as {path}: give it a name that ends in .png") from error
     with replacing(path) as temporary:
         temporary.write_bytes(content.getbuffer())  # written by Pillow itself, a full disk would be an "encoder error"
     return path

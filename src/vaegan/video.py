@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +21,25 @@ Told = Callable[[str, int, int | None], None]
 PALETTE_OF = 12
 """Frames, evenly spread, that the colours of a GIF are chosen from."""
 KINDS = (".gif", ".mp4")
+GIF_BYTES = 2_000_000_000
+"""Pixels of all frames together that a GIF may have: Pillow keeps them until the last one, a byte each."""
 
 
 def save(frame: Frame, count: int, path: Path, fps: float, progress: Told = lambda *_: None) -> Path:
     """Write a video that runs for ever where the player lets it, as .gif or .mp4.
 
     Raises:
-        UserError: the name asks for something else, or for .mp4 and there is no ffmpeg.
+        UserError: the name asks for something else, for .mp4 and there is no ffmpeg, or for .gif and that would not fit into memory.
     """
     kind = path.suffix.lower()
     if kind not in KINDS:
         raise UserError(f"cannot write a video as {path}: give it a name that ends in .gif or .mp4")
     program = ffmpeg() if kind == ".mp4" else ""
+    first = frame(0)
+    if kind == ".gif" and (pixels := count * first.shape[0] * first.shape[1]) > GIF_BYTES:
+        raise UserError(
+            f"a .gif of {pixels / 1e9:,.1f} billion pixels is too large: make it shorter, or give --out a name that ends in .mp4"
+        )
 
     def frames() -> Iterator[NDArray[np.uint8]]:
         for number in range(count):
@@ -42,7 +50,7 @@ def save(frame: Frame, count: int, path: Path, fps: float, progress: Told = lamb
         if kind == ".gif":
             _gif(frames(), _palette(frame, count), temporary, fps)
         else:
-            _mp4(frames(), frame(0).shape, temporary, fps, program)
+            _mp4(frames(), first.shape, temporary, fps, program)
     return path
 
 
@@ -78,12 +86,13 @@ def _mp4(frames: Iterator[NDArray[np.uint8]], shape: tuple[int, ...], path: Path
     command = [program, "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{shape[1]}x{shape[0]}"]
     command += ["-r", f"{fps:g}", "-i", "-", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white", "-c:v", "libx264", "-crf", "16"]
     command += ["-pix_fmt", "yuv420p", "-movflags", "+faststart", "-f", "mp4", str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603 (found by name, not given)
+    # Without a buffer: what is left in one when ffmpeg ends early would be an error once more as the pipe is closed.
+    with subprocess.Popen(command, bufsize=0, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603 (found by name)
         assert process.stdin
         assert process.stderr
         try:
             for pixels in frames:
-                process.stdin.write(pixels.tobytes())
+                _write_all(process.stdin, pixels.tobytes())
             process.stdin.close()
         except BrokenPipeError:  # it has ended early, and says why below
             pass
@@ -91,3 +100,10 @@ def _mp4(frames: Iterator[NDArray[np.uint8]], shape: tuple[int, ...], path: Path
     if process.returncode:
         reason = complaint.splitlines()[-1] if complaint else f"it ended with {process.returncode}"
         raise UserError(f"ffmpeg could not write the video: {reason}; give --out a name that ends in .gif")
+
+
+def _write_all(pipe: IO[bytes], content: bytes) -> None:
+    """A pipe without a buffer may take less than it is given."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[pipe.write(rest) :]

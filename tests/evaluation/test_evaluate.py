@@ -24,13 +24,14 @@ from vaegan.evaluation.collect import cloud_of, collect, sample_parts
 from vaegan.evaluation.evaluate import Evaluation, evaluate, named
 from vaegan.evaluation.picture import evaluation_sheet
 from vaegan.evaluation.reconstructions import reconstruct_all
+from vaegan.model import Posterior
 
 EXTRACTOR = RandomFeatures()
 COUNT = 400
 
 
 def cloud(pixels: NDArray[np.uint8]) -> Cloud:
-    return collect(EXTRACTOR, [to_tensor(pixels)])
+    return collect(EXTRACTOR, [to_tensor(pixels)], len(pixels))
 
 
 REAL, OTHERS = squares(COUNT, 0), squares(COUNT, 1)
@@ -82,6 +83,15 @@ def test_real_images_are_at_the_floor() -> None:
     bad = compare_resampled(cloud(noisy(OTHERS, 1)), cloud(REAL), 4, seed=0)
     assert bad.halves["frechet_distance"].mean > found.floor["frechet_distance"].mean + 8 * found.floor["frechet_distance"].spread
     assert bad.floor == found.floor
+
+
+def test_neighbourhoods_are_of_equally_many() -> None:
+    few, many = cloud(OTHERS[:60]), cloud(REAL)
+    found, equal = compare(few, many), compare(few, cloud(REAL[:60]))
+    for share in ("precision", "recall", "density", "coverage"):
+        assert found[share] == equal[share]
+    assert found["frechet_distance"] != equal["frechet_distance"]
+    assert found["coverage"] > 0.8
 
 
 def test_draws_follow_from_the_seed() -> None:
@@ -152,7 +162,7 @@ def test_the_cache_knows_what_it_is_of(images: ImageSet) -> None:
 
 def test_features_are_counted_beyond_those_that_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collecting, "MOST_KEPT", 150)
-    found = collect(EXTRACTOR, to_tensor(REAL).split(100))
+    found = collect(EXTRACTOR, to_tensor(REAL).split(100), COUNT)
     features = EXTRACTOR(to_tensor(REAL)).numpy()
     assert (len(found), len(found.vectors)) == (COUNT, 150)
     np.testing.assert_allclose(found.vectors, features[:150], rtol=1e-5, atol=1e-5)
@@ -167,11 +177,12 @@ def test_samples_are_those_of_the_model(model: VAEGAN) -> None:
 class Perfect(VAEGAN):
     """It reconstructs what it is given: the last images that were encoded."""
 
-    def encode(self, images: Tensor) -> Tensor:  # type: ignore[override]
+    def encode(self, images: Tensor, attributes: Tensor | None = None) -> Posterior:
         self.seen = images
-        return super().encode(images)  # type: ignore[return-value]
+        return super().encode(images, attributes)
 
-    def decode(self, codes: Tensor, _: Tensor | None = None) -> Tensor:
+    def decode(self, codes: Tensor, attributes: Tensor | None = None) -> Tensor:
+        assert attributes is None
         assert len(codes) == len(self.seen)
         return self.seen
 
@@ -194,6 +205,25 @@ def test_reconstructions(images: ImageSet, model: VAEGAN) -> None:
         expected = 0.5 * (model.discriminator.features(originals, 2) - model.discriminator.features(made, 2)).square().sum(1)
     np.testing.assert_allclose(errors["similarity_error"][-3:], expected, rtol=1e-4)
     np.testing.assert_allclose(errors["pixel_error"][-3:], (made - originals).square().mean((1, 2, 3)), rtol=1e-4)
+
+
+def test_a_conditional_model_is_told_attributes(tmp_path: Path) -> None:
+    avatars = prepare("avatars", tmp_path / "set", size=(16, 16), count=90, progress=lambda *_: None)
+    torch.manual_seed(0)
+    names = ("Dark_Skin", "Smiling")
+    model = VAEGAN(Architecture(size=(16, 16), width=0.0625, latent=4, attributes=names)).eval()
+    found = evaluate(model, EXTRACTOR, avatars, np.arange(60), np.arange(60, 90), samples=150, resamplings=2)
+    assert found.told is not None
+    assert set(map(tuple, found.told.tolist())) == {(a, b) for a in (0, 1) for b in (0, 1)}
+    originals, told = to_tensor(avatars.images[found.held_out]), torch.from_numpy(avatars.attributes_named(names)[found.held_out])
+    with torch.inference_mode():
+        for attributes, alike in ((told, True), (None, False)):
+            errors = (model.reconstruct(originals, attributes) - originals).square().mean((1, 2, 3)).numpy()
+            assert np.allclose(errors, found.errors["pixel_error"], rtol=1e-5) == alike
+    assert evaluation_sheet(model, avatars, found).size[0] > 0
+    other = VAEGAN(Architecture(size=(16, 16), width=0.0625, latent=4, attributes=("Dark_Skn",))).eval()
+    with pytest.raises(UserError, match="did you mean Dark_Skin"):
+        evaluate(other, EXTRACTOR, avatars, np.arange(60), np.arange(60, 90), samples=60)
 
 
 def test_what_is_written(model: VAEGAN, images: ImageSet, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def by_pairs(generated: NDArray[np.float64], real: NDArray[np.float64], k: int =
     )
 
 
-@pytest.mark.parametrize(("ours", "theirs", "k"), [(60, 80, 5), (PART + 30, 90, 3)])
+@pytest.mark.parametrize(("ours", "theirs", "k"), [(60, 80, 5), (PART + 30, 90, 3), (70, PART + 5, 5)])
 def test_against_all_pairs(ours: int, theirs: int, k: int) -> None:
     random = np.random.default_rng(0)
     generated, real = random.normal(size=(ours, 6)) * 0.9 + 100.5, random.normal(size=(theirs, 6)) + 100

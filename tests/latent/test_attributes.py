@@ -14,6 +14,7 @@ from test_cli import fails, works
 from torch import Tensor
 
 from vaegan import Posterior, UserError
+from vaegan.data import prepare, split
 from vaegan.latent import attributes
 from vaegan.latent.directions import HOWS, Directions
 
@@ -215,7 +216,9 @@ def test_the_command(trained: Path, photos: Path, capsys: pytest.CaptureFixture[
     assert "there is no image nothing.png" in fails(capsys, "attributes", trained, "--image", "nothing.png")
     assert "has no attributes: give some by vaegan prepare --attributes" in fails(capsys, "attributes", trained, "--data", photos)
     assert "there is no run folder nowhere" in fails(capsys, "attributes", "nowhere")
-    assert "no recipe.yaml" in fails(capsys, "attributes", trained / "model")
+    assert "name images by --data" in fails(capsys, "attributes", trained / "model")
+    mistake = fails(capsys, "edit", trained / "model", photos / "photo 00.png", "--add", "Beard=1")
+    assert f"vaegan attributes {trained / 'model'} --data SET" in mistake
 
 
 def test_codes_of_a_set_as_a_file(trained: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -231,3 +234,19 @@ def test_codes_of_a_set_as_a_file(trained: Path, photos: Path, tmp_path: Path, c
         assert "attributes" not in file
     assert "ends in .npz" in fails(capsys, "encode", trained, photos, "--out", "codes.csv")
     assert "there is no such folder or file" in fails(capsys, "encode", trained, "nowhere")
+
+
+def test_the_sheet_shows_an_attribute_that_all_held_out_images_have(
+    trained: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = prepare(str(photos), tmp_path / "plain", size=(16, 16), progress=lambda *_: None)
+    (held_out,) = split(images, 0.01)[1][:]
+    lines = [f"{name},{int(number == held_out or number % 2)}" for number, name in enumerate(images.names)]
+    (tmp_path / "table.csv").write_text("\n".join(["file,Odd", *lines]))
+    works("prepare", photos, tmp_path / "set", "--size", 16, "--attributes", tmp_path / "table.csv")
+    recipe = trained / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("held_out: 0.05", "held_out: 0.01"))
+    works("attributes", trained, "--data", tmp_path / "set")
+    assert "tried on 1 held-out ones" in capsys.readouterr().out
+    with Image.open(trained / "attributes.png") as image:
+        assert np.asarray(image).std() > 1

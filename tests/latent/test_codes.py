@@ -24,3 +24,12 @@ def test_codes_are_the_models_own_in_any_order_and_number() -> None:
     torch.testing.assert_close(chosen.logvar, logvar)
     torch.testing.assert_close(all_of_them.mean[numbers], mean, rtol=1e-4, atol=1e-5)
     assert seen == [("encoding", 256, 300), ("encoding", 300, 300)]
+
+
+def test_images_of_codes_are_the_models_own_in_any_number() -> None:
+    torch.manual_seed(0)
+    model = VAEGAN(Architecture(size=(16, 16), width=0.0625, latent=4)).eval()
+    some = torch.randn(300, 4)
+    decoded = codes.decode(model, some)
+    with torch.inference_mode():
+        torch.testing.assert_close(decoded[[0, 299]], model.decode(some[[0, 299]]), rtol=1e-4, atol=1e-5)

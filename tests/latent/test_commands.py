@@ -132,7 +132,8 @@ MISTAKES = {
     "an image that is not there": (["edit", "nothing.png", "--add", "Beard=1"], "there is no image nothing.png"),
     "an image that is none": (["interpolate", "PHOTO", "BAD"], "cannot read"),
     "one image alone": (["interpolate", "PHOTO"], "name two or more"),
-    "one step": (["interpolate", "PHOTO", "PHOTO", "--steps", "1"], "--steps must be at least 2"),
+    "steps without end": (["interpolate", "PHOTO", "PHOTO", "--steps", "100000000"], "--steps must be from 2 to 1,000"),
+    "one step": (["interpolate", "PHOTO", "PHOTO", "--steps", "1"], "--steps must be from 2"),
     "a course that is none": (["interpolate", "PHOTO", "PHOTO", "--how", "round"], "spherical"),
     "no time": (["walk", "--seconds", "0"], "--seconds"),
     "time without end": (["walk", "--seconds", "inf"], "--seconds"),
@@ -146,7 +147,7 @@ MISTAKES = {
     "two signs": (["arithmetic", "PHOTO", "-", "+", "PHOTO"], "two signs in a row"),
     "no steps": (["project", "PHOTO", "--steps", "0"], "--steps"),
     "a rate that is no number": (["project", "PHOTO", "--lr", "nan"], "--lr"),
-    "a picture that cannot be written": (["project", "PHOTO", "--steps", "1", "--out", "p.xyz"], "ends in .png"),
+    "a picture that cannot be written": (["project", "PHOTO", "--steps", "1000000", "--out", "p.xyz"], "ends in .png"),
 }
 
 

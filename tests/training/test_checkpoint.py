@@ -72,6 +72,18 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
         checkpoint.load(tmp_path)
 
 
+def test_what_is_damaged_is_not_counted_among_those_that_are_kept(tmp_path: Path) -> None:
+    """Else one that is saved after going back would be the first to be removed."""
+    for step in (1, 2):
+        checkpoint.save(tmp_path, step, STATE, keep=2)
+    newest = checkpoint.checkpoints(tmp_path)[0]
+    newest.write_bytes(newest.read_bytes()[:100])
+    state, damaged = checkpoint.take(tmp_path)
+    assert (state["step"], damaged) == (1, [newest])
+    checkpoint.save(tmp_path, 1, STATE, keep=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000001.pt", "step-00000002.pt.damaged"]
+
+
 class Hostile:
     """A pickle that writes a file where it is loaded."""
 

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+import torch
 import yaml
 from test_checkpoint import Hostile
 from tiny import SILENT, equal, flags, tiny
 
 import vaegan
 from vaegan import UserError, cli
+from vaegan.files import locked
 from vaegan.training import checkpoint, resume, train
 
 ROOT = Path(__file__).parents[2]
@@ -202,6 +204,23 @@ def test_sigusr1_saves_and_goes_on(vaegan_process: Vaegan, straight: Path, tmp_p
     assert stats(run) == stats(straight)
 
 
+def test_sigusr1_before_the_first_step_and_after_the_last_ends_nothing(vaegan_process: Vaegan, tmp_path: Path) -> None:
+    code = """
+import vaegan.training
+def around(name):
+    original = getattr(vaegan.training, name)
+    def sending(*arguments):
+        send(signal.SIGUSR1)
+        return original(*arguments)
+    setattr(vaegan.training, name, sending)
+around("_open")
+around("_report")
+"""
+    ended, said = vaegan_process(SENDING + code, "train", f"--run={tmp_path / 'run'}", *flags(training__length="1 steps"))
+    assert ended == 0, said
+    assert "as asked" not in said
+
+
 def test_a_second_interrupt_while_saving_stops_at_once(vaegan_process: Vaegan, straight: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     ended, said = vaegan_process(SENDING + "in_save(6, signal.SIGINT, signal.SIGINT)", "train", f"--run={run}", *flags(**EVERYTHING))
@@ -366,7 +385,8 @@ def test_checkpoints_of_another_run_are_refused_with_what_differs(run: Path, tmp
 
 
 @pytest.mark.parametrize(
-    "left", [[], ["recipe.yaml.partial"], ["recipe.yaml"], ["recipe.yaml", "stats.jsonl", "samples/step-000004.png.partial"]]
+    "left",
+    [[], [".lock"], ["recipe.yaml.partial"], ["recipe.yaml"], ["recipe.yaml", "stats.jsonl", "samples/step-000004.png.partial"]],
 )
 def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(left: list[str], straight: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
@@ -377,6 +397,21 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(left: lis
     train(tiny(**EVERYTHING), run, auto_resume=True, device="cpu", console=SILENT)
     assert_same(run, straight)
     assert stats(run) == stats(straight)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no locks")
+def test_two_processes_do_not_train_into_one_folder(vaegan_process: Vaegan, run: Path) -> None:
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    longer = flags(**EVERYTHING, training__length="9 steps")
+    with locked(run / ".lock") as free:
+        assert free
+        for arguments in (["--auto-resume", f"--run={run}", *longer], [f"--resume={run}", "--steps=9", "--device=cpu"]):
+            ended, said = vaegan_process("", "train", *arguments)
+            assert ended == 2
+            assert said.splitlines()[-1].startswith(f"vaegan: another process is training into {run}: choose another --run, or wait")
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    ended, said = vaegan_process("", "train", "--auto-resume", f"--run={run}", *longer)
+    assert ended == 0, said
 
 
 def test_a_finished_run_is_left_alone(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -395,6 +430,20 @@ def test_what_is_no_run_is_refused_and_not_touched(name: str, tmp_path: Path) ->
         train(tiny(), run, auto_resume=True, device="cpu", console=SILENT)
     assert [path for path in run.rglob("*") if path.is_file()] == [run / name]
     assert (run / name).read_text() == "data"
+
+
+@pytest.mark.parametrize("what", ["network", "optimizer", "nothing"])
+def test_a_checkpoint_that_does_not_fit_its_networks_is_refused(what: str, run: Path) -> None:
+    state, _ = checkpoint.load(run / "checkpoints")
+    if what == "network":
+        state["model"]["encoder.mean.weight"] = torch.zeros(2)
+    elif what == "optimizer":  # torch takes this, and its kernel would read and write what is beyond
+        state["optimizers"]["encoder"][0]["exp_avg_sq"] = torch.zeros(2)
+    else:
+        state = {}
+    checkpoint.save(run / "checkpoints", 7, {**state, "step": 7}, keep=9)
+    with pytest.raises(UserError, match="the checkpoint of step 7 does not fit the networks of its recipe: remove it"):
+        train(tiny(**EVERYTHING, training__length="9 steps"), run, auto_resume=True, device="cpu", console=SILENT)
 
 
 def test_a_changed_recipe_is_refused_with_what_differs(run: Path) -> None:

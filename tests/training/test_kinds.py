@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
@@ -17,6 +18,9 @@ from torch import Tensor
 import vaegan
 from vaegan import UserError
 from vaegan.cli import run as command
+from vaegan.latent.neighbours import nearest_by_similarity
+from vaegan.latent.projection import project
+from vaegan.latent.terms import measure_all
 from vaegan.training import checkpoint, resume, train
 
 TOLD = ("Eyeglasses", "Beard")
@@ -60,6 +64,22 @@ def test_a_run_of_each_kind_goes_on_exactly_and_shows_what_it_has(kind: str, tmp
     full = train(tiny(), tmp_path / "vaegan", device="cpu", console=SILENT)
     with Image.open(straight.picture) as mine, Image.open(full.picture) as theirs:
         assert (mine.height == theirs.height) == (kind == "vae")  # a GAN has no reconstructions to show
+    model, images = vaegan.load(straight.run), torch.zeros(1, 3, 16, 16)
+    assert model.sample(1).shape == images.shape
+    if kind == "gan":
+        with pytest.raises(UserError, match=r"this takes the encoder, which this model's objective\.kind left untrained"):
+            model.encode(images)
+        with pytest.raises(UserError, match="takes the encoder"):
+            project(model, images, 1)
+    else:
+        assert model.encode(images).mean.shape == (1, 4)
+        with pytest.raises(UserError, match="takes the discriminator"):
+            project(model, images, 1)
+        with pytest.raises(UserError, match="takes the discriminator"):
+            nearest_by_similarity(model, images, np.zeros((2, 16, 16, 3), np.uint8), np.arange(2), 1)
+        with pytest.raises(UserError, match="takes the discriminator"):
+            next(measure_all(model, np.zeros((2, 16, 16, 3), np.uint8), np.arange(2), 3))
+    assert vaegan.load(full.run).untrained == ()
 
 
 def test_a_discriminator_of_another_run_is_taken_and_kept(tmp_path: Path) -> None:
@@ -82,9 +102,14 @@ def test_a_discriminator_of_another_run_is_taken_and_kept(tmp_path: Path) -> Non
     [
         ({"objective__discriminator": "nowhere"}, "there is no run folder"),
         ({"networks__discriminator_units": 1024}, r"the discriminator of .* is of another shape"),
+        ({"objective__discriminator": "vae"}, "this takes the discriminator, which this model's objective.kind left untrained"),
     ],
 )
-def test_a_discriminator_that_cannot_be_taken_is_named(more: dict[str, Any], sentence: str, tmp_path: Path) -> None:
+def test_a_discriminator_that_cannot_be_taken_is_named(
+    more: dict[str, Any], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    train(tiny(training__length="1 steps", objective__kind="vae"), tmp_path / "vae", device="cpu", console=SILENT)
     train(tiny(training__length="1 steps"), tmp_path / "other", device="cpu", console=SILENT)
     settings = {"objective__kind": "vae-dis", "objective__discriminator": str(tmp_path / "other"), **more}
     with pytest.raises(UserError, match=sentence):

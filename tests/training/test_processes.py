@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -183,7 +184,16 @@ def _meet_errors(fabric: Fabric) -> list[str]:
     def fail() -> None:
         raise UserError("the leader met it")
 
-    for meeting in (lambda: meet(0), lambda: meet(1), lambda: from_leader(fabric, fail)):
+    def be_refused(rank: int) -> None:
+        with all_or_none(fabric):
+            if fabric.global_rank == rank:
+                raise PermissionError(errno.EACCES, "", f"file {rank}")
+
+    def fail_to_read() -> None:
+        raise PermissionError(errno.EACCES, "", "the leader's")
+
+    meetings = (lambda: meet(0), lambda: meet(1), lambda: from_leader(fabric, fail))
+    for meeting in (*meetings, lambda: be_refused(1), lambda: from_leader(fabric, fail_to_read)):
         with pytest.raises(SharedError) as error:
             meeting()
         said.append(str(error.value))
@@ -192,7 +202,10 @@ def _meet_errors(fabric: Fabric) -> list[str]:
 
 def test_what_one_process_meets_all_are_told() -> None:
     for found in both():
-        assert found["said"] == ["met by 0", "met by 1", "the leader met it", "from 0"]
+        assert found["said"] == [
+            *("met by 0", "met by 1", "the leader met it"),
+            *("Permission denied: file 1", "Permission denied: the leader's", "from 0"),
+        ]
 
 
 def test_a_run_goes_on_with_another_number_of_processes() -> None:
@@ -224,6 +237,9 @@ def test_two_processes_train_and_one_of_them_writes(tmp_path: Path) -> None:
     assert "nowhere: there is no such folder or file" in done.stderr
 
 
+needs_proc = pytest.mark.skipif(not Path(f"/proc/self/task/{os.getpid()}/children").exists(), reason="finds processes by /proc")
+
+
 def _begin(run: Path) -> tuple[subprocess.Popen[str], int]:
     """A run of two processes that has come to its first checkpoint, and the number of the second process."""
     first = subprocess.Popen(_command(run, training__length="1000000 steps"), stderr=subprocess.PIPE, text=True)
@@ -232,15 +248,11 @@ def _begin(run: Path) -> tuple[subprocess.Popen[str], int]:
         assert first.poll() is None, first.stderr and first.stderr.read()
         assert time.monotonic() < until
         time.sleep(0.1)
-    (second,) = (
-        int(folder.name)
-        for folder in Path("/proc").iterdir()
-        if folder.name.isdecimal() and f"\nPPid:\t{first.pid}\n" in (folder / "status").read_text()
-    )
-    return first, second
+    (second,) = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()
+    return first, int(second)
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="finds processes by /proc")
+@needs_proc
 def test_a_process_that_dies_ends_the_others_with_a_sentence(tmp_path: Path) -> None:
     first, second = _begin(tmp_path / "run")
     os.kill(second, signal.SIGKILL)
@@ -252,7 +264,35 @@ def test_a_process_that_dies_ends_the_others_with_a_sentence(tmp_path: Path) -> 
     assert last.endswith(f"go on with: vaegan train --resume {tmp_path / 'run'}")
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="finds processes by /proc")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_dies_while_they_meet_ends_the_other_with_a_sentence(rank: int, tmp_path: Path) -> None:
+    """The first one waits for the second, which dies; or the other way round."""
+    script = tmp_path / "start.py"
+    script.write_text(f"""
+import os, signal, time
+import torch.distributed
+def meet(*_, **__):
+    if os.environ["LOCAL_RANK"] == "{rank}":
+        time.sleep({0 if rank else 8})  # until the second one is there, too
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+torch.distributed.init_process_group = meet
+from vaegan.__main__ import main
+main()
+""")
+    command = [sys.executable, str(script), "train", *flags(), "--processes=2", f"--run={tmp_path / 'run'}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)  # until both have closed standard error
+    assert done.returncode == (2 if rank else -signal.SIGKILL)
+    sentence = (
+        "vaegan: process 1 of 2 was killed by SIGKILL, and ended the run; there is no checkpoint yet"
+        if rank
+        else "vaegan: process 1 ended: the first process has gone"
+    )
+    assert done.stderr.strip().splitlines()[-1] == sentence
+
+
+@needs_proc
 def test_a_first_process_that_dies_ends_the_others(tmp_path: Path) -> None:
     first, second = _begin(tmp_path / "run")
     first.kill()
@@ -265,7 +305,7 @@ def test_a_first_process_that_dies_ends_the_others(tmp_path: Path) -> None:
     assert not Path(f"/proc/{second}").exists()
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="finds processes by /proc")
+@needs_proc
 def test_a_signal_to_any_process_saves_and_ends_all(tmp_path: Path) -> None:
     first, second = _begin(tmp_path / "run")
     os.kill(second, signal.SIGTERM)

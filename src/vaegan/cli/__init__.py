@@ -5,13 +5,12 @@ A user's mistake ends in one sentence on standard error and exit code 2; a fault
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 
 import cyclopts
 
-from ..errors import UserError
+from ..errors import UserError, refusals_told
 from ..processes import is_first_here, is_leader
 from ..recipe import one_sentence
 from . import data, evaluation, experiment, latent, pictures, report, score, search, training  # noqa: F401 (that is how the commands come to be)
@@ -24,7 +23,8 @@ def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     err.quiet = not is_leader()
     try:
-        app(arguments, exit_on_error=False, print_error=False)
+        with refusals_told():
+            app(arguments, exit_on_error=False, print_error=False)
     except UserError as error:
         sentence = str(error)
     except cyclopts.CycloptsError as error:
@@ -32,12 +32,6 @@ def run(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:  # who reads the output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain once more as it exits
         raise SystemExit(128 + 13) from None
-    except OSError as error:
-        if error.errno is None:
-            raise
-        sentence = f"{os.strerror(error.errno)}: {error.filename}" if error.filename else os.strerror(error.errno)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            sentence += "; free some space, and go on with a run that has a checkpoint by: vaegan train --resume RUN"
     else:
         return
     if is_first_here():  # all of one machine meet the same; what only one of them met, training has shared

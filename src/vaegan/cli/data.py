@@ -10,8 +10,8 @@ from cyclopts import Parameter
 from ..data.images import Crop, Resampling
 from ..data.packed import report_skipped
 from ..errors import UserError
-from ..recipe import RECIPE, Recipe
 from .app import app, err, parse_size, wrote
+from .sets import open_set, recipe_of
 
 if TYPE_CHECKING:
     from ..data import ImageSet
@@ -156,18 +156,16 @@ def data(run_or_set: Path, /, *, verify: Annotated[bool, Parameter(negative="")]
 
 def _set_of(folder: Path) -> ImageSet:
     """A packed set, or that of a run."""
-    from ..data import ImageSet, open_images, packed_folder
-    from ..progress import progress_bar
+    from ..data import ImageSet, packed_folder
 
     if packed_folder(str(folder)):
         return ImageSet.open(folder)
-    if not (folder / RECIPE).is_file():
+    recipe = recipe_of(folder)
+    if not recipe:
         what = (
             "it is neither a packed set nor a run; pack images by: vaegan prepare SOURCE OUT"
             if folder.exists()
             else "there is no such folder"
         )
         raise UserError(f"cannot look into {folder}: {what}")
-    recipe = Recipe.load(folder / RECIPE)
-    with progress_bar(err) as progress:
-        return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
+    return open_set(None, recipe.preparation, recipe)

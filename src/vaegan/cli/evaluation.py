@@ -9,7 +9,7 @@ from ..errors import UserError
 from ..recipe import Recipe
 from .app import app, err, wrote
 from .app import out as stdout
-from .search import open_set, recipe_of
+from .sets import open_set, recipe_of
 
 if TYPE_CHECKING:
     from ..data import ImageSet
@@ -71,6 +71,12 @@ def evaluate(
     images = _open(data, model, recipe)
     settings = recipe or Recipe()
     training, held_out = split(images, settings.data.held_out, settings.data.train_on)
+    if settings.objective.kind == "gan":
+        err.print(
+            "note: a gan trains no encoder: what is said below of reconstructions and codes is of one that knows nothing", soft_wrap=True
+        )
+    if settings.objective.kind == "vae":
+        err.print("note: a vae trains no discriminator: its learned similarity error is of random features", soft_wrap=True)
     require_enough(training, held_out, samples, resamplings)
     with progress_bar(err) as progress:
         found = measure(
@@ -99,7 +105,7 @@ def _open(data: str | None, model: VAEGAN, recipe: Recipe | None) -> ImageSet:
         UserError: it is not there.
     """
     try:
-        return open_set(data, model, recipe, "--data")
+        return open_set(data, model.preparation, recipe, "--data")
     except UserError as error:
         if data is None and recipe:
             raise UserError(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from cyclopts import Parameter
 from rich.table import Table
 
 from ..errors import UserError
-from ..recipe import RECIPE, Data, Recipe
+from ..recipe import Data, Recipe
 from .app import app, check_fps, err, out, parse_size, wrote
+from .sets import open_set, recipe_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,6 +26,10 @@ How = Literal["probe", "mean"]  # as in latent/directions.py and latent/paths.py
 Course = Literal["spherical", "linear"]
 STRIP = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
 SIGNS = {"+": 1, "-": -1}
+SHOWN = 50
+"""Rows of a picture."""
+MOST_STEPS = 1_000
+"""From one image to the next."""
 SECONDS_A_TURN = 4.0
 """Of a walk: the more, the slower."""
 
@@ -44,6 +49,8 @@ def attributes(run: Path, /, *, data: str | None = None, image: Path | None = No
     image
         The picture to show the attributes on; by default held-out images without them.
     """
+    import numpy as np
+
     from .. import pictures
     from ..data.given import read_given
     from ..latent.sheets import attribute_sheet
@@ -51,11 +58,13 @@ def attributes(run: Path, /, *, data: str | None = None, image: Path | None = No
 
     model = load(run)
     given = read_given([image], model.preparation)[1] if image else None
-    images, settings = _set_of(run, model, data)
-    directions, (_, held_out) = _learn(run, model, images, settings)
+    recipe = recipe_of(run)
+    images = open_set(data, model.preparation, recipe)
+    settings = (recipe or Recipe()).data
+    directions, (training, held_out) = _learn(run, model, images, settings)
     _show(directions)
     wrote(run / DIRECTIONS)
-    numbers = held_out if len(held_out) else _split(images, settings)[0]
+    numbers = np.concatenate([held_out[:], training[:]])  # of few that are held out, all may have an attribute
     wrote(pictures.save(attribute_sheet(model, directions, images, numbers, given), run / "attributes.png"))
     some = directions.names[0]
     err.print(f"Use them: vaegan edit {run} IMAGE --add {some}=1", soft_wrap=True)
@@ -93,11 +102,10 @@ def edit(
     out
         The picture to write; RUN/edits.png by default.
     """
-    import torch
-
     from .. import pictures
     from ..latent import projection
     from ..latent.sheets import edits
+    from ..model import load
     from ..progress import progress_bar
 
     strengths = _strengths(add)
@@ -105,18 +113,21 @@ def edit(
         raise UserError(f"--strip shows one attribute, not {len(strengths)}: leave out the others")
     if project < 0:
         raise UserError(f"--project must be a number of steps, not {project}")
-    model, _, originals = _given(run, images)
+    path = out or run / "edits.png"
+    pictures.kind_of(path)  # now, and not after minutes of work
+    model = load(run)
+    _, originals, codes = _given(model, images)
     directions = _directions(run, model)
     for name in strengths:
         directions.index(name)
     if project:
         with progress_bar(err) as progress:
-            codes = projection.project(model, originals, project, level=_level(run), progress=progress).codes
-    else:
-        with torch.inference_mode():
-            codes = model.encode(originals).mean
+            codes = projection.project(
+                model, originals, project, level=(recipe_of(run) or Recipe()).objective.level, progress=progress
+            ).codes
     steps = [{name: strength} for name in strengths for strength in STRIP] if strip else [strengths]
-    wrote(pictures.save(edits(model, directions, originals, codes, steps=steps, how=how), out or run / "edits.png"))
+    _say_how_many(len(originals))
+    wrote(pictures.save(edits(model, directions, originals[:SHOWN], codes[:SHOWN], steps=steps, how=how), path))
 
 
 @app.command
@@ -143,7 +154,7 @@ def encode(run: Path, source: str, /, *, out: Path | None = None) -> None:
     if path.suffix != ".npz":
         raise UserError(f"cannot write codes as {path}: give --out a name that ends in .npz")
     model = load(run)
-    images, _ = _set_of(run, model, source)
+    images = open_set(source, model.preparation, recipe_of(run))
     with progress_bar(err) as progress:
         codes = encode_images(model, images.images, progress=progress)
     known: dict[str, Any] = {"names": np.array(images.names), "labels": np.array(images.labels)}
@@ -186,24 +197,28 @@ def interpolate(
 
     from .. import pictures, video
     from ..latent import paths
+    from ..latent.codes import decode
     from ..latent.sheets import enlarged
+    from ..model import load
     from ..progress import progress_bar
 
     path = out or run / "interpolation.png"
     moves = path.suffix.lower() in video.KINDS
     count = steps if steps is not None else 40 if moves else 9
-    if count < 2:
-        raise UserError(f"--steps must be at least 2, not {count}")
+    if not 2 <= count <= MOST_STEPS:
+        raise UserError(f"--steps must be from 2 to {MOST_STEPS:,}, not {count}")
+    if not moves:
+        pictures.kind_of(path)
     check_fps(fps)
-    model, names, originals = _given(run, images)
-    if len(originals) < 2:
+    model = load(run)
+    names, _, stops = _given(model, images)
+    if len(stops) < 2:
         raise UserError("one image is no way to go: name two or more")
     with torch.inference_mode():
-        stops = model.encode(originals).mean
         if not moves:
             legs = [paths.between(start, end, count, how) for start, end in pairwise(stops)]
             parts = [
-                (f"{Path(a).name} to {Path(b).name}, {how}", model.decode(leg)) for (a, b), leg in zip(pairwise(names), legs, strict=True)
+                (f"{Path(a).name} to {Path(b).name}, {how}", decode(model, leg)) for (a, b), leg in zip(pairwise(names), legs, strict=True)
             ]
             wrote(pictures.save(pictures.sheet(parts, count), path))
             return
@@ -281,18 +296,19 @@ def arithmetic(
     out
         The picture to write; RUN/arithmetic.png by default.
     """
-    import torch
-
     from .. import pictures
     from ..latent.sheets import Term, sum_of
+    from ..model import load
 
+    path = out or run / "arithmetic.png"
+    pictures.kind_of(path)
     signs, groups = _terms(terms)
+    model = load(run)
     found = []
     for sign, group in zip(signs, groups, strict=True):
-        model, names, originals = _given(run, group)
-        with torch.inference_mode():
-            found.append(Term(sign, [Path(name).name for name in names], originals, model.encode(originals).mean))
-    wrote(pictures.save(sum_of(model, found), out or run / "arithmetic.png"))
+        names, originals, codes = _given(model, group)
+        found.append(Term(sign, [Path(name).name for name in names], originals, codes))
+    wrote(pictures.save(sum_of(model, found), path))
 
 
 @app.command
@@ -326,33 +342,57 @@ def project(
     from .. import pictures
     from ..latent import projection
     from ..latent.sheets import projections
+    from ..model import load
     from ..progress import progress_bar
 
-    model, names, originals = _given(run, images)
+    path = out or run / "projections.png"
+    pictures.kind_of(path)
+    model = load(run)
+    names, originals, _ = _given(model, images)
     shown = sorted({0, steps // 20, steps // 5, steps // 2, steps})
     with progress_bar(err) as progress:
-        found = projection.project(model, originals, steps, lr=lr, level=_level(run), prior=prior, shown=shown, progress=progress)
+        found = projection.project(
+            model, originals, steps, lr=lr, level=(recipe_of(run) or Recipe()).objective.level, prior=prior, shown=shown, progress=progress
+        )
     for name, similarity, pixel in zip(names, found.similarity.T.tolist(), found.pixel.T.tolist(), strict=True):
         print(f"{name}: similarity error {similarity[0]:.4g} -> {similarity[-1]:.4g}, pixel error {pixel[0]:.4g} -> {pixel[-1]:.4g}")
-    wrote(pictures.save(projections(model, originals, found, shown), out or run / "projections.png"))
+    _say_how_many(len(originals))
+    wrote(pictures.save(projections(model, originals[:SHOWN], found, shown), path))
 
 
-def _given(run: Path, images: list[Path]) -> tuple[VAEGAN, list[str], Tensor]:
-    """The model of a run, and the pictures that a person names as it takes them: their names, and N x C x H x W in [-1, 1].
+def _say_how_many(images: int) -> None:
+    """Where a picture has a row for each image, and there are too many."""
+    if images > SHOWN:
+        err.print(f"the picture shows the first {SHOWN} of {images:,} images", soft_wrap=True)
+
+
+class Given(NamedTuple):
+    """Pictures that a person names."""
+
+    names: list[str]
+    images: Tensor
+    """N x C x H x W in [-1, 1], as the model takes them."""
+    codes: Tensor
+    """N x latent: their posterior means."""
+
+
+def _given(model: VAEGAN, images: list[Path]) -> Given:
+    """The pictures that a person names, and their codes.
 
     Raises:
-        UserError: there is no such run; or a picture is not there, or gives no image.
+        UserError: a picture is not there, or gives no image; or the model has no encoder.
     """
     from ..data.batches import to_tensor
     from ..data.given import read_given
-    from ..model import load
+    from ..latent.codes import encode
+    from ..progress import progress_bar
 
     def refuse(name: str, reason: str) -> None:
         raise UserError(f"cannot read {name}: {reason}")
 
-    model = load(run)
     names, pixels = read_given(images, model.preparation, refuse)
-    return model, names, to_tensor(pixels)
+    with progress_bar(err) as progress:
+        return Given(names, to_tensor(pixels), encode(model, pixels, progress=progress).mean)
 
 
 def _strengths(given: list[str]) -> dict[str, float]:
@@ -398,11 +438,6 @@ def _terms(words: list[str]) -> tuple[list[int], list[list[Path]]]:
     return signs, groups
 
 
-def _level(run: Path) -> int:
-    """The layer of the discriminator that a run's learned similarity is measured in."""
-    return (Recipe.load(run / RECIPE) if (run / RECIPE).is_file() else Recipe()).objective.level
-
-
 def _directions(run: Path, model: VAEGAN) -> Directions:
     """Those that were learned for this run, or new ones where there are none for its weights."""
     from ..latent.directions import Directions
@@ -413,28 +448,15 @@ def _directions(run: Path, model: VAEGAN) -> Directions:
         known = Directions.load(path)
         if known.about.get("weights") == fingerprint(model):
             return known
-        err.print(f"{path} was learned from other weights: learning it anew", soft_wrap=True)
-    else:
-        err.print(f"the directions of attributes are learned first, and kept in {path}", soft_wrap=True)
-    images, settings = _set_of(run, model, None)
-    return _learn(run, model, images, settings)[0]
-
-
-def _set_of(run: Path, model: VAEGAN, source: str | None) -> tuple[ImageSet, Data]:
-    """The images of a source, or those that a run was trained on, as the model takes them; and which of them are held out.
-
-    Raises:
-        UserError: there is no such source, or nothing says what the model was trained on.
-    """
-    from ..data import open_images
-    from ..progress import progress_bar
-
-    settings = Recipe.load(run / RECIPE).data if (run / RECIPE).is_file() else Data()
-    if source is None and not (run / RECIPE).is_file():
-        raise UserError(f"{run} has no {RECIPE} that says what it was trained on: name a set by --data")
-    with progress_bar(err) as progress:
-        images = open_images(source or settings.source, model.preparation, count=settings.avatars, progress=progress)
-    return images, settings
+    recipe = recipe_of(run)
+    if not recipe:
+        way_out = f"learn the attributes first, by: vaegan attributes {run} --data SET"
+        raise UserError(f"a model folder does not say what it was trained on: {way_out}")
+    what = f"{path} was learned from other weights: learning it anew"
+    if not path.is_file():
+        what = f"the directions of attributes are learned first, and kept in {path}"
+    err.print(what, soft_wrap=True)
+    return _learn(run, model, open_set(None, model.preparation, recipe), recipe.data)[0]
 
 
 def _split(images: ImageSet, settings: Data) -> tuple[Numbers, Numbers]:

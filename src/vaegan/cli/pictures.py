@@ -13,6 +13,7 @@ from .app import app, check_fps, err, wrote
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from PIL.Image import Image
 
 LAST_SHOWN = 2.0
 """Seconds that a film of a training stays at its end."""
@@ -52,12 +53,14 @@ def sample(
         raise UserError(f"--count must be above 0, not {count}")
     if not 0 <= seed < 2**63:
         raise UserError(f"--seed must be at least 0 and below 2^63, not {seed}")
+    path = out or run / "samples.png"
+    pictures.kind_of(path)  # now, and not after minutes of work
     model = load(run)
     attributes = None if told is None else model.attributes(dict(map(_setting, told))).expand(count, -1)
     with torch.inference_mode():
         images = model.sample(count, seed=seed, attributes=attributes)
     caption = ", ".join([f"samples of the prior, seed {seed}", *(told or [])])
-    wrote(pictures.save(pictures.sheet([(caption, images)], _columns(count)), out or run / "samples.png"))
+    wrote(pictures.save(pictures.sheet([(caption, images)], _columns(count)), path))
 
 
 def _setting(text: str) -> tuple[str, float]:
@@ -89,6 +92,8 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
     from ..data.given import read_given
     from ..model import load
 
+    path = out or run / "reconstructions.png"
+    pictures.kind_of(path)
     model = load(run)
     _, pixels = read_given(images, model.preparation, lambda name, reason: err.print(f"skipped {name}: {reason}", soft_wrap=True))
     originals = to_tensor(pixels)
@@ -96,7 +101,7 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
         reconstructions = model.reconstruct(originals)
     columns = _columns(len(originals))
     pairs = pictures.pair_rows(originals, reconstructions, columns)
-    wrote(pictures.save(pictures.sheet([("each above its reconstruction", pairs)], columns), out or run / "reconstructions.png"))
+    wrote(pictures.save(pictures.sheet([("each above its reconstruction", pairs)], columns), path))
 
 
 @app.command
@@ -113,21 +118,24 @@ def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0) -> N
         Pictures a second.
     """
     import numpy as np
-    from PIL import Image
 
-    from .. import video
+    from .. import pictures, video
     from ..progress import progress_bar
 
     check_fps(fps)
-    drawn = sorted((run / "samples").glob("step-*.png"))
+    drawn = list(pictures.drawn(run).values())
     if not drawn:
         raise UserError(f"{run} has no pictures of its training: name a run folder that has come to its first one")
-    with Image.open(drawn[-1]) as last:
-        size = last.size
+
+    def opened(path: Path) -> Image:
+        if picture := pictures.open_picture(path):
+            return picture
+        raise UserError(f"{path} is damaged: remove it, and the film goes on without it")
+
+    size = opened(drawn[-1]).size
 
     def frame(number: int) -> NDArray[np.uint8]:
-        with Image.open(drawn[min(number, len(drawn) - 1)]) as picture:
-            return np.asarray(picture.convert("RGB").resize(size))
+        return np.asarray(opened(drawn[min(number, len(drawn) - 1)]).resize(size))
 
     with progress_bar(err) as progress:
         count = len(drawn) + round(LAST_SHOWN * fps)

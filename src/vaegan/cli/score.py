@@ -14,7 +14,7 @@ from ..files import replacing
 from ..recipe import Recipe
 from .app import app, err, wrote
 from .app import out as stdout
-from .search import open_set, recipe_of
+from .sets import open_set, recipe_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,7 +106,7 @@ def _given(given: Sequence[str], model: VAEGAN, recipe: Recipe | None) -> list[P
         parts.append(read_given(files, model.preparation, lambda name, reason: err.print(f"skipped {name}: {reason}", soft_wrap=True)))
     for name in given:
         if Path(name) not in files:
-            images = open_set(name, model, recipe, "")
+            images = open_set(name, model.preparation, recipe)
             for line in report_skipped(images):
                 err.print(line, soft_wrap=True)
             parts.append((images.names, images.images))
@@ -129,9 +129,10 @@ def _scorer(run: Path, model: VAEGAN, recipe: Recipe | None, calibrate: str | No
                 raise
             err.print("the model has changed since it was calibrated: calibrating again", soft_wrap=True)
         else:
-            err.print(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images", soft_wrap=True)
+            again = "" if scorer.source == HELD_OUT else f" (remove {run / FILE} to go back to {HELD_OUT})"
+            err.print(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images{again}", soft_wrap=True)
             return scorer
-    images = open_set(calibrate, model, recipe, "--calibrate")
+    images = open_set(calibrate, model.preparation, recipe, "--calibrate")
     numbers: Numbers = np.arange(len(images))
     fitted_on = None
     if calibrate is None and recipe:

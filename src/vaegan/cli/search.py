@@ -11,8 +11,9 @@ from cyclopts import Parameter
 
 from ..errors import UserError
 from ..files import replacing
-from ..recipe import RECIPE, Recipe
+from ..recipe import Recipe
 from .app import app, err, wrote
+from .sets import open_set, recipe_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,16 +21,12 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-    from ..data import ImageSet
     from ..latent.search import Search
-    from ..model import VAEGAN
 
 ACROSS = 10
 """Neighbours in a row of the picture."""
 SHOWN = 50
 """Queries in the picture."""
-AVATARS = 16_000
-"""How many, where a model folder does not say."""
 
 
 @app.command
@@ -84,16 +81,18 @@ def search(
         raise UserError("name images to search for, or else ask for samples by --samples 8")
     if samples and within:
         raise UserError("--samples looks among the images that the run was trained on: leave out --in")
+    drawn = out or run / "neighbours.png"
+    pictures.kind_of(drawn)  # now, and not after minutes of work
     model = load(run)
     recipe = recipe_of(run)
     if images:
         names, pixels = read_given(images, model.preparation, lambda name, reason: err.print(f"skipped {name}: {reason}", soft_wrap=True))
         queries = to_tensor(pixels)
-    images_of_set = open_set(within, model, recipe, "--in")
+    images_of_set = open_set(within, model.preparation, recipe, "--in")
     for line in report_skipped(images_of_set) if within else []:
         err.print(line, soft_wrap=True)
     with progress_bar(err) as progress:
-        looking = Search(model, images_of_set, by, recipe.objective.level if recipe else Recipe().objective.level, progress)
+        looking = Search(model, images_of_set, by, (recipe or Recipe()).objective.level, progress)
         if samples:
             names, queries, numbers, distances = _of_samples(looking, recipe or Recipe(), samples, seed, count)
         else:
@@ -109,7 +108,7 @@ def search(
     if len(queries) > SHOWN:
         err.print(f"the picture shows the first {SHOWN} of {len(queries):,}; --csv FILE lists the neighbours of all", soft_wrap=True)
     picture = _neighbours(looking, names[:SHOWN], queries, numbers=numbers, distances=distances, found=found)
-    wrote(pictures.save(picture, out or run / "neighbours.png"))
+    wrote(pictures.save(picture, drawn))
 
 
 def _of_samples(
@@ -162,24 +161,3 @@ def _neighbours(
             rows.append([first, *neighbours[start : start + ACROSS]])
             first = None
     return tiled(f"each with the images nearest to it by {looking.by}, and their distances", rows)
-
-
-def recipe_of(run: Path) -> Recipe | None:
-    """The recipe of a run folder; a model folder has none."""
-    return Recipe.load(run / RECIPE) if (run / RECIPE).is_file() else None
-
-
-def open_set(source: str | None, model: VAEGAN, recipe: Recipe | None, flag: str) -> ImageSet:
-    """A set that is named, or else the run's own.
-
-    Raises:
-        UserError: there is none.
-    """
-    from ..data import open_images
-    from ..progress import progress_bar
-
-    if source is None and recipe is None:
-        raise UserError(f"a model folder does not say what it was trained on: name images by {flag}")
-    chosen = source if source is not None or recipe is None else recipe.data.source
-    with progress_bar(err) as progress:
-        return open_images(chosen or "", model.preparation, count=recipe.data.avatars if recipe else AVATARS, progress=progress)

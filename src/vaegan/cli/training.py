@@ -75,6 +75,8 @@ def train(
     settings
         Everything a recipe can hold.
     """
+    if hasattr(signal, "SIGUSR1"):  # Windows has none
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # before there is anything to save, and after all is: it would end the process
     from .. import training
 
     try:
@@ -90,7 +92,8 @@ def train(
         f"The run is {result.run}; see its curves with: tensorboard --logdir {result.run}",
         soft_wrap=True,
     )
-    err.print(f"More pictures: vaegan sample {result.run}, vaegan reconstruct {result.run} IMAGES", soft_wrap=True)
+    reconstruct = f", vaegan reconstruct {result.run} IMAGES" if settings.objective.autoencodes else ""
+    err.print(f"More pictures: vaegan sample {result.run}{reconstruct}", soft_wrap=True)
 
 
 @app.command

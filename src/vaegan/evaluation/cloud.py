@@ -41,14 +41,22 @@ class Cloud:
         return Gaussian.of(self.moments.mean, self.moments.covariance)
 
     @cached_property
-    def radii(self) -> NDArray[np.float64]:
-        """Of the neighbourhoods of `vectors`."""
+    def _radii(self) -> NDArray[np.float64]:
         return radii(self.vectors)
+
+    def radii(self, count: int) -> NDArray[np.float64]:
+        """Of the neighbourhoods of the first `count` vectors among themselves."""
+        return self._radii if count == len(self.vectors) else radii(self.vectors[:count])
 
 
 def compare(generated: Cloud, real: Cloud) -> dict[str, float]:
-    """All of `MEASURES` of one cloud against another."""
-    near = neighbourhoods(generated.vectors, real.vectors, generated.radii, real.radii)
+    """All of `MEASURES` of one cloud against another.
+
+    Neighbourhoods are of equally many images: few generated ones cannot lie in all the small neighbourhoods that many real ones have.
+    """
+    count = min(len(generated.vectors), len(real.vectors))
+    ours, theirs = generated.vectors[:count], real.vectors[:count]
+    near = neighbourhoods(ours, theirs, generated.radii(count), real.radii(count))
     return {
         "frechet_distance": frechet_distance(generated.gaussian, real.gaussian),
         "kernel_distance": kernel_distance(generated.vectors, real.vectors),

@@ -34,9 +34,9 @@ MOST_KEPT = 10_000
 class Collector:
     """Gathers features part by part into a cloud."""
 
-    def __init__(self, dimensions: int) -> None:
-        self._parts: list[NDArray[np.float32]] = []
-        self._kept = 0
+    def __init__(self, dimensions: int, count: int) -> None:
+        """Expect `count` images of so many features."""
+        self._vectors = np.empty((min(count, MOST_KEPT), dimensions), np.float32)
         self._moments = Moments.none(dimensions)
 
     def add(self, features: Tensor) -> None:
@@ -48,19 +48,18 @@ class Collector:
         vectors = features.numpy()
         if not np.isfinite(vectors).all():
             raise UserError("an image has features that are not finite: the model is damaged, or its training went astray")
+        place = self._vectors[self._moments.count :][: len(vectors)]
+        place[:] = vectors[: len(place)]
         self._moments.add(vectors)
-        if self._kept < MOST_KEPT:
-            self._parts.append(vectors[: MOST_KEPT - self._kept])
-            self._kept += len(self._parts[-1])
 
     def cloud(self) -> Cloud:
         """All that was added."""
-        return Cloud(np.concatenate(self._parts), self._moments)
+        return Cloud(self._vectors[: self._moments.count], self._moments)
 
 
-def collect(extractor: Extractor, parts: Iterable[Tensor]) -> Cloud:
-    """Features of images that come in parts, n x C x H x W in [-1, 1]."""
-    collector = Collector(extractor.dimensions)
+def collect(extractor: Extractor, parts: Iterable[Tensor], count: int) -> Cloud:
+    """Features of `count` images that come in parts, n x C x H x W in [-1, 1]."""
+    collector = Collector(extractor.dimensions, count)
     for part in parts:
         collector.add(extractor(part))
     return collector.cloud()
@@ -75,13 +74,15 @@ def read_parts(images: Images, numbers: NDArray[np.int64], what: str, progress: 
 
 
 @torch.inference_mode()
-def sample_parts(model: VAEGAN, count: int, seed: int, progress: Progress = lambda *_: None) -> Iterator[Tensor]:
-    """Samples of the prior, those of `VAEGAN.sample` with this seed, part by part."""
+def sample_parts(
+    model: VAEGAN, count: int, seed: int, attributes: Tensor | None = None, *, progress: Progress = lambda *_: None
+) -> Iterator[Tensor]:
+    """Samples of the prior, those of `VAEGAN.sample` with this seed and these attributes, part by part."""
     codes = torch.randn(count, model.architecture.latent, generator=torch.Generator().manual_seed(seed))
     for start in range(0, count, PART):
-        part = codes[start : start + PART]
-        yield model.decode(part)
-        progress("sampling", start + len(part), count)
+        part = slice(start, min(start + PART, count))
+        yield model.decode(codes[part], None if attributes is None else attributes[part])
+        progress("sampling", part.stop, count)
 
 
 def cloud_of(extractor: Extractor, images: ImageSet, numbers: NDArray[np.int64], what: str, progress: Progress = lambda *_: None) -> Cloud:
@@ -95,7 +96,7 @@ def cloud_of(extractor: Extractor, images: ImageSet, numbers: NDArray[np.int64],
     path = cache_folder() / "features" / f"{digest.hexdigest()[:32]}.safetensors"
     cloud = _read(path, (min(len(numbers), MOST_KEPT), extractor.dimensions), len(numbers))
     if cloud is None:
-        cloud = collect(extractor, read_parts(images.images, numbers, what, progress))
+        cloud = collect(extractor, read_parts(images.images, numbers, what, progress), len(numbers))
         content = safetensors.numpy.save({"vectors": cloud.vectors, "mean": cloud.moments.mean, "scatter": cloud.moments.scatter})
         with suppress(OSError), replacing(path) as partial:
             partial.write_bytes(content)

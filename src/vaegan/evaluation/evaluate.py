@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from .. import __version__
 from ..data import ImageSet, Numbers
@@ -53,6 +55,8 @@ class Evaluation:
     """How far samples and held-out images are from training images, in features."""
     nearest: NDArray[np.int64]
     """Of the first samples, the number of the nearest training image."""
+    told: Tensor | None
+    """Of a conditional model, the attributes of the first samples."""
     settings: dict[str, Any]
     """What the numbers depend on, as JSON has it."""
 
@@ -134,8 +138,9 @@ def evaluate(
 ) -> Evaluation:
     """Measure a model.
 
-    Samples and reconstructions are compared with images of the training distribution, of which up to `samples` are drawn, once. Memory
-    does not grow with the number of images beyond `vaegan.evaluation.collect.MOST_KEPT`.
+    Samples and reconstructions are compared with images of the training distribution, of which up to `samples` are drawn, once. A
+    conditional model is told the attributes of these for its samples, and those of each held-out image for its
+    reconstruction. Memory does not grow with the number of images beyond `vaegan.evaluation.collect.MOST_KEPT`.
 
     Args:
         model: in evaluation mode.
@@ -156,8 +161,10 @@ def evaluate(
     reals, others = _drawn(training, samples, [seed, 0]), _drawn(held_out, samples, [seed, 1])
     real = cloud_of(extractor, images, reals, "features of training images", progress)
     new = cloud_of(extractor, images, others, "features of held-out images", progress)
-    sampled = collect(extractor, sample_parts(model, samples, seed, progress))
-    again = reconstruct_all(model, extractor, images.images, others, level, progress=progress)
+    wanted = attributes_of(model, images, np.resize(reals, samples))  # a conditional model draws what the training images show
+    sampled = collect(extractor, sample_parts(model, samples, seed, wanted, progress=progress), samples)
+    told = attributes_of(model, images, others)
+    again = reconstruct_all(model, extractor, images.images, others, level, attributes=told, progress=progress)
     of_samples = compare_resampled(sampled, real, resamplings, seed, what="comparing samples", progress=progress)
     of_reconstructions = compare_resampled(again.cloud, real, resamplings, seed, what="comparing reconstructions", progress=progress)
     copying = copying_of(sampled.vectors, new.vectors, real.vectors)
@@ -191,8 +198,18 @@ def evaluate(
         carried(again.posterior),
         copying,
         reals[: len(real.vectors)][places[:, 0]],
+        None if wanted is None else wanted[:FEWEST],
         settings,
     )
+
+
+def attributes_of(model: VAEGAN, images: ImageSet, numbers: NDArray[np.int64]) -> Tensor | None:
+    """What a conditional model is told of some images of a set; None for another model.
+
+    Raises:
+        UserError: the set does not have these attributes.
+    """
+    return torch.from_numpy(images.attributes_named(model.architecture.attributes)[numbers]) if model.conditional else None
 
 
 def _drawn(numbers: Numbers, most: int, seed: list[int]) -> NDArray[np.int64]:

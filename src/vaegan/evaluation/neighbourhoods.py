@@ -12,8 +12,8 @@ from ..latent.neighbours import nearest
 
 K = 5
 """Neighbours that make a neighbourhood, as both papers suggest or nearly so (3 and 5)."""
-PART = 512
-"""Generated vectors that are compared at a time."""
+PART = 1024
+"""Vectors of each kind that are compared at a time."""
 
 
 class Neighbourhoods(NamedTuple):
@@ -48,19 +48,21 @@ def neighbourhoods(
     real_radii: NDArray[np.float64],
     k: int = K,
 ) -> Neighbourhoods:
-    """Compare N x D generated with M x D real vectors, whose `radii` are given; N x M distances are never in memory at once."""
+    """Compare N x D generated with M x D real vectors, whose `radii` are given, a part of each at a time."""
     centre = real.mean(0, dtype=np.float64)  # distances do not change when all is moved, and are the more exact the nearer all is to 0
-    there = real - centre
-    squares, reach = np.square(there).sum(1), np.square(real_radii)
-    precise, density = 0, 0
+    precise = np.zeros(len(generated), np.bool_)
     recalled, covered = (np.zeros(len(real), np.bool_) for _ in range(2))
+    density = 0
     for start in range(0, len(generated), PART):
-        here = generated[start : start + PART] - centre
-        far = np.square(here).sum(1)[:, None] + squares - 2 * (here @ there.T)
-        inside = far <= reach
-        precise += int(inside.any(1).sum())
-        density += int(inside.sum())
-        covered |= inside.any(0)
-        recalled |= (far <= np.square(generated_radii[start : start + PART])[:, None]).any(0)
-    count = len(generated)
-    return Neighbourhoods(precise / count, float(recalled.mean()), density / (k * count), float(covered.mean()))
+        rows = slice(start, start + PART)
+        here = generated[rows] - centre
+        for first in range(0, len(real), PART):
+            columns = slice(first, first + PART)
+            there = real[columns] - centre
+            far = np.square(here).sum(1)[:, None] + np.square(there).sum(1) - 2 * (here @ there.T)
+            inside = far <= np.square(real_radii[columns])
+            density += int(inside.sum())
+            precise[rows] |= inside.any(1)
+            covered[columns] |= inside.any(0)
+            recalled[columns] |= (far <= np.square(generated_radii[rows])[:, None]).any(0)
+    return Neighbourhoods(float(precise.mean()), float(recalled.mean()), density / (k * len(generated)), float(covered.mean()))

@@ -12,7 +12,7 @@ from ..data import ImageSet
 from ..data.batches import to_tensor
 from ..model import VAEGAN
 from ..pictures import pair_rows, sheet
-from .evaluate import Evaluation
+from .evaluate import Evaluation, attributes_of
 
 COLUMNS = 12
 
@@ -20,7 +20,7 @@ COLUMNS = 12
 @torch.inference_mode()
 def evaluation_sheet(model: VAEGAN, images: ImageSet, evaluation: Evaluation) -> Image.Image:
     """Samples, each above its nearest training image; held-out images; the best, middling and worst reconstructions."""
-    samples = model.sample(COLUMNS, evaluation.settings["seed"]).cpu()
+    samples = model.sample(COLUMNS, evaluation.settings["seed"], None if evaluation.told is None else evaluation.told[:COLUMNS]).cpu()
     copied = to_tensor(images.images[evaluation.nearest[:COLUMNS]])
     order = np.argsort(evaluation.errors["similarity_error"], kind="stable")
     columns = min(COLUMNS, len(order) // 3)
@@ -41,4 +41,4 @@ def evaluation_sheet(model: VAEGAN, images: ImageSet, evaluation: Evaluation) ->
 
 def _pairs(model: VAEGAN, images: ImageSet, numbers: NDArray[np.int64]) -> Tensor:
     originals = to_tensor(images.images[numbers])
-    return pair_rows(originals, model.reconstruct(originals).cpu(), COLUMNS)
+    return pair_rows(originals, model.reconstruct(originals, attributes_of(model, images, numbers)).cpu(), COLUMNS)

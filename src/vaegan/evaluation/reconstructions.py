@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..data.batches import Images
 from ..errors import UserError
@@ -32,7 +33,14 @@ class Reconstructions(NamedTuple):
 
 @torch.inference_mode()
 def reconstruct_all(
-    model: VAEGAN, extractor: Extractor, images: Images, numbers: NDArray[np.int64], level: int, *, progress: Progress = lambda *_: None
+    model: VAEGAN,
+    extractor: Extractor,
+    images: Images,
+    numbers: NDArray[np.int64],
+    level: int,
+    *,
+    attributes: Tensor | None = None,
+    progress: Progress = lambda *_: None,
 ) -> Reconstructions:
     """Reconstruct and measure, a part at a time.
 
@@ -42,18 +50,22 @@ def reconstruct_all(
         images: N x H x W x C, uint8, of the model's size.
         numbers: which of them.
         level: the layer of the discriminator that gives the learned similarity, as `objective.level` has it.
+        attributes: of these images, if the model is conditional.
         progress: called as the work goes on.
 
     Raises:
         UserError: the model's numbers are not finite.
     """
     lpips = find_lpips()
-    collector = Collector(extractor.dimensions)
+    collector = Collector(extractor.dimensions, len(numbers))
     errors: dict[str, list[NDArray[np.float64]]] = {}
-    means, logvars = [], []
+    means: list[Tensor] = []
+    logvars: list[Tensor] = []
     for part in read_parts(images, numbers, "reconstructing", progress):
-        posterior = model.encode(part)
-        again = model.decode(posterior.mean)
+        done = sum(map(len, means))
+        told = None if attributes is None else attributes[done : done + len(part)]
+        posterior = model.encode(part, told)
+        again = model.decode(posterior.mean, told)
         features = [model.discriminator.features(pixels.to(model.device), level).float() for pixels in (part, again)]
         again = again.float().cpu()
         found = {

@@ -39,7 +39,7 @@ def tables(found: Evaluation) -> list[Table]:
 
 def _distances(found: Evaluation, what: str, comparison: Comparison) -> Table:
     real, each = f"{found.settings['images']['training']:,}", f"{comparison.each:,}"
-    columns = (f"all against\n{real} real", f"{each} against\n{each} real", f"floor: {each} real\nagainst {each} real")
+    columns = (f"all\nagainst\n{real} real", f"{each}\nagainst\n{each} real", f"floor: {each}\nreal against\n{each} others")
     table = _table(f"{what}; real: training images", *columns)
     for measure, value in comparison.value.items():
         times = 1000 if measure == "kernel_distance" else 1
@@ -64,7 +64,7 @@ def _codes(found: Evaluation) -> Table:
     nats = found.codes.nats
     table = _table(f"codes of {len(found.held_out):,} held-out images", "")
     table.add_row("KL to the prior, nats", f"{nats.sum():.4g}")
-    table.add_row("most, and least, of a dimension", f"{nats.max():.3g}, {nats.min():.3g}")
+    table.add_row("most and least of a dimension", f"{nats.max():.3g}, {nats.min():.3g}")
     table.add_row("active units", f"{found.codes.active} of {len(nats)}")
     return table
 
@@ -98,7 +98,7 @@ def _table(title: str, *columns: str) -> Table:
     """A table without lines: a column of names, and columns of numbers."""
     table = Table(box=None, pad_edge=False, title=Text(title, "bold"), title_justify="left", caption_justify="left", header_style="dim")
     table.show_header = any(columns)
-    table.add_column("", min_width=len("samples nearer than the latter"), no_wrap=True)
+    table.add_column("", min_width=len("1000 x kernel distance"), max_width=len("Frechet distance (MobileNetV2)"))
     for column in columns:
         table.add_column(column, justify="right" if column else "left", no_wrap=bool(column), overflow="fold")
     return table

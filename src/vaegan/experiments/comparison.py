@@ -165,7 +165,7 @@ def _measure(experiment: Experiment, run: Run, against: Measured) -> dict[str, A
 def quality(run: Run, experiment: Experiment, against: Measured, progress: Progress) -> dict[str, Any]:
     """How good samples and, of a kind that has an encoder, reconstructions are; distances beside those of real images."""
     model, extractor = run.model(), against.extractor
-    sampled = collect(extractor, sample_parts(model, against.samples, run.seed, progress))
+    sampled = collect(extractor, sample_parts(model, against.samples, run.seed, progress=progress), against.samples)
     what = {"what": f"comparing {run.folder.name}", "progress": progress}
     found: dict[str, Any] = {"samples": _plain(compare_resampled(sampled, against.real, RESAMPLINGS, 0, **what))}  # type: ignore[arg-type]
     if run.recipe.objective.autoencodes:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..data import Numbers
 from ..data.batches import Images, to_tensor
@@ -38,3 +39,9 @@ def encode(model: VAEGAN, images: Images, numbers: Numbers | None = None, progre
         means[part], logvars[part] = posterior.mean.cpu(), posterior.logvar.cpu()
         progress("encoding", min(start + PART, count), count)
     return Posterior(means, logvars)
+
+
+@torch.inference_mode()
+def decode(model: VAEGAN, codes: Tensor) -> Tensor:
+    """The images of many codes, a part at a time, on the CPU: N x latent -> N x C x H x W in [-1, 1]."""
+    return torch.cat([model.decode(part).cpu() for part in codes.split(PART)])

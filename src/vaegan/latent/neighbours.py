@@ -161,8 +161,9 @@ def nearest_by_similarity(
         Numbers of images and their distances, nearest first, each Q x count.
 
     Raises:
-        UserError: the features are not finite.
+        UserError: the features are not finite, or the discriminator was never trained.
     """
+    model.require("discriminator")
     with torch.inference_mode():
         wanted = torch.cat([model.discriminator.features(part.to(model.device), level).float().cpu() for part in queries.split(PART)])
     search = Nearest(wanted, min(count, len(numbers)))

@@ -60,8 +60,9 @@ def project(
         progress: called as the work goes on.
 
     Raises:
-        UserError: a setting is out of range.
+        UserError: a setting is out of range; or encoder or discriminator was never trained.
     """
+    model.require("discriminator")
     if steps < 1:
         raise UserError(f"--steps must be above 0, not {steps}")
     if not 0 < lr < torch.inf:

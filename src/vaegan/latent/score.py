@@ -154,7 +154,8 @@ class Scorer:
             order = np.random.default_rng(0).permutation(len(numbers))
             fitted_on, numbers = numbers[np.sort(order[len(order) // 2 :])], numbers[np.sort(order[: len(order) // 2])]
         if min(len(fitted_on), len(numbers)) < FEWEST:
-            raise UserError(f"there are too few normal images to calibrate on: at least {FEWEST} to fit and {FEWEST} others to rank")
+            there = f"{len(fitted_on)} to fit and {len(numbers)} others to rank, of which at least {FEWEST} each are needed"
+            raise UserError(f"there are too few normal images to calibrate on: {there}; name more by --calibrate SET")
         fit, rank = _some(fitted_on, MOST_FITTED), _some(numbers, MOST_RANKED)
         parts = [measured for _, measured in measure_all(model, images, fit, level, progress=progress, what="fitting normal images")]
         normal = Normal.fit({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})

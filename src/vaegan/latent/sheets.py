@@ -11,22 +11,21 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ..data import ImageSet, Numbers
+from ..data import ImageSet
 from ..data.batches import to_tensor
 from ..model import VAEGAN
 from ..pictures import to_uint8
 from ..tiles import CELL, Tile, tiled
+from .codes import decode
 from .directions import Directions, How
 from .projection import Projection
 
 ACROSS = 5
-SEARCHED = 4_000
-"""Held-out images among which those to show are looked for."""
 
 
 @torch.inference_mode()
 def attribute_sheet(
-    model: VAEGAN, directions: Directions, images: ImageSet, numbers: Numbers, given: NDArray[np.uint8] | None = None
+    model: VAEGAN, directions: Directions, images: ImageSet, numbers: NDArray[np.int64], given: NDArray[np.uint8] | None = None
 ) -> Image.Image:
     """For every attribute, the reconstruction of an image without it, beside the same with it.
 
@@ -34,19 +33,16 @@ def attribute_sheet(
         model: in evaluation mode.
         directions: of its latent space.
         images: a set with these attributes.
-        numbers: of the images to choose from, a different one for each attribute.
+        numbers: of the images to choose from, the first without an attribute first, and a different one for each.
         given: 1 x H x W x C, uint8: to be shown under every attribute, instead.
     """
     tiles: list[Tile] = []
     columns = [images.attribute_names.index(name) for name in directions.names]
-    searched = numbers[:SEARCHED]
-    answers = images.attributes[searched][:, columns]
+    answers = images.attributes[numbers][:, columns]
     for number, name in enumerate(directions.names):
         if given is None:
             without = np.flatnonzero(answers[:, number] <= 0)
-            if not len(without):  # all that is held out has it
-                continue
-            pixels = images.images[searched[without[[number % len(without)]]]]
+            pixels = images.images[numbers[without[[number % len(without)]]]]
         else:
             pixels = given
         codes = model.encode(to_tensor(pixels)).mean
@@ -69,11 +65,11 @@ def edits(
         steps: the strengths of each edit.
         how: see `Directions.edit`.
     """
-    columns = [("image", images), ("reconstruction", model.decode(codes))]
+    columns = [("image", images.cpu()), ("reconstruction", decode(model, codes))]
     for strengths in steps:
         words = ", ".join(f"{name} {strength:{'+g' if strength else 'g'}}" for name, strength in strengths.items())
-        columns.append((words, model.decode(directions.edit(codes, strengths, how))))
-    rows = [[Tile(column[number : number + 1].cpu(), (words,)) for words, column in columns] for number in range(len(images))]
+        columns.append((words, decode(model, directions.edit(codes, strengths, how))))
+    rows = [[Tile(column[number : number + 1], (words,)) for words, column in columns] for number in range(len(images))]
     return tiled(f"edits by {how}", rows)
 
 
@@ -95,18 +91,23 @@ def sum_of(model: VAEGAN, terms: Sequence[Term]) -> Image.Image:
     below: list[Tile | None] = []
     for term in terms:
         signs = ["+" if term.sign > 0 else "-"] + ["and"] * (len(term.names) - 1)
-        for sign, name, image, again in zip(signs, term.names, term.images, model.decode(term.codes), strict=True):
+        for sign, name, image, again in zip(signs, term.names, term.images, decode(model, term.codes), strict=True):
             above.append(Tile(image[None].cpu(), (f"{sign} {name}",)))
-            below.append(Tile(again[None].cpu(), ("reconstruction",)))
-    below.append(Tile(model.decode(total).cpu(), ("= the sum",)))
+            below.append(Tile(again[None], ("reconstruction",)))
+    below.append(Tile(decode(model, total), ("= the sum",)))
     return tiled("arithmetic of codes", [above, below])
 
 
 @torch.inference_mode()
 def projections(model: VAEGAN, images: Tensor, found: Projection, shown: Sequence[int]) -> Image.Image:
-    """A row for each image: itself, its reconstruction, and what its code became on the way."""
+    """A row for each image: itself, its reconstruction, and what its code became on the way.
+
+    The images are the first, or all, of those that `found` is of.
+    """
     names = ["reconstruction" if not step else f"after {step} steps" for step in shown]
-    columns = [("image", images.cpu())] + [(name, model.decode(codes).cpu()) for name, codes in zip(names, found.path, strict=True)]
+    columns = [("image", images.cpu())] + [
+        (name, decode(model, codes[: len(images)])) for name, codes in zip(names, found.path, strict=True)
+    ]
     errors = [None, *(found.similarity[step] for step in shown)]
     rows = [
         [

@@ -65,8 +65,9 @@ def measure_all(
         what: what it is told is being done.
 
     Raises:
-        UserError: a number is not finite.
+        UserError: a number is not finite; or encoder or discriminator was never trained.
     """
+    model.require("discriminator")
     for start in range(0, len(numbers), PART):
         part = slice(start, min(start + PART, len(numbers)))
         _, measured = measure(model, to_tensor(images[numbers[part]]), level)

@@ -16,6 +16,7 @@ from ..errors import UserError
 from ..files import from_home, replacing
 from ..latent.kept import fingerprint
 from ..model import load
+from ..objective import Objective
 from ..recipe import RECIPE, Recipe
 from .curves import panels, table
 from .facts import Trained, facts, trained_on
@@ -84,9 +85,10 @@ def gather(run: Path, images: ImageSet | None) -> dict[str, Any]:
     return {
         "name": run.resolve().name,
         "quoted": shlex.quote(str(run)),
+        "objective": recipe.objective if recipe else Objective(),
         "facts": facts(recipe, stats, trained) if recipe else None,
         "stats": stats,
-        "frames": Frames.of(run / "samples"),
+        "frames": Frames.of(run),
         "near": near,
         "without_near": f"{without_near[0].upper()}{without_near[1:]}.",
         "attributes": learned,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..objective import NETWORKS, Objective
 from ..recipe import Recipe
 from .charts import Chart, Series, chart, number
 from .embedded import thinned
@@ -24,7 +25,8 @@ class Panel:
 
 def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     """The charts of everything that was written down, the well-known ones first."""
-    given = {name: stats.series(name) for name in stats.names}
+    objective = recipe.objective if recipe else Objective()
+    given = {name: stats.series(name) for name in stats.names if name not in _idle(objective)}
     found = []
 
     def add(title: str, about: str, series: list[Series], bounds: tuple[float, ...] = (), unit: str = "") -> None:
@@ -37,9 +39,11 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
 
     prior = "How far posteriors are from the prior, in nats: what the codes say of their images."
     add("Prior", prior, take("prior"))
+    if objective.kind == "vae":
+        add("Reconstruction", "Half the squared error of reconstructions, summed over pixels. Lower is closer.", take("similarity"))
     add("Learned similarity", "Error of reconstructions in the discriminator’s features. Lower is closer.", take("similarity"))
-    pixel = "Mean squared error of reconstructions, with values in [−1, 1]. Watched, not minimised."
-    add("Pixel error", pixel, take("pixel"))
+    watched = "" if objective.kind == "vae" else " Watched, not minimised."
+    add("Pixel error", f"Mean squared error of reconstructions, with values in [−1, 1].{watched}", take("pixel"))
     bounds, about_gate = _gate(recipe)
     add("Discriminator’s costs", f"For real images and for samples, in nats; 0.69 is a guess.{about_gate}", take("real", "fake"), bounds)
     shares = take("decoder_steps", "discriminator_steps", factor=100)
@@ -49,9 +53,24 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     if "gamma" in given and len(set(given["gamma"].values)) == 1:
         del given["gamma"]  # the recipe says it
     add("Gamma", "Weight of the learned similarity against the GAN in the decoder’s objective.", take("gamma"))
+    for network in NETWORKS:
+        length = f"Length of the {network}’s gradient, before clipping: a mean over the steps that it took."
+        add(f"Gradient of the {network}", length, take(f"{network}_gradient"))
     for name in list(given):
         add(name.replace("_", " ").capitalize(), "As written down in stats.jsonl.", take(name))
     return found
+
+
+def _idle(objective: Objective) -> set[str]:
+    """What is always 0, or means nothing, of an objective that lacks a part."""
+    idle = {f"{network}_gradient" for network in NETWORKS if network not in objective.trained}
+    if not objective.autoencodes:
+        idle |= {"prior", "similarity", "pixel"}
+    if not objective.plays:
+        idle |= {"real", "fake", "decoder_steps", "discriminator_steps"}
+    if objective.kind != "vaegan":
+        idle.add("gamma")
+    return idle
 
 
 def _gate(recipe: Recipe | None) -> tuple[tuple[float, ...], str]:

@@ -6,7 +6,6 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from PIL import Image
@@ -47,15 +46,6 @@ def _uri(picture: Image.Image, kind: str, **options: object) -> str:
     file = io.BytesIO()
     picture.save(file, kind, **options)
     return f"data:image/{kind.lower()};base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def open_picture(path: Path) -> Image.Image | None:
-    """The picture in a file, or None where there is none that can be read."""
-    try:
-        with Image.open(path) as picture:
-            return picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # Pillow raises all of these for damaged files
-        return None
 
 
 def thinned(items: Sequence[T], most: int) -> list[T]:

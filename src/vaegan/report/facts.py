@@ -15,6 +15,13 @@ from .charts import number
 from .settings import called
 from .stats import Stats
 
+KINDS = {
+    "vaegan": "A VAE/GAN",
+    "vae": "A VAE of pixels",
+    "vae-dis": "A VAE with the learned similarity of another run’s discriminator,",
+    "gan": "A GAN",
+}
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -62,7 +69,9 @@ def facts(recipe: Recipe, stats: Stats, trained: Trained | None) -> Facts:
     with torch.device("meta"):
         networks = VAEGAN(recipe.networks)
     parameters = [
-        f"{name} {sum(p.numel() for p in network.parameters()) / 1e6:.2f}\N{NO-BREAK SPACE}M" for name, network in networks.named_children()
+        f"{name} {sum(p.numel() for p in network.parameters()) / 1e6:.2f}\N{NO-BREAK SPACE}M"
+        for name, network in networks.named_children()
+        if name not in recipe.objective.untrained
     ]
     rows = [
         ("Images", f"{count}to train on, {len(trained.held_out):,} held out" if trained else source),
@@ -75,7 +84,7 @@ def facts(recipe: Recipe, stats: Stats, trained: Trained | None) -> Facts:
         ("Code", f"{recipe.networks.latent} numbers an image"),
         ("Parameters", ", ".join(parameters)),
     ]
-    lead = f"A VAE/GAN trained on {count}images of {source}, at {shape} pixels, for {stats.steps:,} steps."
+    lead = f"{KINDS[recipe.objective.kind]} trained on {count}images of {source}, at {shape} pixels, for {stats.steps:,} steps."
     return Facts(lead, [row for row in rows if row[1]], None if not asked else stats.steps >= asked)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .embedded import Embedded, embed, open_picture, thinned
+from ..pictures import drawn, open_picture
+from .embedded import Embedded, embed, thinned
 
 MOST = 20
 """Pictures in the page; of more, some evenly spaced ones are taken."""
@@ -34,10 +34,10 @@ class Frames:
     """Names of files that could not be read."""
 
     @staticmethod
-    def of(folder: Path) -> Frames:
-        """Take the pictures of a run's folder `samples`."""
-        steps = {int(match[1]): path for path in folder.glob("*.png") if (match := re.fullmatch(r"step-(\d+)", path.stem))}
-        ordered = thinned(sorted(steps.items()), MOST)
+    def of(run: Path) -> Frames:
+        """Take the pictures that training drew."""
+        steps = drawn(run)
+        ordered = thinned(list(steps.items()), MOST)
         frames, damaged = [], []
         for step, path in ordered:
             picture = open_picture(path)

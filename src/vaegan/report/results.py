@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..latent.directions import Directions
+from ..pictures import open_picture
 from .charts import number
-from .embedded import Embedded, embed, open_picture
+from .embedded import Embedded, embed
 
 METRICS = "metrics.jsonl"
 ATTRIBUTES = "attributes"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -16,9 +17,10 @@ from rich.console import Console
 from ..data import AVATARS, ImageSet, Numbers, open_images, split
 from ..data.packed import report_skipped
 from ..data.sources import anchored, short_name
-from ..errors import UserError
-from ..files import PARTIAL, from_home, remove_partial, replacing
+from ..errors import UserError, refusals_told
+from ..files import PARTIAL, from_home, locked, remove_partial, replacing
 from ..model import load
+from ..pictures import DRAWN, drawn
 from ..processes import is_leader
 from ..progress import progress_bar
 from ..recipe import RECIPE, Recipe, of_run
@@ -33,6 +35,8 @@ from .trainer import Trainer, way_on
 __all__ = ["Result", "Stopped", "resume", "train"]
 
 
+LOCK = ".lock"
+"""The file of a run folder that whoever writes into that keeps from others."""
 HEADER = "# Every setting of this run. It is a recipe itself: vaegan train --recipe THIS-FILE\n"
 
 
@@ -81,7 +85,9 @@ def train(
             raise UserError(f"{folder} exists already: choose another --run, or go on with it by --resume {folder}")
         return folder.exists()
 
-    return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, begun, auto=auto_resume)
+    fabric = make_fabric(device, recipe.training.precision, processes, nodes)
+    with ExitStack() as kept:
+        return _run(recipe, folder, fabric, console, begun, kept, auto=auto_resume)
 
 
 def resume(
@@ -103,10 +109,14 @@ def resume(
     """
     folder = from_home(run)
     recipe = recipe or Recipe.load(of_run(folder))
-    return _run(recipe, folder, make_fabric(device, recipe.training.precision, processes, nodes), console, lambda: True, auto=False)
+    fabric = make_fabric(device, recipe.training.precision, processes, nodes)
+    with ExitStack() as kept:
+        return _run(recipe, folder, fabric, console, lambda: True, kept, auto=False)
 
 
-def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, begun: Callable[[], bool], *, auto: bool) -> Result:
+def _run(  # noqa: PLR0917
+    recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, begun: Callable[[], bool], kept: ExitStack, *, auto: bool
+) -> Result:
     """All processes come through here. Whether the run was begun before, the first one finds: others may not see its folder."""
     console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
     console.quiet = console.quiet or not is_leader()
@@ -114,33 +124,34 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
     images: ImageSet | UserError
     resumed = False
     try:  # before processes wait for each other: packing may take its time, and one of them does it for all
-        resumed = is_leader() and begun()
-        images = _open(recipe, console)
+        with refusals_told():
+            resumed = is_leader() and begun() and _keep(folder, kept)
+            images = _open(recipe, console)
     except UserError as error:
         images = UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error
         if alone(fabric):
             raise images from None
+    guard(fabric, lambda: way_on(folder))
     _join(fabric)
     console.quiet = console.quiet or not fabric.is_global_zero
-    guard(fabric, lambda: way_on(folder))
     try:
-        trainer, held_out = _trainer(recipe, fabric, images, console)
+        trainer, images, held_out = _trainer(recipe, fabric, images, console)
         recipe = trainer.recipe
         resumed = from_leader(fabric, lambda: resumed)
         goes_on = resumed and _take_up(trainer, folder, console, auto=auto)
         if recipe.objective.discriminator and not goes_on:  # afterwards it is in the checkpoints
-            other = from_leader(fabric, lambda: load(recipe.objective.discriminator))
-            trainer.take_discriminator(other.discriminator.state_dict())
-        assert isinstance(images, ImageSet)
+            _borrow_discriminator(trainer)
         if fabric.is_global_zero:
-            folder.mkdir(parents=True, exist_ok=resumed)
+            if not resumed:
+                _keep(folder, kept, new=True)
             _set_up(folder, recipe, images, console)
         if trainer.step >= trainer.steps:
             console.print(f"{folder} is finished: it is at step {trainer.step} of {trainer.steps}", soft_wrap=True)
-            picture = max((folder / "samples").glob("step-*.png"), default=folder / "samples")
+            picture = next(reversed(drawn(folder).values()), folder / DRAWN)
         else:
             console.print(f"{_what(trainer, len(held_out))}, into {folder}", soft_wrap=True)
-            picture = trainer.train(folder, images, held_out, console)
+            with refusals_told():
+                picture = trainer.train(folder, images, held_out, console)
         return Result(folder, picture, _report(folder, images) if fabric.is_global_zero else folder)
     except (SharedError, Stopped):
         if fabric.is_global_zero:
@@ -157,6 +168,19 @@ def _run(recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, 
         raise SystemExit(2) from None
 
 
+def _keep(folder: Path, kept: ExitStack, *, new: bool = False) -> bool:
+    """Keep a run folder, made if it is new, for this process for as long as `kept` lasts.
+
+    Raises:
+        UserError: another one writes into it.
+    """
+    if new:
+        folder.mkdir(parents=True)
+    if not kept.enter_context(locked(folder / LOCK)):
+        raise UserError(f"another process is training into {folder}: choose another --run, or wait until that has ended")
+    return True
+
+
 def _join(fabric: Fabric) -> None:
     """Start the other processes, where nobody else has; from then on they can talk."""
     try:
@@ -166,8 +190,8 @@ def _join(fabric: Fabric) -> None:
         raise UserError(f"the processes could not be joined: {str(error).splitlines()[0]}") from error
 
 
-def _trainer(recipe: Recipe, fabric: Fabric, images: ImageSet | UserError, console: Console) -> tuple[Trainer, Numbers]:
-    """A trainer, and the images that are held out."""
+def _trainer(recipe: Recipe, fabric: Fabric, images: ImageSet | UserError, console: Console) -> tuple[Trainer, ImageSet, Numbers]:
+    """A trainer, all images, and which of them are held out."""
     with all_or_none(fabric):
         if isinstance(images, UserError):
             raise images
@@ -175,7 +199,7 @@ def _trainer(recipe: Recipe, fabric: Fabric, images: ImageSet | UserError, conso
         if recipe.networks.attributes == ("all",):
             recipe = replace(recipe, networks=replace(recipe.networks, attributes=varying(images, training)))
         trainer = Trainer(recipe, fabric, images, training, note=lambda sentence: console.print(sentence, soft_wrap=True))
-    return trainer, held_out
+    return trainer, images, held_out
 
 
 def _anchored(recipe: Recipe) -> Recipe:
@@ -194,10 +218,9 @@ def _take_up(trainer: Trainer, folder: Path, console: Console, *, auto: bool) ->
     def find() -> dict[str, Any] | None:
         if auto and not checkpoint.checkpoints(folder / "checkpoints"):
             return None
-        state, damaged = checkpoint.load(folder / "checkpoints")
+        state, damaged = checkpoint.take(folder / "checkpoints")
         for path in damaged:
             console.print(f"passed over a damaged checkpoint: {path}", soft_wrap=True)
-        checkpoint.set_aside(damaged)
         return state
 
     state = from_leader(trainer.fabric, find)
@@ -209,6 +232,14 @@ def _take_up(trainer: Trainer, folder: Path, console: Console, *, auto: bool) ->
     return state is not None
 
 
+def _borrow_discriminator(trainer: Trainer) -> None:
+    """Take that of the run which the recipe names."""
+    other = from_leader(trainer.fabric, lambda: load(trainer.recipe.objective.discriminator))
+    with all_or_none(trainer.fabric):
+        other.require("discriminator")
+        trainer.take_discriminator(other.discriminator.state_dict())
+
+
 def _what(trainer: Trainer, held_out: int) -> str:
     """What is about to be trained, and how."""
     fabric = trainer.fabric
@@ -217,9 +248,9 @@ def _what(trainer: Trainer, held_out: int) -> str:
         where = f"{fabric.world_size} processes, each on {where}"
     kind = "bfloat16" if "bf16" in str(fabric._precision.precision) else "float32"
     begun = f" from step {trainer.step:,}" if trainer.step else ""
-    return (
-        f"{len(trainer.batches.numbers):,} images to train on, {held_out:,} held out; {trainer.steps:,} steps{begun} on {where} in {kind}"
-    )
+    height, width = trainer.recipe.networks.size
+    images = f"{len(trainer.batches.numbers):,} images of {height}x{width} to train on, {held_out:,} held out"
+    return f"{images}; {trainer.steps:,} steps{begun} on {where} in {kind}"
 
 
 def _open(recipe: Recipe, console: Console) -> ImageSet:
@@ -229,7 +260,7 @@ def _open(recipe: Recipe, console: Console) -> ImageSet:
 
 def _set_up(folder: Path, recipe: Recipe, images: ImageSet, console: Console) -> None:
     """What a run folder has from the start."""
-    remove_partial(folder / place for place in (".", "checkpoints", "model", "samples"))
+    remove_partial(folder / place for place in (".", "checkpoints", "model", DRAWN))
     with replacing(folder / RECIPE) as path:
         path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
     _report_skipped(images, folder, console)
@@ -239,7 +270,7 @@ def _is_run(folder: Path) -> bool:
     """Whether a run was begun here; it may have been killed before its recipe was written."""
     if not folder.is_dir():
         return False
-    return (folder / RECIPE).is_file() or all(path.name == RECIPE + PARTIAL for path in folder.iterdir())
+    return (folder / RECIPE).is_file() or all(path.name in (LOCK, RECIPE + PARTIAL) for path in folder.iterdir())
 
 
 def _report(folder: Path, images: ImageSet) -> Path:
@@ -252,7 +283,8 @@ def _report(folder: Path, images: ImageSet) -> Path:
 def _report_skipped(images: ImageSet, folder: Path, console: Console) -> None:
     listing = folder / "skipped.txt"
     for line in report_skipped(images, listing):
-        listing.write_text("".join(f"{line}\n" for line in images.skipped), encoding="utf-8")
+        with replacing(listing) as path:
+            path.write_text("".join(f"{line}\n" for line in images.skipped), encoding="utf-8")
         console.print(line, soft_wrap=True)
 
 

@@ -6,6 +6,7 @@ lost its end or a bit is known to be damaged before anything in it is believed; 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import re
@@ -75,9 +76,9 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         content = path.read_bytes()
-    except PermissionError:  # nothing is wrong with it
-        raise
     except OSError as error:
+        if error.errno != errno.EIO:  # nothing is wrong with it, but with who reads it
+            raise
         raise DamagedError(error.strerror) from error
     mark = content[-TRAILER:-DIGEST]
     if not mark.startswith(MARK) or hashlib.sha256(memoryview(content)[:-DIGEST]).digest() != content[-DIGEST:]:
@@ -88,6 +89,8 @@ def read(path: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         return {**state, "step": int(state["step"])}
     except Exception as error:  # whoever made a checksum for it can have put anything in
+        if isinstance(error, MemoryError) or "alloc" in str(error):  # torch has no error of its own for want of memory
+            raise
         raise DamagedError("it is no checkpoint") from error
 
 
@@ -107,7 +110,9 @@ def load(folder: Path) -> tuple[dict[str, Any], list[Path]]:
     raise UserError(f"cannot resume {folder.parent}: {what}")
 
 
-def set_aside(damaged: list[Path]) -> None:
-    """Give damaged checkpoints another name, so that they are not in the way of those to come."""
+def take(folder: Path) -> tuple[dict[str, Any], list[Path]]:
+    """As `load`, to go on from: damaged ones get another name, so that they are not counted among those to come, and push them out."""
+    state, damaged = load(folder)
     for path in damaged:
         path.replace(path.with_name(path.name + ".damaged"))
+    return state, damaged

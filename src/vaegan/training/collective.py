@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..errors import UserError
+from ..errors import UserError, refusals_told
 
 T = TypeVar("T")
 
@@ -58,11 +58,12 @@ def average_gradients(fabric: Fabric, parameters: list[nn.Parameter]) -> None:
 
 
 def from_leader(fabric: Fabric, make: Callable[[], T]) -> T:
-    """What `make` returns in the first process, in all of them; a `UserError` that it raises, too, as a `SharedError`."""
+    """What `make` returns in the first process, in all of them; what it raises that is the user's to mend, too, as a `SharedError`."""
     given: list[Any] = [None, None]
     if fabric.is_global_zero:
         try:
-            given = [make(), None]
+            with refusals_told():
+                given = [make(), None]
         except UserError as error:
             given = [None, str(error)]
     if fabric.world_size > 1:
@@ -83,10 +84,14 @@ def wait_for_all(fabric: Fabric) -> None:
 
 @contextmanager
 def all_or_none(fabric: Fabric) -> Iterator[None]:
-    """A `UserError` of one process within becomes a `SharedError` of all, so that none waits for it. They must not talk within."""
+    """What one process raises within that is the user's to mend becomes a `SharedError` of all, so that none waits for it.
+
+    They must not talk within.
+    """
     sentences: list[str | None] = [None]
     try:
-        yield
+        with refusals_told():
+            yield
     except UserError as error:
         sentences = [str(error)]
     if fabric.world_size > 1:

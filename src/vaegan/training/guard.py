@@ -1,7 +1,7 @@
 """A process that ends unasked ends the others that train with it, and says so: none waits for one that is gone.
 
 Processes that torchrun or SLURM started are theirs to mind. Those that were started by another one of this package (`--processes`) mind
-each other: the first looks after those that it started, and they look after it.
+each other from the start: the first looks after those that it started, and they look after it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,15 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from lightning_fabric import Fabric
+from lightning_fabric.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
+from lightning_fabric.utilities.distributed import _set_num_threads_if_needed
 
 INTERVAL = 0.2  # seconds between looks
+PARENT = "VAEGAN_PARENT"
+"""The environment variable by which a process that was started by another one knows it."""
 _speaking = threading.Lock()
 
 
@@ -27,13 +32,33 @@ def alone(fabric: Fabric) -> bool:
 
 
 def guard(fabric: Fabric, farewell: Callable[[], str]) -> None:
-    """From now on look after the other processes; `farewell` tells, at the end, what there is to go on from."""
-    children: list[subprocess.Popen[bytes]] = getattr(fabric.strategy.launcher, "procs", [])
-    environment = getattr(fabric.strategy, "cluster_environment", None)
-    if children:
-        threading.Thread(target=_mind_children, args=(children, farewell), daemon=True).start()
-    elif fabric.local_rank and environment and not environment.creates_processes_externally:
-        threading.Thread(target=_mind_parent, args=(os.getppid(), fabric.global_rank), daemon=True).start()
+    """From now on look after the other processes, and after those that `fabric` is yet to start.
+
+    Args:
+        fabric: not launched yet, if this process starts others.
+        farewell: tells, at the end, what there is to go on from.
+    """
+    launcher = fabric.strategy.launcher
+    if PARENT in os.environ and fabric.local_rank:
+        threading.Thread(target=_mind_parent, args=(int(os.environ[PARENT]), fabric.global_rank), daemon=True).start()
+    elif isinstance(launcher, _SubprocessScriptLauncher) and not launcher.cluster_environment.creates_processes_externally:
+        fabric.strategy._launcher = _Launcher(launcher, farewell)
+
+
+class _Launcher(_SubprocessScriptLauncher):
+    """Starts the other processes of this machine and minds them. Fabric's own would kill this one, too, and without a word."""
+
+    def __init__(self, plain: _SubprocessScriptLauncher, farewell: Callable[[], str]) -> None:
+        super().__init__(plain.cluster_environment, plain.num_processes, plain.num_nodes)
+        self._farewell = farewell
+
+    def launch(self, function: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
+        """Start them, and call a function that meets them."""
+        os.environ[PARENT] = str(os.getpid())
+        self._call_children_scripts()
+        threading.Thread(target=_mind_children, args=(self.procs, self._farewell), daemon=True).start()
+        _set_num_threads_if_needed(self.num_processes)
+        return function(*arguments, **more)
 
 
 def have_the_last_word() -> None:

@@ -112,8 +112,12 @@ class Monitor:
         self.console.print(sentence, soft_wrap=True)
 
     def _show(self, means: dict[str, float], speed: float, now: float) -> None:
-        losses = "  ".join(f"{name} {means[name]:.3g}" for name in ("prior", "similarity", "real", "fake"))
-        text = f"{losses}  steps: decoder {means['decoder_steps']:.0%}, discriminator {means['discriminator_steps']:.0%}"
+        objective = self.watch.objective
+        names = (["prior", "similarity"] if objective.autoencodes else []) + (["real", "fake"] if objective.plays else [])
+        called = {"similarity": "pixels"} if objective.kind == "vae" else {}
+        text = "  ".join(f"{called.get(name, name)} {means[name]:.3g}" for name in names)
+        if objective.plays:
+            text += f"  steps: decoder {means['decoder_steps']:.0%}, discriminator {means['discriminator_steps']:.0%}"
         self._bar.update(self._task, speed=f"{speed:,.0f} images/s")
         self._status.plain = text
         for name in self.watch.current:
@@ -139,7 +143,7 @@ class Monitor:
         picture, variety = draw(model, exhibits)
         self.watch.see_samples(variety)
         self._board.scalars({"health/variety": variety}, self.step)
-        path = pictures.save(picture, self.run / "samples" / f"step-{self.step:06d}.png")
+        path = pictures.save(picture, self.run / pictures.DRAWN / f"step-{self.step:06d}.png")
         self._board.image("pictures", picture, self.step)
         return path
 

@@ -56,6 +56,18 @@ def step_if(optimizer: torch.optim.Adam, lr: Number, go: Tensor | None = None) -
     optimizer.zero_grad(set_to_none=True)
 
 
-def load_optimizer(optimizer: torch.optim.Adam, state: dict[str, Any]) -> None:
-    """Take up the state of the same optimiser, perhaps of another device; settings stay as they are."""
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+def load_optimizer(optimizer: torch.optim.Adam, state: dict[int, Any]) -> None:
+    """Take up the state of the same optimiser, perhaps of another device; settings stay as they are.
+
+    Raises:
+        ValueError: it is of other parameters. torch would not see that, and its kernel would reach past the end of a shorter tensor.
+    """
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    taken = {}
+    for number, theirs in state.items():
+        parameter = parameters[number]
+        likes = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
+        if {name: tensor.shape for name, tensor in theirs.items()} != {name: like.shape for name, like in likes.items()}:
+            raise ValueError(f"state {number} is of another parameter")
+        taken[number] = {name: torch.empty_like(like, requires_grad=False).copy_(theirs[name]) for name, like in likes.items()}
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": taken})

@@ -20,6 +20,7 @@ from ..data.packed import ImageSet
 from ..errors import UserError
 from ..model import VAEGAN
 from ..objective import NETWORKS
+from ..pictures import DRAWN
 from ..recipe import Recipe
 from ..signals import Stopped, StopSignal
 from . import checkpoint
@@ -40,6 +41,7 @@ MAY_CHANGE = {
     "training.batch",  # of one process: see `Trainer.load_state_dict`
 }
 """What a resumed run may do differently. The images must still be the same ones, and another length bends an annealed learning rate."""
+STOPPING = "stopping: the step is finished, and the run saved ..."
 ROLLBACK_LR = 0.5
 """Factor of the learning rates at each rollback."""
 
@@ -76,7 +78,7 @@ class Trainer:
         self.identity: dict[str, Any] = {"recipe": recipe.flat(), "images": images.identity, "images_per_step": self.images_per_step}
         self.step = self._read_at = self.rollbacks = 0
         torch.manual_seed(settings.seed)  # the same first weights in every process
-        model = VAEGAN(recipe.networks, images.preparation)
+        model = VAEGAN(recipe.networks, images.preparation, recipe.objective.untrained)
         self.attributes = images.attributes_named(recipe.networks.attributes) if model.conditional else None
         if self.attributes is not None:
             learn_scale(model, self.attributes[training[:]])
@@ -208,8 +210,16 @@ class Trainer:
         not the noise and changes that each is paired with.
 
         Raises:
-            UserError: it is of other images, another number of images a step, or a recipe that differs in more than may change.
+            UserError: it is of other images, another number of images a step, or a recipe that differs in more than may change; or its
+                tensors are not those of the recipe's networks.
         """
+        try:
+            self._take_up(state)
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            what = f"the checkpoint of step {state['step']} does not fit the networks of its recipe"
+            raise UserError(f"{what}: remove it, to go on from an older one") from error
+
+    def _take_up(self, state: dict[str, Any]) -> None:
         theirs, mine = state["identity"], self.identity
         if theirs["images"] != mine["images"]:
             raise UserError(f"the images in {self.recipe.data.source} are not those that the run has been trained on")
@@ -242,7 +252,7 @@ class Trainer:
         """
         settings = self.recipe.training
         shown = held_out[:RECONSTRUCTIONS] if len(held_out) else np.arange(min(RECONSTRUCTIONS, len(images)))
-        picture = run / "samples"
+        picture = run / DRAWN
         monitor = None
         if self.fabric.is_global_zero:  # one process writes and speaks for all
             exhibits = Exhibits(
@@ -254,7 +264,7 @@ class Trainer:
             watch = Watch(self.recipe.objective, self.recipe.networks.latent)
             monitor = Monitor(run, watch, step=self.step, steps=self.steps, images_per_step=self.images_per_step, console=console)
 
-        with monitor or nullcontext(), StopSignal(saves=True) as signals:
+        with monitor or nullcontext(), StopSignal(STOPPING if monitor else "", saves=True) as signals:
             if monitor and settings.on_nan == "rollback" and not checkpoint.checkpoints(run / "checkpoints"):
                 self._save_checkpoint(run)  # to have one to go back to
             ended = False
@@ -310,10 +320,13 @@ class Trainer:
             times = f"after {self.rollbacks} rollbacks, and --training.rollbacks allows no more"
             raise Diverged(f"{error}, {times}; {last}: train anew with a lower --optimizer.lr") from None
         rollbacks = self.rollbacks + 1
-        self.load_state_dict(from_leader(self.fabric, lambda: checkpoint.load(run / "checkpoints")[0]))
+        state, damaged = from_leader(self.fabric, lambda: checkpoint.take(run / "checkpoints"))
+        self.load_state_dict(state)
         self.rollbacks = rollbacks
         if monitor:
             monitor.go_back(self.step)
+            for path in damaged:
+                monitor.say(f"passed over a damaged checkpoint: {path}")
             monitor.say(f"{error}: back at step {self.step}, with {ROLLBACK_LR**rollbacks:g} of the learning rates (rollback {rollbacks})")
             self._save_checkpoint(run)  # the same one, but that it knows of the rollback
 
