@@ -93,6 +93,8 @@ def test_the_commands_and_their_mistakes(tmp_path: Path, capsys: pytest.CaptureF
     assert "--samples must be at least 20" in fails(capsys, "experiment", "samples", *FLAGS, "--samples", 3, "--out", tmp_path / "b")
     assert "--extractor" in fails(capsys, "experiment", "samples", *FLAGS, "--extractor", "eyes")
     assert "told nothing" in fails(capsys, "experiment", "samples", *FLAGS, "--networks.attributes", "Beard", "--out", tmp_path / "c")
+    kind = ["--objective.kind", "gan", "--out", tmp_path / "d"]
+    assert "says of which kind its runs are" in fails(capsys, "experiment", "samples", *FLAGS, *kind)
     assert not (tmp_path / "b" / "runs").exists()
 
 

@@ -93,7 +93,7 @@ def compare_variants(
         recipe = experiment.recipe_with(experiment.first_seed, {**variant.settings, **stand_in})
         if recipe.networks.attributes:
             raise UserError("networks.attributes: what is compared here are models that are told nothing; leave it out")
-    experiment.require(held_out=FEWEST, training=FEWEST)
+    experiment.require(held_out=FEWEST, training=FEWEST, any_kind=True)
     with experiment.bar() as progress:
         chosen = choose(extractor, experiment.images, experiment.parts[0], experiment.device, progress)
     runs: dict[str, Run] = {}

@@ -144,12 +144,14 @@ class Experiment:
             f"±: standard deviation over {count} seeds." if count > 1 else "A single seed: how far off another one would be is not known."
         )
 
-    def require(self, *, attributes: bool = False, held_out: int = 1, training: int = 1) -> None:
-        """See that the set has what the experiment needs, before anything is trained.
+    def require(self, *, attributes: bool = False, held_out: int = 1, training: int = 1, any_kind: bool = False) -> None:
+        """See that the set has what the experiment needs, before anything is trained; and that the kind of its runs is left to it.
 
         Raises:
-            UserError: it has not.
+            UserError: it is not so.
         """
+        if self.recipe.objective.kind != "vaegan" and not any_kind:
+            raise UserError(f"the experiment itself says of which kind its runs are: leave out objective.kind {self.recipe.objective.kind}")
         if attributes and not self.images.attribute_names:
             source = self.recipe.data.source
             raise UserError(f"the set {source} has no attributes: give some by vaegan prepare --attributes, and name that set by --data")

@@ -17,5 +17,6 @@ VARIANTS = (
 
 def samples(experiment: Experiment, *, count: int = 2_000, extractor: Kind | None = None) -> Found:
     """Compare the four; see `compare_variants`."""
+    experiment.require()
     lead = f"VAE, GAN, VAE with the GAN's features, and VAE/GAN on {experiment.recipe.data.source}: the same networks, images and steps."
     return compare_variants(experiment, VARIANTS, "Samples and reconstructions", lead, samples=count, extractor=extractor)
