@@ -83,9 +83,10 @@ def test_what_cannot_be_varied(vary: list[str], words: str) -> None:
 def test_the_commands_and_their_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = ["--out", tmp_path / "out"]
     command = ["experiment", "ablation", *out, *FLAGS, "--samples", 30]
-    works(*command, "--vary", "objective.gamma=0.1,1")
+    works(*command, "--seeds", 2, "--vary", "objective.gamma=0.1,1", "objective.saturating=false,true")
     text = capsys.readouterr().out
-    assert "gamma 0.1" in text
+    assert "gamma 0.1, saturating false" in text
+    assert "…" not in text
     assert f"wrote {tmp_path / 'out' / 'page.html'}" in text
     assert "objective.gama" in fails(capsys, *command, "--vary", "objective.gama=1,2")
     assert "objective.gamma must be above 0" in fails(capsys, *command, "--vary", "objective.gamma=0.1,-1")
@@ -110,4 +111,5 @@ def test_numbers_over_seeds() -> None:
     assert over_seeds([1.0, 2.0, 3.0]) == "2.00 ± 1.00"
     assert over_seeds([0.5]) == "0.5"
     assert over_seeds([]) == "-"
+    assert over_seeds([0.0, 0.0]) == "0.00 ± 0.00"
     assert over_seeds([1000.0, 1000.5]) == "1,000.2 ± 0.4"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import cyclopts
 from cyclopts import Parameter
+from rich.console import Console
 
 from ..recipe import Recipe
 from .app import DEFAULT_RECIPE, Settings, app, err, wrote
@@ -185,8 +186,9 @@ def _do(name: str, common: Common, settings: Recipe, work: Callable[[Experiment]
     except Stopped as stopped:
         err.print("stopped; run the same command again, and it goes on where it was", soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
+    wide = Console(width=1_000, highlight=False, emoji=False)  # lines that are too long rather than numbers that are cut short
     for table in found.tables:
-        stdout.print(table.on_screen())
+        wide.print(table.on_screen())
         for note in table.notes:
             stdout.print(note, style="dim", markup=False)
         stdout.print()

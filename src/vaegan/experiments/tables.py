@@ -42,7 +42,7 @@ def over_seeds(values: Sequence[float], digits: int = 3) -> str:
     mean, spread = float(np.mean(known)), spread_of(known)
     if not math.isfinite(spread):
         return f"{mean:.{digits}g}"
-    size = max(abs(mean), spread, 1e-300)
+    size = max(abs(mean), spread) or 1.0
     places = min(max(0, digits - 1 - math.floor(math.log10(size))), 6)
     if spread > 0:  # one digit of the spread at least
         places = min(max(places, -math.floor(math.log10(spread))), 6)
