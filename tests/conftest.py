@@ -20,8 +20,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 @pytest.fixture(autouse=True)
 def _no_page(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The many runs in tests of training end without their page, which takes longer than they do; test_cli.py has runs with it."""
-    if request.path.parent.name == "training":
+    """The many runs in these tests end without their page, which takes longer than they do; test_cli.py has runs with it."""
+    if request.path.parent.name in ("training", "experiments"):
         monkeypatch.setattr("vaegan.training._report", lambda folder, _: folder)
 
 

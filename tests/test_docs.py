@@ -32,7 +32,11 @@ def test_commands_and_flags_exist(page: Path) -> None:
     known = {name for name in app if not name.startswith("-")}
     for command in re.findall(r"^ +vaegan (\w+)|`vaegan (\w+)", text, re.MULTILINE):
         assert "".join(command) in known
-    flags = {name for command in known for argument in app[command].assemble_argument_collection() for name in argument.names}
+    commands = [app[command] for command in known - {"experiment"}]
+    commands += [app["experiment"][name] for name in app["experiment"] if not name.startswith("-")]
+    for command in re.findall(r"vaegan experiment ([a-z-]+)", text):
+        assert command in set(app["experiment"])
+    flags = {name for command in commands for argument in command.assemble_argument_collection() for name in argument.names}
     for line in re.findall(r"vaegan [^`\n]*|`--[^`\n]*", re.sub(r"`python [^`]*`", "", text)):
         for flag in re.findall(r"--[a-z][\w.-]*", line):
             assert flag.rstrip(".") in {*flags, "--help"}

@@ -35,7 +35,7 @@ Settings = Annotated[
 
 def _lay_recipe_under_flags(app: cyclopts.App, commands: tuple[str, ...], arguments: cyclopts.ArgumentCollection) -> None:
     """Fill what flags leave open: first from the short flags' long names, then from the recipe, or from the run that is resumed."""
-    if commands not in (("train",), ("bench",)):
+    if commands not in (("train",), ("bench",)) and not (commands[:1] == ("experiment",) and len(commands) == 2):
         return
     given = {argument.name.lstrip("-"): argument.tokens[0].value for argument in arguments if argument.tokens}
     if "resume" in given:
@@ -43,7 +43,7 @@ def _lay_recipe_under_flags(app: cyclopts.App, commands: tuple[str, ...], argume
             raise UserError(f"--resume goes on with a run as it is: leave out {' and '.join(wrong)}")
         name = str(of_run(from_home(given["resume"])))
     else:
-        name = given.get("recipe", DEFAULT_RECIPE if commands == ("train",) else BENCH_RECIPE)
+        name = given.get("recipe", BENCH_RECIPE if commands == ("bench",) else DEFAULT_RECIPE)
     tree = read(name)
     source = given.get("data") or given.get("data.source") or tree.get("data", {}).get("source")
     decided = of_set(source)

@@ -26,7 +26,7 @@ from .results import attributes, metrics
 from .settings import differences
 from .stats import STATS, Stats
 
-__all__ = ["report"]
+__all__ = ["HERE", "policy_hash", "report"]
 
 PAGE = "report.html"
 HERE = resources.files(__name__)
@@ -110,8 +110,9 @@ def _page(contents: dict[str, Any]) -> str:
         loader=jinja2.PackageLoader(__name__, "."), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     template = environment.get_template("page.html.jinja")
-    return template.render(contents, style=style, script=script, style_hash=_hash(style), script_hash=_hash(script))
+    return template.render(contents, style=style, script=script, style_hash=policy_hash(style), script_hash=policy_hash(script))
 
 
-def _hash(text: str) -> str:
+def policy_hash(text: str) -> str:
+    """A style or a script as a page's policy names it."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,0 +1,113 @@
+"""The paper's second experiment: held-out images with visual attribute vectors added, and how well the vectors tell images apart."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..data.batches import to_tensor
+from ..errors import UserError
+from ..latent.attributes import learn_from
+from ..latent.directions import HOWS, Directions, How
+from ..latent.sheets import edits
+from ..pictures import save
+from .chosen import evenly
+from .experiment import Experiment, Run
+from .page import Found, Section, write_page
+from .tables import Table, over_seeds
+
+SHOWN, ACROSS = 6, 8
+"""Images, and attributes of the figure."""
+HOW_SAID = {"mean": "the difference of means, as in the paper", "probe": "the probe, which leaves the other attributes where they are"}
+
+
+def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> Found:
+    """Train a VAE/GAN for every seed, learn its attributes' directions, and write the figures, the table and the page.
+
+    Args:
+        experiment: on a set with attributes.
+        names: of the attributes in the figures; by default those that the probe tells best.
+
+    Raises:
+        UserError: the set has no attributes, or none of such a name.
+        Stopped: an interrupt or SIGTERM came; run again, it goes on.
+    """
+    if experiment.recipe.networks.attributes:
+        raise UserError("networks.attributes: attribute vectors are of models that are told nothing; leave it out")
+    experiment.require(attributes=True, held_out=SHOWN)
+    experiment.images.attributes_named(names)  # a wrong name is told before anything is trained
+    runs = [experiment.trained("vaegan", seed, {}) for seed in experiment.seeds]
+    learned = [_directions(experiment, run) for run in runs]
+    table, best = _table(experiment, learned)
+    shown = names or tuple(best[:ACROSS])
+    if lacking := [name for name in shown if name not in learned[0].names]:
+        raise UserError(f"{lacking[0]} has too few images with it, or without it, to learn from")
+    figures = {how: _figure(experiment, runs[0], learned[0], shown, how) for how in HOWS}
+    about = f"Held-out images, their reconstructions, and these with an attribute added at strength 1; of seed {experiment.first_seed}."
+    sections = [
+        *(Section(f"By {HOW_SAID[how].split(',')[0]}", f"{about} By {HOW_SAID[how]}.", [(how, figures[how])]) for how in ("mean", "probe")),
+        Section("How well attributes are told apart", tables=[table]),
+    ]
+    lead = f"Directions of attributes in the latent space of a VAE/GAN on {experiment.recipe.data.source}."
+    page = write_page(experiment, "Attribute vectors", lead, sections)
+    results = {"shown": shown, "runs": {run.folder.name: directions.about for run, directions in zip(runs, learned, strict=True)}}
+    pictures = [save(figures[how], experiment.folder / f"edits-by-{how}.png") for how in figures]
+    return Found([table], [*pictures, experiment.write_results(results), page])
+
+
+def _directions(experiment: Experiment, run: Run) -> Directions:
+    """Those of a run, learned once: they are kept in its folder, where vaegan edit finds them, too."""
+    path = run.folder / "attributes.safetensors"
+    model = run.model()
+    identity = experiment.images.identity
+
+    def learn(progress: Any) -> str:
+        directions, _ = learn_from(model, experiment.images, *experiment.parts, progress)
+        directions.save(path)
+        return str(directions.about["weights"])
+
+    depends_on = {"weights": run.weights, "images": identity}
+    weights = experiment.measured(f"directions-{run.folder.name}", depends_on, learn)
+    try:
+        directions = Directions.load(path)
+        if (directions.about.get("weights"), directions.about.get("identity")) == (weights, identity):
+            return directions
+    except UserError:  # it is gone, or damaged
+        pass
+    with experiment.bar() as progress:
+        learn(progress)
+    return Directions.load(path)
+
+
+def _table(experiment: Experiment, learned: list[Directions]) -> tuple[Table, list[str]]:
+    """Accuracies over seeds, and the names of the attributes, the best told first."""
+    names = [name for name in learned[0].names if all(name in directions.names for directions in learned)]
+    rows: list[tuple[str, list[str]]] = []
+    means: dict[str, float] = {}
+    for name in names:
+        cells = []
+        for which in (0, 1):
+            for how in ("mean", "probe"):
+                found = [directions.about[how][directions.names.index(name)][which] for directions in learned]
+                known = [math.nan if value is None else value for value in found]
+                cells.append(over_seeds(known))
+        means[name] = float(np.nan_to_num(np.mean(known), nan=0.0))  # the last: AUC of the probe
+        rows.append((name, cells))
+    rows.sort(key=lambda row: -means[row[0]])
+    heads = ("right, means", "right, probe", "AUC, means", "AUC, probe")
+    notes = (
+        "Right: the mean of the shares of yeses and of noes that are right. AUC: how often an image with the attribute is above one "
+        "without. Of both, 0.5 is guessing.",
+        experiment.spread_note(),
+    )
+    return Table("Attributes of held-out images, read off their codes", heads, rows, notes), [name for name, _ in rows]
+
+
+def _figure(experiment: Experiment, run: Run, directions: Directions, names: tuple[str, ...], how: How) -> Image.Image:
+    """A row for each of some held-out images, a column for each attribute."""
+    held_out = experiment.parts[1]
+    images, model = to_tensor(experiment.images.images[evenly(held_out, SHOWN)]), run.model()
+    return edits(model, directions, images, model.encode(images).mean.detach(), steps=[{name: 1.0} for name in names], how=how)

@@ -1,0 +1,108 @@
+"""How well a conditional model follows attributes: the best of several samples, by what a judge reads off them.
+
+For a query of attributes a and images x_1 .. x_k made for it, with r(x) what the judge reads, the best is the one of the largest cosine
+similarity a . r(x_i) / (|a| |r(x_i)|), and the squared error is |a - r(x_i)|^2 of that one (Larsen et al. 2016, section 4.2). Attributes
+have mean 0 and standard deviation 1; those that are not known of a query are left out of both.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..data.batches import Images, to_tensor
+from ..latent.codes import Progress
+from ..model import VAEGAN
+from .regressor import Regressor
+
+EACH = 10
+"""Samples of a query."""
+QUERIES = 25
+"""At a time."""
+
+
+class Best(NamedTuple):
+    """Of each of N queries."""
+
+    number: NDArray[np.int64]
+    """Which of its images is the best, from 0."""
+    cosine: NDArray[np.float64]
+    """Its cosine similarity to the query."""
+    error: NDArray[np.float64]
+    """Its squared error, summed over attributes."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Means over the queries, and which images were the best."""
+        return {"cosine": float(self.cosine.mean()), "error": float(self.error.mean()), "best": self.number.tolist()}
+
+
+def best_of(queries: NDArray[np.float64], readings: NDArray[np.float64]) -> Best:
+    """The best of the images of each query.
+
+    Args:
+        queries: N x A, NaN where an attribute is not known.
+        readings: N x k x A: what the judge reads off k images made for each.
+    """
+    known = np.isfinite(queries)[:, None]
+    wanted = np.nan_to_num(queries)[:, None]
+    read = np.where(known, readings, 0)
+    lengths = np.linalg.norm(wanted, axis=2) * np.linalg.norm(read, axis=2)
+    cosine = (wanted * read).sum(2) / np.maximum(lengths, 1e-12)
+    error = np.square(wanted - read).sum(2)
+    number = cosine.argmax(1)
+    at = np.arange(len(queries)), number
+    return Best(number, cosine[at], error[at])
+
+
+def best_samples(
+    model: VAEGAN,
+    regressor: Regressor,
+    attributes: NDArray[np.float32],
+    *,
+    seed: int,
+    each: int = EACH,
+    progress: Progress = lambda *_: None,
+) -> Best:
+    """The best of the samples of a conditional model for each query.
+
+    Args:
+        model: conditional, in evaluation mode, on the attributes of the regressor in their order.
+        regressor: the judge.
+        attributes: N x A, as the set has them.
+        seed: of the codes, which come from the prior.
+        each: samples of a query.
+        progress: called as the work goes on.
+    """
+    queries = regressor.standard(attributes)
+    readings = np.empty((len(queries), each, len(regressor.names)))
+    for start in range(0, len(queries), QUERIES):
+        part = slice(start, min(start + QUERIES, len(queries)))
+        images = samples_for(model, attributes[part], np.arange(part.start, part.stop), seed=seed, each=each)
+        readings[part] = regressor.read(images.flatten(0, 1)).reshape(-1, each, len(regressor.names))
+        progress("sampling for queries", part.stop, len(queries))
+    return best_of(queries, readings)
+
+
+def best_images(
+    images: Images, numbers: NDArray[np.int64], regressor: Regressor, attributes: NDArray[np.float32], *, each: int = EACH, seed: int = 0
+) -> Best:
+    """The best of real images that are drawn at random for each query: what comes of not looking at the query at all."""
+    queries = regressor.standard(attributes)
+    drawn = np.random.default_rng([seed, 1]).choice(numbers, min(len(numbers), 2_000), replace=False)
+    read = np.concatenate([regressor.read(to_tensor(images[drawn[start : start + 250]])) for start in range(0, len(drawn), 250)])
+    chosen = np.random.default_rng([seed, 2]).integers(0, len(drawn), (len(queries), each))
+    return best_of(queries, read[chosen])
+
+
+@torch.inference_mode()
+def samples_for(model: VAEGAN, attributes: NDArray[np.float32], places: NDArray[np.int64], *, seed: int, each: int = EACH) -> Tensor:
+    """Samples given attributes: N x each x C x H x W in [-1, 1], on the CPU. A query's codes follow from the seed and its place alone."""
+    shape = (each, model.architecture.latent)
+    codes = np.stack([np.random.default_rng([seed, place]).standard_normal(shape, np.float32) for place in places.tolist()])
+    told = torch.from_numpy(attributes).repeat_interleave(each, 0)
+    made = model.decode(torch.from_numpy(codes).flatten(0, 1), told).float().cpu()
+    return made.unflatten(0, (len(places), each))

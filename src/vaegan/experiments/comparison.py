@@ -1,0 +1,242 @@
+"""Several kinds of run on one set, each for several seeds, measured alike: the table and the sheet that `samples` and `ablation` end in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..data.batches import to_tensor
+from ..errors import UserError
+from ..evaluation.cloud import Cloud, Comparison, compare_resampled
+from ..evaluation.collect import MOST_KEPT, cloud_of, collect, sample_parts
+from ..evaluation.extractors import Extractor, Kind, choose
+from ..evaluation.reconstructions import reconstruct_all
+from ..latent.codes import Progress
+from ..pictures import save, sheet
+from .experiment import Experiment, Run
+from .page import Found, Section, write_page
+from .tables import Table, over_seeds
+
+FEWEST = 20
+"""Held-out images, and samples, below which nothing can be said."""
+RESAMPLINGS = 3
+SHOWN = 12
+SHEET = "samples.png"
+OF_SAMPLES = {"frechet_distance": "Frechet distance", "precision": "precision", "recall": "recall", "coverage": "coverage"}
+OF_RECONSTRUCTIONS = {
+    "frechet_distance": "Frechet distance",
+    "feature_error": "feature error",
+    "pixel_error": "pixel error",
+    "ssim": "SSIM",
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A kind of run."""
+
+    name: str
+    """Of its run folders."""
+    label: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What it changes in the recipe of the experiment, by dotted name."""
+    discriminator_of: str = ""
+    """Of kind vae-dis, the variant whose discriminator it takes."""
+
+
+class Measured(NamedTuple):
+    """What all runs are measured against."""
+
+    extractor: Extractor
+    real: Cloud
+    """Training images."""
+    reals: NDArray[np.int64]
+    new: Cloud
+    """Held-out images."""
+    others: NDArray[np.int64]
+    samples: int
+
+
+def compare_variants(
+    experiment: Experiment,
+    variants: Sequence[Variant],
+    title: str,
+    lead: str,
+    *,
+    samples: int = 2_000,
+    extractor: Kind | None = None,
+) -> Found:
+    """Train every variant for every seed, measure all alike, and write the tables, the sheet and the page.
+
+    Args:
+        experiment: whose folder and recipe they share.
+        variants: the kinds of run, each after the one whose discriminator it takes.
+        title: of the page.
+        lead: a sentence under it.
+        samples: how many samples of each run, and at most how many training and held-out images.
+        extractor: what images are compared by; see `vaegan.evaluation.extractors.choose`.
+
+    Raises:
+        UserError: a variant's settings do not fit, or there are too few images.
+        Stopped: an interrupt or SIGTERM came; run again, it goes on.
+    """
+    if samples < FEWEST:
+        raise UserError(f"--samples must be at least {FEWEST}, not {samples}")
+    for variant in variants:  # before anything is trained
+        stand_in = {"objective.discriminator": "the run to come"} if variant.discriminator_of else {}
+        recipe = experiment.recipe_with(experiment.first_seed, {**variant.settings, **stand_in})
+        if recipe.networks.attributes:
+            raise UserError("networks.attributes: what is compared here are models that are told nothing; leave it out")
+    experiment.require(held_out=FEWEST, training=FEWEST, any_kind=True)
+    with experiment.bar() as progress:
+        chosen = choose(extractor, experiment.images, experiment.parts[0], experiment.device, progress)
+    runs: dict[str, Run] = {}
+    for seed in experiment.seeds:
+        for variant in variants:
+            other = runs[f"{variant.discriminator_of}-{seed}"] if variant.discriminator_of else None
+            run = experiment.trained(variant.name, seed, variant.settings, discriminator_of=other)
+            runs[run.folder.name] = run
+    with experiment.bar() as progress:
+        against = _against(experiment, chosen, samples, progress)
+    found = {name: _measure(experiment, run, against) for name, run in runs.items()}
+    tables = [
+        _table(
+            experiment,
+            variants,
+            found,
+            part="samples",
+            measures=OF_SAMPLES,
+            title=f"{samples:,} samples of the prior",
+            extractor=_features_of(chosen),
+        ),
+        _table(
+            experiment,
+            variants,
+            found,
+            part="reconstructions",
+            measures=OF_RECONSTRUCTIONS,
+            title=f"reconstructions of {len(against.others):,} held-out images",
+            extractor=_features_of(chosen),
+        ),
+    ]
+    picture = _sheet(experiment, variants, runs, against)
+    results = {"extractor": chosen.name, "extractor_weights_sha256": chosen.weights, "samples": samples, "runs": found}
+    sections = [
+        Section("Pictures", "Of the first seed. All kinds are shown the same held-out images and codes.", [("Samples", picture)]),
+        Section("Figures", _about(_features_of(chosen)), tables=tables),
+    ]
+    page = write_page(experiment, title, lead, sections)
+    return Found(tables, [save(picture, experiment.folder / SHEET), experiment.write_results(results), page])
+
+
+def _against(experiment: Experiment, extractor: Extractor, samples: int, progress: Progress) -> Measured:
+    random = np.random.default_rng(0)  # the same images for all seeds
+    drawn = [numbers[random.choice(len(numbers), min(samples, len(numbers), MOST_KEPT), replace=False)] for numbers in experiment.parts]
+    real, new = (
+        cloud_of(extractor, experiment.images, numbers, f"features of {what} images", progress)
+        for numbers, what in zip(drawn, ("training", "held-out"), strict=True)
+    )
+    return Measured(extractor, real, drawn[0], new, drawn[1], samples)
+
+
+def _measure(experiment: Experiment, run: Run, against: Measured) -> dict[str, Any]:
+    depends_on = {
+        "weights": run.weights,
+        "images": experiment.images.identity,
+        "training": against.reals.tolist(),
+        "held_out": against.others.tolist(),
+        "extractor": against.extractor.weights,
+        "samples": against.samples,
+        "seed": run.seed,
+        "resamplings": RESAMPLINGS,
+    }
+    found: dict[str, Any] = experiment.measured(
+        f"quality-{run.folder.name}", depends_on, lambda progress: quality(run, experiment, against, progress)
+    )
+    return found
+
+
+def quality(run: Run, experiment: Experiment, against: Measured, progress: Progress) -> dict[str, Any]:
+    """How good samples and, of a kind that has an encoder, reconstructions are; distances beside those of real images."""
+    model, extractor = run.model(), against.extractor
+    sampled = collect(extractor, sample_parts(model, against.samples, run.seed, progress=progress), against.samples)
+    what = {"what": f"comparing {run.folder.name}", "progress": progress}
+    found: dict[str, Any] = {"samples": _plain(compare_resampled(sampled, against.real, RESAMPLINGS, 0, **what))}  # type: ignore[arg-type]
+    if run.recipe.objective.autoencodes:
+        again = reconstruct_all(model, extractor, experiment.images.images, against.others, run.recipe.objective.level, progress=progress)
+        found["reconstructions"] = {
+            **_plain(compare_resampled(again.cloud, against.real, RESAMPLINGS, 0, **what)),  # type: ignore[arg-type]
+            **{name: {"value": float(again.errors[name].mean())} for name in ("pixel_error", "ssim")},
+            "feature_error": {"value": feature_error(again.cloud.vectors, against.new.vectors)},
+        }
+    return found
+
+
+def feature_error(again: NDArray[np.float32], originals: NDArray[np.float32]) -> float:
+    """The squared distance of reconstructions from their originals, as a part of that of two different originals: 0 perfect, 1 anybody.
+
+    Args:
+        again: N x D features.
+        originals: as many, in the same order.
+    """
+    apart = np.square(originals - np.roll(originals, 1, axis=0), dtype=np.float64).sum(1).mean()
+    return float(np.square(again - originals, dtype=np.float64).sum(1).mean() / max(apart, 1e-12))
+
+
+def _plain(comparison: Comparison) -> dict[str, dict[str, float]]:
+    return {
+        name: {"value": comparison.halves[name].mean, "spread": comparison.halves[name].spread, "real": comparison.floor[name].mean}
+        for name in comparison.value
+    }
+
+
+def _table(
+    experiment: Experiment,
+    variants: Sequence[Variant],
+    found: dict[str, dict[str, Any]],
+    *,
+    part: str,
+    measures: dict[str, str],
+    title: str,
+    extractor: str,
+) -> Table:
+    rows: list[tuple[str, list[str]]] = []
+    for variant in variants:
+        of_seeds = [found[f"{variant.name}-{seed}"].get(part, {}) for seed in experiment.seeds]
+        cells = [over_seeds([one[measure]["value"] for one in of_seeds if one]) for measure in measures]
+        rows.append((variant.label, cells))
+    some: dict[str, Any] = next((one[part] for one in found.values() if part in one), {})
+    rows.append(("real images", [f"{some[name]['real']:.3g}" if "real" in some.get(name, {}) else "-" for name in measures]))
+    return Table(title, tuple(measures.values()), rows, (f"In features of {extractor}. {experiment.spread_note()}",))
+
+
+@torch.inference_mode()
+def _sheet(experiment: Experiment, variants: Sequence[Variant], runs: dict[str, Run], against: Measured) -> Image.Image:
+    """Held-out images, their reconstructions by each kind, and samples of each kind, of the first seed."""
+    originals = to_tensor(experiment.images.images[against.others[:SHOWN]])
+    again, made = [], []
+    for variant in variants:
+        run = runs[f"{variant.name}-{experiment.first_seed}"]
+        model = run.model()
+        if run.recipe.objective.autoencodes:
+            again.append((f"{variant.label}: reconstructions", model.reconstruct(originals).cpu()))
+        made.append((f"{variant.label}: samples", model.sample(2 * SHOWN, experiment.first_seed).cpu()))
+    return sheet([("held-out images", originals), *again, *made], SHOWN)
+
+
+def _features_of(extractor: Extractor) -> str:
+    return "a network that learned the set's attributes" if extractor.name == "attributes" else extractor.name
+
+
+def _about(extractor: str) -> str:
+    return (
+        f"Distances, precision, recall and coverage are in features of {extractor}, against training images, equally many of each; the row "
+        "of real images is of other training images against the same. The feature error is the squared distance of a reconstruction from "
+        "its original in these features, as a part of that of two different images. The pixel error is a mean square, of values in [-1, 1]."
+    )

@@ -1,0 +1,283 @@
+"""What all experiments are made of: runs that are trained once, and measurements that are made once.
+
+An experiment is a folder:
+
+    experiment.json       which experiment it is
+    recipe.yaml           what all its runs have in common
+    runs/KIND-SEED/       run folders as of vaegan train
+    measurements/*.json   what was measured, each named by a hash of all that it depends on
+    results.json          everything together; page.html shows it, with the pictures that lie beside it
+
+Stopped at any time, it goes on where it was when it is run again: a run from its checkpoint, the rest from the last measurement.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from rich.console import Console
+
+from .. import __version__
+from ..data import ImageSet, Numbers, open_images, split
+from ..data.sources import anchored
+from ..errors import UserError
+from ..files import from_home, replacing, sha256
+from ..latent.codes import Progress
+from ..model import VAEGAN, WEIGHTS, load
+from ..progress import progress_bar
+from ..recipe import RECIPE, Recipe
+from ..signals import Stopped, StopSignal
+from ..training import train
+from ..training.conditions import varying
+from ..training.machine import make_fabric
+from ..training.trainer import MAY_CHANGE
+
+ABOUT, RESULTS, PAGE = "experiment.json", "results.json", "page.html"
+RUNS, MEASUREMENTS = "runs", "measurements"
+MAY_DIFFER = MAY_CHANGE - {"training.length", "training.batch"} | {"objective.discriminator"}
+"""Settings in which a run that is there already may differ from the one that is wanted; of the last, the path."""
+
+
+class Run(NamedTuple):
+    """A trained run of an experiment."""
+
+    name: str
+    seed: int
+    folder: Path
+    recipe: Recipe
+    weights: str
+    """The sha256 of its weights."""
+    device: torch.device
+
+    def model(self) -> VAEGAN:
+        """Its model, in evaluation mode."""
+        return load(self.folder, self.device)
+
+
+class Experiment:
+    """A folder in which runs are trained and measured."""
+
+    def __init__(
+        self,
+        name: str,
+        folder: str | Path,
+        recipe: Recipe,
+        *,
+        seeds: int = 1,
+        device: str = "auto",
+        command: str = "",
+        console: Console | None = None,
+    ) -> None:
+        """Make the folder, or go on in it.
+
+        Args:
+            name: of the experiment.
+            folder: where everything is put.
+            recipe: what all runs have in common.
+            seeds: how many, from the recipe's on.
+            device: `auto`, `cpu`, `cuda` or `mps`.
+            command: what the page says that it was made by.
+            console: where progress is shown; standard error by default.
+
+        Raises:
+            UserError: the folder holds something else, or what was asked for cannot be.
+        """
+        if seeds < 1:
+            raise UserError(f"--seeds must be at least 1, not {seeds}")
+        self.name, self.folder, self.command = name, from_home(folder), command or f"vaegan experiment {name}"
+        self.recipe = recipe
+        self.first_seed = recipe.training.seed
+        self.seeds = tuple(range(self.first_seed, self.first_seed + seeds))
+        self.device_name, self.device = device, make_fabric(device).device
+        self.console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Make the folder, or see that it is this experiment's."""
+        about = self.folder / ABOUT
+        if self.folder.exists() and not self.folder.is_dir():
+            raise UserError(f"{self.folder} is a file: choose another --out")
+        if (self.folder / RECIPE).is_file() and not about.is_file():
+            raise UserError(f"{self.folder} is a run folder: choose another --out")
+        if about.is_file() and (there := _read(about).get("experiment")) != self.name:
+            raise UserError(f"{self.folder} holds another experiment ({there}): choose another --out")
+        with replacing(about) as partial:
+            partial.write_text(json.dumps({"experiment": self.name, "version": __version__}) + "\n")
+        with replacing(self.folder / RECIPE) as partial:
+            partial.write_text(self.recipe.to_yaml(documented=True), encoding="utf-8")
+
+    @cached_property
+    def images(self) -> ImageSet:
+        """The set, packed when it is first needed."""
+        data = self.recipe.data
+        with progress_bar(self.console) as progress:
+            return open_images(data.source, self.recipe.preparation, count=data.avatars, progress=progress)
+
+    @cached_property
+    def parts(self) -> tuple[Numbers, Numbers]:
+        """Numbers of the training and of the held-out images."""
+        return split(self.images, self.recipe.data.held_out, self.recipe.data.train_on)
+
+    def recipe_with(self, seed: int, settings: Mapping[str, Any]) -> Recipe:
+        """The recipe of all runs with a seed, and some settings changed.
+
+        Raises:
+            UserError: there is no such setting, or its value does not fit.
+        """
+        recipe = Recipe.load(self.folder / RECIPE, {"training.seed": seed, **settings})
+        if recipe.networks.attributes == ("all",):
+            return self.recipe_with(seed, {**settings, "networks.attributes": varying(self.images, self.parts[0])})
+        return recipe
+
+    def spread_note(self) -> str:
+        """What ± means in the tables."""
+        count = len(self.seeds)
+        return (
+            f"±: standard deviation over {count} seeds." if count > 1 else "A single seed: how far off another one would be is not known."
+        )
+
+    def require(self, *, attributes: bool = False, held_out: int = 1, training: int = 1, any_kind: bool = False) -> None:
+        """See that the set has what the experiment needs, before anything is trained; and that the kind of its runs is left to it.
+
+        Raises:
+            UserError: it is not so.
+        """
+        if self.recipe.objective.kind != "vaegan" and not any_kind:
+            raise UserError(f"the experiment itself says of which kind its runs are: leave out objective.kind {self.recipe.objective.kind}")
+        if attributes and not self.images.attribute_names:
+            source = self.recipe.data.source
+            raise UserError(f"the set {source} has no attributes: give some by vaegan prepare --attributes, and name that set by --data")
+        if len(self.parts[1]) < held_out:
+            raise UserError(f"{len(self.parts[1])} images are held out, and at least {held_out} are needed: raise --data.held_out")
+        if len(self.parts[0]) < training:
+            raise UserError(f"there are only {len(self.parts[0])} training images, and at least {training} are needed")
+
+    def trained(self, name: str, seed: int, settings: Mapping[str, Any], *, discriminator_of: Run | None = None) -> Run:
+        """A run of the experiment's recipe with some settings changed; trained now, or gone on with, if it is not finished.
+
+        Args:
+            name: of the run, without its seed.
+            seed: its seed.
+            settings: by dotted name, such as {"objective.kind": "vae"}.
+            discriminator_of: the run whose discriminator one of kind vae-dis takes.
+
+        Raises:
+            UserError: settings that do not fit, or another run lies in its place.
+            Stopped: an interrupt or SIGTERM came; the run was saved.
+        """
+        folder = self.folder / RUNS / f"{name}-{seed}"
+        if discriminator_of:
+            settings = {**settings, "objective.discriminator": str(discriminator_of.folder.absolute())}
+        recipe = self.recipe_with(seed, settings)
+        self._see_that_it_is(folder, recipe)
+        depends_on = {
+            "run": folder.name,
+            "recipe": {key: value for key, value in recipe.flat().items() if key not in MAY_DIFFER},
+            "images": self.images.identity,
+            "discriminator": discriminator_of.weights if discriminator_of else None,
+        }
+        marker = self._path(f"trained-{folder.name}", depends_on)
+        there = folder / "model" / WEIGHTS
+        finished = _read(marker).get("found")
+        if finished is None or not there.is_file() or sha256(there) != finished:
+            self.console.print(f"training {folder.name}", soft_wrap=True)
+            train(recipe, folder, auto_resume=True, device=self.device_name, console=self.console)
+            finished = sha256(there)
+            self._write(marker, depends_on, finished)
+        return Run(name, seed, folder, recipe, finished, self.device)
+
+    def _see_that_it_is(self, folder: Path, recipe: Recipe) -> None:
+        """See that a run that is there already is the one that is wanted.
+
+        Raises:
+            UserError: it is not.
+        """
+        if not (folder / RECIPE).is_file():
+            return
+        there = Recipe.load(folder / RECIPE)
+        changed = {key: values for key, values in there.differences(recipe).items() if key not in MAY_DIFFER}
+        if anchored(there.data.source) != anchored(recipe.data.source):
+            changed["data.source"] = (there.data.source, recipe.data.source)
+        for key, (was, wanted) in changed.items():
+            raise UserError(f"the run {folder} was trained with {key} {was}, not {wanted}: ask for the same, or choose another --out")
+
+    def measured(self, name: str, depends_on: Mapping[str, Any], measure: Callable[[Progress], Any]) -> Any:
+        """What `measure` returns, as JSON has it; made once for all that it depends on, and kept.
+
+        Args:
+            name: a file name for it.
+            depends_on: weights, images, settings: all that would change the result.
+            measure: is given a function to be called as the work goes on.
+
+        Raises:
+            Stopped: an interrupt or SIGTERM came, and the measurement was given up.
+        """
+        path = self._path(name, depends_on)
+        kept = _read(path)
+        if "found" not in kept:
+            with self.bar() as progress:
+                found = measure(progress)
+            self._write(path, depends_on, found)
+            kept = _read(path)  # the same, whether it was made now or before
+        return kept["found"]
+
+    @contextmanager
+    def bar(self) -> Iterator[Progress]:
+        """Yields a function to be called as work goes on, which raises Stopped after an interrupt or SIGTERM came."""
+        with progress_bar(self.console) as progress, StopSignal() as signals:
+
+            def told(what: str, done: int, total: int | None) -> None:
+                progress(what, done, total)
+                if signals.received is not None:
+                    raise Stopped("stopped", signals.received)
+
+            yield told
+
+    def write_results(self, results: Mapping[str, Any]) -> Path:
+        """Write everything that was found as one file; returns it."""
+        path = self.folder / RESULTS
+        about: dict[str, Any] = {
+            "experiment": self.name,
+            "version": __version__,
+            "set": self.recipe.data.source,
+            "images": self.images.identity,
+        }
+        about["split"] = {"training": len(self.parts[0]), "held_out": len(self.parts[1])}
+        everything = {**about, "seeds": self.seeds, "recipe": self.recipe.flat(), **results}
+        with replacing(path) as partial:
+            partial.write_text(json.dumps(_finite(everything), indent=2) + "\n", encoding="utf-8")
+        return path
+
+    def _path(self, name: str, depends_on: Mapping[str, Any]) -> Path:
+        digest = hashlib.sha256(json.dumps([__version__, depends_on], sort_keys=True).encode()).hexdigest()
+        return self.folder / MEASUREMENTS / f"{name}-{digest[:16]}.json"
+
+    def _write(self, path: Path, depends_on: Mapping[str, Any], found: Any) -> None:
+        with replacing(path) as partial:
+            partial.write_text(json.dumps({"depends_on": depends_on, "found": found}) + "\n", encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a file holds, or nothing where it is not there or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _finite(value: Any) -> Any:
+    """The same for JSON, which knows no NaN."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

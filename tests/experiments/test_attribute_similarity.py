@@ -1,0 +1,105 @@
+"""Table 2 from end to end, stopped and gone on with, and nothing done twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from small import FLAGS, tiny
+from test_cli import fails, works
+
+from vaegan.experiments import regressor
+from vaegan.experiments.attribute_similarity import attribute_similarity
+from vaegan.experiments.best_of import best_samples
+from vaegan.signals import Stopped
+
+MODULE = "vaegan.experiments.attribute_similarity"
+
+
+@pytest.fixture(autouse=True)
+def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regressor, "STEPS", 10)
+
+
+def test_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = attribute_similarity(tiny("attribute-similarity", tmp_path / "out", seeds=2))
+    (table,) = found.tables
+    assert [name for name, _ in table.rows] == ["real held-out images", "VAE", "GAN", "VAE/GAN", "random real images"]
+    assert all("±" in cells[0] for _, cells in table.rows[1:4])
+    assert {path.name for path in found.files} == {"samples.png", "results.json", "page.html"}
+    with Image.open(tmp_path / "out" / "samples.png") as picture:
+        assert np.asarray(picture).std() > 1
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["queries"] == 80
+    assert set(results["runs"]) == {f"{kind}-{seed}" for kind in ("vae", "gan", "vaegan") for seed in (0, 1)}
+    assert results["runs"]["vae-0"] != results["runs"]["vae-1"]
+    assert all(-1 <= run["cosine"] <= 1 and run["error"] > 0 for run in results["runs"].values())
+    page = (tmp_path / "out" / "page.html").read_text()
+    assert "VAE/GAN" in page
+    assert page.count("data:image/webp") == 1
+    assert "http" not in page.replace("http-equiv", "")
+
+    monkeypatch.setattr("vaegan.experiments.experiment.train", lambda *_, **__: pytest.fail("it is trained already"))
+    monkeypatch.setattr(f"{MODULE}.best_samples", lambda *_, **__: pytest.fail("it is measured already"))
+    again = attribute_similarity(tiny("attribute-similarity", tmp_path / "out", seeds=2))
+    assert again.tables == found.tables
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == results
+
+
+def test_stopped_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    straight = attribute_similarity(tiny("attribute-similarity", tmp_path / "straight"))
+    measure = best_samples
+
+    def interrupted(*arguments: Any, progress: Any, **more: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return measure(*arguments, progress=progress, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{MODULE}.best_samples", interrupted)
+        with pytest.raises(Stopped) as stopped:
+            attribute_similarity(tiny("attribute-similarity", tmp_path / "out"))
+    assert stopped.value.exit_code == 130
+    assert not (tmp_path / "out" / "results.json").exists()
+    assert len(list((tmp_path / "out" / "runs").iterdir())) == 3
+    assert attribute_similarity(tiny("attribute-similarity", tmp_path / "out")).tables == straight.tables
+
+
+def test_a_run_that_was_changed_is_measured_anew(tmp_path: Path) -> None:
+    first = attribute_similarity(tiny("attribute-similarity", tmp_path / "out"))
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    weights = tmp_path / "out" / "runs" / "vae-0" / "model" / "model.safetensors"
+    content = weights.read_bytes()
+    other = tiny("attribute-similarity", tmp_path / "other", training__seed=5)
+    attribute_similarity(other)
+    weights.write_bytes((tmp_path / "other" / "runs" / "vae-5" / "model" / "model.safetensors").read_bytes())
+    again = attribute_similarity(tiny("attribute-similarity", tmp_path / "out"))
+    assert again.tables != first.tables
+    weights.write_bytes(content)
+    attribute_similarity(tiny("attribute-similarity", tmp_path / "out"))
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == results
+
+
+def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["experiment", "attribute-similarity", "--out", tmp_path / "out", *FLAGS]
+    works(*command)
+    text = capsys.readouterr().out
+    assert "VAE/GAN" in text
+    assert f"wrote {tmp_path / 'out' / 'page.html'}" in text
+    error = fails(capsys, *["0.125" if flag == "0.0625" else flag for flag in command])
+    assert "was trained with networks.width 0.0625, not 0.125: ask for the same, or choose another --out" in error
+    assert "was trained with training.length 3 steps, not 4 steps" in fails(
+        capsys, "experiment", "attribute-similarity", "--out", tmp_path / "out", *["4" if flag == "3" else flag for flag in FLAGS]
+    )
+    assert "--seeds must be at least 1" in fails(capsys, *command, "--seeds", 0)
+    assert "has no attributes" in fails(capsys, *command[:3], tmp_path / "photos-out", *FLAGS, "--data", photos)
+    assert "there is no recipe slow" in fails(capsys, *command, "--recipe", "slow")
+    assert "is a run folder" in fails(capsys, *command[:3], tmp_path / "out" / "runs" / "vae-0", *FLAGS)
+    assert "objective.gama" in fails(capsys, *command, "--objective.gama", 3)
+    (tmp_path / "out" / "experiment.json").write_text('{"experiment": "samples"}')
+    assert "holds another experiment (samples)" in fails(capsys, *command)

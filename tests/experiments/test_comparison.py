@@ -1,0 +1,115 @@
+"""Kinds of run side by side, from end to end, and settings varied."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from small import FLAGS, tiny
+from test_cli import fails, works
+
+from vaegan import Recipe, UserError
+from vaegan.evaluation import extractors
+from vaegan.experiments.ablation import ablation, variants_of
+from vaegan.experiments.comparison import feature_error
+from vaegan.experiments.samples import samples
+from vaegan.experiments.tables import over_seeds
+
+
+@pytest.fixture(autouse=True)
+def _no_mobilenet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extractors, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
+
+
+def test_the_four_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = samples(tiny("samples", tmp_path / "out"), count=60)
+    of_samples, of_reconstructions = (dict(table.rows) for table in found.tables)
+    assert list(of_samples) == ["VAE", "GAN", "VAE_Disl", "VAE/GAN", "real images"]
+    assert all("-" not in cells for cells in of_samples.values())
+    assert set(of_reconstructions["GAN"]) == {"-"}
+    assert "-" not in of_reconstructions["VAE_Disl"]
+    assert float(of_samples["real images"][0]) < float(of_samples["VAE/GAN"][0])  # after three steps
+    with Image.open(tmp_path / "out" / "samples.png") as picture:
+        assert np.asarray(picture).std() > 1
+    taken = Recipe.load(tmp_path / "out" / "runs" / "vae-dis-0" / "recipe.yaml").objective.discriminator
+    assert taken == str(tmp_path / "out" / "runs" / "gan-0")
+    monkeypatch.setattr("vaegan.experiments.experiment.train", lambda *_, **__: pytest.fail("it is trained already"))
+    monkeypatch.setattr("vaegan.experiments.comparison.quality", lambda *_, **__: pytest.fail("it is measured already"))
+    (tmp_path / "out").rename(tmp_path / "moved")
+    assert samples(tiny("samples", tmp_path / "moved"), count=60).tables == found.tables
+
+
+def test_settings_are_varied(tmp_path: Path) -> None:
+    found = ablation(tiny("ablation", tmp_path / "out", seeds=2), ["objective.gamma=0.1,1", "training.batch=4,8"], count=40)
+    labels = [name for name, _ in found.tables[0].rows]
+    assert labels == ["gamma 0.1, batch 4", "gamma 0.1, batch 8", "gamma 1, batch 4", "gamma 1, batch 8", "real images"]
+    assert all("±" in cell for _, cells in found.tables[0].rows[:-1] for cell in cells)
+    recipe = Recipe.load(tmp_path / "out" / "runs" / "gamma-1-batch-4-1" / "recipe.yaml")
+    assert (recipe.objective.gamma, recipe.training.batch, recipe.training.seed) == (1, 4, 1)
+    runs = json.loads((tmp_path / "out" / "results.json").read_text())["runs"]
+    assert len(runs) == 8
+    assert len({run["reconstructions"]["pixel_error"]["value"] for run in runs.values()}) == 8
+
+
+def test_values_as_they_are_written() -> None:
+    (one, other) = variants_of(["objective.saturating=true,false"])
+    assert (one.settings, other.label) == ({"objective.saturating": True}, "saturating false")
+    (only,) = variants_of(["networks.encoder=[8, 16, 32]"])
+    assert (only.settings, only.name) == ({"networks.encoder": [8, 16, 32]}, "encoder-8-16-32")
+
+
+@pytest.mark.parametrize(
+    ("vary", "words"),
+    [
+        ([], "say what to vary"),
+        (["objective.gamma"], "takes a setting and its values"),
+        (["objective.gamma="], "takes a setting and its values"),
+        (["objective.gamma=[1"], "these are no values"),
+        (["objective.gamma=1,1"], "a value was given twice"),
+        (["objective.gamma=1", "objective.gamma=2"], "was given twice"),
+        (["training.seed=1,2"], "varied by --seeds"),
+        (["networks.size=16,32"], "cannot be varied"),
+        (["data.avatars=16,32"], "cannot be varied"),
+    ],
+)
+def test_what_cannot_be_varied(vary: list[str], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        variants_of(vary)
+
+
+def test_the_commands_and_their_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = ["--out", tmp_path / "out"]
+    command = ["experiment", "ablation", *out, *FLAGS, "--samples", 30]
+    works(*command, "--seeds", 2, "--vary", "objective.gamma=0.1,1", "objective.saturating=false,true")
+    text = capsys.readouterr().out
+    assert "gamma 0.1, saturating false" in text
+    assert "…" not in text
+    assert f"wrote {tmp_path / 'out' / 'page.html'}" in text
+    assert "objective.gama" in fails(capsys, *command, "--vary", "objective.gama=1,2")
+    assert "objective.gamma must be above 0" in fails(capsys, *command, "--vary", "objective.gamma=0.1,-1")
+    assert "say what to vary" in fails(capsys, *command)
+    assert "--samples must be at least 20" in fails(capsys, "experiment", "samples", *FLAGS, "--samples", 3, "--out", tmp_path / "b")
+    assert "--extractor" in fails(capsys, "experiment", "samples", *FLAGS, "--extractor", "eyes")
+    assert "told nothing" in fails(capsys, "experiment", "samples", *FLAGS, "--networks.attributes", "Beard", "--out", tmp_path / "c")
+    kind = ["--objective.kind", "gan", "--out", tmp_path / "d"]
+    assert "says of which kind its runs are" in fails(capsys, "experiment", "samples", *FLAGS, *kind)
+    assert not (tmp_path / "b" / "runs").exists()
+
+
+def test_feature_error() -> None:
+    random = np.random.default_rng(0)
+    originals, others = random.normal(size=(2, 500, 6)).astype(np.float32)
+    assert feature_error(originals, originals) == 0
+    assert feature_error(others, originals) == pytest.approx(1, abs=0.1)
+    assert feature_error(np.zeros_like(originals), originals) == pytest.approx(0.5, abs=0.05)
+
+
+def test_numbers_over_seeds() -> None:
+    assert over_seeds([1.0, 2.0, 3.0]) == "2.00 ± 1.00"
+    assert over_seeds([0.5]) == "0.5"
+    assert over_seeds([]) == "-"
+    assert over_seeds([0.0, 0.0]) == "0.00 ± 0.00"
+    assert over_seeds([1000.0, 1000.5]) == "1,000.2 ± 0.4"
