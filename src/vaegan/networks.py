@@ -48,6 +48,8 @@ class Architecture:
     """Attributes of the set that all three networks are told of each image: a conditional model. `all` for all that the set has."""
 
     def __post_init__(self) -> None:
+        names = tuple(name for name in self.attributes if isinstance(name, str))  # of [], cyclopts 4 makes ([],)
+        object.__setattr__(self, "attributes", names)
         for side in self.size:
             if side < 16 or side % STRIDES:
                 raise UserError(
