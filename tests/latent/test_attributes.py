@@ -151,7 +151,7 @@ def test_lengths_make_up_for_what_falls_short(learned: Directions) -> None:
     told: list[tuple[str, int, int | None]] = []
     enough = attributes.calibrate(learned, Faithful(), codes, answers, lambda *what: told.append(what))  # type: ignore[arg-type]
     assert float((enough.lengths - 1).abs().max()) < 0.35
-    assert told[-1] == ("trying lengths", 4, 4)
+    assert told[-1] == ("trying how far edits must go", 4, 4)
     timid = dataclasses.replace(learned, vectors=0.8 * learned.vectors)
     longer = attributes.calibrate(timid, Faithful(), codes, answers)  # type: ignore[arg-type]
     torch.testing.assert_close(longer.lengths[1:3], enough.lengths[1:3] / 0.8, rtol=0.05, atol=0)
