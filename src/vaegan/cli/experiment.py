@@ -107,6 +107,7 @@ def samples(
 def ablation(
     *,
     vary: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True, json_list=False)] = None,
+    alone: Annotated[bool, Parameter(negative="")] = False,
     samples: int = 2_000,
     extractor: Extractors = None,
     common: Flags = Common(),
@@ -118,6 +119,8 @@ def ablation(
     ----------
     vary
         A setting and its values, as in objective.gamma=0.01,0.1,1; several for all combinations.
+    alone
+        Compare the recipe as it is with each of these values alone in it, rather than all combinations.
     samples
         How many samples of each run are measured, and at most how many training and held-out images.
     extractor
@@ -129,7 +132,7 @@ def ablation(
     from ..experiments.ablation import variants_of
 
     variants_of(vary or [])  # a mistake is told before a folder is made
-    _do("ablation", common, settings, lambda one: compare(one, vary or [], count=samples, extractor=extractor))
+    _do("ablation", common, settings, lambda one: compare(one, vary or [], alone=alone, count=samples, extractor=extractor))
 
 
 @experiment.command

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 
 from ..errors import UserError
 from ..evaluation.extractors import Kind
+from ..recipe import Recipe
 from .comparison import Variant, compare_variants
 from .experiment import Experiment
 from .page import Found
@@ -19,20 +21,24 @@ OF_THE_IMAGES = ("data.", "networks.size", "networks.channels", "networks.attrib
 """Settings that all runs must share, or they could not be compared."""
 
 
-def ablation(experiment: Experiment, vary: Sequence[str], *, count: int = 2_000, extractor: Kind | None = None) -> Found:
-    """Compare all combinations of settings; see `compare_variants`.
+def ablation(
+    experiment: Experiment, vary: Sequence[str], *, alone: bool = False, count: int = 2_000, extractor: Kind | None = None
+) -> Found:
+    """Compare all combinations of settings, or each change alone; see `compare_variants`.
 
     Args:
         experiment: whose recipe they change.
         vary: such as "objective.gamma=0.01,0.1,1".
+        alone: compare the recipe as it is, and each value alone in it.
         count: how many samples of each run.
         extractor: what images are compared by.
 
     Raises:
         UserError: what is to be varied is not written so, or no setting.
     """
-    variants = variants_of(vary)
-    lead = f"{', '.join(text.split('=')[0] for text in vary)} varied on {experiment.recipe.data.source}, all else alike."
+    variants = changes_of(vary, experiment.recipe) if alone else variants_of(vary)
+    how = "each change alone" if alone else "all else alike"
+    lead = f"{', '.join(text.split('=')[0] for text in vary)} varied on {experiment.recipe.data.source}, {how}."
     return compare_variants(experiment, variants, "Ablation", lead, samples=count, extractor=extractor)
 
 
@@ -42,6 +48,23 @@ def variants_of(vary: Sequence[str]) -> list[Variant]:
     Raises:
         UserError: as for `ablation`.
     """
+    settings = _parsed(vary)
+    return [_variant(dict(zip(settings, values, strict=True)), settings) for values in product(*settings.values())]
+
+
+def changes_of(vary: Sequence[str], recipe: Recipe) -> list[Variant]:
+    """The recipe as it is, then each value alone in it; but those that the recipe has already.
+
+    Raises:
+        UserError: as for `ablation`.
+    """
+    settings, mine = _parsed(vary), recipe.flat()
+    changes = [{key: value} for key, values in settings.items() for value in values if _comparable(value) != _comparable(mine.get(key))]
+    return [Variant("as-it-is", "the recipe as it is"), *(_variant(change, settings) for change in changes)]
+
+
+def _parsed(vary: Sequence[str]) -> dict[str, list[Any]]:
+    """The settings that are to be varied, and their values."""
     if not vary:
         raise UserError("say what to vary: --vary objective.gamma=0.01,0.1,1")
     settings: dict[str, list[Any]] = {}
@@ -61,14 +84,25 @@ def variants_of(vary: Sequence[str]) -> list[Variant]:
             raise UserError(f"--vary {text}: these are no values; they are written as in 0.01,0.1,1") from error
         if len(set(map(str, settings[key]))) < len(settings[key]):
             raise UserError(f"--vary {text}: a value was given twice")
-    last = [key.rpartition(".")[2] for key in settings]
-    called = dict(zip(settings, last, strict=True)) if len(set(last)) == len(last) else {key: key for key in settings}
-    variants = []
-    for combination in product(*settings.values()):
-        chosen = dict(zip(settings, combination, strict=True))
-        label = ", ".join(f"{called[key]} {_plain(value)}" for key, value in chosen.items())
-        variants.append(Variant(re.sub(r"[^\w.+-]+", "-", label), label, chosen))
-    return variants
+    return settings
+
+
+def _variant(chosen: dict[str, Any], varied: Iterable[str]) -> Variant:
+    """A run with some settings, called by the last parts of their names where these tell them apart."""
+    last = Counter(key.rpartition(".")[2] for key in varied)
+    called = {key: key if last[key.rpartition(".")[2]] > 1 else key.rpartition(".")[2] for key in chosen}
+    label = ", ".join(f"{called[key]} {_plain(value)}" for key, value in chosen.items())
+    return Variant(re.sub(r"[^\w.+-]+", "-", label), label, chosen)
+
+
+def _comparable(value: Any) -> Any:
+    """A value of a recipe, whether as YAML has it or as the recipe has it."""
+    if isinstance(value, (list, tuple)):
+        return [_comparable(item) for item in value]
+    try:
+        return value if isinstance(value, bool) else float(value)  # 1e-3 is a string to YAML
+    except (TypeError, ValueError):
+        return value
 
 
 def _plain(value: Any) -> str:
