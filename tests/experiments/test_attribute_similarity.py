@@ -92,8 +92,8 @@ def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pyte
     assert "VAE/GAN" in text
     assert f"wrote {tmp_path / 'out' / 'page.html'}" in text
     error = fails(capsys, *["0.125" if flag == "0.0625" else flag for flag in command])
-    assert "was trained with networks.width 0.0625, not 0.125: ask for the same, or choose another --out" in error
-    assert "was trained with training.length 3 steps, not 4 steps" in fails(
+    assert "were trained with networks.width 0.0625, not 0.125: ask for the same, or choose another --out" in error
+    assert "were trained with training.length 3 steps, not 4 steps" in fails(
         capsys, "experiment", "attribute-similarity", "--out", tmp_path / "out", *["4" if flag == "3" else flag for flag in FLAGS]
     )
     assert "--seeds must be at least 1" in fails(capsys, *command, "--seeds", 0)

@@ -13,7 +13,7 @@ from test_cli import fails, works
 
 from vaegan import Recipe, UserError
 from vaegan.evaluation import extractors
-from vaegan.experiments.ablation import ablation, variants_of
+from vaegan.experiments.ablation import ablation, changes_of, variants_of
 from vaegan.experiments.comparison import feature_error
 from vaegan.experiments.samples import samples
 from vaegan.experiments.tables import over_seeds
@@ -40,6 +40,37 @@ def test_the_four_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("vaegan.experiments.comparison.quality", lambda *_, **__: pytest.fail("it is measured already"))
     (tmp_path / "out").rename(tmp_path / "moved")
     assert samples(tiny("samples", tmp_path / "moved"), count=60).tables == found.tables
+
+
+def test_conditional_models_are_told_of_the_images(tmp_path: Path) -> None:
+    found = samples(tiny("samples", tmp_path / "out", networks__attributes=["Beard", "Eyeglasses"]), count=40)
+    assert all("-" not in cells for _, cells in found.tables[0].rows)
+    assert (tmp_path / "out" / "samples.png").is_file()
+
+
+def test_each_change_alone(tmp_path: Path) -> None:
+    experiment = tiny("ablation", tmp_path / "out")
+    labels = [name for name, _ in ablation(experiment, ["objective.gamma=0.1,1", "training.batch=4"], alone=True, count=40).tables[0].rows]
+    assert labels == ["the recipe as it is", "gamma 1", "batch 4", "real images"]
+    recipes = {name: Recipe.load(tmp_path / "out" / "runs" / f"{name}-0" / "recipe.yaml") for name in ("as-it-is", "gamma-1", "batch-4")}
+    assert not recipes["as-it-is"].differences(experiment.recipe)
+    assert recipes["gamma-1"].differences(experiment.recipe) == {"objective.gamma": (1.0, 0.1)}
+    assert recipes["batch-4"].differences(experiment.recipe) == {"training.batch": (4, 8)}
+
+
+def test_values_that_the_recipe_has_already_are_no_changes() -> None:
+    recipe = Recipe.load("quick")
+    vary = ["optimizer.lr=1e-3,0.001,2e-3", "networks.decoder=[256,128,64,64]", "objective.saturating=false", "optimizer.kind=adam,rmsprop"]
+    assert [change.label for change in changes_of(vary, recipe)] == ["the recipe as it is", "lr 2e-3", "kind rmsprop"]
+
+
+def test_other_settings_leave_the_folder_alone(tmp_path: Path) -> None:
+    ablation(tiny("ablation", tmp_path), ["objective.gamma=1"], count=40)
+    before = (tmp_path / "recipe.yaml").read_bytes()
+    with pytest.raises(UserError, match=r"were trained with networks.latent 4, not 5: ask for the same, or choose another --out"):
+        tiny("ablation", tmp_path, networks__latent=5)
+    assert (tmp_path / "recipe.yaml").read_bytes() == before
+    tiny("ablation", tmp_path, training__seed=1)  # more seeds may be asked for
 
 
 def test_settings_are_varied(tmp_path: Path) -> None:
@@ -93,7 +124,6 @@ def test_the_commands_and_their_mistakes(tmp_path: Path, capsys: pytest.CaptureF
     assert "say what to vary" in fails(capsys, *command)
     assert "--samples must be at least 20" in fails(capsys, "experiment", "samples", *FLAGS, "--samples", 3, "--out", tmp_path / "b")
     assert "--extractor" in fails(capsys, "experiment", "samples", *FLAGS, "--extractor", "eyes")
-    assert "told nothing" in fails(capsys, "experiment", "samples", *FLAGS, "--networks.attributes", "Beard", "--out", tmp_path / "c")
     kind = ["--objective.kind", "gan", "--out", tmp_path / "d"]
     assert "says of which kind its runs are" in fails(capsys, "experiment", "samples", *FLAGS, *kind)
     assert not (tmp_path / "b" / "runs").exists()

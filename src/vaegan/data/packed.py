@@ -189,6 +189,13 @@ class ImageSet:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
+    def annotated_identity(self) -> str:
+        """A hash of the images and of what is known of them: their names, labels and attributes."""
+        files = self.manifest["files"]
+        known = (files[name]["sha256"] for name in sorted(files) if name.startswith("items-"))
+        return hashlib.sha256("\n".join([self.identity, *self.attribute_names, *known]).encode()).hexdigest()
+
+    @property
     def attribute_names(self) -> tuple[str, ...]:
         """What the columns of `attributes` are."""
         return tuple(self.manifest["attributes"])

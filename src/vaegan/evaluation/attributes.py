@@ -144,10 +144,7 @@ def _content(network: AttributeNetwork) -> bytes:
 
 def _path(images: ImageSet, numbers: Numbers) -> Path:
     """The file in the cache for a set's images, what is known of them, and the numbers that are learned from."""
-    digest = hashlib.sha256(f"{VERSION} {images.identity} {images.attribute_names}".encode())
-    for name, file in sorted(images.manifest["files"].items()):
-        if name.startswith("items-"):
-            digest.update(file["sha256"].encode())
+    digest = hashlib.sha256(f"{VERSION} {images.annotated_identity}".encode())
     digest.update(_some(numbers).tobytes())
     return cache_folder() / "extractors" / f"attributes-{digest.hexdigest()[:16]}.safetensors"
 

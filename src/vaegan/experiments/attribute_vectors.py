@@ -69,7 +69,7 @@ def _directions(experiment: Experiment, run: Run) -> Directions:
         directions.save(path)
         return str(directions.about["weights"])
 
-    depends_on = {"weights": run.weights, "images": identity}
+    depends_on = {"weights": run.weights, "images": experiment.images.annotated_identity}
     weights = experiment.measured(f"directions-{run.folder.name}", depends_on, learn)
     try:
         directions = Directions.load(path)

@@ -15,6 +15,7 @@ from ..data.batches import to_tensor
 from ..errors import UserError
 from ..evaluation.cloud import Cloud, Comparison, compare_resampled
 from ..evaluation.collect import MOST_KEPT, cloud_of, collect, sample_parts
+from ..evaluation.evaluate import attributes_of
 from ..evaluation.extractors import Extractor, Kind, choose
 from ..evaluation.reconstructions import reconstruct_all
 from ..latent.codes import Progress
@@ -90,9 +91,7 @@ def compare_variants(
         raise UserError(f"--samples must be at least {FEWEST}, not {samples}")
     for variant in variants:  # before anything is trained
         stand_in = {"objective.discriminator": "the run to come"} if variant.discriminator_of else {}
-        recipe = experiment.recipe_with(experiment.first_seed, {**variant.settings, **stand_in})
-        if recipe.networks.attributes:
-            raise UserError("networks.attributes: what is compared here are models that are told nothing; leave it out")
+        experiment.recipe_with(experiment.first_seed, {**variant.settings, **stand_in})
     experiment.require(held_out=FEWEST, training=FEWEST, any_kind=True)
     with experiment.bar() as progress:
         chosen = choose(extractor, experiment.images, experiment.parts[0], experiment.device, progress)
@@ -165,11 +164,15 @@ def _measure(experiment: Experiment, run: Run, against: Measured) -> dict[str, A
 def quality(run: Run, experiment: Experiment, against: Measured, progress: Progress) -> dict[str, Any]:
     """How good samples and, of a kind that has an encoder, reconstructions are; distances beside those of real images."""
     model, extractor = run.model(), against.extractor
-    sampled = collect(extractor, sample_parts(model, against.samples, run.seed, progress=progress), against.samples)
+    images = experiment.images
+    wanted = attributes_of(model, images, np.resize(against.reals, against.samples))  # a conditional model draws what real images show
+    sampled = collect(extractor, sample_parts(model, against.samples, run.seed, wanted, progress=progress), against.samples)
     what = {"what": f"comparing {run.folder.name}", "progress": progress}
     found: dict[str, Any] = {"samples": _plain(compare_resampled(sampled, against.real, RESAMPLINGS, 0, **what))}  # type: ignore[arg-type]
     if run.recipe.objective.autoencodes:
-        again = reconstruct_all(model, extractor, experiment.images.images, against.others, run.recipe.objective.level, progress=progress)
+        told = attributes_of(model, images, against.others)
+        level = run.recipe.objective.level
+        again = reconstruct_all(model, extractor, images.images, against.others, level, attributes=told, progress=progress)
         found["reconstructions"] = {
             **_plain(compare_resampled(again.cloud, against.real, RESAMPLINGS, 0, **what)),  # type: ignore[arg-type]
             **{name: {"value": float(again.errors[name].mean())} for name in ("pixel_error", "ssim")},
@@ -219,14 +222,16 @@ def _table(
 @torch.inference_mode()
 def _sheet(experiment: Experiment, variants: Sequence[Variant], runs: dict[str, Run], against: Measured) -> Image.Image:
     """Held-out images, their reconstructions by each kind, and samples of each kind, of the first seed."""
-    originals = to_tensor(experiment.images.images[against.others[:SHOWN]])
+    images, shown = experiment.images, against.others[:SHOWN]
+    originals = to_tensor(images.images[shown])
     again, made = [], []
     for variant in variants:
         run = runs[f"{variant.name}-{experiment.first_seed}"]
         model = run.model()
         if run.recipe.objective.autoencodes:
-            again.append((f"{variant.label}: reconstructions", model.reconstruct(originals).cpu()))
-        made.append((f"{variant.label}: samples", model.sample(2 * SHOWN, experiment.first_seed).cpu()))
+            again.append((f"{variant.label}: reconstructions", model.reconstruct(originals, attributes_of(model, images, shown)).cpu()))
+        wanted = attributes_of(model, images, np.resize(against.reals, 2 * SHOWN))
+        made.append((f"{variant.label}: samples", model.sample(2 * SHOWN, experiment.first_seed, wanted).cpu()))
     return sheet([("held-out images", originals), *again, *made], SHOWN)
 
 

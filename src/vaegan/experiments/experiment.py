@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -109,6 +109,8 @@ class Experiment:
             raise UserError(f"{self.folder} is a run folder: choose another --out")
         if about.is_file() and (there := _read(about).get("experiment")) != self.name:
             raise UserError(f"{self.folder} holds another experiment ({there}): choose another --out")
+        if about.is_file() and any((self.folder / RUNS).glob(f"*/{RECIPE}")):
+            _see_that_they_agree(self.folder / RECIPE, self.recipe, MAY_DIFFER | {"training.seed"}, f"the runs in {self.folder} were")
         with replacing(about) as partial:
             partial.write_text(json.dumps({"experiment": self.name, "version": __version__}) + "\n")
         with replacing(self.folder / RECIPE) as partial:
@@ -177,11 +179,12 @@ class Experiment:
         if discriminator_of:
             settings = {**settings, "objective.discriminator": str(discriminator_of.folder.absolute())}
         recipe = self.recipe_with(seed, settings)
-        self._see_that_it_is(folder, recipe)
+        if (folder / RECIPE).is_file():
+            _see_that_they_agree(folder / RECIPE, recipe, MAY_DIFFER, f"the run {folder} was")
         depends_on = {
             "run": folder.name,
             "recipe": {key: value for key, value in recipe.flat().items() if key not in MAY_DIFFER},
-            "images": self.images.identity,
+            "images": self.images.annotated_identity if recipe.networks.attributes else self.images.identity,
             "discriminator": discriminator_of.weights if discriminator_of else None,
         }
         marker = self._path(f"trained-{folder.name}", depends_on)
@@ -193,21 +196,6 @@ class Experiment:
             finished = sha256(there)
             self._write(marker, depends_on, finished)
         return Run(name, seed, folder, recipe, finished, self.device)
-
-    def _see_that_it_is(self, folder: Path, recipe: Recipe) -> None:
-        """See that a run that is there already is the one that is wanted.
-
-        Raises:
-            UserError: it is not.
-        """
-        if not (folder / RECIPE).is_file():
-            return
-        there = Recipe.load(folder / RECIPE)
-        changed = {key: values for key, values in there.differences(recipe).items() if key not in MAY_DIFFER}
-        if anchored(there.data.source) != anchored(recipe.data.source):
-            changed["data.source"] = (there.data.source, recipe.data.source)
-        for key, (was, wanted) in changed.items():
-            raise UserError(f"the run {folder} was trained with {key} {was}, not {wanted}: ask for the same, or choose another --out")
 
     def measured(self, name: str, depends_on: Mapping[str, Any], measure: Callable[[Progress], Any]) -> Any:
         """What `measure` returns, as JSON has it; made once for all that it depends on, and kept.
@@ -263,6 +251,20 @@ class Experiment:
     def _write(self, path: Path, depends_on: Mapping[str, Any], found: Any) -> None:
         with replacing(path) as partial:
             partial.write_text(json.dumps({"depends_on": depends_on, "found": found}) + "\n", encoding="utf-8")
+
+
+def _see_that_they_agree(file: Path, recipe: Recipe, may_differ: Collection[str], what: str) -> None:
+    """See that what was trained by the recipe in a file is what is wanted.
+
+    Raises:
+        UserError: it is not; `what` begins the sentence.
+    """
+    there = Recipe.load(file)
+    changed = {key: values for key, values in there.differences(recipe).items() if key not in may_differ}
+    if anchored(there.data.source) != anchored(recipe.data.source):
+        changed["data.source"] = (there.data.source, recipe.data.source)
+    for key, (was, wanted) in changed.items():
+        raise UserError(f"{what} trained with {key} {was}, not {wanted}: ask for the same, or choose another --out")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -165,7 +165,7 @@ def _measured(experiment: Experiment, run: Run, task: Task, numbers: Numbering, 
 
     depends_on = {
         "weights": run.weights,
-        "images": experiment.images.identity,
+        "images": experiment.images.annotated_identity,
         "numbers": [part.tolist() for part in numbers],
         "names": task.names,
         "labels": enough,
