@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from vaegan.evaluation import extractors
 from vaegan.experiments.ablation import ablation, changes_of, variants_of
 from vaegan.experiments.comparison import feature_error
 from vaegan.experiments.samples import samples
-from vaegan.experiments.tables import over_seeds
+from vaegan.experiments.tables import _t95, change_over_seeds, over_seeds
 
 
 @pytest.fixture(autouse=True)
@@ -49,9 +50,15 @@ def test_conditional_models_are_told_of_the_images(tmp_path: Path) -> None:
 
 
 def test_each_change_alone(tmp_path: Path) -> None:
-    experiment = tiny("ablation", tmp_path / "out")
-    labels = [name for name, _ in ablation(experiment, ["objective.gamma=0.1,1", "training.batch=4"], alone=True, count=40).tables[0].rows]
-    assert labels == ["the recipe as it is", "gamma 1", "batch 4", "real images"]
+    experiment = tiny("ablation", tmp_path / "out", seeds=2)
+    tables = ablation(experiment, ["objective.gamma=0.1,1", "training.batch=4"], alone=True, count=40).tables
+    assert [name for name, _ in tables[0].rows] == ["the recipe as it is", "gamma 1", "batch 4", "real images"]
+    assert [name for name, _ in tables[1].rows] == ["gamma 1", "batch 4"]
+    runs = json.loads((tmp_path / "out" / "results.json").read_text())["runs"]
+    errors = {name: run["reconstructions"]["pixel_error"]["value"] for name, run in runs.items()}
+    of_pixels = {name: cells[2] for name, cells in tables[3].rows}["batch 4"]
+    mean = np.mean([errors[f"batch-4-{seed}"] - errors[f"as-it-is-{seed}"] for seed in (0, 1)])
+    assert float(of_pixels.split(" ")[0]) == pytest.approx(mean, abs=0.01)
     recipes = {name: Recipe.load(tmp_path / "out" / "runs" / f"{name}-0" / "recipe.yaml") for name in ("as-it-is", "gamma-1", "batch-4")}
     assert not recipes["as-it-is"].differences(experiment.recipe)
     assert recipes["gamma-1"].differences(experiment.recipe) == {"objective.gamma": (1.0, 0.1)}
@@ -143,3 +150,11 @@ def test_numbers_over_seeds() -> None:
     assert over_seeds([]) == "-"
     assert over_seeds([0.0, 0.0]) == "0.00 ± 0.00"
     assert over_seeds([1000.0, 1000.5]) == "1,000.2 ± 0.4"
+
+
+def test_changes_over_seeds() -> None:
+    assert change_over_seeds([1.1, 2.2, 3.3], [1.0, 2.0, 3.0]) == "+0.20 ± 0.25"  # 4.3027 * 0.1 / sqrt(3)
+    assert change_over_seeds([1.1, 2.2, 3.1, 4.2], [1.0, 2.0, 3.0, 4.0]) == "+0.15 ± 0.09 *"  # 3.1824 * 0.0577 / 2
+    assert change_over_seeds([1.0], [2.0]) == "-1"
+    assert change_over_seeds([math.nan], [2.0]) == "-"
+    assert [_t95(freedom) for freedom in (2, 5, 10, 30)] == pytest.approx([4.3027, 2.5706, 2.2281, 2.0423], rel=3e-3)

@@ -39,7 +39,7 @@ def ablation(
     variants = changes_of(vary, experiment.recipe) if alone else variants_of(vary)
     how = "each change alone" if alone else "all else alike"
     lead = f"{', '.join(text.split('=')[0] for text in vary)} varied on {experiment.recipe.data.source}, {how}."
-    return compare_variants(experiment, variants, "Ablation", lead, samples=count, extractor=extractor)
+    return compare_variants(experiment, variants, "Ablation", lead, samples=count, extractor=extractor, base=variants[0] if alone else None)
 
 
 def variants_of(vary: Sequence[str]) -> list[Variant]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from ..latent.codes import Progress
 from ..pictures import save, sheet
 from .experiment import Experiment, Run
 from .page import Found, Section, write_page
-from .tables import Table, over_seeds
+from .tables import Table, change_over_seeds, over_seeds
 
 FEWEST = 20
 """Held-out images, and samples, below which nothing can be said."""
@@ -51,6 +52,14 @@ class Variant:
     """Of kind vae-dis, the variant whose discriminator it takes."""
 
 
+class Part(NamedTuple):
+    """One of the tables."""
+
+    title: str
+    measures: Mapping[str, str]
+    """What is in its columns, and what it is called."""
+
+
 class Measured(NamedTuple):
     """What all runs are measured against."""
 
@@ -72,6 +81,7 @@ def compare_variants(
     *,
     samples: int = 2_000,
     extractor: Kind | None = None,
+    base: Variant | None = None,
 ) -> Found:
     """Train every variant for every seed, measure all alike, and write the tables, the sheet and the page.
 
@@ -82,6 +92,7 @@ def compare_variants(
         lead: a sentence under it.
         samples: how many samples of each run, and at most how many training and held-out images.
         extractor: what images are compared by; see `vaegan.evaluation.extractors.choose`.
+        base: one of the variants, that the others are compared with, seed by seed, in tables of their own.
 
     Raises:
         UserError: a variant's settings do not fit, or there are too few images.
@@ -104,26 +115,17 @@ def compare_variants(
     with experiment.bar() as progress:
         against = _against(experiment, chosen, samples, progress)
     found = {name: _measure(experiment, run, against) for name, run in runs.items()}
-    tables = [
-        _table(
-            experiment,
-            variants,
-            found,
-            part="samples",
-            measures=OF_SAMPLES,
-            title=f"{samples:,} samples of the prior",
-            extractor=_features_of(chosen),
-        ),
-        _table(
-            experiment,
-            variants,
-            found,
-            part="reconstructions",
-            measures=OF_RECONSTRUCTIONS,
-            title=f"reconstructions of {len(against.others):,} held-out images",
-            extractor=_features_of(chosen),
-        ),
-    ]
+    of_extractor = f"In features of {_features_of(chosen)}."
+    parts = {
+        "samples": Part(f"{samples:,} samples of the prior", OF_SAMPLES),
+        "reconstructions": Part(f"reconstructions of {len(against.others):,} held-out images", OF_RECONSTRUCTIONS),
+    }
+    tables = []
+    for name, part in parts.items():
+        of_part = {run: one.get(name, {}) for run, one in found.items()}
+        tables.append(_table(experiment, variants, of_part, part, of_extractor))
+        if base:
+            tables.append(_changes(experiment, variants, of_part, part, base))
     picture = _sheet(experiment, variants, runs, against)
     results = {"extractor": chosen.name, "extractor_weights_sha256": chosen.weights, "samples": samples, "runs": found}
     sections = [
@@ -202,21 +204,48 @@ def _plain(comparison: Comparison) -> dict[str, dict[str, float]]:
 def _table(
     experiment: Experiment,
     variants: Sequence[Variant],
-    found: dict[str, dict[str, Any]],
-    *,
-    part: str,
-    measures: dict[str, str],
-    title: str,
-    extractor: str,
+    found: Mapping[str, Mapping[str, Any]],
+    part: Part,
+    note: str,
 ) -> Table:
+    """Every measure of every variant, over seeds; `found` is of each run, and empty where it has no such part."""
     rows: list[tuple[str, list[str]]] = []
     for variant in variants:
-        of_seeds = [found[f"{variant.name}-{seed}"].get(part, {}) for seed in experiment.seeds]
-        cells = [over_seeds([one[measure]["value"] for one in of_seeds if one]) for measure in measures]
-        rows.append((variant.label, cells))
-    some: dict[str, Any] = next((one[part] for one in found.values() if part in one), {})
-    rows.append(("real images", [f"{some[name]['real']:.3g}" if "real" in some.get(name, {}) else "-" for name in measures]))
-    return Table(title, tuple(measures.values()), rows, (f"In features of {extractor}. {experiment.spread_note()}",))
+        of_seeds = [found[f"{variant.name}-{seed}"] for seed in experiment.seeds]
+        rows.append((variant.label, [over_seeds([one[measure]["value"] for one in of_seeds if one]) for measure in part.measures]))
+    some = next(filter(None, found.values()), {})
+    rows.append(("real images", [f"{some[name]['real']:.3g}" if "real" in some.get(name, {}) else "-" for name in part.measures]))
+    return Table(part.title, tuple(part.measures.values()), rows, (f"{note} {experiment.spread_note()}",))
+
+
+def _changes(
+    experiment: Experiment,
+    variants: Sequence[Variant],
+    found: Mapping[str, Mapping[str, Any]],
+    part: Part,
+    base: Variant,
+) -> Table:
+    """How every other variant differs from one, seed by seed."""
+    values = {
+        variant.label: [
+            [found[f"{variant.name}-{seed}"].get(measure, {}).get("value", math.nan) for seed in experiment.seeds]
+            for measure in part.measures
+        ]
+        for variant in variants
+    }
+    rows = [
+        (label, [change_over_seeds(one, other) for one, other in zip(of_variant, values[base.label], strict=True)])
+        for label, of_variant in values.items()
+        if label != base.label
+    ]
+    count = len(experiment.seeds)
+    note = (
+        f"Differences of runs of the same seed, mean ± 95% interval (Student's t, {count} seeds); *: 0 is outside it, as it is of one in "
+        "twenty by chance alone."
+        if count > 1
+        else "A single seed: nothing says which of this is chance."
+    )
+    return Table(f"{part.title}: change against {base.label}", tuple(part.measures.values()), rows, (note,))
 
 
 @torch.inference_mode()

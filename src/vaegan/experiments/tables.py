@@ -10,6 +10,9 @@ import numpy as np
 from rich import table as rich_table
 from rich.text import Text
 
+T95, Z95 = (12.7062, 4.3027, 3.1824, 2.7764), 1.959964
+"""Student's t at 97.5% with one to four degrees of freedom, and with infinitely many."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -47,6 +50,38 @@ def over_seeds(values: Sequence[float], digits: int = 3) -> str:
     if spread > 0:  # one digit of the spread at least
         places = min(max(places, -math.floor(math.log10(spread))), 6)
     return f"{mean:,.{places}f} ± {spread:,.{places}f}"
+
+
+def change_over_seeds(values: Sequence[float], base: Sequence[float], digits: int = 2) -> str:
+    """How far numbers are from others of the same seeds: the mean of the differences ± half its 95% interval, by Student's t.
+
+    A star follows where the interval leaves 0 out. Without at least two pairs, there is the mean alone; - where there is none.
+
+    Args:
+        values: one of each seed.
+        base: those that they are compared with, of the same seeds in the same order.
+        digits: of the mean or the interval, whichever is larger.
+    """
+    differences = np.subtract(values, base, dtype=np.float64)
+    differences = differences[np.isfinite(differences)]
+    if not len(differences):
+        return "-"
+    mean, spread = float(differences.mean()), spread_of(differences.tolist())
+    if not math.isfinite(spread):
+        return f"{mean:+.{digits}g}"
+    half = _t95(len(differences) - 1) * spread / math.sqrt(len(differences))
+    size = max(abs(mean), half) or 1.0
+    places = min(max(0, digits - 1 - math.floor(math.log10(size))), 6)
+    return f"{mean:+,.{places}f} ± {half:,.{places}f}{' *' if abs(mean) > half else ''}"
+
+
+def _t95(freedom: int) -> float:
+    """Student's t at 97.5%. Beyond four degrees of freedom by the expansion of Cornish and Fisher, to 0.3% at five and better above."""
+    if freedom <= len(T95):
+        return T95[freedom - 1]
+    z, n = Z95, freedom
+    first, second = (z**3 + z) / (4 * n), (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
+    return z + first + second + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3)
 
 
 def spread_of(values: Sequence[float]) -> float:
