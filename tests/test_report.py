@@ -319,6 +319,22 @@ def test_metrics(tmp_path: Path) -> None:
     assert {"href": "#metrics"} in page.all("a")
 
 
+def test_metrics_of_an_evaluation_as_a_table(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    numbers = {"samples_recall_attributes": 0.25, "samples_recall_attributes_halves": 0.5, "samples_recall_attributes_halves_spread": 0.125}
+    floor = {"samples_recall_attributes_floor": 0.75, "samples_recall_attributes_floor_spread": 0.0625}
+    settings = {"images": {"samples": 1000, "held_out": 40}, "extractor": "attributes", "seed": 3, "time": "2026-01-02"}
+    own = {**numbers, **floor, "psnr": 21.5, "settings": settings}
+    other = {**own, "psnr": 9.0, "settings": {**settings, "source": "celeba:faces"}}
+    (run / "metrics.jsonl").write_text(f"{json.dumps(own)}\n{json.dumps(other)}\n")
+    text = " ".join(Page(report(run)).text.split())
+    assert "Measured on the run's own images: 1,000 samples, 40 held out; extractor attributes, seed 3, 2026-01-02." in text
+    assert "samples recall attributes0.250.5 ± 0.1250.75 ± 0.0625" in text
+    assert "psnr21.5" in text
+    (run / "metrics.jsonl").write_text(f"{json.dumps(other)}\n")
+    assert "Measured on another set, celeba:faces: 1,000 samples" in " ".join(Page(report(run)).text.split())
+
+
 def test_a_run_that_is_not_finished(tmp_path: Path) -> None:
     page = Page(report(write_run(tmp_path / "run", steps=30)))
     assert "It is not finished." in page.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import UserError
 from ..latent.directions import Directions
@@ -14,6 +15,8 @@ from .embedded import Embedded, embed
 
 METRICS = "metrics.jsonl"
 ATTRIBUTES = "attributes"
+HALVES = ("halves", "floor")
+"""What follows the name of a measure in the metrics: of random halves, and of real images in place of the model's."""
 SHEET_BYTES = 700_000
 """Of the sheet of attributes, as text in the page."""
 
@@ -56,17 +59,66 @@ def _share(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def metrics(run: Path) -> list[tuple[str, str]]:
-    """Names and values of the newest evaluation; empty where there is none."""
+@dataclass(frozen=True)
+class Metrics:
+    """What `vaegan evaluate` found."""
+
+    about: str
+    """What it depends on, as a sentence; empty where that is not told."""
+    distances: list[tuple[str, list[str]]]
+    """Of each distance and share: of all images, of random halves, and of real images in place of the model's."""
+    others: list[tuple[str, str]]
+    """Names and values of all else."""
+
+
+def metrics(run: Path) -> Metrics | None:
+    """The newest evaluation, of the run's own images where there is one; None where there is none at all."""
     path = run / METRICS
-    for line in reversed(path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []):
+    found: list[dict[str, Any]] = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
         try:
             read = json.loads(line)
         except (ValueError, RecursionError):
             continue
         if isinstance(read, dict):
-            return [(name.replace("_", " "), _plain(value)) for name, value in read.items() if isinstance(value, (str, int, float))]
-    return []
+            found.append(read)
+    if not found:
+        return None
+    newest = next((read for read in reversed(found) if not _settings(read).get("source")), found[-1])
+    values = {name: value for name, value in newest.items() if isinstance(value, (str, int, float))}
+    compared = [name for name in values if f"{name}_halves" in values]
+    distances = [
+        (
+            _words(name),
+            [
+                _plain(values[name]),
+                *(f"{_plain(values[f'{name}_{which}'])} ± {_plain(values.get(f'{name}_{which}_spread', '?'))}" for which in HALVES),
+            ],
+        )
+        for name in compared
+        if all(f"{name}_{which}" in values for which in HALVES)
+    ]
+    shown = {f"{name}{end}" for name in compared for end in ("", *(f"_{which}{more}" for which in HALVES for more in ("", "_spread")))}
+    others = [(_words(name), _plain(value)) for name, value in values.items() if name not in shown]
+    return Metrics(_about(_settings(newest)), distances, others)
+
+
+def _settings(read: dict[str, Any]) -> dict[str, Any]:
+    settings = read.get("settings")
+    return settings if isinstance(settings, dict) else {}
+
+
+def _about(settings: dict[str, Any]) -> str:
+    counts = settings.get("images")
+    if not isinstance(counts, dict):
+        return ""
+    many = ", ".join(f"{count:,} {_words(what)}" for what, count in counts.items() if isinstance(count, int))
+    of = f"Measured on another set, {settings['source']}" if settings.get("source") else "Measured on the run's own images"
+    return f"{of}: {many}; extractor {settings.get('extractor')}, seed {settings.get('seed')}, {settings.get('time')}."
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _plain(value: str | float) -> str:
