@@ -27,9 +27,9 @@ def test_psnr_by_hand() -> None:
 
 
 def test_ssim_of_flat_images_by_hand() -> None:
-    """Without variance it is (2 a b + c1) / (a^2 + b^2 + c1)."""
-    a, b, c1 = 0.5, 0.25, 0.02**2
-    found = ssim(torch.full((1, 1, 16, 16), a), torch.full((1, 1, 16, 16), b))
+    """Without variance it is (2 a b + c1) / (a^2 + b^2 + c1), of intensities a and b from 0 to 2."""
+    a, b, c1 = 1.5, 0.25, 0.02**2
+    found = ssim(torch.full((1, 1, 16, 16), a - 1), torch.full((1, 1, 16, 16), b - 1))
     assert found.item() == pytest.approx((2 * a * b + c1) / (a * a + b * b + c1), rel=1e-9)
 
 
@@ -37,8 +37,8 @@ def test_ssim_is_that_of_scikit_image() -> None:
     metrics = pytest.importorskip("skimage.metrics", reason="scikit-image, of the extra bench, is not there")
     one, other = two()
     for place, found in enumerate(ssim(one, other).tolist()):
-        first, second = (images[place].double().numpy() for images in (one, other))
-        options = {"data_range": 2.0, "channel_axis": 0, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+        first, second = ((images[place].double().numpy() + 1) * 127.5 for images in (one, other))
+        options = {"data_range": 255, "channel_axis": 0, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
         assert found == pytest.approx(metrics.structural_similarity(first, second, **options), abs=1e-6)
 
 

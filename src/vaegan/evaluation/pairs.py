@@ -62,7 +62,8 @@ def ms_ssim(one: Tensor, other: Tensor) -> Tensor:
 
 def _similarities(one: Tensor, other: Tensor, window: int) -> tuple[Tensor, Tensor]:
     """SSIM, and its factor of contrast and structure alone, of each pair."""
-    one, other = one.double(), other.double()  # variances are differences of squares
+    # Luminance is a ratio of intensities, which start at 0; variances are differences of squares, and so want float64.
+    one, other = one.double() + 1, other.double() + 1
     places = torch.arange(window, dtype=torch.float64) - window // 2
     line = torch.exp(-places.square() / (2 * SIGMA**2))
     line /= line.sum()
