@@ -52,6 +52,19 @@ def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert np.asarray(picture).std() > 1
 
 
+@pytest.mark.parametrize("kind", ["gan", "vae"])
+def test_other_kinds(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--data", "avatars", "--data.avatars", 200, "--steps", 2, "--data.held_out", 0.3, "--objective.kind", kind]
+    works("train", "--run", tmp_path / "run", *options, *FAST)
+    capsys.readouterr()
+    works("evaluate", tmp_path / "run", "--samples", 50, "--resamplings", 2, "--device", "cpu")
+    text = capsys.readouterr().out
+    assert "copies" in text
+    assert "similarity" not in text
+    assert ("reconstructions" in text) == ("active units" in text) == ("pixel error" in text) == (kind == "vae")
+    assert (tmp_path / "run" / "evaluation.png").is_file()
+
+
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     works("evaluate", "--help")
     assert "Usage: vaegan evaluate" in capsys.readouterr().out

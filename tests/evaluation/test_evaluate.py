@@ -24,6 +24,7 @@ from vaegan.evaluation.collect import cloud_of, collect, sample_parts
 from vaegan.evaluation.evaluate import Evaluation, evaluate, named
 from vaegan.evaluation.picture import evaluation_sheet
 from vaegan.evaluation.reconstructions import reconstruct_all
+from vaegan.evaluation.tables import tables
 from vaegan.model import Posterior
 
 EXTRACTOR = RandomFeatures()
@@ -243,6 +244,20 @@ def test_what_is_written(model: VAEGAN, images: ImageSet, tmp_path: Path) -> Non
     for name in ("samples_frechet_distance_attributes", "reconstructions_coverage_attributes_floor_spread", "psnr", "copying_p"):
         assert isinstance(lines[0][name], float)
     assert evaluation_sheet(model, images, found).size[0] > 12 * 64
+
+
+def test_a_network_that_was_never_trained_measures_nothing(images: ImageSet, tmp_path: Path) -> None:
+    architecture = Architecture(size=(16, 16), width=0.0625, latent=4)
+    for untrained, words in (("encoder", ("reconstructions_", "psnr", "similarity", "kl", "active")), ("discriminator", ("similarity",))):
+        model = VAEGAN(architecture, untrained=(untrained,)).eval()
+        found = evaluated(model, images)
+        (tmp_path / untrained).mkdir()
+        (line,) = (json.loads(text) for text in found.append_to(tmp_path / untrained).read_text().splitlines())
+        assert not [name for name in line if name.startswith(words)]
+        assert "samples_frechet_distance_attributes" in line
+        assert ("pixel_error" in line) == (untrained == "discriminator")
+        assert len(tables(found)) == (6 if untrained == "discriminator" else 3)
+        assert evaluation_sheet(model, images, found).size[0] > 0
 
 
 def test_only_inception_gives_fid() -> None:
