@@ -86,7 +86,7 @@ class Evaluation:
 
     def append_to(self, run: Path) -> Path:
         """Add a line of JSON to the run's metrics; returns the file."""
-        line = {
+        line: dict[str, Any] = {
             **{name: value if np.isfinite(value) else None for name, value in self.numbers().items()},
             "settings": self.settings,
         }
@@ -102,7 +102,7 @@ class Evaluation:
 
 def named(measure: str, extractor: str) -> str:
     """A measure's name with its extractor's."""
-    short = {"Inception": "inception", "MobileNetV2": "mobilenet"}.get(extractor, "attributes")
+    short = {"Inception": "inception", "MobileNetV2": "mobilenet"}.get(extractor, extractor)
     return "fid" if (measure, short) == ("frechet_distance", "inception") else f"{measure}_{short}"
 
 
