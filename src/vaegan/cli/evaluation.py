@@ -73,6 +73,12 @@ def evaluate(
     images = _open(data, model, recipe)
     settings = recipe or Recipe()
     training, held_out = split(images, settings.data.held_out, settings.data.train_on)
+    if not recipe:
+        err.print(
+            "note: a model folder does not say how its set was split, so images that are held out here may have been trained on: "
+            "name the run folder instead",
+            soft_wrap=True,
+        )
     require_enough(training, held_out, samples, resamplings)
     with progress_bar(err) as progress:
         found = measure(
@@ -87,6 +93,7 @@ def evaluate(
             resamplings=resamplings,
             progress=progress,
         )
+    found.settings["split"] |= {"train_on": settings.data.train_on, "share_held_out": settings.data.held_out}
     for table in tables(found):
         stdout.print(table)
         stdout.print()
