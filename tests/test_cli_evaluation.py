@@ -58,7 +58,7 @@ def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_a_model_folder_does_not_say_how_its_set_was_split(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sets, "Data", lambda: Data(avatars=200))  # of the 16,000 of the default
+    monkeypatch.setattr(sets, "Data", lambda: Data(avatars=400))  # of the 16,000 of the default
     packed = ["--data", "avatars", "--samples", 20, "--resamplings", 2, "--device", "cpu"]
     for folder, said in ((run / "model", True), (run, False)):
         capsys.readouterr()
