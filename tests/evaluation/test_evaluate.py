@@ -293,6 +293,14 @@ def test_too_little_to_measure(model: VAEGAN, images: ImageSet) -> None:
     assert "only 3 training images" in wrong(training=3)
 
 
+def test_a_posterior_that_went_astray(model: VAEGAN, images: ImageSet) -> None:
+    """A logvar of 800 is finite; the variance, and with it the KL, is not."""
+    encode = model.encode
+    model.encode = lambda *given: encode(*given)._replace(logvar=torch.full((len(given[0]), 4), 800.0))  # type: ignore[method-assign]
+    with pytest.raises(UserError, match="not finite"):
+        evaluated(model, images)
+
+
 def test_a_model_that_went_astray(model: VAEGAN, images: ImageSet) -> None:
     torch.nn.init.constant_(model.decoder.image.weight, float("nan"))
     with pytest.raises(UserError, match="not finite"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor
 from .. import __version__
 from ..data import ImageSet, Numbers
 from ..errors import UserError
+from ..files import append
 from ..latent.codes import Progress
 from ..latent.kept import fingerprint
 from ..latent.neighbours import nearest
@@ -93,10 +93,7 @@ class Evaluation:
         if self.codes:
             line["kl_of_dimensions"] = [round(float(value), 6) for value in self.codes.nats]
         path = run / METRICS
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append(path, json.dumps(line).encode() + b"\n")
         return path
 
 
@@ -142,8 +139,8 @@ def evaluate(
 
     Samples and reconstructions are compared with images of the training distribution, of which up to `samples` are drawn, once. A
     conditional model is told the attributes of these for its samples, and those of each held-out image for its reconstruction. Of a model
-    whose encoder was never trained, nothing is reconstructed. Memory does not grow with the number of images beyond
-    `vaegan.evaluation.collect.MOST_KEPT`.
+    whose encoder was never trained, nothing is reconstructed. Beyond `vaegan.evaluation.collect.MOST_KEPT` images, memory grows by the
+    codes of samples and the posteriors and errors of held-out images alone.
 
     Args:
         model: in evaluation mode.

@@ -84,6 +84,8 @@ def reconstruct_all(
         means.append(posterior.mean.cpu())
         logvars.append(posterior.logvar.cpu())
     joined = {name: np.concatenate(parts) for name, parts in errors.items()}
-    if not all(np.isfinite(values).all() for name, values in joined.items() if name != "psnr"):
+    mean, logvar = torch.cat(means), torch.cat(logvars)
+    finite = all(torch.isfinite(values).all() for values in (mean, logvar, logvar.exp()))
+    if not (finite and all(np.isfinite(values).all() for name, values in joined.items() if name != "psnr")):
         raise UserError("the model makes numbers that are not finite of these images: it is damaged, or its training went astray")
-    return Reconstructions(joined, collector.cloud(), Posterior(torch.cat(means), torch.cat(logvars)))
+    return Reconstructions(joined, collector.cloud(), Posterior(mean, logvar))
