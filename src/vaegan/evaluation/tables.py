@@ -11,7 +11,7 @@ from rich.text import Text
 from .cloud import Comparison
 from .evaluate import Evaluation
 from .memorisation import copying_test
-from .pairs import LPIPS_COMMAND
+from .pairs import lpips_way_out
 from .posteriors import Carried
 
 PAIRS = {
@@ -56,7 +56,7 @@ def _errors(found: Evaluation) -> Table:
             values = found.errors[name]
             table.add_row(label, _with(float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))))
         elif name == "lpips":
-            table.add_row(label, f"not there: {LPIPS_COMMAND}")
+            table.add_row(label, f"not there: {lpips_way_out()}")
     return table
 
 
