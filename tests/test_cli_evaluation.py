@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 from test_cli import FAST, fails, works
 
+from vaegan.cli import sets
 from vaegan.evaluation import extractors
+from vaegan.recipe import Data
 
 
 @pytest.fixture(autouse=True)
@@ -46,10 +48,35 @@ def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "FID" not in text
     works("evaluate", run, *options, "--out", tmp_path / "again.png", "--data", "avatars")
     first, second = (json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines())
+    assert first["settings"]["split"] == {"training": 140, "held_out": 60, "train_on": "train", "share_held_out": 0.3}
     assert {**first, "settings": 0} == {**second, "settings": 0}
     assert (run / "evaluation.png").read_bytes() == (tmp_path / "again.png").read_bytes()
     with Image.open(run / "evaluation.png") as picture:
         assert np.asarray(picture).std() > 1
+
+
+def test_a_model_folder_does_not_say_how_its_set_was_split(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sets, "Data", lambda: Data(avatars=400))  # of the 16,000 of the default
+    packed = ["--data", "avatars", "--samples", 20, "--resamplings", 2, "--device", "cpu"]
+    for folder, said in ((run / "model", True), (run, False)):
+        capsys.readouterr()
+        works("evaluate", folder, *packed)
+        assert ("images that are held out here may have been trained on: name the run folder" in capsys.readouterr().err) == said
+
+
+@pytest.mark.parametrize("kind", ["gan", "vae"])
+def test_other_kinds(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--data", "avatars", "--data.avatars", 200, "--steps", 2, "--data.held_out", 0.3, "--objective.kind", kind]
+    works("train", "--run", tmp_path / "run", *options, *FAST)
+    capsys.readouterr()
+    works("evaluate", tmp_path / "run", "--samples", 50, "--resamplings", 2, "--device", "cpu")
+    text = capsys.readouterr().out
+    assert "copies" in text
+    assert "similarity" not in text
+    assert ("reconstructions" in text) == ("active units" in text) == ("pixel error" in text) == (kind == "vae")
+    assert (tmp_path / "run" / "evaluation.png").is_file()
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,12 +19,15 @@ from vaegan.data import ImageSet, prepare
 from vaegan.data.batches import to_tensor
 from vaegan.errors import UserError
 from vaegan.evaluation import collect as collecting
+from vaegan.evaluation import picture
 from vaegan.evaluation.cloud import Cloud, compare, compare_resampled
 from vaegan.evaluation.collect import cloud_of, collect, sample_parts
 from vaegan.evaluation.evaluate import Evaluation, evaluate, named
 from vaegan.evaluation.picture import evaluation_sheet
 from vaegan.evaluation.reconstructions import reconstruct_all
+from vaegan.evaluation.tables import tables
 from vaegan.model import Posterior
+from vaegan.pictures import pair_rows
 
 EXTRACTOR = RandomFeatures()
 COUNT = 400
@@ -240,15 +243,41 @@ def test_what_is_written(model: VAEGAN, images: ImageSet, tmp_path: Path) -> Non
     assert settings["preparation"]["size"] == [16, 16]
     assert len(lines[0]["kl_of_dimensions"]) == 4
     assert lines[0]["kl"] == pytest.approx(sum(lines[0]["kl_of_dimensions"]), abs=1e-5)
-    for name in ("samples_frechet_distance_attributes", "reconstructions_coverage_attributes_floor_spread", "psnr", "copying_p"):
+    for name in ("samples_frechet_distance_random", "reconstructions_coverage_random_floor_spread", "psnr", "copying_p"):
         assert isinstance(lines[0][name], float)
     assert evaluation_sheet(model, images, found).size[0] > 12 * 64
+
+
+def test_a_network_that_was_never_trained_measures_nothing(images: ImageSet, tmp_path: Path) -> None:
+    architecture = Architecture(size=(16, 16), width=0.0625, latent=4)
+    for untrained, words in (("encoder", ("reconstructions_", "psnr", "similarity", "kl", "active")), ("discriminator", ("similarity",))):
+        model = VAEGAN(architecture, untrained=(untrained,)).eval()
+        found = evaluated(model, images)
+        (tmp_path / untrained).mkdir()
+        (line,) = (json.loads(text) for text in found.append_to(tmp_path / untrained).read_text().splitlines())
+        assert not [name for name in line if name.startswith(words)]
+        assert "samples_frechet_distance_random" in line
+        assert ("pixel_error" in line) == (untrained == "discriminator")
+        assert len(tables(found)) == (6 if untrained == "discriminator" else 3)
+        assert evaluation_sheet(model, images, found).size[0] > 0
+
+
+def test_the_picture_shows_samples_that_were_measured(images: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 5 numbers each: 12 such codes drawn alone are others than the first 12 of 60."""
+    torch.manual_seed(0)
+    model = VAEGAN(Architecture(size=(16, 16), width=0.0625, latent=5)).eval()
+    shown: list[Tensor] = []
+    monkeypatch.setattr(picture, "pair_rows", lambda above, below, columns: shown.append(above) or pair_rows(above, below, columns))
+    evaluation_sheet(model, images, evaluated(model, images, seed=3))
+    measured = torch.cat([*sample_parts(model, 60, 3)])
+    torch.testing.assert_close(shown[0], measured[:12])
 
 
 def test_only_inception_gives_fid() -> None:
     assert named("frechet_distance", "Inception") == "fid"
     assert named("frechet_distance", "MobileNetV2") == "frechet_distance_mobilenet"
     assert named("kernel_distance", "Inception") == "kernel_distance_inception"
+    assert named("recall", "attributes") == "recall_attributes"
 
 
 def test_too_little_to_measure(model: VAEGAN, images: ImageSet) -> None:
@@ -262,6 +291,14 @@ def test_too_little_to_measure(model: VAEGAN, images: ImageSet) -> None:
     assert "holds out no images" in wrong(held_out=0)
     assert "only 19 held-out images" in wrong(held_out=19)
     assert "only 3 training images" in wrong(training=3)
+
+
+def test_a_posterior_that_went_astray(model: VAEGAN, images: ImageSet) -> None:
+    """A logvar of 800 is finite; the variance, and with it the KL, is not."""
+    encode = model.encode
+    model.encode = lambda *given: encode(*given)._replace(logvar=torch.full((len(given[0]), 4), 800.0))  # type: ignore[method-assign]
+    with pytest.raises(UserError, match="not finite"):
+        evaluated(model, images)
 
 
 def test_a_model_that_went_astray(model: VAEGAN, images: ImageSet) -> None:

@@ -31,6 +31,14 @@ def test_blocks_are_averaged() -> None:
     assert kernel_distance(one, other, block=10) == pytest.approx(np.mean(parts))
 
 
+def test_no_row_of_the_smaller_set_is_left_out() -> None:
+    random = np.random.default_rng(1)
+    one, other = random.normal(size=(25, 4)), random.normal(size=(19, 4))
+    assert kernel_distance(one, other, block=10) == pytest.approx(kernel_distance(one, other, block=19))
+    parts = [kernel_distance(one[here], other[here]) for here in (slice(7), slice(7, 13), slice(13, 19))]
+    assert kernel_distance(one, other, block=6) == pytest.approx(np.mean(parts))
+
+
 def test_it_has_no_bias() -> None:
     random = np.random.default_rng(2)
     found = [kernel_distance(*random.normal(size=(2, 20, 3))) for _ in range(400)]

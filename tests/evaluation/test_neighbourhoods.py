@@ -66,6 +66,16 @@ def test_copies_of_one_image() -> None:
     assert found.recall == pytest.approx(1 / 50)
 
 
+@pytest.mark.parametrize("dimensions", [3, 128])
+def test_images_that_repeat(dimensions: int) -> None:
+    """Eight times each: the fifth neighbour is 0 away, so that only the image itself is within reach, and it is, whatever rounds."""
+    images = np.repeat(np.random.default_rng(0).normal(size=(30, dimensions)), 8, 0)
+    assert measured(images, images) == (1, 1, 8 / 5, 1)
+    four = images[::2]  # four of each: the fifth neighbour is another image, just as far for all copies
+    assert measured(four, four) == pytest.approx(by_pairs(four, four), rel=1e-12)
+    assert measured(four, four)[:2] == (1, 1)
+
+
 def test_too_few() -> None:
     with pytest.raises(UserError, match="at least 6 of each kind, not 5"):
         radii(np.ones((5, 2)))

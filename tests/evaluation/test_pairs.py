@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -27,9 +31,9 @@ def test_psnr_by_hand() -> None:
 
 
 def test_ssim_of_flat_images_by_hand() -> None:
-    """Without variance it is (2 a b + c1) / (a^2 + b^2 + c1)."""
-    a, b, c1 = 0.5, 0.25, 0.02**2
-    found = ssim(torch.full((1, 1, 16, 16), a), torch.full((1, 1, 16, 16), b))
+    """Without variance it is (2 a b + c1) / (a^2 + b^2 + c1), of intensities a and b from 0 to 2."""
+    a, b, c1 = 1.5, 0.25, 0.02**2
+    found = ssim(torch.full((1, 1, 16, 16), a - 1), torch.full((1, 1, 16, 16), b - 1))
     assert found.item() == pytest.approx((2 * a * b + c1) / (a * a + b * b + c1), rel=1e-9)
 
 
@@ -37,8 +41,8 @@ def test_ssim_is_that_of_scikit_image() -> None:
     metrics = pytest.importorskip("skimage.metrics", reason="scikit-image, of the extra bench, is not there")
     one, other = two()
     for place, found in enumerate(ssim(one, other).tolist()):
-        first, second = (images[place].double().numpy() for images in (one, other))
-        options = {"data_range": 2.0, "channel_axis": 0, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+        first, second = ((images[place].double().numpy() + 1) * 127.5 for images in (one, other))
+        options = {"data_range": 255, "channel_axis": 0, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
         assert found == pytest.approx(metrics.structural_similarity(first, second, **options), abs=1e-6)
 
 
@@ -61,6 +65,19 @@ def test_ms_ssim_scale_by_scale() -> None:
     assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-9)
     assert (found < 1).all()
     assert ms_ssim(two(64)[0], two(64)[0]).tolist() == pytest.approx([1, 1])
+
+
+def test_where_lpips_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with monkeypatch.context() as bare:
+        bare.setattr(importlib.util, "find_spec", lambda _: None)
+        assert pairs.lpips_way_out() == "pip install lpips torchvision"
+    (tmp_path / "lpips.py").write_text("def LPIPS(**_):\n    raise OSError('no network')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "lpips", raising=False)
+    assert pairs.find_lpips() is None
+    assert "pip install" not in pairs.lpips_way_out()
+    assert "says why" in pairs.lpips_way_out()
+    monkeypatch.delitem(sys.modules, "lpips")
 
 
 def test_ms_ssim_takes_the_scales_that_fit() -> None:

@@ -31,6 +31,8 @@ def evaluate(
 ) -> None:
     """Measure samples and reconstructions against real images, what codes carry, and whether samples are copies.
 
+    A gan has no encoder, hence no reconstructions and codes; a vae no discriminator, hence no learned similarity.
+
     Parameters
     ----------
     run
@@ -71,12 +73,12 @@ def evaluate(
     images = _open(data, model, recipe)
     settings = recipe or Recipe()
     training, held_out = split(images, settings.data.held_out, settings.data.train_on)
-    if settings.objective.kind == "gan":
+    if not recipe:
         err.print(
-            "note: a gan trains no encoder: what is said below of reconstructions and codes is of one that knows nothing", soft_wrap=True
+            "note: a model folder does not say how its set was split, so images that are held out here may have been trained on: "
+            "name the run folder instead",
+            soft_wrap=True,
         )
-    if settings.objective.kind == "vae":
-        err.print("note: a vae trains no discriminator: its learned similarity error is of random features", soft_wrap=True)
     require_enough(training, held_out, samples, resamplings)
     with progress_bar(err) as progress:
         found = measure(
@@ -91,6 +93,7 @@ def evaluate(
             resamplings=resamplings,
             progress=progress,
         )
+    found.settings["split"] |= {"train_on": settings.data.train_on, "share_held_out": settings.data.held_out}
     for table in tables(found):
         stdout.print(table)
         stdout.print()

@@ -52,6 +52,15 @@ class AttributeNetwork(nn.Module):
         return self.convolutions(images).mean((2, 3))
 
 
+def new_network(images: ImageSet, attributes: int) -> AttributeNetwork:
+    """A network for a set's images and so many questions as it begins: always the same, and the global generator stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        _, height, width, channels = images.images.shape
+        network = AttributeNetwork((height, width), channels, attributes)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
 def train_network(images: ImageSet, numbers: Numbers, progress: Progress = lambda *_: None) -> AttributeNetwork:
     """A network that reads all attributes of a set, the same each time. What is not known of an image is left out.
 
@@ -68,11 +77,7 @@ def train_network(images: ImageSet, numbers: Numbers, progress: Progress = lambd
     if len(numbers) < BATCH:
         raise UserError(f"features of attributes are learned from at least {BATCH} images, not {len(numbers)}: choose another --extractor")
     chosen = _some(numbers)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        _, *size, channels = images.images.shape
-        network = AttributeNetwork((size[0], size[1]), channels, len(images.attribute_names))
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = new_network(images, len(images.attribute_names))
     said = images.attributes
     known, answers = torch.from_numpy(np.isfinite(said)).float(), torch.from_numpy(said > 0).float()
     steps = EPOCHS * (len(chosen) // BATCH)
@@ -151,15 +156,9 @@ def _path(images: ImageSet, numbers: Numbers) -> Path:
 
 def _read(path: Path, images: ImageSet) -> AttributeNetwork | None:
     """The network that a file keeps, if it is whole."""
-    _, height, width, channels = images.images.shape
-    network = AttributeNetwork((height, width), channels, len(images.attribute_names))
+    network = new_network(images, len(images.attribute_names))
     try:
         network.load_state_dict(safetensors.torch.load_file(path))
     except (SafetensorError, OSError, RuntimeError):
         return None
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def balanced_accuracy(said: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """For each column, the mean of the share of yeses and the share of noes that are right."""
-    return (np.where(truth, said, 0).sum(0) / truth.sum(0) + np.where(~truth, ~said, 0).sum(0) / (~truth).sum(0)) / 2
+    return network

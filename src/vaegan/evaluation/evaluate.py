@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor
 from .. import __version__
 from ..data import ImageSet, Numbers
 from ..errors import UserError
+from ..files import append
 from ..latent.codes import Progress
 from ..latent.kept import fingerprint
 from ..latent.neighbours import nearest
@@ -44,13 +44,13 @@ class Evaluation:
     """Its name."""
     samples: Comparison
     """Of samples of the prior, against training images."""
-    reconstructions: Comparison
-    """Of reconstructions of held-out images, against the same."""
+    reconstructions: Comparison | None
+    """Of reconstructions of held-out images, against the same; None where no encoder was trained, as are `codes`."""
     errors: dict[str, NDArray[np.float64]]
-    """Of each reconstruction; see `vaegan.evaluation.reconstructions.Reconstructions`."""
+    """Of each reconstruction; see `vaegan.evaluation.reconstructions.Reconstructions`. Empty where there is none."""
     held_out: NDArray[np.int64]
-    """The numbers of the images that were reconstructed."""
-    codes: Carried
+    """The numbers of the held-out images that were taken."""
+    codes: Carried | None
     copying: Copying
     """How far samples and held-out images are from training images, in features."""
     nearest: NDArray[np.int64]
@@ -64,6 +64,8 @@ class Evaluation:
         """Every number under a name of its own. A distance is named by its extractor; FID is Inception's Frechet distance alone."""
         found: dict[str, float] = {}
         for kind, comparison in (("samples", self.samples), ("reconstructions", self.reconstructions)):
+            if not comparison:
+                continue
             for measure, value in comparison.value.items():
                 name = f"{kind}_{named(measure, self.extractor)}"
                 found[name] = value
@@ -73,11 +75,10 @@ class Evaluation:
         for name, values in self.errors.items():
             found[name] = float(values.mean())
             found[f"{name}_standard_error"] = float(values.std(ddof=1) / np.sqrt(len(values)))
+        if self.codes:
+            found |= {"kl": float(self.codes.nats.sum()), "active_units": self.codes.active, "latent": len(self.codes.nats)}
         z, p = copying_test(self.copying)
         return found | {
-            "kl": float(self.codes.nats.sum()),
-            "active_units": self.codes.active,
-            "latent": len(self.codes.nats),
             "share_of_samples_nearer_than_half_of_held_out": self.copying.share,
             "copying_z": z,
             "copying_p": p,
@@ -85,22 +86,20 @@ class Evaluation:
 
     def append_to(self, run: Path) -> Path:
         """Add a line of JSON to the run's metrics; returns the file."""
-        line = {
+        line: dict[str, Any] = {
             **{name: value if np.isfinite(value) else None for name, value in self.numbers().items()},
             "settings": self.settings,
-            "kl_of_dimensions": [round(float(value), 6) for value in self.codes.nats],
         }
+        if self.codes:
+            line["kl_of_dimensions"] = [round(float(value), 6) for value in self.codes.nats]
         path = run / METRICS
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append(path, json.dumps(line).encode() + b"\n")
         return path
 
 
 def named(measure: str, extractor: str) -> str:
     """A measure's name with its extractor's."""
-    short = {"Inception": "inception", "MobileNetV2": "mobilenet"}.get(extractor, "attributes")
+    short = {"Inception": "inception", "MobileNetV2": "mobilenet"}.get(extractor, extractor)
     return "fid" if (measure, short) == ("frechet_distance", "inception") else f"{measure}_{short}"
 
 
@@ -139,8 +138,9 @@ def evaluate(
     """Measure a model.
 
     Samples and reconstructions are compared with images of the training distribution, of which up to `samples` are drawn, once. A
-    conditional model is told the attributes of these for its samples, and those of each held-out image for its
-    reconstruction. Memory does not grow with the number of images beyond `vaegan.evaluation.collect.MOST_KEPT`.
+    conditional model is told the attributes of these for its samples, and those of each held-out image for its reconstruction. Of a model
+    whose encoder was never trained, nothing is reconstructed. Beyond `vaegan.evaluation.collect.MOST_KEPT` images, memory grows by the
+    codes of samples and the posteriors and errors of held-out images alone.
 
     Args:
         model: in evaluation mode.
@@ -163,10 +163,12 @@ def evaluate(
     new = cloud_of(extractor, images, others, "features of held-out images", progress)
     wanted = attributes_of(model, images, np.resize(reals, samples))  # a conditional model draws what the training images show
     sampled = collect(extractor, sample_parts(model, samples, seed, wanted, progress=progress), samples)
-    told = attributes_of(model, images, others)
-    again = reconstruct_all(model, extractor, images.images, others, level, attributes=told, progress=progress)
+    again, of_reconstructions = None, None
+    if "encoder" not in model.untrained:
+        told = attributes_of(model, images, others)
+        again = reconstruct_all(model, extractor, images.images, others, level, attributes=told, progress=progress)
+        of_reconstructions = compare_resampled(again.cloud, real, resamplings, seed, what="comparing reconstructions", progress=progress)
     of_samples = compare_resampled(sampled, real, resamplings, seed, what="comparing samples", progress=progress)
-    of_reconstructions = compare_resampled(again.cloud, real, resamplings, seed, what="comparing reconstructions", progress=progress)
     copying = copying_of(sampled.vectors, new.vectors, real.vectors)
     places, _ = nearest(sampled.vectors[:FEWEST], real.vectors, 1)
     window, scales = multiscale(model.architecture.size)
@@ -193,9 +195,9 @@ def evaluate(
         extractor.name,
         of_samples,
         of_reconstructions,
-        again.errors,
+        again.errors if again else {},
         others,
-        carried(again.posterior),
+        carried(again.posterior) if again else None,
         copying,
         reals[: len(real.vectors)][places[:, 0]],
         None if wanted is None else wanted[:FEWEST],

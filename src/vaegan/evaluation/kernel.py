@@ -17,16 +17,17 @@ def kernel_distance(one: NDArray[np.floating], other: NDArray[np.floating], bloc
     Args:
         one: N x D, in random order.
         other: M x D, likewise.
-        block: vectors of each that are compared at a time; rows that do not fill a last block are left out.
+        block: vectors of each that are compared at a time, or up to twice as many less one, so that no row of the smaller set is left out;
+            of the larger, rows beyond as many are.
 
     Raises:
         ValueError: one of the two has fewer than 2 rows.
     """
-    size = min(block, len(one), len(other))
-    if size < 2:
+    count = min(len(one), len(other))
+    if min(block, count) < 2:
         raise ValueError("a kernel distance needs at least 2 vectors of each")
-    starts = range(0, min(len(one), len(other)) // size * size, size)
-    return float(np.mean([_squared_discrepancy(one[start : start + size], other[start : start + size]) for start in starts]))
+    blocks = (np.array_split(vectors[:count], max(1, count // block)) for vectors in (one, other))
+    return float(np.mean([_squared_discrepancy(x, y) for x, y in zip(*blocks, strict=True)]))
 
 
 def _squared_discrepancy(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:

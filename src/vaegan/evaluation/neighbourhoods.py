@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..latent.neighbours import nearest
+from ..latent.neighbours import nearest, squared_distances
 
 K = 5
 """Neighbours that make a neighbourhood, as both papers suggest or nearly so (3 and 5)."""
@@ -48,7 +48,12 @@ def neighbourhoods(
     real_radii: NDArray[np.float64],
     k: int = K,
 ) -> Neighbourhoods:
-    """Compare N x D generated with M x D real vectors, whose `radii` are given, a part of each at a time."""
+    """Compare N x D generated with M x D real vectors, whose `radii` are given, a part of each at a time.
+
+    One matrix product gives all distances. Where it rounds so far that it could put a vector on the other side of a radius, the distance is
+    measured again just as radii are: among images that repeat, many are as far as a radius exactly.
+    """
+    generated, real = (np.ascontiguousarray(vectors, np.float32) for vectors in (generated, real))  # as radii take them
     centre = real.mean(0, dtype=np.float64)  # distances do not change when all is moved, and are the more exact the nearer all is to 0
     precise = np.zeros(len(generated), np.bool_)
     recalled, covered = (np.zeros(len(real), np.bool_) for _ in range(2))
@@ -59,10 +64,17 @@ def neighbourhoods(
         for first in range(0, len(real), PART):
             columns = slice(first, first + PART)
             there = real[columns] - centre
-            far = np.square(here).sum(1)[:, None] + np.square(there).sum(1) - 2 * (here @ there.T)
-            inside = far <= np.square(real_radii[columns])
+            ours, theirs = np.square(here).sum(1)[:, None], np.square(there).sum(1)
+            far = ours + theirs - 2 * (here @ there.T)
+            off = (here.shape[1] + 16) * np.finfo(np.float64).eps * np.square(np.sqrt(ours) + np.sqrt(theirs))
+            reach, own = real_radii[None, columns], generated_radii[rows, None]
+            unsure = (np.abs(far - np.square(reach)) <= off) | (np.abs(far - np.square(own)) <= off)
+            i, j = np.nonzero(unsure)
+            far = np.sqrt(far.clip(0))
+            far[i, j] = np.sqrt(squared_distances(generated[rows], real[columns], i, j))
+            inside = far <= reach
             density += int(inside.sum())
             precise[rows] |= inside.any(1)
             covered[columns] |= inside.any(0)
-            recalled[columns] |= (far <= np.square(generated_radii[rows])[:, None]).any(0)
+            recalled[columns] |= (far <= own).any(0)
     return Neighbourhoods(float(precise.mean()), float(recalled.mean()), density / (k * len(generated)), float(covered.mean()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 
 import torch
@@ -16,7 +17,6 @@ SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of MS-SSIM, from fine to coarse (Wang et al. 2003, section 3)."""
 SMALL_WINDOW, SMALL_SCALES = 5, 3
 """For images of less than 176 pixels: the coarsest of five halvings would be smaller than the usual window."""
-LPIPS_COMMAND = "pip install lpips torchvision"
 
 
 def psnr(one: Tensor, other: Tensor) -> Tensor:
@@ -62,7 +62,8 @@ def ms_ssim(one: Tensor, other: Tensor) -> Tensor:
 
 def _similarities(one: Tensor, other: Tensor, window: int) -> tuple[Tensor, Tensor]:
     """SSIM, and its factor of contrast and structure alone, of each pair."""
-    one, other = one.double(), other.double()  # variances are differences of squares
+    # Luminance is a ratio of intensities, which start at 0; variances are differences of squares, and so want float64.
+    one, other = one.double() + 1, other.double() + 1
     places = torch.arange(window, dtype=torch.float64) - window // 2
     line = torch.exp(-places.square() / (2 * SIGMA**2))
     line /= line.sum()
@@ -81,8 +82,18 @@ def _similarities(one: Tensor, other: Tensor, window: int) -> tuple[Tensor, Tens
     return (luminance * contrast).flatten(1).mean(1), contrast.flatten(1).mean(1)
 
 
+def lpips_way_out() -> str:
+    """What to do where LPIPS is not there."""
+    if importlib.util.find_spec("lpips") is None:
+        return "pip install lpips torchvision"
+    return "its package is, but does not load, nor fetch weights: python -c 'import lpips; lpips.LPIPS()' says why"
+
+
 def find_lpips() -> Callable[[Tensor, Tensor], Tensor] | None:
-    """LPIPS (Zhang et al. 2018) by AlexNet, of each pair of images in [-1, 1]; None where its package or its weights are not."""
+    """LPIPS (Zhang et al. 2018) by AlexNet, of each pair of images in [-1, 1]; None where its package or its weights are not.
+
+    `lpips_way_out` says what to do then.
+    """
     try:
         import lpips
 

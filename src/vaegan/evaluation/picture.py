@@ -12,6 +12,7 @@ from ..data import ImageSet
 from ..data.batches import to_tensor
 from ..model import VAEGAN
 from ..pictures import pair_rows, sheet
+from .collect import prior_codes
 from .evaluate import Evaluation, attributes_of
 
 COLUMNS = 12
@@ -19,12 +20,10 @@ COLUMNS = 12
 
 @torch.inference_mode()
 def evaluation_sheet(model: VAEGAN, images: ImageSet, evaluation: Evaluation) -> Image.Image:
-    """Samples, each above its nearest training image; held-out images; the best, middling and worst reconstructions."""
-    samples = model.sample(COLUMNS, evaluation.settings["seed"], None if evaluation.told is None else evaluation.told[:COLUMNS]).cpu()
+    """Samples, each above its nearest training image; held-out images; the best, middling and worst reconstructions if any."""
+    codes = prior_codes(model, evaluation.settings["images"]["samples"], evaluation.settings["seed"])[:COLUMNS]  # those that were measured
+    samples = model.decode(codes, None if evaluation.told is None else evaluation.told[:COLUMNS]).cpu()
     copied = to_tensor(images.images[evaluation.nearest[:COLUMNS]])
-    order = np.argsort(evaluation.errors["similarity_error"], kind="stable")
-    columns = min(COLUMNS, len(order) // 3)
-    middle = (len(order) - columns) // 2
     parts = [
         (
             f"samples of the prior, each above the training image nearest to it in features ({evaluation.extractor})",
@@ -32,10 +31,17 @@ def evaluation_sheet(model: VAEGAN, images: ImageSet, evaluation: Evaluation) ->
         ),
         ("held-out images", to_tensor(images.images[evaluation.held_out[:COLUMNS]])),
     ]
-    for what, places in (("best", order[:columns]), ("middling", order[middle : middle + columns]), ("worst", order[-columns:])):
-        low, high = evaluation.errors["similarity_error"][places[[0, -1]]]
-        pairs = _pairs(model, images, evaluation.held_out[places])
-        parts.append((f"held-out images above their reconstructions: {what} by learned similarity, error {low:.3g} to {high:.3g}", pairs))
+    ranked = {"similarity_error": "learned similarity", "pixel_error": "pixels"}  # the former where there is a trained discriminator
+    name = next((name for name in ranked if name in evaluation.errors), None)
+    if name:
+        errors = evaluation.errors[name]
+        order = np.argsort(errors, kind="stable")
+        columns = min(COLUMNS, len(order) // 3)
+        middle = (len(order) - columns) // 2
+        for what, places in (("best", order[:columns]), ("middling", order[middle : middle + columns]), ("worst", order[-columns:])):
+            low, high = errors[places[[0, -1]]]
+            pairs = _pairs(model, images, evaluation.held_out[places])
+            parts.append((f"held-out images above their reconstructions: {what} by {ranked[name]}, error {low:.3g} to {high:.3g}", pairs))
     return sheet(parts, COLUMNS)
 
 

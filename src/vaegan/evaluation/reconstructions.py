@@ -24,7 +24,7 @@ class Reconstructions(NamedTuple):
 
     errors: dict[str, NDArray[np.float64]]
     """For each measure, N numbers: psnr (dB), ssim, ms_ssim, lpips if it is there, similarity_error (1/2 sum (Dis_l(x) - Dis_l(x~))^2, the
-    learned similarity's error) and pixel_error (mean squared error of pixels in [-1, 1])."""
+    learned similarity's error) if the discriminator was trained, and pixel_error (mean squared error of pixels in [-1, 1])."""
     cloud: Cloud
     """The reconstructions in an extractor's space."""
     posterior: Posterior
@@ -66,15 +66,16 @@ def reconstruct_all(
         told = None if attributes is None else attributes[done : done + len(part)]
         posterior = model.encode(part, told)
         again = model.decode(posterior.mean, told)
-        features = [model.discriminator.features(pixels.to(model.device), level).float() for pixels in (part, again)]
         again = again.float().cpu()
         found = {
             "psnr": psnr(again, part),
             "ssim": ssim(again, part),
             "ms_ssim": ms_ssim(again, part),
-            "similarity_error": 0.5 * (features[0] - features[1]).square().sum(1),
             "pixel_error": (again - part).square().flatten(1).mean(1),
         }
+        if "discriminator" not in model.untrained:
+            ours, theirs = (model.discriminator.features(pixels.to(model.device), level).float() for pixels in (part, again))
+            found["similarity_error"] = 0.5 * (ours - theirs).square().sum(1)
         if lpips:
             found["lpips"] = lpips(again, part)
         for name, values in found.items():
@@ -83,6 +84,8 @@ def reconstruct_all(
         means.append(posterior.mean.cpu())
         logvars.append(posterior.logvar.cpu())
     joined = {name: np.concatenate(parts) for name, parts in errors.items()}
-    if not all(np.isfinite(values).all() for name, values in joined.items() if name != "psnr"):
+    mean, logvar = torch.cat(means), torch.cat(logvars)
+    finite = all(torch.isfinite(values).all() for values in (mean, logvar, logvar.exp()))
+    if not (finite and all(np.isfinite(values).all() for name, values in joined.items() if name != "psnr")):
         raise UserError("the model makes numbers that are not finite of these images: it is damaged, or its training went astray")
-    return Reconstructions(joined, collector.cloud(), Posterior(torch.cat(means), torch.cat(logvars)))
+    return Reconstructions(joined, collector.cloud(), Posterior(mean, logvar))

@@ -11,7 +11,8 @@ from rich.text import Text
 from .cloud import Comparison
 from .evaluate import Evaluation
 from .memorisation import copying_test
-from .pairs import LPIPS_COMMAND
+from .pairs import lpips_way_out
+from .posteriors import Carried
 
 PAIRS = {
     "psnr": "PSNR, dB",
@@ -27,14 +28,13 @@ PAIRS = {
 def tables(found: Evaluation) -> list[Table]:
     """All that was found, and what it depends on."""
     images = found.settings["images"]
-    return [
-        _distances(found, f"{images['samples']:,} samples of the prior", found.samples),
-        _distances(found, f"{images['held_out']:,} reconstructions of held-out images", found.reconstructions),
-        _errors(found),
-        _codes(found),
-        _copies(found),
-        _settings(found),
-    ]
+    all_tables = [_distances(found, f"{images['samples']:,} samples of the prior", found.samples)]
+    if found.reconstructions:
+        all_tables.append(_distances(found, f"{images['held_out']:,} reconstructions of held-out images", found.reconstructions))
+        all_tables.append(_errors(found))
+    if found.codes:
+        all_tables.append(_codes(found.codes, len(found.held_out)))
+    return [*all_tables, _copies(found), _settings(found)]
 
 
 def _distances(found: Evaluation, what: str, comparison: Comparison) -> Table:
@@ -55,17 +55,17 @@ def _errors(found: Evaluation) -> Table:
         if name in found.errors:
             values = found.errors[name]
             table.add_row(label, _with(float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))))
-        else:
-            table.add_row(label, f"not there: {LPIPS_COMMAND}")
+        elif name == "lpips":
+            table.add_row(label, f"not there: {lpips_way_out()}")
     return table
 
 
-def _codes(found: Evaluation) -> Table:
-    nats = found.codes.nats
-    table = _table(f"codes of {len(found.held_out):,} held-out images", "")
+def _codes(codes: Carried, images: int) -> Table:
+    nats = codes.nats
+    table = _table(f"codes of {images:,} held-out images", "")
     table.add_row("KL to the prior, nats", f"{nats.sum():.4g}")
     table.add_row("most and least of a dimension", f"{nats.max():.3g}, {nats.min():.3g}")
-    table.add_row("active units", f"{found.codes.active} of {len(nats)}")
+    table.add_row("active units", f"{codes.active} of {len(nats)}")
     return table
 
 

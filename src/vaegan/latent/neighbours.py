@@ -70,7 +70,7 @@ class Nearest:
         for start in range(0, len(self.queries), QUERIES):
             here = slice(start, start + QUERIES)
             rows, columns = self._candidates(here, moved, lengths)
-            self._keep(here, rows, numbers[columns], _squared_distances(self.queries[here], array, rows, columns))
+            self._keep(here, rows, numbers[columns], squared_distances(self.queries[here], array, rows, columns))
 
     def result(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Numbers and Euclidean distances of the neighbours of each query, nearest first; each Q x count, or fewer if there were fewer."""
@@ -192,7 +192,7 @@ def _lengths(array: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.sqrt(np.einsum("nd,nd->n", array, array, dtype=np.float64))
 
 
-def _squared_distances(
+def squared_distances(
     queries: NDArray[np.float32], vectors: NDArray[np.float32], rows: NDArray[np.int64], columns: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Of each pair, in float64, some pairs at a time."""
