@@ -94,6 +94,8 @@ def evaluate(
             progress=progress,
         )
     found.settings["split"] |= {"train_on": settings.data.train_on, "share_held_out": settings.data.held_out}
+    if data is not None:
+        found.settings["source"] = data
     for table in tables(found):
         stdout.print(table)
         stdout.print()

@@ -158,10 +158,11 @@ def evaluate(
         UserError: there are too few images, or numbers are not finite.
     """
     require_enough(training, held_out, samples, resamplings)
+    attributes_of(model, images, np.empty(0, np.int64))  # a set without them is refused before the work
     reals, others = _drawn(training, samples, [seed, 0]), _drawn(held_out, samples, [seed, 1])
     real = cloud_of(extractor, images, reals, "features of training images", progress)
     new = cloud_of(extractor, images, others, "features of held-out images", progress)
-    wanted = attributes_of(model, images, np.resize(reals, samples))  # a conditional model draws what the training images show
+    wanted = attributes_of(model, images, asked_of(training, reals, samples))
     sampled = collect(extractor, sample_parts(model, samples, seed, wanted, progress=progress), samples)
     again, of_reconstructions = None, None
     if "encoder" not in model.untrained:
@@ -212,6 +213,16 @@ def attributes_of(model: VAEGAN, images: ImageSet, numbers: NDArray[np.int64]) -
         UserError: the set does not have these attributes.
     """
     return torch.from_numpy(images.attributes_named(model.architecture.attributes)[numbers]) if model.conditional else None
+
+
+def asked_of(training: Numbers, compared: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Training images whose attributes the samples of a conditional model are told.
+
+    None that the samples are compared with, where there are others: each sample would have a real image of its very attributes beside it,
+    which new images have not, and would seem copied from it.
+    """
+    others = np.setdiff1d(training[:], compared)
+    return np.resize(np.random.default_rng(0).permutation(others if len(others) else compared), count)
 
 
 def _drawn(numbers: Numbers, most: int, seed: list[int]) -> NDArray[np.int64]:
