@@ -27,6 +27,15 @@ def _no_mobilenet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_four_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = samples(tiny("samples", tmp_path / "out"), count=60)
+    assert [table.title for table in found.tables] == [
+        "samples of the prior, 30 against 30 training images at a time",
+        "reconstructions of 60 held-out images, 30 against 30 training images at a time",
+    ]
+    assert "320 training and 80 held-out images; 3 draws of images for each number; of seed 0" in found.tables[0].notes[0]
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["extractor_weights_sha256"][:8] in found.tables[0].notes[0]
+    assert results["preparation"]["size"] == [16, 16]
+    assert results["runs"]["gan-0"]["samples"]["recall"]["each"] == 30
     of_samples, of_reconstructions = (dict(table.rows) for table in found.tables)
     assert list(of_samples) == ["VAE", "GAN", "VAE_Disl", "VAE/GAN", "real images"]
     assert all("-" not in cells for cells in of_samples.values())
