@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,34 @@ def test_the_four_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("vaegan.experiments.comparison.quality", lambda *_, **__: pytest.fail("it is measured already"))
     (tmp_path / "out").rename(tmp_path / "moved")
     assert samples(tiny("samples", tmp_path / "moved"), count=60).tables == found.tables
+
+
+def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
+    runs = [tiny("samples", tmp_path / "gans", seeds=2).trained("gan", seed, {"objective.kind": "gan"}) for seed in (0, 1)]
+    experiment, kind = tiny("samples", tmp_path / "out"), {"objective.kind": "vae-dis"}
+    first = experiment.trained("vae-dis", 0, kind, discriminator_of=runs[0])
+    for another in (
+        lambda: experiment.trained("vae-dis", 0, kind, discriminator_of=runs[1]),
+        lambda: experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(runs[1].folder)}),
+    ):
+        with pytest.raises(UserError, match=r"vae-dis-0 was trained with the discriminator of another run: remove it, or choose"):
+            another()
+    (marker,) = (tmp_path / "out" / "measurements").glob("trained-vae-dis-0-*.json")
+    content = json.loads(marker.read_text())
+    content["depends_on"]["discriminator"] = None  # as it was noted once, of a run that was named by path
+    marker.unlink()
+    old = marker.with_name("trained-vae-dis-0-0.json")
+    old.write_text(json.dumps(content))
+    assert experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(runs[0].folder)}).weights == first.weights
+    moved = runs[0].folder.rename(tmp_path / "moved")
+    assert experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(moved)}).weights == first.weights
+    shutil.rmtree(first.folder)
+    anew = experiment.trained("vae-dis", 0, kind, discriminator_of=runs[1])
+    assert anew.weights != first.weights
+    with pytest.raises(UserError, match="was trained with the discriminator of another run"):
+        experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(moved)})
+    with pytest.raises(UserError, match="there is no trained run nowhere"):
+        experiment.trained("vae-dis", 1, {**kind, "objective.discriminator": "nowhere"})
 
 
 def test_conditional_models_are_told_of_the_images(tmp_path: Path) -> None:
