@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..data.batches import to_tensor
+from ..errors import UserError
 from ..pictures import save, sheet
 from .best_of import EACH, Best, best_images, best_of, best_samples, samples_for
 from .chosen import evenly
 from .experiment import Experiment, Run
 from .page import Found, Section, write_page
-from .regressor import MOST, Regressor, regressor_of
+from .regressor import BATCH, MOST, Regressor, regressor_of
 from .tables import Table, over_seeds, spread_of
 
 KINDS = {"vae": "VAE", "gan": "GAN", "vaegan": "VAE/GAN"}
@@ -40,19 +41,21 @@ def attribute_similarity(experiment: Experiment) -> Found:
         experiment: on a set with attributes.
 
     Raises:
-        UserError: the set has no attributes, or holds out too few images.
+        UserError: the set has no attributes that tell images apart, or too few images.
         Stopped: an interrupt or SIGTERM came; run again, it goes on.
     """
-    experiment.require(attributes=True, held_out=2)
-    runs = [experiment.trained(kind, seed, told(experiment, kind)) for seed in experiment.seeds for kind in KINDS]
-    names = runs[0].model().architecture.attributes
+    experiment.require(attributes=True, held_out=2, training=BATCH)
+    names = experiment.recipe_with(experiment.first_seed, told(experiment, "vae")).networks.attributes
     training, held_out = experiment.parts
-    with experiment.bar() as progress:
-        regressor = regressor_of(experiment.images, training, names, experiment.folder, progress)
     queries = evenly(held_out, QUERIES)
     attributes = experiment.images.attributes_named(names)[queries]
     known = np.isfinite(attributes).any(1)
     queries, attributes = queries[known], attributes[known]
+    if not len(queries):
+        raise UserError(f"of no held-out image an attribute is known, so none can be asked for: {', '.join(names)}")
+    runs = [experiment.trained(kind, seed, told(experiment, kind)) for seed in experiment.seeds for kind in KINDS]
+    with experiment.bar() as progress:
+        regressor = regressor_of(experiment.images, training, names, experiment.folder, progress)
     measured = {run.folder.name: _measure(experiment, run, regressor, queries, attributes) for run in runs}
     floor = best_images(experiment.images.images, evenly(training, MOST), regressor, attributes, seed=experiment.first_seed)
     real = _real(experiment, regressor, queries, attributes)

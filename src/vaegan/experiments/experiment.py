@@ -13,6 +13,7 @@ Stopped at any time, it goes on where it was when it is run again: a run from it
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -135,9 +136,12 @@ class Experiment:
             UserError: there is no such setting, or its value does not fit.
         """
         recipe = Recipe.load(self.folder / RECIPE, {"training.seed": seed, **settings})
-        if recipe.networks.attributes == ("all",):
-            return self.recipe_with(seed, {**settings, "networks.attributes": varying(self.images, self.parts[0])})
-        return recipe
+        if recipe.networks.attributes != ("all",):
+            return recipe
+        names = varying(self.images, self.parts[0])
+        if self.images.attribute_names and not names:
+            raise UserError("all training images have the same attributes: there is nothing to tell a model")
+        return dataclasses.replace(recipe, networks=dataclasses.replace(recipe.networks, attributes=names))
 
     def spread_note(self) -> str:
         """What ± means in the tables."""
