@@ -15,7 +15,7 @@ from test_cli import fails, works
 
 from vaegan import Recipe, UserError
 from vaegan.evaluation import extractors
-from vaegan.experiments.ablation import ablation, changes_of, variants_of
+from vaegan.experiments.ablation import ablation, asked, changes_of, variants_of
 from vaegan.experiments.comparison import feature_error
 from vaegan.experiments.samples import samples
 from vaegan.experiments.tables import _t95, change_over_seeds, over_seeds
@@ -105,7 +105,7 @@ def test_each_change_alone(tmp_path: Path) -> None:
 
 def test_values_that_the_recipe_has_already_are_no_changes() -> None:
     recipe = Recipe.load("quick")
-    vary = ["optimizer.lr=1e-3,0.001,2e-3", "networks.decoder=[256,128,64,64]", "objective.saturating=false", "optimizer.kind=adam,rmsprop"]
+    vary = ["optimizer.lr=1e-3,2e-3", "networks.decoder=[256,128,64,64]", "objective.saturating=false", "optimizer.kind=adam,rmsprop"]
     assert [change.label for change in changes_of(vary, recipe)] == ["the recipe as it is", "lr 2e-3", "kind rmsprop"]
 
 
@@ -145,6 +145,8 @@ def test_values_as_they_are_written() -> None:
         (["objective.gamma="], "takes a setting and its values"),
         (["objective.gamma=[1"], "these are no values"),
         (["objective.gamma=1,1"], "a value was given twice"),
+        (["objective.gamma=1,0.1,1e0"], "a value was given twice"),
+        (["objective.discriminator=runs/a b,runs/a-b"], "would both be called discriminator-runs-a-b"),
         (["objective.gamma=1", "objective.gamma=2"], "was given twice"),
         (["training.seed=1,2"], "varied by --seeds"),
         (["networks.size=16,32"], "cannot be varied"),
@@ -152,8 +154,9 @@ def test_values_as_they_are_written() -> None:
     ],
 )
 def test_what_cannot_be_varied(vary: list[str], words: str) -> None:
-    with pytest.raises(UserError, match=words):
-        variants_of(vary)
+    for alone in (False, True):
+        with pytest.raises(UserError, match=words):
+            asked(vary, Recipe.load("quick"), alone=alone)
 
 
 def test_the_commands_and_their_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,6 +170,8 @@ def test_the_commands_and_their_mistakes(tmp_path: Path, capsys: pytest.CaptureF
     assert "objective.gama" in fails(capsys, *command, "--vary", "objective.gama=1,2")
     assert "objective.gamma must be above 0" in fails(capsys, *command, "--vary", "objective.gamma=0.1,-1")
     assert "say what to vary" in fails(capsys, *command)
+    many = [f"{key}=2,3,4,5,6,7,8,9" for key in Recipe.load("quick").flat() if key.startswith(("optimizer.", "gate."))]
+    assert "--seeds must be at least 1" in fails(capsys, *command, "--seeds", 0, "--alone", "--vary", *many)  # no product is made of them
     assert "--samples must be at least 20" in fails(capsys, "experiment", "samples", *FLAGS, "--samples", 3, "--out", tmp_path / "b")
     assert "--extractor" in fails(capsys, "experiment", "samples", *FLAGS, "--extractor", "eyes")
     kind = ["--objective.kind", "gan", "--out", tmp_path / "d"]
