@@ -30,7 +30,7 @@ from .. import __version__
 from ..data import ImageSet, Numbers, open_images, split
 from ..data.sources import anchored
 from ..errors import UserError
-from ..files import from_home, replacing, sha256
+from ..files import PARTIAL, from_home, replacing, sha256
 from ..latent.codes import Progress
 from ..model import VAEGAN, WEIGHTS, load
 from ..progress import progress_bar
@@ -108,7 +108,15 @@ class Experiment:
             raise UserError(f"{self.folder} is a file: choose another --out")
         if (self.folder / RECIPE).is_file() and not about.is_file():
             raise UserError(f"{self.folder} is a run folder: choose another --out")
-        if about.is_file() and (there := _read(about).get("experiment")) != self.name:
+        if not about.exists() and self.folder.exists():
+            others = [path.name for path in self.folder.iterdir() if not path.name.startswith(".") and path.name != ABOUT + PARTIAL]
+            if others:
+                raise UserError(f"{self.folder} holds something else ({min(others)}): choose another --out")
+        there = _read(about).get("experiment")
+        if about.is_file() and there is None:
+            mend = json.dumps({"experiment": self.name})
+            raise UserError(f"{about} is damaged: if this is the experiment {self.name}, write {mend} into it, or choose another --out")
+        if about.is_file() and there != self.name:
             raise UserError(f"{self.folder} holds another experiment ({there}): choose another --out")
         if about.is_file() and any((self.folder / RUNS).glob(f"*/{RECIPE}")):
             _see_that_they_agree(self.folder / RECIPE, self.recipe, MAY_DIFFER | {"training.seed"}, f"the runs in {self.folder} were")
@@ -200,6 +208,8 @@ class Experiment:
                 self._write(marker, depends_on, None)
             self.console.print(f"training {folder.name}", soft_wrap=True)
             train(recipe, folder, auto_resume=True, device=self.device_name, console=self.console)
+            if not there.is_file():
+                raise UserError(f"the run {folder} is finished, but its model is gone: remove the folder, and it is trained again")
             finished = sha256(there)
             self._write(marker, depends_on, finished)
         return Run(name, seed, folder, recipe, finished, self.device)
