@@ -81,6 +81,28 @@ def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
         experiment.trained("vae-dis", 1, {**kind, "objective.discriminator": "nowhere"})
 
 
+def test_a_model_that_is_gone(tmp_path: Path) -> None:
+    run = tiny("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"})
+    shutil.rmtree(run.folder / "model")
+    with pytest.raises(UserError, match="vae-0 is finished, but its model is gone: remove the folder, and it is trained again"):
+        tiny("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"})
+    shutil.rmtree(run.folder)
+    assert tiny("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"}).weights == run.weights
+
+
+def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UserError, match=r"holds something else \(notes.txt\): choose another --out"):
+        tiny("samples", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    (tmp_path / "notes.txt").unlink()
+    (tmp_path / ".DS_Store").touch()
+    tiny("samples", tmp_path)
+    (tmp_path / "experiment.json").write_text("{")
+    with pytest.raises(UserError, match=r'experiment.json is damaged: .* write {"experiment": "samples"} into it'):
+        tiny("samples", tmp_path)
+
+
 def test_conditional_models_are_told_of_the_images(tmp_path: Path) -> None:
     found = samples(tiny("samples", tmp_path / "out", networks__attributes=["Beard", "Eyeglasses"]), count=40)
     assert all("-" not in cells for _, cells in found.tables[0].rows)
@@ -193,6 +215,9 @@ def test_numbers_over_seeds() -> None:
     assert over_seeds([]) == "-"
     assert over_seeds([0.0, 0.0]) == "0.00 ± 0.00"
     assert over_seeds([1000.0, 1000.5]) == "1,000.2 ± 0.4"
+    assert [over_seeds([value]) for value in (123.4, 999.7, 1234.4)] == ["123", "1,000", "1,234"]
+    assert over_seeds([1.0, math.nan, 3.0]) == "2.00 ± 1.41 (2 of 3)"
+    assert over_seeds([math.nan, 3.0]) == "3 (1 of 2)"
 
 
 def test_changes_over_seeds() -> None:
@@ -200,4 +225,5 @@ def test_changes_over_seeds() -> None:
     assert change_over_seeds([1.1, 2.2, 3.1, 4.2], [1.0, 2.0, 3.0, 4.0]) == "+0.15 ± 0.09 *"  # 3.1824 * 0.0577 / 2
     assert change_over_seeds([1.0], [2.0]) == "-1"
     assert change_over_seeds([math.nan], [2.0]) == "-"
+    assert change_over_seeds([1234.4, math.nan], [0.0, 2.0]) == "+1,234 (1 of 2)"
     assert [_t95(freedom) for freedom in (2, 5, 10, 30)] == pytest.approx([4.3027, 2.5706, 2.2281, 2.0423], rel=3e-3)

@@ -233,7 +233,7 @@ def _table(
         of_seeds = [found[f"{variant.name}-{seed}"] for seed in experiment.seeds]
         rows.append((variant.label, [over_seeds([one[measure]["value"] for one in of_seeds if one]) for measure in part.measures]))
     some = next(filter(None, found.values()), {})
-    rows.append(("real images", [f"{some[name]['real']:.3g}" if "real" in some.get(name, {}) else "-" for name in part.measures]))
+    rows.append(("real images", [over_seeds([some[name]["real"]] if "real" in some.get(name, {}) else []) for name in part.measures]))
     return Table(part.title, tuple(part.measures.values()), rows, (f"{note} {experiment.spread_note()}",))
 
 
