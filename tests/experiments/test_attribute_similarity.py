@@ -48,7 +48,8 @@ def test_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "http" not in page.replace("http-equiv", "")
 
     monkeypatch.setattr("vaegan.experiments.experiment.train", lambda *_, **__: pytest.fail("it is trained already"))
-    monkeypatch.setattr(f"{MODULE}.best_samples", lambda *_, **__: pytest.fail("it is measured already"))
+    for name in ("best_samples", "best_images", "_real"):
+        monkeypatch.setattr(f"{MODULE}.{name}", lambda *_, **__: pytest.fail("it is measured already"))
     again = attribute_similarity(tiny("attribute-similarity", tmp_path / "out", seeds=2))
     assert again.tables == found.tables
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == results
