@@ -14,6 +14,8 @@ from PIL import Image
 from small import FLAGS, tiny
 from test_cli import fails, works
 
+from vaegan import UserError
+from vaegan.data import ImageSet
 from vaegan.experiments import regressor
 from vaegan.experiments.attribute_similarity import attribute_similarity
 from vaegan.experiments.best_of import best_samples
@@ -46,7 +48,8 @@ def test_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "http" not in page.replace("http-equiv", "")
 
     monkeypatch.setattr("vaegan.experiments.experiment.train", lambda *_, **__: pytest.fail("it is trained already"))
-    monkeypatch.setattr(f"{MODULE}.best_samples", lambda *_, **__: pytest.fail("it is measured already"))
+    for name in ("best_samples", "best_images", "_real"):
+        monkeypatch.setattr(f"{MODULE}.{name}", lambda *_, **__: pytest.fail("it is measured already"))
     again = attribute_similarity(tiny("attribute-similarity", tmp_path / "out", seeds=2))
     assert again.tables == found.tables
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == results
@@ -83,6 +86,27 @@ def test_a_run_that_was_changed_is_measured_anew(tmp_path: Path) -> None:
     weights.write_bytes(content)
     attribute_similarity(tiny("attribute-similarity", tmp_path / "out"))
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == results
+
+
+def test_what_cannot_be_asked_for_is_told_before_anything_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vaegan.experiments.experiment.train", lambda *_, **__: pytest.fail("it is trained already"))
+    with pytest.raises(UserError, match="only 40 training images, and at least 64 are needed"):
+        attribute_similarity(tiny("attribute-similarity", tmp_path / "few", data__held_out=0.9))
+    experiment = tiny("attribute-similarity", tmp_path / "out")
+    attributes = experiment.images.attributes.copy()
+    attributes[experiment.parts[1][:]] = np.nan
+    monkeypatch.setattr(ImageSet, "attributes", attributes)
+    with pytest.raises(UserError, match="of no held-out image an attribute is known"):
+        attribute_similarity(experiment)
+    monkeypatch.setattr(ImageSet, "attributes", np.ones_like(attributes))
+    with pytest.raises(UserError, match="all training images have the same attributes"):
+        attribute_similarity(experiment)
+
+
+def test_an_attribute_may_be_called_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = tiny("attribute-similarity", tmp_path)
+    monkeypatch.setattr("vaegan.experiments.experiment.varying", lambda *_: ("all",))
+    assert experiment.recipe_with(0, {"networks.attributes": ("all",)}).networks.attributes == ("all",)
 
 
 def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

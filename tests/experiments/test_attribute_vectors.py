@@ -11,6 +11,8 @@ from PIL import Image
 from small import FLAGS, tiny
 from test_cli import fails, works
 
+from vaegan import UserError
+from vaegan.data import ImageSet
 from vaegan.experiments.attribute_vectors import attribute_vectors
 
 
@@ -39,3 +41,16 @@ def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pyte
     assert "did you mean Beard" in fails(capsys, *command, "--attributes", "Bread")
     assert "has no attributes" in fails(capsys, *command[:-1], tmp_path / "b", "--data", photos)
     assert "told nothing" in fails(capsys, *command[:-1], tmp_path / "c", "--networks.attributes", "Beard")
+
+
+def test_too_few_examples_are_told_before_anything_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vaegan.experiments.experiment.train", lambda *_, **__: pytest.fail("it is trained already"))
+    experiment = tiny("attribute-vectors", tmp_path)
+    attributes = experiment.images.attributes.copy()
+    attributes[:, experiment.images.attribute_names.index("Beard")] = 1
+    monkeypatch.setattr(ImageSet, "attributes", attributes)
+    with pytest.raises(UserError, match=r"^Beard: 320 of the images have it and 0 have not, and 10 of each are needed: name others"):
+        attribute_vectors(experiment, ("Eyeglasses", "Beard"))
+    monkeypatch.setattr(ImageSet, "attributes", np.ones_like(attributes))
+    with pytest.raises(UserError, match=r"no attribute of the set .* has 10 training images with it and 10 without"):
+        attribute_vectors(experiment)

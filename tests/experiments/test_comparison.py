@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from test_cli import fails, works
 
 from vaegan import Recipe, UserError
 from vaegan.evaluation import extractors
-from vaegan.experiments.ablation import ablation, changes_of, variants_of
+from vaegan.experiments.ablation import ablation, asked, changes_of, variants_of
 from vaegan.experiments.comparison import feature_error
 from vaegan.experiments.samples import samples
 from vaegan.experiments.tables import _t95, change_over_seeds, over_seeds
@@ -27,6 +28,15 @@ def _no_mobilenet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_four_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = samples(tiny("samples", tmp_path / "out"), count=60)
+    assert [table.title for table in found.tables] == [
+        "samples of the prior, 30 against 30 training images at a time",
+        "reconstructions of 60 held-out images, 30 against 30 training images at a time",
+    ]
+    assert "320 training and 80 held-out images; 3 draws of images for each number; of seed 0" in found.tables[0].notes[0]
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["extractor_weights_sha256"][:8] in found.tables[0].notes[0]
+    assert results["preparation"]["size"] == [16, 16]
+    assert results["runs"]["gan-0"]["samples"]["recall"]["each"] == 30
     of_samples, of_reconstructions = (dict(table.rows) for table in found.tables)
     assert list(of_samples) == ["VAE", "GAN", "VAE_Disl", "VAE/GAN", "real images"]
     assert all("-" not in cells for cells in of_samples.values())
@@ -41,6 +51,56 @@ def test_the_four_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("vaegan.experiments.comparison.quality", lambda *_, **__: pytest.fail("it is measured already"))
     (tmp_path / "out").rename(tmp_path / "moved")
     assert samples(tiny("samples", tmp_path / "moved"), count=60).tables == found.tables
+
+
+def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
+    runs = [tiny("samples", tmp_path / "gans", seeds=2).trained("gan", seed, {"objective.kind": "gan"}) for seed in (0, 1)]
+    experiment, kind = tiny("samples", tmp_path / "out"), {"objective.kind": "vae-dis"}
+    first = experiment.trained("vae-dis", 0, kind, discriminator_of=runs[0])
+    for another in (
+        lambda: experiment.trained("vae-dis", 0, kind, discriminator_of=runs[1]),
+        lambda: experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(runs[1].folder)}),
+    ):
+        with pytest.raises(UserError, match=r"vae-dis-0 was trained with the discriminator of another run: remove it, or choose"):
+            another()
+    (marker,) = (tmp_path / "out" / "measurements").glob("trained-vae-dis-0-*.json")
+    content = json.loads(marker.read_text())
+    content["depends_on"]["discriminator"] = None  # as it was noted once, of a run that was named by path
+    marker.unlink()
+    old = marker.with_name("trained-vae-dis-0-0.json")
+    old.write_text(json.dumps(content))
+    assert experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(runs[0].folder)}).weights == first.weights
+    moved = runs[0].folder.rename(tmp_path / "moved")
+    assert experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(moved)}).weights == first.weights
+    shutil.rmtree(first.folder)
+    anew = experiment.trained("vae-dis", 0, kind, discriminator_of=runs[1])
+    assert anew.weights != first.weights
+    with pytest.raises(UserError, match="was trained with the discriminator of another run"):
+        experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(moved)})
+    with pytest.raises(UserError, match="there is no trained run nowhere"):
+        experiment.trained("vae-dis", 1, {**kind, "objective.discriminator": "nowhere"})
+
+
+def test_a_model_that_is_gone(tmp_path: Path) -> None:
+    run = tiny("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"})
+    shutil.rmtree(run.folder / "model")
+    with pytest.raises(UserError, match="vae-0 is finished, but its model is gone: remove the folder, and it is trained again"):
+        tiny("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"})
+    shutil.rmtree(run.folder)
+    assert tiny("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"}).weights == run.weights
+
+
+def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UserError, match=r"holds something else \(notes.txt\): choose another --out"):
+        tiny("samples", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    (tmp_path / "notes.txt").unlink()
+    (tmp_path / ".DS_Store").touch()
+    tiny("samples", tmp_path)
+    (tmp_path / "experiment.json").write_text("{")
+    with pytest.raises(UserError, match=r'experiment.json is damaged: .* write {"experiment": "samples"} into it'):
+        tiny("samples", tmp_path)
 
 
 def test_conditional_models_are_told_of_the_images(tmp_path: Path) -> None:
@@ -67,7 +127,7 @@ def test_each_change_alone(tmp_path: Path) -> None:
 
 def test_values_that_the_recipe_has_already_are_no_changes() -> None:
     recipe = Recipe.load("quick")
-    vary = ["optimizer.lr=1e-3,0.001,2e-3", "networks.decoder=[256,128,64,64]", "objective.saturating=false", "optimizer.kind=adam,rmsprop"]
+    vary = ["optimizer.lr=1e-3,2e-3", "networks.decoder=[256,128,64,64]", "objective.saturating=false", "optimizer.kind=adam,rmsprop"]
     assert [change.label for change in changes_of(vary, recipe)] == ["the recipe as it is", "lr 2e-3", "kind rmsprop"]
 
 
@@ -107,6 +167,8 @@ def test_values_as_they_are_written() -> None:
         (["objective.gamma="], "takes a setting and its values"),
         (["objective.gamma=[1"], "these are no values"),
         (["objective.gamma=1,1"], "a value was given twice"),
+        (["objective.gamma=1,0.1,1e0"], "a value was given twice"),
+        (["objective.discriminator=runs/a b,runs/a-b"], "would both be called discriminator-runs-a-b"),
         (["objective.gamma=1", "objective.gamma=2"], "was given twice"),
         (["training.seed=1,2"], "varied by --seeds"),
         (["networks.size=16,32"], "cannot be varied"),
@@ -114,8 +176,9 @@ def test_values_as_they_are_written() -> None:
     ],
 )
 def test_what_cannot_be_varied(vary: list[str], words: str) -> None:
-    with pytest.raises(UserError, match=words):
-        variants_of(vary)
+    for alone in (False, True):
+        with pytest.raises(UserError, match=words):
+            asked(vary, Recipe.load("quick"), alone=alone)
 
 
 def test_the_commands_and_their_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,6 +192,8 @@ def test_the_commands_and_their_mistakes(tmp_path: Path, capsys: pytest.CaptureF
     assert "objective.gama" in fails(capsys, *command, "--vary", "objective.gama=1,2")
     assert "objective.gamma must be above 0" in fails(capsys, *command, "--vary", "objective.gamma=0.1,-1")
     assert "say what to vary" in fails(capsys, *command)
+    many = [f"{key}=2,3,4,5,6,7,8,9" for key in Recipe.load("quick").flat() if key.startswith(("optimizer.", "gate."))]
+    assert "--seeds must be at least 1" in fails(capsys, *command, "--seeds", 0, "--alone", "--vary", *many)  # no product is made of them
     assert "--samples must be at least 20" in fails(capsys, "experiment", "samples", *FLAGS, "--samples", 3, "--out", tmp_path / "b")
     assert "--extractor" in fails(capsys, "experiment", "samples", *FLAGS, "--extractor", "eyes")
     kind = ["--objective.kind", "gan", "--out", tmp_path / "d"]
@@ -150,6 +215,9 @@ def test_numbers_over_seeds() -> None:
     assert over_seeds([]) == "-"
     assert over_seeds([0.0, 0.0]) == "0.00 ± 0.00"
     assert over_seeds([1000.0, 1000.5]) == "1,000.2 ± 0.4"
+    assert [over_seeds([value]) for value in (123.4, 999.7, 1234.4)] == ["123", "1,000", "1,234"]
+    assert over_seeds([1.0, math.nan, 3.0]) == "2.00 ± 1.41 (2 of 3)"
+    assert over_seeds([math.nan, 3.0]) == "3 (1 of 2)"
 
 
 def test_changes_over_seeds() -> None:
@@ -157,4 +225,5 @@ def test_changes_over_seeds() -> None:
     assert change_over_seeds([1.1, 2.2, 3.1, 4.2], [1.0, 2.0, 3.0, 4.0]) == "+0.15 ± 0.09 *"  # 3.1824 * 0.0577 / 2
     assert change_over_seeds([1.0], [2.0]) == "-1"
     assert change_over_seeds([math.nan], [2.0]) == "-"
+    assert change_over_seeds([1234.4, math.nan], [0.0, 2.0]) == "+1,234 (1 of 2)"
     assert [_t95(freedom) for freedom in (2, 5, 10, 30)] == pytest.approx([4.3027, 2.5706, 2.2281, 2.0423], rel=3e-3)

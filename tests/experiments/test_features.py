@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,6 +98,23 @@ def test_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.mean(pixels["10"]) > 0.55  # pixels are enough to beat guessing
     monkeypatch.setattr("vaegan.experiments.features.spaces", lambda *_, **__: pytest.fail("it is measured already"))
     assert features(tiny("features", tmp_path / "out", seeds=2), draws=2).tables == found.tables
+
+
+def test_what_was_measured_before_a_stop_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vaegan.experiments.features.LABELS", (10,))
+    score, calls = Task.score, []
+
+    def counted(*arguments: Any) -> float:
+        calls.append(arguments)
+        if len(calls) == 4:  # the second draw of the second space
+            raise KeyboardInterrupt
+        return score(*arguments)
+
+    monkeypatch.setattr(Task, "score", counted)
+    with pytest.raises(KeyboardInterrupt):
+        features(tiny("features", tmp_path), draws=2)
+    features(tiny("features", tmp_path), draws=2)
+    assert len(calls) == 4 + 2 * (len(SPACES) - 1)
 
 
 def test_classes_serve_where_there_are_no_attributes(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,20 @@ def test_what_is_not_known_is_left_out(images: ImageSet, tmp_path: Path, monkeyp
     assert np.isfinite(found.read(torch.zeros(1, 3, 16, 16))).all()
 
 
+def test_an_attribute_may_be_the_same_for_those_that_are_learned_from(
+    images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(regressor, "MOST", 70)
+    training, _ = split(images, 0.3)
+    attributes = images.attributes_named(NAMES)
+    attributes[:, 0] = 1
+    attributes[training[:][1], 0] = -1  # not one of those 70
+    monkeypatch.setattr(ImageSet, "attributes_named", lambda *_: attributes)
+    found = regressor_of(images, training, NAMES, tmp_path)
+    assert np.isfinite(found.standard(attributes)).all()
+    assert np.isfinite(found.read(torch.zeros(1, 3, 16, 16))).all()
+
+
 def test_too_few_images(images: ImageSet, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least 64 images, not 10"):
         regressor_of(images, np.arange(10), NAMES, tmp_path)

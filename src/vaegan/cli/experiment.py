@@ -129,9 +129,9 @@ def ablation(
         Everything a recipe can hold.
     """
     from ..experiments.ablation import ablation as compare
-    from ..experiments.ablation import variants_of
+    from ..experiments.ablation import asked
 
-    variants_of(vary or [])  # a mistake is told before a folder is made
+    asked(vary or [], settings, alone=alone)  # a mistake is told before a folder is made
     _do("ablation", common, settings, lambda one: compare(one, vary or [], alone=alone, count=samples, extractor=extractor))
 
 

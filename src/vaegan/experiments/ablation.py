@@ -36,10 +36,26 @@ def ablation(
     Raises:
         UserError: what is to be varied is not written so, or no setting.
     """
-    variants = changes_of(vary, experiment.recipe) if alone else variants_of(vary)
+    variants = asked(vary, experiment.recipe, alone=alone)
     how = "each change alone" if alone else "all else alike"
     lead = f"{', '.join(text.split('=')[0] for text in vary)} varied on {experiment.recipe.data.source}, {how}."
     return compare_variants(experiment, variants, "Ablation", lead, samples=count, extractor=extractor, base=variants[0] if alone else None)
+
+
+def asked(vary: Sequence[str], recipe: Recipe, *, alone: bool) -> list[Variant]:
+    """The variants that are asked for, each of another name, since their runs are told apart by it.
+
+    Raises:
+        UserError: as for `ablation`.
+    """
+    variants = changes_of(vary, recipe) if alone else variants_of(vary)
+    named: dict[str, Variant] = {}
+    for variant in variants:
+        if (other := named.setdefault(variant.name, variant)) is not variant:
+            raise UserError(
+                f"--vary: the runs of {other.label} and of {variant.label} would both be called {variant.name}: rename one value"
+            )
+    return variants
 
 
 def variants_of(vary: Sequence[str]) -> list[Variant]:
@@ -82,7 +98,8 @@ def _parsed(vary: Sequence[str]) -> dict[str, list[Any]]:
             settings[key] = yaml.safe_load(f"[{values}]")
         except yaml.YAMLError as error:
             raise UserError(f"--vary {text}: these are no values; they are written as in 0.01,0.1,1") from error
-        if len(set(map(str, settings[key]))) < len(settings[key]):
+        there = [_comparable(value) for value in settings[key]]
+        if any(value in there[:place] for place, value in enumerate(there)):
             raise UserError(f"--vary {text}: a value was given twice")
     return settings
 

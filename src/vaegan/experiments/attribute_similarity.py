@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..data.batches import to_tensor
+from ..errors import UserError
 from ..pictures import save, sheet
 from .best_of import EACH, Best, best_images, best_of, best_samples, samples_for
 from .chosen import evenly
 from .experiment import Experiment, Run
 from .page import Found, Section, write_page
-from .regressor import MOST, Regressor, regressor_of
+from .regressor import BATCH, MOST, Regressor, regressor_of
 from .tables import Table, over_seeds, spread_of
 
 KINDS = {"vae": "VAE", "gan": "GAN", "vaegan": "VAE/GAN"}
@@ -40,22 +41,30 @@ def attribute_similarity(experiment: Experiment) -> Found:
         experiment: on a set with attributes.
 
     Raises:
-        UserError: the set has no attributes, or holds out too few images.
+        UserError: the set has no attributes that tell images apart, or too few images.
         Stopped: an interrupt or SIGTERM came; run again, it goes on.
     """
-    experiment.require(attributes=True, held_out=2)
-    runs = [experiment.trained(kind, seed, told(experiment, kind)) for seed in experiment.seeds for kind in KINDS]
-    names = runs[0].model().architecture.attributes
+    experiment.require(attributes=True, held_out=2, training=BATCH)
+    names = experiment.recipe_with(experiment.first_seed, told(experiment, "vae")).networks.attributes
     training, held_out = experiment.parts
-    with experiment.bar() as progress:
-        regressor = regressor_of(experiment.images, training, names, experiment.folder, progress)
     queries = evenly(held_out, QUERIES)
     attributes = experiment.images.attributes_named(names)[queries]
     known = np.isfinite(attributes).any(1)
     queries, attributes = queries[known], attributes[known]
+    if not len(queries):
+        raise UserError(f"of no held-out image an attribute is known, so none can be asked for: {', '.join(names)}")
+    runs = [experiment.trained(kind, seed, told(experiment, kind)) for seed in experiment.seeds for kind in KINDS]
+    with experiment.bar() as progress:
+        regressor = regressor_of(experiment.images, training, names, experiment.folder, progress)
     measured = {run.folder.name: _measure(experiment, run, regressor, queries, attributes) for run in runs}
-    floor = best_images(experiment.images.images, evenly(training, MOST), regressor, attributes, seed=experiment.first_seed)
-    real = _real(experiment, regressor, queries, attributes)
+    judged = {"regressor": regressor.weights, "images": experiment.images.annotated_identity, "queries": queries.tolist()}
+    real = experiment.measured("similarity-real", judged, lambda _: _real(experiment, regressor, queries, attributes).as_json())
+    drawn = evenly(training, MOST)
+    floor = experiment.measured(
+        "similarity-random",
+        {**judged, "training": drawn.tolist(), "each": EACH, "seed": experiment.first_seed},
+        lambda _: best_images(experiment.images.images, drawn, regressor, attributes, seed=experiment.first_seed).as_json(),
+    )
     table = _table(experiment, measured, real, floor)
     picture = _sheet(experiment, runs, measured, queries, attributes)
     results = {
@@ -63,8 +72,8 @@ def attribute_similarity(experiment: Experiment) -> Found:
         "samples_a_query": EACH,
         "attributes": names,
         "regressor": regressor.weights,
-        "real": {**real.as_json(), "best": None},
-        "random": {**floor.as_json(), "best": None},
+        "real": {**real, "best": None},
+        "random": {**floor, "best": None},
         "runs": {name: {**found, "best": None} for name, found in measured.items()},
         "paper_on_lfw_recalled": PAPER,
     }
@@ -113,13 +122,13 @@ def _real(experiment: Experiment, regressor: Regressor, queries: NDArray[np.int6
     return best_of(regressor.standard(attributes), readings[:, None])
 
 
-def _table(experiment: Experiment, measured: dict[str, dict[str, Any]], real: Best, floor: Best) -> Table:
+def _table(experiment: Experiment, measured: dict[str, dict[str, Any]], real: dict[str, Any], floor: dict[str, Any]) -> Table:
     rows: list[tuple[str, tuple[str, ...]]] = []
-    rows.append(("real held-out images", (f"{real.cosine.mean():.4f}", f"{real.error.mean():.2f}", *PAPER["real"])))
+    rows.append(("real held-out images", (f"{real['cosine']:.4f}", f"{real['error']:.2f}", *PAPER["real"])))
     for kind, label in KINDS.items():
         cells = [over_seeds([measured[f"{kind}-{seed}"][what] for seed in experiment.seeds], 4) for what in ("cosine", "error")]
         rows.append((label, (*cells, *PAPER[kind])))
-    rows.append(("random real images", (f"{floor.cosine.mean():.4f}", f"{floor.error.mean():.2f}", "", "")))
+    rows.append(("random real images", (f"{floor['cosine']:.4f}", f"{floor['error']:.2f}", "", "")))
     heads = ("cosine", "squared error", "LFW: cosine", "LFW: error")
     notes = [experiment.spread_note(), *_order(experiment, measured), PAPER_NOTE]
     return Table(f"Best of {EACH}: cosine similarity to the attributes asked for, and squared error", heads, rows, tuple(notes))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..data.batches import to_tensor
 from ..errors import UserError
-from ..latent.attributes import learn_from
+from ..latent.attributes import FEWEST, MOST, learn_from, learnable
 from ..latent.directions import HOWS, Directions, How
 from ..latent.sheets import edits
 from ..pictures import save
@@ -38,13 +38,11 @@ def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> Fo
     if experiment.recipe.networks.attributes:
         raise UserError("networks.attributes: attribute vectors are of models that are told nothing; leave it out")
     experiment.require(attributes=True, held_out=SHOWN)
-    experiment.images.attributes_named(names)  # a wrong name is told before anything is trained
+    _require_learnable(experiment, names)
     runs = [experiment.trained("vaegan", seed, {}) for seed in experiment.seeds]
     learned = [_directions(experiment, run) for run in runs]
     table, best = _table(experiment, learned)
     shown = names or tuple(best[:ACROSS])
-    if lacking := [name for name in shown if name not in learned[0].names]:
-        raise UserError(f"{lacking[0]} has too few images with it, or without it, to learn from")
     figures = {how: _figure(experiment, runs[0], learned[0], shown, how) for how in HOWS}
     about = f"Held-out images, their reconstructions, and these with an attribute added at strength 1; of seed {experiment.first_seed}."
     sections = [
@@ -56,6 +54,20 @@ def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> Fo
     results = {"shown": shown, "runs": {run.folder.name: directions.about for run, directions in zip(runs, learned, strict=True)}}
     pictures = [save(figures[how], experiment.folder / f"edits-by-{how}.png") for how in figures]
     return Found([table], [*pictures, experiment.write_results(results), page])
+
+
+def _require_learnable(experiment: Experiment, names: tuple[str, ...]) -> None:
+    """See that the training images are enough for these attributes, or where none are named for any, before anything is trained.
+
+    Raises:
+        UserError: they are not, or there is no such attribute.
+    """
+    images, learned = experiment.images, evenly(experiment.parts[0], MOST)
+    columns, lacking = learnable(images.attributes_named(names or images.attribute_names)[learned], names or images.attribute_names)
+    if names and lacking:
+        raise UserError(f"{lacking[0].removeprefix('left out ')}: name others by --attributes")
+    if not columns:
+        raise UserError(f"no attribute of the set {images.folder} has {FEWEST} training images with it and {FEWEST} without")
 
 
 def _directions(experiment: Experiment, run: Run) -> Directions:

@@ -28,6 +28,8 @@ from .tables import Table, change_over_seeds, over_seeds
 FEWEST = 20
 """Held-out images, and samples, below which nothing can be said."""
 RESAMPLINGS = 3
+VERSION = 2
+"""Of the measures: raise it when a number would come out otherwise."""
 SHOWN = 12
 SHEET = "samples.png"
 OF_SAMPLES = {"frechet_distance": "Frechet distance", "precision": "precision", "recall": "recall", "coverage": "coverage"}
@@ -115,19 +117,29 @@ def compare_variants(
     with experiment.bar() as progress:
         against = _against(experiment, chosen, samples, progress)
     found = {name: _measure(experiment, run, against) for name, run in runs.items()}
-    of_extractor = f"In features of {_features_of(chosen)}."
+    made_with = _made_with(experiment, chosen)
     parts = {
-        "samples": Part(f"{samples:,} samples of the prior", OF_SAMPLES),
-        "reconstructions": Part(f"reconstructions of {len(against.others):,} held-out images", OF_RECONSTRUCTIONS),
+        "samples": Part(f"samples of the prior{_each(found, 'samples')}", OF_SAMPLES),
+        "reconstructions": Part(
+            f"reconstructions of {len(against.others):,} held-out images{_each(found, 'reconstructions')}", OF_RECONSTRUCTIONS
+        ),
     }
     tables = []
     for name, part in parts.items():
         of_part = {run: one.get(name, {}) for run, one in found.items()}
-        tables.append(_table(experiment, variants, of_part, part, of_extractor))
+        tables.append(_table(experiment, variants, of_part, part, made_with))
         if base:
             tables.append(_changes(experiment, variants, of_part, part, base))
     picture = _sheet(experiment, variants, runs, against)
-    results = {"extractor": chosen.name, "extractor_weights_sha256": chosen.weights, "samples": samples, "runs": found}
+    results = {
+        "extractor": chosen.name,
+        "extractor_weights_sha256": chosen.weights,
+        "extractor_resize": chosen.resize,
+        "preparation": experiment.images.preparation.as_dict(),
+        "resamplings": RESAMPLINGS,
+        "samples": samples,
+        "runs": found,
+    }
     sections = [
         Section("Pictures", "Of the first seed. All kinds are shown the same held-out images and codes.", [("Samples", picture)]),
         Section("Figures", _about(_features_of(chosen)), tables=tables),
@@ -148,11 +160,12 @@ def _against(experiment: Experiment, extractor: Extractor, samples: int, progres
 
 def _measure(experiment: Experiment, run: Run, against: Measured) -> dict[str, Any]:
     depends_on = {
+        "version": VERSION,
         "weights": run.weights,
         "images": experiment.images.identity,
         "training": against.reals.tolist(),
         "held_out": against.others.tolist(),
-        "extractor": against.extractor.weights,
+        "extractor": [against.extractor.name, against.extractor.weights, against.extractor.resize],
         "samples": against.samples,
         "seed": run.seed,
         "resamplings": RESAMPLINGS,
@@ -196,7 +209,13 @@ def feature_error(again: NDArray[np.float32], originals: NDArray[np.float32]) ->
 
 def _plain(comparison: Comparison) -> dict[str, dict[str, float]]:
     return {
-        name: {"value": comparison.halves[name].mean, "spread": comparison.halves[name].spread, "real": comparison.floor[name].mean}
+        name: {
+            "value": comparison.halves[name].mean,
+            "spread": comparison.halves[name].spread,
+            "real": comparison.floor[name].mean,
+            "real_spread": comparison.floor[name].spread,
+            "each": comparison.each,
+        }
         for name in comparison.value
     }
 
@@ -214,7 +233,7 @@ def _table(
         of_seeds = [found[f"{variant.name}-{seed}"] for seed in experiment.seeds]
         rows.append((variant.label, [over_seeds([one[measure]["value"] for one in of_seeds if one]) for measure in part.measures]))
     some = next(filter(None, found.values()), {})
-    rows.append(("real images", [f"{some[name]['real']:.3g}" if "real" in some.get(name, {}) else "-" for name in part.measures]))
+    rows.append(("real images", [over_seeds([some[name]["real"]] if "real" in some.get(name, {}) else []) for name in part.measures]))
     return Table(part.title, tuple(part.measures.values()), rows, (f"{note} {experiment.spread_note()}",))
 
 
@@ -262,6 +281,23 @@ def _sheet(experiment: Experiment, variants: Sequence[Variant], runs: dict[str, 
         wanted = attributes_of(model, images, np.resize(against.reals, 2 * SHOWN))
         made.append((f"{variant.label}: samples", model.sample(2 * SHOWN, experiment.first_seed, wanted).cpu()))
     return sheet([("held-out images", originals), *again, *made], SHOWN)
+
+
+def _each(found: Mapping[str, Mapping[str, Any]], part: str) -> str:
+    """Of how many images distances are, which is not how many there are: see `compare_resampled`."""
+    one = next((run[part] for run in found.values() if part in run), None)
+    return f", {one['frechet_distance']['each']:,} against {one['frechet_distance']['each']:,} training images at a time" if one else ""
+
+
+def _made_with(experiment: Experiment, extractor: Extractor) -> str:
+    """What the numbers depend on beside the models: under each table, so that it can be told what they can be compared with."""
+    prepared = experiment.images.preparation
+    training, held_out = map(len, experiment.parts)
+    return (
+        f"In features of {_features_of(extractor)} (weights {extractor.weights[:8]}, resize: {extractor.resize}) of images of "
+        f"{prepared.size[0]}x{prepared.size[1]}, crop {prepared.crop}; {training:,} training and {held_out:,} held-out images; "
+        f"{RESAMPLINGS} draws of images for each number; of seed {', '.join(map(str, experiment.seeds))}."
+    )
 
 
 def _features_of(extractor: Extractor) -> str:

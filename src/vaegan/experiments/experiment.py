@@ -13,6 +13,7 @@ Stopped at any time, it goes on where it was when it is run again: a run from it
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -29,7 +30,7 @@ from .. import __version__
 from ..data import ImageSet, Numbers, open_images, split
 from ..data.sources import anchored
 from ..errors import UserError
-from ..files import from_home, replacing, sha256
+from ..files import PARTIAL, from_home, replacing, sha256
 from ..latent.codes import Progress
 from ..model import VAEGAN, WEIGHTS, load
 from ..progress import progress_bar
@@ -43,7 +44,7 @@ from ..training.trainer import MAY_CHANGE
 ABOUT, RESULTS, PAGE = "experiment.json", "results.json", "page.html"
 RUNS, MEASUREMENTS = "runs", "measurements"
 MAY_DIFFER = MAY_CHANGE - {"training.length", "training.batch"} | {"objective.discriminator"}
-"""Settings in which a run that is there already may differ from the one that is wanted; of the last, the path."""
+"""Settings in which a run that is there already may differ from the one that is wanted; of the last, the path: its weights may not."""
 
 
 class Run(NamedTuple):
@@ -107,7 +108,15 @@ class Experiment:
             raise UserError(f"{self.folder} is a file: choose another --out")
         if (self.folder / RECIPE).is_file() and not about.is_file():
             raise UserError(f"{self.folder} is a run folder: choose another --out")
-        if about.is_file() and (there := _read(about).get("experiment")) != self.name:
+        if not about.exists() and self.folder.exists():
+            others = [path.name for path in self.folder.iterdir() if not path.name.startswith(".") and path.name != ABOUT + PARTIAL]
+            if others:
+                raise UserError(f"{self.folder} holds something else ({min(others)}): choose another --out")
+        there = _read(about).get("experiment")
+        if about.is_file() and there is None:
+            mend = json.dumps({"experiment": self.name})
+            raise UserError(f"{about} is damaged: if this is the experiment {self.name}, write {mend} into it, or choose another --out")
+        if about.is_file() and there != self.name:
             raise UserError(f"{self.folder} holds another experiment ({there}): choose another --out")
         if about.is_file() and any((self.folder / RUNS).glob(f"*/{RECIPE}")):
             _see_that_they_agree(self.folder / RECIPE, self.recipe, MAY_DIFFER | {"training.seed"}, f"the runs in {self.folder} were")
@@ -135,9 +144,12 @@ class Experiment:
             UserError: there is no such setting, or its value does not fit.
         """
         recipe = Recipe.load(self.folder / RECIPE, {"training.seed": seed, **settings})
-        if recipe.networks.attributes == ("all",):
-            return self.recipe_with(seed, {**settings, "networks.attributes": varying(self.images, self.parts[0])})
-        return recipe
+        if recipe.networks.attributes != ("all",):
+            return recipe
+        names = varying(self.images, self.parts[0])
+        if self.images.attribute_names and not names:
+            raise UserError("all training images have the same attributes: there is nothing to tell a model")
+        return dataclasses.replace(recipe, networks=dataclasses.replace(recipe.networks, attributes=names))
 
     def spread_note(self) -> str:
         """What ± means in the tables."""
@@ -172,7 +184,7 @@ class Experiment:
             discriminator_of: the run whose discriminator one of kind vae-dis takes.
 
         Raises:
-            UserError: settings that do not fit, or another run lies in its place.
+            UserError: settings that do not fit, or another run lies in its place, or one that took another discriminator.
             Stopped: an interrupt or SIGTERM came; the run was saved.
         """
         folder = self.folder / RUNS / f"{name}-{seed}"
@@ -185,17 +197,37 @@ class Experiment:
             "run": folder.name,
             "recipe": {key: value for key, value in recipe.flat().items() if key not in MAY_DIFFER},
             "images": self.images.annotated_identity if recipe.networks.attributes else self.images.identity,
-            "discriminator": discriminator_of.weights if discriminator_of else None,
+            "discriminator": _weights_of(recipe.objective.discriminator),
         }
         marker = self._path(f"trained-{folder.name}", depends_on)
         there = folder / "model" / WEIGHTS
         finished = _read(marker).get("found")
         if finished is None or not there.is_file() or sha256(there) != finished:
+            self._forget_other_discriminators(folder, recipe, depends_on)
+            if depends_on["discriminator"]:  # a run that is stopped has taken it, too
+                self._write(marker, depends_on, None)
             self.console.print(f"training {folder.name}", soft_wrap=True)
             train(recipe, folder, auto_resume=True, device=self.device_name, console=self.console)
+            if not there.is_file():
+                raise UserError(f"the run {folder} is finished, but its model is gone: remove the folder, and it is trained again")
             finished = sha256(there)
             self._write(marker, depends_on, finished)
         return Run(name, seed, folder, recipe, finished, self.device)
+
+    def _forget_other_discriminators(self, folder: Path, recipe: Recipe, wanted: Mapping[str, Any]) -> None:
+        """See that a run which is there took the discriminator that is wanted: gone on with, it would keep the one that it took.
+
+        Raises:
+            UserError: it took another.
+        """
+        for marker in (self.folder / MEASUREMENTS).glob("trained-*.json"):
+            about = _read(marker).get("depends_on", {})
+            if about.get("run") == folder.name and (taken := about.get("discriminator")) != wanted["discriminator"]:
+                if folder.exists() and (taken or not _name_the_same(folder / RECIPE, recipe)):  # one by path was once not noted
+                    raise UserError(
+                        f"the run {folder} was trained with the discriminator of another run: remove it, or choose another --out"
+                    )
+                marker.unlink(missing_ok=True)  # of a run that was removed
 
     def measured(self, name: str, depends_on: Mapping[str, Any], measure: Callable[[Progress], Any]) -> Any:
         """What `measure` returns, as JSON has it; made once for all that it depends on, and kept.
@@ -265,6 +297,27 @@ def _see_that_they_agree(file: Path, recipe: Recipe, may_differ: Collection[str]
         changed["data.source"] = (there.data.source, recipe.data.source)
     for key, (was, wanted) in changed.items():
         raise UserError(f"{what} trained with {key} {was}, not {wanted}: ask for the same, or choose another --out")
+
+
+def _weights_of(run: str) -> str | None:
+    """The sha256 of the weights of a run folder or a model folder, or None where none is named.
+
+    Raises:
+        UserError: it has none.
+    """
+    if not run:
+        return None
+    folder = from_home(run)
+    found = next((path for path in (folder / "model" / WEIGHTS, folder / WEIGHTS) if path.is_file()), None)
+    if found is None:
+        raise UserError(f"objective.discriminator: there is no trained run {folder}")
+    return sha256(found)
+
+
+def _name_the_same(file: Path, recipe: Recipe) -> bool:
+    """Whether the recipe in a file names the same discriminator, by path."""
+    there, wanted = (from_home(one.objective.discriminator).absolute() for one in (Recipe.load(file), recipe))
+    return there == wanted
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -148,19 +149,19 @@ def features(experiment: Experiment, *, draws: int = DRAWS) -> Found:
 
 
 def _measured(experiment: Experiment, run: Run, task: Task, numbers: Numbering, *, enough: list[int], draws: int) -> dict[str, Any]:
-    """Of each space, and each number of labels, the scores of all draws."""
+    """Of each space, and each number of labels, the scores of all draws; each space is kept as soon as it is done."""
+    made: list[dict[str, NDArray[np.float64]]] = []  # of training and held-out images, once for all spaces
 
-    def measure(progress: Progress) -> dict[str, dict[str, list[float]]]:
-        train, test = (spaces(run.model(), experiment.images, part, run.seed, progress) for part in numbers[:2])
-        scores: dict[str, dict[str, list[float]]] = {}
-        for done, space in enumerate(SPACES):
-            middle, scale = train[space].mean(0), np.maximum(train[space].std(0), 1e-6)
-            one, other = ((part[space] - middle) / scale for part in (train, test))
-            scores[space] = {}
-            for labels in enough:
-                progress("classifying", done, len(SPACES))
-                drawn = [task.score(one, other, numbers, labels, [run.seed, labels, draw]) for draw in range(draws)]
-                scores[space][str(labels)] = drawn
+    def measure(space: str, progress: Progress) -> dict[str, list[float]]:
+        if not made:
+            made.extend([spaces(run.model(), experiment.images, part, run.seed, progress) for part in numbers[:2]])
+        train, test = (part[space] for part in made)
+        middle, scale = train.mean(0), np.maximum(train.std(0), 1e-6)
+        one, other = ((part - middle) / scale for part in (train, test))
+        scores: dict[str, list[float]] = {}
+        for done, labels in enumerate(enough):
+            progress(f"classifying: {SPACES[space]}", done, len(enough))
+            scores[str(labels)] = [task.score(one, other, numbers, labels, [run.seed, labels, draw]) for draw in range(draws)]
         return scores
 
     depends_on = {
@@ -171,8 +172,7 @@ def _measured(experiment: Experiment, run: Run, task: Task, numbers: Numbering, 
         "labels": enough,
         "draws": draws,
     }
-    found: dict[str, Any] = experiment.measured(f"features-{run.folder.name}", depends_on, measure)
-    return found
+    return {space: experiment.measured(f"features-{run.folder.name}-{space}", depends_on, partial(measure, space)) for space in SPACES}
 
 
 @torch.inference_mode()

@@ -62,7 +62,7 @@ def regressor_of(
     Args:
         images: a set with attributes.
         training: numbers of the images to learn from; of more than `MOST`, so many, evenly spread.
-        names: of the attributes, none of which is the same for all these images.
+        names: of the attributes, none of which is the same for all training images.
         folder: where it is kept.
         progress: called as it learns.
 
@@ -73,7 +73,7 @@ def regressor_of(
         raise UserError(f"attributes are learned from at least {BATCH} images, not {len(training)}")
     chosen = evenly(training, MOST)
     attributes = images.attributes_named(names)
-    mean, scale = (np.asarray(moment(attributes[chosen], 0, dtype=np.float64)) for moment in (np.nanmean, np.nanstd))
+    mean, scale = (np.asarray(moment(attributes[training[:]], 0, dtype=np.float64)) for moment in (np.nanmean, np.nanstd))
     wanted = ((attributes - mean) / scale).astype(np.float32)
     digest = hashlib.sha256(f"{VERSION} {STEPS} {BATCH} {LR} {images.identity} {names}".encode())
     digest.update(chosen.tobytes() + wanted.tobytes())

@@ -38,18 +38,22 @@ class Table:
 
 
 def over_seeds(values: Sequence[float], digits: int = 3) -> str:
-    """The mean and the standard deviation of some numbers, or the number where there is only one; - where there is none."""
+    """The mean and the standard deviation of some numbers, or the number where there is only one; - where there is none.
+
+    Of numbers that are not finite, no account is taken; how many are left is said.
+    """
     known = [value for value in values if math.isfinite(value)]
+    left = _left(len(known), len(values))
     if not known:
         return "-"
     mean, spread = float(np.mean(known)), spread_of(known)
     if not math.isfinite(spread):
-        return f"{mean:.{digits}g}"
+        return _number(mean, digits) + left
     size = max(abs(mean), spread) or 1.0
     places = min(max(0, digits - 1 - math.floor(math.log10(size))), 6)
     if spread > 0:  # one digit of the spread at least
         places = min(max(places, -math.floor(math.log10(spread))), 6)
-    return f"{mean:,.{places}f} ± {spread:,.{places}f}"
+    return f"{mean:,.{places}f} ± {spread:,.{places}f}{left}"
 
 
 def change_over_seeds(values: Sequence[float], base: Sequence[float], digits: int = 2) -> str:
@@ -64,15 +68,25 @@ def change_over_seeds(values: Sequence[float], base: Sequence[float], digits: in
     """
     differences = np.subtract(values, base, dtype=np.float64)
     differences = differences[np.isfinite(differences)]
+    left = _left(len(differences), len(values))
     if not len(differences):
         return "-"
     mean, spread = float(differences.mean()), spread_of(differences.tolist())
     if not math.isfinite(spread):
-        return f"{mean:+.{digits}g}"
+        return _number(mean, digits, "+") + left
     half = _t95(len(differences) - 1) * spread / math.sqrt(len(differences))
     size = max(abs(mean), half) or 1.0
     places = min(max(0, digits - 1 - math.floor(math.log10(size))), 6)
-    return f"{mean:+,.{places}f} ± {half:,.{places}f}{' *' if abs(mean) > half else ''}"
+    return f"{mean:+,.{places}f} ± {half:,.{places}f}{' *' if abs(mean) > half else ''}{left}"
+
+
+def _number(value: float, digits: int, sign: str = "") -> str:
+    """So many digits, or as many as a whole number takes: never as a power of ten, where it is large."""
+    return f"{value:{sign},.0f}" if abs(value) >= 10**digits - 0.5 else f"{value:{sign}.{digits}g}"
+
+
+def _left(known: int, of: int) -> str:
+    return f" ({known} of {of})" if known < of else ""
 
 
 def _t95(freedom: int) -> float:
