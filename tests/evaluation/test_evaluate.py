@@ -22,7 +22,7 @@ from vaegan.evaluation import collect as collecting
 from vaegan.evaluation import picture
 from vaegan.evaluation.cloud import Cloud, compare, compare_resampled
 from vaegan.evaluation.collect import cloud_of, collect, sample_parts
-from vaegan.evaluation.evaluate import Evaluation, evaluate, named
+from vaegan.evaluation.evaluate import Evaluation, asked_of, evaluate, named
 from vaegan.evaluation.picture import evaluation_sheet
 from vaegan.evaluation.reconstructions import reconstruct_all
 from vaegan.evaluation.tables import tables
@@ -210,6 +210,14 @@ def test_reconstructions(images: ImageSet, model: VAEGAN) -> None:
     np.testing.assert_allclose(errors["pixel_error"][-3:], (made - originals).square().mean((1, 2, 3)), rtol=1e-4)
 
 
+def test_samples_are_told_of_images_that_they_are_not_compared_with() -> None:
+    training, compared = np.arange(10, 30), np.array([11, 17, 25])
+    asked = asked_of(training, compared, 40)
+    assert len(asked) == 40
+    assert set(asked) == set(training) - set(compared)
+    assert set(asked_of(training, training, 8)) <= set(training)  # there are no others
+
+
 def test_a_conditional_model_is_told_attributes(tmp_path: Path) -> None:
     avatars = prepare("avatars", tmp_path / "set", size=(16, 16), count=90, progress=lambda *_: None)
     torch.manual_seed(0)
@@ -267,7 +275,12 @@ def test_the_picture_shows_samples_that_were_measured(images: ImageSet, monkeypa
     torch.manual_seed(0)
     model = VAEGAN(Architecture(size=(16, 16), width=0.0625, latent=5)).eval()
     shown: list[Tensor] = []
-    monkeypatch.setattr(picture, "pair_rows", lambda above, below, columns: shown.append(above) or pair_rows(above, below, columns))
+
+    def watched(above: Tensor, below: Tensor, columns: int) -> Tensor:
+        shown.append(above)
+        return pair_rows(above, below, columns)
+
+    monkeypatch.setattr(picture, "pair_rows", watched)
     evaluation_sheet(model, images, evaluated(model, images, seed=3))
     measured = torch.cat([*sample_parts(model, 60, 3)])
     torch.testing.assert_close(shown[0], measured[:12])

@@ -102,7 +102,7 @@ def _measure(
     depends_on = {
         "weights": run.weights,
         "regressor": regressor.weights,
-        "images": experiment.images.identity,
+        "images": experiment.images.annotated_identity,
         "queries": queries.tolist(),
         "each": EACH,
         "seed": run.seed,

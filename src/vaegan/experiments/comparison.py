@@ -16,7 +16,7 @@ from ..data.batches import to_tensor
 from ..errors import UserError
 from ..evaluation.cloud import Cloud, Comparison, compare_resampled
 from ..evaluation.collect import MOST_KEPT, cloud_of, collect, sample_parts
-from ..evaluation.evaluate import attributes_of
+from ..evaluation.evaluate import asked_of, attributes_of
 from ..evaluation.extractors import Extractor, Kind, choose
 from ..evaluation.reconstructions import reconstruct_all
 from ..latent.codes import Progress
@@ -180,7 +180,7 @@ def quality(run: Run, experiment: Experiment, against: Measured, progress: Progr
     """How good samples and, of a kind that has an encoder, reconstructions are; distances beside those of real images."""
     model, extractor = run.model(), against.extractor
     images = experiment.images
-    wanted = attributes_of(model, images, np.resize(against.reals, against.samples))  # a conditional model draws what real images show
+    wanted = attributes_of(model, images, asked_of(experiment.parts[0], against.reals, against.samples))
     sampled = collect(extractor, sample_parts(model, against.samples, run.seed, wanted, progress=progress), against.samples)
     what = {"what": f"comparing {run.folder.name}", "progress": progress}
     found: dict[str, Any] = {"samples": _plain(compare_resampled(sampled, against.real, RESAMPLINGS, 0, **what))}  # type: ignore[arg-type]
@@ -278,7 +278,7 @@ def _sheet(experiment: Experiment, variants: Sequence[Variant], runs: dict[str, 
         model = run.model()
         if run.recipe.objective.autoencodes:
             again.append((f"{variant.label}: reconstructions", model.reconstruct(originals, attributes_of(model, images, shown)).cpu()))
-        wanted = attributes_of(model, images, np.resize(against.reals, 2 * SHOWN))
+        wanted = attributes_of(model, images, asked_of(experiment.parts[0], against.reals, 2 * SHOWN))
         made.append((f"{variant.label}: samples", model.sample(2 * SHOWN, experiment.first_seed, wanted).cpu()))
     return sheet([("held-out images", originals), *again, *made], SHOWN)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from ..data import ImageSet, Numbers
 from ..data.batches import to_tensor
 from ..errors import UserError
-from ..evaluation.attributes import AttributeNetwork
+from ..evaluation.attributes import AttributeNetwork, new_network
 from ..files import replacing
 from ..latent.codes import Progress
 from .chosen import evenly
@@ -78,11 +78,11 @@ def regressor_of(
     digest = hashlib.sha256(f"{VERSION} {STEPS} {BATCH} {LR} {images.identity} {names}".encode())
     digest.update(chosen.tobytes() + wanted.tobytes())
     path = folder / f"regressor-{digest.hexdigest()[:16]}.safetensors"
-    network = _new(images, len(names))
+    network = new_network(images, len(names))
     try:
         network.load_state_dict(safetensors.torch.load_file(path))
     except (SafetensorError, OSError, RuntimeError):
-        network = _train(_new(images, len(names)), images, chosen, wanted, progress)
+        network = _train(new_network(images, len(names)), images, chosen, wanted, progress)
         with suppress(OSError), replacing(path) as partial:
             partial.write_bytes(_content(network))
     weights = hashlib.sha256(_content(network) + mean.tobytes() + scale.tobytes()).hexdigest()
@@ -111,15 +111,6 @@ def _train(
         schedule.step()
         progress("learning to read attributes", step + 1, STEPS)
     return network
-
-
-def _new(images: ImageSet, attributes: int) -> AttributeNetwork:
-    """A network as it begins."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        _, height, width, channels = images.images.shape
-        network = AttributeNetwork((height, width), channels, attributes)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _content(network: AttributeNetwork) -> bytes:
