@@ -138,9 +138,9 @@ def evaluate(
     """Measure a model.
 
     Samples and reconstructions are compared with images of the training distribution, of which up to `samples` are drawn, once. A
-    conditional model is told the attributes of other training images for its samples (see `asked_of`), and those of each held-out image for
-    its reconstruction. Of a model whose encoder was never trained, nothing is reconstructed. Beyond `vaegan.evaluation.collect.MOST_KEPT` images, memory grows by the
-    codes of samples and the posteriors and errors of held-out images alone.
+    conditional model is told the attributes of other training images for its samples (see `asked_of`), and those of each held-out image
+    for its reconstruction. Of a model whose encoder was never trained, nothing is reconstructed. Beyond `collect.MOST_KEPT` images, memory
+    grows by the codes of samples and the posteriors and errors of held-out images alone.
 
     Args:
         model: in evaluation mode.
