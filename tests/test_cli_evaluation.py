@@ -12,6 +12,7 @@ from PIL import Image
 from test_cli import FAST, fails, works
 
 from vaegan.cli import sets
+from vaegan.data import prepare
 from vaegan.evaluation import extractors
 from vaegan.recipe import Data
 
@@ -50,6 +51,7 @@ def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     first, second = (json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines())
     assert first["settings"]["split"] == {"training": 140, "held_out": 60, "train_on": "train", "share_held_out": 0.3}
     assert {**first, "settings": 0} == {**second, "settings": 0}
+    assert "source" not in second["settings"]  # avatars are the run's own
     assert (run / "evaluation.png").read_bytes() == (tmp_path / "again.png").read_bytes()
     with Image.open(run / "evaluation.png") as picture:
         assert np.asarray(picture).std() > 1
@@ -59,6 +61,11 @@ def test_a_model_folder_does_not_say_how_its_set_was_split(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sets, "Data", lambda: Data(avatars=400))  # of the 16,000 of the default
+    others = run.parent / "others"
+    prepare("avatars", others, size=(16, 16), count=250, progress=lambda *_: None)
+    works("evaluate", run, "--data", others, "--samples", 20, "--resamplings", 2, "--device", "cpu")
+    (line,) = (json.loads(text) for text in (run / "metrics.jsonl").read_text().splitlines())
+    assert line["settings"]["source"] == str(others)
     packed = ["--data", "avatars", "--samples", 20, "--resamplings", 2, "--device", "cpu"]
     for folder, said in ((run / "model", True), (run, False)):
         capsys.readouterr()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vaegan.evaluation.memorisation import copying_of, copying_test
+from vaegan.evaluation.memorisation import copying_of, copying_test, verdict
 from vaegan.latent.search import Copying
 
 RANDOM = np.random.default_rng(0)
@@ -20,6 +20,7 @@ def test_copies() -> None:
     assert found.share == 1
     assert z < -8
     assert p < 1e-12
+    assert "look for copies" in verdict(p)
 
 
 def test_a_few_copies_among_new_images() -> None:
@@ -33,6 +34,7 @@ def test_new_images_and_far_ones() -> None:
     z, p = copying_test(copying_of(RANDOM.normal(size=(200, 6)), HELD_OUT, TRAINING))
     assert abs(z) < 3
     assert 0.01 < p < 0.99
+    assert verdict(p) == "no sign of copies"
     z, p = copying_test(copying_of(HELD_OUT * 4, HELD_OUT, TRAINING))
     assert z > 5
     assert p > 0.999

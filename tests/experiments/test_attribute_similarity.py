@@ -32,7 +32,7 @@ def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = attribute_similarity(tiny("attribute-similarity", tmp_path / "out", seeds=2))
     (table,) = found.tables
-    assert [name for name, _ in table.rows] == ["real held-out images", "VAE", "GAN", "VAE/GAN", "random real images"]
+    assert [name for name, _ in table.rows] == ["real held-out images", "VAE", "GAN", "VAE/GAN", "random real images, best of 10"]
     assert all("±" in cells[0] for _, cells in table.rows[1:4])
     assert {path.name for path in found.files} == {"samples.png", "results.json", "page.html"}
     with Image.open(tmp_path / "out" / "samples.png") as picture:

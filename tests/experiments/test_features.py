@@ -139,7 +139,7 @@ def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pyte
     more = ["0.6" if flag == "0.2" else flag for flag in FLAGS]
     error = fails(capsys, "experiment", "features", *more, "--data", photos, "--out", tmp_path / "b")
     assert "neither attributes nor classes" in error
-    assert "8 images are held out, and at least 20" in fails(
+    assert "8 images are held out of 40, and at least 20 are needed: raise --data.held_out" in fails(
         capsys, "experiment", "features", *FLAGS, "--data", photos, "--out", tmp_path / "d"
     )
     with pytest.raises(UserError, match="need not find them out"):

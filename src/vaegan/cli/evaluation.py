@@ -55,6 +55,7 @@ def evaluate(
     """
     from .. import pictures
     from ..data import split
+    from ..data.sources import anchored
     from ..evaluation.evaluate import evaluate as measure
     from ..evaluation.evaluate import require_enough
     from ..evaluation.extractors import choose
@@ -94,8 +95,8 @@ def evaluate(
             progress=progress,
         )
     found.settings["split"] |= {"train_on": settings.data.train_on, "share_held_out": settings.data.held_out}
-    if data is not None:
-        found.settings["source"] = data
+    if data is not None and (not recipe or anchored(data) != anchored(recipe.data.source)):
+        found.settings["source"] = data  # which is not that of the run
     for table in tables(found):
         stdout.print(table)
         stdout.print()

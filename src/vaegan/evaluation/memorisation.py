@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from ..latent.neighbours import nearest
 from ..latent.search import Copying
 
+UNLIKELY = 0.01
+"""The p below which samples are said to be nearer to training images than chance brings them."""
+
 
 def copying_of(generated: NDArray[np.floating], held_out: NDArray[np.floating], training: NDArray[np.floating]) -> Copying:
     """Distances to the nearest training image, all in an extractor's features: N x D, M x D and T x D."""
@@ -32,3 +35,8 @@ def copying_test(copying: Copying) -> tuple[float, float]:
     variance = ours * theirs / 12 * (total + 1 - float((ties**3 - ties).sum()) / (total * (total - 1)))
     z = (statistic - ours * theirs / 2) / math.sqrt(variance) if variance > 0 else 0.0
     return z, 0.5 * math.erfc(-z / math.sqrt(2))
+
+
+def verdict(p: float) -> str:
+    """What the p-value of `copying_test` says, in words."""
+    return "nearer than new images would be: look for copies in the picture" if p < UNLIKELY else "no sign of copies"

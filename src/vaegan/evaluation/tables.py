@@ -10,7 +10,7 @@ from rich.text import Text
 
 from .cloud import Comparison
 from .evaluate import Evaluation
-from .memorisation import copying_test
+from .memorisation import copying_test, verdict
 from .pairs import lpips_way_out
 from .posteriors import Carried
 
@@ -76,7 +76,7 @@ def _copies(found: Evaluation) -> Table:
     table.add_row("median of samples", f"{np.median(found.copying.samples):.4g}")
     table.add_row("median of held-out images", f"{np.median(found.copying.held_out):.4g}")
     table.add_row("samples nearer than the latter", f"{found.copying.share:.1%} (50% if samples were new real images)")
-    table.add_row("nearer than held-out images?", f"z {z:.1f}, p {p:.2g} (copies: z far below 0, p near 0)")
+    table.add_row("nearer than held-out images?", f"z {z:.1f}, p {p:.2g}: {verdict(p)}")
     return table
 
 

@@ -112,7 +112,7 @@ def _table(experiment: Experiment, learned: list[Directions]) -> tuple[Table, li
     heads = ("right, means", "right, probe", "AUC, means", "AUC, probe")
     notes = (
         "Right: the mean of the shares of yeses and of noes that are right. AUC: how often an image with the attribute is above one "
-        "without. Of both, 0.5 is guessing.",
+        "without. Of both, 0.5 is guessing. -: too few held-out images have it, or lack it.",
         experiment.spread_note(),
     )
     return Table("Attributes of held-out images, read off their codes", heads, rows, notes), [name for name, _ in rows]

@@ -170,7 +170,9 @@ class Experiment:
             source = self.recipe.data.source
             raise UserError(f"the set {source} has no attributes: give some by vaegan prepare --attributes, and name that set by --data")
         if len(self.parts[1]) < held_out:
-            raise UserError(f"{len(self.parts[1])} images are held out, and at least {held_out} are needed: raise --data.held_out")
+            out, most = len(self.parts[1]), len(self.parts[0]) + len(self.parts[1])
+            way = "raise --data.held_out" if most >= 2 * held_out else "take a set of more images"
+            raise UserError(f"{out} images are held out of {most}, and at least {held_out} are needed: {way}")
         if len(self.parts[0]) < training:
             raise UserError(f"there are only {len(self.parts[0])} training images, and at least {training} are needed")
 
