@@ -77,7 +77,7 @@ def test_where_lpips_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert pairs.find_lpips() is None
     assert "pip install" not in pairs.lpips_way_out()
     assert "says why" in pairs.lpips_way_out()
-    monkeypatch.delitem(sys.modules, "lpips")
+    del sys.modules["lpips"]  # by monkeypatch, it would be back afterwards
 
 
 def test_ms_ssim_takes_the_scales_that_fit() -> None:

@@ -86,7 +86,7 @@ def lpips_way_out() -> str:
     """What to do where LPIPS is not there."""
     if importlib.util.find_spec("lpips") is None:
         return "pip install lpips torchvision"
-    return "its package is, but does not load, nor fetch weights: python -c 'import lpips; lpips.LPIPS()' says why"
+    return "in Python, lpips.LPIPS() says why"
 
 
 def find_lpips() -> Callable[[Tensor, Tensor], Tensor] | None:
