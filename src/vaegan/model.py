@@ -140,10 +140,13 @@ class VAEGAN(nn.Module):
         images: Tensor = self.decoder(codes.to(self.device), self.conditions(attributes))
         return images
 
+    def prior_codes(self, count: int, seed: int) -> Tensor:
+        """Codes drawn from the prior N(0, I): count x latent. Those of a smaller count need not be the first of these."""
+        return torch.randn(count, self.architecture.latent, generator=torch.Generator().manual_seed(seed))
+
     def sample(self, count: int, seed: int = 0, attributes: Tensor | None = None) -> Tensor:
         """`count` images decoded from the prior N(0, I); the same seed gives the same codes on any device."""
-        generator = torch.Generator().manual_seed(seed)
-        codes = torch.randn(count, self.architecture.latent, generator=generator)
+        codes = self.prior_codes(count, seed)
         parts = range(0, count, PART)
         return torch.cat([self.decode(codes[i : i + PART], None if attributes is None else attributes[i : i + PART]) for i in parts])
 

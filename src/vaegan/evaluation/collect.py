@@ -73,17 +73,12 @@ def read_parts(images: Images, numbers: NDArray[np.int64], what: str, progress: 
         progress(what, start + len(part), len(numbers))
 
 
-def prior_codes(model: VAEGAN, count: int, seed: int) -> Tensor:
-    """The codes of `VAEGAN.sample` with this seed: count x latent. Those of a smaller count need not be the first of these."""
-    return torch.randn(count, model.architecture.latent, generator=torch.Generator().manual_seed(seed))
-
-
 @torch.inference_mode()
 def sample_parts(
     model: VAEGAN, count: int, seed: int, attributes: Tensor | None = None, *, progress: Progress = lambda *_: None
 ) -> Iterator[Tensor]:
     """Samples of the prior, those of `VAEGAN.sample` with this seed and these attributes, part by part."""
-    codes = prior_codes(model, count, seed)
+    codes = model.prior_codes(count, seed)
     for start in range(0, count, PART):
         part = slice(start, min(start + PART, count))
         yield model.decode(codes[part], None if attributes is None else attributes[part])

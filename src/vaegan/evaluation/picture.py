@@ -12,7 +12,6 @@ from ..data import ImageSet
 from ..data.batches import to_tensor
 from ..model import VAEGAN
 from ..pictures import pair_rows, sheet
-from .collect import prior_codes
 from .evaluate import Evaluation, attributes_of
 
 COLUMNS = 12
@@ -21,7 +20,7 @@ COLUMNS = 12
 @torch.inference_mode()
 def evaluation_sheet(model: VAEGAN, images: ImageSet, evaluation: Evaluation) -> Image.Image:
     """Samples, each above its nearest training image; held-out images; the best, middling and worst reconstructions if any."""
-    codes = prior_codes(model, evaluation.settings["images"]["samples"], evaluation.settings["seed"])[:COLUMNS]  # those that were measured
+    codes = model.prior_codes(evaluation.settings["images"]["samples"], evaluation.settings["seed"])[:COLUMNS]  # those that were measured
     samples = model.decode(codes, None if evaluation.told is None else evaluation.told[:COLUMNS]).cpu()
     copied = to_tensor(images.images[evaluation.nearest[:COLUMNS]])
     parts = [
