@@ -18,13 +18,6 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("VAEGAN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
-@pytest.fixture(autouse=True)
-def _no_page(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The many runs in these tests end without their page, which takes longer than they do; test_cli.py has runs with it."""
-    if request.path.parent.name in ("training", "experiments"):
-        monkeypatch.setattr("vaegan.training._report", lambda folder, _: folder)
-
-
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """A folder of 40 small colour images."""

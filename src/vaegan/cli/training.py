@@ -33,6 +33,7 @@ def train(
     on_nan: str | None = None,  # noqa: ARG001
     processes: int | None = None,
     nodes: int | None = None,
+    report: bool = True,
     settings: Settings = Recipe(),  # noqa: B008 (a frozen value; the parser fills it in from the recipe)
 ) -> None:
     """Train a VAE/GAN. Without arguments: on built-in avatars, by the quick recipe, on this machine.
@@ -72,6 +73,8 @@ def train(
     nodes
         How many machines to train with, each of which is told this and MASTER_ADDR, MASTER_PORT and NODE_RANK; 1, or as torchrun or SLURM
         say.
+    report
+        Write report.html at the end: the run on one page.
     settings
         Everything a recipe can hold.
     """
@@ -81,14 +84,17 @@ def train(
 
     try:
         if resume:
-            result = training.resume(resume, settings, device=device, processes=processes, nodes=nodes)
+            result = training.resume(resume, settings, device=device, processes=processes, nodes=nodes, report=report)
         else:
-            result = training.train(settings, run, auto_resume=auto_resume, device=device, processes=processes, nodes=nodes)
+            result = training.train(
+                settings, run, auto_resume=auto_resume, device=device, processes=processes, nodes=nodes, report=report
+            )
     except training.Stopped as stopped:
         err.print(str(stopped), soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
+    page = f"The page to look at is {result.page}\n" if result.page else ""
     err.print(
-        f"\nThe pictures are {result.picture}\nThe page to look at is {result.page}\n"
+        f"\nThe pictures are {result.picture}\n{page}"
         f"The run is {result.run}; see its curves with: tensorboard --logdir {result.run}",
         soft_wrap=True,
     )

@@ -209,7 +209,7 @@ class Experiment:
             if depends_on["discriminator"]:  # a run that is stopped has taken it, too
                 self._write(marker, depends_on, None)
             self.console.print(f"training {folder.name}", soft_wrap=True)
-            train(recipe, folder, auto_resume=True, device=self.device_name, console=self.console)
+            train(recipe, folder, auto_resume=True, device=self.device_name, report=False, console=self.console)
             if not there.is_file():
                 raise UserError(f"the run {folder} is finished, but its model is gone: remove the folder, and it is trained again")
             finished = sha256(there)

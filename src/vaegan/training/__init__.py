@@ -47,8 +47,8 @@ class Result:
     run: Path
     picture: Path
     """The last one."""
-    page: Path
-    """The report: one page on the run."""
+    page: Path | None
+    """The report: one page on the run; None if it was not asked for."""
 
 
 def train(
@@ -59,6 +59,7 @@ def train(
     device: str = "auto",
     processes: int | None = None,
     nodes: int | None = None,
+    report: bool = True,
     console: Console | None = None,
 ) -> Result:
     """Train a VAE/GAN from scratch.
@@ -70,6 +71,7 @@ def train(
         device: `auto`, `cpu`, `cuda` or `mps`.
         processes: how many devices (or processes on the CPU) of each node train together; 1, or as many as torchrun or SLURM started.
         nodes: how many machines train together; likewise.
+        report: whether to write the report, one page on the run, at the end.
         console: where progress is shown; standard error by default.
 
     Raises:
@@ -87,7 +89,7 @@ def train(
 
     fabric = make_fabric(device, recipe.training.precision, processes, nodes)
     with ExitStack() as kept:
-        return _run(recipe, folder, fabric, console, begun, kept, auto=auto_resume)
+        return _run(recipe, folder, fabric, console, begun, kept, auto=auto_resume, report=report)
 
 
 def resume(
@@ -97,6 +99,7 @@ def resume(
     device: str = "auto",
     processes: int | None = None,
     nodes: int | None = None,
+    report: bool = True,
     console: Console | None = None,
 ) -> Result:
     """Go on with a run from its newest checkpoint that is whole.
@@ -111,11 +114,19 @@ def resume(
     recipe = recipe or Recipe.load(of_run(folder))
     fabric = make_fabric(device, recipe.training.precision, processes, nodes)
     with ExitStack() as kept:
-        return _run(recipe, folder, fabric, console, lambda: True, kept, auto=False)
+        return _run(recipe, folder, fabric, console, lambda: True, kept, auto=False, report=report)
 
 
 def _run(  # noqa: PLR0917
-    recipe: Recipe, folder: Path, fabric: Fabric, console: Console | None, begun: Callable[[], bool], kept: ExitStack, *, auto: bool
+    recipe: Recipe,
+    folder: Path,
+    fabric: Fabric,
+    console: Console | None,
+    begun: Callable[[], bool],
+    kept: ExitStack,
+    *,
+    auto: bool,
+    report: bool,
 ) -> Result:
     """All processes come through here. Whether the run was begun before, the first one finds: others may not see its folder."""
     console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
@@ -152,7 +163,7 @@ def _run(  # noqa: PLR0917
             console.print(f"{_what(trainer, len(held_out))}, into {folder}", soft_wrap=True)
             with refusals_told():
                 picture = trainer.train(folder, images, held_out, console)
-        return Result(folder, picture, _report(folder, images) if fabric.is_global_zero else folder)
+        return Result(folder, picture, _report(folder, images) if report and fabric.is_global_zero else None)
     except (SharedError, Stopped):
         if fabric.is_global_zero:
             raise
