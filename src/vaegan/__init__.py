@@ -4,6 +4,8 @@ from importlib import import_module
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
+from .threads import choose_waiting
+
 if TYPE_CHECKING:
     from .errors import UserError
     from .model import VAEGAN, Posterior, load
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from .objective import EquilibriumGate, Losses, Objective
     from .recipe import Recipe
     from .training import resume, train
+
+choose_waiting()
 
 __version__ = _version("vaegan")
 

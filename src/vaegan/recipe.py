@@ -130,6 +130,9 @@ class Training:
     """Show and save the exponential moving average of the weights: how much of the old average a step keeps; 0 for no average."""
     precision: Literal["auto", "32", "bf16"] = "auto"
     """Of matrix products and convolutions; weights are always float32. `auto` is bf16 where the machine computes in it, else 32."""
+    threads: int = 0
+    """Threads that compute on the CPU, in each process. 0: as many as the process has cores; the run keeps that number when it is resumed,
+    because another one adds in another order."""
     graph: bool = True
     """With one GPU: record the whole step once as a CUDA graph, and replay it, so that the host need not start its hundreds of
     operations one by one. Where it cannot be done, the run says why and goes on without."""
@@ -157,7 +160,7 @@ class Training:
     def __post_init__(self) -> None:
         for name in ("batch", "log_every", "picture_every", "checkpoint_every", "keep"):
             _require(getattr(self, name) > 0, f"training.{name} must be above 0, not {getattr(self, name)}")
-        for name in ("keep_every", "rollbacks"):
+        for name in ("threads", "keep_every", "rollbacks"):
             _require(getattr(self, name) >= 0, f"training.{name} must be at least 0, not {getattr(self, name)}")
         _require(self.keep_every % self.checkpoint_every == 0, "training.keep_every must be a multiple of training.checkpoint_every")
         _require(self.batch > 1, "training.batch must be at least 2: batch normalisation needs more than one image")

@@ -65,6 +65,7 @@ def _long_names(given: dict[str, str]) -> dict[str, Any]:
         "training.length": lengths[0] if lengths else None,
         "training.seed": given.get("seed"),
         "training.precision": given.get("precision"),
+        "training.threads": given.get("threads"),
         "training.on_nan": given.get("on-nan"),
         "objective.kind": given.get("objective"),
         "data.source": given.get("data"),

@@ -30,6 +30,7 @@ def train(
     seed: int | None = None,  # noqa: ARG001
     device: str = "auto",
     precision: str | None = None,  # noqa: ARG001
+    threads: int | None = None,  # noqa: ARG001
     on_nan: str | None = None,  # noqa: ARG001
     processes: int | None = None,
     nodes: int | None = None,
@@ -66,6 +67,8 @@ def train(
         auto takes a GPU if there is one; or cpu, cuda, mps.
     precision
         auto, 32 or bf16.
+    threads
+        Threads that compute on the CPU, in each process; as many as there are cores by default, or as when the run began.
     on_nan
         What to do where a loss or a gradient is no longer a number: stop, or rollback (go back, and on with half the learning rates).
     processes
@@ -86,16 +89,13 @@ def train(
         if resume:
             result = training.resume(resume, settings, device=device, processes=processes, nodes=nodes, report=report)
         else:
-            result = training.train(
-                settings, run, auto_resume=auto_resume, device=device, processes=processes, nodes=nodes, report=report
-            )
+            result = training.train(settings, run, auto_resume=auto_resume, device=device, processes=processes, nodes=nodes, report=report)
     except training.Stopped as stopped:
         err.print(str(stopped), soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
     page = f"The page to look at is {result.page}\n" if result.page else ""
     err.print(
-        f"\nThe pictures are {result.picture}\n{page}"
-        f"The run is {result.run}; see its curves with: tensorboard --logdir {result.run}",
+        f"\nThe pictures are {result.picture}\n{page}The run is {result.run}; see its curves with: tensorboard --logdir {result.run}",
         soft_wrap=True,
     )
     reconstruct = f", vaegan reconstruct {result.run} IMAGES" if settings.objective.autoencodes else ""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NoReturn
 
+import torch
 from lightning_fabric import Fabric
 from rich.console import Console
 
@@ -23,14 +25,14 @@ from ..model import load
 from ..pictures import DRAWN, drawn
 from ..processes import is_leader
 from ..progress import progress_bar
-from ..recipe import RECIPE, Recipe, of_run
+from ..recipe import RECIPE, Recipe, of_run, read
 from ..signals import Stopped
 from . import checkpoint
 from .collective import LostProcessError, SharedError, all_or_none, from_leader
 from .conditions import varying
-from .guard import alone, guard, have_the_last_word
-from .machine import make_fabric
-from .trainer import Trainer, way_on
+from .launch import launch, take_part
+from .machine import World, find_device, find_world, make_fabric, usual_threads
+from .trainer import STOPPING, Trainer, way_on
 
 __all__ = ["Result", "Stopped", "resume", "train"]
 
@@ -81,15 +83,8 @@ def train(
     if auto_resume and not run:
         raise UserError("--auto-resume goes on with --run, if that was begun before: give that, too")
     folder = from_home(run) if run else _free_name(Path("runs"), recipe)
-
-    def begun() -> bool:
-        if folder.exists() and not (auto_resume and _is_run(folder)):
-            raise UserError(f"{folder} exists already: choose another --run, or go on with it by --resume {folder}")
-        return folder.exists()
-
-    fabric = make_fabric(device, recipe.training.precision, processes, nodes)
-    with ExitStack() as kept:
-        return _run(recipe, folder, fabric, console, begun, kept, auto=auto_resume, report=report)
+    job = Job(recipe, folder, "auto" if auto_resume else "new", device, report)
+    return _start(job, processes, nodes, console)
 
 
 def resume(
@@ -111,45 +106,147 @@ def resume(
         Stopped: as for `train`.
     """
     folder = from_home(run)
-    recipe = recipe or Recipe.load(of_run(folder))
-    fabric = make_fabric(device, recipe.training.precision, processes, nodes)
-    with ExitStack() as kept:
-        return _run(recipe, folder, fabric, console, lambda: True, kept, auto=False, report=report)
+    job = Job(recipe or Recipe.load(of_run(folder)), folder, "resume", device, report)
+    return _start(job, processes, nodes, console)
 
 
-def _run(  # noqa: PLR0917
-    recipe: Recipe,
-    folder: Path,
-    fabric: Fabric,
-    console: Console | None,
-    begun: Callable[[], bool],
-    kept: ExitStack,
-    *,
-    auto: bool,
-    report: bool,
-) -> Result:
-    """All processes come through here. Whether the run was begun before, the first one finds: others may not see its folder."""
-    console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
+@dataclass(frozen=True)
+class Job:
+    """What is to be trained, and where."""
+
+    recipe: Recipe
+    folder: Path
+    mode: Literal["new", "auto", "resume"]
+    """Whether the run must not be there yet, may be there, or must be."""
+    device: str
+    report: bool
+
+    def begun(self) -> bool:
+        """Whether the run was begun before.
+
+        Raises:
+            UserError: something is there that may not be.
+        """
+        if self.mode == "resume":
+            return True
+        if self.folder.exists() and not (self.mode == "auto" and _is_run(self.folder)):
+            raise UserError(f"{self.folder} exists already: choose another --run, or go on with it by --resume {self.folder}")
+        return self.folder.exists()
+
+
+def _start(job: Job, processes: int | None, nodes: int | None, console: Console | None) -> Result:
+    """Run a job in this process; or in several, which this one starts unless somebody else has."""
+    console = console or _console()
     console.quiet = console.quiet or not is_leader()
-    recipe = _anchored(recipe)
-    images: ImageSet | UserError
-    resumed = False
-    try:  # before processes wait for each other: packing may take its time, and one of them does it for all
-        with refusals_told():
-            resumed = is_leader() and begun() and _keep(folder, kept)
-            images = _open(recipe, console)
-    except UserError as error:
-        images = UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error
-        if alone(fabric):
-            raise images from None
-    guard(fabric, lambda: way_on(folder))
-    _join(fabric)
-    console.quiet = console.quiet or not fabric.is_global_zero
+    world = find_world(processes, nodes)
+    job = replace(job, recipe=_anchored(job.recipe))
+    if world.size > 1 and not world.environment:
+        return _start_others(job, world, console)
+    fabric = make_fabric(job.device, job.recipe.training.precision, world)
+    if world.size == 1:
+        return _run(job, fabric, world.processes, console, STOPPING)
+    with _first_process_speaks(job.folder):
+        return _run(job, fabric, world.processes, console, STOPPING)
+
+
+def _start_others(job: Job, world: World, console: Console) -> Result:
+    find_device(job.device, world)
+    with ExitStack() as kept:
+        _look(job, console, kept)  # mistakes are found, and images packed, before other processes are started
+    told = {"recipe": job.recipe.to_yaml(), "folder": str(job.folder), "mode": job.mode, "device": job.device, "report": job.report}
+    told |= {"quiet": console.quiet}
+    found = launch(told, world.processes, world.nodes, "" if console.quiet else STOPPING, lambda: way_on(job.folder))
+    return Result(Path(found["run"]), Path(found["picture"]), found["page"] and Path(found["page"]))
+
+
+def work(folder: str, agent: int) -> NoReturn:
+    """What each process does that `launch` has started."""
+
+    def run(told: dict[str, Any]) -> dict[str, Any]:
+        recipe = Path(folder) / RECIPE
+        recipe.write_text(told["recipe"], encoding="utf-8")
+        job = Job(Recipe.load(recipe), Path(told["folder"]), told["mode"], told["device"], told["report"])
+        world = find_world()
+        fabric = make_fabric(job.device, job.recipe.training.precision, world)
+        result = _run(job, fabric, world.processes, _console(quiet=told["quiet"] or not is_leader()), "")
+        return {"run": str(result.run), "picture": str(result.picture), "page": result.page and str(result.page)}
+
+    take_part(run, Path(folder), agent)
+
+
+@contextmanager
+def _first_process_speaks(folder: Path) -> Iterator[None]:
+    """Where torchrun or SLURM started several processes: what all of them met, only the first one says."""
     try:
-        trainer, images, held_out = _trainer(recipe, fabric, images, console)
-        recipe = trainer.recipe
+        yield
+    except (SharedError, Stopped):
+        if is_leader():
+            raise
+        raise SystemExit(0) from None
+    except (UserError, LostProcessError) as error:
+        sentence = f"another process of this run has ended; {way_on(folder)}" if isinstance(error, LostProcessError) else str(error)
+        if is_leader():
+            raise UserError(sentence) from None
+        print(f"vaegan: process {os.environ.get('RANK', os.environ.get('SLURM_PROCID'))}: {sentence}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _console(*, quiet: bool = False) -> Console:
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, quiet=quiet)
+
+
+def _look(job: Job, console: Console, kept: ExitStack) -> tuple[ImageSet, bool]:
+    """The images, and whether the run was begun before, which the first process finds: others may not see its folder.
+
+    Raises:
+        UserError: there are no such images, or the run's folder is not free.
+    """
+    resumed = False
+    try:
+        with refusals_told():
+            resumed = is_leader() and job.begun() and _keep(job.folder, kept)
+            return _open(job.recipe, console), resumed
+    except UserError as error:
+        raise UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error from None
+
+
+def _run(job: Job, fabric: Fabric, processes: int, console: Console, stop_notice: str) -> Result:
+    """All processes come through here.
+
+    Args:
+        job: what to train.
+        fabric: not launched yet, unless somebody else has.
+        processes: how many train on this machine.
+        console: where progress is shown.
+        stop_notice: what to say at once when a signal comes.
+
+    Raises:
+        UserError: see `train`; a `SharedError`, if all processes have been told of it.
+        Stopped: likewise.
+        LostProcessError: another process has ended.
+    """
+    folder = job.folder
+    with ExitStack() as kept:
+        found: tuple[ImageSet, bool] | UserError
+        try:  # before processes wait for each other: packing may take its time, and one of them does it for all
+            found = _look(job, console, kept)
+        except UserError as error:
+            found = error
+        _join(fabric)
+        console.quiet = console.quiet or not fabric.is_global_zero
+        threads = from_leader(fabric, lambda: job.recipe.training.threads or _threads_of(folder) or usual_threads(processes))
+        recipe = replace(job.recipe, training=replace(job.recipe.training, threads=threads))
+        kept.callback(torch.set_num_threads, torch.get_num_threads())
+        torch.set_num_threads(threads)
+        with all_or_none(fabric):
+            if isinstance(found, UserError):
+                raise found
+            images, resumed = found
+            training, held_out = split(images, recipe.data.held_out, recipe.data.train_on)
+            recipe = _with_attributes(recipe, images, training)
+            trainer = Trainer(recipe, fabric, images, training, note=lambda sentence: console.print(sentence, soft_wrap=True))
         resumed = from_leader(fabric, lambda: resumed)
-        goes_on = resumed and _take_up(trainer, folder, console, auto=auto)
+        goes_on = resumed and _take_up(trainer, folder, console, auto=job.mode == "auto")
         if recipe.objective.discriminator and not goes_on:  # afterwards it is in the checkpoints
             _borrow_discriminator(trainer)
         if fabric.is_global_zero:
@@ -162,21 +259,8 @@ def _run(  # noqa: PLR0917
         else:
             console.print(f"{_what(trainer, len(held_out))}, into {folder}", soft_wrap=True)
             with refusals_told():
-                picture = trainer.train(folder, images, held_out, console)
-        return Result(folder, picture, _report(folder, images) if report and fabric.is_global_zero else None)
-    except (SharedError, Stopped):
-        if fabric.is_global_zero:
-            raise
-        raise SystemExit(0) from None  # the first process says it
-    except (UserError, LostProcessError) as error:
-        sentence = str(error)
-        if isinstance(error, LostProcessError):
-            have_the_last_word()
-            sentence = f"another process of this run has ended; {way_on(folder)}"
-        if fabric.is_global_zero:
-            raise UserError(sentence) from None
-        print(f"vaegan: process {fabric.global_rank}: {sentence}", file=sys.stderr)
-        raise SystemExit(2) from None
+                picture = trainer.train(folder, images, held_out, console, stop_notice)
+        return Result(folder, picture, _report(folder, images) if job.report and fabric.is_global_zero else None)
 
 
 def _keep(folder: Path, kept: ExitStack, *, new: bool = False) -> bool:
@@ -201,16 +285,16 @@ def _join(fabric: Fabric) -> None:
         raise UserError(f"the processes could not be joined: {str(error).splitlines()[0]}") from error
 
 
-def _trainer(recipe: Recipe, fabric: Fabric, images: ImageSet | UserError, console: Console) -> tuple[Trainer, ImageSet, Numbers]:
-    """A trainer, all images, and which of them are held out."""
-    with all_or_none(fabric):
-        if isinstance(images, UserError):
-            raise images
-        training, held_out = split(images, recipe.data.held_out, recipe.data.train_on)
-        if recipe.networks.attributes == ("all",):
-            recipe = replace(recipe, networks=replace(recipe.networks, attributes=varying(images, training)))
-        trainer = Trainer(recipe, fabric, images, training, note=lambda sentence: console.print(sentence, soft_wrap=True))
-    return trainer, images, held_out
+def _threads_of(folder: Path) -> int:
+    """How many threads the run that was begun in a folder computes with; 0 if there is none."""
+    return int(read(folder / RECIPE).get("training", {}).get("threads", 0)) if (folder / RECIPE).is_file() else 0
+
+
+def _with_attributes(recipe: Recipe, images: ImageSet, training: Numbers) -> Recipe:
+    """With the names of the attributes, where it asks for all."""
+    if recipe.networks.attributes != ("all",):
+        return recipe
+    return replace(recipe, networks=replace(recipe.networks, attributes=varying(images, training)))
 
 
 def _anchored(recipe: Recipe) -> Recipe:

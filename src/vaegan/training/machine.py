@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning_fabric import Fabric
@@ -17,6 +17,7 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
+from ..data.workers import cores
 from ..errors import UserError
 from ..model import VAEGAN
 
@@ -24,18 +25,27 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of mallopt(3)
 LARGEST_MMAP_THRESHOLD = 1 << 25  # on 64 bits
 
 
-def make_fabric(device: str = "auto", precision: str = "auto", processes: int | None = None, nodes: int | None = None) -> Fabric:
-    """Fabric for this machine.
+class World(NamedTuple):
+    """How many processes train together."""
 
-    Args:
-        device: `auto` (a GPU if there is one), `cpu`, `cuda` or `mps`.
-        precision: `32`, `bf16`, or `auto`: bf16 where the device computes in it.
-        processes: how many devices, or processes on the CPU, work together on each node. Where torchrun, `fabric run` or SLURM started
-            this process, as many as they started; else 1.
-        nodes: how many machines work together; likewise.
+    processes: int
+    """On each machine."""
+    nodes: int
+    """Machines."""
+    environment: ClusterEnvironment | None
+    """What torchrun, `fabric run` or SLURM tells the processes that it has started; None if this process is the only one so far."""
+
+    @property
+    def size(self) -> int:
+        """All processes."""
+        return self.processes * self.nodes
+
+
+def find_device(device: str, world: World) -> str:
+    """`cpu`, `cuda` or `mps`, for each process.
 
     Raises:
-        UserError: the device is not there, or there are not as many as were asked for.
+        UserError: the device is not there, or not as often as there are processes.
     """
     if device not in ("auto", "cpu", "cuda", "mps"):
         raise UserError(f"device must be auto, cpu, cuda or mps, not {device}")
@@ -44,16 +54,28 @@ def make_fabric(device: str = "auto", precision: str = "auto", processes: int | 
         device = next(name for name in ("cuda", "mps", "cpu") if available[name])
     if not available[device]:
         raise UserError(f"there is no {device} device here: leave --device out to use what there is")
-    for name, asked in (("processes", processes), ("nodes", nodes)):
-        if asked is not None and asked < 1:
-            raise UserError(f"--{name} must be at least 1, not {asked}")
-    processes, nodes, environment = _started(processes, nodes)
-    if device == "mps" and processes > 1:
+    if device == "mps" and world.processes > 1:
         raise UserError("an mps device is one: leave --processes out")
-    if device == "cuda" and processes > torch.cuda.device_count():
+    if device == "cuda" and world.processes > torch.cuda.device_count():
         seen = torch.cuda.device_count()
-        whole = ": each task must see all GPUs of its node, so ask for --gpus-per-node" if isinstance(environment, Slurm) else ""
-        raise UserError(f"there {'is 1 GPU' if seen == 1 else f'are {seen} GPUs'} here, not {processes}{whole}")
+        whole = ": each task must see all GPUs of its node, so ask for --gpus-per-node" if isinstance(world.environment, Slurm) else ""
+        raise UserError(f"there {'is 1 GPU' if seen == 1 else f'are {seen} GPUs'} here, not {world.processes}{whole}")
+    return device
+
+
+def make_fabric(device: str = "auto", precision: str = "auto", world: World | None = None) -> Fabric:
+    """Fabric for this machine.
+
+    Args:
+        device: `auto` (a GPU if there is one), `cpu`, `cuda` or `mps`.
+        precision: `32`, `bf16`, or `auto`: bf16 where the device computes in it.
+        world: the processes that train together; by default those that torchrun, `fabric run` or SLURM started, or this one alone.
+
+    Raises:
+        UserError: the device is not there, or there are not as many as were asked for.
+    """
+    world = world or find_world()
+    device = find_device(device, world)
     if precision == "auto":
         precision = "bf16" if has_bf16(device) else "32"
     if device == "cpu":
@@ -61,16 +83,15 @@ def make_fabric(device: str = "auto", precision: str = "auto", processes: int | 
     if device == "cuda":
         torch.backends.cudnn.benchmark = True  # all steps are of one shape: the fastest kernels are found out once, by timing
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # what it would say is said where a run begins
-    strategy = "auto" if processes * nodes == 1 else "ddp"
     kind = "bf16-mixed" if precision == "bf16" else "32-true"
     try:
         return Fabric(
             accelerator=device,
-            devices=processes,
-            num_nodes=nodes,
-            strategy=strategy,
+            devices=world.processes,
+            num_nodes=world.nodes,
+            strategy="auto" if world.size == 1 else "ddp",
             precision=kind,  # type: ignore[arg-type]
-            plugins=[environment],
+            plugins=[world.environment or LightningEnvironment()],
         )
     except ValueError as error:
         if "through the CLI" not in str(error):
@@ -81,7 +102,7 @@ def make_fabric(device: str = "auto", precision: str = "auto", processes: int | 
 
 
 class Slurm(SLURMEnvironment):
-    """The tasks of a SLURM step. Fabric would have them asked for in one way only, which `_started` need not mind."""
+    """The tasks of a SLURM step. Fabric would have them asked for in one way only, which `find_world` need not mind."""
 
     @staticmethod
     def _validate_srun_used() -> None:
@@ -95,12 +116,19 @@ class Slurm(SLURMEnvironment):
         """Nothing: these were counted."""
 
 
-def _started(processes: int | None, nodes: int | None) -> tuple[int, int, ClusterEnvironment]:
-    """Processes on each node, nodes, and who tells them apart: as whoever started this process says, or else as was asked for.
+def find_world(processes: int | None = None, nodes: int | None = None) -> World:
+    """How many processes train together: as whoever started this one says, or else as is asked for.
+
+    Args:
+        processes: how many devices, or processes on the CPU, of each machine.
+        nodes: how many machines.
 
     Raises:
-        UserError: that is not the same, or several were asked for and only one was started, or not as many on each node.
+        UserError: others were started than are asked for; or several should be, and only this one was; or not as many on each machine.
     """
+    for name, asked in (("processes", processes), ("nodes", nodes)):
+        if asked is not None and asked < 1:
+            raise UserError(f"--{name} must be at least 1, not {asked}")
     environment: ClusterEnvironment
     if TorchElasticEnvironment.detect():
         who, here = "torchrun", int(os.environ["LOCAL_WORLD_SIZE"])
@@ -114,11 +142,11 @@ def _started(processes: int | None, nodes: int | None) -> tuple[int, int, Cluste
         here, there = int(same[1]), int(same[2] or 1)
         environment = Slurm()
     else:
-        return processes or 1, nodes or 1, LightningEnvironment()
+        return World(processes or 1, nodes or 1, None)
     for name, asked, started in (("processes", processes, here), ("nodes", nodes, there)):
         if asked is not None and asked != started:
             raise UserError(f"--{name} is {asked}, but {who} has started {started}: leave it out, or ask {who} for as many")
-    return here, there, environment
+    return World(here, there, environment)
 
 
 def _slurm_tasks() -> int:
@@ -134,6 +162,11 @@ def _slurm_tasks() -> int:
     if tasks > 1 and not by_hand:
         raise UserError(f"SLURM was asked for {tasks} tasks, but has started only this one: put srun before the command")
     return 1
+
+
+def usual_threads(processes: int) -> int:
+    """How many threads each of so many processes of this machine computes with: together one a core, unless OMP_NUM_THREADS says."""
+    return torch.get_num_threads() if processes == 1 or "OMP_NUM_THREADS" in os.environ else max(1, cores() // processes)
 
 
 def compile_networks(model: VAEGAN, note: Callable[[str], None]) -> None:

@@ -25,6 +25,7 @@ from ..files import append, replacing
 from ..model import VAEGAN
 from ..progress import PLAIN_SECONDS
 from .health import Watch
+from .pace import Pace
 from .step import GRADIENTS
 
 COLUMNS = 12
@@ -49,6 +50,7 @@ class Monitor:
     def __init__(self, run: Path, watch: Watch, *, step: int, steps: int, images_per_step: int, console: Console) -> None:
         self.run, self.watch, self.steps, self.images_per_step, self.console = run, watch, steps, images_per_step, console
         self._open(step)
+        self._pace = Pace()
         self._printed = time.perf_counter()
         columns = (TextColumn("training"), BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), TimeRemainingColumn())
         self._bar = Progress(*columns, console=console, expand=True)
@@ -96,6 +98,8 @@ class Monitor:
         speed = self._count * self.images_per_step / (now - self._since)
         line: dict[str, Any] = {"step": self.step, "images": self.step * self.images_per_step, "images_per_second": round(speed, 1)}
         line |= {name: float(f"{value:.6g}") for name, value in (means | more).items()}
+        if slow := self._pace(speed, now - self._since):
+            self.say(f"step {self.step}: {slow}")
         for warning in self.watch(self.step, means):
             self.say(f"step {self.step}: {warning}")
             self._board.text("health", warning, self.step)

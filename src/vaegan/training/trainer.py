@@ -35,7 +35,7 @@ from .schedule import learning_rate
 from .step import Inputs, NotFiniteError, Rates, Step, Tally, TrainingStep
 
 MAY_CHANGE = {
-    *("data.source", "training.length", "training.precision", "training.graph", "training.compile"),
+    *("data.source", "training.length", "training.precision", "training.threads", "training.graph", "training.compile"),
     *("training.log_every", "training.picture_every", "training.checkpoint_every", "training.keep", "training.keep_every"),
     *("training.on_nan", "training.rollbacks"),
     "training.batch",  # of one process: see `Trainer.load_state_dict`
@@ -243,8 +243,8 @@ class Trainer:
         for name, optimizer in self.optimizers.items():
             load_optimizer(optimizer, state["optimizers"][name])
 
-    def train(self, run: Path, images: ImageSet, held_out: Numbers, console: Console) -> Path:
-        """Train to the end, writing into the run folder; returns the last picture.
+    def train(self, run: Path, images: ImageSet, held_out: Numbers, console: Console, stop_notice: str = STOPPING) -> Path:
+        """Train to the end, writing into the run folder; returns the last picture. `stop_notice` is said at once when a signal comes.
 
         Raises:
             Stopped: an interrupt or SIGTERM came; the run was saved.
@@ -264,7 +264,7 @@ class Trainer:
             watch = Watch(self.recipe.objective, self.recipe.networks.latent)
             monitor = Monitor(run, watch, step=self.step, steps=self.steps, images_per_step=self.images_per_step, console=console)
 
-        with monitor or nullcontext(), StopSignal(STOPPING if monitor else "", saves=True) as signals:
+        with monitor or nullcontext(), StopSignal(stop_notice if monitor else "", saves=True) as signals:
             if monitor and settings.on_nan == "rollback" and not checkpoint.checkpoints(run / "checkpoints"):
                 self._save_checkpoint(run)  # to have one to go back to
             ended = False
