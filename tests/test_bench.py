@@ -28,21 +28,12 @@ from vaegan.bench.contenders import Setting
 from vaegan.bench.textbook import Textbook
 from vaegan.bench.turns import ROUNDS, alternate, time_each, with_peak_memory
 from vaegan.cli import run
-from vaegan.data import ImageSet, open_images
-from vaegan.data.images import Preparation
 from vaegan.training.trainer import Trainer
 
-TINY = {"networks.size": (16, 16), "networks.width": 0.0625, "networks.latent": 4, "training.batch": 4, "training.precision": "32"}
-FLAGS = ["--device", "cpu", "--sizes", "16", "--networks.width", "0.0625", "--networks.latent", "4"]
+from .tiny import avatars, flags, tiny
+
+FLAGS = ["--sizes", "16", *flags(networks__size=None, training__precision=None)]
 CPU = torch.device("cpu")
-
-
-def tiny(name: str, **overrides: Any) -> Recipe:
-    return Recipe.load(name, {**TINY, **{key.replace("__", "."): value for key, value in overrides.items()}})
-
-
-def avatars() -> ImageSet:
-    return open_images("avatars", Preparation((16, 16), 3, "centre"), count=24, progress=lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

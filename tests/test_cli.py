@@ -12,53 +12,19 @@ import pytest
 from PIL import Image
 
 from vaegan import Recipe
-from vaegan.cli import run
 
-FAST = [
-    "--device",
-    "cpu",
-    "--precision",
-    "32",
-    "--size",
-    "16",
-    "--networks.width",
-    "0.0625",
-    "--networks.latent",
-    "4",
-    "--training.batch",
-    "8",
-]
-
-
-def fails(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """Run, expect a user's error, and return its one sentence."""
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as exit_:
-        run([str(argument) for argument in arguments])
-    assert exit_.value.code == 2
-    error = capsys.readouterr().err.strip()
-    assert error.startswith("vaegan: ")
-    assert "\n" not in error
-    assert "Traceback" not in error
-    return error
-
-
-def works(*arguments: object) -> None:
-    try:
-        run([str(argument) for argument in arguments])
-    except SystemExit as exit_:
-        assert not exit_.code  # noqa: PT017 (help exits, too)
+from .command import fails, fails_with_notice, train, works
+from .tiny import flags
 
 
 @pytest.fixture
 def trained(tmp_path: Path, photos: Path) -> Path:
-    works("train", "--data", photos, "--run", tmp_path / "run", "--steps", 2, *FAST)
-    return tmp_path / "run"
+    return train(tmp_path / "run", "--data", photos, training__length="2 steps")
 
 
 def test_train_on_a_folder(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trained = tmp_path / "run"
-    works("train", "--data", photos, "--run", trained, "--steps", 2, *FAST)
+    works("train", "--data", photos, "--run", trained, "--steps", 2, *flags(training__length=None))
     recipe = Recipe.load(trained / "recipe.yaml")
     assert recipe.data.source == str(photos)
     assert recipe.networks.size == (16, 16)
@@ -66,13 +32,13 @@ def test_train_on_a_folder(photos: Path, tmp_path: Path, capsys: pytest.CaptureF
     error = capsys.readouterr().err
     assert str(trained / "samples" / "step-000002.png") in error
     assert f"The run is {trained}" in error
-    assert "38 images of 16x16 to train on, 2 held out" in error
+    assert "32 images of 16x16 to train on, 8 held out" in error
     assert f"The page to look at is {trained / 'report.html'}" in error
-    assert "38" in (trained / "report.html").read_text()
+    assert "32" in (trained / "report.html").read_text()
 
 
 def test_a_run_can_be_trained_again_from_its_recipe(trained: Path, tmp_path: Path) -> None:
-    works("train", "--recipe", trained / "recipe.yaml", "--run", tmp_path / "again", "--device", "cpu")
+    works("train", "--recipe", trained / "recipe.yaml", "--run", tmp_path / "again", "--device", "cpu", "--no-report")
     one, other = ((run / "model" / "model.safetensors").read_bytes() for run in (trained, tmp_path / "again"))
     assert one == other
 
@@ -81,8 +47,9 @@ def test_flags_go_over_the_recipe(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(
         "objective:\n  gamma: 0.3\n  level: 2\nnetworks:\n  size: [16, 24]\n  width: 0.0625\ntraining:\n  batch: 8\n"
     )
-    arguments = ["--objective.level", 1, "--seed", 7, "--networks.latent", 3, "--augmentation.flip", "--gate.no-enabled", "--epochs", 1]
-    works("train", "--data", photos, "--recipe", tmp_path / "mine.yaml", "--run", tmp_path / "run", "--device", "cpu", *arguments)
+    given = ["--data", photos, "--recipe", tmp_path / "mine.yaml", "--run", tmp_path / "run", "--device", "cpu", "--no-report"]
+    over = ["--objective.level", 1, "--seed", 7, "--networks.latent", 3, "--augmentation.flip", "--gate.no-enabled", "--epochs", 1]
+    works("train", *given, *over)
     recipe = Recipe.load(tmp_path / "run" / "recipe.yaml")
     assert (recipe.objective.gamma, recipe.objective.level, recipe.networks.size) == (0.3, 1, (16, 24))
     assert (recipe.training.seed, recipe.augmentation.flip, recipe.gate.enabled, recipe.training.length) == (7, True, False, "1 epochs")
@@ -90,7 +57,7 @@ def test_flags_go_over_the_recipe(photos: Path, tmp_path: Path) -> None:
 
 def test_resume(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "at step 2 already" in fails(capsys, "train", "--resume", trained)
-    works("train", "--resume", trained, "--steps", 4, "--device", "cpu")
+    works("train", "--resume", trained, "--steps", 4, "--device", "cpu", "--no-report")
     assert json.loads((trained / "stats.jsonl").read_text().splitlines()[-1])["step"] == 4
     assert "leave out --recipe and --run" in fails(capsys, "train", "--resume", trained, "--recipe", "x", "--run", "y")
     assert "its objective.gamma is 0.1, not 0.2" in fails(capsys, "train", "--resume", trained, "--objective.gamma", 0.2, "--steps", 5)
@@ -108,7 +75,7 @@ def test_sample_and_reconstruct(trained: Path, photos: Path, tmp_path: Path, cap
 
 
 def test_a_film_of_the_training(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    works("train", "--resume", trained, "--steps", 4, "--training.picture_every", 1, "--device", "cpu")
+    works("train", "--resume", trained, "--steps", 4, "--training.picture_every", 1, "--device", "cpu", "--no-report")
     works("convergence", trained, "--fps", 10)
     with Image.open(trained / "convergence.gif") as film:
         assert film.n_frames <= 3 + 20  # type: ignore[attr-defined]  # Pillow joins the last ones, which are the same
@@ -181,12 +148,11 @@ def test_prepare_look_train(photos: Path, tmp_path: Path, capsys: pytest.Capture
         assert np.asarray(sheet).std() > 1
     works("data", tmp_path / "set", "--verify")
     assert "is whole: 6 files" in capsys.readouterr().out
-    fast = [*FAST[:4], *FAST[6:]]  # the set decides the size
-    works("train", "--data", tmp_path / "set", "--run", tmp_path / "run", "--steps", 2, *fast)
+    train(tmp_path / "run", "--data", tmp_path / "set", networks__size=None, training__length="2 steps")  # the set decides the size
     assert "32 images of 16x24 to train on, 4 held out" in capsys.readouterr().err
     recipe = Recipe.load(tmp_path / "run" / "recipe.yaml")
     assert (recipe.networks.size, recipe.data.crop) == ((16, 24), "none")
-    works("train", "--resume", tmp_path / "run", "--steps", 3, "--device", "cpu")
+    works("train", "--resume", tmp_path / "run", "--steps", 3, "--device", "cpu", "--no-report")
     works("reconstruct", tmp_path / "run", photos)
     works("data", tmp_path / "run")
     assert "splits: train 32, validation 4, test 4" in capsys.readouterr().out
@@ -285,14 +251,6 @@ def test_mistakes_with_a_run(trained: Path, tmp_path: Path, capsys: pytest.Captu
     assert "damaged" in fails(capsys, "sample", trained)
 
 
-def fails_with_notice(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as exit_:
-        run([str(argument) for argument in arguments])
-    assert exit_.value.code == 2
-    return capsys.readouterr().err.strip().splitlines()[-1]
-
-
 def test_pictures_that_cannot_be_written(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("picture", "picture.xyz", "."):
         assert "give it a name that ends in .png" in fails(capsys, "sample", trained, "--out", tmp_path / name)
@@ -310,7 +268,7 @@ def test_bad_images_among_good_ones(photos: Path, tmp_path: Path, capsys: pytest
     (photos / "empty.jpg").touch()
     (photos / "corrupt.jpg").write_bytes(b"\xff\xd8\xff and then nothing")
     Image.new("RGB", (1, 1)).save(photos / "dot.png")
-    works("train", "--data", photos, "--run", tmp_path / "run", "--steps", 1, *FAST)
+    train(tmp_path / "run", "--data", photos, training__length="1 steps")
     assert "skipped 3 of 43 image files" in capsys.readouterr().err
     listed = (tmp_path / "run" / "skipped.txt").read_text().splitlines()
     assert [line.split(":")[0] for line in listed] == ["corrupt.jpg", "dot.png", "empty.jpg"]
@@ -318,7 +276,7 @@ def test_bad_images_among_good_ones(photos: Path, tmp_path: Path, capsys: pytest
 
 def test_a_place_that_cannot_be_written(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
-    error = fails(capsys, "train", "--data", photos, "--run", tmp_path / "file" / "run", "--steps", 1, *FAST)
+    error = fails(capsys, "train", "--data", photos, "--run", tmp_path / "file" / "run", *flags())
     assert "Not a directory" in error
     assert str(tmp_path / "file") in error
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_cli import FAST, fails, works
 
 from vaegan.cli import sets
 from vaegan.data import prepare
 from vaegan.evaluation import extractors
 from vaegan.recipe import Data
+
+from .command import fails, train, works
 
 
 @pytest.fixture(autouse=True)
@@ -24,8 +25,7 @@ def _no_mobilenet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    works("train", "--data", "avatars", "--data.avatars", 200, "--run", tmp_path / "run", "--steps", 2, "--data.held_out", 0.3, *FAST)
-    return tmp_path / "run"
+    return train(tmp_path / "run", data__avatars=200, data__held_out=0.3, training__length="2 steps")
 
 
 def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,8 +75,7 @@ def test_a_model_folder_does_not_say_how_its_set_was_split(
 
 @pytest.mark.parametrize("kind", ["gan", "vae"])
 def test_other_kinds(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--data", "avatars", "--data.avatars", 200, "--steps", 2, "--data.held_out", 0.3, "--objective.kind", kind]
-    works("train", "--run", tmp_path / "run", *options, *FAST)
+    train(tmp_path / "run", data__avatars=200, data__held_out=0.3, training__length="2 steps", objective__kind=kind)
     capsys.readouterr()
     works("evaluate", tmp_path / "run", "--samples", 50, "--resamplings", 2, "--device", "cpu")
     text = capsys.readouterr().out
@@ -111,7 +110,7 @@ def test_mistakes(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_a_set_that_is_gone_or_holds_out_nothing(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    works("train", "--data", photos, "--run", tmp_path / "run", "--steps", 2, "--data.held_out", 0, *FAST)
+    train(tmp_path / "run", "--data", photos, training__length="2 steps", data__held_out=0)
     assert "the run holds out no images" in fails(capsys, "evaluate", tmp_path / "run")
     recipe = tmp_path / "run" / "recipe.yaml"
     shutil.rmtree(photos)

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_cli import FAST, fails, fails_with_notice, works
 
 from vaegan.data import prepare
+
+from .command import fails, fails_with_notice, train, works
 
 
 @pytest.fixture
 def run(tmp_path: Path, photos: Path) -> Path:
-    works("train", "--data", photos, "--run", tmp_path / "run", "--steps", 2, "--data.held_out", 0.5, *FAST)
-    return tmp_path / "run"
+    return train(tmp_path / "run", "--data", photos, training__length="2 steps", data__held_out=0.5)
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -109,13 +109,13 @@ def notes_of(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 def test_a_calibration_stays_until_the_model_changes(run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "kept in" in notes_of(capsys, "score", run, photos)
     assert "kept in" not in notes_of(capsys, "score", run, photos)
-    works("train", "--resume", run, "--steps", 3, "--device", "cpu")
+    works("train", "--resume", run, "--steps", 3, "--device", "cpu", "--no-report")
     notes = notes_of(capsys, "score", run, photos)
     assert "the model has changed since it was calibrated" in notes
     assert "kept in" in notes
     works("score", run, photos, "--calibrate", photos)
     assert f"calibrated on {photos}: 20 normal images" in notes_of(capsys, "score", run, photos)
-    works("train", "--resume", run, "--steps", 4, "--device", "cpu")
+    works("train", "--resume", run, "--steps", 4, "--device", "cpu", "--no-report")
     assert "was made for other weights" in fails(capsys, "score", run, photos)
 
 

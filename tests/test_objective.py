@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-import textbook
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from vaegan import VAEGAN, Architecture, EquilibriumGate, Objective, UserError
 from vaegan.objective import Losses, Open
+
+from . import textbook
 
 OBJECTIVES = {
     "saturating": Objective(),

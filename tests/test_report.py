@@ -31,7 +31,7 @@ from vaegan.report.nearest import LARGE_BYTES, NEIGHBOURS, SAMPLES, _picture
 from vaegan.report.settings import called, differences
 from vaegan.report.stats import Stats
 
-TINY = {"networks.size": (16, 16), "networks.width": 0.0625, "networks.latent": 4, "training.length": "40 steps", "training.batch": 8}
+from .tiny import tiny
 
 
 class Page(HTMLParser):
@@ -62,7 +62,7 @@ class Page(HTMLParser):
 def write_run(run: Path, *, steps: int = 40, pictures: int = 3, source: Path | None = None) -> Path:
     """A run folder as training leaves it, without the training."""
     (run / "samples").mkdir(parents=True)
-    recipe = Recipe.load("quick", {**TINY, "data.source": str(source or run.parent / "gone")})
+    recipe = tiny(data__source=str(source or run.parent / "gone"), training__length="40 steps", training__batch=8)
     (run / "recipe.yaml").write_text(recipe.to_yaml(documented=True))
     line = {"images_per_second": 80.0, "prior": 3.0, "similarity": 9.0, "real": 0.6, "fake": 0.7, "pixel": 0.2}
     line |= {"decoder_steps": 1.0, "discriminator_steps": 0.5, "lr": 1e-3, "gamma": 0.1}

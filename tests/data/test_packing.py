@@ -513,11 +513,10 @@ def test_a_packed_set_decides_how_it_was_prepared(tmp_path: Path, photos: Path) 
 
 def test_memory_stays_flat(tmp_path: Path) -> None:
     """Ten times the images take no more memory to open, to shuffle and to enter in the middle of an epoch."""
-    script = f"""
+    script = """
 import sys, tracemalloc
 import numpy as np
 from pathlib import Path
-sys.path.insert(0, {str(Path(__file__).parent)!r})
 from vaegan.data import ImageSet, split
 from vaegan.data.batches import Batches
 tracemalloc.start()

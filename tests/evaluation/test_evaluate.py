@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fixed import RandomFeatures, squares
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -28,6 +27,8 @@ from vaegan.evaluation.reconstructions import reconstruct_all
 from vaegan.evaluation.tables import tables
 from vaegan.model import Posterior
 from vaegan.pictures import pair_rows
+
+from .fixed import RandomFeatures, squares
 
 EXTRACTOR = RandomFeatures()
 COUNT = 400

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from small import FLAGS, tiny
-from test_cli import fails, works
 
 from vaegan import UserError
 from vaegan.data import ImageSet
@@ -20,6 +18,10 @@ from vaegan.experiments import regressor
 from vaegan.experiments.attribute_similarity import attribute_similarity
 from vaegan.experiments.best_of import best_samples
 from vaegan.signals import Stopped
+
+from ..command import fails, works
+from ..tiny import flags
+from .small import FLAGS, SMALL, small
 
 MODULE = "vaegan.experiments.attribute_similarity"
 
@@ -30,7 +32,7 @@ def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = attribute_similarity(tiny("attribute-similarity", tmp_path / "out", seeds=2))
+    found = attribute_similarity(small("attribute-similarity", tmp_path / "out", seeds=2))
     (table,) = found.tables
     assert [name for name, _ in table.rows] == ["real held-out images", "VAE", "GAN", "VAE/GAN", "random real images, best of 10"]
     assert all("±" in cells[0] for _, cells in table.rows[1:4])
@@ -50,13 +52,13 @@ def test_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vaegan.experiments.experiment.train", lambda *_, **__: pytest.fail("it is trained already"))
     for name in ("best_samples", "best_images", "_real"):
         monkeypatch.setattr(f"{MODULE}.{name}", lambda *_, **__: pytest.fail("it is measured already"))
-    again = attribute_similarity(tiny("attribute-similarity", tmp_path / "out", seeds=2))
+    again = attribute_similarity(small("attribute-similarity", tmp_path / "out", seeds=2))
     assert again.tables == found.tables
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == results
 
 
 def test_stopped_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    straight = attribute_similarity(tiny("attribute-similarity", tmp_path / "straight"))
+    straight = attribute_similarity(small("attribute-similarity", tmp_path / "straight"))
     measure = best_samples
 
     def interrupted(*arguments: Any, progress: Any, **more: Any) -> Any:
@@ -66,33 +68,33 @@ def test_stopped_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with monkeypatch.context() as patch:
         patch.setattr(f"{MODULE}.best_samples", interrupted)
         with pytest.raises(Stopped) as stopped:
-            attribute_similarity(tiny("attribute-similarity", tmp_path / "out"))
+            attribute_similarity(small("attribute-similarity", tmp_path / "out"))
     assert stopped.value.exit_code == 130
     assert not (tmp_path / "out" / "results.json").exists()
     assert len(list((tmp_path / "out" / "runs").iterdir())) == 3
-    assert attribute_similarity(tiny("attribute-similarity", tmp_path / "out")).tables == straight.tables
+    assert attribute_similarity(small("attribute-similarity", tmp_path / "out")).tables == straight.tables
 
 
 def test_a_run_that_was_changed_is_measured_anew(tmp_path: Path) -> None:
-    first = attribute_similarity(tiny("attribute-similarity", tmp_path / "out"))
+    first = attribute_similarity(small("attribute-similarity", tmp_path / "out"))
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     weights = tmp_path / "out" / "runs" / "vae-0" / "model" / "model.safetensors"
     content = weights.read_bytes()
-    other = tiny("attribute-similarity", tmp_path / "other", training__seed=5)
+    other = small("attribute-similarity", tmp_path / "other", training__seed=5)
     attribute_similarity(other)
     weights.write_bytes((tmp_path / "other" / "runs" / "vae-5" / "model" / "model.safetensors").read_bytes())
-    again = attribute_similarity(tiny("attribute-similarity", tmp_path / "out"))
+    again = attribute_similarity(small("attribute-similarity", tmp_path / "out"))
     assert again.tables != first.tables
     weights.write_bytes(content)
-    attribute_similarity(tiny("attribute-similarity", tmp_path / "out"))
+    attribute_similarity(small("attribute-similarity", tmp_path / "out"))
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == results
 
 
 def test_what_cannot_be_asked_for_is_told_before_anything_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vaegan.experiments.experiment.train", lambda *_, **__: pytest.fail("it is trained already"))
     with pytest.raises(UserError, match="only 40 training images, and at least 64 are needed"):
-        attribute_similarity(tiny("attribute-similarity", tmp_path / "few", data__held_out=0.9))
-    experiment = tiny("attribute-similarity", tmp_path / "out")
+        attribute_similarity(small("attribute-similarity", tmp_path / "few", data__held_out=0.9))
+    experiment = small("attribute-similarity", tmp_path / "out")
     attributes = experiment.images.attributes.copy()
     attributes[experiment.parts[1][:]] = np.nan
     monkeypatch.setattr(ImageSet, "attributes", attributes)
@@ -104,7 +106,7 @@ def test_what_cannot_be_asked_for_is_told_before_anything_is_trained(tmp_path: P
 
 
 def test_an_attribute_may_be_called_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    experiment = tiny("attribute-similarity", tmp_path)
+    experiment = small("attribute-similarity", tmp_path)
     monkeypatch.setattr("vaegan.experiments.experiment.varying", lambda *_: ("all",))
     assert experiment.recipe_with(0, {"networks.attributes": ("all",)}).networks.attributes == ("all",)
 
@@ -118,7 +120,7 @@ def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pyte
     error = fails(capsys, *["0.125" if flag == "0.0625" else flag for flag in command])
     assert "were trained with networks.width 0.0625, not 0.125: ask for the same, or choose another --out" in error
     assert "were trained with training.length 3 steps, not 4 steps" in fails(
-        capsys, "experiment", "attribute-similarity", "--out", tmp_path / "out", *["4" if flag == "3" else flag for flag in FLAGS]
+        capsys, *command[:4], *flags(**{**SMALL, "training__length": "4 steps"})
     )
     assert "--seeds must be at least 1" in fails(capsys, *command, "--seeds", 0)
     assert "has no attributes" in fails(capsys, *command[:3], tmp_path / "photos-out", *FLAGS, "--data", photos)

@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from small import FLAGS, tiny
-from test_cli import fails, works
 
 from vaegan import UserError
 from vaegan.data import ImageSet
 from vaegan.experiments.attribute_vectors import attribute_vectors
 
+from ..command import fails, works
+from .small import FLAGS, small
+
 
 def test_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = attribute_vectors(tiny("attribute-vectors", tmp_path / "out", seeds=2))
+    found = attribute_vectors(small("attribute-vectors", tmp_path / "out", seeds=2))
     (table,) = found.tables
     assert all("±" in cell for _, cells in table.rows for cell in cells)
     results = json.loads((tmp_path / "out" / "results.json").read_text())
@@ -28,9 +29,9 @@ def test_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (tmp_path / "out" / "page.html").read_text().count("data:image/webp") == 2
     with monkeypatch.context() as patch:
         patch.setattr("vaegan.experiments.attribute_vectors.learn_from", lambda *_, **__: pytest.fail("they are learned already"))
-        assert attribute_vectors(tiny("attribute-vectors", tmp_path / "out", seeds=2)).tables == found.tables
+        assert attribute_vectors(small("attribute-vectors", tmp_path / "out", seeds=2)).tables == found.tables
     (tmp_path / "out" / "runs" / "vaegan-0" / "attributes.safetensors").write_bytes(b"damaged")
-    assert attribute_vectors(tiny("attribute-vectors", tmp_path / "out", seeds=2)).tables == found.tables
+    assert attribute_vectors(small("attribute-vectors", tmp_path / "out", seeds=2)).tables == found.tables
 
 
 def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,7 +46,7 @@ def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pyte
 
 def test_too_few_examples_are_told_before_anything_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vaegan.experiments.experiment.train", lambda *_, **__: pytest.fail("it is trained already"))
-    experiment = tiny("attribute-vectors", tmp_path)
+    experiment = small("attribute-vectors", tmp_path)
     attributes = experiment.images.attributes.copy()
     attributes[:, experiment.images.attribute_names.index("Beard")] = 1
     monkeypatch.setattr(ImageSet, "attributes", attributes)

@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from small import FLAGS, tiny
-from test_cli import fails, works
 
 from vaegan import Recipe, UserError
 from vaegan.evaluation import extractors
@@ -20,6 +18,9 @@ from vaegan.experiments.comparison import feature_error
 from vaegan.experiments.samples import samples
 from vaegan.experiments.tables import _t95, change_over_seeds, over_seeds
 
+from ..command import fails, works
+from .small import FLAGS, small
+
 
 @pytest.fixture(autouse=True)
 def _no_mobilenet(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +28,7 @@ def _no_mobilenet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_four_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = samples(tiny("samples", tmp_path / "out"), count=60)
+    found = samples(small("samples", tmp_path / "out"), count=60)
     assert [table.title for table in found.tables] == [
         "samples of the prior, 30 against 30 training images at a time",
         "reconstructions of 60 held-out images, 30 against 30 training images at a time",
@@ -50,12 +51,12 @@ def test_the_four_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("vaegan.experiments.experiment.train", lambda *_, **__: pytest.fail("it is trained already"))
     monkeypatch.setattr("vaegan.experiments.comparison.quality", lambda *_, **__: pytest.fail("it is measured already"))
     (tmp_path / "out").rename(tmp_path / "moved")
-    assert samples(tiny("samples", tmp_path / "moved"), count=60).tables == found.tables
+    assert samples(small("samples", tmp_path / "moved"), count=60).tables == found.tables
 
 
 def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
-    runs = [tiny("samples", tmp_path / "gans", seeds=2).trained("gan", seed, {"objective.kind": "gan"}) for seed in (0, 1)]
-    experiment, kind = tiny("samples", tmp_path / "out"), {"objective.kind": "vae-dis"}
+    runs = [small("samples", tmp_path / "gans", seeds=2).trained("gan", seed, {"objective.kind": "gan"}) for seed in (0, 1)]
+    experiment, kind = small("samples", tmp_path / "out"), {"objective.kind": "vae-dis"}
     first = experiment.trained("vae-dis", 0, kind, discriminator_of=runs[0])
     for another in (
         lambda: experiment.trained("vae-dis", 0, kind, discriminator_of=runs[1]),
@@ -82,35 +83,35 @@ def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
 
 
 def test_a_model_that_is_gone(tmp_path: Path) -> None:
-    run = tiny("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"})
+    run = small("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"})
     shutil.rmtree(run.folder / "model")
     with pytest.raises(UserError, match="vae-0 is finished, but its model is gone: remove the folder, and it is trained again"):
-        tiny("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"})
+        small("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"})
     shutil.rmtree(run.folder)
-    assert tiny("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"}).weights == run.weights
+    assert small("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"}).weights == run.weights
 
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(UserError, match=r"holds something else \(notes.txt\): choose another --out"):
-        tiny("samples", tmp_path)
+        small("samples", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
     (tmp_path / "notes.txt").unlink()
     (tmp_path / ".DS_Store").touch()
-    tiny("samples", tmp_path)
+    small("samples", tmp_path)
     (tmp_path / "experiment.json").write_text("{")
     with pytest.raises(UserError, match=r'experiment.json is damaged: .* write {"experiment": "samples"} into it'):
-        tiny("samples", tmp_path)
+        small("samples", tmp_path)
 
 
 def test_conditional_models_are_told_of_the_images(tmp_path: Path) -> None:
-    found = samples(tiny("samples", tmp_path / "out", networks__attributes=["Beard", "Eyeglasses"]), count=40)
+    found = samples(small("samples", tmp_path / "out", networks__attributes=["Beard", "Eyeglasses"]), count=40)
     assert all("-" not in cells for _, cells in found.tables[0].rows)
     assert (tmp_path / "out" / "samples.png").is_file()
 
 
 def test_each_change_alone(tmp_path: Path) -> None:
-    experiment = tiny("ablation", tmp_path / "out", seeds=2)
+    experiment = small("ablation", tmp_path / "out", seeds=2)
     tables = ablation(experiment, ["objective.gamma=0.1,1", "training.batch=4"], alone=True, count=40).tables
     assert [name for name, _ in tables[0].rows] == ["the recipe as it is", "gamma 1", "batch 4", "real images"]
     assert [name for name, _ in tables[1].rows] == ["gamma 1", "batch 4"]
@@ -132,16 +133,16 @@ def test_values_that_the_recipe_has_already_are_no_changes() -> None:
 
 
 def test_other_settings_leave_the_folder_alone(tmp_path: Path) -> None:
-    ablation(tiny("ablation", tmp_path), ["objective.gamma=1"], count=40)
+    ablation(small("ablation", tmp_path), ["objective.gamma=1"], count=40)
     before = (tmp_path / "recipe.yaml").read_bytes()
     with pytest.raises(UserError, match=r"were trained with networks.latent 4, not 5: ask for the same, or choose another --out"):
-        tiny("ablation", tmp_path, networks__latent=5)
+        small("ablation", tmp_path, networks__latent=5)
     assert (tmp_path / "recipe.yaml").read_bytes() == before
-    tiny("ablation", tmp_path, training__seed=1)  # more seeds may be asked for
+    small("ablation", tmp_path, training__seed=1)  # more seeds may be asked for
 
 
 def test_settings_are_varied(tmp_path: Path) -> None:
-    found = ablation(tiny("ablation", tmp_path / "out", seeds=2), ["objective.gamma=0.1,1", "training.batch=4,8"], count=40)
+    found = ablation(small("ablation", tmp_path / "out", seeds=2), ["objective.gamma=0.1,1", "training.batch=4,8"], count=40)
     labels = [name for name, _ in found.tables[0].rows]
     assert labels == ["gamma 0.1, batch 4", "gamma 0.1, batch 8", "gamma 1, batch 4", "gamma 1, batch 8", "real images"]
     assert all("±" in cell for _, cells in found.tables[0].rows[:-1] for cell in cells)

@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from small import FLAGS, tiny
-from test_cli import fails, works
 
 from vaegan import VAEGAN, UserError
 from vaegan.data import open_images, prepare
@@ -19,6 +17,10 @@ from vaegan.data.images import Preparation
 from vaegan.experiments.features import SPACES, Numbering, Task, features, spaces
 from vaegan.experiments.linear import PENALTIES, fit
 from vaegan.networks import Architecture
+
+from ..command import fails, works
+from ..tiny import flags
+from .small import FLAGS, SMALL, small
 
 
 @pytest.mark.parametrize(("count", "dimensions"), [(12, 40), (60, 7)])
@@ -87,7 +89,7 @@ def test_spaces_are_what_the_networks_make() -> None:
 
 
 def test_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = features(tiny("features", tmp_path / "out", seeds=2), draws=2)
+    found = features(small("features", tmp_path / "out", seeds=2), draws=2)
     (table,) = found.tables
     assert [name for name, _ in table.rows] == list(SPACES.values())
     assert table.heads[0] == "10 of each"
@@ -97,7 +99,7 @@ def test_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(pixels["10"]) == 2
     assert np.mean(pixels["10"]) > 0.55  # pixels are enough to beat guessing
     monkeypatch.setattr("vaegan.experiments.features.spaces", lambda *_, **__: pytest.fail("it is measured already"))
-    assert features(tiny("features", tmp_path / "out", seeds=2), draws=2).tables == found.tables
+    assert features(small("features", tmp_path / "out", seeds=2), draws=2).tables == found.tables
 
 
 def test_what_was_measured_before_a_stop_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,8 +114,8 @@ def test_what_was_measured_before_a_stop_is_kept(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(Task, "score", counted)
     with pytest.raises(KeyboardInterrupt):
-        features(tiny("features", tmp_path), draws=2)
-    features(tiny("features", tmp_path), draws=2)
+        features(small("features", tmp_path), draws=2)
+    features(small("features", tmp_path), draws=2)
     assert len(calls) == 4 + 2 * (len(SPACES) - 1)
 
 
@@ -125,7 +127,7 @@ def test_classes_serve_where_there_are_no_attributes(tmp_path: Path, photos: Pat
     for number, photo in enumerate(sorted(photos.iterdir())):
         photo.rename(folder / ("cats", "dogs")[number % 2] / photo.name)
     prepare(f"classes:{folder}", tmp_path / "set", progress=lambda *_: None, size=(16, 16))
-    experiment = tiny("features", tmp_path / "out", data__source=str(tmp_path / "set"), data__held_out=0.5)
+    experiment = small("features", tmp_path / "out", data__source=str(tmp_path / "set"), data__held_out=0.5)
     (table,) = features(experiment, draws=2).tables
     assert table.title.startswith("accuracy")
     assert table.heads == ("5 a class",)
@@ -136,11 +138,11 @@ def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pyte
     works(*command, "--draws", 2)
     assert "untrained encoder" in capsys.readouterr().out
     assert "--draws of at least 2" in fails(capsys, *command, "--draws", 1)
-    more = ["0.6" if flag == "0.2" else flag for flag in FLAGS]
+    more = flags(**SMALL, data__held_out=0.6)
     error = fails(capsys, "experiment", "features", *more, "--data", photos, "--out", tmp_path / "b")
     assert "neither attributes nor classes" in error
     assert "8 images are held out of 40, and at least 20 are needed: raise --data.held_out" in fails(
         capsys, "experiment", "features", *FLAGS, "--data", photos, "--out", tmp_path / "d"
     )
     with pytest.raises(UserError, match="need not find them out"):
-        features(tiny("features", tmp_path / "c", networks__attributes=["Beard"]))
+        features(small("features", tmp_path / "c", networks__attributes=["Beard"]))

@@ -10,13 +10,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from test_cli import fails, works
 from torch import Tensor
 
 from vaegan import Posterior, UserError
 from vaegan.data import prepare, split
 from vaegan.latent import attributes
 from vaegan.latent.directions import HOWS, Directions
+
+from ..command import fails, train, works
 
 NAMES = ("Hat", "Beard", "Tie", "Bare")
 TRUTH = torch.tensor([[2.0, 0, 0, 0, 0, 0], [0, 2.0, 1.0, 0, 0, 0], [0, 0, 2.0, 0, 0, 0], [-2.0, 0, 0, 1.0, 0, 0]])
@@ -193,9 +194,7 @@ def test_names_and_strengths_that_are_wrong(learned: Directions) -> None:
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
     """A run on avatars."""
-    fast = ["--device", "cpu", "--precision", "32", "--size", "16", "--networks.width", "0.0625", "--networks.latent", "4"]
-    works("train", "--run", tmp_path / "run", "--data.avatars", 400, "--steps", 2, "--training.batch", 8, *fast)
-    return tmp_path / "run"
+    return train(tmp_path / "run", data__avatars=400, data__held_out=None, training__length="2 steps")
 
 
 def test_the_command(trained: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_cli import fails, works
 
 from vaegan.cli import run
 from vaegan.latent.directions import Directions
+
+from ..command import fails, train, works
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +22,7 @@ def avatars_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on avatars."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VAEGAN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        fast = ["--device", "cpu", "--precision", "32", "--size", "16", "--networks.width", "0.0625", "--networks.latent", "4"]
-        folder = tmp_path_factory.mktemp("latent") / "run"
-        works("train", "--run", folder, "--data.avatars", 400, "--steps", 2, "--training.batch", 8, *fast)
-    return folder
+        return train(tmp_path_factory.mktemp("latent") / "run", data__avatars=400, data__held_out=None, training__length="2 steps")
 
 
 def is_picture(path: Path) -> bool:

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
-from tiny import SILENT, equal, tiny
 
 from vaegan import UserError
 from vaegan.training import checkpoint, resume, train
+
+from ..tiny import QUIETLY, equal, tiny
 
 STATE = {"model": {"weights": torch.arange(500.0)}, "rollbacks": 0, "identity": {"recipe": {"a": (1, 2)}}}
 
@@ -106,13 +107,13 @@ def hostile_content(trace: Path, kind: str) -> bytes:
 @pytest.mark.parametrize("kind", ["pickle", "within", "whole", "old"])
 def test_a_checkpoint_that_would_run_code_is_passed_over(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, trace = tmp_path / "run", tmp_path / "trace"
-    train(tiny(training__length="3 steps"), run, device="cpu", console=SILENT)
+    train(tiny(training__length="3 steps"), run, **QUIETLY)
     for content in (hostile_content(trace, kind), sealed(hostile_content(trace, kind))):  # a stranger's, and one with a good checksum
         (run / "checkpoints" / "step-00000009.pt").write_bytes(content)
         state, damaged = checkpoint.load(run / "checkpoints")
         assert (state["step"], [path.name for path in damaged]) == (3, ["step-00000009.pt"])
     longer = tiny(training__length="4 steps")
-    resume(run, longer, device="cpu", console=Console(stderr=True, highlight=False))
+    resume(run, longer, device="cpu", report=False, console=Console(stderr=True, highlight=False))
     assert "passed over a damaged checkpoint" in capsys.readouterr().err
     assert not trace.exists()
     pickle.loads(hostile_content(trace, "pickle"))  # it would have
@@ -121,18 +122,18 @@ def test_a_checkpoint_that_would_run_code_is_passed_over(kind: str, tmp_path: Pa
 
 def test_a_damaged_checkpoint_is_named_set_aside_and_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
-    train(tiny(), run, device="cpu", console=SILENT)
+    train(tiny(), run, **QUIETLY)
     straight = checkpoint.load(run / "checkpoints")[0]
     newest, older = checkpoint.checkpoints(run / "checkpoints")
     newest.write_bytes(newest.read_bytes()[:1000])
-    resume(run, device="cpu", console=Console(stderr=True, highlight=False))
+    resume(run, device="cpu", report=False, console=Console(stderr=True, highlight=False))
     assert f"passed over a damaged checkpoint: {newest}" in capsys.readouterr().err
     assert sorted(path.name for path in newest.parent.iterdir()) == [older.name, newest.name, newest.name + ".damaged"]
     assert equal(checkpoint.load(run / "checkpoints")[0], straight)
     for path in (newest, older):
         path.write_bytes(b"")
     with pytest.raises(UserError, match="its 2 checkpoints are all damaged"):
-        resume(run, device="cpu", console=SILENT)
+        resume(run, **QUIETLY)
     assert newest.exists()  # nothing was moved where nothing was won
 
 
@@ -140,9 +141,9 @@ def test_damaged_checkpoints_do_not_push_out_a_good_one(tmp_path: Path) -> None:
     """Several newer ones are damaged; what is saved on the way back to them has to stay."""
     run = tmp_path / "run"
     recipe = tiny(training__checkpoint_every=1, training__keep=4)
-    train(recipe, run, device="cpu", console=SILENT)
+    train(recipe, run, **QUIETLY)
     newest = checkpoint.checkpoints(run / "checkpoints")
     for path in newest[:3]:
         path.write_bytes(b"")
-    resume(run, tiny(training__checkpoint_every=1, training__keep=1, training__length="4 steps"), device="cpu", console=SILENT)
+    resume(run, tiny(training__checkpoint_every=1, training__keep=1, training__length="4 steps"), **QUIETLY)
     assert checkpoint.load(run / "checkpoints")[0]["step"] == 4

@@ -15,13 +15,15 @@ from typing import IO, Any
 import pytest
 import torch
 import yaml
-from test_checkpoint import Hostile
-from tiny import SILENT, equal, flags, tiny
 
 import vaegan
 from vaegan import UserError, cli
 from vaegan.files import locked
 from vaegan.training import checkpoint, resume, train
+
+from ..command import works
+from ..tiny import QUIETLY, equal, flags, tiny
+from .test_checkpoint import Hostile
 
 ROOT = Path(__file__).parents[2]
 EVERYTHING: dict[str, Any] = {"training__ema": 0.9, "augmentation__flip": True, "objective__gamma_decay": 1.5}
@@ -33,7 +35,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nothing has disturbed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VAEGAN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        return train(tiny(**EVERYTHING), tmp_path_factory.mktemp("straight") / "run", device="cpu", console=SILENT).run
+        return train(tiny(**EVERYTHING), tmp_path_factory.mktemp("straight") / "run", **QUIETLY).run
 
 
 @pytest.fixture
@@ -42,15 +44,8 @@ def run(straight: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(straight, tmp_path / "run"))
 
 
-def works(*arguments: str) -> None:
-    """Run the command line, well."""
-    with pytest.raises(SystemExit) as exit_:
-        cli.run(list(arguments))
-    assert not exit_.value.code
-
-
 def go_on(run: Path) -> None:
-    works("train", f"--resume={run}", "--device=cpu")
+    works("train", f"--resume={run}", "--device=cpu", "--no-report")
 
 
 def assert_same(run: Path, straight: Path) -> None:
@@ -371,13 +366,11 @@ def test_checkpoints_of_another_run_are_refused_with_what_differs(run: Path, tmp
         ({"objective__gamma": 0.5, "training__seed": 7}, r"its objective\.gamma is 0\.5, not .*, its training\.seed is 7, not 0"),
         ({"training__batch": 2}, "the run takes 2 images a step, "),
     ):
-        other = train(
-            tiny(**{**EVERYTHING, "training__length": "1 steps", **overrides}), tmp_path / str(overrides), device="cpu", console=SILENT
-        )
+        other = train(tiny(**{**EVERYTHING, "training__length": "1 steps", **overrides}), tmp_path / str(overrides), **QUIETLY)
         shutil.copy(other.run / "checkpoints" / "step-00000001.pt", run / "checkpoints" / "step-00000007.pt")
         before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
         with pytest.raises(UserError, match=sentence):
-            resume(run, device="cpu", console=SILENT)
+            resume(run, **QUIETLY)
         assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
@@ -394,7 +387,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(left: lis
     for name in left:
         there = straight / name
         (run / name).write_bytes(there.read_bytes() if there.exists() else b"half")
-    train(tiny(**EVERYTHING), run, auto_resume=True, device="cpu", console=SILENT)
+    train(tiny(**EVERYTHING), run, auto_resume=True, **QUIETLY)
     assert_same(run, straight)
     assert stats(run) == stats(straight)
 
@@ -427,7 +420,7 @@ def test_what_is_no_run_is_refused_and_not_touched(name: str, tmp_path: Path) ->
     (run / name).parent.mkdir(parents=True)
     (run / name).write_text("data")
     with pytest.raises(UserError, match=f"{run} exists already: choose another --run"):
-        train(tiny(), run, auto_resume=True, device="cpu", console=SILENT)
+        train(tiny(), run, auto_resume=True, **QUIETLY)
     assert [path for path in run.rglob("*") if path.is_file()] == [run / name]
     assert (run / name).read_text() == "data"
 
@@ -443,13 +436,13 @@ def test_a_checkpoint_that_does_not_fit_its_networks_is_refused(what: str, run: 
         state = {}
     checkpoint.save(run / "checkpoints", 7, {**state, "step": 7}, keep=9)
     with pytest.raises(UserError, match="the checkpoint of step 7 does not fit the networks of its recipe: remove it"):
-        train(tiny(**EVERYTHING, training__length="9 steps"), run, auto_resume=True, device="cpu", console=SILENT)
+        train(tiny(**EVERYTHING, training__length="9 steps"), run, auto_resume=True, **QUIETLY)
 
 
 def test_a_changed_recipe_is_refused_with_what_differs(run: Path) -> None:
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     with pytest.raises(UserError, match=r"cannot change a run that has begun: its training\.ema is 0\.9, not 0\.5; leave that out"):
-        train(tiny(**{**EVERYTHING, "training__ema": 0.5}), run, auto_resume=True, device="cpu", console=SILENT)
+        train(tiny(**{**EVERYTHING, "training__ema": 0.5}), run, auto_resume=True, **QUIETLY)
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 from rich.console import Console
-from tiny import SILENT, make_trainer, tiny
 from torch import Tensor, nn
 
 from vaegan import UserError
@@ -18,6 +17,8 @@ from vaegan.training import checkpoint, resume, train
 from vaegan.training.health import SIGNS, Watch
 from vaegan.training.step import Inputs, Step
 from vaegan.training.trainer import Diverged, Trainer
+
+from ..tiny import QUIETLY, SILENT, make_trainer, tiny
 
 WELL = {"prior": 20.0, "real": 0.4, "fake": 0.4, "decoder_steps": 1.0, "discriminator_steps": 0.5}
 ILL: dict[str, dict[str, float]] = {
@@ -119,7 +120,7 @@ def test_a_run_stops_and_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.M
     run = tmp_path / "run"
     Spoilt(monkeypatch, "encoder", 4)
     with pytest.raises(UserError) as stopped:
-        train(tiny(gate__enabled=False), run, device="cpu", console=SILENT)
+        train(tiny(gate__enabled=False), run, **QUIETLY)
     assert str(stopped.value) == (
         f"the gradient of the encoder is no longer a number at step 4; the last checkpoint is {run / 'checkpoints' / 'step-00000003.pt'}: "
         f"go on from there with a lower learning rate by: vaegan train --resume {run} --on-nan rollback"
@@ -132,7 +133,7 @@ def test_a_rollback_goes_back_and_on_with_half_the_learning_rates(tmp_path: Path
     recipe = tiny(gate__enabled=False, training__on_nan="rollback", optimizer__schedule="constant", optimizer__lr=1e-3)
     with (tmp_path / "screen").open("w") as file, pytest.MonkeyPatch.context() as patch:
         Spoilt(patch, "encoder", 5)
-        train(recipe, run, device="cpu", console=Console(file=file, width=400))
+        train(recipe, run, device="cpu", report=False, console=Console(file=file, width=400))
     said = (tmp_path / "screen").read_text()
     assert (
         "the gradient of the encoder is no longer a number at step 5: back at step 3, with 0.5 of the learning rates (rollback 1)" in said
@@ -148,7 +149,7 @@ def test_a_rollback_goes_back_and_on_with_half_the_learning_rates(tmp_path: Path
 def test_before_the_first_checkpoint_a_rollback_goes_to_the_start(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         Spoilt(patch, "decoder", 2)
-        train(tiny(gate__enabled=False, training__on_nan="rollback"), tmp_path / "run", device="cpu", console=SILENT)
+        train(tiny(gate__enabled=False, training__on_nan="rollback"), tmp_path / "run", **QUIETLY)
     assert checkpoint.load(tmp_path / "run" / "checkpoints")[0]["rollbacks"] == 1
 
 

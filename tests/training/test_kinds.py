@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
-from tiny import SILENT, equal, make_trainer, tiny
 from torch import Tensor
 
 import vaegan
@@ -22,6 +20,8 @@ from vaegan.latent.neighbours import nearest_by_similarity
 from vaegan.latent.projection import project
 from vaegan.latent.terms import measure_all
 from vaegan.training import checkpoint, resume, train
+
+from ..tiny import QUIETLY, equal, make_trainer, tiny
 
 TOLD = ("Eyeglasses", "Beard")
 STEADY = {"optimizer__schedule": "constant"}  # another length leaves the learning rates as they are
@@ -54,14 +54,14 @@ def test_each_kind_trains_its_networks_and_no_other(kind: str, learning: set[str
 
 @pytest.mark.parametrize("kind", ["vae", "gan"])
 def test_a_run_of_each_kind_goes_on_exactly_and_shows_what_it_has(kind: str, tmp_path: Path) -> None:
-    straight = train(tiny(objective__kind=kind, **STEADY), tmp_path / "straight", device="cpu", console=SILENT)
-    train(tiny(objective__kind=kind, training__length="3 steps", **STEADY), tmp_path / "halves", device="cpu", console=SILENT)
-    resume(tmp_path / "halves", tiny(objective__kind=kind, **STEADY), device="cpu", console=SILENT)
+    straight = train(tiny(objective__kind=kind, **STEADY), tmp_path / "straight", **QUIETLY)
+    train(tiny(objective__kind=kind, training__length="3 steps", **STEADY), tmp_path / "halves", **QUIETLY)
+    resume(tmp_path / "halves", tiny(objective__kind=kind, **STEADY), **QUIETLY)
     one, other = (checkpoint.load(tmp_path / name / "checkpoints")[0] for name in ("straight", "halves"))
     assert equal({**one, "identity": 0}, {**other, "identity": 0})
     from PIL import Image
 
-    full = train(tiny(), tmp_path / "vaegan", device="cpu", console=SILENT)
+    full = train(tiny(), tmp_path / "vaegan", **QUIETLY)
     with Image.open(straight.picture) as mine, Image.open(full.picture) as theirs:
         assert (mine.height == theirs.height) == (kind == "vae")  # a GAN has no reconstructions to show
     model, images = vaegan.load(straight.run), torch.zeros(1, 3, 16, 16)
@@ -83,14 +83,14 @@ def test_a_run_of_each_kind_goes_on_exactly_and_shows_what_it_has(kind: str, tmp
 
 
 def test_a_discriminator_of_another_run_is_taken_and_kept(tmp_path: Path) -> None:
-    train(tiny(objective__kind="gan"), tmp_path / "gan", device="cpu", console=SILENT)
+    train(tiny(objective__kind="gan"), tmp_path / "gan", **QUIETLY)
     settings: dict[str, Any] = {"objective__kind": "vae-dis", "objective__discriminator": str(tmp_path / "gan"), **STEADY}
     recipe = tiny(**settings)
-    straight = train(recipe, tmp_path / "straight", device="cpu", console=SILENT).run
-    train(tiny(**settings, training__length="3 steps"), tmp_path / "halves", device="cpu", console=SILENT)
+    straight = train(recipe, tmp_path / "straight", **QUIETLY).run
+    train(tiny(**settings, training__length="3 steps"), tmp_path / "halves", **QUIETLY)
     theirs = vaegan.load(tmp_path / "gan").discriminator.state_dict()
     shutil.rmtree(tmp_path / "gan")
-    resume(tmp_path / "halves", recipe, device="cpu", console=SILENT)  # it is in the checkpoint
+    resume(tmp_path / "halves", recipe, **QUIETLY)  # it is in the checkpoint
     for run in (straight, tmp_path / "halves"):
         assert equal(dict(vaegan.load(run).discriminator.state_dict()), dict(theirs))
     one, other = ((run / "model" / "model.safetensors").read_bytes() for run in (straight, tmp_path / "halves"))
@@ -109,11 +109,11 @@ def test_a_discriminator_that_cannot_be_taken_is_named(
     more: dict[str, Any], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    train(tiny(training__length="1 steps", objective__kind="vae"), tmp_path / "vae", device="cpu", console=SILENT)
-    train(tiny(training__length="1 steps"), tmp_path / "other", device="cpu", console=SILENT)
+    train(tiny(training__length="1 steps", objective__kind="vae"), tmp_path / "vae", **QUIETLY)
+    train(tiny(training__length="1 steps"), tmp_path / "other", **QUIETLY)
     settings = {"objective__kind": "vae-dis", "objective__discriminator": str(tmp_path / "other"), **more}
     with pytest.raises(UserError, match=sentence):
-        train(tiny(**settings), tmp_path / "run", device="cpu", console=SILENT)
+        train(tiny(**settings), tmp_path / "run", **QUIETLY)
     assert not (tmp_path / "run").exists()
 
 
@@ -136,9 +136,9 @@ def test_a_conditional_model_keeps_what_it_is_told_and_uses_it(tmp_path: Path, c
     run = tmp_path / "run"
     settings: dict[str, Any] = {"networks__attributes": TOLD, "data__avatars": 200, "training__ema": 0.5, **STEADY}
     recipe = tiny(**settings)
-    straight = train(recipe, tmp_path / "straight", device="cpu", console=SILENT).run
-    train(tiny(**settings, training__length="3 steps"), run, device="cpu", console=SILENT)
-    resume(run, recipe, device="cpu", console=SILENT)
+    straight = train(recipe, tmp_path / "straight", **QUIETLY).run
+    train(tiny(**settings, training__length="3 steps"), run, **QUIETLY)
+    resume(run, recipe, **QUIETLY)
     assert (run / "model" / "model.safetensors").read_bytes() == (straight / "model" / "model.safetensors").read_bytes()
     model = vaegan.load(run)
     assert model.conditional
@@ -164,7 +164,7 @@ def test_a_conditional_model_keeps_what_it_is_told_and_uses_it(tmp_path: Path, c
 
 
 def test_all_attributes_are_those_that_vary(tmp_path: Path) -> None:
-    run = train(tiny(networks__attributes=("all",), training__length="1 steps"), tmp_path / "run", device="cpu", console=SILENT).run
+    run = train(tiny(networks__attributes=("all",), training__length="1 steps"), tmp_path / "run", **QUIETLY).run
     told = vaegan.Recipe.load(run / "recipe.yaml").networks.attributes
     assert {"Eyeglasses", "Smiling"} & set(told)
     assert "all" not in told
@@ -177,5 +177,5 @@ def test_all_attributes_are_those_that_vary(tmp_path: Path) -> None:
 )
 def test_attributes_that_cannot_be_told_are_named(told: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=sentence):
-        train(tiny(networks__attributes=told), tmp_path / "run", device="cpu", console=Console(quiet=True))
+        train(tiny(networks__attributes=told), tmp_path / "run", **QUIETLY)
     assert not (tmp_path / "run").exists()

@@ -14,7 +14,6 @@ import torch
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
-from tiny import SILENT, flags, tiny
 
 import vaegan
 from vaegan import UserError
@@ -22,6 +21,8 @@ from vaegan.processes import is_first_here, is_leader
 from vaegan.signals import Stopped
 from vaegan.training import _join, checkpoint, train
 from vaegan.training.machine import Slurm, _started, make_fabric
+
+from ..tiny import SILENT, flags, tiny
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "LOCAL_WORLD_SIZE": "2", "WORLD_SIZE": "6"}
 JOB = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "faces", "SLURM_NTASKS": "2", "SLURM_PROCID": "0"}  # as its script sees it

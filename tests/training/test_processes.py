@@ -21,7 +21,6 @@ import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
-from tiny import equal, flags, make_trainer, tiny
 from torch import Tensor
 
 from vaegan import Objective, UserError
@@ -31,6 +30,8 @@ from vaegan.training.collective import SharedError, SyncBatchNorm, all_or_none, 
 from vaegan.training.machine import make_fabric
 from vaegan.training.step import Inputs
 from vaegan.training.trainer import Trainer
+
+from ..tiny import equal, flags, make_trainer, tiny
 
 NARROW: dict[str, Any] = {"gate__equilibrium": 0.68, "gate__margin": 0.02}  # so that the costs of each process alone would part them
 

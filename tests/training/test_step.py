@@ -10,17 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from rich.console import Console
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from vaegan import Recipe, UserError
-from vaegan.data import open_images
-from vaegan.data.images import Preparation
+from vaegan import UserError
 from vaegan.recipe import Optimizer, names
 from vaegan.training import Stopped, graph, train
 from vaegan.training.graph import WARM_UP, Recorded
@@ -29,16 +25,10 @@ from vaegan.training.optimizers import make_optimizer, step_if
 from vaegan.training.step import Inputs, Step, Tally, TrainingStep
 from vaegan.training.trainer import Trainer
 
+from ..tiny import QUIETLY, tiny
+from ..tiny import make_trainer as tiny_trainer
+
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
-TINY = {
-    "data.avatars": 24,
-    "networks.size": (16, 16),
-    "networks.width": 0.0625,
-    "networks.latent": 4,
-    "training.batch": 4,
-    "training.length": "40 steps",
-    "training.precision": "32",
-}
 EVERYTHING: dict[str, Any] = {
     "augmentation.flip": True,
     "augmentation.shift": 0.05,
@@ -55,9 +45,8 @@ EVERYTHING: dict[str, Any] = {
 
 
 def make_trainer(name: str = "quick", device: str = "cpu", **overrides: Any) -> Trainer:
-    recipe = Recipe.load(name, {**TINY, **overrides})
-    images = open_images("avatars", Preparation((16, 16), 3, "centre"), count=24, progress=lambda *_: None)
-    return Trainer(recipe, make_fabric(device, recipe.training.precision), images, np.arange(20))
+    recipe = tiny(name, **{"training.length": "40 steps", **overrides})
+    return tiny_trainer(recipe, make_fabric(device, recipe.training.precision))
 
 
 def let_device_decide(trainer: Trainer) -> Trainer:
@@ -179,8 +168,7 @@ def device_decides(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(folder: Path, **overrides: Any) -> list[dict[str, float]]:
     every = {"training.log_every": 3, "training.picture_every": 4, "training.checkpoint_every": 5}
-    recipe = Recipe.load("quick", {**TINY, **every, "training.length": "11 steps", **overrides})
-    train(recipe, folder, device="cpu", console=Console(quiet=True))
+    train(tiny(**every, training__length="11 steps", **overrides), folder, **QUIETLY)
     return [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from tiny import SILENT, equal, make_trainer, tiny
 from torch import Tensor
 
 import vaegan
@@ -25,6 +24,8 @@ from vaegan.training import Stopped, checkpoint, resume, train
 from vaegan.training.monitor import Monitor
 from vaegan.training.schedule import learning_rate
 from vaegan.training.trainer import Trainer
+
+from ..tiny import QUIETLY, SILENT, equal, make_trainer, tiny
 
 
 def weights(trainer: Trainer) -> dict[str, Tensor]:
@@ -40,7 +41,7 @@ def changed(trainer: Trainer, before: dict[str, Tensor]) -> set[str]:
 
 def test_a_run_writes_all_its_outputs(tmp_path: Path) -> None:
     recipe = tiny()
-    result = train(recipe, tmp_path / "run", device="cpu", console=SILENT)
+    result = train(recipe, tmp_path / "run", **QUIETLY)
     run = result.run
     assert Recipe.load(run / "recipe.yaml") == recipe
     assert sorted(p.name for p in (run / "checkpoints").iterdir()) == ["step-00000003.pt", "step-00000006.pt"]
@@ -62,7 +63,7 @@ def test_a_run_writes_all_its_outputs(tmp_path: Path) -> None:
 def test_tensorboard_has_the_scalars_and_the_pictures(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    run = train(tiny(), tmp_path / "run", device="cpu", console=SILENT).run
+    run = train(tiny(), tmp_path / "run", **QUIETLY).run
     events = EventAccumulator(str(run / "tensorboard"))
     events.Reload()
     assert {"loss/prior", "loss/similarity", "gan/real", "gan/fake", "gate/decoder_steps", "schedule/lr"} <= set(events.Tags()["scalars"])
@@ -115,12 +116,12 @@ def test_stopping_and_resuming_changes_nothing(name: str, who_decides: str, tmp_
     more |= {"objective__gamma_decay": 1.5, "gate__margin_decay": 0.9, "training__ema": 0.9}
     more |= {"augmentation__flip": True, "augmentation__shift": 0.05, "augmentation__scale": 0.05, "augmentation__rotation": 0.1}
     more |= {"augmentation__gamma": 0.1, "augmentation__contrast": 0.1, "augmentation__hue": 0.1}
-    straight = train(tiny(name, **more), tmp_path / "straight", device="cpu", console=SILENT).run
+    straight = train(tiny(name, **more), tmp_path / "straight", **QUIETLY).run
     halves = tiny(name, **more)
     trainer = make_trainer(halves)
     assert trainer.batches.steps_per_epoch == 5  # the break lies within the first epoch, the end in the second
     _train_until(3, halves, tmp_path / "halves")
-    resume(tmp_path / "halves", device="cpu", console=SILENT)
+    resume(tmp_path / "halves", **QUIETLY)
     one, other = (checkpoint.load(run / "checkpoints")[0] for run in (straight, tmp_path / "halves"))
     assert equal(one, other)
     steps = [json.loads(line)["step"] for line in (tmp_path / "halves" / "stats.jsonl").read_text().splitlines()]
@@ -141,7 +142,7 @@ def _train_until(step: int, recipe: Recipe, run: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "train_step", interrupted)
         with pytest.raises(Stopped, match=f"step {step} of 6"):
-            train(recipe, run, device="cpu", console=SILENT)
+            train(recipe, run, **QUIETLY)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -159,7 +160,7 @@ def test_a_signal_at_any_moment_saves_the_run(place: str, number: signal.Signals
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Monitor, place, interrupted)
         with pytest.raises(Stopped, match="stopped at step 5 of 6") as stopped:
-            train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
+            train(tiny(), tmp_path / "run", **QUIETLY)
     assert stopped.value.exit_code == code
     assert checkpoint.load(tmp_path / "run" / "checkpoints")[0]["step"] == 5
 
@@ -174,76 +175,76 @@ def test_two_seeds_are_two_runs_and_one_seed_is_one() -> None:
 
 
 def test_a_run_can_be_made_longer(tmp_path: Path) -> None:
-    train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
+    train(tiny(), tmp_path / "run", **QUIETLY)
     with pytest.raises(UserError, match="at step 6 already: ask for more, such as --steps 12"):
-        resume(tmp_path / "run", device="cpu", console=SILENT)
+        resume(tmp_path / "run", **QUIETLY)
     longer = Recipe.load(tmp_path / "run" / "recipe.yaml", {"training.length": "8 steps"})
-    resume(tmp_path / "run", longer, device="cpu", console=SILENT)
+    resume(tmp_path / "run", longer, **QUIETLY)
     assert checkpoint.load(tmp_path / "run" / "checkpoints")[0]["step"] == 8
 
 
 def test_what_a_run_is_cannot_be_changed(tmp_path: Path) -> None:
-    train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
+    train(tiny(), tmp_path / "run", **QUIETLY)
     changed_recipe = Recipe.load(tmp_path / "run" / "recipe.yaml", {"objective.gamma": 0.5, "training.length": "8 steps"})
     with pytest.raises(UserError, match=r"its objective\.gamma is 0\.\d+, not 0\.5; leave"):
-        resume(tmp_path / "run", changed_recipe, device="cpu", console=SILENT)
+        resume(tmp_path / "run", changed_recipe, **QUIETLY)
 
 
 def test_a_run_whose_recipe_was_edited_is_not_resumed(tmp_path: Path) -> None:
-    train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
+    train(tiny(), tmp_path / "run", **QUIETLY)
     for edit in ({"networks.latent": 5}, {"objective.gamma": 0.5}):
         (tmp_path / "run" / "recipe.yaml").write_text(tiny(training__length="8 steps", **edit).to_yaml())
         with pytest.raises(UserError, match=f"cannot change a run that has begun: its {next(iter(edit))} is .*, not"):
-            resume(tmp_path / "run", device="cpu", console=SILENT)
+            resume(tmp_path / "run", **QUIETLY)
 
 
 def test_a_run_goes_on_with_the_same_images_only(photos: Path, tmp_path: Path) -> None:
     source = tmp_path / "photos"
     recipe = tiny(data__source=str(source))
-    train(recipe, tmp_path / "run", device="cpu", console=SILENT)
+    train(recipe, tmp_path / "run", **QUIETLY)
     longer = replace(recipe, training=replace(recipe.training, length="8 steps"))
     photos.rename(tmp_path / "moved")
     moved = replace(longer, data=replace(longer.data, source=str(tmp_path / "moved")))
-    resume(tmp_path / "run", moved, device="cpu", console=SILENT)
+    resume(tmp_path / "run", moved, **QUIETLY)
     (tmp_path / "moved" / "photo 00.png").unlink()
     even_longer = replace(moved, training=replace(recipe.training, length="9 steps"))
     with pytest.raises(UserError, match="not those that the run has been trained on"):
-        resume(tmp_path / "run", even_longer, device="cpu", console=SILENT)
+        resume(tmp_path / "run", even_longer, **QUIETLY)
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "precious").write_text("data")
     with pytest.raises(UserError, match="exists already"):
-        train(tiny(), tmp_path / "run", device="cpu", console=SILENT)
+        train(tiny(), tmp_path / "run", **QUIETLY)
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["precious"]
 
 
 def test_runs_without_a_name_are_numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    runs = [train(tiny(training__length="1 steps"), device="cpu", console=SILENT).run for _ in range(2)]
+    runs = [train(tiny(training__length="1 steps"), **QUIETLY).run for _ in range(2)]
     assert [str(run) for run in runs] == ["runs/avatars", "runs/avatars-2"]
 
 
 def test_bad_data_leaves_no_run_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="fewer than a batch"):
-        train(tiny(training__batch=23), tmp_path / "run", device="cpu", console=SILENT)
+        train(tiny(training__batch=23), tmp_path / "run", **QUIETLY)
     with pytest.raises(UserError, match="no such folder"):
-        train(tiny(data__source="nowhere"), tmp_path / "run", device="cpu", console=SILENT)
+        train(tiny(data__source="nowhere"), tmp_path / "run", **QUIETLY)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     recipe = tiny(optimizer__lr=1e30, training__length="40 steps", training__checkpoint_every=100, gate__enabled=False)
     with pytest.raises(UserError, match=r"is no longer a number at step \d+; there is no checkpoint yet: train anew with a lower .*lr"):
-        train(recipe, tmp_path / "run", device="cpu", console=SILENT)
+        train(recipe, tmp_path / "run", **QUIETLY)
 
 
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
     """The very update before a checkpoint may be the one that breaks."""
     recipe = tiny(optimizer__lr=1e38, optimizer__lr_factors=(1.0, 1e3, 1.0), training__length="1 steps", gate__enabled=False)
     with pytest.raises(UserError, match=r"is no longer finite at step 1; there is no checkpoint yet"):
-        train(recipe, tmp_path / "run", device="cpu", console=SILENT)
+        train(recipe, tmp_path / "run", **QUIETLY)
     assert not (tmp_path / "run" / "model").exists()
 
 
@@ -320,7 +321,7 @@ def test_the_pictures_show_posterior_means_of_held_out_images(tmp_path: Path) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vaegan.VAEGAN, "reconstruct", record)
         recipe = tiny()
-        train(recipe, tmp_path / "run", device="cpu", console=SILENT)
+        train(recipe, tmp_path / "run", **QUIETLY)
     from vaegan.data import split
     from vaegan.data.batches import to_tensor
 

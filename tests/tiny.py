@@ -10,7 +10,7 @@ from rich.console import Console
 from torch import Tensor
 
 from vaegan import Recipe
-from vaegan.data import open_images
+from vaegan.data import ImageSet, open_images
 from vaegan.data.images import Preparation
 from vaegan.training.trainer import Trainer
 
@@ -28,24 +28,35 @@ TINY = {
     "training.checkpoint_every": 3,
 }
 SILENT = Console(quiet=True)
+QUIETLY: dict[str, Any] = {"device": "cpu", "report": False, "console": SILENT}
+"""How tests train, where it is not the report or what is said that they test."""
+
+
+def _settings(overrides: dict[str, Any]) -> dict[str, Any]:
+    settings = {**TINY, **{key.replace("__", "."): value for key, value in overrides.items()}}
+    return {key: value for key, value in settings.items() if value is not None}
 
 
 def tiny(name: str = "quick", **overrides: Any) -> Recipe:
-    """A recipe of tiny networks and 24 avatars; `training__batch` stands for training.batch."""
-    return Recipe.load(name, {**TINY, **{key.replace("__", "."): value for key, value in overrides.items()}})
+    """A recipe of tiny networks and 24 avatars; `training__batch` stands for training.batch; None leaves what the named recipe has."""
+    return Recipe.load(name, _settings(overrides))
 
 
 def flags(**overrides: Any) -> list[str]:
-    """The same for the command line."""
-    settings = {**TINY, **{key.replace("__", "."): value for key, value in overrides.items()}}
-    size = settings.pop("networks.size")
-    assert isinstance(size, tuple)
-    return [f"--size={size[0]}", "--device=cpu", *(f"--{key}={value}" for key, value in settings.items())]
+    """The same for the command line, with the CPU."""
+    settings = _settings(overrides)
+    size = settings.pop("networks.size", None)
+    return [*([f"--size={size[0]}x{size[1]}"] if size else []), "--device=cpu", *(f"--{key}={value}" for key, value in settings.items())]
+
+
+def avatars(count: int = 24, size: tuple[int, int] = (16, 16)) -> ImageSet:
+    """What such a recipe trains on."""
+    return open_images("avatars", Preparation(size, 3, "centre"), count=count, progress=lambda *_: None)
 
 
 def make_trainer(recipe: Recipe, fabric: Fabric | None = None) -> Trainer:
     """A trainer on 20 of the avatars."""
-    images = open_images("avatars", Preparation(recipe.networks.size, 3, "centre"), count=recipe.data.avatars, progress=lambda *_: None)
+    images = avatars(recipe.data.avatars, recipe.networks.size)
     return Trainer(recipe, fabric or Fabric(accelerator="cpu", devices=1), images, np.arange(20))
 
 

@@ -1,0 +1,56 @@
+"""Sources that are none."""
+
+from __future__ import annotations
+
+import pytest
+
+from .place import NO_ARCHIVE, NO_IMAGES, Place, write
+
+KINDS = ("celeba", "lfw", "stl10", "cifar10", "cifar100", "mnist", "classes")
+BAD_SOURCES: dict[str, tuple[str, str]] = {
+    "no such folder": ("{root}/nowhere", "/nowhere: there is no such folder or file"),
+    "a name that is too long": ("x" * 300, "x" * 300),
+    "a name of two lines": ("{root}/no\nwhere", "there is no such folder or file"),
+    "no name": ("", "a folder without a name"),
+    "the folder of nobody": ("~nobody-of-this-name/photos", "~nobody-of-this-name"),
+    "the celeba of nobody": ("celeba:~nobody-of-this-name/photos", "~nobody-of-this-name"),
+    "a folder without images": ("{root}/here", f"{NO_IMAGES} {{root}}/here: looked for JPEG, PNG, WebP, BMP, GIF, TIFF and PPM files"),
+    "a kind with a slip": ("celebaa:{root}/photos", "(and no folder celebaa:{root}/photos). Did you mean celeba?"),
+    "an unknown kind": ("imagenet:{root}/photos", "There are celeba, lfw, stl10, cifar10, cifar100, mnist, classes, hf, hf-stream."),
+    "a kind in capitals": ("CelebA:{root}/photos", "there is no kind of source CelebA"),
+    "an address": ("https://example.org/photos.zip", "there is no kind of source https"),
+    "another drive": ("Q:\\photos", "Q:\\photos: there is no such folder or file"),
+    "avatars, nearly": ("avatar", "cannot take images from avatar: there is no such folder or file"),
+    **{f"{kind} without a path": (f"{kind}:", f"cannot take images from {kind}:: there is no such folder") for kind in KINDS},
+    **{f"{kind} of a missing path": (f"{kind}:{{root}}/gone", f"{kind}:{{root}}/gone: there is no such folder") for kind in KINDS},
+    "celeba of photos": ("celeba:{root}/photos", "{root}/photos is not CelebA: it has no img_align_celeba, neither as"),
+    "stl10 of photos": ("stl10:{root}/photos", "{root}/photos is not STL-10 in its binary form: it has no train_X.bin"),
+    "cifar10 of photos": ("cifar10:{root}/photos", "{root}/photos is not CIFAR-10 in its binary form: it has no data_batch_1.bin"),
+    "cifar100 of photos": ("cifar100:{root}/photos", "{root}/photos is not CIFAR-100 in its binary form: it has no train.bin"),
+    "mnist of photos": ("mnist:{root}/photos", "{root}/photos holds no set like MNIST: it has no file such as train-images-idx3-ubyte.gz"),
+    "lfw of a folder without images": ("lfw:{root}/here", f"{NO_IMAGES} {{root}}/here"),
+    "classes of a folder without images": ("classes:{root}/here", f"{NO_IMAGES} {{root}}/here"),
+    "classes without folders": ("classes:{root}/photos", "the images in {root}/photos do not lie in a folder a class"),
+    "celeba of a file": ("celeba:{root}/photos/a.png", "a.png is not CelebA: it has no img_align_celeba"),
+    "stl10 of a file": ("stl10:{root}/photos/a.png", "a file: unpack it first"),
+    "cifar10 of a file": ("cifar10:{root}/photos/a.png", "a file: unpack it first"),
+    "mnist of a file": ("mnist:{root}/photos/a.png", "a.png holds no set like MNIST"),
+    "classes of a file": ("classes:{root}/photos/a.png", NO_ARCHIVE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "words"), BAD_SOURCES.values(), ids=BAD_SOURCES.keys())
+def test_a_bad_source_is_refused(source: str, words: str, place: Place) -> None:
+    source, words = (text.replace("{root}", str(place.root)) for text in (source, words))
+    place.refuses(source, place.out, "--workers", 1, words=words)
+
+
+def test_a_packed_set_as_a_source(place: Place) -> None:
+    place.packs()
+    words = f"{place.out} is a packed set already: train on it with --data {place.out}"
+    place.refuses(place.out, place.root / "again", words=words)
+
+
+def test_the_pictures_of_a_run_as_a_source(place: Place) -> None:
+    write(place.photos, {"recipe.yaml": "", "stats.jsonl": ""})
+    place.refuses_photos(words=f"{NO_IMAGES} {place.photos}")
