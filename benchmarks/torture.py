@@ -213,7 +213,8 @@ class Torture:
         os.kill(victim, signal.SIGKILL)
         process.wait()
         if self.processes > 1 and process.code != 0:
-            self.victims["the first process" if victim == process.pid else "the second process"] += 1
+            names = {process.pid: "the one that starts the others", **dict(zip(sorted(others), ("the first", "the second"), strict=False))}
+            self.victims[names[victim]] += 1
         deadline = time.monotonic() + PATIENCE
         while any(Path(f"/proc/{pid}").exists() for pid in others):
             if time.monotonic() > deadline:

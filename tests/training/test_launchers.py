@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import NoneType, SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
-import vaegan
 from vaegan import UserError
 from vaegan.processes import is_first_here, is_leader
 from vaegan.signals import Stopped
 from vaegan.training import _join, checkpoint, train
-from vaegan.training.machine import Slurm, _started, make_fabric
+from vaegan.training.machine import Slurm, find_world, make_fabric
 
-from ..tiny import SILENT, flags, tiny
+from .. import processes
+from ..tiny import QUIETLY, flags, tiny
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "LOCAL_WORLD_SIZE": "2", "WORLD_SIZE": "6"}
 JOB = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "faces", "SLURM_NTASKS": "2", "SLURM_PROCID": "0"}  # as its script sees it
@@ -47,30 +45,30 @@ def _set(patch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("variables", "asked", "started", "by"),
     [
-        ({}, (None, None), (1, 1), LightningEnvironment),
-        ({}, (2, 3), (2, 3), LightningEnvironment),
+        ({}, (None, None), (1, 1), NoneType),
+        ({}, (2, 3), (2, 3), NoneType),
         (TORCHRUN, (None, None), (2, 3), TorchElasticEnvironment),
         (TORCHRUN, (2, 3), (2, 3), TorchElasticEnvironment),
         (STEP, (None, None), (2, 1), Slurm),
         ({**STEP, "SLURM_NTASKS": "16", "SLURM_STEP_NUM_TASKS": "16", "SLURM_STEP_TASKS_PER_NODE": "8(x2)"}, (8, None), (8, 2), Slurm),
         ({**STEP, "SLURM_JOB_NAME": "bash"}, (None, None), (2, 1), Slurm),  # srun bash -c "..."
         ({**STEP, **TORCHRUN}, (None, None), (2, 3), TorchElasticEnvironment),  # srun torchrun
-        ({**STEP, **ALONE}, (8, None), (8, 1), LightningEnvironment),  # one task of 8 GPUs
-        ({**JOB, "SLURM_NTASKS": "1"}, (None, None), (1, 1), LightningEnvironment),  # a job's script, without srun
-        ({**JOB, "SLURM_JOB_NAME": "interactive"}, (2, None), (2, 1), LightningEnvironment),  # salloc --ntasks=2
+        ({**STEP, **ALONE}, (8, None), (8, 1), NoneType),  # one task of 8 GPUs
+        ({**JOB, "SLURM_NTASKS": "1"}, (None, None), (1, 1), NoneType),  # a job's script, without srun
+        ({**JOB, "SLURM_JOB_NAME": "interactive"}, (2, None), (2, 1), NoneType),  # salloc --ntasks=2
     ],
 )
 def test_who_has_started_how_many(
     variables: dict[str, str],
     asked: tuple[int | None, int | None],
     started: tuple[int, int],
-    by: type[ClusterEnvironment],
+    by: type[ClusterEnvironment | None],
     outside: pytest.MonkeyPatch,
 ) -> None:
     _set(outside, variables)
-    *numbers, environment = _started(*asked)
-    assert tuple(numbers) == started
-    assert type(environment) is by
+    world = find_world(*asked)
+    assert (world.processes, world.nodes) == started
+    assert type(world.environment) is by
 
 
 @pytest.mark.parametrize(
@@ -88,7 +86,7 @@ def test_others_than_were_asked_for(
 ) -> None:
     _set(outside, variables)
     with pytest.raises(UserError, match=words):
-        _started(*asked)
+        find_world(*asked)
 
 
 def test_a_task_that_sees_one_gpu_of_its_machine(outside: pytest.MonkeyPatch) -> None:
@@ -135,16 +133,15 @@ def torchrun(folder: Path, before: str, *arguments: str) -> subprocess.Completed
     """`vaegan` in two processes, each of which runs a line of Python before."""
     script = folder / "rank.py"
     script.write_text(f"import os, sys\nrank = os.environ['RANK']\n{before}\nfrom vaegan.__main__ import main\nmain()\n")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--", str(script), *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(vaegan.__file__).parents[1])}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    run = "import sys; from torch.distributed.run import main; main(sys.argv[1:])"
+    return processes.run("--standalone", "--nproc-per-node=2", "--", script, *arguments, script=run, cwd=folder)
 
 
 def test_torchrun_goes_on_with_a_run_of_one_process(tmp_path: Path) -> None:
     """Where they take as many images a step; and only the first one sees the run's folder."""
     (tmp_path / "1").mkdir()
-    begun = train(tiny(training__batch=8, training__length="2 steps"), tmp_path / "0" / "run", device="cpu", console=SILENT).run
-    arguments = ["train", "--auto-resume", "--run=run", *flags(training__batch=4, training__length="4 steps")]
+    begun = train(tiny(training__batch=8, training__length="2 steps"), tmp_path / "0" / "run", **QUIETLY).run
+    arguments = ["train", "--auto-resume", "--no-report", "--run=run", *flags(training__batch=4, training__length="4 steps")]
     done = torchrun(tmp_path, "os.chdir(rank)", *arguments)
     assert done.returncode == 0, done.stderr
     assert "4 steps from step 2 on 2 processes, each on the CPU" in done.stderr

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vaegan import UserError
-from vaegan.training.machine import has_bf16, keep_freed_memory, make_fabric, return_freed_memory
+from vaegan.training.machine import World, has_bf16, keep_freed_memory, make_fabric, return_freed_memory, usual_threads
 
 
 def test_precision() -> None:
@@ -23,14 +23,23 @@ def test_auto_takes_a_gpu_if_there_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("device", "processes", "words"), [("tpu", 1, "device must be"), ("cuda", 99, "cuda device|99"), ("cpu", 0, "--processes")]
+    ("device", "processes", "words"), [("tpu", 1, "device must be"), ("cuda", 99, "cuda device|99"), ("mps", 2, "mps device")]
 )
 def test_what_is_not_there(device: str, processes: int, words: str) -> None:
     with pytest.raises(UserError, match=words):
-        make_fabric(device, "32", processes)
+        make_fabric(device, "32", World(processes, 1, None))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's setting")
 def test_freed_memory_is_kept_or_returned() -> None:
     assert return_freed_memory()
     assert keep_freed_memory()
+
+
+def test_processes_share_the_cores_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vaegan.training.machine.cores", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert [usual_threads(processes) for processes in (2, 3, 9)] == [4, 2, 1]
+    assert usual_threads(1) == torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert usual_threads(2) == torch.get_num_threads()

@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from functools import cache
-from multiprocessing import get_context
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,41 +13,55 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
+from torch.distributed import TCPStore  # type: ignore[attr-defined] # is not named in __all__
 
 from vaegan import Objective, UserError
 from vaegan.recipe import names
-from vaegan.training import checkpoint
 from vaegan.training.collective import SharedError, SyncBatchNorm, all_or_none, average_gradients, from_leader, synchronise
 from vaegan.training.machine import make_fabric
 from vaegan.training.step import Inputs
 from vaegan.training.trainer import Trainer
 
-from ..tiny import equal, flags, make_trainer, tiny
+from .. import processes
+from ..tiny import equal, make_trainer, tiny
 
 NARROW: dict[str, Any] = {"gate__equilibrium": 0.68, "gate__margin": 0.02}  # so that the costs of each process alone would part them
 
 
-def two(work: Callable[[Fabric], Any]) -> tuple[Any, Any]:
-    """What `work` returns in each of two processes, which torch has introduced to each other as torchrun would."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        done = [pool.submit(_as_rank, rank, port, work) for rank in (0, 1)]
-        return done[0].result(timeout=120), done[1].result(timeout=120)
+def in_two(found: Path) -> list[dict[str, Any]]:
+    """What `find_everything` finds in each of two processes, which torch introduces to each other as torchrun would."""
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    world = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
+    world |= {"TORCHELASTIC_RUN_ID": "test", "TORCHELASTIC_USE_AGENT_STORE": "True"}
+    script = "import sys; sys.path.insert(0, sys.argv[1]); from tests.training.test_processes import find_everything; find_everything()"
+    with ExitStack() as both:
+        ranks = []
+        for rank in "01":
+            env = {**world, "RANK": rank, "LOCAL_RANK": rank, "FOUND": str(found / rank)}
+            ranks.append(both.enter_context(processes.start(processes.ROOT, script=script, env=env)))
+        for process in ranks:
+            _, said = process.communicate()
+            assert process.wait() == 0, said
+    return [torch.load(found / rank, weights_only=False) for rank in "01"]
 
 
-def _as_rank(rank: int, port: int, work: Callable[[Fabric], Any]) -> Any:
-    torch.set_num_threads(1)
-    world = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "GROUP_RANK": 0, "MASTER_PORT": port}
-    os.environ.update({name: str(value) for name, value in world.items()}, MASTER_ADDR="127.0.0.1", TORCHELASTIC_RUN_ID="test")
+def find_everything() -> None:
+    """In each of the two processes: all that several tests look at."""
     fabric = make_fabric("cpu", "32")
     fabric.launch()
-    assert (fabric.global_rank, fabric.world_size) == (rank, 2)
-    try:
-        return work(fabric)
-    finally:
-        torch.distributed.destroy_process_group()
+    assert (str(fabric.global_rank), fabric.world_size) == (os.environ["RANK"], 2)
+    found = {"trained": _train_a_while(fabric), "gradients": _gradients(fabric), "said": _meet_errors(fabric)}
+    torch.save(found, os.environ["FOUND"])
+    torch.distributed.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What two processes have found."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAEGAN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        make_trainer(tiny())  # so that its images are drawn
+        return in_two(tmp_path_factory.mktemp("found"))
 
 
 def _train_a_while(fabric: Fabric) -> dict[str, Any]:
@@ -89,19 +94,8 @@ def _train_a_while(fabric: Fabric) -> dict[str, Any]:
     }
 
 
-def _everything(fabric: Fabric) -> dict[str, Any]:
-    """One start of two processes for several tests."""
-    return {"trained": _train_a_while(fabric), "gradients": _gradients(fabric), "said": _meet_errors(fabric)}
-
-
-@cache
-def both() -> tuple[Any, Any]:
-    """What two processes have found out."""
-    return two(_everything)
-
-
-def test_two_processes_share_the_set_and_agree_where_their_own_costs_would_not() -> None:
-    first, second = (found["trained"] for found in both())
+def test_two_processes_share_the_set_and_agree_where_their_own_costs_would_not(both: list[dict[str, Any]]) -> None:
+    first, second = (found["trained"] for found in both)
     assert first["images_per_step"] == 8
     assert first["together"] == second["together"]
     assert [stops for *_, stops, _ in first["together"]] == [False] * 199 + [True]
@@ -148,9 +142,9 @@ def _gradients(fabric: Fabric | None = None) -> dict[str, list[Tensor]]:
     return found
 
 
-def test_with_synchronised_batch_norm_two_processes_are_one_with_twice_the_batch() -> None:
+def test_with_synchronised_batch_norm_two_processes_are_one_with_twice_the_batch(both: list[dict[str, Any]]) -> None:
     alone = _gradients()
-    for found in both():
+    for found in both:
         for name, gradients in alone.items():
             assert len(gradients) == len(found["gradients"][name]) > 50
             for mine, theirs in zip(found["gradients"][name], gradients, strict=True):
@@ -201,17 +195,17 @@ def _meet_errors(fabric: Fabric) -> list[str]:
     return [*said, from_leader(fabric, lambda: f"from {fabric.global_rank}")]
 
 
-def test_what_one_process_meets_all_are_told() -> None:
-    for found in both():
+def test_what_one_process_meets_all_are_told(both: list[dict[str, Any]]) -> None:
+    for found in both:
         assert found["said"] == [
             *("met by 0", "met by 1", "the leader met it"),
             *("Permission denied: file 1", "Permission denied: the leader's", "from 0"),
         ]
 
 
-def test_a_run_goes_on_with_another_number_of_processes() -> None:
+def test_a_run_goes_on_with_another_number_of_processes(both: list[dict[str, Any]]) -> None:
     """As on another machine: two processes of four images, then one of eight, which are the same images."""
-    first, second = (found["trained"] for found in both())
+    first, second = (found["trained"] for found in both)
     with pytest.raises(UserError, match=r"takes 8 images a step, not 4 \(1 process with a batch of 4\): set --training\.batch 8"):
         make_trainer(tiny(**NARROW, training__length="300 steps")).load_state_dict(first["state"])
     trainer = make_trainer(tiny(**NARROW, training__length="300 steps", training__batch=8))
@@ -221,97 +215,3 @@ def test_a_run_goes_on_with_another_number_of_processes() -> None:
     trainer.train_step()
     assert trainer.step == 201
     trainer.read()
-
-
-def _command(run: Path, *more: str, **overrides: Any) -> list[str]:
-    return [sys.executable, "-m", "vaegan", "train", *flags(**overrides), "--processes=2", f"--run={run}", *more]
-
-
-def test_two_processes_train_and_one_of_them_writes(tmp_path: Path) -> None:
-    done = subprocess.run(_command(tmp_path / "run"), capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text().splitlines()]
-    assert [line["images"] for line in lines] == [16, 32, 48]
-    assert done.stderr.count("The pictures are") == 1
-    done = subprocess.run([*_command(Path("x")), "--data=nowhere"], capture_output=True, text=True, timeout=300, check=False)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "nowhere: there is no such folder or file" in done.stderr
-
-
-needs_proc = pytest.mark.skipif(not Path(f"/proc/self/task/{os.getpid()}/children").exists(), reason="finds processes by /proc")
-
-
-def _begin(run: Path) -> tuple[subprocess.Popen[str], int]:
-    """A run of two processes that has come to its first checkpoint, and the number of the second process."""
-    first = subprocess.Popen(_command(run, training__length="1000000 steps"), stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 60
-    while not checkpoint.checkpoints(run / "checkpoints"):
-        assert first.poll() is None, first.stderr and first.stderr.read()
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    (second,) = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()
-    return first, int(second)
-
-
-@needs_proc
-def test_a_process_that_dies_ends_the_others_with_a_sentence(tmp_path: Path) -> None:
-    first, second = _begin(tmp_path / "run")
-    os.kill(second, signal.SIGKILL)
-    _, said = first.communicate(timeout=20)
-    assert first.returncode == 2
-    assert "Traceback" not in said
-    last = said.strip().splitlines()[-1]
-    assert last.startswith(("vaegan: process 1 of 2 was killed by SIGKILL", "vaegan: another process of this run has ended"))
-    assert last.endswith(f"go on with: vaegan train --resume {tmp_path / 'run'}")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
-@pytest.mark.parametrize("rank", [0, 1])
-def test_a_process_that_dies_while_they_meet_ends_the_other_with_a_sentence(rank: int, tmp_path: Path) -> None:
-    """The first one waits for the second, which dies; or the other way round."""
-    script = tmp_path / "start.py"
-    script.write_text(f"""
-import os, signal, time
-import torch.distributed
-def meet(*_, **__):
-    if os.environ["LOCAL_RANK"] == "{rank}":
-        time.sleep({0 if rank else 8})  # until the second one is there, too
-        os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(60)
-torch.distributed.init_process_group = meet
-from vaegan.__main__ import main
-main()
-""")
-    command = [sys.executable, str(script), "train", *flags(), "--processes=2", f"--run={tmp_path / 'run'}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)  # until both have closed standard error
-    assert done.returncode == (2 if rank else -signal.SIGKILL)
-    sentence = (
-        "vaegan: process 1 of 2 was killed by SIGKILL, and ended the run; there is no checkpoint yet"
-        if rank
-        else "vaegan: process 1 ended: the first process has gone"
-    )
-    assert done.stderr.strip().splitlines()[-1] == sentence
-
-
-@needs_proc
-def test_a_first_process_that_dies_ends_the_others(tmp_path: Path) -> None:
-    first, second = _begin(tmp_path / "run")
-    first.kill()
-    _, said = first.communicate(timeout=20)  # until the second one has closed it, too
-    assert "process 1" in said
-    assert "Traceback" not in said
-    until = time.monotonic() + 10
-    while Path(f"/proc/{second}").exists() and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not Path(f"/proc/{second}").exists()
-
-
-@needs_proc
-def test_a_signal_to_any_process_saves_and_ends_all(tmp_path: Path) -> None:
-    first, second = _begin(tmp_path / "run")
-    os.kill(second, signal.SIGTERM)
-    _, said = first.communicate(timeout=30)
-    assert first.returncode == 143
-    assert "Traceback" not in said
-    step = checkpoint.load(tmp_path / "run" / "checkpoints")[0]["step"]
-    assert f"stopped at step {step} of 1000000 and saved; go on with" in said

@@ -43,7 +43,7 @@ def test_a_run_writes_all_its_outputs(tmp_path: Path) -> None:
     recipe = tiny()
     result = train(recipe, tmp_path / "run", **QUIETLY)
     run = result.run
-    assert Recipe.load(run / "recipe.yaml") == recipe
+    assert Recipe.load(run / "recipe.yaml").differences(recipe) == {"training.threads": (torch.get_num_threads(), 0)}
     assert sorted(p.name for p in (run / "checkpoints").iterdir()) == ["step-00000003.pt", "step-00000006.pt"]
     assert sorted(p.name for p in (run / "samples").iterdir()) == ["step-000004.png", "step-000006.png"]
     assert result.picture == run / "samples" / "step-000006.png"
@@ -337,3 +337,26 @@ def test_training_outside_the_main_thread(tmp_path: Path) -> None:
     thread.start()
     thread.join()
     assert (tmp_path / "run" / "model" / "config.json").is_file()
+
+
+def test_a_run_keeps_its_number_of_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, used = tmp_path / "run", []
+    original = Trainer.train_step
+
+    def train_step(trainer: Trainer, **more: Any) -> Any:
+        used.append(torch.get_num_threads())
+        return original(trainer, **more)
+
+    monkeypatch.setattr(Trainer, "train_step", train_step)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        train(tiny(training__length="2 steps"), run, **QUIETLY)
+        torch.set_num_threads(1)
+        train(tiny(training__length="3 steps"), run, auto_resume=True, **QUIETLY)
+        resume(run, Recipe.load(run / "recipe.yaml", {"training.length": "4 steps"}), **QUIETLY)
+        assert torch.get_num_threads() == 1
+        resume(run, Recipe.load(run / "recipe.yaml", {"training.length": "5 steps", "training.threads": 1}), **QUIETLY)
+    finally:
+        torch.set_num_threads(before)
+    assert used == [2, 2, 2, 2, 1]

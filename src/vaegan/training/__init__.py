@@ -30,7 +30,7 @@ from ..signals import Stopped
 from . import checkpoint
 from .collective import LostProcessError, SharedError, all_or_none, from_leader
 from .conditions import varying
-from .launch import launch, take_part
+from .launcher import launch, take_part
 from .machine import World, find_device, find_world, make_fabric, usual_threads
 from .trainer import STOPPING, Trainer, way_on
 

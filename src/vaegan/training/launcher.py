@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -42,7 +44,7 @@ from vaegan.training import work
 work(sys.argv[2], int(sys.argv[3]))
 """
 JOB = "job.json"
-LOST, REFUSED, STOPPED, FINISHED = "lost", "refused", "stopped", "finished"
+LOST, REFUSED, STOPPED, FAILED, FINISHED = "lost", "refused", "stopped", "failed", "finished"
 SOON = 10
 """Seconds after the first failure in which others can have the same cause. The agent kills what does not end after 30."""
 GOING = 0.2
@@ -173,6 +175,9 @@ def _verdict(
         for _, outcome in sorted(outcomes.items()):
             if outcome["kind"] == kind and (kind == REFUSED or not failures):
                 raise UserError(outcome["sentence"]) if kind == REFUSED else Stopped(outcome["sentence"], outcome["exit_code"] - 128)
+    for rank, outcome in sorted(outcomes.items()):
+        if outcome["kind"] == FAILED:
+            raise UserError(f"a fault ended process {rank} of {processes}, and the run with it: see above; {way_on()}")
     silent = {rank: failure for rank, failure in failures.items() if rank not in outcomes}
     if received and any(failure.exitcode == -received for failure in silent.values()):  # before it could stop well, or insisted
         signal.raise_signal(received)
@@ -212,31 +217,39 @@ def take_part(do: Callable[[dict[str, Any]], Outcome], folder: Path, agent: int)
         folder: where the job is, and where to say how it ended.
         agent: the process that waits for this one.
     """
-    threading.Thread(target=_end_with, args=(agent,), daemon=True).start()
-    code = 2
+    threading.Thread(target=_end_with, args=(agent, folder), daemon=True).start()
+    code = 0
     try:
         outcome = {"kind": FINISHED, **do(json.loads((folder / JOB).read_text(encoding="utf-8")))}
-        code = 0
     except Stopped as stopped:
         outcome = {"kind": STOPPED, "sentence": str(stopped), "exit_code": stopped.exit_code}
-        code = 0
     except UserError as error:
-        outcome = {"kind": REFUSED, "sentence": str(error)}
+        outcome, code = {"kind": REFUSED, "sentence": str(error)}, 2
     except LostProcessError:
-        outcome = {"kind": LOST}
+        if os.getppid() != agent:  # the other one has seen it first
+            _end_without_agent(folder)
+        outcome, code = {"kind": LOST}, 2
+    except Exception:
+        traceback.print_exc()
+        outcome, code = {"kind": FAILED}, 1
     with replacing(folder / f"{os.environ['RANK']}.json") as path:
         path.write_text(json.dumps(outcome), encoding="utf-8")
     sys.stdout.flush()
     sys.stderr.flush()
     if code:
-        os._exit(code)  # torch would abort while it takes down its connections to a process that is gone
-    raise SystemExit(code)
+        os._exit(code)  # at once: to take down connections to a process that is gone takes long, and can abort
+    raise SystemExit
 
 
-def _end_with(agent: int) -> None:
+def _end_with(agent: int, folder: Path) -> NoReturn:
     """End when the agent has gone: it can be killed, and cannot end its workers then."""
     while os.getppid() == agent:
         time.sleep(GOING)
+    _end_without_agent(folder)
+
+
+def _end_without_agent(folder: Path) -> NoReturn:
     if os.environ["LOCAL_RANK"] == "0":
+        shutil.rmtree(folder, ignore_errors=True)
         os.write(2, b"\nvaegan: the process that started this run has gone, and the run ends\n")
     os._exit(2)
