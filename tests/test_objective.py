@@ -194,6 +194,14 @@ def test_reconstructions_in_the_gan_loss_update_running_statistics_once() -> Non
         assert torch.equal(ours, theirs)
 
 
+def test_running_statistics_move_once_a_step_where_all_images_are_judged_together() -> None:
+    model = make_model()
+    Objective(saturating=False, joint=True)(model, *make_batch(model))
+    moved = {name: int(buffer) for name, buffer in model.named_buffers() if name.endswith("num_batches_tracked")}
+    once = {name: 1 + name.startswith("decoder.") for name in moved}  # the decoder makes reconstructions and samples
+    assert moved == once
+
+
 @pytest.mark.parametrize(("saturating", "most"), [(True, 14.2e9), (False, 15.8e9)])
 def test_arithmetic_of_a_step(saturating: bool, most: float) -> None:
     """The paper's networks at 64x64; a textbook step takes 27.2 GFLOP an image."""

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -251,7 +251,11 @@ class Objective:
         if self.kind == "vae":
             error = total = 0.5 * (reconstructed - images).square().sum((1, 2, 3)).mean()
         elif self.autoencodes:
-            with _constant(discriminator), nullcontext() if self.plays else _fixed(discriminator):
+            if self.joint:  # images, reconstructions and samples are judged together, too, which moves the running statistics
+                statistics: AbstractContextManager[None] = _statistics_kept(discriminator)
+            else:
+                statistics = nullcontext() if self.plays else _fixed(discriminator)
+            with _constant(discriminator), statistics:
                 stems = [discriminator.stem(scale(reconstructed, likeness)), stem.detach() if self.plays else discriminator.stem(images)]
                 if self.joint:
                     stems.append(discriminator.stem(scale(sampled, likeness)))

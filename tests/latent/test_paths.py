@@ -32,6 +32,12 @@ def test_where_there_is_no_arc() -> None:
         torch.testing.assert_close(codes[[0, -1]], torch.stack([code, end]))
 
 
+def test_from_and_to_a_code_of_zeros_it_is_a_line() -> None:
+    code, zeros, t = torch.tensor([1.0, 2]), torch.zeros(2), torch.linspace(0, 1, 5)[:, None]
+    torch.testing.assert_close(paths.between(zeros, code, 5), t * code)
+    torch.testing.assert_close(paths.between(code, zeros, 5), (1 - t) * code)
+
+
 def test_through_all_stops() -> None:
     stops = torch.randn(4, 8, generator=torch.Generator().manual_seed(1))
     codes = paths.through(stops, 5)

@@ -22,6 +22,8 @@ def between(start: Tensor, end: Tensor, steps: int, course: Course = "spherical"
 
         (sin((1 - t) angle) start + sin(t angle) end) / sin(angle)
 
+    There is no arc to or from a code of zeros, nor between codes in the same or opposite directions: then it is a line.
+
     Args:
         start: L numbers.
         end: L numbers.
@@ -34,7 +36,7 @@ def between(start: Tensor, end: Tensor, steps: int, course: Course = "spherical"
     t = torch.linspace(0, 1, steps, device=start.device, dtype=start.dtype)[:, None]
     cosine = torch.nn.functional.cosine_similarity(start, end, dim=0).clamp(-1, 1)
     angle = torch.arccos(cosine)
-    if course == "linear" or torch.sin(angle) < CLOSE:
+    if course == "linear" or torch.sin(angle) < CLOSE or not (start.any() and end.any()):
         return torch.lerp(start[None], end[None], t)
     return (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
 

@@ -21,19 +21,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
-
-from torch.distributed.elastic.agent.server.api import RunResult, WorkerSpec
-from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
-from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
-from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
-from torch.distributed.elastic.rendezvous import RendezvousHandler, RendezvousParameters
-from torch.distributed.elastic.rendezvous.registry import get_rendezvous_handler
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import UserError
 from ..files import replacing
 from ..signals import Stopped
 from .collective import LostProcessError
+
+if TYPE_CHECKING:
+    from torch.distributed.elastic.agent.server.api import RunResult
+    from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
+    from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
+    from torch.distributed.elastic.rendezvous import RendezvousHandler
 
 WORKER = """
 import json, signal, sys
@@ -67,6 +66,10 @@ def launch(job: dict[str, Any], processes: int, nodes: int, stop_notice: str, wa
         UserError: a process met a mistake of the user's, or ended without a word.
         Stopped: the run was asked to stop, and has saved.
     """
+    from torch.distributed.elastic.agent.server.api import WorkerSpec
+    from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
+
     rendezvous = _rendezvous(nodes)
     for name in list(logging.root.manager.loggerDict):
         if name.startswith("torch.distributed.elastic"):  # each has a level of its own; what they would say, one sentence says
@@ -93,6 +96,9 @@ def launch(job: dict[str, Any], processes: int, nodes: int, stop_notice: str, wa
 
 def _rendezvous(nodes: int) -> RendezvousHandler:
     """Where the agents of all machines meet."""
+    from torch.distributed.elastic.rendezvous import RendezvousParameters
+    from torch.distributed.elastic.rendezvous.registry import get_rendezvous_handler
+
     if nodes == 1:
         return get_rendezvous_handler(RendezvousParameters("c10d", "localhost:0", uuid.uuid4().hex, 1, 1, local_addr="localhost"))
     try:
