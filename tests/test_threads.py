@@ -24,7 +24,7 @@ def busy(running: int, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def unset(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Before torch is loaded, where the user has set nothing."""
-    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "LOCAL_WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delitem(__import__("sys").modules, "torch")
     return monkeypatch
@@ -52,6 +52,13 @@ def test_what_the_user_has_set_stays(name: str, unset: pytest.MonkeyPatch) -> No
     unset.setenv(name, "active" if name == "OMP_WAIT_POLICY" else "7")
     threads.choose_waiting()
     assert threads.os.environ.get("GOMP_SPINCOUNT") in {None, "7"}
+
+
+def test_workers_keep_what_their_agent_has_chosen(unset: pytest.MonkeyPatch) -> None:
+    busy(9, unset)
+    unset.setenv("LOCAL_WORLD_SIZE", "2")
+    threads.choose_waiting()
+    assert "GOMP_SPINCOUNT" not in threads.os.environ
 
 
 def test_where_the_system_does_not_say_nothing_is_chosen(unset: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 class UserError(Exception):
     """A mistake in what was asked for: one sentence that names the thing and the way out. The command line prints it and exits with 2."""
 
+    exit_code = 2
+
 
 @contextmanager
 def refusals_told() -> Iterator[None]:

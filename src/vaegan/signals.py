@@ -20,11 +20,13 @@ class Stopped(Exception):  # noqa: N818 (nothing went wrong)
 class StopSignal:
     """Within, the first interrupt or SIGTERM is noted, so that a step can end well; the second one acts as ever."""
 
-    def __init__(self, notice: str = "", *, saves: bool = False) -> None:
+    def __init__(self, notice: str = "", *, saves: bool = False, insists: bool = True) -> None:
         """Take what is said on standard error as soon as a signal comes, if that may take a while to show.
 
-        With `saves`, SIGUSR1 is noted, too, in `asked_to_save`, as often as it comes.
+        With `saves`, SIGUSR1 is noted, too, in `asked_to_save`, as often as it comes. Without `insists`, the second interrupt or SIGTERM
+        is only noted, like the first.
         """
+        self._insists = insists
         self.received: int | None = None
         self.asked_to_save = False
         self.notice = notice
@@ -34,9 +36,11 @@ class StopSignal:
         self._before: dict[int, Any] = {}
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        self.received = number
-        if self.notice:
+        if self.notice and self.received is None:
             os.write(2, f"\n{self.notice}\n".encode())  # print() may be in the middle of something
+        self.received = number
+        if not self._insists:
+            return
         for insisting in {signal.SIGINT, signal.SIGTERM} & self._before.keys():
             signal.signal(insisting, self._before.pop(insisting))
 

@@ -18,9 +18,12 @@ def choose_waiting() -> None:
 
     OpenMP keeps such a thread looking for 3 ms. On an idle machine that is right: the thread is there at once when there is work. Beside
     another program it takes the processor from the thread that it waits for, and training slows down to a half or less
-    (benchmarks/threads.py). OpenMP reads its setting when torch is loaded; later changes have no effect. What the user has set, stays.
+    (benchmarks/threads.py). OpenMP reads its setting when torch is loaded; later changes have no effect. What the user has set stays,
+    and workers keep what their agent has chosen.
     """
-    if "torch" not in sys.modules and not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys() and others_compute():
+    if "torch" in sys.modules or {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
+        return
+    if os.environ.get("LOCAL_WORLD_SIZE", "1") == "1" and others_compute():  # of several workers, each would count the others
         os.environ["GOMP_SPINCOUNT"] = SPINS
 
 

@@ -89,7 +89,7 @@ def test_a_process_that_dies_ends_the_others_with_a_sentence(rank: int, tmp_path
 
 IN_WORKERS = """
 from vaegan.training import launcher
-launcher.WORKER = launcher.WORKER.replace("work(sys", {code!r} + "work(sys")
+launcher.WORKER = launcher.WORKER.replace("work(folder", {code!r} + "work(folder")
 """
 """Has workers run some lines before they work."""
 
@@ -122,7 +122,7 @@ trainer.Trainer.train_step = train_step
 """
     with start(tmp_path / "run", before=IN_WORKERS.format(code=code)) as agent:
         _, said = agent.communicate()
-        assert agent.wait() == 2
+        assert agent.wait() == 1
     assert said.count("Traceback") == 1
     assert "ZeroDivisionError: a fault" in said
     assert said.splitlines()[-1].startswith("vaegan: a fault ended process 1 of 2, and the run with it: see above; the last checkpoint is ")
@@ -221,9 +221,23 @@ def test_the_cause_is_named_and_not_a_victim(failures: dict[int, tuple[int, int]
 
 REFUSED = {"kind": launcher.REFUSED, "sentence": "no"}
 STOPPED = {"kind": launcher.STOPPED, "sentence": "stopped", "exit_code": 143}
-LOST = {"kind": launcher.LOST}
+LOST = {"kind": launcher.LOST, "sentence": "another process of this run has ended"}
+UNJOINED = {"kind": launcher.LOST, "sentence": "the processes could not be joined: connection refused"}
 FAILED = {"kind": launcher.FAILED}
 FINISHED = {"kind": launcher.FINISHED, "run": "run"}
+
+
+class Received:
+    """Signals that the agent has received."""
+
+    def __init__(self, received: int | None = None, insisted: bool = False) -> None:
+        self.received, self.insisted = received, insisted
+
+
+def verdict(outcomes: dict[int, dict[str, Any]], failures: dict[int, tuple[int, int]], received: Received | None = None) -> dict[str, Any]:
+    made: Any = {rank: failure(*how) for rank, how in failures.items()}
+    signals: Any = received or Received()
+    return launcher._verdict(outcomes, made, 2, signals, lambda: "go on")
 
 
 @pytest.mark.parametrize(
@@ -231,10 +245,18 @@ FINISHED = {"kind": launcher.FINISHED, "run": "run"}
     [
         ({0: REFUSED, 1: LOST}, {0: (2, 7), 1: (2, 7)}, UserError, "no"),
         ({0: LOST, 1: REFUSED}, {0: (2, 7), 1: (2, 7)}, UserError, "no"),
-        ({0: LOST, 1: FAILED}, {0: (2, 7), 1: (1, 7)}, UserError, r"a fault ended process 1 of 2, and the run with it: see above; go on"),
+        (
+            {0: LOST, 1: FAILED},
+            {0: (2, 7), 1: (1, 7)},
+            launcher.WorkerFault,
+            r"a fault ended process 1 of 2, .*: see above; go on",
+        ),
         ({0: STOPPED, 1: STOPPED}, {}, Stopped, "stopped"),
+        ({0: STOPPED, 1: STOPPED}, {0: (-2, 7)}, Stopped, "stopped"),  # it had said so before
         ({0: STOPPED}, {1: (KILLED, 7)}, UserError, r"process 1 of 2 was killed by SIGKILL, and ended the run; go on"),
         ({0: LOST}, {0: (2, 7), 1: (KILLED, 7)}, UserError, r"process 1 of 2 was killed by SIGKILL, and ended the run; go on"),
+        ({1: UNJOINED}, {0: (KILLED, 7), 1: (2, 7)}, UserError, r"process 0 of 2 was killed by SIGKILL, and ended the run; go on"),
+        ({0: UNJOINED, 1: UNJOINED}, {0: (2, 7), 1: (2, 7)}, UserError, r"could not be joined: connection refused; go on"),
         ({0: LOST, 1: LOST}, {0: (2, 7), 1: (2, 7)}, UserError, r"another process of this run has ended; go on"),  # on another machine
     ],
 )
@@ -242,11 +264,22 @@ def test_how_a_run_ended(
     outcomes: dict[int, dict[str, Any]], failures: dict[int, tuple[int, int]], error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):
-        launcher._verdict(outcomes, {rank: failure(*how) for rank, how in failures.items()}, 2, None, lambda: "go on")
+        verdict(outcomes, failures)
 
 
 def test_a_run_that_finished_is_what_the_first_process_says() -> None:
-    assert launcher._verdict({1: {**FINISHED, "run": "other"}, 0: FINISHED}, {}, 2, None, str) == FINISHED
+    assert verdict({1: {**FINISHED, "run": "other"}, 0: FINISHED}, {}) == FINISHED
+
+
+def test_a_run_that_a_signal_ended_before_it_could_save_ends_as_by_that_signal() -> None:
+    for received, failures in (
+        (Received(signal.SIGINT), {0: (-signal.SIGINT, 7), 1: (ENDED, 7)}),
+        (Received(signal.SIGINT, insisted=True), {0: (KILLED, 7), 1: (KILLED, 7)}),
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            verdict({}, failures, received)
+    with pytest.raises(UserError, match="process 1 of 2 was killed by SIGKILL"):  # while the first one still saved
+        verdict({}, {0: (ENDED, 7), 1: (KILLED, 7)}, Received(signal.SIGTERM))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vaegan import UserError
-from vaegan.training.machine import World, has_bf16, keep_freed_memory, make_fabric, return_freed_memory, usual_threads
+from vaegan.training.machine import Slurm, World, has_bf16, keep_freed_memory, make_fabric, return_freed_memory, usual_threads
 
 
 def test_precision() -> None:
@@ -39,7 +39,12 @@ def test_freed_memory_is_kept_or_returned() -> None:
 def test_processes_share_the_cores_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vaegan.training.machine.cores", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert [usual_threads(processes) for processes in (2, 3, 9)] == [4, 2, 1]
-    assert usual_threads(1) == torch.get_num_threads()
+    monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
+    assert [usual_threads(World(processes, 1, None)) for processes in (2, 3, 9)] == [4, 2, 1]
+    assert usual_threads(World(1, 4, None)) == torch.get_num_threads()
+    assert usual_threads(World(8, 1, Slurm())) == 1
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "6")
+    assert usual_threads(World(8, 1, Slurm())) == 6
+    assert usual_threads(World(8, 1, None)) == 1
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    assert usual_threads(2) == torch.get_num_threads()
+    assert usual_threads(World(2, 1, None)) == torch.get_num_threads()

@@ -10,7 +10,7 @@ from vaegan.training.pace import PATIENCE, Pace
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A machine with two cores and much to do."""
-    monkeypatch.setattr("vaegan.training.pace.cores", lambda: 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     monkeypatch.setattr("os.getloadavg", lambda: (5.25, 0, 0), raising=False)
     return monkeypatch
 
@@ -22,8 +22,8 @@ def test_once_each_time_it_becomes_slow() -> None:
     slow = [pace(150, PATIENCE / 4) for _ in range(20)]
     assert [line for line, sentence in enumerate(slow) if sentence] == [3]
     assert slow[3] == (
-        "training has slowed from 450 to 150 images/s: other programs use the processor (load 5.2, 2 cores); "
-        "if they stay, stop this run and resume it, and it adapts"
+        "training has slowed from 450 to 150 images/s: the processor is overloaded (load 5.2, 2 cores). "
+        "If that lasts, stop this run and resume it: it then adapts"
     )
     assert pace(430, 2) is None
     assert pace(150, PATIENCE) is not None

@@ -20,7 +20,8 @@ from vaegan import Recipe, UserError
 from vaegan.data import open_images
 from vaegan.data.images import Preparation
 from vaegan.recipe import names
-from vaegan.training import Stopped, checkpoint, resume, train
+from vaegan.training import Job, Stopped, _threads, checkpoint, resume, train
+from vaegan.training.machine import World
 from vaegan.training.monitor import Monitor
 from vaegan.training.schedule import learning_rate
 from vaegan.training.trainer import Trainer
@@ -360,3 +361,20 @@ def test_a_run_keeps_its_number_of_threads(tmp_path: Path, monkeypatch: pytest.M
     finally:
         torch.set_num_threads(before)
     assert used == [2, 2, 2, 2, 1]
+
+
+def test_another_number_of_processes_shares_the_cores_anew(tmp_path: Path) -> None:
+    recipe = tiny(training__threads=8, training__batch=8)
+    (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
+    for batch, asked, chosen in ((8, 0, 8), (8, 8, 8), (8, 3, 3), (4, 8, torch.get_num_threads()), (4, 3, 3)):
+        job = Job(tiny(training__threads=asked, training__batch=batch), tmp_path, "auto", "cpu", report=False)
+        assert _threads(job, True, World(1, 1, None)) == chosen
+    assert _threads(job, False, World(1, 1, None)) == 3
+
+
+def test_a_foreign_recipe_in_the_way_is_left_alone(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "recipe.yaml").write_text("training:\n")
+    with pytest.raises(UserError, match="exists already"):
+        train(tiny(), run, **QUIETLY)

@@ -26,9 +26,9 @@ def run(arguments: list[str] | None = None) -> None:
         with refusals_told():
             app(arguments, exit_on_error=False, print_error=False)
     except UserError as error:
-        sentence = str(error)
+        sentence, code = str(error), error.exit_code
     except cyclopts.CycloptsError as error:
-        sentence = one_sentence(error)
+        sentence, code = one_sentence(error), UserError.exit_code
     except BrokenPipeError:  # who reads the output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain once more as it exits
         raise SystemExit(128 + 13) from None
@@ -36,4 +36,4 @@ def run(arguments: list[str] | None = None) -> None:
         return
     if is_first_here():  # all of one machine meet the same; what only one of them met, training has shared
         print("vaegan:", *sentence.splitlines(), file=sys.stderr)  # one line, whatever a path has in it
-    raise SystemExit(2)
+    raise SystemExit(code)

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -25,10 +25,10 @@ from ..model import load
 from ..pictures import DRAWN, drawn
 from ..processes import is_leader
 from ..progress import progress_bar
-from ..recipe import RECIPE, Recipe, of_run, read
-from ..signals import Stopped
+from ..recipe import RECIPE, Recipe, of_run
+from ..signals import Stopped, StopSignal
 from . import checkpoint
-from .collective import LostProcessError, SharedError, all_or_none, from_leader
+from .collective import JoinError, LostProcessError, SharedError, all_or_none, from_leader
 from .conditions import varying
 from .launcher import launch, take_part
 from .machine import World, find_device, find_world, make_fabric, usual_threads
@@ -74,7 +74,8 @@ def train(
         processes: how many devices (or processes on the CPU) of each node train together; 1, or as many as torchrun or SLURM started.
         nodes: how many machines train together; likewise.
         report: whether to write the report, one page on the run, at the end.
-        console: where progress is shown; standard error by default.
+        console: where progress is shown; standard error by default. Where this starts several processes, they write to standard error,
+            unless it is quiet.
 
     Raises:
         UserError: something in what was asked for is wrong; nothing has been overwritten.
@@ -142,36 +143,31 @@ def _start(job: Job, processes: int | None, nodes: int | None, console: Console 
     job = replace(job, recipe=_anchored(job.recipe))
     if world.size > 1 and not world.environment:
         return _start_others(job, world, console)
-    fabric = make_fabric(job.device, job.recipe.training.precision, world)
-    if world.size == 1:
-        return _run(job, fabric, world.processes, console, STOPPING)
-    with _first_process_speaks(job.folder):
-        return _run(job, fabric, world.processes, console, STOPPING)
+    with nullcontext() if world.size == 1 else _first_process_speaks(job.folder):
+        return _run(job, world, console, StopSignal(STOPPING if is_leader() else "", saves=True))
 
 
 def _start_others(job: Job, world: World, console: Console) -> Result:
     find_device(job.device, world)
-    with ExitStack() as kept:
-        _look(job, console, kept)  # mistakes are found, and images packed, before other processes are started
-    told = {"recipe": job.recipe.to_yaml(), "folder": str(job.folder), "mode": job.mode, "device": job.device, "report": job.report}
-    told |= {"quiet": console.quiet}
-    found = launch(told, world.processes, world.nodes, "" if console.quiet else STOPPING, lambda: way_on(job.folder))
+    if world.nodes == 1:  # else another machine would wait for this one
+        with ExitStack() as kept:
+            _look(job, console, kept)  # mistakes are found, and images packed, before other processes are started
+    more = {"folder": str(job.folder), "mode": job.mode, "device": job.device, "report": job.report, "quiet": console.quiet}
+    notice = STOPPING if is_leader() else ""
+    found = launch(more, job.recipe.to_yaml(), world.processes, world.nodes, notice, lambda: way_on(job.folder))
     return Result(Path(found["run"]), Path(found["picture"]), found["page"] and Path(found["page"]))
 
 
-def work(folder: str, agent: int) -> NoReturn:
+def work(folder: Path, agent: int) -> NoReturn:
     """What each process does that `launch` has started."""
 
-    def run(told: dict[str, Any]) -> dict[str, Any]:
-        recipe = Path(folder) / RECIPE
-        recipe.write_text(told["recipe"], encoding="utf-8")
-        job = Job(Recipe.load(recipe), Path(told["folder"]), told["mode"], told["device"], told["report"])
-        world = find_world()
-        fabric = make_fabric(job.device, job.recipe.training.precision, world)
-        result = _run(job, fabric, world.processes, _console(quiet=told["quiet"] or not is_leader()), "")
+    def run(more: dict[str, Any]) -> dict[str, Any]:
+        job = Job(Recipe.load(folder / RECIPE), Path(more["folder"]), more["mode"], more["device"], more["report"])
+        console = _console(quiet=more["quiet"] or not is_leader())
+        result = _run(job, find_world(), console, StopSignal(saves=True, insists=False))
         return {"run": str(result.run), "picture": str(result.picture), "page": result.page and str(result.page)}
 
-    take_part(run, Path(folder), agent)
+    take_part(run, folder, agent)
 
 
 @contextmanager
@@ -210,15 +206,14 @@ def _look(job: Job, console: Console, kept: ExitStack) -> tuple[ImageSet, bool]:
         raise UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error from None
 
 
-def _run(job: Job, fabric: Fabric, processes: int, console: Console, stop_notice: str) -> Result:
+def _run(job: Job, world: World, console: Console, signals: StopSignal) -> Result:
     """All processes come through here.
 
     Args:
         job: what to train.
-        fabric: not launched yet, unless somebody else has.
-        processes: how many train on this machine.
+        world: how many processes train, and who has started them.
         console: where progress is shown.
-        stop_notice: what to say at once when a signal comes.
+        signals: how this process stops.
 
     Raises:
         UserError: see `train`; a `SharedError`, if all processes have been told of it.
@@ -226,6 +221,7 @@ def _run(job: Job, fabric: Fabric, processes: int, console: Console, stop_notice
         LostProcessError: another process has ended.
     """
     folder = job.folder
+    fabric = make_fabric(job.device, job.recipe.training.precision, world)
     with ExitStack() as kept:
         found: tuple[ImageSet, bool] | UserError
         try:  # before processes wait for each other: packing may take its time, and one of them does it for all
@@ -234,18 +230,18 @@ def _run(job: Job, fabric: Fabric, processes: int, console: Console, stop_notice
             found = error
         _join(fabric)
         console.quiet = console.quiet or not fabric.is_global_zero
-        threads = from_leader(fabric, lambda: job.recipe.training.threads or _threads_of(folder) or usual_threads(processes))
-        recipe = replace(job.recipe, training=replace(job.recipe.training, threads=threads))
-        kept.callback(torch.set_num_threads, torch.get_num_threads())
-        torch.set_num_threads(threads)
         with all_or_none(fabric):
             if isinstance(found, UserError):
                 raise found
             images, resumed = found
-            training, held_out = split(images, recipe.data.held_out, recipe.data.train_on)
-            recipe = _with_attributes(recipe, images, training)
+            training, held_out = split(images, job.recipe.data.held_out, job.recipe.data.train_on)
+            recipe = _with_attributes(job.recipe, images, training)
+        resumed, threads = from_leader(fabric, lambda: (resumed, _threads(job, resumed, world)))
+        recipe = replace(recipe, training=replace(recipe.training, threads=threads))
+        kept.callback(torch.set_num_threads, torch.get_num_threads())
+        torch.set_num_threads(threads)
+        with all_or_none(fabric):
             trainer = Trainer(recipe, fabric, images, training, note=lambda sentence: console.print(sentence, soft_wrap=True))
-        resumed = from_leader(fabric, lambda: resumed)
         goes_on = resumed and _take_up(trainer, folder, console, auto=job.mode == "auto")
         if recipe.objective.discriminator and not goes_on:  # afterwards it is in the checkpoints
             _borrow_discriminator(trainer)
@@ -259,7 +255,7 @@ def _run(job: Job, fabric: Fabric, processes: int, console: Console, stop_notice
         else:
             console.print(f"{_what(trainer, len(held_out))}, into {folder}", soft_wrap=True)
             with refusals_told():
-                picture = trainer.train(folder, images, held_out, console, stop_notice)
+                picture = trainer.train(folder, images, held_out, console, signals)
         return Result(folder, picture, _report(folder, images) if job.report and fabric.is_global_zero else None)
 
 
@@ -282,12 +278,21 @@ def _join(fabric: Fabric) -> None:
         if not fabric._launched:  # as `fabric run` has done
             fabric.launch()
     except RuntimeError as error:  # of which kind, differs between backends
-        raise UserError(f"the processes could not be joined: {str(error).splitlines()[0]}") from error
+        raise JoinError.of(error) from error
 
 
-def _threads_of(folder: Path) -> int:
-    """How many threads the run that was begun in a folder computes with; 0 if there is none."""
-    return int(read(folder / RECIPE).get("training", {}).get("threads", 0)) if (folder / RECIPE).is_file() else 0
+def _threads(job: Job, resumed: bool, world: World) -> int:
+    """How many threads each process computes with: as was asked for, or as when the run began, or as is usual."""
+    asked = job.recipe.training.threads
+    begun = None
+    if resumed and (job.folder / RECIPE).is_file():
+        with suppress(UserError):  # a damaged one is replaced
+            begun = Recipe.load(job.folder / RECIPE).training
+    if begun and begun.batch == job.recipe.training.batch:
+        asked = asked or begun.threads
+    elif begun and begun.threads == asked:  # another number of processes, which share the cores in another way
+        asked = 0
+    return asked or usual_threads(world)
 
 
 def _with_attributes(recipe: Recipe, images: ImageSet, training: Numbers) -> Recipe:

@@ -21,6 +21,15 @@ class LostProcessError(Exception):
     """A process that trains with this one does not answer any more."""
 
 
+class JoinError(UserError):
+    """The processes could not begin to talk."""
+
+    @classmethod
+    def of(cls, error: Exception) -> JoinError:
+        """Out of what torch says."""
+        return cls(f"the processes could not be joined: {(str(error).splitlines() or [type(error).__name__])[0]}")
+
+
 class SharedError(UserError):
     """What all processes have been told of: the first one says it, for all."""
 

@@ -9,24 +9,24 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import signal
 import sys
 import tempfile
 import threading
-import time
 import traceback
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import UserError
 from ..files import replacing
+from ..processes import end_without_agent
+from ..recipe import RECIPE
 from ..signals import Stopped
-from .collective import LostProcessError
+from .collective import JoinError, LostProcessError
 
 if TYPE_CHECKING:
     from torch.distributed.elastic.agent.server.api import RunResult
@@ -35,63 +35,93 @@ if TYPE_CHECKING:
     from torch.distributed.elastic.rendezvous import RendezvousHandler
 
 WORKER = """
-import json, signal, sys
+import sys
+sys.path[:] = sys.argv[3:]  # import from where the agent did
+import pathlib, signal
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback before it can stop well
-hasattr(signal, "SIGUSR1") and signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # there is nothing to save yet
-sys.path[:] = json.loads(sys.argv[1])  # import from where the agent did
+folder, agent = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+from vaegan.processes import follow
+follow(agent, folder)
 from vaegan.training import work
-work(sys.argv[2], int(sys.argv[3]))
+work(folder, agent)
 """
 JOB = "job.json"
 LOST, REFUSED, STOPPED, FAILED, FINISHED = "lost", "refused", "stopped", "failed", "finished"
 SOON = 10
 """Seconds after the first failure in which others can have the same cause. The agent kills what does not end after 30."""
-GOING = 0.2
-"""Seconds between a worker's looks for its agent."""
+LOOKING = 0.2
+"""Seconds between looks whether the workers are there, and whether they have ended."""
 
 Outcome = dict[str, Any]
 
 
-def launch(job: dict[str, Any], processes: int, nodes: int, stop_notice: str, way_on: Callable[[], str]) -> Outcome:
-    """Run a job in several processes; returns how it ended, as the first process of this machine that finished says.
+class WorkerFault(UserError):  # noqa: N818 (a name for what happened)
+    """A worker met a fault of the program, and has shown it."""
+
+    exit_code = 1
+
+
+def launch(  # noqa: PLR0917
+    job: dict[str, Any], recipe: str, processes: int, nodes: int, stop_notice: str, way_on: Callable[[], str]
+) -> Outcome:
+    """Run a job in several processes; returns what the first process of this machine says of how it ended.
 
     Args:
-        job: all that a worker needs to know, for JSON.
+        job: what a worker needs to know beside the recipe, for JSON.
+        recipe: as YAML.
         processes: how many on this machine.
         nodes: how many machines; MASTER_ADDR, MASTER_PORT and NODE_RANK say which of them this is.
         stop_notice: what to say at the first SIGINT or SIGTERM.
         way_on: says what there is to go on from, if a process was lost.
 
     Raises:
-        UserError: a process met a mistake of the user's, or ended without a word.
+        UserError: a process met a mistake of the user's or a fault, or was lost; or the machines did not meet.
         Stopped: the run was asked to stop, and has saved.
     """
+    if sys.platform == "win32":  # it has no signals to pass on, and no way to see that the agent has gone
+        raise UserError("several processes need Linux or macOS: leave --processes out")
     from torch.distributed.elastic.agent.server.api import WorkerSpec
     from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
+    from torch.distributed.elastic.rendezvous import RendezvousError
 
-    rendezvous = _rendezvous(nodes)
-    for name in list(logging.root.manager.loggerDict):
-        if name.startswith("torch.distributed.elastic"):  # each has a level of its own; what they would say, one sentence says
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-    with tempfile.TemporaryDirectory(prefix="vaegan-processes-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="vaegan-processes-", ignore_cleanup_errors=True) as name, _silence():
         folder = Path(name)
         (folder / JOB).write_text(json.dumps(job), encoding="utf-8")
-        spec = WorkerSpec(
-            role="vaegan",
-            local_world_size=processes,
-            entrypoint=sys.executable,
-            args=("-c", WORKER, json.dumps(sys.path), name, os.getpid()),
-            rdzv_handler=rendezvous,
-            max_restarts=0,
-        )
-        agent = LocalElasticAgent(spec, DefaultLogsSpecs())
-        with _Signals(agent, stop_notice) as signals:
-            result = _in_a_thread(agent.run)
-        outcomes = {}
-        for path in folder.glob("[0-9]*.json"):
-            outcomes[int(path.stem)] = json.loads(path.read_text(encoding="utf-8"))
-    return _verdict(outcomes, result.failures, processes * nodes, signals.received, way_on)
+        (folder / RECIPE).write_text(recipe, encoding="utf-8")
+        arguments = [name, *map(str, (os.getpid(), *sys.path))]
+        try:
+            rendezvous = _rendezvous(nodes)
+            spec = WorkerSpec(
+                role="vaegan",
+                local_world_size=processes,
+                entrypoint=sys.executable,
+                args=("-c", WORKER, *(argument.replace("$", "$$") for argument in arguments)),  # to torch, $ is a macro's
+                rdzv_handler=rendezvous,
+                max_restarts=0,
+            )
+            agent = LocalElasticAgent(spec, DefaultLogsSpecs(str(folder / "logs")))
+            with _Signals(agent, stop_notice) as signals:
+                result = _in_a_thread(agent.run, signals.look)
+            rendezvous.shutdown()
+        except (RendezvousError, RuntimeError, ValueError) as error:  # of which kind, differs between ways to meet
+            raise JoinError.of(error) from error
+        outcomes = {int(path.stem): json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("[0-9]*.json")}
+    return _verdict(outcomes, result.failures, processes * nodes, signals, way_on)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Within, torch's agent logs nothing: one sentence says what it would say."""
+    names = [name for name in logging.root.manager.loggerDict if name.startswith("torch.distributed.elastic")]
+    before = {name: logging.getLogger(name).level for name in names}  # each has a level of its own
+    try:
+        for name in names:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _rendezvous(nodes: int) -> RendezvousHandler:
@@ -113,8 +143,8 @@ def _rendezvous(nodes: int) -> RendezvousHandler:
     return get_rendezvous_handler(RendezvousParameters("static", endpoint, "vaegan", nodes, nodes, rank=rank, timeout=900))
 
 
-def _in_a_thread(run: Callable[[], RunResult]) -> RunResult:
-    """What it returns or raises.
+def _in_a_thread(run: Callable[[], RunResult], look: Callable[[], None]) -> RunResult:
+    """What `run` returns or raises; `look` is called now and then.
 
     In the main thread, the agent would take SIGINT and SIGTERM for the end, and kill its workers after 30 seconds, in the middle of a save.
     """
@@ -128,7 +158,9 @@ def _in_a_thread(run: Callable[[], RunResult]) -> RunResult:
 
     thread = threading.Thread(target=keep, daemon=True)
     thread.start()
-    thread.join()
+    while thread.is_alive():
+        thread.join(LOOKING)
+        look()
     if isinstance(found[0], BaseException):
         raise found[0]
     return found[0]
@@ -137,35 +169,45 @@ def _in_a_thread(run: Callable[[], RunResult]) -> RunResult:
 class _Signals:
     """Within, signals go on to the workers.
 
-    The first SIGINT or SIGTERM, and each SIGUSR1, goes to the first worker, which tells the others at the same step. A second one goes to
-    all, and insists.
+    The first SIGINT or SIGTERM, and each SIGUSR1, goes to the first worker, which tells the others at the same step. A second SIGINT or
+    SIGTERM kills all: workers note a signal and never insist, because a service manager sends it to them, too.
     """
 
     def __init__(self, agent: LocalElasticAgent, notice: str) -> None:
         self.received: int | None = None
+        self.insisted = False
         self._agent, self._notice = agent, notice
         self._before: dict[int, Any] = {}
 
-    def _forward(self, number: int, _frame: FrameType | None) -> None:
-        workers = [worker.id for worker in self._agent.get_worker_group().workers if worker.id]
-        stops = number in {signal.SIGINT, signal.SIGTERM}
-        if stops and not workers:  # there is nothing to save
+    def _workers(self) -> list[int]:
+        return [worker.id for worker in self._agent.get_worker_group().workers if worker.id]
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        workers = self._workers()
+        if not workers:  # there is nothing to save
             signal.signal(number, self._before[number])
             signal.raise_signal(number)
-        elif stops and self.received is None and self._notice:
+            return
+        self.insisted = self.received is not None
+        if self._notice and not self.insisted:
             os.write(2, f"\n{self._notice}\n".encode())
-        for worker in workers if stops and self.received else workers[:1]:
-            with suppress(ProcessLookupError):
-                os.kill(worker, number)
-        if stops:
-            self.received = number
+        self.received = number
+        _send(signal.SIGKILL, workers) if self.insisted else _send(number, workers[:1])
+
+    def _save(self, number: int, _frame: FrameType | None) -> None:
+        _send(number, self._workers()[:1])
+
+    def look(self) -> None:
+        """Pass SIGUSR1 on, once the workers are there. They start while it is ignored, and so ignore it until they can save."""
+        if signal.SIGUSR1 in self._before and signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN and self._workers():
+            signal.signal(signal.SIGUSR1, self._save)
 
     def __enter__(self) -> _Signals:
         if threading.current_thread() is threading.main_thread():
-            for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
-                if hasattr(signal, name):  # Windows has no SIGUSR1
-                    number = getattr(signal, name)
-                    self._before[number] = signal.signal(number, self._forward)
+            handlers: dict[int, Any] = {signal.SIGINT: self._stop, signal.SIGTERM: self._stop, signal.SIGUSR1: signal.SIG_IGN}
+            self._before = {number: signal.getsignal(number) for number in handlers}
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -173,26 +215,32 @@ class _Signals:
             signal.signal(number, handler)
 
 
+def _send(number: int, workers: list[int]) -> None:
+    for worker in workers:
+        with suppress(ProcessLookupError):
+            os.kill(worker, number)
+
+
 def _verdict(
-    outcomes: dict[int, Outcome], failures: dict[int, ProcessFailure], processes: int, received: int | None, way_on: Callable[[], str]
+    outcomes: dict[int, Outcome], failures: dict[int, ProcessFailure], processes: int, signals: _Signals, way_on: Callable[[], str]
 ) -> Outcome:
     """How the run ended, out of how its workers did."""
-    for kind in (REFUSED, STOPPED):
-        for _, outcome in sorted(outcomes.items()):
-            if outcome["kind"] == kind and (kind == REFUSED or not failures):
-                raise UserError(outcome["sentence"]) if kind == REFUSED else Stopped(outcome["sentence"], outcome["exit_code"] - 128)
-    for rank, outcome in sorted(outcomes.items()):
-        if outcome["kind"] == FAILED:
-            raise UserError(f"a fault ended process {rank} of {processes}, and the run with it: see above; {way_on()}")
     silent = {rank: failure for rank, failure in failures.items() if rank not in outcomes}
-    if received and any(failure.exitcode == -received for failure in silent.values()):  # before it could stop well, or insisted
-        signal.raise_signal(received)
+    by_kind = {outcome["kind"]: (rank, outcome) for rank, outcome in sorted(outcomes.items(), reverse=True)}  # of the first such process
+    if REFUSED in by_kind:
+        raise UserError(by_kind[REFUSED][1]["sentence"])
+    if FAILED in by_kind:
+        raise WorkerFault(f"a fault ended process {by_kind[FAILED][0]} of {processes}, and the run with it: see above; {way_on()}")
     if silent:
         rank, failure = _cause(silent)
+        if signals.received and (signals.insisted or failure.exitcode == -signals.received):  # or the workers could not save yet
+            signal.raise_signal(signals.received)
         raise UserError(f"process {rank} of {processes} {_how(failure.exitcode)}, and ended the run; {way_on()}")
-    if any(outcome["kind"] == LOST for outcome in outcomes.values()):
-        raise UserError(f"another process of this run has ended; {way_on()}")
-    return min(outcomes.items())[1]
+    if LOST in by_kind:
+        raise UserError(f"{by_kind[LOST][1]['sentence']}; {way_on()}")
+    if STOPPED in by_kind:
+        raise Stopped(by_kind[STOPPED][1]["sentence"], by_kind[STOPPED][1]["exit_code"] - 128)
+    return by_kind[FINISHED][1]
 
 
 def _cause(failures: dict[int, ProcessFailure]) -> tuple[int, ProcessFailure]:
@@ -223,18 +271,21 @@ def take_part(do: Callable[[dict[str, Any]], Outcome], folder: Path, agent: int)
         folder: where the job is, and where to say how it ended.
         agent: the process that waits for this one.
     """
-    threading.Thread(target=_end_with, args=(agent, folder), daemon=True).start()
-    code = 0
     try:
-        outcome = {"kind": FINISHED, **do(json.loads((folder / JOB).read_text(encoding="utf-8")))}
+        job = json.loads((folder / JOB).read_text(encoding="utf-8"))
+    except FileNotFoundError:  # the agent was interrupted while it started this process
+        os._exit(2)
+    try:
+        outcome, code = {"kind": FINISHED, **do(job)}, 0
     except Stopped as stopped:
-        outcome = {"kind": STOPPED, "sentence": str(stopped), "exit_code": stopped.exit_code}
+        outcome, code = {"kind": STOPPED, "sentence": str(stopped), "exit_code": stopped.exit_code}, 0
+    except (JoinError, LostProcessError) as error:
+        if os.getppid() != agent:  # the other one has seen it first
+            end_without_agent(folder)
+        sentence = str(error) if isinstance(error, JoinError) else "another process of this run has ended"
+        outcome, code = {"kind": LOST, "sentence": sentence}, 2
     except UserError as error:
         outcome, code = {"kind": REFUSED, "sentence": str(error)}, 2
-    except LostProcessError:
-        if os.getppid() != agent:  # the other one has seen it first
-            _end_without_agent(folder)
-        outcome, code = {"kind": LOST}, 2
     except Exception:
         traceback.print_exc()
         outcome, code = {"kind": FAILED}, 1
@@ -242,20 +293,4 @@ def take_part(do: Callable[[dict[str, Any]], Outcome], folder: Path, agent: int)
         path.write_text(json.dumps(outcome), encoding="utf-8")
     sys.stdout.flush()
     sys.stderr.flush()
-    if code:
-        os._exit(code)  # at once: to take down connections to a process that is gone takes long, and can abort
-    raise SystemExit
-
-
-def _end_with(agent: int, folder: Path) -> NoReturn:
-    """End when the agent has gone: it can be killed, and cannot end its workers then."""
-    while os.getppid() == agent:
-        time.sleep(GOING)
-    _end_without_agent(folder)
-
-
-def _end_without_agent(folder: Path) -> NoReturn:
-    if os.environ["LOCAL_RANK"] == "0":
-        shutil.rmtree(folder, ignore_errors=True)
-        os.write(2, b"\nvaegan: the process that started this run has gone, and the run ends\n")
-    os._exit(2)
+    os._exit(code)  # at once: to take down connections to a process that is gone takes long, and can abort

@@ -164,9 +164,13 @@ def _slurm_tasks() -> int:
     return 1
 
 
-def usual_threads(processes: int) -> int:
-    """How many threads each of so many processes of this machine computes with: together one a core, unless OMP_NUM_THREADS says."""
-    return torch.get_num_threads() if processes == 1 or "OMP_NUM_THREADS" in os.environ else max(1, cores() // processes)
+def usual_threads(world: World) -> int:
+    """How many threads each process computes with: those of a machine have together one for each core, unless OMP_NUM_THREADS says."""
+    if world.processes == 1 or "OMP_NUM_THREADS" in os.environ:
+        return torch.get_num_threads()
+    if isinstance(world.environment, Slurm) and (own := int(os.environ.get("SLURM_CPUS_PER_TASK", "0"))):
+        return own
+    return max(1, cores() // world.processes)
 
 
 def compile_networks(model: VAEGAN, note: Callable[[str], None]) -> None:

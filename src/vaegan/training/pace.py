@@ -6,8 +6,6 @@ import os
 from collections import deque
 from statistics import median
 
-from ..data.workers import cores
-
 SLOW = 0.5
 """The part of its usual speed below which a run has become much slower."""
 PATIENCE = 20.0
@@ -40,10 +38,12 @@ class Pace:
 
 def _reason() -> str:
     """What the system says of the last minute."""
-    if not hasattr(os, "getloadavg"):  # Windows
+    here = os.cpu_count() or 1
+    try:
+        load = os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows has none
         return "other programs may use this machine"
-    load, here = os.getloadavg()[0], cores()
     if load > here + 0.5:
-        cores_here = f"{here} core{'s' * (here > 1)}"
-        return f"other programs use the processor (load {load:.1f}, {cores_here}); if they stay, stop this run and resume it, and it adapts"
-    return f"the processor is not in demand (load {load:.1f}), so look at the disk, the memory and the temperature of this machine"
+        cores = f"{here} core{'s' * (here > 1)}"
+        return f"the processor is overloaded (load {load:.1f}, {cores}). If that lasts, stop this run and resume it: it then adapts"
+    return f"the processor is not busy (load {load:.1f}), so look at the disk, the memory and the temperature of this machine"

@@ -243,8 +243,8 @@ class Trainer:
         for name, optimizer in self.optimizers.items():
             load_optimizer(optimizer, state["optimizers"][name])
 
-    def train(self, run: Path, images: ImageSet, held_out: Numbers, console: Console, stop_notice: str = STOPPING) -> Path:
-        """Train to the end, writing into the run folder; returns the last picture. `stop_notice` is said at once when a signal comes.
+    def train(self, run: Path, images: ImageSet, held_out: Numbers, console: Console, signals: StopSignal) -> Path:
+        """Train to the end, writing into the run folder; returns the last picture. `signals` says how this process stops.
 
         Raises:
             Stopped: an interrupt or SIGTERM came; the run was saved.
@@ -264,7 +264,7 @@ class Trainer:
             watch = Watch(self.recipe.objective, self.recipe.networks.latent)
             monitor = Monitor(run, watch, step=self.step, steps=self.steps, images_per_step=self.images_per_step, console=console)
 
-        with monitor or nullcontext(), StopSignal(stop_notice if monitor else "", saves=True) as signals:
+        with monitor or nullcontext(), signals:
             if monitor and settings.on_nan == "rollback" and not checkpoint.checkpoints(run / "checkpoints"):
                 self._save_checkpoint(run)  # to have one to go back to
             ended = False
