@@ -69,7 +69,7 @@ SAVING = {"checkpoints": "saving a checkpoint", "model": "saving the model", "sa
 """What is going on while a folder of the run holds a file that is half written."""
 AFRESH = 8  # one of so many processes is a new one
 START_SECONDS = 4.0  # that such a one may take
-PATIENCE = 120.0  # seconds until a process that does not end counts as hanging
+PATIENCE = 600.0  # seconds until a process that does not end counts as hanging
 
 
 class Process:

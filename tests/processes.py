@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import importlib.util
 import json
+import math
 import os
 import selectors
 import shutil
@@ -237,10 +238,13 @@ def serve(control: int) -> None:
 
     import vaegan.bench
     import vaegan.cli
+    import vaegan.progress
     import vaegan.report
-    import vaegan.training.board  # noqa: F401
+    import vaegan.training.board
+    import vaegan.training.monitor
 
     torch.set_num_threads(1)
+    vaegan.progress.PLAIN_SECONDS = vaegan.training.monitor.PLAIN_SECONDS = math.inf  # what is said does not depend on how long it takes
     if sys.platform.startswith("linux"):
         assert len(os.listdir("/proc/self/task")) == 1, "a process with threads cannot be forked"  # noqa: PTH208
     del sys.path[0]

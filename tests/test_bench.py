@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +19,7 @@ from lightning_fabric import Fabric
 from torch.nn import functional
 
 from vaegan import VAEGAN, EquilibriumGate, Objective, Recipe, UserError
-from vaegan.bench import Benchmark, benchmark
+from vaegan.bench import Benchmark, arithmetic, benchmark
 from vaegan.bench.arithmetic import CONVOLUTIONS, alone, count
 from vaegan.bench.contenders import Setting
 from vaegan.bench.textbook import Textbook
@@ -30,6 +27,7 @@ from vaegan.bench.turns import ROUNDS, alternate, time_each, with_peak_memory
 from vaegan.cli import run
 from vaegan.training.trainer import Trainer
 
+from .processes import start
 from .tiny import avatars, flags, tiny
 
 FLAGS = ["--sizes", "16", *flags(networks__size=None, training__precision=None)]
@@ -37,8 +35,14 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def _few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+def _little_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few images; and a part of the convolution that shows what a machine can do, which takes minutes where bfloat16 is slow."""
     monkeypatch.setattr(benchmark, "MOST_IMAGES", 16)
+
+    def part(maps: torch.Tensor, weight: torch.Tensor, padding: int) -> torch.Tensor:
+        return functional.conv2d(maps[:, :16, :8, :8], weight[:16, :16], padding=padding)
+
+    monkeypatch.setattr(arithmetic, "functional", SimpleNamespace(conv2d=part))
 
 
 def bench(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -153,8 +157,17 @@ def test_turns_alternate() -> None:
     assert times["b"].tolist() == [2 * number + 2 for number in range(ROUNDS)]
 
 
-def test_time_of_each() -> None:
-    assert time_each(lambda: time.sleep(0.01), CPU, 0.05) == pytest.approx(0.01, rel=0.5)
+def test_time_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that only the work moves. The first time, which takes longer, does not count."""
+    now, times = 0.0, 0
+
+    def work() -> None:
+        nonlocal now, times
+        now, times = now + (0.01 if times else 0.05), times + 1
+
+    monkeypatch.setattr("vaegan.bench.turns.time", SimpleNamespace(perf_counter=lambda: now))
+    assert time_each(work, CPU, 0.5) == pytest.approx(0.01)
+    assert times == 1 + 10
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="read from /proc")
@@ -256,14 +269,10 @@ def test_a_joint_objective_has_no_textbook_step() -> None:
 
 def test_an_interrupt(tmp_path: Path) -> None:
     """Ends at once, with one sentence and the usual exit code, and leaves nothing behind."""
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "vaegan", "bench", *FLAGS, "--seconds", "1000"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        while not list(tmp_path.glob("vaegan-bench-*/set/manifest.json")):
-            assert process.poll() is None
-            time.sleep(0.05)
+    with start("bench", *FLAGS, "--seconds", 1000, env={"TMPDIR": str(tmp_path)}) as process:
+        process.until(lambda: list(tmp_path.glob("vaegan-bench-*/set/manifest.json")))
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate()
     assert process.returncode == 128 + signal.SIGINT
     assert error.splitlines()[-1].startswith("vaegan: interrupted")
     assert "Traceback" not in error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,12 +13,8 @@ from PIL import Image
 from vaegan import Recipe
 
 from .command import fails, fails_with_notice, train, works
+from .processes import run, run_command
 from .tiny import flags
-
-
-@pytest.fixture
-def trained(tmp_path: Path, photos: Path) -> Path:
-    return train(tmp_path / "run", "--data", photos, training__length="2 steps")
 
 
 def test_train_on_a_folder(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,8 +175,7 @@ def test_a_set_that_is_not_finished(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_a_reader_that_has_seen_enough() -> None:
-    command = f"'{sys.executable}' -m vaegan recipes | head -1"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    done = run_command("bash", "-c", f"'{sys.executable}' -m vaegan recipes | head -1")
     assert (done.stderr, done.stdout.count("\n")) == ("", 1)
 
 
@@ -283,6 +277,6 @@ def test_a_place_that_cannot_be_written(photos: Path, tmp_path: Path, capsys: py
 
 def test_the_command_itself(tmp_path: Path) -> None:
     """As a process of its own: exit code 2 and nothing on standard output."""
-    done = subprocess.run([sys.executable, "-m", "vaegan", "sample", tmp_path / "x"], capture_output=True, text=True, check=False)
+    done = run("sample", tmp_path / "x", fresh=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"vaegan: there is no run folder {tmp_path / 'x'}\n"

@@ -24,8 +24,8 @@ def _no_mobilenet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Path:
-    return train(tmp_path / "run", data__avatars=200, data__held_out=0.3, training__length="2 steps")
+def run(trained_on_avatars: Path) -> Path:
+    return trained_on_avatars
 
 
 def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,7 +41,7 @@ def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
         "PSNR, dB",
         "active units",
         "of 4",
-        "140 training, 60 held out",
+        "300 training, 100 held out",
         f"wrote {run / 'metrics.jsonl'}",
         f"wrote {run / 'evaluation.png'}",
     ):
@@ -49,7 +49,7 @@ def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "FID" not in text
     works("evaluate", run, *options, "--out", tmp_path / "again.png", "--data", "avatars")
     first, second = (json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines())
-    assert first["settings"]["split"] == {"training": 140, "held_out": 60, "train_on": "train", "share_held_out": 0.3}
+    assert first["settings"]["split"] == {"training": 300, "held_out": 100, "train_on": "train", "share_held_out": 0.25}
     assert {**first, "settings": 0} == {**second, "settings": 0}
     assert "source" not in second["settings"]  # avatars are the run's own
     assert (run / "evaluation.png").read_bytes() == (tmp_path / "again.png").read_bytes()
@@ -117,6 +117,6 @@ def test_a_set_that_is_gone_or_holds_out_nothing(photos: Path, tmp_path: Path, c
     error = fails(capsys, "evaluate", tmp_path / "run")
     assert "the set that the run was trained on cannot be opened" in error
     assert "say where its images are now by --data" in error
-    there = recipe.read_text().replace(f"source: {photos}", "source: avatars").replace("avatars: 16000", "avatars: 200")
+    there = recipe.read_text().replace(f"source: {photos}", "source: avatars").replace("avatars: 24", "avatars: 200")
     recipe.write_text(there)
     assert "the run holds out no images" in fails(capsys, "evaluate", tmp_path / "run", "--samples", 20)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 import re
 import shutil
 from dataclasses import fields
@@ -31,6 +32,7 @@ from vaegan.report.nearest import LARGE_BYTES, NEIGHBOURS, SAMPLES, _picture
 from vaegan.report.settings import called, differences
 from vaegan.report.stats import Stats
 
+from .command import fails, works
 from .tiny import tiny
 
 
@@ -59,10 +61,16 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine, there is time to encode a few images."""
+    monkeypatch.setattr("vaegan.report.nearest.PATIENCE", math.inf)
+
+
 def write_run(run: Path, *, steps: int = 40, pictures: int = 3, source: Path | None = None) -> Path:
     """A run folder as training leaves it, without the training."""
     (run / "samples").mkdir(parents=True)
-    recipe = tiny(data__source=str(source or run.parent / "gone"), training__length="40 steps", training__batch=8)
+    recipe = tiny(data__source=str(source or run.parent / "gone"), data__held_out=0.05, training__length="40 steps", training__batch=8)
     (run / "recipe.yaml").write_text(recipe.to_yaml(documented=True))
     line = {"images_per_second": 80.0, "prior": 3.0, "similarity": 9.0, "real": 0.6, "fake": 0.7, "pixel": 0.2}
     line |= {"decoder_steps": 1.0, "discriminator_steps": 0.5, "lr": 1e-3, "gamma": 0.1}
@@ -454,8 +462,6 @@ def test_the_recipe_in_words() -> None:
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from test_cli import fails, works
-
     run = write_run(tmp_path / "a run")
     works("report", run)
     assert capsys.readouterr().out == f"wrote {run / 'report.html'}\n"

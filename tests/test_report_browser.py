@@ -18,7 +18,7 @@ from .test_report import write_run
 
 webdriver = pytest.importorskip("selenium.webdriver")
 DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not DRIVER, reason="there is no chromedriver")
+pytestmark = [pytest.mark.heavy, pytest.mark.skipif(not DRIVER, reason="there is no chromedriver")]
 
 CONTRASTS = """
 const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);

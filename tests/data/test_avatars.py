@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,8 @@ import pytest
 from vaegan import UserError
 from vaegan.data import Preparation, avatars, open_images, prepare
 from vaegan.data.images import read
+
+from ..processes import run_command
 
 SMALL = Preparation((16, 16))
 
@@ -36,7 +37,7 @@ def test_packing_in_a_script_without_a_main_guard(tmp_path: Path) -> None:
         "from pathlib import Path\nfrom vaegan.data import prepare\n"
         "print(len(prepare('avatars', Path('set'), progress=lambda *_: None, count=300, size=(16, 16), workers=2)))\n"
     )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path)
+    done = run_command(sys.executable, script, cwd=tmp_path)
     assert (done.stdout, done.stderr) == ("300\n", "")
 
 

@@ -21,11 +21,11 @@ from vaegan import UserError, cli
 from vaegan.files import locked
 from vaegan.training import checkpoint, resume, train
 
+from .. import processes
 from ..command import works
 from ..tiny import QUIETLY, equal, flags, tiny
 from .test_checkpoint import Hostile
 
-ROOT = Path(__file__).parents[2]
 EVERYTHING: dict[str, Any] = {"training__ema": 0.9, "augmentation__flip": True, "objective__gamma_decay": 1.5}
 """What makes a resume harder."""
 
@@ -33,9 +33,7 @@ EVERYTHING: dict[str, Any] = {"training__ema": 0.9, "augmentation__flip": True, 
 @pytest.fixture(scope="session")
 def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nothing has disturbed."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VAEGAN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        return train(tiny(**EVERYTHING), tmp_path_factory.mktemp("straight") / "run", **QUIETLY).run
+    return train(tiny(**EVERYTHING), tmp_path_factory.mktemp("straight") / "run", **QUIETLY).run
 
 
 @pytest.fixture
@@ -46,6 +44,12 @@ def run(straight: Path, tmp_path: Path) -> Path:
 
 def go_on(run: Path) -> None:
     works("train", f"--resume={run}", "--device=cpu", "--no-report")
+
+
+def vaegan_process(before: str, *arguments: str) -> tuple[int, str]:
+    """Run the command line in a process of its own, after some code; returns the exit code, and what was said."""
+    done = processes.run(*arguments, before=before, merged=True)
+    return done.returncode, done.stdout
 
 
 def assert_same(run: Path, straight: Path) -> None:
@@ -60,63 +64,6 @@ def assert_same(run: Path, straight: Path) -> None:
 def stats(run: Path) -> list[dict[str, float]]:
     """The lines of stats.jsonl, but for the speed."""
     return [json.loads(line) | {"images_per_second": 0} for line in (run / "stats.jsonl").read_text().splitlines()]
-
-
-# Real processes
-
-
-NURSERY = """
-import json, os, signal, sys, traceback
-import vaegan.cli, vaegan.training.board
-from vaegan.__main__ import main
-for request in sys.stdin:
-    code, arguments, log = json.loads(request)
-    child = os.fork()
-    if not child:
-        ending = 1
-        try:
-            signal.alarm(100)
-            for descriptor in (1, 2):
-                os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), descriptor)
-            sys.argv = ["vaegan", *arguments]
-            exec(code)
-            main()
-            ending = 0
-        except SystemExit as exit_:
-            ending = exit_.code or 0
-        except BaseException:
-            traceback.print_exc()
-        sys.stderr.flush()
-        os._exit(ending)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-"""A process that imports everything once, starts no thread, and becomes others: each of them would take seconds to begin."""
-SETPRIV = shutil.which("setpriv")
-Vaegan = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture(scope="module")
-def vaegan_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vaegan]:
-    """A function that runs the command line in a process of its own, after some code; returns the exit code, and what was said."""
-    if sys.platform == "win32":
-        pytest.skip("signals and limits are POSIX's")
-    # Without root's right to pass over permissions, where this is root.
-    without = [SETPRIV, "--bounding-set=-dac_override,-dac_read_search"] if SETPRIV and not os.geteuid() else []
-    surrounding = {**os.environ, "OMP_NUM_THREADS": "1", "VAEGAN_CACHE": str(tmp_path_factory.getbasetemp() / "cache")}
-    log = tmp_path_factory.mktemp("nursery") / "log"
-    command = [*without, sys.executable, "-c", NURSERY]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=surrounding) as nursery:
-        assert nursery.stdin
-        assert nursery.stdout
-        stdin, stdout = nursery.stdin, nursery.stdout
-
-        def run(code: str, *arguments: str) -> tuple[int, str]:
-            log.write_bytes(b"")
-            stdin.write(json.dumps([code, arguments, str(log)]) + "\n")
-            stdin.flush()
-            return int(stdout.readline()), log.read_text()
-
-        yield run
 
 
 # Signals
@@ -171,11 +118,9 @@ def in_save(number, *signals):
         ("in_step(4, signal.SIGINT)", 130, 5),
     ],
 )
-def test_a_signal_saves_the_run_and_says_how_to_go_on(  # noqa: PLR0917 (fixtures)
-    vaegan_process: Vaegan, line: str, code: int, step: int, straight: Path, tmp_path: Path
-) -> None:
+def test_a_signal_saves_the_run_and_says_how_to_go_on(line: str, code: int, step: int, straight: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    ended, said = vaegan_process(SENDING + line, "train", f"--run={run}", *flags(**EVERYTHING))
+    ended, said = vaegan_process(SENDING + line, "train", f"--run={run}", "--no-report", *flags(**EVERYTHING))
     assert ended == code, said
     assert said.splitlines()[-1] == f"stopped at step {step} of 6 and saved; go on with: vaegan train --resume {run}"
     assert "Traceback" not in said
@@ -184,11 +129,11 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(  # noqa: PLR0917 (fixture
     assert_same(run, straight)
 
 
-def test_sigusr1_saves_and_goes_on(vaegan_process: Vaegan, straight: Path, tmp_path: Path) -> None:
+def test_sigusr1_saves_and_goes_on(straight: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     keep = {"training__keep": 9, "training__checkpoint_every": 6}
     ended, said = vaegan_process(
-        SENDING + "in_step(2, signal.SIGUSR1, signal.SIGUSR1)", "train", f"--run={run}", *flags(**EVERYTHING, **keep)
+        SENDING + "in_step(2, signal.SIGUSR1, signal.SIGUSR1)", "train", f"--run={run}", "--no-report", *flags(**EVERYTHING, **keep)
     )
     assert (ended, said.count("saved at step 3, as asked")) == (0, 1), said
     assert [checkpoint.step_of(path) for path in checkpoint.checkpoints(run / "checkpoints")] == [6, 3]
@@ -199,7 +144,7 @@ def test_sigusr1_saves_and_goes_on(vaegan_process: Vaegan, straight: Path, tmp_p
     assert stats(run) == stats(straight)
 
 
-def test_sigusr1_before_the_first_step_and_after_the_last_ends_nothing(vaegan_process: Vaegan, tmp_path: Path) -> None:
+def test_sigusr1_before_the_first_step_and_after_the_last_ends_nothing(tmp_path: Path) -> None:
     code = """
 import vaegan.training
 def around(name):
@@ -216,7 +161,7 @@ around("_report")
     assert "as asked" not in said
 
 
-def test_a_second_interrupt_while_saving_stops_at_once(vaegan_process: Vaegan, straight: Path, tmp_path: Path) -> None:
+def test_a_second_interrupt_while_saving_stops_at_once(straight: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     ended, said = vaegan_process(SENDING + "in_save(6, signal.SIGINT, signal.SIGINT)", "train", f"--run={run}", *flags(**EVERYTHING))
     assert ended == 130
@@ -230,8 +175,7 @@ def test_a_second_interrupt_while_saving_stops_at_once(vaegan_process: Vaegan, s
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it looks into /proc")
 def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been() -> None:
-    command = [sys.executable, str(ROOT / "benchmarks" / "torture.py"), "--kills=6", "--steps=30"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    done = processes.run_command(sys.executable, processes.ROOT / "benchmarks" / "torture.py", "--kills=6", "--steps=30")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all is as in the run that was not disturbed" in done.stdout
 
@@ -281,7 +225,7 @@ def test_a_full_disk(  # noqa: PLR0917 (fixtures)
 
     monkeypatch.setattr(Path, "open", fill)
     with pytest.raises(SystemExit) as exit_:
-        cli.run(["train", f"--run={run}", *flags(**EVERYTHING, training__checkpoint_every=1)])
+        cli.run(["train", f"--run={run}", "--no-report", *flags(**EVERYTHING, training__checkpoint_every=1)])
     monkeypatch.undo()
     assert exit_.value.code == 2
     sentence = capsys.readouterr().err.splitlines()[-1]
@@ -289,7 +233,6 @@ def test_a_full_disk(  # noqa: PLR0917 (fixtures)
     assert sentence.endswith("; free some space, and go on with a run that has a checkpoint by: vaegan train --resume RUN")
     assert checkpoint.load(run / "checkpoints")[0]["step"] in (1, 2, 3)
     filler.unlink()
-    monkeypatch.setenv("VAEGAN_CACHE", str(straight.parents[1] / "cache"))
     go_on(run)
     assert checkpoint.load(run / "checkpoints")[0]["step"] == 6
     assert stats(run) == stats(straight)
@@ -298,11 +241,15 @@ def test_a_full_disk(  # noqa: PLR0917 (fixtures)
     assert not list(run.rglob("*.partial"))
 
 
-def test_a_file_that_may_not_grow_is_named_and_the_last_checkpoint_kept(vaegan_process: Vaegan, straight: Path, run: Path) -> None:
+def test_a_file_that_may_not_grow_is_named_and_the_last_checkpoint_kept(straight: Path, run: Path) -> None:
     """A limit on the size of files stands for a disk without space where there is none to mount."""
-    code = "import resource; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))"
+    code = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+"""
     assert (run / "checkpoints" / "step-00000006.pt").stat().st_size > 300_000
-    ended, said = vaegan_process(code, "train", f"--resume={run}", "--steps=9", "--device=cpu")
+    ended, said = vaegan_process(code, "train", f"--resume={run}", "--steps=9", "--device=cpu", "--no-report")
     assert ended == 2, said
     assert "Traceback" not in said
     assert said.splitlines()[-1] == f"vaegan: File too large: {run / 'checkpoints' / 'step-00000009.pt'}"
@@ -345,13 +292,13 @@ def test_what_was_half_written_is_removed(run: Path, straight: Path) -> None:
     assert_same(run, straight)
 
 
-@pytest.mark.skipif(sys.platform != "win32" and not os.geteuid() and not SETPRIV, reason="root may read and write everything")
+@pytest.mark.skipif(sys.platform != "win32" and not os.geteuid() and not processes.obedient(), reason="root may read and write everything")
 @pytest.mark.parametrize(("what", "mode"), [("checkpoints", 0o000), ("checkpoints", 0o500), ("checkpoints/step-00000006.pt", 0o000)])
-def test_checkpoints_that_may_not_be_read_or_written(vaegan_process: Vaegan, what: str, mode: int, run: Path, straight: Path) -> None:
+def test_checkpoints_that_may_not_be_read_or_written(what: str, mode: int, run: Path, straight: Path) -> None:
     """Above all they are not taken for none, or for damaged."""
     (run / what).chmod(mode)
     longer = flags(**EVERYTHING, training__length="9 steps")
-    ended, said = vaegan_process("", "train", "--auto-resume", f"--run={run}", *longer)
+    ended, said = vaegan_process("", "train", "--auto-resume", f"--run={run}", "--no-report", *longer)
     (run / what).chmod(0o755)
     assert ended == 2, said
     assert said.splitlines()[-1].startswith(f"vaegan: Permission denied: {run / what}")
@@ -393,23 +340,23 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(left: lis
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no locks")
-def test_two_processes_do_not_train_into_one_folder(vaegan_process: Vaegan, run: Path) -> None:
+def test_two_processes_do_not_train_into_one_folder(run: Path) -> None:
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     longer = flags(**EVERYTHING, training__length="9 steps")
     with locked(run / ".lock") as free:
         assert free
         for arguments in (["--auto-resume", f"--run={run}", *longer], [f"--resume={run}", "--steps=9", "--device=cpu"]):
-            ended, said = vaegan_process("", "train", *arguments)
+            ended, said = vaegan_process("", "train", "--no-report", *arguments)
             assert ended == 2
             assert said.splitlines()[-1].startswith(f"vaegan: another process is training into {run}: choose another --run, or wait")
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    ended, said = vaegan_process("", "train", "--auto-resume", f"--run={run}", *longer)
+    ended, said = vaegan_process("", "train", "--auto-resume", f"--run={run}", "--no-report", *longer)
     assert ended == 0, said
 
 
 def test_a_finished_run_is_left_alone(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    works("train", "--auto-resume", f"--run={run}", *flags(**EVERYTHING))
+    works("train", "--auto-resume", f"--run={run}", "--no-report", *flags(**EVERYTHING))
     assert f"{run} is finished: it is at step 6 of 6" in capsys.readouterr().err
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 

@@ -168,7 +168,7 @@ def device_decides(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(folder: Path, **overrides: Any) -> list[dict[str, float]]:
     every = {"training.log_every": 3, "training.picture_every": 4, "training.checkpoint_every": 5}
-    train(tiny(**every, training__length="11 steps", **overrides), folder, **QUIETLY)
+    train(tiny(**{**every, "training.length": "11 steps", **overrides}), folder, **QUIETLY)
     return [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
 
 

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from ...command import fails
+from ...processes import LIMIT
 from .place import GOOD, Place, archive, noise, picture, surroundings, write
 
 LINKS = pytest.mark.skipif(os.name == "nt", reason="links need rights there")
@@ -75,12 +76,12 @@ class TooLong(BaseException):
 
 
 @contextmanager
-def at_most(seconds: float) -> Iterator[None]:
+def not_forever() -> Iterator[None]:
     def give_up(*_: object) -> None:
         raise TooLong
 
     before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, LIMIT)
     try:
         yield
     finally:
@@ -92,7 +93,7 @@ def at_most(seconds: float) -> Iterator[None]:
 def test_a_pipe_that_nobody_writes_to(place: Place) -> None:
     """It is not waited for."""
     os.mkfifo(place.photos / "m.png")
-    with at_most(2):
+    with not_forever():
         place.packs(skipped={"m.png": "."})
 
 
@@ -100,7 +101,7 @@ def test_a_pipe_that_nobody_writes_to(place: Place) -> None:
 def test_sockets_and_devices(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     link(place.photos, m="/dev/null", n="/dev/zero")
     monkeypatch.chdir(place.photos)
-    with socket.socket(socket.AF_UNIX) as server, at_most(3):
+    with socket.socket(socket.AF_UNIX) as server, not_forever():
         server.bind("o.png")
         place.packs(skipped={"m.png": "^empty file$", "n.png": "^empty file$", "o.png": "^No such device or address$"})
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ import pytest
 from vaegan import UserError
 from vaegan.data import ImageSet
 
+from ...processes import run
 from .place import Place, half, picture, surroundings, write
 
 
@@ -119,9 +117,8 @@ def test_hugging_face_says_nothing_else(place: Place, datasets: Any) -> None:
     """In a process of its own, where the library may write to standard error what it likes."""
     assert datasets
     write(place.root / "hub", {"train.parquet": b"PAR1 and then nothing"})
-    command = [sys.executable, "-m", "vaegan", "prepare", f"hf:{place.root / 'hub'}", str(place.out)]
-    surrounding = {**os.environ, "HF_DATASETS_CACHE": tempfile.mkdtemp(dir=place.root.parent)}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=surrounding)
+    cache = {"HF_DATASETS_CACHE": tempfile.mkdtemp(dir=place.root.parent)}
+    done = run("prepare", f"hf:{place.root / 'hub'}", place.out, fresh=True, env=cache)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert done.stderr.startswith(f"vaegan: cannot take images from hf:{place.root / 'hub'}: ")
