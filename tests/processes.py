@@ -244,7 +244,8 @@ def serve(control: int) -> None:
     import vaegan.training.monitor
 
     torch.set_num_threads(1)
-    vaegan.progress.PLAIN_SECONDS = vaegan.training.monitor.PLAIN_SECONDS = math.inf  # what is said does not depend on how long it takes
+    for module in (vaegan.progress, vaegan.training.monitor):
+        vars(module)["PLAIN_SECONDS"] = math.inf  # what is said does not depend on how long it takes
     if sys.platform.startswith("linux"):
         assert len(os.listdir("/proc/self/task")) == 1, "a process with threads cannot be forked"  # noqa: PTH208
     del sys.path[0]

@@ -230,7 +230,8 @@ def test_killed_ten_times_and_gone_on_with(tmp_path: Path) -> None:
         Image.fromarray(random_pixels.integers(0, 256, (30, 40, 3), dtype=np.uint8)).save(photos / f"{number:04d}.png")
     (photos / "0100.png").write_bytes(b"no image")
     chance, folder = random.Random(0), tmp_path / "set"
-    midway, killed = 0, []
+    killed: list[Process] = []
+    midway = 0
     with ExitStack() as stack:
 
         def run(folder: Path, workers: int) -> Process:
