@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,7 @@ def unset(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Before torch is loaded, where the user has set nothing."""
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "LOCAL_WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.delitem(__import__("sys").modules, "torch")
+    monkeypatch.delitem(sys.modules, "torch")
     return monkeypatch
 
 
@@ -34,7 +36,7 @@ def unset(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def test_threads_sleep_soon_beside_other_programs(running: int, spins: str | None, unset: pytest.MonkeyPatch) -> None:
     busy(running, unset)
     threads.choose_waiting()
-    assert threads.os.environ.get("GOMP_SPINCOUNT") == spins
+    assert os.environ.get("GOMP_SPINCOUNT") == spins
 
 
 def test_cores_that_this_process_may_not_use_are_for_others(unset: pytest.MonkeyPatch) -> None:
@@ -51,14 +53,14 @@ def test_what_the_user_has_set_stays(name: str, unset: pytest.MonkeyPatch) -> No
     busy(9, unset)
     unset.setenv(name, "active" if name == "OMP_WAIT_POLICY" else "7")
     threads.choose_waiting()
-    assert threads.os.environ.get("GOMP_SPINCOUNT") in {None, "7"}
+    assert os.environ.get("GOMP_SPINCOUNT") in {None, "7"}
 
 
 def test_workers_keep_what_their_agent_has_chosen(unset: pytest.MonkeyPatch) -> None:
     busy(9, unset)
     unset.setenv("LOCAL_WORLD_SIZE", "2")
     threads.choose_waiting()
-    assert "GOMP_SPINCOUNT" not in threads.os.environ
+    assert "GOMP_SPINCOUNT" not in os.environ
 
 
 def test_where_the_system_does_not_say_nothing_is_chosen(unset: pytest.MonkeyPatch) -> None:
