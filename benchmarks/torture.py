@@ -214,7 +214,7 @@ class Torture:
         process.wait()
         if self.processes > 1 and process.code != 0:
             names = {process.pid: "the one that starts the others", **dict(zip(sorted(others), ("the first", "the second"), strict=False))}
-            self.victims[names[victim]] += 1
+            self.victims[names.get(victim, "another")] += 1
         deadline = time.monotonic() + PATIENCE
         while any(Path(f"/proc/{pid}").exists() for pid in others):
             if time.monotonic() > deadline:
