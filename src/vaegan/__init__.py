@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .networks import Architecture
     from .objective import EquilibriumGate, Losses, Objective
     from .recipe import Recipe
-    from .training import resume, train
+    from .workflow import resume, train
 
 choose_waiting()
 
@@ -24,7 +24,7 @@ _HOME = {
     "networks": ("Architecture",),
     "objective": ("EquilibriumGate", "Losses", "Objective"),
     "recipe": ("Recipe",),
-    "training": ("resume", "train"),
+    "workflow": ("resume", "train"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

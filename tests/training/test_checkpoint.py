@@ -15,7 +15,8 @@ import torch
 from rich.console import Console
 
 from vaegan import UserError
-from vaegan.training import checkpoint, resume, train
+from vaegan.training import checkpoint
+from vaegan.workflow import resume, train
 
 from ..tiny import QUIETLY, equal, tiny
 

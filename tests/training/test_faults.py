@@ -19,7 +19,8 @@ import yaml
 import vaegan
 from vaegan import UserError, cli
 from vaegan.files import locked
-from vaegan.training import checkpoint, resume, train
+from vaegan.training import checkpoint
+from vaegan.workflow import resume, train
 
 from .. import processes
 from ..command import works
@@ -146,13 +147,13 @@ def test_sigusr1_saves_and_goes_on(straight: Path, tmp_path: Path) -> None:
 
 def test_sigusr1_before_the_first_step_and_after_the_last_ends_nothing(tmp_path: Path) -> None:
     code = """
-import vaegan.training
+import vaegan.workflow
 def around(name):
-    original = getattr(vaegan.training, name)
+    original = getattr(vaegan.workflow, name)
     def sending(*arguments):
         send(signal.SIGUSR1)
         return original(*arguments)
-    setattr(vaegan.training, name, sending)
+    setattr(vaegan.workflow, name, sending)
 around("_open")
 around("_report")
 """

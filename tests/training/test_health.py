@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from vaegan import UserError
 from vaegan.objective import Losses, Objective
-from vaegan.training import checkpoint, resume, train
+from vaegan.training import checkpoint
 from vaegan.training.health import SIGNS, Watch
 from vaegan.training.step import Inputs, Step
 from vaegan.training.trainer import Diverged, Trainer
+from vaegan.workflow import resume, train
 
 from ..tiny import QUIETLY, SILENT, make_trainer, tiny
 

@@ -19,7 +19,8 @@ from vaegan.cli import run as command
 from vaegan.latent.neighbours import nearest_by_similarity
 from vaegan.latent.projection import project
 from vaegan.latent.terms import measure_all
-from vaegan.training import checkpoint, resume, train
+from vaegan.training import checkpoint
+from vaegan.workflow import resume, train
 
 from ..tiny import QUIETLY, equal, make_trainer, tiny
 

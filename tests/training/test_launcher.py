@@ -63,7 +63,7 @@ def test_two_processes_train_and_one_of_them_writes(tmp_path: Path) -> None:
 def test_mistakes_are_found_before_processes_are_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("vaegan.training.launch", lambda *_: pytest.fail("processes were started"))
+    monkeypatch.setattr("vaegan.workflow.launch", lambda *_: pytest.fail("processes were started"))
     tiny = ["train", *flags(), f"--run={tmp_path / 'run'}"]
     fails(capsys, *tiny, "--processes=2", "--data=nowhere", words="nowhere: there is no such folder or file")
     fails(capsys, *tiny, "--processes=0", words="--processes must be at least 1, not 0")

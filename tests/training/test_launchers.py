@@ -16,8 +16,9 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from vaegan import UserError
 from vaegan.processes import is_first_here, is_leader
 from vaegan.signals import Stopped
-from vaegan.training import _join, checkpoint, train
+from vaegan.training import checkpoint
 from vaegan.training.machine import Slurm, find_world, make_fabric
+from vaegan.workflow import _join, train
 
 from .. import processes
 from ..tiny import QUIETLY, flags, tiny

@@ -18,12 +18,13 @@ from torch.utils._pytree import tree_leaves
 
 from vaegan import UserError
 from vaegan.recipe import Optimizer, names
-from vaegan.training import Stopped, graph, train
+from vaegan.training import graph
 from vaegan.training.graph import WARM_UP, Recorded
 from vaegan.training.machine import compile_networks, make_fabric
 from vaegan.training.optimizers import make_optimizer, step_if
 from vaegan.training.step import Inputs, Step, Tally, TrainingStep
 from vaegan.training.trainer import Trainer
+from vaegan.workflow import Stopped, train
 
 from ..tiny import QUIETLY, tiny
 from ..tiny import make_trainer as tiny_trainer

@@ -20,11 +20,12 @@ from vaegan import Recipe, UserError
 from vaegan.data import open_images
 from vaegan.data.images import Preparation
 from vaegan.recipe import names
-from vaegan.training import Job, Stopped, _threads, checkpoint, resume, train
+from vaegan.training import checkpoint
 from vaegan.training.machine import World
 from vaegan.training.monitor import Monitor
 from vaegan.training.schedule import learning_rate
 from vaegan.training.trainer import Trainer
+from vaegan.workflow import Job, Stopped, _threads, resume, train
 
 from ..tiny import QUIETLY, SILENT, equal, make_trainer, tiny
 

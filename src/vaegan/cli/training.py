@@ -83,14 +83,14 @@ def train(
     """
     if hasattr(signal, "SIGUSR1"):  # Windows has none
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # before there is anything to save, and after all is: it would end the process
-    from .. import training
+    from .. import workflow
 
     try:
         if resume:
-            result = training.resume(resume, settings, device=device, processes=processes, nodes=nodes, report=report)
+            result = workflow.resume(resume, settings, device=device, processes=processes, nodes=nodes, report=report)
         else:
-            result = training.train(settings, run, auto_resume=auto_resume, device=device, processes=processes, nodes=nodes, report=report)
-    except training.Stopped as stopped:
+            result = workflow.train(settings, run, auto_resume=auto_resume, device=device, processes=processes, nodes=nodes, report=report)
+    except workflow.Stopped as stopped:
         err.print(str(stopped), soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
     page = f"The page to look at is {result.page}\n" if result.page else ""

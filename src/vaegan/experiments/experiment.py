@@ -36,10 +36,10 @@ from ..model import VAEGAN, WEIGHTS, load
 from ..progress import progress_bar
 from ..recipe import RECIPE, Recipe
 from ..signals import Stopped, StopSignal
-from ..training import train
 from ..training.conditions import varying
 from ..training.machine import make_fabric
 from ..training.trainer import MAY_CHANGE
+from ..workflow import train
 
 ABOUT, RESULTS, PAGE = "experiment.json", "results.json", "page.html"
 RUNS, MEASUREMENTS = "runs", "measurements"

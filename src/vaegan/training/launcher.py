@@ -42,7 +42,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback before it can stop 
 folder, agent = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 from vaegan.processes import follow
 follow(agent, folder)
-from vaegan.training import work
+from vaegan.workflow import work
 work(folder, agent)
 """
 JOB = "job.json"

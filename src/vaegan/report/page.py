@@ -1,0 +1,120 @@
+"""The report: one page on a run, in one file, that asks nothing of any other machine."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shlex
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ..data import ImageSet
+from ..errors import UserError
+from ..files import from_home, replacing
+from ..latent.kept import fingerprint
+from ..model import load
+from ..objective import Objective
+from ..recipe import RECIPE, Recipe
+from .curves import panels, table
+from .facts import Trained, facts, trained_on
+from .frames import Frames
+from .nearest import nearest_to_samples
+from .results import attributes, metrics
+from .settings import differences
+from .stats import STATS, Stats
+
+PAGE = "report.html"
+HERE = resources.files("vaegan.report")
+
+
+def report(run: str | Path, out: Path | None = None, *, images: ImageSet | None = None) -> Path:
+    """Write a page on a run: pictures, curves, what it was trained on and how. What is missing is left out, and the page says so.
+
+    Args:
+        run: the run folder.
+        out: the file to write; RUN/report.html by default.
+        images: the set that the run was trained on, where it is open already; else it is looked for, and the page does without it.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    folder = from_home(run)
+    if not folder.is_dir():
+        raise UserError(f"there is no run folder {folder}")
+    if not (folder / RECIPE).is_file():
+        raise UserError(f"cannot report on {folder}: it is not a run folder, which holds a {RECIPE}")
+    if out is not None and out.is_dir():
+        raise UserError(f"cannot write a page as {out}: it is a folder; give it the name of a file such as {out / PAGE}")
+    path = out or folder / PAGE
+    page = _page(gather(folder, images))
+    with replacing(path) as file:
+        file.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")  # a path may have bytes that are no text
+    return path
+
+
+def gather(run: Path, images: ImageSet | None) -> dict[str, Any]:
+    """Everything that the page shows, by the names that its template has for it."""
+    notes: list[str] = []
+    stats = Stats.read(run / STATS)
+    recipe: Recipe | None = None
+    trained: Trained | None = None
+    try:
+        recipe = Recipe.load(run / RECIPE)
+        trained = trained_on(recipe, images)
+    except (UserError, OSError) as error:
+        notes.append(f"{'Without the training images' if recipe else 'Without its recipe'}: {error}.")
+    if stats.damaged:
+        notes.append(f"Lines of {STATS} that could not be read, and were passed over: {stats.damaged:,}.")
+    model, near = None, None
+    without_near = "The training images are not at hand"
+    try:
+        model = load(run)
+        near = nearest_to_samples(model, trained) if trained else None
+    except (UserError, OSError, ValueError) as error:
+        without_near = str(error)
+    learned = attributes(run, fingerprint(model) if model else None)
+    heads, rows = table(stats)
+    return {
+        "name": run.resolve().name,
+        "quoted": shlex.quote(str(run)),
+        "objective": recipe.objective if recipe else Objective(),
+        "facts": facts(recipe, stats, trained) if recipe else None,
+        "stats": stats,
+        "frames": Frames.of(run),
+        "near": near,
+        "without_near": f"{without_near[0].upper()}{without_near[1:]}.",
+        "attributes": learned,
+        "some_attribute": shlex.quote(learned.rows[0][0]) if learned and learned.rows else "NAME",
+        "metrics": metrics(run),
+        "panels": panels(stats, recipe),
+        "heads": heads,
+        "rows": rows,
+        "differences": differences(recipe) if recipe else [],
+        "recipe_text": (run / RECIPE).read_text(encoding="utf-8", errors="replace"),
+        "notes": notes,
+    }
+
+
+def _page(contents: dict[str, Any]) -> str:
+    """The template, filled in. Only the style and the script that it comes with may act in it: the page's policy names their hashes."""
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("vaegan.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    template = environment.get_template("page.html.jinja")
+    return template.render(contents, style=style, script=script, style_hash=policy_hash(style), script_hash=policy_hash(script))
+
+
+def policy_hash(text: str) -> str:
+    """A style or a script as a page's policy names it."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

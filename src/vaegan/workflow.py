@@ -1,0 +1,394 @@
+"""From a recipe to a finished run: images, one process or several, training, the report."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+import torch
+from lightning_fabric import Fabric
+from rich.console import Console
+
+from .data import AVATARS, ImageSet, Numbers, open_images, split
+from .data.packed import report_skipped
+from .data.sources import anchored, short_name
+from .errors import UserError, refusals_told
+from .files import PARTIAL, from_home, locked, remove_partial, replacing
+from .model import load
+from .pictures import DRAWN, drawn
+from .processes import is_leader
+from .progress import progress_bar
+from .recipe import RECIPE, Recipe, of_run
+from .signals import Stopped, StopSignal
+from .training import checkpoint
+from .training.collective import JoinError, LostProcessError, SharedError, all_or_none, from_leader
+from .training.conditions import varying
+from .training.launcher import launch, take_part
+from .training.machine import World, find_device, find_world, make_fabric, usual_threads
+from .training.trainer import STOPPING, Trainer, way_on
+
+__all__ = ["Result", "Stopped", "resume", "train"]
+
+
+LOCK = ".lock"
+"""The file of a run folder that whoever writes into that keeps from others."""
+HEADER = "# Every setting of this run. It is a recipe itself: vaegan train --recipe THIS-FILE\n"
+
+
+@dataclass(frozen=True)
+class Result:
+    """Where a finished run put things."""
+
+    run: Path
+    picture: Path
+    """The last one."""
+    page: Path | None
+    """The report: one page on the run; None if it was not asked for."""
+
+
+def train(
+    recipe: Recipe,
+    run: str | Path | None = None,
+    *,
+    auto_resume: bool = False,
+    device: str = "auto",
+    processes: int | None = None,
+    nodes: int | None = None,
+    report: bool = True,
+    console: Console | None = None,
+) -> Result:
+    """Train a VAE/GAN from scratch.
+
+    Args:
+        recipe: all settings; see `Recipe.load`.
+        run: the folder to make and write into; by default runs/NAME, with a number where that is taken.
+        auto_resume: if `run` was begun before, go on with it; if it is finished, do nothing. For jobs that are killed and started again.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        processes: how many devices (or processes on the CPU) of each node train together; 1, or as many as torchrun or SLURM started.
+        nodes: how many machines train together; likewise.
+        report: whether to write the report, one page on the run, at the end.
+        console: where progress is shown; standard error by default. Where this starts several processes, they write to standard error,
+            unless it is quiet.
+
+    Raises:
+        UserError: something in what was asked for is wrong; nothing has been overwritten.
+        Stopped: an interrupt or SIGTERM came; the run was saved and can be resumed.
+    """
+    if auto_resume and not run:
+        raise UserError("--auto-resume goes on with --run, if that was begun before: give that, too")
+    folder = from_home(run) if run else _free_name(Path("runs"), recipe)
+    job = Job(recipe, folder, "auto" if auto_resume else "new", device, report)
+    return _start(job, processes, nodes, console)
+
+
+def resume(
+    run: str | Path,
+    recipe: Recipe | None = None,
+    *,
+    device: str = "auto",
+    processes: int | None = None,
+    nodes: int | None = None,
+    report: bool = True,
+    console: Console | None = None,
+) -> Result:
+    """Go on with a run from its newest checkpoint that is whole.
+
+    `recipe` may ask for another length, for pictures and checkpoints at other steps, or name another place where the same images are.
+
+    Raises:
+        UserError: there is no such run, it has no checkpoint, the images are others, or `recipe` differs in more than may change.
+        Stopped: as for `train`.
+    """
+    folder = from_home(run)
+    job = Job(recipe or Recipe.load(of_run(folder)), folder, "resume", device, report)
+    return _start(job, processes, nodes, console)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be trained, and where."""
+
+    recipe: Recipe
+    folder: Path
+    mode: Literal["new", "auto", "resume"]
+    """Whether the run must not be there yet, may be there, or must be."""
+    device: str
+    report: bool
+
+    def begun(self) -> bool:
+        """Whether the run was begun before.
+
+        Raises:
+            UserError: something is there that may not be.
+        """
+        if self.mode == "resume":
+            return True
+        if self.folder.exists() and not (self.mode == "auto" and _is_run(self.folder)):
+            raise UserError(f"{self.folder} exists already: choose another --run, or go on with it by --resume {self.folder}")
+        return self.folder.exists()
+
+
+def _start(job: Job, processes: int | None, nodes: int | None, console: Console | None) -> Result:
+    """Run a job in this process; or in several, which this one starts unless somebody else has."""
+    console = console or _console()
+    console.quiet = console.quiet or not is_leader()
+    world = find_world(processes, nodes)
+    job = replace(job, recipe=_anchored(job.recipe))
+    if world.size > 1 and not world.environment:
+        return _start_others(job, world, console)
+    with nullcontext() if world.size == 1 else _first_process_speaks(job.folder):
+        return _run(job, world, console, StopSignal(STOPPING if is_leader() else "", saves=True))
+
+
+def _start_others(job: Job, world: World, console: Console) -> Result:
+    find_device(job.device, world)
+    if world.nodes == 1:  # else another machine would wait for this one
+        with ExitStack() as kept:
+            _look(job, console, kept)  # mistakes are found, and images packed, before other processes are started
+    more = {"folder": str(job.folder), "mode": job.mode, "device": job.device, "report": job.report, "quiet": console.quiet}
+    notice = STOPPING if is_leader() else ""
+    found = launch(more, job.recipe.to_yaml(), world.processes, world.nodes, notice, lambda: way_on(job.folder))
+    return Result(Path(found["run"]), Path(found["picture"]), found["page"] and Path(found["page"]))
+
+
+def work(folder: Path, agent: int) -> NoReturn:
+    """What each process does that `launch` has started."""
+
+    def run(more: dict[str, Any]) -> dict[str, Any]:
+        job = Job(Recipe.load(folder / RECIPE), Path(more["folder"]), more["mode"], more["device"], more["report"])
+        console = _console(quiet=more["quiet"] or not is_leader())
+        result = _run(job, find_world(), console, StopSignal(saves=True, insists=False))
+        return {"run": str(result.run), "picture": str(result.picture), "page": result.page and str(result.page)}
+
+    take_part(run, folder, agent)
+
+
+@contextmanager
+def _first_process_speaks(folder: Path) -> Iterator[None]:
+    """Where torchrun or SLURM started several processes: what all of them met, only the first one says."""
+    try:
+        yield
+    except (SharedError, Stopped):
+        if is_leader():
+            raise
+        raise SystemExit(0) from None
+    except (UserError, LostProcessError) as error:
+        sentence = f"another process of this run has ended; {way_on(folder)}" if isinstance(error, LostProcessError) else str(error)
+        if is_leader():
+            raise UserError(sentence) from None
+        print(f"vaegan: process {os.environ.get('RANK', os.environ.get('SLURM_PROCID'))}: {sentence}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _console(*, quiet: bool = False) -> Console:
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, quiet=quiet)
+
+
+def _look(job: Job, console: Console, kept: ExitStack) -> tuple[ImageSet, bool]:
+    """The images, and whether the run was begun before, which the first process finds: others may not see its folder.
+
+    Raises:
+        UserError: there are no such images, or the run's folder is not free.
+    """
+    resumed = False
+    try:
+        with refusals_told():
+            resumed = is_leader() and job.begun() and _keep(job.folder, kept)
+            return _open(job.recipe, console), resumed
+    except UserError as error:
+        raise UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error from None
+
+
+def _run(job: Job, world: World, console: Console, signals: StopSignal) -> Result:
+    """All processes come through here.
+
+    Args:
+        job: what to train.
+        world: how many processes train, and who has started them.
+        console: where progress is shown.
+        signals: how this process stops.
+
+    Raises:
+        UserError: see `train`; a `SharedError`, if all processes have been told of it.
+        Stopped: likewise.
+        LostProcessError: another process has ended.
+    """
+    folder = job.folder
+    fabric = make_fabric(job.device, job.recipe.training.precision, world)
+    with ExitStack() as kept:
+        found: tuple[ImageSet, bool] | UserError
+        try:  # before processes wait for each other: packing may take its time, and one of them does it for all
+            found = _look(job, console, kept)
+        except UserError as error:
+            found = error
+        _join(fabric)
+        console.quiet = console.quiet or not fabric.is_global_zero
+        with all_or_none(fabric):
+            if isinstance(found, UserError):
+                raise found
+            images, resumed = found
+            training, held_out = split(images, job.recipe.data.held_out, job.recipe.data.train_on)
+            recipe = _with_attributes(job.recipe, images, training)
+        resumed, threads = from_leader(fabric, lambda: (resumed, _threads(job, resumed, world)))
+        recipe = replace(recipe, training=replace(recipe.training, threads=threads))
+        kept.callback(torch.set_num_threads, torch.get_num_threads())
+        torch.set_num_threads(threads)
+        with all_or_none(fabric):
+            trainer = Trainer(recipe, fabric, images, training, note=lambda sentence: console.print(sentence, soft_wrap=True))
+        goes_on = resumed and _take_up(trainer, folder, console, auto=job.mode == "auto")
+        if recipe.objective.discriminator and not goes_on:  # afterwards it is in the checkpoints
+            _borrow_discriminator(trainer)
+        if fabric.is_global_zero:
+            if not resumed:
+                _keep(folder, kept, new=True)
+            _set_up(folder, recipe, images, console)
+        if trainer.step >= trainer.steps:
+            console.print(f"{folder} is finished: it is at step {trainer.step} of {trainer.steps}", soft_wrap=True)
+            picture = next(reversed(drawn(folder).values()), folder / DRAWN)
+        else:
+            console.print(f"{_what(trainer, len(held_out))}, into {folder}", soft_wrap=True)
+            with refusals_told():
+                picture = trainer.train(folder, images, held_out, console, signals)
+        return Result(folder, picture, _report(folder, images) if job.report and fabric.is_global_zero else None)
+
+
+def _keep(folder: Path, kept: ExitStack, *, new: bool = False) -> bool:
+    """Keep a run folder, made if it is new, for this process for as long as `kept` lasts.
+
+    Raises:
+        UserError: another one writes into it.
+    """
+    if new:
+        folder.mkdir(parents=True)
+    if not kept.enter_context(locked(folder / LOCK)):
+        raise UserError(f"another process is training into {folder}: choose another --run, or wait until that has ended")
+    return True
+
+
+def _join(fabric: Fabric) -> None:
+    """Start the other processes, where nobody else has; from then on they can talk."""
+    try:
+        if not fabric._launched:  # as `fabric run` has done
+            fabric.launch()
+    except RuntimeError as error:  # of which kind, differs between backends
+        raise JoinError.of(error) from error
+
+
+def _threads(job: Job, resumed: bool, world: World) -> int:
+    """How many threads each process computes with: as was asked for, or as when the run began, or as is usual."""
+    asked = job.recipe.training.threads
+    begun = None
+    if resumed and (job.folder / RECIPE).is_file():
+        with suppress(UserError):  # a damaged one is replaced
+            begun = Recipe.load(job.folder / RECIPE).training
+    if begun and begun.batch == job.recipe.training.batch:
+        asked = asked or begun.threads
+    elif begun and begun.threads == asked:  # another number of processes, which share the cores in another way
+        asked = 0
+    return asked or usual_threads(world)
+
+
+def _with_attributes(recipe: Recipe, images: ImageSet, training: Numbers) -> Recipe:
+    """With the names of the attributes, where it asks for all."""
+    if recipe.networks.attributes != ("all",):
+        return recipe
+    return replace(recipe, networks=replace(recipe.networks, attributes=varying(images, training)))
+
+
+def _anchored(recipe: Recipe) -> Recipe:
+    """With whole paths, so that the run can be resumed from anywhere."""
+    if recipe.data.source != AVATARS:
+        recipe = replace(recipe, data=replace(recipe.data, source=anchored(recipe.data.source)))
+    if recipe.objective.discriminator:
+        whole = str(from_home(recipe.objective.discriminator).absolute())
+        recipe = replace(recipe, objective=replace(recipe.objective, discriminator=whole))
+    return recipe
+
+
+def _take_up(trainer: Trainer, folder: Path, console: Console, *, auto: bool) -> bool:
+    """Go on where a run was, as the first process finds it, and say so; not if it is to go on by itself, and has no checkpoint yet."""
+
+    def find() -> dict[str, Any] | None:
+        if auto and not checkpoint.checkpoints(folder / "checkpoints"):
+            return None
+        state, damaged = checkpoint.take(folder / "checkpoints")
+        for path in damaged:
+            console.print(f"passed over a damaged checkpoint: {path}", soft_wrap=True)
+        return state
+
+    state = from_leader(trainer.fabric, find)
+    with all_or_none(trainer.fabric):
+        if state:
+            trainer.load_state_dict(state)
+        if trainer.step >= trainer.steps and not auto:
+            raise UserError(f"the run is at step {trainer.step} already: ask for more, such as --steps {2 * trainer.step}")
+    return state is not None
+
+
+def _borrow_discriminator(trainer: Trainer) -> None:
+    """Take that of the run which the recipe names."""
+    other = from_leader(trainer.fabric, lambda: load(trainer.recipe.objective.discriminator))
+    with all_or_none(trainer.fabric):
+        other.require("discriminator")
+        trainer.take_discriminator(other.discriminator.state_dict())
+
+
+def _what(trainer: Trainer, held_out: int) -> str:
+    """What is about to be trained, and how."""
+    fabric = trainer.fabric
+    where = {"cuda": "a GPU", "mps": "the GPU"}.get(fabric.device.type, "the CPU")
+    if fabric.world_size > 1:
+        where = f"{fabric.world_size} processes, each on {where}"
+    kind = "bfloat16" if "bf16" in str(fabric._precision.precision) else "float32"
+    begun = f" from step {trainer.step:,}" if trainer.step else ""
+    height, width = trainer.recipe.networks.size
+    images = f"{len(trainer.batches.numbers):,} images of {height}x{width} to train on, {held_out:,} held out"
+    return f"{images}; {trainer.steps:,} steps{begun} on {where} in {kind}"
+
+
+def _open(recipe: Recipe, console: Console) -> ImageSet:
+    with progress_bar(console) as progress:
+        return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
+
+
+def _set_up(folder: Path, recipe: Recipe, images: ImageSet, console: Console) -> None:
+    """What a run folder has from the start."""
+    remove_partial(folder / place for place in (".", "checkpoints", "model", DRAWN))
+    with replacing(folder / RECIPE) as path:
+        path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
+    _report_skipped(images, folder, console)
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a run was begun here; it may have been killed before its recipe was written."""
+    if not folder.is_dir():
+        return False
+    return (folder / RECIPE).is_file() or all(path.name in (LOCK, RECIPE + PARTIAL) for path in folder.iterdir())
+
+
+def _report(folder: Path, images: ImageSet) -> Path:
+    """The page on the run. The first process alone is still here, and all that matters is saved."""
+    from .report import report  # its template engine takes a while to load
+
+    return report(folder, images=images)
+
+
+def _report_skipped(images: ImageSet, folder: Path, console: Console) -> None:
+    listing = folder / "skipped.txt"
+    for line in report_skipped(images, listing):
+        with replacing(listing) as path:
+            path.write_text("".join(f"{line}\n" for line in images.skipped), encoding="utf-8")
+        console.print(line, soft_wrap=True)
+
+
+def _free_name(parent: Path, recipe: Recipe) -> Path:
+    """runs/NAME after the data, or runs/NAME-2 and so on."""
+    name = re.sub(r"[^\w.-]+", "-", short_name(recipe.data.source))
+    return next(path for n in count(1) if not (path := parent / (name if n == 1 else f"{name}-{n}")).exists())
