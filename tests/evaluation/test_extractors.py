@@ -19,7 +19,8 @@ from vaegan.data.images import Preparation
 from vaegan.errors import UserError
 from vaegan.evaluation import extractors, mobilenet
 from vaegan.evaluation.attributes import AttributeFeatures, train_network
-from vaegan.evaluation.extractors import choose, in_colour
+from vaegan.evaluation.extractor import in_colour
+from vaegan.evaluation.extractors import choose
 from vaegan.evaluation.inception import FILE, Inception
 from vaegan.evaluation.mobilenet import MobileNet, MobileNetV2
 

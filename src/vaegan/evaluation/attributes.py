@@ -19,7 +19,7 @@ from ..data.batches import to_tensor
 from ..errors import UserError
 from ..files import replacing
 from ..latent.codes import Progress
-from .extractors import resized
+from .extractor import resized
 
 VERSION = 1
 """Of the network and its training: raise it when either changes."""

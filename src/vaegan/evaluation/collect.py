@@ -21,7 +21,7 @@ from ..files import replacing
 from ..latent.codes import Progress
 from ..model import VAEGAN
 from .cloud import Cloud
-from .extractors import Extractor
+from .extractor import Extractor
 from .moments import Moments
 
 FORMAT = 1

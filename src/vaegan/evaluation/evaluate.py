@@ -24,7 +24,7 @@ from ..latent.search import Copying
 from ..model import VAEGAN
 from .cloud import Comparison, compare_resampled
 from .collect import MOST_KEPT, cloud_of, collect, sample_parts
-from .extractors import Extractor
+from .extractor import Extractor
 from .memorisation import copying_of, copying_test
 from .pairs import multiscale
 from .posteriors import Carried, carried

