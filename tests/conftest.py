@@ -4,35 +4,17 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from vaegan import Recipe, recipe
-
 from .command import train
 
 torch.set_num_threads(1)  # the networks of tests are too small to share out
-
-
-_load = Recipe.load
-_loaded: dict[str, Recipe] = {}
-
-
-def _load_once(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
-    """Each recipe with each of its overrides is loaded once: many tests would take most of their time for that."""
-    tree = recipe.read(name)
-    source = (overrides or {}).get("data.source") or tree.get("data", {}).get("source")
-    key = repr((str(name), tree, overrides, recipe.of_set(source)))
-    if key not in _loaded:
-        _loaded[key] = _load(name, overrides)
-    return _loaded[key]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,8 +24,6 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("VAEGAN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         for module in ("vaegan.progress", "vaegan.training.monitor"):
             patch.setattr(f"{module}.PLAIN_SECONDS", math.inf)
-        patch.setattr(Recipe, "load", _load_once)
-        patch.setattr(recipe, "documentation", cache(recipe.documentation))  # which each run writes into its recipe
         yield
 
 
