@@ -231,7 +231,7 @@ class Recipe:
         lines: list[str] = []
         for section in dataclasses.fields(self):
             settings = getattr(self, section.name)
-            docs = documentation(type(settings))
+            docs = documentation(type(settings))  # type: ignore[arg-type] # of types, mypy says they have no hash
             lines.append(f"{section.name}:")
             for setting in dataclasses.fields(settings):
                 if documented:
