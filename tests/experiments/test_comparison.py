@@ -16,7 +16,7 @@ from vaegan.evaluation import extractors
 from vaegan.experiments.ablation import ablation, asked, changes_of, variants_of
 from vaegan.experiments.comparison import feature_error
 from vaegan.experiments.samples import samples
-from vaegan.experiments.tables import _t95, change_over_seeds, over_seeds
+from vaegan.experiments.tables import change_over_seeds, over_seeds
 
 from ..command import fails, works
 from .small import FLAGS, small
@@ -227,4 +227,5 @@ def test_changes_over_seeds() -> None:
     assert change_over_seeds([1.0], [2.0]) == "-1"
     assert change_over_seeds([math.nan], [2.0]) == "-"
     assert change_over_seeds([1234.4, math.nan], [0.0, 2.0]) == "+1,234 (1 of 2)"
-    assert [_t95(freedom) for freedom in (2, 5, 10, 30)] == pytest.approx([4.3027, 2.5706, 2.2281, 2.0423], rel=3e-3)
+    wide = change_over_seeds([1.0, 0.0, 0.0, 0.0, 0.0, 0.0], [0.0] * 6, digits=5)  # five degrees of freedom
+    assert wide == "+0.16667 ± 0.42843"  # 2.5706 * 0.40825 / sqrt(6)
