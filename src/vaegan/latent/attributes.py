@@ -237,15 +237,12 @@ def _best_threshold(scores: NDArray[np.float32], answers: NDArray[np.float32]) -
 
 
 def _accuracy(scores: NDArray[np.float32], answers: NDArray[np.float32], threshold: float) -> Accuracy:
+    from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
     values, has = _sorted(scores, answers)
-    yes, no = int(has.sum()), int((~has).sum())
-    if not yes or not no:
+    if has.all() or not has.any():
         return Accuracy(float("nan"), float("nan"))
-    balanced = ((values[has] > threshold).mean() + (values[~has] <= threshold).mean()) / 2
-    # Mann and Whitney: the mean rank of those with it says how often they are above the others; ties count half.
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
-    return Accuracy(float(balanced), float((ranks[has].sum() - yes * (yes + 1) / 2) / (yes * no)))
+    return Accuracy(float(balanced_accuracy_score(has, values > threshold)), float(roc_auc_score(has, values)))
 
 
 def _first_at(wanted: float, lengths: Sequence[float], reached: Sequence[float]) -> float:
