@@ -14,10 +14,10 @@ from PIL import Image
 
 from .errors import UserError
 from .files import replacing
+from .progress import Progress
 
 Frame = Callable[[int], NDArray[np.uint8]]
 """From the number of a frame to its pixels, H x W x 3. So only one is in memory at a time."""
-Told = Callable[[str, int, int | None], None]
 PALETTE_OF = 12
 """Frames, evenly spread, that the colours of a GIF are chosen from."""
 KINDS = (".gif", ".mp4")
@@ -25,7 +25,7 @@ GIF_BYTES = 2_000_000_000
 """Pixels of all frames together that a GIF may have: Pillow keeps them until the last one, a byte each."""
 
 
-def save(frame: Frame, count: int, path: Path, fps: float, progress: Told = lambda *_: None) -> Path:
+def save(frame: Frame, count: int, path: Path, fps: float, progress: Progress = lambda *_: None) -> Path:
     """Write a video that runs for ever where the player lets it, as .gif or .mp4.
 
     Raises:

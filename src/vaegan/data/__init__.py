@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..files import from_home
+from ..progress import Progress
 from ..signals import Stopped, StopSignal
 from . import avatars
 from .images import Crop, Preparation, Resampling
 from .packed import FORMAT, ImageSet
-from .packing import Progress, Unfinished, is_unfinished, pack
+from .packing import Unfinished, is_unfinished, pack
 from .permutation import SPLIT_SEED, Permutation
 from .source import Source, first
 from .sources import HUB, find_source

@@ -18,7 +18,7 @@ from ..data import ImageSet, Numbers, cache_folder
 from ..data.batches import to_tensor
 from ..errors import UserError
 from ..files import replacing
-from ..latent.codes import Progress
+from ..progress import Progress
 from .extractors import resized
 
 VERSION = 1

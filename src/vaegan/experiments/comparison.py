@@ -19,8 +19,8 @@ from ..evaluation.collect import MOST_KEPT, cloud_of, collect, sample_parts
 from ..evaluation.evaluate import asked_of, attributes_of
 from ..evaluation.extractors import Extractor, Kind, choose
 from ..evaluation.reconstructions import reconstruct_all
-from ..latent.codes import Progress
 from ..pictures import save, sheet
+from ..progress import Progress
 from .experiment import Experiment, Run
 from .page import Found, Section, write_page
 from .tables import Table, change_over_seeds, over_seeds

@@ -15,8 +15,8 @@ from torch.nn.functional import adaptive_avg_pool2d
 from ..data import ImageSet
 from ..data.batches import to_tensor
 from ..errors import UserError
-from ..latent.codes import Progress
 from ..model import PART, VAEGAN
+from ..progress import Progress
 from .chosen import evenly
 from .experiment import Experiment, Run
 from .linear import fit

@@ -19,7 +19,7 @@ from ..data.batches import to_tensor
 from ..errors import UserError
 from ..evaluation.attributes import AttributeNetwork, new_network
 from ..files import replacing
-from ..latent.codes import Progress
+from ..progress import Progress
 from .chosen import evenly
 
 VERSION = 1

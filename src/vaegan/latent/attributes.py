@@ -15,7 +15,8 @@ from torch import Tensor
 from ..data import ImageSet, Numbers
 from ..errors import UserError
 from ..model import PART, VAEGAN
-from .codes import Progress, encode
+from ..progress import Progress
+from .codes import encode
 from .directions import Directions, How
 from .kept import fingerprint
 

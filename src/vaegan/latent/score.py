@@ -19,7 +19,7 @@ from ..data.batches import Images
 from ..errors import UserError
 from ..files import replacing
 from ..model import VAEGAN
-from .codes import Progress
+from ..progress import Progress
 from .gaussian import Gaussian, distances_left_out
 from .kept import fingerprint
 from .terms import LEAST, Measured, measure, measure_all

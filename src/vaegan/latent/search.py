@@ -13,7 +13,7 @@ from torch import Tensor
 from ..data import ImageSet, Numbers
 from ..data.batches import to_tensor
 from ..model import PART, VAEGAN
-from .codes import Progress
+from ..progress import Progress
 from .kept import codes_of
 from .neighbours import nearest, nearest_by_similarity
 

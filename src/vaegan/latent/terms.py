@@ -13,7 +13,7 @@ from ..data import Numbers
 from ..data.batches import Images, to_tensor
 from ..errors import UserError
 from ..model import VAEGAN
-from .codes import Progress
+from ..progress import Progress
 
 PART = 128
 LEVELS = (1, 2, 3)
