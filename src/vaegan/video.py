@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .data.chosen import places
 from .errors import UserError
 from .files import replacing
 from .progress import Progress
@@ -71,7 +72,7 @@ def ffmpeg() -> str:
 
 def _palette(frame: Frame, count: int) -> Image.Image:
     """256 colours for all frames, so that they do not flicker from one to the next."""
-    some = [frame(number) for number in np.unique(np.linspace(0, count - 1, min(count, PALETTE_OF)).astype(int)).tolist()]
+    some = [frame(number) for number in places(count, PALETTE_OF).tolist()]
     return Image.fromarray(np.concatenate(some)).quantize(256, Image.Quantize.MEDIANCUT)
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from .. import pictures
 from .batches import to_tensor
+from .chosen import places
 from .packed import ImageSet
 
 LOOKED_AT = 20_000
@@ -21,14 +22,9 @@ COLUMNS = 12
 MOST_CLASSES = 20
 
 
-def _spread(count: int, most: int) -> NDArray[np.int64]:
-    """Up to `most` of `count` numbers, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
-
-
 def mean_image(images: ImageSet) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """The mean image H x W x C, and mean and standard deviation of each channel, from 0 to 255, over up to `LOOKED_AT` images."""
-    numbers = _spread(len(images), LOOKED_AT)
+    numbers = places(len(images), LOOKED_AT)
     total = np.zeros(images.images.shape[1:])
     squares = np.zeros(images.images.shape[3])
     for start in range(0, len(numbers), PART):
@@ -83,7 +79,7 @@ def _attributes(images: ImageSet) -> Iterator[str]:
 def contact_sheet(images: ImageSet) -> Image.Image:
     """Images spread evenly over the set, and their mean."""
     mean, _, _ = mean_image(images)
-    shown = images.images[_spread(len(images), SHOWN)]
+    shown = images.images[places(len(images), SHOWN)]
     parts = [(f"{len(shown)} of {len(images):,} images", to_tensor(shown)), ("their mean", to_tensor(mean.round().astype(np.uint8)[None]))]
     return pictures.sheet(parts, min(COLUMNS, len(shown)))
 

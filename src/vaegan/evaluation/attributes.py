@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import safetensors.torch
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ..data import ImageSet, Numbers, cache_folder
 from ..data.batches import to_tensor
+from ..data.chosen import evenly
 from ..errors import UserError
 from ..files import replacing
 from ..progress import Progress
@@ -76,7 +76,7 @@ def train_network(images: ImageSet, numbers: Numbers, progress: Progress = lambd
         raise UserError("the set has no attributes to learn features from: choose another extractor by --extractor")
     if len(numbers) < BATCH:
         raise UserError(f"features of attributes are learned from at least {BATCH} images, not {len(numbers)}: choose another --extractor")
-    chosen = _some(numbers)
+    chosen = evenly(numbers, MOST)
     network = new_network(images, len(images.attribute_names))
     said = images.attributes
     known, answers = torch.from_numpy(np.isfinite(said)).float(), torch.from_numpy(said > 0).float()
@@ -138,11 +138,6 @@ class AttributeFeatures:
         return self.network.features(pixels.contiguous(memory_format=torch.channels_last)).cpu()
 
 
-def _some(numbers: Numbers) -> NDArray[np.int64]:
-    """All numbers, or `MOST` of them, evenly spread."""
-    return np.asarray(numbers[np.linspace(0, len(numbers) - 1, min(len(numbers), MOST)).astype(np.int64)], np.int64)
-
-
 def _content(network: AttributeNetwork) -> bytes:
     return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()})
 
@@ -150,7 +145,7 @@ def _content(network: AttributeNetwork) -> bytes:
 def _path(images: ImageSet, numbers: Numbers) -> Path:
     """The file in the cache for a set's images, what is known of them, and the numbers that are learned from."""
     digest = hashlib.sha256(f"{VERSION} {images.annotated_identity}".encode())
-    digest.update(_some(numbers).tobytes())
+    digest.update(evenly(numbers, MOST).tobytes())
     return cache_folder() / "extractors" / f"attributes-{digest.hexdigest()[:16]}.safetensors"
 
 

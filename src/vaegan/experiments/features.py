@@ -14,10 +14,10 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from ..data import ImageSet
 from ..data.batches import to_tensor
+from ..data.chosen import evenly
 from ..errors import UserError
 from ..model import PART, VAEGAN
 from ..progress import Progress
-from .chosen import evenly
 from .experiment import Experiment, Run
 from .linear import fit
 from .page import Found, Section, write_page

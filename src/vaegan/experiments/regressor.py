@@ -16,11 +16,11 @@ from torch import Tensor
 
 from ..data import ImageSet, Numbers
 from ..data.batches import to_tensor
+from ..data.chosen import evenly
 from ..errors import UserError
 from ..evaluation.attributes import AttributeNetwork, new_network
 from ..files import replacing
 from ..progress import Progress
-from .chosen import evenly
 
 VERSION = 1
 """Of its training: raise it when that changes."""

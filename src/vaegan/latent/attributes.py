@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import ImageSet, Numbers
+from ..data.chosen import evenly
 from ..errors import UserError
 from ..model import PART, VAEGAN
 from ..progress import Progress
@@ -63,7 +64,7 @@ def learn_from(
     if not images.attribute_names:
         raise UserError(f"the set {images.folder} has no attributes: give some by vaegan prepare --attributes, and name that set by --data")
     known = images.attributes
-    learned, tried = (part[_spread(len(part), MOST)] for part in (training, held_out))
+    learned, tried = (evenly(part, MOST) for part in (training, held_out))
     columns, notes = learnable(known[learned], images.attribute_names)
     if not columns:
         raise UserError(f"no attribute of the set {images.folder} has {FEWEST} images with it and {FEWEST} without: more are needed")
@@ -193,15 +194,9 @@ def accuracies(directions: Directions, codes: Tensor, answers: NDArray[np.float3
     return {"mean": by_mean, "probe": by_probe}
 
 
-def _spread(count: int, most: int) -> NDArray[np.int64]:
-    """Up to `most` of `count` places, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
-
-
 def _some(chosen: NDArray[np.bool_]) -> Tensor:
     """Places of some of those chosen, evenly spread."""
-    places = np.flatnonzero(chosen)
-    return torch.from_numpy(places[_spread(len(places), LOOKED_AT)])
+    return torch.from_numpy(evenly(np.flatnonzero(chosen), LOOKED_AT))
 
 
 def _exclusive(has: Tensor, known: Tensor) -> Tensor:
