@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .. import pictures
+from ..words import plain
 from .batches import to_tensor
 from .chosen import places
 from .packed import ImageSet
@@ -44,7 +45,7 @@ def describe(images: ImageSet) -> Iterator[str]:
     kind = {1: "in grey", 3: "in colour"}.get(channels, f"of {channels} channels")
     yield f"{count:,} images of {height}x{width} {kind}, {size / 1e6:,.1f} MB in {images.folder}"
     choices = {key: value for key, value in images.preparation.as_dict().items() if _tells(value) and key not in ("size", "channels")}
-    how = ", ".join(f"{key} {_plain(value)}" for key, value in choices.items())
+    how = ", ".join(f"{key} {plain(value, yes='yes')}" for key, value in choices.items())
     yield f"made from {images.manifest['made_from']['source']} with {how}"
     if images.splits:
         yield "splits: " + ", ".join(f"{name} {size:,}" for name, size in images.splits.items())
@@ -86,10 +87,6 @@ def contact_sheet(images: ImageSet) -> Image.Image:
 
 def _tells(value: object) -> bool:
     return bool(any(value) if isinstance(value, list) else value)
-
-
-def _plain(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else "yes" if value is True else str(value)
 
 
 def _values(values: NDArray[np.float64]) -> str:
