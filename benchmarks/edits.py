@@ -20,11 +20,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from classifier import read, train_classifier
+from classifier import read
 from numpy.typing import NDArray
 
 import vaegan
 from vaegan.data import open_images, split
+from vaegan.evaluation.attributes import train_network
 from vaegan.latent.attributes import learn_from
 from vaegan.latent.codes import decode, encode
 from vaegan.latent.directions import How
@@ -52,7 +53,7 @@ def main(run: Path) -> None:
     images = open_images("avatars", model.preparation, count=recipe.data.avatars, progress=lambda *_: None)
     training, held_out = split(images, recipe.data.held_out)
     directions, _ = learn_from(model, images, training, held_out)
-    classifier = train_classifier(images, training[:])
+    classifier = train_network(images, training)
     codes = encode(model, images.images, held_out).mean
     unedited = read(classifier, decode(model, codes))
     columns = [images.attribute_names.index(name) for name in directions.names]

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from classifier import read
 from numpy.typing import NDArray
+from sklearn.metrics import balanced_accuracy_score
 
 import vaegan
 from vaegan.data import open_images, split
@@ -27,7 +28,7 @@ READ = ("Eyeglasses", "Sunglasses", "Beard", "Wearing_Hat", "Long_Hair", "Dark_S
 
 def balanced_accuracy(said: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
     """For each column, the mean of the share of yeses and the share of noes that are right."""
-    return (np.where(truth, said, 0).sum(0) / truth.sum(0) + np.where(~truth, ~said, 0).sum(0) / (~truth).sum(0)) / 2
+    return np.array([balanced_accuracy_score(*columns) for columns in zip(truth.T, said.T, strict=True)])
 
 
 def main(runs: list[Path]) -> None:

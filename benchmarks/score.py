@@ -23,9 +23,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+from sklearn.metrics import roc_auc_score
 
 import vaegan
 from vaegan.data import open_images, split
+from vaegan.data.chosen import places
 from vaegan.latent.score import TERMS, Scorer, Scores
 
 Pixels = NDArray[np.uint8]
@@ -35,9 +37,7 @@ OTHERS = 800
 
 def auc(odd: Values, normal: Values) -> float:
     """How often an odd one scores higher than a normal one; equal ones count a half."""
-    ordered = np.sort(normal)
-    below = np.searchsorted(ordered, odd, "left") + np.searchsorted(ordered, odd, "right")
-    return float(below.mean() / 2 / len(normal))
+    return float(roc_auc_score(np.repeat([1, 0], [len(odd), len(normal)]), np.concatenate([odd, normal])))
 
 
 def square(images: Pixels) -> Pixels:
@@ -123,7 +123,7 @@ def main(run: Path, others: str | None, folder: Path | None, *, half: bool) -> N
     kinds = odd_ones(normal)
     if others:
         foreign = open_images(others, model.preparation, count=OTHERS, progress=lambda *_: None).images
-        kinds = {"others": foreign[np.unique(np.linspace(0, len(foreign) - 1, OTHERS).astype(np.int64))], **kinds}
+        kinds = {"others": foreign[places(len(foreign), OTHERS)], **kinds}
     scores = {kind: scorer.score(pixels) for kind, pixels in kinds.items()}
     ways: dict[str, Callable[[Scores], Values]] = {name: lambda scores, name=name: scores.terms[name] for name in TERMS}  # type: ignore[misc]
     of_calibration = scorer.score(images.images, calibrating)

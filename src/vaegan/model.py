@@ -36,6 +36,11 @@ class Posterior(NamedTuple):
         """Codes mean + sigma * noise, with `noise` standard normal and N x latent."""
         return self.mean + (0.5 * self.logvar).exp() * noise
 
+    @property
+    def nats(self) -> Tensor:
+        """KL(q(z_d|x) || N(0, 1)) of each image and dimension d of the code, N x latent (Kingma and Welling 2014, appendix B)."""
+        return 0.5 * (self.mean.square() + self.logvar.exp() - self.logvar - 1)
+
 
 class VAEGAN(nn.Module):
     """The three networks of a VAE/GAN. Images are float tensors N x C x H x W in [-1, 1]; codes are N x latent."""

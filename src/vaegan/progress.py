@@ -5,19 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+if TYPE_CHECKING:
+    from rich.console import Console
 
+Progress = Callable[[str, int, int | None], None]
+"""Told what is being done, how much of it is done, and how much there is, if that is known."""
 PLAIN_SECONDS = 15.0
 """Between lines where the output is not a terminal."""
 
 
 @contextmanager
-def progress_bar(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
-    """Yields a function to be told what is being done, how much of it is done, and how much there is, if that is known."""
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"))
-    with Progress(*columns, TimeRemainingColumn(), console=console, expand=True, disable=not console.is_terminal) as bar:
+def progress_bar(console: Console) -> Iterator[Progress]:
+    """Yields a function that shows what it is told."""
+    from rich import progress as bars
+
+    columns = (
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(None),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn("{task.fields[speed]}"),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=console, expand=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", visible=False, speed="")
         began = printed = time.monotonic()
         first: int | None = None

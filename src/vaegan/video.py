@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .data.chosen import places
 from .errors import UserError
 from .files import replacing
+from .progress import Progress
 
 Frame = Callable[[int], NDArray[np.uint8]]
 """From the number of a frame to its pixels, H x W x 3. So only one is in memory at a time."""
-Told = Callable[[str, int, int | None], None]
 PALETTE_OF = 12
 """Frames, evenly spread, that the colours of a GIF are chosen from."""
 KINDS = (".gif", ".mp4")
@@ -25,7 +26,7 @@ GIF_BYTES = 2_000_000_000
 """Pixels of all frames together that a GIF may have: Pillow keeps them until the last one, a byte each."""
 
 
-def save(frame: Frame, count: int, path: Path, fps: float, progress: Told = lambda *_: None) -> Path:
+def save(frame: Frame, count: int, path: Path, fps: float, progress: Progress = lambda *_: None) -> Path:
     """Write a video that runs for ever where the player lets it, as .gif or .mp4.
 
     Raises:
@@ -71,7 +72,7 @@ def ffmpeg() -> str:
 
 def _palette(frame: Frame, count: int) -> Image.Image:
     """256 colours for all frames, so that they do not flicker from one to the next."""
-    some = [frame(number) for number in np.unique(np.linspace(0, count - 1, min(count, PALETTE_OF)).astype(int)).tolist()]
+    some = [frame(number) for number in places(count, PALETTE_OF).tolist()]
     return Image.fromarray(np.concatenate(some)).quantize(256, Image.Quantize.MEDIANCUT)
 
 

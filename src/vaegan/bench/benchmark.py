@@ -20,12 +20,12 @@ from rich.console import Console
 
 from ..data.images import Preparation
 from ..data.packed import ImageSet
-from ..data.packing import Progress, pack
+from ..data.packing import pack
 from ..data.source import Item, Pixels, Source
 from ..data.workers import cores
 from ..errors import UserError
 from ..objective import EquilibriumGate
-from ..progress import progress_bar
+from ..progress import Progress, progress_bar
 from ..recipe import Recipe
 from ..training.graph import WARM_UP as BEFORE_RECORDING
 from ..training.machine import keep_freed_memory, make_fabric

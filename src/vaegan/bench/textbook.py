@@ -43,7 +43,7 @@ class Textbook:
         if noise is None or prior_noise is None:
             noise, prior_noise = torch.randn(2, len(images), self.recipe.networks.latent, device=images.device)
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
-            watched, losses = self.losses(images, noise, prior_noise)
+            watched, minimised = losses(self.model, self.recipe.objective, images, noise, prior_noise)
         values = {name: loss.item() for name, loss in watched.items()}
         players = self.recipe.gate(values["real"], values["fake"])
         steps = {"encoder": True, "decoder": players.decoder, "discriminator": players.discriminator}
@@ -54,7 +54,7 @@ class Textbook:
         for name, network in self.networks.items():
             if steps[name]:
                 self.model.zero_grad()
-                losses[name].backward(retain_graph=name != "discriminator")
+                minimised[name].backward(retain_graph=name != "discriminator")
                 gradients[name] = [parameter.grad for parameter in network.parameters()]
         for name, own in gradients.items():
             for parameter, gradient in zip(self.networks[name].parameters(), own, strict=True):
@@ -62,33 +62,6 @@ class Textbook:
             self.clip(name)
             self.optimizers[name].step()
         return values
-
-    def losses(self, images: Tensor, noise: Tensor, prior_noise: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The terms that are watched, and what each network minimises."""
-        objective, discriminator = self.recipe.objective, self.model.discriminator
-        gamma, weight = objective.gamma, objective.real_weight
-        mean, logvar = self.model.encoder(images)
-        reconstructed = self.model.decoder(mean + torch.exp(logvar / 2) * noise)
-        sampled = self.model.decoder(prior_noise)
-
-        prior = torch.mean(torch.sum(-0.5 * (1 + logvar - mean**2 - torch.exp(logvar)), 1))
-        of_reconstructed, of_images = discriminator.features(torch.cat([reconstructed, images]), objective.level).chunk(2)
-        target = of_images.detach() if objective.detach_target else of_images
-        similarity = torch.mean(torch.sum((of_reconstructed - target) ** 2, 1)) / 2
-
-        generated = [reconstructed, sampled] if objective.reconstructions else [sampled]
-        scores = torch.sigmoid(discriminator(torch.cat([images, *generated]))).chunk(1 + len(generated))
-        real = cost(scores[0])
-        fakes = [cost(1 - score) for score in scores[1:]]
-        gan = 2 * weight * real + 2 * (1 - weight) * sum(fakes)
-        adversarial = -gan / (2 * (1 - weight)) if objective.saturating else sum(cost(score) for score in scores[1:])
-
-        watched = {"prior": prior, "similarity": similarity, "real": real, "fake": fakes[-1]}
-        return watched, {
-            "encoder": objective.prior_weight * prior + similarity,
-            "decoder": gamma * similarity + (1 - gamma) * adversarial,
-            "discriminator": gan,
-        }
 
     def clip(self, name: str) -> None:
         """Clip a network's gradient, if the recipe says so."""
@@ -98,6 +71,44 @@ class Textbook:
             nn.utils.clip_grad_value_(self.networks[name].parameters(), limit)
         elif limit and settings.clip == "norm":
             nn.utils.clip_grad_norm_(self.networks[name].parameters(), limit)
+
+
+def losses(
+    model: VAEGAN, objective: Objective, images: Tensor, noise: Tensor, prior_noise: Tensor, *, conditions: Tensor | None = None
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The terms that are watched, and what each network minimises, over the whole graph: of a VAE/GAN, but not of the joint objective.
+
+    Args:
+        model: in training mode.
+        objective: says how the terms are weighed.
+        images: N x C x H x W in [-1, 1].
+        noise: N x latent, of the codes of the images.
+        prior_noise: N x latent, the codes of the samples.
+        conditions: N x attributes, of a conditional model.
+    """
+    gamma, weight = objective.gamma, objective.real_weight
+    mean, logvar = model.encoder(images, conditions)
+    reconstructed = model.decoder(mean + torch.exp(logvar / 2) * noise, conditions)
+    sampled = model.decoder(prior_noise, conditions)
+
+    prior = divergence(mean, logvar)
+    of_reconstructed, of_images = model.discriminator.features(torch.cat([reconstructed, images]), objective.level).chunk(2)
+    similarity = squared_error(of_reconstructed, of_images.detach() if objective.detach_target else of_images)
+
+    generated = [reconstructed, sampled] if objective.reconstructions else [sampled]
+    told = None if conditions is None else torch.cat([conditions] * (1 + len(generated)))
+    scores = torch.sigmoid(model.discriminator(torch.cat([images, *generated]), told)).chunk(1 + len(generated))
+    real = cost(scores[0])
+    fakes = [cost(1 - score) for score in scores[1:]]
+    gan = 2 * weight * real + 2 * (1 - weight) * sum(fakes)
+    adversarial = -gan / (2 * (1 - weight)) if objective.saturating else sum(cost(score) for score in scores[1:])
+
+    watched = {"prior": prior, "similarity": similarity, "real": real, "fake": fakes[-1]}
+    return watched, {
+        "encoder": objective.prior_weight * prior + similarity,
+        "decoder": gamma * similarity + (1 - gamma) * adversarial,
+        "discriminator": gan,
+    }
 
 
 def use_plain_convolutions(network: nn.Module) -> None:
@@ -119,6 +130,16 @@ def paper_only(objective: Objective) -> None:
     """
     if objective.joint:
         raise UserError("there is no textbook step for objective.joint, which is not the paper's: choose a recipe without it")
+
+
+def divergence(mean: Tensor, logvar: Tensor) -> Tensor:
+    """Of posteriors from the prior, KL(N(mean, exp(logvar)) || N(0, I)); the mean over images."""
+    return torch.mean(torch.sum(-0.5 * (1 + logvar - mean**2 - torch.exp(logvar)), 1))
+
+
+def squared_error(one: Tensor, other: Tensor) -> Tensor:
+    """Half the squared distance of N x D, the mean over images: the negative log likelihood of a unit Gaussian, but for a constant."""
+    return torch.mean(torch.sum((one - other) ** 2, 1)) / 2
 
 
 def cost(probability: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from rich.console import Console
 from ..errors import UserError
 from ..files import from_home
 from ..recipe import Recipe, as_config, as_tree, of_run, of_set, read
+from ..words import plain
 
 err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 out = Console(highlight=False, emoji=False)
@@ -102,11 +103,6 @@ def parse_size(text: str, flag: str = "--size", what: str = "a number of pixels,
     except ValueError:
         raise UserError(f"{flag} must be {what}, not {text}") from None
     return height, width
-
-
-def plain(value: object) -> str:
-    """A setting as it is written on the command line."""
-    return " ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
 def check_fps(fps: float) -> None:

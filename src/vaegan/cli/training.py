@@ -10,7 +10,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ..recipe import Recipe, about, names
-from .app import BENCH_RECIPE, DEFAULT_RECIPE, Settings, app, err, out, parse_size, plain
+from ..words import plain
+from .app import BENCH_RECIPE, DEFAULT_RECIPE, Settings, app, err, out, parse_size
 
 
 @app.command

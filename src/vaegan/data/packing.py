@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..files import replacing, sha256
+from ..progress import Progress
 from .images import Picture, Preparation, Unreadable, read
 from .packed import FORMAT, HEADER, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
 from .permutation import SPLIT_SEED, Permutation
@@ -42,9 +43,6 @@ SAVE_EVERY = 2.0  # seconds of work that a machine that stops may lose
 TASK_PICTURES = 32
 TASK_BYTES = 16 << 20
 BLOCK = 1 << 20  # images whose splits are looked at together
-
-Progress = Callable[[str, int, int | None], None]
-"""Told what is being done, how much of it is done, and how much there is, if that is known."""
 
 
 class Unfinished(Exception):  # noqa: N818 (nothing went wrong)

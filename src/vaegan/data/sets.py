@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..files import from_home
+from ..progress import Progress
 from ..signals import Stopped, StopSignal
+from ..words import plain
 from . import avatars
 from .images import Crop, Preparation, Resampling
 from .packed import FORMAT, ImageSet
-from .packing import Progress, Unfinished, is_unfinished, pack
+from .packing import Unfinished, is_unfinished, pack
 from .permutation import SPLIT_SEED, Permutation
 from .source import Source, first
 from .sources import HUB, find_source
@@ -184,14 +186,10 @@ def _matching(images: ImageSet, wanted: Preparation) -> ImageSet:
     there = images.preparation
     if there != wanted:
         differing = [key for key, value in wanted.as_dict().items() if there.as_dict()[key] != value]
-        was, asked = (", ".join(f"{key} {_plain(p.as_dict()[key])}" for key in differing) for p in (there, wanted))
+        was, asked = (", ".join(f"{key} {plain(p.as_dict()[key], between='x')}" for key in differing) for p in (there, wanted))
         found = f"the packed set {images.folder} was prepared with {was}, not {asked}"
         raise UserError(f"{found}, which is asked for: prepare the images anew with that")
     return images
-
-
-def _plain(value: object) -> str:
-    return "x".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 class Numbers(Protocol):

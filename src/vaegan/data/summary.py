@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .. import pictures
+from ..words import plain
 from .batches import to_tensor
+from .chosen import places
 from .packed import ImageSet
 
 LOOKED_AT = 20_000
@@ -21,14 +23,9 @@ COLUMNS = 12
 MOST_CLASSES = 20
 
 
-def _spread(count: int, most: int) -> NDArray[np.int64]:
-    """Up to `most` of `count` numbers, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
-
-
 def mean_image(images: ImageSet) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """The mean image H x W x C, and mean and standard deviation of each channel, from 0 to 255, over up to `LOOKED_AT` images."""
-    numbers = _spread(len(images), LOOKED_AT)
+    numbers = places(len(images), LOOKED_AT)
     total = np.zeros(images.images.shape[1:])
     squares = np.zeros(images.images.shape[3])
     for start in range(0, len(numbers), PART):
@@ -48,7 +45,7 @@ def describe(images: ImageSet) -> Iterator[str]:
     kind = {1: "in grey", 3: "in colour"}.get(channels, f"of {channels} channels")
     yield f"{count:,} images of {height}x{width} {kind}, {size / 1e6:,.1f} MB in {images.folder}"
     choices = {key: value for key, value in images.preparation.as_dict().items() if _tells(value) and key not in ("size", "channels")}
-    how = ", ".join(f"{key} {_plain(value)}" for key, value in choices.items())
+    how = ", ".join(f"{key} {plain(value, yes='yes')}" for key, value in choices.items())
     yield f"made from {images.manifest['made_from']['source']} with {how}"
     if images.splits:
         yield "splits: " + ", ".join(f"{name} {size:,}" for name, size in images.splits.items())
@@ -83,17 +80,13 @@ def _attributes(images: ImageSet) -> Iterator[str]:
 def contact_sheet(images: ImageSet) -> Image.Image:
     """Images spread evenly over the set, and their mean."""
     mean, _, _ = mean_image(images)
-    shown = images.images[_spread(len(images), SHOWN)]
+    shown = images.images[places(len(images), SHOWN)]
     parts = [(f"{len(shown)} of {len(images):,} images", to_tensor(shown)), ("their mean", to_tensor(mean.round().astype(np.uint8)[None]))]
     return pictures.sheet(parts, min(COLUMNS, len(shown)))
 
 
 def _tells(value: object) -> bool:
     return bool(any(value) if isinstance(value, list) else value)
-
-
-def _plain(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else "yes" if value is True else str(value)
 
 
 def _values(values: NDArray[np.float64]) -> str:

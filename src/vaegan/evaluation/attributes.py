@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +18,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ..data import ImageSet, Numbers, cache_folder
 from ..data.batches import to_tensor
+from ..data.chosen import evenly
 from ..errors import UserError
 from ..files import replacing
-from ..latent.codes import Progress
+from ..progress import Progress
 from .extractor import resized
 
 VERSION = 1
@@ -76,27 +79,53 @@ def train_network(images: ImageSet, numbers: Numbers, progress: Progress = lambd
         raise UserError("the set has no attributes to learn features from: choose another extractor by --extractor")
     if len(numbers) < BATCH:
         raise UserError(f"features of attributes are learned from at least {BATCH} images, not {len(numbers)}: choose another --extractor")
-    chosen = _some(numbers)
-    network = new_network(images, len(images.attribute_names))
+    chosen = evenly(numbers, MOST)
     said = images.attributes
-    known, answers = torch.from_numpy(np.isfinite(said)).float(), torch.from_numpy(said > 0).float()
-    steps = EPOCHS * (len(chosen) // BATCH)
-    optimizer = torch.optim.Adam(network.parameters(), lr=LR, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps)
+    wanted = np.where(np.isfinite(said), said > 0, np.float32(np.nan))
+    steps, error = EPOCHS * (len(chosen) // BATCH), partial(binary_cross_entropy_with_logits, reduction="none")
+    return learned(images, chosen, wanted, error, steps=steps, batch=BATCH, lr=LR, progress=partial(progress, "learning attributes"))
+
+
+def learned(
+    images: ImageSet,
+    numbers: NDArray[np.int64],
+    wanted: NDArray[np.float32],
+    error: Callable[[Tensor, Tensor], Tensor],
+    *,
+    steps: int,
+    batch: int,
+    lr: float,
+    progress: Callable[[int, int], None],
+) -> AttributeNetwork:
+    """A network of which the mean error is minimised, the same each time, with the learning rate rising and falling once.
+
+    Args:
+        images: a set.
+        numbers: images to learn from, at least `batch`.
+        wanted: answers for all images of the set, N x attributes; one that is not finite is left out.
+        error: of answers, against those that are wanted: both, and what it returns, batch x attributes.
+        steps: of the optimiser.
+        batch: images a step. In each pass over all of them, the few that are left are passed over.
+        lr: the highest learning rate.
+        progress: called with how many steps are done, and how many there are.
+    """
+    network = new_network(images, wanted.shape[1])
+    known, answers = torch.from_numpy(np.isfinite(wanted)).float(), torch.from_numpy(np.nan_to_num(wanted))
+    optimizer = torch.optim.Adam(network.parameters(), lr=lr, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
     random = np.random.default_rng(0)
-    done = 0
-    for _ in range(EPOCHS):
-        shuffled = random.permutation(chosen)
-        for start in range(0, len(shuffled) - BATCH + 1, BATCH):
-            batch = np.sort(shuffled[start : start + BATCH])
-            errors = binary_cross_entropy_with_logits(network(to_tensor(images.images[batch])), answers[batch], reduction="none")
-            loss = (errors * known[batch]).sum() / known[batch].sum().clamp(min=1)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            done += 1
-            progress("learning attributes", done, steps)
+    order = np.empty(0, np.int64)
+    for step in range(steps):
+        if len(order) < batch:
+            order = random.permutation(numbers)
+        some, order = np.sort(order[:batch]), order[batch:]
+        errors = error(network(to_tensor(images.images[some])), answers[some])
+        loss = (errors * known[some]).sum() / known[some].sum().clamp(min=1)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        progress(step + 1, steps)
     return network.eval()
 
 
@@ -108,7 +137,7 @@ class AttributeFeatures:
 
     def __init__(self, network: AttributeNetwork, device: torch.device | str = "cpu") -> None:
         """Take a trained network."""
-        self.weights = hashlib.sha256(_content(network)).hexdigest()
+        self.weights = hashlib.sha256(content(network)).hexdigest()
         self.device = torch.device(device)
         self.network = network.eval().to(self.device)
         self.resize = f"bilinear to {network.size[0]}x{network.size[1]} where they are of another size"
@@ -122,12 +151,10 @@ class AttributeFeatures:
         Raises:
             UserError: the set has no attributes, or too few images.
         """
-        network = _read(_path(images, numbers), images) if images.attribute_names else None
-        if network is None:
-            network = train_network(images, numbers, progress)
-            with suppress(OSError), replacing(_path(images, numbers)) as partial:
-                partial.write_bytes(_content(network))
-        return cls(network, device)
+        train = partial(train_network, images, numbers, progress)
+        if not images.attribute_names:
+            return cls(train(), device)  # which says why it cannot be
+        return cls(kept(_path(images, numbers), images, len(images.attribute_names), train), device)
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
@@ -138,27 +165,25 @@ class AttributeFeatures:
         return self.network.features(pixels.contiguous(memory_format=torch.channels_last)).cpu()
 
 
-def _some(numbers: Numbers) -> NDArray[np.int64]:
-    """All numbers, or `MOST` of them, evenly spread."""
-    return np.asarray(numbers[np.linspace(0, len(numbers) - 1, min(len(numbers), MOST)).astype(np.int64)], np.int64)
-
-
-def _content(network: AttributeNetwork) -> bytes:
+def content(network: AttributeNetwork) -> bytes:
+    """A network's weights as they are kept."""
     return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()})
+
+
+def kept(path: Path, images: ImageSet, attributes: int, train: Callable[[], AttributeNetwork]) -> AttributeNetwork:
+    """The network that a file keeps if it is whole; otherwise one that is trained and, if that can be, kept there."""
+    network = new_network(images, attributes)
+    try:
+        network.load_state_dict(safetensors.torch.load_file(path))
+    except (SafetensorError, OSError, RuntimeError):
+        network = train()
+        with suppress(OSError), replacing(path) as partly:
+            partly.write_bytes(content(network))
+    return network.eval()
 
 
 def _path(images: ImageSet, numbers: Numbers) -> Path:
     """The file in the cache for a set's images, what is known of them, and the numbers that are learned from."""
     digest = hashlib.sha256(f"{VERSION} {images.annotated_identity}".encode())
-    digest.update(_some(numbers).tobytes())
+    digest.update(evenly(numbers, MOST).tobytes())
     return cache_folder() / "extractors" / f"attributes-{digest.hexdigest()[:16]}.safetensors"
-
-
-def _read(path: Path, images: ImageSet) -> AttributeNetwork | None:
-    """The network that a file keeps, if it is whole."""
-    network = new_network(images, len(images.attribute_names))
-    try:
-        network.load_state_dict(safetensors.torch.load_file(path))
-    except (SafetensorError, OSError, RuntimeError):
-        return None
-    return network

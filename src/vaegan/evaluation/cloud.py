@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..latent.codes import Progress
+from ..progress import Progress
 from .kernel import kernel_distance
 from .moments import Gaussian, Moments, frechet_distance
 from .neighbourhoods import Neighbourhoods, neighbourhoods, radii

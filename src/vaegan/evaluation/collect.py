@@ -18,8 +18,8 @@ from ..data import ImageSet, cache_folder
 from ..data.batches import Images, to_tensor
 from ..errors import UserError
 from ..files import replacing
-from ..latent.codes import Progress
 from ..model import VAEGAN
+from ..progress import Progress
 from .cloud import Cloud
 from .extractor import Extractor
 from .moments import Moments

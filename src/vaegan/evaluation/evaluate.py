@@ -17,11 +17,11 @@ from .. import __version__
 from ..data import ImageSet, Numbers
 from ..errors import UserError
 from ..files import append
-from ..latent.codes import Progress
 from ..latent.kept import fingerprint
 from ..latent.neighbours import nearest
 from ..latent.search import Copying
 from ..model import VAEGAN
+from ..progress import Progress
 from .cloud import Comparison, compare_resampled
 from .collect import MOST_KEPT, cloud_of, collect, sample_parts
 from .extractor import Extractor

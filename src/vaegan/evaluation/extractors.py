@@ -9,7 +9,7 @@ import torch
 
 from ..data import ImageSet, Numbers
 from ..errors import UserError
-from ..latent.codes import Progress
+from ..progress import Progress
 from .extractor import MOBILENET_COMMAND, MOBILENET_PACKAGE, Extractor
 
 Kind = Literal["mobilenet", "inception", "attributes"]

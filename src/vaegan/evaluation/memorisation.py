@@ -26,15 +26,15 @@ def copying_test(copying: Copying) -> tuple[float, float]:
     than held-out ones are, so the model copies; p is how often chance alone comes to this. Well above 0: samples are farther from all
     training images than real ones are.
     """
+    from scipy.stats import mannwhitneyu, rankdata, tiecorrect
+
     ours, theirs = len(copying.samples), len(copying.held_out)
-    values = np.concatenate([copying.samples, copying.held_out])
-    _, place, ties = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = np.cumsum(ties) - (ties - 1) / 2  # equal values share the mean of their ranks
-    total = ours + theirs
-    statistic = float(ranks[place[:ours]].sum()) - ours * (ours + 1) / 2
-    variance = ours * theirs / 12 * (total + 1 - float((ties**3 - ties).sum()) / (total * (total - 1)))
-    z = (statistic - ours * theirs / 2) / math.sqrt(variance) if variance > 0 else 0.0
-    return z, 0.5 * math.erfc(-z / math.sqrt(2))
+    ranks = rankdata(np.concatenate([copying.samples, copying.held_out]))
+    variance = ours * theirs * (ours + theirs + 1) / 12 * tiecorrect(ranks)
+    if not variance > 0:  # all distances are the same
+        return 0.0, 0.5
+    statistic, p = mannwhitneyu(copying.samples, copying.held_out, alternative="less", method="asymptotic", use_continuity=False)
+    return float(statistic - ours * theirs / 2) / math.sqrt(variance), float(p)
 
 
 def verdict(p: float) -> str:

@@ -29,6 +29,5 @@ class Carried(NamedTuple):
 
 def carried(posterior: Posterior) -> Carried:
     """Measure posteriors, N x latent."""
-    mean, logvar = (values.double().cpu().numpy() for values in posterior)
-    nats = 0.5 * (np.square(mean) + np.exp(logvar) - logvar - 1)
-    return Carried(nats.mean(0), mean.var(0))
+    exact = Posterior(*(values.double().cpu() for values in posterior))
+    return Carried(exact.nats.numpy().mean(0), exact.mean.numpy().var(0))

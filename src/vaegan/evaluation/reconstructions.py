@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..data.batches import Images
 from ..errors import UserError
-from ..latent.codes import Progress
 from ..model import VAEGAN, Posterior
+from ..progress import Progress
 from .cloud import Cloud
 from .collect import Collector, read_parts
 from .extractor import Extractor

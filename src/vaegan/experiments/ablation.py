@@ -13,6 +13,7 @@ import yaml
 from ..errors import UserError
 from ..evaluation.extractors import Kind
 from ..recipe import Recipe
+from ..words import plain
 from .comparison import Variant, compare_variants
 from .experiment import Experiment
 from .page import Found
@@ -108,7 +109,7 @@ def _variant(chosen: dict[str, Any], varied: Iterable[str]) -> Variant:
     """A run with some settings, called by the last parts of their names where these tell them apart."""
     last = Counter(key.rpartition(".")[2] for key in varied)
     called = {key: key if last[key.rpartition(".")[2]] > 1 else key.rpartition(".")[2] for key in chosen}
-    label = ", ".join(f"{called[key]} {_plain(value)}" for key, value in chosen.items())
+    label = ", ".join(f"{called[key]} {plain(value, yes='true', no='false')}" for key, value in chosen.items())
     return Variant(re.sub(r"[^\w.+-]+", "-", label), label, chosen)
 
 
@@ -120,9 +121,3 @@ def _comparable(value: Any) -> Any:
         return value if isinstance(value, bool) else float(value)  # 1e-3 is a string to YAML
     except (TypeError, ValueError):
         return value
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return " ".join(map(_plain, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..data.batches import to_tensor
+from ..data.chosen import evenly
 from ..errors import UserError
 from ..pictures import save, sheet
 from .best_of import EACH, Best, best_images, best_of, best_samples, samples_for
-from .chosen import evenly
 from .experiment import Experiment, Run
 from .page import Found, Section, write_page
 from .regressor import BATCH, MOST, Regressor, regressor_of

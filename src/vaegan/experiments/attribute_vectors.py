@@ -9,12 +9,12 @@ import numpy as np
 from PIL import Image
 
 from ..data.batches import to_tensor
+from ..data.chosen import evenly
 from ..errors import UserError
 from ..latent.attributes import FEWEST, MOST, learn_from, learnable
 from ..latent.directions import HOWS, Directions, How
 from ..latent.sheets import edits
 from ..pictures import save
-from .chosen import evenly
 from .experiment import Experiment, Run
 from .page import Found, Section, write_page
 from .tables import Table, over_seeds

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data.batches import Images, to_tensor
-from ..latent.codes import Progress
 from ..model import VAEGAN
+from ..progress import Progress
 from .regressor import Regressor
 
 EACH = 10

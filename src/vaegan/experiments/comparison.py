@@ -20,8 +20,8 @@ from ..evaluation.evaluate import asked_of, attributes_of
 from ..evaluation.extractor import Extractor
 from ..evaluation.extractors import Kind, choose
 from ..evaluation.reconstructions import reconstruct_all
-from ..latent.codes import Progress
 from ..pictures import save, sheet
+from ..progress import Progress
 from .experiment import Experiment, Run
 from .page import Found, Section, write_page
 from .tables import Table, change_over_seeds, over_seeds
@@ -184,13 +184,13 @@ def quality(run: Run, experiment: Experiment, against: Measured, progress: Progr
     wanted = attributes_of(model, images, asked_of(experiment.parts[0], against.reals, against.samples))
     sampled = collect(extractor, sample_parts(model, against.samples, run.seed, wanted, progress=progress), against.samples)
     what = {"what": f"comparing {run.folder.name}", "progress": progress}
-    found: dict[str, Any] = {"samples": _plain(compare_resampled(sampled, against.real, RESAMPLINGS, 0, **what))}  # type: ignore[arg-type]
+    found: dict[str, Any] = {"samples": _numbers(compare_resampled(sampled, against.real, RESAMPLINGS, 0, **what))}  # type: ignore[arg-type]
     if run.recipe.objective.autoencodes:
         told = attributes_of(model, images, against.others)
         level = run.recipe.objective.level
         again = reconstruct_all(model, extractor, images.images, against.others, level, attributes=told, progress=progress)
         found["reconstructions"] = {
-            **_plain(compare_resampled(again.cloud, against.real, RESAMPLINGS, 0, **what)),  # type: ignore[arg-type]
+            **_numbers(compare_resampled(again.cloud, against.real, RESAMPLINGS, 0, **what)),  # type: ignore[arg-type]
             **{name: {"value": float(again.errors[name].mean())} for name in ("pixel_error", "ssim")},
             "feature_error": {"value": feature_error(again.cloud.vectors, against.new.vectors)},
         }
@@ -208,7 +208,7 @@ def feature_error(again: NDArray[np.float32], originals: NDArray[np.float32]) ->
     return float(np.square(again - originals, dtype=np.float64).sum(1).mean() / max(apart, 1e-12))
 
 
-def _plain(comparison: Comparison) -> dict[str, dict[str, float]]:
+def _numbers(comparison: Comparison) -> dict[str, dict[str, float]]:
     return {
         name: {
             "value": comparison.halves[name].mean,

@@ -31,9 +31,8 @@ from ..data import ImageSet, Numbers, open_images, split
 from ..data.sources import anchored
 from ..errors import UserError
 from ..files import PARTIAL, from_home, replacing, sha256
-from ..latent.codes import Progress
 from ..model import VAEGAN, WEIGHTS, load
-from ..progress import progress_bar
+from ..progress import Progress, progress_bar
 from ..recipe import RECIPE, Recipe
 from ..signals import Stopped, StopSignal
 from ..training.conditions import varying

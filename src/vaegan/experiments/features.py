@@ -14,10 +14,10 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from ..data import ImageSet
 from ..data.batches import to_tensor
+from ..data.chosen import evenly
 from ..errors import UserError
-from ..latent.codes import Progress
 from ..model import PART, VAEGAN
-from .chosen import evenly
+from ..progress import Progress
 from .experiment import Experiment, Run
 from .linear import fit
 from .page import Found, Section, write_page
@@ -82,6 +82,8 @@ class Task:
             labels: how many images of each class, or with and without each attribute, are drawn from the training images.
             seed: of the draw.
         """
+        from sklearn.metrics import balanced_accuracy_score
+
         random = np.random.default_rng(seed)
         known, truth = self.answers[numbers.training][:, numbers.columns], self.answers[numbers.held_out][:, numbers.columns]
         if self.classes:
@@ -94,8 +96,9 @@ class Task:
             chosen = np.concatenate([random.choice(np.flatnonzero(answers == side), labels, replace=False) for side in (1, -1)])
             weights, offsets = fit(train[chosen], answers[chosen, None])
             said = (test @ weights + offsets)[:, 0] > 0
+            asked = np.isfinite(right)
             if (right == 1).any() and (right == -1).any():
-                scores.append((said[right == 1].mean() + (~said[right == -1]).mean()) / 2)
+                scores.append(balanced_accuracy_score(right[asked] == 1, said[asked]))
         return float(np.mean(scores)) if scores else float("nan")
 
 

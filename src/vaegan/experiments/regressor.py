@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from torch import Tensor
 
 from ..data import ImageSet, Numbers
-from ..data.batches import to_tensor
+from ..data.chosen import evenly
 from ..errors import UserError
-from ..evaluation.attributes import AttributeNetwork, new_network
-from ..files import replacing
-from ..latent.codes import Progress
-from .chosen import evenly
+from ..evaluation.attributes import AttributeNetwork, content, kept, learned
+from ..progress import Progress
 
 VERSION = 1
 """Of its training: raise it when that changes."""
@@ -78,40 +74,12 @@ def regressor_of(
     digest = hashlib.sha256(f"{VERSION} {STEPS} {BATCH} {LR} {images.identity} {names}".encode())
     digest.update(chosen.tobytes() + wanted.tobytes())
     path = folder / f"regressor-{digest.hexdigest()[:16]}.safetensors"
-    network = new_network(images, len(names))
-    try:
-        network.load_state_dict(safetensors.torch.load_file(path))
-    except (SafetensorError, OSError, RuntimeError):
-        network = _train(new_network(images, len(names)), images, chosen, wanted, progress)
-        with suppress(OSError), replacing(path) as partial:
-            partial.write_bytes(_content(network))
-    weights = hashlib.sha256(_content(network) + mean.tobytes() + scale.tobytes()).hexdigest()
-    return Regressor(names, mean, scale, network.eval(), weights)
+    told = partial(progress, "learning to read attributes")
+    train = partial(learned, images, chosen, wanted, _squared_error, steps=STEPS, batch=BATCH, lr=LR, progress=told)
+    network = kept(path, images, len(names), train)
+    weights = hashlib.sha256(content(network) + mean.tobytes() + scale.tobytes()).hexdigest()
+    return Regressor(names, mean, scale, network, weights)
 
 
-def _train(
-    network: AttributeNetwork, images: ImageSet, chosen: NDArray[np.int64], wanted: NDArray[np.float32], progress: Progress
-) -> AttributeNetwork:
-    """Minimise the squared error over `STEPS` steps, with the learning rate rising and falling once."""
-    known = torch.from_numpy(np.isfinite(wanted)).float()
-    answers = torch.from_numpy(np.nan_to_num(wanted))
-    optimizer = torch.optim.Adam(network.parameters(), lr=LR, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=STEPS)
-    random = np.random.default_rng(0)
-    order = np.empty(0, np.int64)
-    for step in range(STEPS):
-        if len(order) < BATCH:
-            order = random.permutation(chosen)
-        batch, order = np.sort(order[:BATCH]), order[BATCH:]
-        errors = (network(to_tensor(images.images[batch])) - answers[batch]).square()
-        loss = (errors * known[batch]).sum() / known[batch].sum().clamp(min=1)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        progress("learning to read attributes", step + 1, STEPS)
-    return network
-
-
-def _content(network: AttributeNetwork) -> bytes:
-    return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()})
+def _squared_error(answers: Tensor, wanted: Tensor) -> Tensor:
+    return (answers - wanted).square()

@@ -10,9 +10,6 @@ import numpy as np
 from rich import table as rich_table
 from rich.text import Text
 
-T95, Z95 = (12.7062, 4.3027, 3.1824, 2.7764), 1.959964
-"""Student's t at 97.5% with one to four degrees of freedom, and with infinitely many."""
-
 
 @dataclass(frozen=True)
 class Table:
@@ -66,6 +63,8 @@ def change_over_seeds(values: Sequence[float], base: Sequence[float], digits: in
         base: those that they are compared with, of the same seeds in the same order.
         digits: of the mean or the interval, whichever is larger.
     """
+    from scipy.special import stdtrit  # quantiles of Student's t, without all of scipy.stats
+
     differences = np.subtract(values, base, dtype=np.float64)
     differences = differences[np.isfinite(differences)]
     left = _left(len(differences), len(values))
@@ -74,7 +73,7 @@ def change_over_seeds(values: Sequence[float], base: Sequence[float], digits: in
     mean, spread = float(differences.mean()), spread_of(differences.tolist())
     if not math.isfinite(spread):
         return _number(mean, digits, "+") + left
-    half = _t95(len(differences) - 1) * spread / math.sqrt(len(differences))
+    half = float(stdtrit(len(differences) - 1, 0.975)) * spread / math.sqrt(len(differences))
     size = max(abs(mean), half) or 1.0
     places = min(max(0, digits - 1 - math.floor(math.log10(size))), 6)
     return f"{mean:+,.{places}f} ± {half:,.{places}f}{' *' if abs(mean) > half else ''}{left}"
@@ -87,15 +86,6 @@ def _number(value: float, digits: int, sign: str = "") -> str:
 
 def _left(known: int, of: int) -> str:
     return f" ({known} of {of})" if known < of else ""
-
-
-def _t95(freedom: int) -> float:
-    """Student's t at 97.5%. Beyond four degrees of freedom by the expansion of Cornish and Fisher, to 0.3% at five and better above."""
-    if freedom <= len(T95):
-        return T95[freedom - 1]
-    z, n = Z95, freedom
-    first, second = (z**3 + z) / (4 * n), (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
-    return z + first + second + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3)
 
 
 def spread_of(values: Sequence[float]) -> float:

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import ImageSet, Numbers
+from ..data.chosen import evenly
 from ..errors import UserError
 from ..model import PART, VAEGAN
-from .codes import Progress, encode
+from ..progress import Progress
+from .codes import encode
 from .directions import Directions, How
 from .kept import fingerprint
 
@@ -62,7 +64,7 @@ def learn_from(
     if not images.attribute_names:
         raise UserError(f"the set {images.folder} has no attributes: give some by vaegan prepare --attributes, and name that set by --data")
     known = images.attributes
-    learned, tried = (part[_spread(len(part), MOST)] for part in (training, held_out))
+    learned, tried = (evenly(part, MOST) for part in (training, held_out))
     columns, notes = learnable(known[learned], images.attribute_names)
     if not columns:
         raise UserError(f"no attribute of the set {images.folder} has {FEWEST} images with it and {FEWEST} without: more are needed")
@@ -192,15 +194,9 @@ def accuracies(directions: Directions, codes: Tensor, answers: NDArray[np.float3
     return {"mean": by_mean, "probe": by_probe}
 
 
-def _spread(count: int, most: int) -> NDArray[np.int64]:
-    """Up to `most` of `count` places, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
-
-
 def _some(chosen: NDArray[np.bool_]) -> Tensor:
     """Places of some of those chosen, evenly spread."""
-    places = np.flatnonzero(chosen)
-    return torch.from_numpy(places[_spread(len(places), LOOKED_AT)])
+    return torch.from_numpy(evenly(np.flatnonzero(chosen), LOOKED_AT))
 
 
 def _exclusive(has: Tensor, known: Tensor) -> Tensor:
@@ -237,15 +233,12 @@ def _best_threshold(scores: NDArray[np.float32], answers: NDArray[np.float32]) -
 
 
 def _accuracy(scores: NDArray[np.float32], answers: NDArray[np.float32], threshold: float) -> Accuracy:
+    from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
     values, has = _sorted(scores, answers)
-    yes, no = int(has.sum()), int((~has).sum())
-    if not yes or not no:
+    if has.all() or not has.any():
         return Accuracy(float("nan"), float("nan"))
-    balanced = ((values[has] > threshold).mean() + (values[~has] <= threshold).mean()) / 2
-    # Mann and Whitney: the mean rank of those with it says how often they are above the others; ties count half.
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
-    return Accuracy(float(balanced), float((ranks[has].sum() - yes * (yes + 1) / 2) / (yes * no)))
+    return Accuracy(float(balanced_accuracy_score(has, values > threshold)), float(roc_auc_score(has, values)))
 
 
 def _first_at(wanted: float, lengths: Sequence[float], reached: Sequence[float]) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,9 +10,7 @@ from torch import Tensor
 from ..data import Numbers
 from ..data.batches import Images, to_tensor
 from ..model import PART, VAEGAN, Posterior
-
-Progress = Callable[[str, int, int | None], None]
-"""Told what is being done, how much of it is done, and how much there is; see `vaegan.progress.progress_bar`."""
+from ..progress import Progress
 
 
 @torch.inference_mode()

@@ -31,7 +31,7 @@ class Gaussian:
         """Fit N x D examples.
 
         The correlation is shrunk towards the identity by as much as its own uncertainty advises (Ledoit and Wolf 2004, "A well-conditioned
-        estimator for large-dimensional covariance matrices", equations 9 to 14), so that D may be larger than N.
+        estimator for large-dimensional covariance matrices"), so that D may be larger than N.
         """
         values = np.asarray(examples, np.float64)
         median = np.median(values, 0)
@@ -72,13 +72,11 @@ def distances_left_out(examples: NDArray[np.floating]) -> Array:
 
 def _shrunk(white: Array) -> Array:
     """A covariance of centred N x D values that can be inverted."""
+    from sklearn.covariance import ledoit_wolf_shrinkage
+
     count, dimensions = white.shape
     covariance = white.T @ white / count
     target = np.trace(covariance) / dimensions or 1.0
-    away = np.square(covariance - target * np.eye(dimensions)).sum()
-    # sum_n |x_n x_n^T - S|^2 / N^2 = (sum_n |x_n|^4 - N |S|^2) / N^2
-    uncertain = (np.square(np.square(white).sum(1)).sum() / count - np.square(covariance).sum()) / count
-    shrinkage = min(1.0, uncertain / away) if away > 0 else 1.0
-    shrinkage = max(shrinkage, 1e-6)  # so that the result is never singular
+    shrinkage = max(ledoit_wolf_shrinkage(white, assume_centered=True), 1e-6)  # so that the result is never singular
     result: Array = (1 - shrinkage) * covariance + shrinkage * target * np.eye(dimensions)
     return result

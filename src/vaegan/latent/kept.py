@@ -13,7 +13,8 @@ from torch import Tensor
 from ..data import ImageSet, cache_folder
 from ..files import replacing
 from ..model import VAEGAN
-from .codes import Progress, encode
+from ..progress import Progress
+from .codes import encode
 
 NAME = "mean"
 

@@ -11,7 +11,7 @@ from ..data import Numbers
 from ..data.batches import Images, to_tensor
 from ..errors import UserError
 from ..model import VAEGAN
-from .codes import Progress
+from ..progress import Progress
 
 BLOCK = 1 << 14
 """Codes that are compared at a time."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..model import VAEGAN
-from .codes import Progress
+from ..progress import Progress
 
 PART = 64
 """Images at a time: the way back through two networks takes more memory than the way there."""

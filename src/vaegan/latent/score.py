@@ -16,10 +16,11 @@ from torch import Tensor
 
 from ..data import Numbers
 from ..data.batches import Images
+from ..data.chosen import evenly
 from ..errors import UserError
 from ..files import replacing
 from ..model import VAEGAN
-from .codes import Progress
+from ..progress import Progress
 from .gaussian import Gaussian, distances_left_out
 from .kept import fingerprint
 from .terms import LEAST, Measured, measure, measure_all
@@ -156,7 +157,7 @@ class Scorer:
         if min(len(fitted_on), len(numbers)) < FEWEST:
             there = f"{len(fitted_on)} to fit and {len(numbers)} others to rank, of which at least {FEWEST} each are needed"
             raise UserError(f"there are too few normal images to calibrate on: {there}; name more by --calibrate SET")
-        fit, rank = _some(fitted_on, MOST_FITTED), _some(numbers, MOST_RANKED)
+        fit, rank = np.sort(evenly(fitted_on, MOST_FITTED)), np.sort(evenly(numbers, MOST_RANKED))
         parts = [measured for _, measured in measure_all(model, images, fit, level, progress=progress, what="fitting normal images")]
         normal = Normal.fit({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
         scorer = cls(model, level, normal, np.empty(0), source)
@@ -253,9 +254,3 @@ def _terms(measured: Measured, distances: Mapping[str, NDArray[np.float64]], lim
 def _logarithms(terms: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     """N x `COMBINED`: errors and distances are positive and vary by factors."""
     return np.log(np.stack([terms[name] for name in COMBINED], 1) + LEAST)
-
-
-def _some(numbers: Numbers, most: int) -> NDArray[np.int64]:
-    """Up to `most` of the numbers, evenly spread, rising."""
-    places = np.unique(np.linspace(0, len(numbers) - 1, min(len(numbers), most)).astype(np.int64))
-    return np.sort(numbers[places])

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ..data import ImageSet, Numbers
 from ..data.batches import to_tensor
+from ..data.chosen import evenly
 from ..model import PART, VAEGAN
-from .codes import Progress
+from ..progress import Progress
 from .kept import codes_of
 from .neighbours import nearest, nearest_by_similarity
 
@@ -88,9 +89,8 @@ def copying(search: Search, training: Numbers, held_out: Numbers, seed: int = 0)
         held_out: numbers of images that it was not trained on; at least one.
         seed: of the samples.
     """
-    chosen = np.unique(np.linspace(0, len(held_out) - 1, min(len(held_out), MEASURED)).astype(np.int64))
     with torch.inference_mode():
         drawn = search.model.sample(MEASURED, seed).cpu()
-    queries = torch.cat([drawn, to_tensor(search.images.images[held_out[chosen]])])
+    queries = torch.cat([drawn, to_tensor(search.images.images[evenly(held_out, MEASURED)])])
     _, distances = search(queries, 1, among=training)
     return Copying(distances[:MEASURED, 0], distances[MEASURED:, 0])

@@ -13,7 +13,7 @@ from ..data import Numbers
 from ..data.batches import Images, to_tensor
 from ..errors import UserError
 from ..model import VAEGAN
-from .codes import Progress
+from ..progress import Progress
 
 PART = 128
 LEVELS = (1, 2, 3)
@@ -37,14 +37,14 @@ places: N x h x w, the squared error of Dis_l at each place, summed over its map
 def measure(model: VAEGAN, images: Tensor, level: int) -> tuple[Tensor, Measured]:
     """The reconstructions of N x C x H x W images in [-1, 1] by a model in evaluation mode, and what is measured of them."""
     images = images.to(model.device)
-    mean, logvar = model.encode(images)
-    reconstructions = model.decode(mean)
+    posterior = model.encode(images)
+    reconstructions = model.decode(posterior.mean)
     maps, errors = _maps(model, images, reconstructions)
     measured = {
         "similarity": 0.5 * errors[level - 1].flatten(1).sum(1),
         "pixel": (reconstructions - images).square().flatten(1).mean(1),
-        "prior": 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(1).clamp(min=0),  # rounding can make it -1e-8
-        "code": mean,
+        "prior": posterior.nats.sum(1).clamp(min=0),  # rounding can make it -1e-8
+        "code": posterior.mean,
         "look": torch.cat([part for pair in zip(maps, errors, strict=True) for part in _look(*pair)], 1),
         "places": errors[level - 1].sum(1),
     }

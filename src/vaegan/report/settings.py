@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from ..errors import UserError
 from ..recipe import Recipe, names
+from ..words import plain
 
 OF_A_RUN = (
     *("data.", "networks.size", "networks.channels", "training.length", "training.seed", "training.precision"),
@@ -27,7 +28,8 @@ class Difference:
 def differences(recipe: Recipe) -> list[Difference]:
     """What the recipe changes in the defaults."""
     changed = recipe.differences(Recipe())
-    return [Difference(key, plain(here), plain(default)) for key, (here, default) in changed.items()]
+    said = partial(plain, between=", ", yes="yes", no="no")
+    return [Difference(key, said(here), said(default)) for key, (here, default) in changed.items()]
 
 
 def called(recipe: Recipe) -> str:
@@ -43,10 +45,3 @@ def called(recipe: Recipe) -> str:
     if count == 0:
         return name
     return f"{name}, with {count} setting{'s' if count > 1 else ''} changed" if count <= 5 else "its own"
-
-
-def plain(value: Any) -> str:
-    """A setting as people write it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(map(plain, value)) if isinstance(value, tuple) else str(value)
