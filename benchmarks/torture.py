@@ -160,7 +160,7 @@ class Torture:
     def start(self, run: Path, *, afresh: bool) -> Process:
         """Start or go on with a run, always by the same command."""
         self.started += 1
-        arguments = ["train", "--auto-resume", f"--run={run}", *self.flags]
+        arguments = ["train", "--auto-resume", f"--run={run}", "--no-report", *self.flags]
         return Process(arguments, self.folder / f"{self.started}.log", afresh=afresh)
 
     def torture(self, run: Path, kills: int, a_run: int) -> None:
