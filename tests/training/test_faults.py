@@ -176,7 +176,7 @@ def test_a_second_interrupt_while_saving_stops_at_once(straight: Path, tmp_path:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it looks into /proc")
 def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been() -> None:
-    done = processes.run_command(sys.executable, processes.ROOT / "benchmarks" / "torture.py", "--kills=6", "--steps=30")
+    done = processes.run_command(sys.executable, processes.ROOT / "benchmarks" / "torture.py", "--kills=4", "--steps=20")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all is as in the run that was not disturbed" in done.stdout
 
