@@ -234,6 +234,8 @@ def _verdict(
     if silent:
         rank, failure = _cause(silent)
         if signals.received and (signals.insisted or failure.exitcode == -signals.received):  # or the workers could not save yet
+            if signals.received == signal.SIGINT:
+                raise KeyboardInterrupt
             signal.raise_signal(signals.received)
         raise UserError(f"process {rank} of {processes} {_how(failure.exitcode)}, and ended the run; {way_on()}")
     if LOST in by_kind:
