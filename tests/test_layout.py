@@ -45,7 +45,9 @@ def imports(name: str) -> set[str]:
             package = package.rpartition(".")[0]
         base = ".".join(filter(None, [package if node.level else "", node.module or ""]))
         for alias in node.names:
-            found |= {where for where in (origin(base, alias.name),) if where in MODULES and where != name}
+            where = origin(base, alias.name)
+            if where in MODULES and where != name:
+                found.add(where)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Which of several processes this is, and when it is needed no more."""
+"""What this process may use, which of several it is, and when it is needed no more."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from typing import NoReturn
 
 GOING = 0.2
 """Seconds between a worker's looks for its agent."""
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_leader() -> bool:

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+from .processes import cores
+
 SPINS = "1000"
 """How often a thread looks before it sleeps, beside other programs: some microseconds."""
 LOOKS = 5
@@ -29,8 +31,7 @@ def choose_waiting() -> None:
 
 def others_compute() -> bool:
     """Whether other programs leave too few cores for the threads of this one. Where the system does not say: no."""
-    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    spare = (os.cpu_count() or 1) - mine
+    spare = (os.cpu_count() or 1) - cores()
     crowded = 0
     try:
         for _ in range(LOOKS):

@@ -180,7 +180,7 @@ def _first_process_speaks(folder: Path) -> Iterator[None]:
             raise
         raise SystemExit(0) from None
     except (UserError, LostProcessError) as error:
-        sentence = f"another process of this run has ended; {way_on(folder)}" if isinstance(error, LostProcessError) else str(error)
+        sentence = f"{error}; {way_on(folder)}" if isinstance(error, LostProcessError) else str(error)
         if is_leader():
             raise UserError(sentence) from None
         print(f"vaegan: process {os.environ.get('RANK', os.environ.get('SLURM_PROCID'))}: {sentence}", file=sys.stderr)

@@ -22,9 +22,9 @@ from ..data.images import Preparation
 from ..data.packed import ImageSet
 from ..data.packing import pack
 from ..data.source import Item, Pixels, Source
-from ..data.workers import cores
 from ..errors import UserError
 from ..objective import EquilibriumGate
+from ..processes import cores
 from ..progress import Progress, progress_bar
 from ..recipe import Recipe
 from ..training.graph import WARM_UP as BEFORE_RECORDING

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..files import from_home
+from ..processes import cores
 from ..progress import Progress
 from ..signals import Stopped, StopSignal
 from ..words import plain
@@ -27,7 +28,6 @@ from .permutation import SPLIT_SEED, Permutation
 from .source import Source, first
 from .sources import HUB, find_source
 from .tables import read_csv, with_table
-from .workers import cores
 
 AVATARS = "avatars"
 DEFAULT_SIZE = (64, 64)

@@ -29,11 +29,6 @@ class WorkerKilled(UserError):  # noqa: N818 (nothing here is in error)
     """A process that shared in the work was killed."""
 
 
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def in_order(work: Callable[[Task], Result], tasks: Iterable[tuple[Key, Task]], workers: int) -> Generator[tuple[Key, Result], None, None]:
     """Each task's result beside what came with the task, in order; only a few more tasks than there are workers are under way at a time.
 

