@@ -131,8 +131,12 @@ class Job:
         if self.mode == "resume":
             return True
         if self.folder.exists() and not (self.mode == "auto" and _is_run(self.folder)):
-            raise UserError(f"{self.folder} exists already: choose another --run, or go on with it by --resume {self.folder}")
+            raise _taken(self.folder)
         return self.folder.exists()
+
+
+def _taken(folder: Path) -> UserError:
+    return UserError(f"{folder} exists already: choose another --run, or go on with it by --resume {folder}")
 
 
 def _start(job: Job, processes: int | None, nodes: int | None, console: Console | None) -> Result:
@@ -266,7 +270,10 @@ def _keep(folder: Path, kept: ExitStack, *, new: bool = False) -> bool:
         UserError: another one writes into it.
     """
     if new:
-        folder.mkdir(parents=True)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:  # somebody has made it since this process looked
+            raise _taken(folder) from None
     if not kept.enter_context(locked(folder / LOCK)):
         raise UserError(f"another process is training into {folder}: choose another --run, or wait until that has ended")
     return True

@@ -177,7 +177,7 @@ from pathlib import Path
 from vaegan.training import trainer
 original = trainer.Trainer.train
 def train(self, run, *more):
-    self._save(run)
+    self.fabric.is_global_zero and self._save(run)
     def save(run):
         Path({str(tmp_path / "saving")!r}).touch()
         time.sleep(600)
