@@ -21,7 +21,7 @@ from torch import Tensor
 from vaegan import VAEGAN, Recipe, load
 from vaegan.data import open_images, split
 from vaegan.data.batches import to_tensor
-from vaegan.objective import Objective
+from vaegan.losses.objective import Objective
 from vaegan.recipe import of_run
 
 

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaegan.data import ImageSet, Preparation
-from vaegan.data.packed import image_file
-from vaegan.data.packing import Writer
-from vaegan.data.permutation import Permutation
-from vaegan.data.source import Item, Refused
+from vaegan.data.dataset import image_file
+from vaegan.data.indices import Permutation
+from vaegan.data.sources.base import Item, Refused
+from vaegan.data.writer import Writer
 
 COUNT, BLOCK = 400_000, 10_000
 BATCH, BATCHES, TURNS = 64, 150, 3

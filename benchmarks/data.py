@@ -38,11 +38,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from vaegan.data import ImageSet, split
 from vaegan.data.batches import Batches
+from vaegan.data.dataset import image_file
 from vaegan.data.images import CELEBA_BOX, CELEBA_SHAPE, Preparation, read
-from vaegan.data.packed import image_file
-from vaegan.data.packing import pack
-from vaegan.data.source import File, Item, Pixels, Source
-from vaegan.training.machine import keep_freed_memory
+from vaegan.data.sources.base import File, Item, Pixels, Source
+from vaegan.data.writer import pack
+from vaegan.training.device import keep_freed_memory
 
 JPEGS, IMAGES = 2_000, 50_000
 ROUNDS, SECONDS = 7, 0.5

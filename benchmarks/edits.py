@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 
 import vaegan
 from vaegan.data import open_images, split
-from vaegan.evaluation.attributes import train_network
 from vaegan.latent.attributes import learn_from
-from vaegan.latent.codes import decode, encode
 from vaegan.latent.directions import How
+from vaegan.latent.encode import decode, encode
+from vaegan.metrics.extractors.attributes import train_network
 
 NAMED = ("Eyeglasses", "Beard", "Wearing_Hat", "Long_Hair", "Dark_Skin")
 STRENGTHS: dict[How, tuple[float, ...]] = {"mean": (0.5, 1, 1.5, 1.75, 2), "probe": (0.5, 0.75, 1, 1.25, 1.5)}

@@ -21,9 +21,9 @@ import torch
 
 from vaegan import VAEGAN, Recipe
 from vaegan.data import ImageSet, Preparation, open_images, split
-from vaegan.evaluation.evaluate import evaluate
-from vaegan.evaluation.extractors import Kind, choose
-from vaegan.training.machine import keep_freed_memory
+from vaegan.metrics.evaluate import evaluate
+from vaegan.metrics.extractors.registry import Kind, choose
+from vaegan.training.device import keep_freed_memory
 
 HELD_OUT = 0.05
 

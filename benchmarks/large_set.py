@@ -33,11 +33,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vaegan.data import ImageSet, packed, split
+from vaegan.data import ImageSet, dataset, split
 from vaegan.data.batches import Batches
 from vaegan.data.images import Preparation
-from vaegan.data.packing import Writer
-from vaegan.data.source import Item, Refused
+from vaegan.data.sources.base import Item, Refused
+from vaegan.data.writer import Writer
 
 PREPARATION = Preparation((16, 16), 3, "none")
 SIZES = (100_000, 1_000_000)  # and the size that is asked for
@@ -167,5 +167,5 @@ if __name__ == "__main__":
         print(json.dumps(use(arguments.use)))
     else:
         if arguments.per_file:
-            packed.LARGEST_SHARD = packed.HEADER + arguments.per_file * math.prod(PREPARATION.shape)
+            dataset.LARGEST_SHARD = dataset.HEADER + arguments.per_file * math.prod(PREPARATION.shape)
         main(arguments.images, arguments.folder, keep=arguments.keep)

@@ -21,7 +21,7 @@ from sklearn.metrics import balanced_accuracy_score
 import vaegan
 from vaegan.data import open_images, split
 from vaegan.data.batches import to_tensor
-from vaegan.evaluation.attributes import train_network
+from vaegan.metrics.extractors.attributes import train_network
 
 READ = ("Eyeglasses", "Sunglasses", "Beard", "Wearing_Hat", "Long_Hair", "Dark_Skin", "Black_Hair")
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vaegan.data.images import CELEBA_BOX, CELEBA_SHAPE, Preparation, read
-from vaegan.data.source import Encoded
+from vaegan.data.sources.base import Encoded
 
 SIZE = (64, 64)
 PARTS = 6  # of each photograph

@@ -24,8 +24,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from vaegan import Recipe
 from vaegan.bench.textbook import use_plain_convolutions
 from vaegan.data import open_images
-from vaegan.objective import EquilibriumGate
-from vaegan.training.machine import make_fabric
+from vaegan.losses.objective import EquilibriumGate
+from vaegan.training.device import make_fabric
 from vaegan.training.trainer import Trainer
 
 KINDS = {

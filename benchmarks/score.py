@@ -27,8 +27,8 @@ from sklearn.metrics import roc_auc_score
 
 import vaegan
 from vaegan.data import open_images, split
-from vaegan.data.chosen import places
-from vaegan.latent.score import TERMS, Scorer, Scores
+from vaegan.latent.anomaly import TERMS, Scorer, Scores
+from vaegan.spacing import evenly_spaced
 
 Pixels = NDArray[np.uint8]
 Values = NDArray[np.float64]
@@ -123,7 +123,7 @@ def main(run: Path, others: str | None, folder: Path | None, *, half: bool) -> N
     kinds = odd_ones(normal)
     if others:
         foreign = open_images(others, model.preparation, count=OTHERS, progress=lambda *_: None).images
-        kinds = {"others": foreign[places(len(foreign), OTHERS)], **kinds}
+        kinds = {"others": foreign[evenly_spaced(len(foreign), OTHERS)], **kinds}
     scores = {kind: scorer.score(pixels) for kind, pixels in kinds.items()}
     ways: dict[str, Callable[[Scores], Values]] = {name: lambda scores, name=name: scores.terms[name] for name in TERMS}  # type: ignore[misc]
     of_calibration = scorer.score(images.images, calibrating)

@@ -30,7 +30,7 @@ def measure(recipe_name: str, threads: int, batch: int | None, seconds: float) -
 
     from vaegan.bench.benchmark import random_images, steady
     from vaegan.recipe import Recipe
-    from vaegan.training.machine import make_fabric
+    from vaegan.training.device import make_fabric
     from vaegan.training.trainer import Trainer
 
     torch.set_num_threads(threads)

@@ -23,7 +23,7 @@ from torch import Tensor
 import vaegan
 from vaegan.data import open_images, split
 from vaegan.data.batches import to_tensor
-from vaegan.pictures import to_uint8
+from vaegan.viz.grid import to_uint8
 
 FIGURES = Path(__file__).parent / "figures"
 

@@ -22,7 +22,7 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test reads or fills the user's cache; avatars are drawn once for all tests. What is said does not depend on how long it takes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VAEGAN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        for module in ("vaegan.progress", "vaegan.training.monitor"):
+        for module in ("vaegan.progress", "vaegan.training.logger"):
             patch.setattr(f"{module}.PLAIN_SECONDS", math.inf)
         yield
 

@@ -240,11 +240,11 @@ def serve(control: int) -> None:
     import vaegan.cli
     import vaegan.progress
     import vaegan.report
-    import vaegan.training.board
-    import vaegan.training.monitor
+    import vaegan.training.logger
+    import vaegan.training.tensorboard
 
     torch.set_num_threads(1)
-    for module in (vaegan.progress, vaegan.training.monitor):
+    for module in (vaegan.progress, vaegan.training.logger):
         vars(module)["PLAIN_SECONDS"] = math.inf  # what is said does not depend on how long it takes
     if sys.platform.startswith("linux"):
         assert len(os.listdir("/proc/self/task")) == 1, "a process with threads cannot be forked"  # noqa: PTH208

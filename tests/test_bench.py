@@ -23,7 +23,7 @@ from vaegan.bench import Benchmark, arithmetic, benchmark
 from vaegan.bench.arithmetic import CONVOLUTIONS, alone, count
 from vaegan.bench.contenders import Setting
 from vaegan.bench.textbook import Textbook
-from vaegan.bench.turns import ROUNDS, alternate, time_each, with_peak_memory
+from vaegan.bench.timing import ROUNDS, alternate, time_each, with_peak_memory
 from vaegan.cli import run
 from vaegan.training.trainer import Trainer
 
@@ -165,7 +165,7 @@ def test_time_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
         nonlocal now, times
         now, times = now + (0.01 if times else 0.05), times + 1
 
-    monkeypatch.setattr("vaegan.bench.turns.time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr("vaegan.bench.timing.time", SimpleNamespace(perf_counter=lambda: now))
     assert time_each(work, CPU, 0.5) == pytest.approx(0.01)
     assert times == 1 + 10
 

@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 
 def module_of(path: Path) -> str:
-    """vaegan.data.sets of .../data/sets.py, vaegan.data of .../data/__init__.py."""
+    """vaegan.data.prepare of .../data/prepare.py, vaegan.data of .../data/__init__.py."""
     parts = ("vaegan", *path.relative_to(PACKAGE).with_suffix("").parts)
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 

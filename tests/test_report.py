@@ -20,17 +20,14 @@ from PIL import Image
 
 from vaegan import VAEGAN, Recipe, UserError, load
 from vaegan.data import cache_folder, prepare
-from vaegan.latent.codes import encode
 from vaegan.latent.directions import Directions
-from vaegan.latent.kept import fingerprint
+from vaegan.latent.encode import encode, fingerprint
 from vaegan.report import report
 from vaegan.report.charts import BUCKETS, HEIGHT, TOP, Series, chart, number
-from vaegan.report.embedded import embed, embed_exactly, thinned
-from vaegan.report.facts import trained_on
-from vaegan.report.frames import MOST, Frames
+from vaegan.report.curves import Stats
+from vaegan.report.facts import called, differences, trained_on
 from vaegan.report.nearest import LARGE_BYTES, NEIGHBOURS, SAMPLES, _picture
-from vaegan.report.settings import called, differences
-from vaegan.report.stats import Stats
+from vaegan.report.pictures import MOST, Frames, embed, embed_exactly, thinned
 
 from .command import fails, works
 from .tiny import tiny

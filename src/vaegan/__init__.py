@@ -8,9 +8,9 @@ from .threads import choose_waiting
 
 if TYPE_CHECKING:
     from .errors import UserError
-    from .model import VAEGAN, Posterior, load
-    from .networks import Architecture
-    from .objective import EquilibriumGate, Losses, Objective
+    from .losses.objective import EquilibriumGate, Losses, Objective
+    from .models.larsen import Architecture
+    from .models.vaegan import VAEGAN, Posterior, load
     from .recipe import Recipe
     from .workflow import resume, train
 

@@ -23,11 +23,11 @@ import yaml
 
 from .data import packed_folder
 from .data.augmentation import Augmentation
+from .data.dataset import read_manifest
 from .data.images import Crop, Preparation, Resampling
-from .data.packed import read_manifest
 from .errors import UserError
-from .networks import Architecture
-from .objective import EquilibriumGate, Objective
+from .losses.objective import EquilibriumGate, Objective
+from .models.larsen import Architecture
 
 PerNetwork = tuple[float, float, float]
 """One value each for encoder, decoder, discriminator."""

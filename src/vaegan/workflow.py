@@ -17,22 +17,22 @@ from lightning_fabric import Fabric
 from rich.console import Console
 
 from .data import AVATARS, ImageSet, Numbers, open_images, split
-from .data.packed import report_skipped
+from .data.dataset import report_skipped
 from .data.sources import anchored, short_name
 from .errors import UserError, refusals_told
 from .files import PARTIAL, from_home, locked, remove_partial, replacing
-from .model import load
-from .pictures import DRAWN, drawn
+from .models.vaegan import load
 from .processes import is_leader
 from .progress import progress_bar
 from .recipe import RECIPE, Recipe, of_run
 from .signals import Stopped, StopSignal
 from .training import checkpoint
-from .training.collective import JoinError, LostProcessError, SharedError, all_or_none, from_leader
 from .training.conditions import varying
+from .training.device import World, find_device, find_world, make_fabric, usual_threads
+from .training.distributed import JoinError, LostProcessError, SharedError, all_or_none, from_leader
 from .training.launcher import launch, take_part
-from .training.machine import World, find_device, find_world, make_fabric, usual_threads
 from .training.trainer import STOPPING, Trainer, way_on
+from .viz.grid import DRAWN, drawn
 
 __all__ = ["Result", "Stopped", "resume", "train"]
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vaegan.data import ImageSet, Preparation, packing
-from vaegan.data.source import Item, Pixels, Refused, Source
+from vaegan.data import ImageSet, Preparation, writer
+from vaegan.data.sources.base import Item, Pixels, Refused, Source
 
 SMALL = Preparation((16, 16))
 
@@ -43,4 +43,4 @@ def number_of(images: NDArray[np.uint8]) -> list[int]:
 
 def pack(source: Source, folder: Path, **options: Any) -> ImageSet:
     defaults: dict[str, Any] = {"workers": 1, "progress": quiet, **options}
-    return packing.pack(source, Preparation((8, 8), crop="none"), folder, **defaults)
+    return writer.pack(source, Preparation((8, 8), crop="none"), folder, **defaults)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from vaegan import UserError
-from vaegan.data import Preparation, avatars, open_images, prepare
+from vaegan.data import Preparation, open_images, prepare
 from vaegan.data.images import read
+from vaegan.data.sources import avatars
 
 from ..processes import run_command
 

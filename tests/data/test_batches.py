@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from vaegan import UserError
-from vaegan.data import ImageSet, Numbers, Preparation, batches, packing, split
+from vaegan.data import ImageSet, Numbers, Preparation, batches, split, writer
 from vaegan.data.augmentation import Augmentation
 from vaegan.data.batches import Batches, to_tensor
-from vaegan.data.source import Item, Pixels, Source
+from vaegan.data.sources.base import Item, Pixels, Source
 
 FLIP = Augmentation(flip=True)
 IMAGES = np.arange(50, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 6, 3), np.uint8)
@@ -93,7 +93,7 @@ def test_a_set_that_is_kept_on_the_device_gives_the_same_batches(monkeypatch: py
 def packed(folder: Path, splits: list[str]) -> ImageSet:
     items = [Item(f"{n}", Pixels(np.full((8, 8, 3), n, np.uint8)), name) for n, name in enumerate(splits)]
     source = Source("made", lambda: items, len(items), "", "")
-    return packing.pack(source, Preparation((8, 8)), folder, workers=1, progress=lambda *_: None)
+    return writer.pack(source, Preparation((8, 8)), folder, workers=1, progress=lambda *_: None)
 
 
 def every(numbers: Numbers) -> list[int]:

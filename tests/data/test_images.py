@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from vaegan.data.images import Crop, Preparation, Unreadable, read
-from vaegan.data.source import File
+from vaegan.data.sources.base import File
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 

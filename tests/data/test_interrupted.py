@@ -16,20 +16,20 @@ import pytest
 from PIL import Image
 
 from vaegan import UserError
-from vaegan.data import ImageSet, packed, packing, prepare
+from vaegan.data import ImageSet, dataset, prepare, writer
 
 from ..processes import Process, run, start
 from .numbered import content, numbered, pack, quiet
 
 
 def test_stopped_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed, "LARGEST_SHARD", packed.HEADER + 300 * 8 * 8 * 3)
-    monkeypatch.setattr(packing, "TASK_BYTES", 10 * 8 * 8 * 3)
+    monkeypatch.setattr(dataset, "LARGEST_SHARD", dataset.HEADER + 300 * 8 * 8 * 3)
+    monkeypatch.setattr(writer, "TASK_BYTES", 10 * 8 * 8 * 3)
     pack(numbered(1000), tmp_path / "straight")
     stops = iter([*[False] * 20, True, *[False] * 30, True, True, *[False] * 1000])
     seen = []
     for _ in range(3):
-        with pytest.raises(packing.Unfinished) as unfinished:
+        with pytest.raises(writer.Unfinished) as unfinished:
             pack(numbered(1000), tmp_path / "set", stop=lambda: next(stops))
         seen.append(unfinished.value.seen)
         assert not ImageSet.is_set(tmp_path / "set")
@@ -42,19 +42,19 @@ def test_stopped_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def begun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Pack 500 images straight and, elsewhere, up to the hundredth; returns where the unfinished files are."""
-    monkeypatch.setattr(packing, "TASK_BYTES", 10 * 8 * 8 * 3)
+    monkeypatch.setattr(writer, "TASK_BYTES", 10 * 8 * 8 * 3)
     pack(numbered(500), folder / "straight")
     stops = iter([*[False] * 9, True, *[False] * 1000])
-    with pytest.raises(packing.Unfinished):
+    with pytest.raises(writer.Unfinished):
         pack(numbered(500), folder / "set", stop=lambda: next(stops))
-    return folder / "set" / packing.UNFINISHED
+    return folder / "set" / writer.UNFINISHED
 
 
 def test_garbage_after_what_is_sure_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a machine that stops may leave: longer files, new files, a longer shard with a head that is ahead of its time."""
     work = begun(tmp_path, monkeypatch)
     for path in work.iterdir():
-        if path.name != packing.PROGRESS:
+        if path.name != writer.PROGRESS:
             path.write_bytes(path.read_bytes() + b"garbage")
     for name in ("images-00001.npy", "manifest.json.partial", "split-test.npy"):
         (work / name).write_bytes(b"garbage")
@@ -63,16 +63,16 @@ def test_garbage_after_what_is_sure_is_cut_off(tmp_path: Path, monkeypatch: pyte
 
 
 def test_what_others_put_there_stays(tmp_path: Path) -> None:
-    note = tmp_path / "set" / packing.UNFINISHED / "thesis.txt"
+    note = tmp_path / "set" / writer.UNFINISHED / "thesis.txt"
     note.parent.mkdir(parents=True)
     note.write_text("unfinished, too")
     with pytest.raises(UserError, match=r"is not empty: it holds unfinished/thesis\.txt"):
         pack(numbered(20), tmp_path / "set")
     assert note.read_text() == "unfinished, too"
     pack(numbered(20), tmp_path / "other")
-    note.parent.rename(tmp_path / "other" / packing.UNFINISHED)
+    note.parent.rename(tmp_path / "other" / writer.UNFINISHED)
     pack(numbered(20), tmp_path / "other")
-    assert (tmp_path / "other" / packing.UNFINISHED / "thesis.txt").read_text() == "unfinished, too"
+    assert (tmp_path / "other" / writer.UNFINISHED / "thesis.txt").read_text() == "unfinished, too"
 
 
 @pytest.mark.parametrize("damage", ["shorter", "no json", "missing file"])
@@ -81,7 +81,7 @@ def test_what_cannot_be_gone_on_with_is_begun_anew(damage: str, tmp_path: Path, 
     if damage == "shorter":
         os.truncate(work / "images-00000.npy", 500)
     elif damage == "no json":
-        (work / packing.PROGRESS).write_text("{")
+        (work / writer.PROGRESS).write_text("{")
     else:
         (work / "items-00000.csv").unlink()
     done: list[int] = []
@@ -92,21 +92,21 @@ def test_what_cannot_be_gone_on_with_is_begun_anew(damage: str, tmp_path: Path, 
 
 def test_killed_after_any_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a save says was seen has been written, also where a file was full in the middle of a task."""
-    monkeypatch.setattr(packed, "LARGEST_SHARD", packed.HEADER + 30 * 8 * 8 * 3)
-    monkeypatch.setattr(packing, "TASK_PICTURES", 16)
-    monkeypatch.setattr(packing, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr(dataset, "LARGEST_SHARD", dataset.HEADER + 30 * 8 * 8 * 3)
+    monkeypatch.setattr(writer, "TASK_PICTURES", 16)
+    monkeypatch.setattr(writer, "SAVE_EVERY", -1.0)
     pack(numbered(130), tmp_path / "straight")
-    save = packing.Writer.save
+    save = writer.Writer.save
     saves = 0
 
-    def counted(self: packing.Writer) -> None:
+    def counted(self: writer.Writer) -> None:
         nonlocal saves
         save(self)
         saves += 1
         if saves == killed_after:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(packing.Writer, "save", counted)
+    monkeypatch.setattr(writer.Writer, "save", counted)
     for killed_after in range(1, 13):
         saves, folder = 0, tmp_path / f"killed after {killed_after}"
         with pytest.raises(KeyboardInterrupt):
@@ -124,23 +124,23 @@ def killed(*_: object) -> None:
 def test_what_was_begun_otherwise_stays(stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "set"
     if stage == "begun":
-        monkeypatch.setattr(packing, "TASK_PICTURES", 10)
+        monkeypatch.setattr(writer, "TASK_PICTURES", 10)
         stops = iter([False, True, False, False, False, False])
-        with pytest.raises(packing.Unfinished):
+        with pytest.raises(writer.Unfinished):
             pack(numbered(50), folder, stop=lambda: next(stops))
     else:
         with monkeypatch.context() as patch:
-            patch.setattr(packing, "_move_up", killed)
+            patch.setattr(writer, "_move_up", killed)
             with pytest.raises(KeyboardInterrupt):
                 pack(numbered(50), folder)
-    before = {path.name: path.read_bytes() for path in (folder / packing.UNFINISHED).iterdir()}
+    before = {path.name: path.read_bytes() for path in (folder / writer.UNFINISHED).iterdir()}
     for other, words in (
         (dataclasses.replace(numbered(50), listing="others"), "another content"),
         (dataclasses.replace(numbered(50), attribute_names=("A", "B")), "another attributes"),
     ):
         with pytest.raises(UserError, match=words):
             pack(other, folder)
-        assert {path.name: path.read_bytes() for path in (folder / packing.UNFINISHED).iterdir()} == before
+        assert {path.name: path.read_bytes() for path in (folder / writer.UNFINISHED).iterdir()} == before
     pack(numbered(50), folder)
     pack(numbered(50), tmp_path / "straight")
     assert content(folder) == content(tmp_path / "straight")
@@ -149,7 +149,7 @@ def test_what_was_begun_otherwise_stays(stage: str, tmp_path: Path, monkeypatch:
 def test_files_of_the_same_names_are_neither_moved_over_nor_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "set"
     with monkeypatch.context() as patch:
-        patch.setattr(packing, "_move_up", killed)
+        patch.setattr(writer, "_move_up", killed)
         with pytest.raises(KeyboardInterrupt):
             pack(numbered(50), folder)
     (folder / "items-00000.csv").write_text("mine")
@@ -162,10 +162,10 @@ def test_files_of_the_same_names_are_neither_moved_over_nor_removed(tmp_path: Pa
 
 def test_a_signal_to_the_whole_group(tmp_path: Path) -> None:
     """As schedulers send it: the workers die of it, and the command still says that it was stopped."""
-    before = "from vaegan.data import packing; packing.SAVE_EVERY = -1.0"
+    before = "from vaegan.data import packing; writer.SAVE_EVERY = -1.0"
     many = ["prepare", "avatars", tmp_path / "set", "--count", 100_000, "--size", 16, "--workers", 2]
     with start(*many, before=before) as process:
-        process.until((tmp_path / "set" / packing.UNFINISHED / packing.PROGRESS).exists)
+        process.until((tmp_path / "set" / writer.UNFINISHED / writer.PROGRESS).exists)
         process.signal_all(signal.SIGTERM)
         _, error = process.communicate()
     assert (process.returncode, error.count("run the same again, and it goes on there")) == (128 + signal.SIGTERM, 1)
@@ -176,7 +176,7 @@ def test_killed_while_the_files_move_up(tmp_path: Path, monkeypatch: pytest.Monk
     replace = Path.replace
     rmdir = Path.rmdir
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "rmdir", lambda self: killed() if self.name == packing.UNFINISHED else rmdir(self))
+        patch.setattr(Path, "rmdir", lambda self: killed() if self.name == writer.UNFINISHED else rmdir(self))
         with pytest.raises(KeyboardInterrupt):
             pack(numbered(100), tmp_path / "last moment")
     pack(numbered(100), tmp_path / "last moment")
@@ -206,15 +206,15 @@ KILLED = """
 import sys
 from pathlib import Path
 from vaegan.data import packed, packing, prepare
-add = packing.Writer.add
+add = writer.Writer.add
 def tell(*arguments):
     add(*arguments)
     with open(sys.argv[4], "ab") as file:
         file.write(b".")
-packing.Writer.add = tell
-packed.LARGEST_SHARD = packed.HEADER + 150 * 24 * 24 * 3
-packing.TASK_BYTES = 16 * 24 * 24 * 3
-packing.SAVE_EVERY = -1.0
+writer.Writer.add = tell
+dataset.LARGEST_SHARD = dataset.HEADER + 150 * 24 * 24 * 3
+writer.TASK_BYTES = 16 * 24 * 24 * 3
+writer.SAVE_EVERY = -1.0
 prepare(sys.argv[1], Path(sys.argv[2]), progress=lambda *_: None, size=(24, 24), workers=int(sys.argv[3]))
 """
 """A point in a file stands for each task that is written; when the second one is there, the first one is sure."""
@@ -251,7 +251,7 @@ def test_killed_ten_times_and_gone_on_with(tmp_path: Path) -> None:
                 continue
             assert process.returncode == -signal.SIGKILL, process.communicate()
             killed.append(process)
-            midway += (folder / packing.UNFINISHED / packing.PROGRESS).exists()
+            midway += (folder / writer.UNFINISHED / writer.PROGRESS).exists()
             if ImageSet.is_set(folder):  # killed in its last moment
                 ImageSet.open(folder)
         last = run(folder, 2)
@@ -268,7 +268,7 @@ def test_a_signal_stops_the_command_which_says_how_to_go_on(tmp_path: Path, phot
     before = """
 import os, signal
 from vaegan.data import images, packing
-packing.TASK_BYTES = 1000
+writer.TASK_BYTES = 1000
 prepare, seen = images.prepare, []
 def signalled(*arguments):
     seen.append(arguments)

@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 
 from vaegan import Recipe, UserError
-from vaegan.evaluation import extractors
 from vaegan.experiments.ablation import ablation, asked, changes_of, variants_of
 from vaegan.experiments.comparison import feature_error
 from vaegan.experiments.samples import samples
 from vaegan.experiments.tables import change_over_seeds, over_seeds
+from vaegan.metrics.extractors import registry
 
 from ..command import fails, works
 from .small import FLAGS, small
@@ -25,7 +25,7 @@ from .small import FLAGS, small
 
 @pytest.fixture(autouse=True)
 def _no_mobilenet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extractors, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
+    monkeypatch.setattr(registry, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
 
 
 def test_the_four_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from vaegan import UserError
-from vaegan.objective import Losses, Objective
+from vaegan.losses.objective import Losses, Objective
 from vaegan.training import checkpoint
 from vaegan.training.health import SIGNS, Watch
 from vaegan.training.step import Inputs, Step

@@ -16,9 +16,9 @@ from torch import Tensor
 import vaegan
 from vaegan import UserError
 from vaegan.cli import run as command
+from vaegan.latent.measurements import measure_all
 from vaegan.latent.neighbours import nearest_by_similarity
-from vaegan.latent.projection import project
-from vaegan.latent.terms import measure_all
+from vaegan.latent.project import project
 from vaegan.training import checkpoint
 from vaegan.workflow import resume, train
 

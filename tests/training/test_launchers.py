@@ -17,7 +17,7 @@ from vaegan import UserError
 from vaegan.processes import is_first_here, is_leader
 from vaegan.signals import Stopped
 from vaegan.training import checkpoint
-from vaegan.training.machine import Slurm, find_world, make_fabric
+from vaegan.training.device import Slurm, find_world, make_fabric
 from vaegan.workflow import _join, train
 
 from .. import processes

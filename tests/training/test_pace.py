@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vaegan.training.pace import PATIENCE, Pace
+from vaegan.training.health import PATIENCE, Pace
 
 
 @pytest.fixture

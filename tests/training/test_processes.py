@@ -17,8 +17,8 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined] # is not na
 
 from vaegan import Objective, UserError
 from vaegan.recipe import names
-from vaegan.training.collective import SharedError, SyncBatchNorm, all_or_none, average_gradients, from_leader, synchronise
-from vaegan.training.machine import make_fabric
+from vaegan.training.device import make_fabric
+from vaegan.training.distributed import SharedError, SyncBatchNorm, all_or_none, average_gradients, from_leader, synchronise
 from vaegan.training.step import Inputs
 from vaegan.training.trainer import Trainer
 

@@ -18,9 +18,9 @@ from torch.utils._pytree import tree_leaves
 
 from vaegan import UserError
 from vaegan.recipe import Optimizer, names
-from vaegan.training import graph
-from vaegan.training.graph import WARM_UP, Recorded
-from vaegan.training.machine import compile_networks, make_fabric
+from vaegan.training import cuda_graph
+from vaegan.training.cuda_graph import WARM_UP, Recorded
+from vaegan.training.device import compile_networks, make_fabric
 from vaegan.training.optimizers import make_optimizer, step_if
 from vaegan.training.step import Inputs, Step, Tally, TrainingStep
 from vaegan.training.trainer import Trainer
@@ -293,7 +293,7 @@ def test_a_recording_is_replayed_on_the_inputs_of_each_step(monkeypatch: pytest.
         return tape, Step(results, None, False, False)  # type: ignore[arg-type]
 
     monkeypatch.setattr(recorded, "_aside", step)
-    monkeypatch.setattr(graph, "_record", lambda _, inputs, __: record(inputs))
+    monkeypatch.setattr(cuda_graph, "_record", lambda _, inputs, __: record(inputs))
     for number in range(WARM_UP + 4):
         taken = recorded(Inputs(*(torch.full((2,), float(number)) for _ in range(4))))
         assert taken.means.item() == 2 * number
@@ -312,7 +312,7 @@ def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(monkeypatch: pytest.Mo
             parameter.grad = torch.full_like(parameter, torch.nan)  # what is left of a step that was begun
         raise RuntimeError("no room\nfor this")
 
-    monkeypatch.setattr(graph, "_record", fail)
+    monkeypatch.setattr(cuda_graph, "_record", fail)
     trainer.advance = recorded
     for _ in range(WARM_UP + 3):
         plain.train_step()

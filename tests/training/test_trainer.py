@@ -21,9 +21,9 @@ from vaegan.data import open_images
 from vaegan.data.images import Preparation
 from vaegan.recipe import names
 from vaegan.training import checkpoint
-from vaegan.training.machine import World
-from vaegan.training.monitor import Monitor
-from vaegan.training.schedule import learning_rate
+from vaegan.training.device import World
+from vaegan.training.logger import Monitor
+from vaegan.training.optimizers import learning_rate
 from vaegan.training.trainer import Trainer
 from vaegan.workflow import Job, Stopped, _threads, resume, train
 

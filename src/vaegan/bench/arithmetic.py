@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from .turns import Turn, repeated, time_each
+from .timing import Turn, repeated, time_each
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 CONVOLUTIONS = (torch.ops.aten.convolution.default, torch.ops.aten.convolution_backward.default)

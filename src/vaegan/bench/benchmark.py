@@ -18,23 +18,23 @@ import torch
 from lightning_fabric import Fabric
 from rich.console import Console
 
+from ..data.dataset import ImageSet
 from ..data.images import Preparation
-from ..data.packed import ImageSet
-from ..data.packing import pack
-from ..data.source import Item, Pixels, Source
+from ..data.sources.base import Item, Pixels, Source
+from ..data.writer import pack
 from ..errors import UserError
-from ..objective import EquilibriumGate
+from ..losses.objective import EquilibriumGate
 from ..processes import cores
 from ..progress import Progress, progress_bar
 from ..recipe import Recipe
-from ..training.graph import WARM_UP as BEFORE_RECORDING
-from ..training.machine import keep_freed_memory, make_fabric
-from .apart import Apart
+from ..training.cuda_graph import WARM_UP as BEFORE_RECORDING
+from ..training.device import keep_freed_memory, make_fabric
 from .arithmetic import alone, count, yardsticks
 from .contenders import Contender, Setting, Step
 from .results import Measured, Result
+from .subprocess import Apart
 from .textbook import paper_only
-from .turns import ROUNDS, Turn, alternate, repeated, with_peak_memory
+from .timing import ROUNDS, Turn, alternate, repeated, with_peak_memory
 
 MOST_IMAGES, MOST_BYTES = 4096, 4096 * 64 * 64 * 3
 """Of random images to read, unless that is less than two batches."""

@@ -13,10 +13,10 @@ import torch
 from lightning_fabric import Fabric
 
 from ..data.batches import Batches
-from ..data.packed import ImageSet
-from ..model import VAEGAN
+from ..data.dataset import ImageSet
+from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
-from ..training.machine import keep_freed_memory
+from ..training.device import keep_freed_memory
 from ..training.trainer import Trainer
 from .textbook import Textbook
 
@@ -35,7 +35,7 @@ class Contender:
     build: Callable[[], Step]
     """Make the networks and all that is needed to step them."""
     apart: bool = False
-    """Whether it runs in a process of its own; see apart.py."""
+    """Whether it runs in a process of its own; see subprocess.py."""
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..convolution import ImageConvolution
 from ..errors import UserError
-from ..model import VAEGAN
-from ..networks import KERNEL
-from ..objective import Objective
+from ..losses.objective import Objective
+from ..models.convolution import ImageConvolution
+from ..models.larsen import KERNEL
+from ..models.vaegan import VAEGAN
 from ..recipe import Optimizer, Recipe
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from ..data.dataset import report_skipped
 from ..data.images import Crop, Resampling
-from ..data.packed import report_skipped
 from ..errors import UserError
 from .app import app, err, parse_size, wrote
 from .sets import open_set, recipe_of
@@ -131,9 +131,9 @@ def data(run_or_set: Path, /, *, verify: Annotated[bool, Parameter(negative="")]
     out
         The picture to write; contact-sheet.png in the folder by default.
     """
-    from .. import pictures
     from ..data.summary import contact_sheet, describe
     from ..progress import progress_bar
+    from ..viz import grid
 
     images = _set_of(run_or_set)
     if verify:
@@ -151,7 +151,7 @@ def data(run_or_set: Path, /, *, verify: Annotated[bool, Parameter(negative="")]
         return
     for line in describe(images):
         print(line)
-    wrote(pictures.save(contact_sheet(images), out or run_or_set / "contact-sheet.png"))
+    wrote(grid.save(contact_sheet(images), out or run_or_set / "contact-sheet.png"))
 
 
 def _set_of(folder: Path) -> ImageSet:

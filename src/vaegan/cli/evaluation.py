@@ -13,7 +13,7 @@ from .sets import open_set, recipe_of
 
 if TYPE_CHECKING:
     from ..data import ImageSet
-    from ..model import VAEGAN
+    from ..models.vaegan import VAEGAN
 
 
 @app.command
@@ -53,22 +53,22 @@ def evaluate(
     out
         The picture to write; RUN/evaluation.png by default.
     """
-    from .. import pictures
     from ..data import split
     from ..data.sources import anchored
-    from ..evaluation.evaluate import evaluate as measure
-    from ..evaluation.evaluate import require_enough
-    from ..evaluation.extractors import choose
-    from ..evaluation.picture import evaluation_sheet
-    from ..evaluation.tables import tables
-    from ..model import load
+    from ..metrics.evaluate import evaluate as measure
+    from ..metrics.evaluate import require_enough
+    from ..metrics.extractors.registry import choose
+    from ..metrics.figure import evaluation_sheet
+    from ..metrics.tables import tables
+    from ..models.vaegan import load
     from ..progress import progress_bar
-    from ..training.machine import make_fabric
+    from ..training.device import make_fabric
+    from ..viz import grid
 
     if not 0 <= seed < 2**63:
         raise UserError(f"--seed must be at least 0 and below 2^63, not {seed}")
     picture = out or run / "evaluation.png"
-    pictures.kind_of(picture)  # now, and not after minutes of work
+    grid.kind_of(picture)  # now, and not after minutes of work
     model = load(run, make_fabric(device).device)
     recipe = recipe_of(run)
     images = _open(data, model, recipe)
@@ -101,7 +101,7 @@ def evaluate(
         stdout.print(table)
         stdout.print()
     wrote(found.append_to(run))
-    wrote(pictures.save(evaluation_sheet(model, images, found), picture))
+    wrote(grid.save(evaluation_sheet(model, images, found), picture))
 
 
 def _open(data: str | None, model: VAEGAN, recipe: Recipe | None) -> ImageSet:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from cyclopts import Parameter
 from rich.table import Table
 
-from ..data.packed import report_skipped
+from ..data.dataset import report_skipped
 from ..errors import UserError
 from ..recipe import Data, Recipe
 from .app import app, check_fps, err, out, parse_size, wrote
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..data import ImageSet, Numbers
     from ..latent.directions import Directions
-    from ..model import VAEGAN
+    from ..models.vaegan import VAEGAN
 
 DIRECTIONS = "attributes.safetensors"
 How = Literal["probe", "mean"]  # as in latent/directions.py and latent/paths.py, without waiting for torch
@@ -52,10 +52,10 @@ def attributes(run: Path, /, *, data: str | None = None, image: Path | None = No
     """
     import numpy as np
 
-    from .. import pictures
     from ..data.given import read_given
-    from ..latent.sheets import attribute_sheet
-    from ..model import load
+    from ..latent.figures import attribute_sheet
+    from ..models.vaegan import load
+    from ..viz import grid
 
     model = load(run)
     given = read_given([image], model.preparation)[1] if image else None
@@ -66,7 +66,7 @@ def attributes(run: Path, /, *, data: str | None = None, image: Path | None = No
     _show(directions)
     wrote(run / DIRECTIONS)
     numbers = np.concatenate([held_out[:], training[:]])  # of few that are held out, all may have an attribute
-    wrote(pictures.save(attribute_sheet(model, directions, images, numbers, given), run / "attributes.png"))
+    wrote(grid.save(attribute_sheet(model, directions, images, numbers, given), run / "attributes.png"))
     some = directions.names[0]
     err.print(f"Use them: vaegan edit {run} IMAGE --add {some}=1", soft_wrap=True)
 
@@ -103,11 +103,11 @@ def edit(
     out
         The picture to write; RUN/edits.png by default.
     """
-    from .. import pictures
-    from ..latent import projection
-    from ..latent.sheets import edits
-    from ..model import load
+    from ..latent.figures import edits
+    from ..latent.project import project as better_codes
+    from ..models.vaegan import load
     from ..progress import progress_bar
+    from ..viz import grid
 
     strengths = _strengths(add)
     if strip and len(strengths) > 1:
@@ -115,7 +115,7 @@ def edit(
     if project < 0:
         raise UserError(f"--project must be a number of steps, not {project}")
     path = out or run / "edits.png"
-    pictures.kind_of(path)  # now, and not after minutes of work
+    grid.kind_of(path)  # now, and not after minutes of work
     model = load(run)
     _, originals, codes = _given(model, images)
     directions = _directions(run, model)
@@ -123,12 +123,10 @@ def edit(
         directions.index(name)
     if project:
         with progress_bar(err) as progress:
-            codes = projection.project(
-                model, originals, project, level=(recipe_of(run) or Recipe()).objective.level, progress=progress
-            ).codes
+            codes = better_codes(model, originals, project, level=(recipe_of(run) or Recipe()).objective.level, progress=progress).codes
     steps = [{name: strength} for name in strengths for strength in STRIP] if strip else [strengths]
     _say_how_many(len(originals))
-    wrote(pictures.save(edits(model, directions, originals[:SHOWN], codes[:SHOWN], steps=steps, how=how), path))
+    wrote(grid.save(edits(model, directions, originals[:SHOWN], codes[:SHOWN], steps=steps, how=how), path))
 
 
 @app.command
@@ -147,8 +145,8 @@ def encode(run: Path, source: str, /, *, out: Path | None = None) -> None:
     import numpy as np
 
     from ..files import replacing
-    from ..latent.codes import encode as encode_images
-    from ..model import load
+    from ..latent.encode import encode as encode_images
+    from ..models.vaegan import load
     from ..progress import progress_bar
 
     path = out or run / "codes.npz"
@@ -198,12 +196,12 @@ def interpolate(
     """
     import torch
 
-    from .. import pictures, video
-    from ..latent import paths
-    from ..latent.codes import decode
-    from ..latent.sheets import enlarged
-    from ..model import load
+    from ..latent import interpolate
+    from ..latent.encode import decode
+    from ..latent.figures import enlarged
+    from ..models.vaegan import load
     from ..progress import progress_bar
+    from ..viz import grid, video
 
     path = out or run / "interpolation.png"
     moves = path.suffix.lower() in video.KINDS
@@ -211,7 +209,7 @@ def interpolate(
     if not 2 <= count <= MOST_STEPS:
         raise UserError(f"--steps must be from 2 to {MOST_STEPS:,}, not {count}")
     if not moves:
-        pictures.kind_of(path)
+        grid.kind_of(path)
     check_fps(fps)
     model = load(run)
     names, _, stops = _given(model, images)
@@ -219,13 +217,13 @@ def interpolate(
         raise UserError("one image is no way to go: name two or more")
     with torch.inference_mode():
         if not moves:
-            legs = [paths.between(start, end, count, how) for start, end in pairwise(stops)]
+            legs = [interpolate.between(start, end, count, how) for start, end in pairwise(stops)]
             parts = [
                 (f"{Path(a).name} to {Path(b).name}, {how}", decode(model, leg)) for (a, b), leg in zip(pairwise(names), legs, strict=True)
             ]
-            wrote(pictures.save(pictures.sheet(parts, count), path))
+            wrote(grid.save(grid.sheet(parts, count), path))
             return
-        there = paths.through(stops, count, how)
+        there = interpolate.through(stops, count, how)
         codes = torch.cat([there, there[1:-1].flip(0)])
         with progress_bar(err) as progress:
             frame = lambda number: enlarged(model.decode(codes[number : number + 1]), 1)  # noqa: E731
@@ -262,11 +260,11 @@ def walk(
     """
     import torch
 
-    from .. import video
-    from ..latent import paths
-    from ..latent.sheets import enlarged
-    from ..model import load
+    from ..latent import interpolate
+    from ..latent.figures import enlarged
+    from ..models.vaegan import load
     from ..progress import progress_bar
+    from ..viz import video
 
     rows, columns = parse_size(tiles, "--tiles", "rows x columns such as 4x4")
     if min(rows, columns) < 1 or rows * columns > 400:
@@ -278,7 +276,7 @@ def walk(
     if not 0 <= seed < 2**63:
         raise UserError(f"--seed must be at least 0 and below 2^63, not {seed}")
     model = load(run)
-    codes = paths.walk(rows * columns, model.architecture.latent, frames, max(1, round(seconds / SECONDS_A_TURN)), seed)
+    codes = interpolate.walk(rows * columns, model.architecture.latent, frames, max(1, round(seconds / SECONDS_A_TURN)), seed)
     with torch.inference_mode(), progress_bar(err) as progress:
         frame = lambda number: enlarged(model.decode(codes[number]), columns)  # noqa: E731
         wrote(video.save(frame, frames, out or run / "walk.gif", fps, progress))
@@ -299,19 +297,19 @@ def arithmetic(
     out
         The picture to write; RUN/arithmetic.png by default.
     """
-    from .. import pictures
-    from ..latent.sheets import Term, sum_of
-    from ..model import load
+    from ..latent.figures import Term, sum_of
+    from ..models.vaegan import load
+    from ..viz import grid
 
     path = out or run / "arithmetic.png"
-    pictures.kind_of(path)
+    grid.kind_of(path)
     signs, groups = _terms(terms)
     model = load(run)
     found = []
     for sign, group in zip(signs, groups, strict=True):
         names, originals, codes = _given(model, group)
         found.append(Term(sign, [Path(name).name for name in names], originals, codes))
-    wrote(pictures.save(sum_of(model, found), path))
+    wrote(grid.save(sum_of(model, found), path))
 
 
 @app.command
@@ -342,25 +340,25 @@ def project(
     out
         The picture to write; RUN/projections.png by default.
     """
-    from .. import pictures
-    from ..latent import projection
-    from ..latent.sheets import projections
-    from ..model import load
+    from ..latent import project
+    from ..latent.figures import projections
+    from ..models.vaegan import load
     from ..progress import progress_bar
+    from ..viz import grid
 
     path = out or run / "projections.png"
-    pictures.kind_of(path)
+    grid.kind_of(path)
     model = load(run)
     names, originals, _ = _given(model, images)
     shown = sorted({0, steps // 20, steps // 5, steps // 2, steps})
     with progress_bar(err) as progress:
-        found = projection.project(
+        found = project.project(
             model, originals, steps, lr=lr, level=(recipe_of(run) or Recipe()).objective.level, prior=prior, shown=shown, progress=progress
         )
     for name, similarity, pixel in zip(names, found.similarity.T.tolist(), found.pixel.T.tolist(), strict=True):
         print(f"{name}: similarity error {similarity[0]:.4g} -> {similarity[-1]:.4g}, pixel error {pixel[0]:.4g} -> {pixel[-1]:.4g}")
     _say_how_many(len(originals))
-    wrote(pictures.save(projections(model, originals[:SHOWN], found, shown), path))
+    wrote(grid.save(projections(model, originals[:SHOWN], found, shown), path))
 
 
 def _say_how_many(images: int) -> None:
@@ -387,7 +385,7 @@ def _given(model: VAEGAN, images: list[Path]) -> Given:
     """
     from ..data.batches import to_tensor
     from ..data.given import read_given
-    from ..latent.codes import encode
+    from ..latent.encode import encode
     from ..progress import progress_bar
 
     def skip(name: str, reason: str) -> None:
@@ -446,7 +444,7 @@ def _terms(words: list[str]) -> tuple[list[int], list[list[Path]]]:
 def _directions(run: Path, model: VAEGAN) -> Directions:
     """Those that were learned for this run, or new ones where there are none for its weights."""
     from ..latent.directions import Directions
-    from ..latent.kept import fingerprint
+    from ..latent.encode import fingerprint
 
     path = run / DIRECTIONS
     if path.is_file():

@@ -46,21 +46,21 @@ def sample(
     """
     import torch
 
-    from .. import pictures
-    from ..model import load
+    from ..models.vaegan import load
+    from ..viz import grid
 
     if count < 1:
         raise UserError(f"--count must be above 0, not {count}")
     if not 0 <= seed < 2**63:
         raise UserError(f"--seed must be at least 0 and below 2^63, not {seed}")
     path = out or run / "samples.png"
-    pictures.kind_of(path)  # now, and not after minutes of work
+    grid.kind_of(path)  # now, and not after minutes of work
     model = load(run)
     attributes = None if told is None else model.attributes(dict(map(_setting, told))).expand(count, -1)
     with torch.inference_mode():
         images = model.sample(count, seed=seed, attributes=attributes)
     caption = ", ".join([f"samples of the prior, seed {seed}", *(told or [])])
-    wrote(pictures.save(pictures.sheet([(caption, images)], _columns(count)), path))
+    wrote(grid.save(grid.sheet([(caption, images)], _columns(count)), path))
 
 
 def _setting(text: str) -> tuple[str, float]:
@@ -87,21 +87,21 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
     """
     import torch
 
-    from .. import pictures
     from ..data.batches import to_tensor
     from ..data.given import read_given
-    from ..model import load
+    from ..models.vaegan import load
+    from ..viz import grid
 
     path = out or run / "reconstructions.png"
-    pictures.kind_of(path)
+    grid.kind_of(path)
     model = load(run)
     _, pixels = read_given(images, model.preparation, lambda name, reason: err.print(f"skipped {name}: {reason}", soft_wrap=True))
     originals = to_tensor(pixels)
     with torch.inference_mode():
         reconstructions = model.reconstruct(originals)
     columns = _columns(len(originals))
-    pairs = pictures.pair_rows(originals, reconstructions, columns)
-    wrote(pictures.save(pictures.sheet([("each above its reconstruction", pairs)], columns), path))
+    pairs = grid.pair_rows(originals, reconstructions, columns)
+    wrote(grid.save(grid.sheet([("each above its reconstruction", pairs)], columns), path))
 
 
 @app.command
@@ -119,16 +119,16 @@ def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0) -> N
     """
     import numpy as np
 
-    from .. import pictures, video
     from ..progress import progress_bar
+    from ..viz import grid, video
 
     check_fps(fps)
-    drawn = list(pictures.drawn(run).values())
+    drawn = list(grid.drawn(run).values())
     if not drawn:
         raise UserError(f"{run} has no pictures of its training: name a run folder that has come to its first one")
 
     def opened(path: Path) -> Image:
-        if picture := pictures.open_picture(path):
+        if picture := grid.open_picture(path):
             return picture
         raise UserError(f"{path} is damaged: remove it, and the film goes on without it")
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from ..data import Numbers
     from ..data.batches import Images
-    from ..latent.score import Scorer, Scores
-    from ..model import VAEGAN
+    from ..latent.anomaly import Scorer, Scores
+    from ..models.vaegan import VAEGAN
 
     Part = tuple[Sequence[str], Images]
 
@@ -64,8 +64,8 @@ def score(
     out
         The CSV file to write, a line an image; RUN/scores.csv by default. The picture is beside it.
     """
-    from .. import pictures
-    from ..model import load
+    from ..models.vaegan import load
+    from ..viz import grid
 
     if not 0 < alarms < 1:
         raise UserError(f"--alarms must be above 0 and below 1, not {alarms}")
@@ -91,14 +91,14 @@ def score(
     chance = f"{alarms * len(scores):,.3g} would be if all were normal"
     print(f"{over:,} of {len(scores):,} images are over the threshold, p <= {alarms:g}; about {chance}")
     wrote(table)
-    wrote(pictures.save(_strangest(scorer, parts, names, scores, strangest), table.with_suffix(".png")))
+    wrote(grid.save(_strangest(scorer, parts, names, scores, strangest), table.with_suffix(".png")))
 
 
 def _given(given: Sequence[str], model: VAEGAN, recipe: Recipe | None) -> list[Part]:
     """What was named: pictures one by one together, and each set by itself."""
+    from ..data.dataset import report_skipped
     from ..data.given import read_given
-    from ..data.listing import TARS
-    from ..data.packed import report_skipped
+    from ..data.sources.files import TARS
 
     files = [Path(name) for name in given if Path(name).is_file() and not name.lower().endswith((".zip", *TARS))]
     parts: list[Part] = []
@@ -118,7 +118,7 @@ def _scorer(run: Path, model: VAEGAN, recipe: Recipe | None, calibrate: str | No
     import numpy as np
 
     from ..data import split
-    from ..latent.score import FILE, OtherWeightsError, Scorer
+    from ..latent.anomaly import FILE, OtherWeightsError, Scorer
     from ..progress import progress_bar
 
     if calibrate is None and (run / FILE).is_file():
@@ -150,7 +150,7 @@ def _scorer(run: Path, model: VAEGAN, recipe: Recipe | None, calibrate: str | No
 
 def _score(scorer: Scorer, parts: Sequence[Part]) -> Scores:
     """The scores of all that was named, in order."""
-    from ..latent.score import joined
+    from ..latent.anomaly import joined
     from ..progress import progress_bar
 
     with progress_bar(err) as progress:
@@ -191,7 +191,7 @@ def _strangest(scorer: Scorer, parts: Sequence[Part], names: Sequence[str], scor
     import torch
 
     from ..data.batches import to_tensor
-    from ..tiles import Tile, heat, tiled
+    from ..viz.tiles import Tile, heat, tiled
 
     ends = np.cumsum([len(part) for part, _ in parts])
     tiles: list[Tile | None] = []

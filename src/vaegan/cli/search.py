@@ -66,13 +66,13 @@ def search(
     csv
         A CSV file to write: query, rank, name, number, distance.
     """
-    from .. import pictures
     from ..data.batches import to_tensor
+    from ..data.dataset import report_skipped
     from ..data.given import read_given
-    from ..data.packed import report_skipped
     from ..latent.search import Search
-    from ..model import load
+    from ..models.vaegan import load
     from ..progress import progress_bar
+    from ..viz import grid
 
     for name, value, least in (("--count", count, 1), ("--samples", samples, 0), ("--seed", seed, 0)):
         if not least <= value < 2**63:
@@ -82,7 +82,7 @@ def search(
     if samples and within:
         raise UserError("--samples looks among the images that the run was trained on: leave out --in")
     drawn = out or run / "neighbours.png"
-    pictures.kind_of(drawn)  # now, and not after minutes of work
+    grid.kind_of(drawn)  # now, and not after minutes of work
     model = load(run)
     recipe = recipe_of(run)
     if images:
@@ -108,7 +108,7 @@ def search(
     if len(queries) > SHOWN:
         err.print(f"the picture shows the first {SHOWN} of {len(queries):,}; --csv FILE lists the neighbours of all", soft_wrap=True)
     picture = _neighbours(looking, names[:SHOWN], queries, numbers=numbers, distances=distances, found=found)
-    wrote(pictures.save(picture, drawn))
+    wrote(grid.save(picture, drawn))
 
 
 def _of_samples(
@@ -148,7 +148,7 @@ def _neighbours(
 ) -> Image:
     """The picture: each query, and its neighbours beside it."""
     from ..data.batches import to_tensor
-    from ..tiles import Tile, tiled
+    from ..viz.tiles import Tile, tiled
 
     images = looking.images.images
     rows: list[list[Tile | None]] = []

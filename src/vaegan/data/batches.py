@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import UserError
 from . import Numbers
 from .augmentation import Augmentation
-from .permutation import Permutation
+from .indices import Permutation
 
 BLOCK = 1 << 14
 """Places of an epoch's order that are computed at a time: computing few at a time is slow, computing all of them takes memory."""
@@ -22,7 +22,7 @@ RESIDENT_PART = 2**24
 
 
 class Images(Protocol):
-    """Images by their numbers: an array N x H x W x C, uint8, or what is indexed like one, such as `vaegan.data.packed.Images`."""
+    """Images by their numbers: an array N x H x W x C, uint8, or what is indexed like one, such as `vaegan.data.dataset.Images`."""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from .images import Preparation, Unreadable, read
-from .listing import TARS, listing
-from .source import File
+from .sources.base import File
+from .sources.files import TARS, listing
 
 
 def read_given(

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .. import pictures
+from ..spacing import evenly_spaced
+from ..viz import grid
 from ..words import plain
 from .batches import to_tensor
-from .chosen import places
-from .packed import ImageSet
+from .dataset import ImageSet
 
 LOOKED_AT = 20_000
 """So many images, evenly spread, are looked at for the mean."""
@@ -25,7 +25,7 @@ MOST_CLASSES = 20
 
 def mean_image(images: ImageSet) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """The mean image H x W x C, and mean and standard deviation of each channel, from 0 to 255, over up to `LOOKED_AT` images."""
-    numbers = places(len(images), LOOKED_AT)
+    numbers = evenly_spaced(len(images), LOOKED_AT)
     total = np.zeros(images.images.shape[1:])
     squares = np.zeros(images.images.shape[3])
     for start in range(0, len(numbers), PART):
@@ -80,9 +80,9 @@ def _attributes(images: ImageSet) -> Iterator[str]:
 def contact_sheet(images: ImageSet) -> Image.Image:
     """Images spread evenly over the set, and their mean."""
     mean, _, _ = mean_image(images)
-    shown = images.images[places(len(images), SHOWN)]
+    shown = images.images[evenly_spaced(len(images), SHOWN)]
     parts = [(f"{len(shown)} of {len(images):,} images", to_tensor(shown)), ("their mean", to_tensor(mean.round().astype(np.uint8)[None]))]
-    return pictures.sheet(parts, min(COLUMNS, len(shown)))
+    return grid.sheet(parts, min(COLUMNS, len(shown)))
 
 
 def _tells(value: object) -> bool:

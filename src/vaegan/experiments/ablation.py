@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from ..errors import UserError
-from ..evaluation.extractors import Kind
+from ..metrics.extractors.registry import Kind
 from ..recipe import Recipe
 from ..words import plain
 from .comparison import Variant, compare_variants

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..data.batches import to_tensor
-from ..data.chosen import evenly
 from ..errors import UserError
-from ..pictures import save, sheet
+from ..spacing import some_of
+from ..viz.grid import save, sheet
 from .best_of import EACH, Best, best_images, best_of, best_samples, samples_for
 from .experiment import Experiment, Run
 from .page import Found, Section, write_page
@@ -47,7 +47,7 @@ def attribute_similarity(experiment: Experiment) -> Found:
     experiment.require(attributes=True, held_out=2, training=BATCH)
     names = experiment.recipe_with(experiment.first_seed, told(experiment, "vae")).networks.attributes
     training, held_out = experiment.parts
-    queries = evenly(held_out, QUERIES)
+    queries = some_of(held_out, QUERIES)
     attributes = experiment.images.attributes_named(names)[queries]
     known = np.isfinite(attributes).any(1)
     queries, attributes = queries[known], attributes[known]
@@ -59,7 +59,7 @@ def attribute_similarity(experiment: Experiment) -> Found:
     measured = {run.folder.name: _measure(experiment, run, regressor, queries, attributes) for run in runs}
     judged = {"regressor": regressor.weights, "images": experiment.images.annotated_identity, "queries": queries.tolist()}
     real = experiment.measured("similarity-real", judged, lambda _: _real(experiment, regressor, queries, attributes).as_json())
-    drawn = evenly(training, MOST)
+    drawn = some_of(training, MOST)
     floor = experiment.measured(
         "similarity-random",
         {**judged, "training": drawn.tolist(), "each": EACH, "seed": experiment.first_seed},

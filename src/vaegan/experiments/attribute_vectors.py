@@ -9,12 +9,12 @@ import numpy as np
 from PIL import Image
 
 from ..data.batches import to_tensor
-from ..data.chosen import evenly
 from ..errors import UserError
 from ..latent.attributes import FEWEST, MOST, learn_from, learnable
 from ..latent.directions import HOWS, Directions, How
-from ..latent.sheets import edits
-from ..pictures import save
+from ..latent.figures import edits
+from ..spacing import some_of
+from ..viz.grid import save
 from .experiment import Experiment, Run
 from .page import Found, Section, write_page
 from .tables import Table, over_seeds
@@ -62,7 +62,7 @@ def _require_learnable(experiment: Experiment, names: tuple[str, ...]) -> None:
     Raises:
         UserError: they are not, or there is no such attribute.
     """
-    images, learned = experiment.images, evenly(experiment.parts[0], MOST)
+    images, learned = experiment.images, some_of(experiment.parts[0], MOST)
     columns, lacking = learnable(images.attributes_named(names or images.attribute_names)[learned], names or images.attribute_names)
     if names and lacking:
         raise UserError(f"{lacking[0].removeprefix('left out ')}: name others by --attributes")
@@ -121,5 +121,5 @@ def _table(experiment: Experiment, learned: list[Directions]) -> tuple[Table, li
 def _figure(experiment: Experiment, run: Run, directions: Directions, names: tuple[str, ...], how: How) -> Image.Image:
     """A row for each of some held-out images, a column for each attribute."""
     held_out = experiment.parts[1]
-    images, model = to_tensor(experiment.images.images[evenly(held_out, SHOWN)]), run.model()
+    images, model = to_tensor(experiment.images.images[some_of(held_out, SHOWN)]), run.model()
     return edits(model, directions, images, model.encode(images).mean.detach(), steps=[{name: 1.0} for name in names], how=how)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data.batches import Images, to_tensor
-from ..model import VAEGAN
+from ..models.vaegan import VAEGAN
 from ..progress import Progress
 from .regressor import Regressor
 

@@ -14,14 +14,14 @@ from PIL import Image
 
 from ..data.batches import to_tensor
 from ..errors import UserError
-from ..evaluation.cloud import Cloud, Comparison, compare_resampled
-from ..evaluation.collect import MOST_KEPT, cloud_of, collect, sample_parts
-from ..evaluation.evaluate import asked_of, attributes_of
-from ..evaluation.extractor import Extractor
-from ..evaluation.extractors import Kind, choose
-from ..evaluation.reconstructions import reconstruct_all
-from ..pictures import save, sheet
+from ..metrics.collect import MOST_KEPT, cloud_of, collect, sample_parts
+from ..metrics.evaluate import asked_of, attributes_of
+from ..metrics.extractors.base import Extractor
+from ..metrics.extractors.registry import Kind, choose
+from ..metrics.features import Cloud, Comparison, compare_resampled
+from ..metrics.reconstruction import reconstruct_all
 from ..progress import Progress
+from ..viz.grid import save, sheet
 from .experiment import Experiment, Run
 from .page import Found, Section, write_page
 from .tables import Table, change_over_seeds, over_seeds
@@ -94,7 +94,7 @@ def compare_variants(
         title: of the page.
         lead: a sentence under it.
         samples: how many samples of each run, and at most how many training and held-out images.
-        extractor: what images are compared by; see `vaegan.evaluation.extractors.choose`.
+        extractor: what images are compared by; see `vaegan.metrics.extractors.registry.choose`.
         base: one of the variants, that the others are compared with, seed by seed, in tables of their own.
 
     Raises:

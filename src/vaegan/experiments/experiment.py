@@ -31,12 +31,12 @@ from ..data import ImageSet, Numbers, open_images, split
 from ..data.sources import anchored
 from ..errors import UserError
 from ..files import PARTIAL, from_home, replacing, sha256
-from ..model import VAEGAN, WEIGHTS, load
+from ..models.vaegan import VAEGAN, WEIGHTS, load
 from ..progress import Progress, progress_bar
 from ..recipe import RECIPE, Recipe
 from ..signals import Stopped, StopSignal
 from ..training.conditions import varying
-from ..training.machine import make_fabric
+from ..training.device import make_fabric
 from ..training.trainer import MAY_CHANGE
 from ..workflow import train
 

@@ -14,10 +14,10 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from ..data import ImageSet
 from ..data.batches import to_tensor
-from ..data.chosen import evenly
 from ..errors import UserError
-from ..model import PART, VAEGAN
+from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
+from ..spacing import some_of
 from .experiment import Experiment, Run
 from .linear import fit
 from .page import Found, Section, write_page
@@ -127,7 +127,7 @@ def features(experiment: Experiment, *, draws: int = DRAWS) -> Found:
         raise UserError("networks.attributes: a model that is told them need not find them out; leave it out")
     experiment.require(held_out=FEWEST)
     task = Task.of(experiment.images)
-    training, held_out = (evenly(part, MOST) for part in experiment.parts)
+    training, held_out = (some_of(part, MOST) for part in experiment.parts)
     examples = task.examples(training)
     enough = [count for count in LABELS if (examples.min() if task.classes else examples.max()) >= count]
     if not enough:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..files import replacing
 from ..report import HERE, policy_hash
-from ..report.embedded import Embedded, embed
+from ..report.pictures import Embedded, embed
 from .experiment import PAGE, Experiment
 from .tables import Table
 

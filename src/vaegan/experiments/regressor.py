@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import ImageSet, Numbers
-from ..data.chosen import evenly
 from ..errors import UserError
-from ..evaluation.attributes import AttributeNetwork, content, kept, learned
+from ..metrics.extractors.attributes import AttributeNetwork, content, kept, learned
 from ..progress import Progress
+from ..spacing import some_of
 
 VERSION = 1
 """Of its training: raise it when that changes."""
@@ -67,7 +67,7 @@ def regressor_of(
     """
     if len(training) < BATCH:
         raise UserError(f"attributes are learned from at least {BATCH} images, not {len(training)}")
-    chosen = evenly(training, MOST)
+    chosen = some_of(training, MOST)
     attributes = images.attributes_named(names)
     mean, scale = (np.asarray(moment(attributes[training[:]], 0, dtype=np.float64)) for moment in (np.nanmean, np.nanstd))
     wanted = ((attributes - mean) / scale).astype(np.float32)

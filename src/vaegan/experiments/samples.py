@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..evaluation.extractors import Kind
+from ..metrics.extractors.registry import Kind
 from .comparison import Variant, compare_variants
 from .experiment import Experiment
 from .page import Found

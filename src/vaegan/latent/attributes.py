@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import ImageSet, Numbers
-from ..data.chosen import evenly
 from ..errors import UserError
-from ..model import PART, VAEGAN
+from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
-from .codes import encode
+from ..spacing import some_of
 from .directions import Directions, How
-from .kept import fingerprint
+from .encode import encode, fingerprint
 
 MOST = 200_000
 """Images that are learned from at most: more would say the same."""
@@ -64,7 +63,7 @@ def learn_from(
     if not images.attribute_names:
         raise UserError(f"the set {images.folder} has no attributes: give some by vaegan prepare --attributes, and name that set by --data")
     known = images.attributes
-    learned, tried = (evenly(part, MOST) for part in (training, held_out))
+    learned, tried = (some_of(part, MOST) for part in (training, held_out))
     columns, notes = learnable(known[learned], images.attribute_names)
     if not columns:
         raise UserError(f"no attribute of the set {images.folder} has {FEWEST} images with it and {FEWEST} without: more are needed")
@@ -196,7 +195,7 @@ def accuracies(directions: Directions, codes: Tensor, answers: NDArray[np.float3
 
 def _some(chosen: NDArray[np.bool_]) -> Tensor:
     """Places of some of those chosen, evenly spread."""
-    return torch.from_numpy(evenly(np.flatnonzero(chosen), LOOKED_AT))
+    return torch.from_numpy(some_of(np.flatnonzero(chosen), LOOKED_AT))
 
 
 def _exclusive(has: Tensor, known: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..data import Numbers
 from ..data.batches import Images, to_tensor
 from ..errors import UserError
-from ..model import VAEGAN
+from ..models.vaegan import VAEGAN
 from ..progress import Progress
 
 BLOCK = 1 << 14

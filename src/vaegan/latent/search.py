@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ..data import ImageSet, Numbers
 from ..data.batches import to_tensor
-from ..data.chosen import evenly
-from ..model import PART, VAEGAN
+from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
-from .kept import codes_of
+from ..spacing import some_of
+from .encode import codes_of
 from .neighbours import nearest, nearest_by_similarity
 
 By = Literal["code", "similarity"]
@@ -91,6 +91,6 @@ def copying(search: Search, training: Numbers, held_out: Numbers, seed: int = 0)
     """
     with torch.inference_mode():
         drawn = search.model.sample(MEASURED, seed).cpu()
-    queries = torch.cat([drawn, to_tensor(search.images.images[evenly(held_out, MEASURED)])])
+    queries = torch.cat([drawn, to_tensor(search.images.images[some_of(held_out, MEASURED)])])
     _, distances = search(queries, 1, among=training)
     return Copying(distances[:MEASURED, 0], distances[MEASURED:, 0])

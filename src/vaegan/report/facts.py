@@ -1,19 +1,20 @@
-"""What was trained on what, for how long: the head of the page."""
+"""What was trained on what, for how long, with which settings: the head of the page."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
 from ..data import AVATARS, ImageSet, Numbers, open_packed, split
 from ..data.sources import short_name
 from ..errors import UserError
-from ..model import VAEGAN
-from ..recipe import Recipe
+from ..models.vaegan import VAEGAN
+from ..recipe import Recipe, names
+from ..words import plain
 from .charts import number
-from .settings import called
-from .stats import Stats
+from .curves import Stats
 
 KINDS = {
     "vaegan": "A VAE/GAN",
@@ -103,3 +104,41 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours:,} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+OF_A_RUN = (
+    *("data.", "networks.size", "networks.channels", "training.length", "training.seed", "training.precision"),
+    *("training.log_every", "training.picture_every", "training.checkpoint_every"),
+)
+"""Settings that do not make another recipe of one."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A setting that is not as it is by default."""
+
+    key: str
+    here: str
+    default: str
+
+
+def differences(recipe: Recipe) -> list[Difference]:
+    """What the recipe changes in the defaults."""
+    changed = recipe.differences(Recipe())
+    said = partial(plain, between=", ", yes="yes", no="no")
+    return [Difference(key, said(here), said(default)) for key, (here, default) in changed.items()]
+
+
+def called(recipe: Recipe) -> str:
+    """The packaged recipe that this is, or is nearest to, in words."""
+    counts = {}
+    for name in names():
+        try:
+            changed = recipe.differences(Recipe.load(name))
+        except UserError:  # it asks for a packed set that is not here
+            continue
+        counts[name] = sum(not key.startswith(OF_A_RUN) for key in changed)
+    name, count = min(counts.items(), key=lambda item: item[1])
+    if count == 0:
+        return name
+    return f"{name}, with {count} setting{'s' if count > 1 else ''} changed" if count <= 5 else "its own"

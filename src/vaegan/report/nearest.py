@@ -12,10 +12,10 @@ from PIL import Image
 
 from ..errors import UserError
 from ..latent.search import Copying, Search, copying
-from ..model import VAEGAN
-from ..pictures import to_uint8
-from .embedded import Embedded, embed, embed_exactly
+from ..models.vaegan import VAEGAN
+from ..viz.grid import to_uint8
 from .facts import Trained
+from .pictures import Embedded, embed, embed_exactly
 
 SAMPLES, NEIGHBOURS = 8, 4
 SMALL, LARGE_WIDTH, LARGE_BYTES = 64, 192, 20_000

@@ -14,17 +14,15 @@ import jinja2
 from ..data import ImageSet
 from ..errors import UserError
 from ..files import from_home, replacing
-from ..latent.kept import fingerprint
-from ..model import load
-from ..objective import Objective
+from ..latent.encode import fingerprint
+from ..losses.objective import Objective
+from ..models.vaegan import load
 from ..recipe import RECIPE, Recipe
-from .curves import panels, table
-from .facts import Trained, facts, trained_on
-from .frames import Frames
+from .curves import STATS, Stats, panels, table
+from .facts import Trained, differences, facts, trained_on
 from .nearest import nearest_to_samples
+from .pictures import Frames
 from .results import attributes, metrics
-from .settings import differences
-from .stats import STATS, Stats
 
 PAGE = "report.html"
 HERE = resources.files("vaegan.report")

@@ -9,9 +9,9 @@ from typing import Any
 
 from ..errors import UserError
 from ..latent.directions import Directions
-from ..pictures import open_picture
+from ..viz.grid import open_picture
 from .charts import number
-from .embedded import Embedded, embed
+from .pictures import Embedded, embed
 
 METRICS = "metrics.jsonl"
 ATTRIBUTES = "attributes"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..data import ImageSet, Numbers
 from ..errors import UserError
-from ..model import VAEGAN
+from ..models.vaegan import VAEGAN
 
 
 def varying(images: ImageSet, training: Numbers) -> tuple[str, ...]:

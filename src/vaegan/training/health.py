@@ -1,12 +1,15 @@
-"""The ways in which a VAE/GAN fails without a number going wrong, and what to try against each."""
+"""What goes wrong in a run without a number going wrong: the ways in which a VAE/GAN fails, with what to try, and a run that slows down."""
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import median
 from typing import NamedTuple
 
-from ..objective import Objective
+from ..losses.objective import Objective
 
 PATIENCE = 1000
 """Steps that a gate may stay shut: holding a player for some hundred steps at a time is what it is for."""
@@ -117,3 +120,46 @@ class Watch:
         self._since.clear()
         self._warned.clear()
         self._variety = 1.0
+
+
+SLOW = 0.5
+"""The part of its usual speed below which a run has become much slower."""
+SLOW_SECONDS = 20.0
+"""Seconds that this must last."""
+REMEMBERED = 100
+"""Lines of the log whose median is the usual speed."""
+
+
+class Pace:
+    """Follows the speed of a run."""
+
+    def __init__(self) -> None:
+        self._speeds: deque[float] = deque(maxlen=REMEMBERED)
+        self._slow_for = 0.0
+        self._warned = False
+
+    def __call__(self, speed: float, seconds: float) -> str | None:
+        """Take in a speed in images a second, and for how long it was so; returns a sentence, once each time the run becomes slow."""
+        usual = median(self._speeds) if self._speeds else speed
+        if speed >= SLOW * usual:
+            self._speeds.append(speed)
+            self._slow_for, self._warned = 0.0, False
+            return None
+        self._slow_for += seconds
+        if self._slow_for < SLOW_SECONDS or self._warned:
+            return None
+        self._warned = True
+        return f"training has slowed from {usual:,.0f} to {speed:,.0f} images/s: {_reason()}"
+
+
+def _reason() -> str:
+    """What the system says of the last minute."""
+    here = os.cpu_count() or 1
+    try:
+        load = os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows has none
+        return "other programs may use this machine"
+    if load > here + 0.5:
+        cores = f"{here} core{'s' * (here > 1)}"
+        return f"the processor is overloaded (load {load:.1f}, {cores}). If that lasts, stop this run and resume it: it then adapts"
+    return f"the processor is not busy (load {load:.1f}), so look at the disk, the memory and the temperature of this machine"

@@ -26,7 +26,7 @@ from ..files import replacing
 from ..processes import end_without_agent
 from ..recipe import RECIPE
 from ..signals import Stopped
-from .collective import JoinError, LostProcessError
+from .distributed import JoinError, LostProcessError
 
 if TYPE_CHECKING:
     from torch.distributed.elastic.agent.server.api import RunResult

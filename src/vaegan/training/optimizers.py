@@ -1,4 +1,4 @@
-"""One optimiser a network."""
+"""One optimiser a network, and its learning rate as a function of the step, so that a schedule has no state to save."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..objective import Number
+from ..losses.objective import Number
 from ..recipe import Optimizer
 
 CORRECTED = 1e9
@@ -71,3 +71,16 @@ def load_optimizer(optimizer: torch.optim.Adam, state: dict[int, Any]) -> None:
             raise ValueError(f"state {number} is of another parameter")
         taken[number] = {name: torch.empty_like(like, requires_grad=False).copy_(theirs[name]) for name, like in likes.items()}
     optimizer.load_state_dict({**optimizer.state_dict(), "state": taken})
+
+
+def learning_rate(settings: Optimizer, step: int, steps: int, steps_per_epoch: int) -> float:
+    """The learning rate of a step (from 0) out of `steps`.
+
+    `exponential` is the reference's, a factor after each epoch; `anneal` the authors': start - (t/T)^power (start - end), which
+    they evaluate once in 250 steps.
+    """
+    if settings.schedule == "exponential":
+        return settings.lr * settings.decay ** (step // steps_per_epoch)
+    if settings.schedule == "anneal":
+        return float(settings.lr - (min(step, steps) / steps) ** settings.power * (settings.lr - settings.final_lr))
+    return settings.lr

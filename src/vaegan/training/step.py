@@ -11,10 +11,10 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from ..data.batches import Batches
-from ..model import VAEGAN
-from ..objective import NETWORKS, Number, Open, opened
+from ..losses.objective import NETWORKS, Number, Open, opened
+from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
-from .collective import average_gradients, mean_over_processes
+from .distributed import average_gradients, mean_over_processes
 from .optimizers import step_if
 
 LOSSES = ("prior", "similarity", "real", "fake")
@@ -156,7 +156,7 @@ class TrainingStep:
 
     Either the host decides: it reads the costs, and no work is done for a network that is held. Or the device decides: all gradients are
     computed, a network that is held keeps its weights, and the host never waits but runs ahead. Then all steps are the same operations,
-    which can be recorded (see graph.py). Which networks step, and what they become, is the same both ways.
+    which can be recorded (see cuda_graph.py). Which networks step, and what they become, is the same both ways.
     """
 
     recipe: Recipe

@@ -16,22 +16,21 @@ from torch import Tensor
 
 from ..data import Numbers
 from ..data.batches import Batches, to_device, to_tensor
-from ..data.packed import ImageSet
+from ..data.dataset import ImageSet
 from ..errors import UserError
-from ..model import VAEGAN
-from ..objective import NETWORKS
-from ..pictures import DRAWN
+from ..losses.objective import NETWORKS
+from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
 from ..signals import Stopped, StopSignal
+from ..viz.grid import DRAWN
 from . import checkpoint
-from .collective import SharedError, from_leader, mean_over_processes, synchronise, wait_for_all
 from .conditions import learn_scale
-from .graph import Recorded
+from .cuda_graph import Recorded
+from .device import compile_networks
+from .distributed import SharedError, from_leader, mean_over_processes, synchronise, wait_for_all
 from .health import Watch
-from .machine import compile_networks
-from .monitor import RECONSTRUCTIONS, Exhibits, Monitor
-from .optimizers import load_optimizer, make_optimizer
-from .schedule import learning_rate
+from .logger import RECONSTRUCTIONS, Exhibits, Monitor
+from .optimizers import learning_rate, load_optimizer, make_optimizer
 from .step import Inputs, NotFiniteError, Rates, Step, Tally, TrainingStep
 
 MAY_CHANGE = {

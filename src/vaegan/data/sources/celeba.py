@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ...errors import UserError
 from ...files import read_text
-from ..listing import listing
-from ..source import Item, Source
-from ..tables import read_celeba_list, read_csv, with_table
+from .base import Item, Source
+from .files import listing
+from .tables import read_celeba_list, read_csv, with_table
 
 PARTITIONS = {"0": "train", "1": "validation", "2": "test"}
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import UserError
-from ..listing import listing
-from ..source import Item, Source, printable
-from ..tables import SPLITS
+from .base import Item, Source, printable
+from .files import listing
+from .tables import SPLITS
 
 
 def _has_one_root(places: set[tuple[str, ...]]) -> bool:

@@ -16,8 +16,8 @@ from PIL import Image
 
 from ...errors import UserError
 from ..images import Picture
-from ..source import Encoded, File, Fingerprint, Item, Refused, Source, printable, some
-from ..tables import SPLITS
+from .base import Encoded, File, Fingerprint, Item, Refused, Source, printable, some
+from .tables import SPLITS
 
 EXTRA = "images of the Hugging Face hub need one more package: pip install 'vaegan[hf]'"
 NUMBERS = ("bool", "int", "uint", "float")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...errors import UserError
 from ..images import LARGEST_SIDE
-from ..source import Fingerprint, Item, Pixels, Source
+from .base import Fingerprint, Item, Pixels, Source
 
 IMAGES, LABELS = 0x00000803, 0x00000801
 """What a file begins with: unsigned bytes in three dimensions or one."""

@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from ...errors import UserError
 from ...files import read_text, sha256
-from ..listing import listing
-from ..source import Item, Source
-from ..tables import Table, attribute, with_table
+from .base import Item, Source
+from .files import listing
+from .tables import Table, attribute, with_table
 
 
 def source(path: Path) -> Source:

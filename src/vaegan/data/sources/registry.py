@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ...errors import UserError
 from ...files import from_home
-from ..source import Source
-from . import celeba, cifar, classes, folder, huggingface, idx, lfw, stl10
+from . import celeba, cifar, classes, files, huggingface, idx, lfw, stl10
+from .base import Source
 
 KINDS: dict[str, Callable[[Path], Source]] = {
     "celeba": celeba.source,
@@ -76,7 +76,7 @@ def short_name(text: str) -> str:
 def _of_path(path: Path) -> Source:
     hint = next((f"; it looks like {kind}: ask for it by {kind}:PATH" for kind in KINDS if path.is_dir() and _looks_like(kind, path)), "")
     try:
-        source = folder.source(path)
+        source = files.source(path)
     except UserError as error:
         raise UserError(f"{error}{hint}") from None
     if hint:

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import UserError
-from ..source import Fingerprint, Item, Record, Source
-from .binary import lines, locate, records
+from .base import Fingerprint, Item, Record, Source, lines, locate, records
 
 SIDE = 96
 BYTES = 3 * SIDE * SIDE

@@ -1,0 +1,256 @@
+"""From a source of images to a packed set, made once, and from that to batches."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from ..files import from_home
+from ..processes import cores
+from ..progress import Progress
+from ..signals import Stopped, StopSignal
+from ..words import plain
+from .dataset import FORMAT, ImageSet
+from .images import Crop, Preparation, Resampling
+from .indices import SPLIT_SEED, Permutation
+from .sources import HUB, avatars, find_source
+from .sources.base import Source, first
+from .sources.tables import read_csv, with_table
+from .writer import Unfinished, is_unfinished, pack
+
+AVATARS = "avatars"
+DEFAULT_SIZE = (64, 64)
+
+
+def cache_folder() -> Path:
+    """Where sets are kept that are packed by the way: $VAEGAN_CACHE, else vaegan in the user's cache folder."""
+    if configured := os.environ.get("VAEGAN_CACHE"):
+        return Path(configured)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vaegan"
+
+
+def packed_folder(source: str) -> Path | None:
+    """The folder of a source that is a packed set already, or None where it is none.
+
+    Raises:
+        UserError: it is one that is not finished.
+    """
+    folder = from_home(source)
+    if source and is_unfinished(folder):
+        raise UserError(f"the packed set {folder} is not finished: run the same vaegan prepare again, and it goes on where it was")
+    return folder if source and ImageSet.is_set(folder) else None
+
+
+def open_images(source: str, preparation: Preparation, *, count: int, progress: Progress, workers: int | None = None) -> ImageSet:
+    """The prepared images of a source, packed on first use.
+
+    Args:
+        source: a packed set, `avatars`, or anything that `vaegan.data.sources.find_source` takes.
+        preparation: size, channels, crop and so on; a packed set must have been prepared in just this way.
+        count: how many avatars; of other sources, all images are taken.
+        progress: called as the work goes on.
+        workers: processes; all cores by default.
+
+    Raises:
+        UserError: there is no such source, or no usable image in it.
+    """
+    if folder := packed_folder(source):
+        return _matching(ImageSet.open(folder), preparation)
+    found = avatar_source(count, preparation) if source == AVATARS else find_source(source)
+    return _cached(found, preparation, progress, workers or cores())
+
+
+def open_packed(source: str, preparation: Preparation, *, count: int) -> ImageSet | None:
+    """What `open_images` opens, or None where it would have to be packed first, or to be fetched.
+
+    Raises:
+        UserError: the source is gone, or its packed set is damaged.
+    """
+    if folder := packed_folder(source):
+        return _matching(ImageSet.open(folder), preparation)
+    if source.startswith(tuple(f"{kind}:" for kind in HUB)):
+        return None
+    found = avatar_source(count, preparation) if source == AVATARS else find_source(source)
+    folder = _cache_of(found, preparation)
+    return ImageSet.open(folder) if ImageSet.is_set(folder) else None
+
+
+def prepare(
+    source: str,
+    out: Path,
+    *,
+    progress: Progress,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    crop: Crop | None = None,
+    box: tuple[int, int, int, int] = (0, 0, 0, 0),
+    blur: bool = False,
+    resampling: Resampling = "fast",
+    fractions: Mapping[str, float] | None = None,
+    attributes: Path | None = None,
+    label: str | None = None,
+    count: int | None = None,
+    workers: int | None = None,
+) -> ImageSet:
+    """Pack a source into a folder of its own; or go on where that was stopped, or open it where that is done.
+
+    Args:
+        source: as for `open_images`.
+        out: the folder to make.
+        progress: called as the work goes on.
+        size: height and width; by default those of the source if all its images have the same, in multiples of 8, else 64x64.
+        channels: 1 for grey, 3 for colour; by default those of the source.
+        crop: see `vaegan.recipe.Data`; by default what is usual for the source, `celeba` for CelebA and `centre` for others.
+        box, blur, resampling: see `vaegan.recipe.Data`.
+        fractions: how large a part of the images goes into each split, at random; they add up to 1.
+        attributes: a CSV file of attributes; see `vaegan.data.sources.tables.read_csv`.
+        label: the column of it that names classes.
+        count: only so many pictures.
+        workers: processes; all cores by default.
+
+    Raises:
+        UserError: something in what was asked for is wrong; or the disk is full, and what was done is kept.
+        Stopped: an interrupt or SIGTERM came; what was done is kept.
+    """
+    if packed_folder(source):
+        raise UserError(f"{source} is a packed set already: train on it with --data {source}")
+    for name, value in {"--count": count, "--workers": workers}.items():
+        if value is not None and value < 1:
+            raise UserError(f"{name} must be above 0, not {value}")
+    if label and not attributes:
+        raise UserError("--label names a column of the file that --attributes gives: give that, too")
+    parts = {name: value for name, value in (fractions or {}).items() if value}
+    if fractions and not (all(value > 0 for value in parts.values()) and abs(sum(parts.values()) - 1) < 1e-6):
+        raise UserError(f"--splits must be shares that add up to 1, such as 0.8 0.1 0.1, not {' '.join(map(str, fractions.values()))}")
+    asked = Preparation(size or DEFAULT_SIZE, channels or 3, crop or "centre", box, blur, resampling)
+    if source == AVATARS:
+        found = avatar_source(count or 16_000, asked)
+    else:
+        found = find_source(source)
+        height, width = (-(-side // 8) * 8 for side in found.size or DEFAULT_SIZE)  # as the networks take them
+        asked = replace(asked, size=size or (height, width), channels=channels or found.channels, crop=crop or found.crop)
+        found = first(found, count) if count else found
+    found = with_table(found, read_csv(attributes, label)) if attributes else found
+    with StopSignal("stopping, as soon as what is being read has been written ...") as signals:
+        try:
+            stop = lambda: signals.received is not None  # noqa: E731
+            return pack(found, asked, out, workers=workers or cores(), progress=progress, fractions=parts or None, stop=stop)
+        except Unfinished as unfinished:
+            total = f" of {found.count:,}" if found.count else ""
+            sentence = f"stopped after {unfinished.seen:,}{total} pictures; run the same again, and it goes on there"
+            raise Stopped(sentence, signals.received) from None
+
+
+def avatar_source(count: int, preparation: Preparation) -> Source:
+    """The built-in faces.
+
+    Raises:
+        UserError: they are asked for in grey.
+    """
+    if preparation.channels != 3:
+        raise UserError(f"avatars have 3 channels, not {preparation.channels}: leave out --grey, or set networks.channels to 3")
+    return avatars.source(count, preparation.size)
+
+
+def _cached(source: Source, preparation: Preparation, progress: Progress, workers: int) -> ImageSet:
+    """The packed set in the cache that was made from just this; made now if there is none."""
+    folder = _cache_of(source, preparation)
+    if ImageSet.is_set(folder):
+        try:
+            return ImageSet.open(folder)
+        except UserError:  # damaged: made anew
+            shutil.rmtree(folder)
+    return pack(source, preparation, folder, workers=workers, progress=progress)
+
+
+def _cache_of(source: Source, preparation: Preparation) -> Path:
+    """The folder in the cache for what is made from just this."""
+    made_from = [FORMAT, source.name, source.state, source.attribute_names, preparation.as_dict()]
+    key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
+    kind, _, name = source.name.partition(" ")
+    return cache_folder() / f"{Path(name).name[:64] or kind}-{key}"
+
+
+def _matching(images: ImageSet, wanted: Preparation) -> ImageSet:
+    there = images.preparation
+    if there != wanted:
+        differing = [key for key, value in wanted.as_dict().items() if there.as_dict()[key] != value]
+        was, asked = (", ".join(f"{key} {plain(p.as_dict()[key], between='x')}" for key in differing) for p in (there, wanted))
+        found = f"the packed set {images.folder} was prepared with {was}, not {asked}"
+        raise UserError(f"{found}, which is asked for: prepare the images anew with that")
+    return images
+
+
+class Numbers(Protocol):
+    """Numbers of images, by their places; perhaps computed or read only when they are asked for."""
+
+    def __len__(self) -> int:
+        """How many."""
+
+    def __getitem__(self, places: slice | NDArray[np.int64], /) -> NDArray[np.int64]:
+        """Some of them."""
+
+
+class Part:
+    """A run of places of a longer sequence, without a copy."""
+
+    def __init__(self, whole: Numbers, start: int, stop: int) -> None:
+        self.whole, self.start, self.stop = whole, start, stop
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, places: slice | NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers at some places of this part."""
+        if isinstance(places, slice):
+            places = np.arange(*places.indices(len(self)))
+        return self.whole[places + self.start]
+
+
+def split(images: ImageSet, held_out: float, train_on: str = "train") -> tuple[Numbers, Numbers]:
+    """Numbers of the images to train on and of the held-out ones; always the same for a set.
+
+    A set with splits is trained on those that `train_on` names, joined by +, and its validation or else its test images are held out. Of a
+    set that has neither, or no splits at all, a share of `held_out` is held out at random; a share above 0 holds out at least one.
+
+    Raises:
+        UserError: the set has splits, but none of this name.
+    """
+    if not images.splits:
+        return _random_split(Permutation(len(images), SPLIT_SEED), held_out)
+    parts = [images.split(name) for name in train_on.split("+")]
+    training: NDArray[np.int64] = parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))
+    for name in ("validation", "test"):
+        if images.splits.get(name) and name not in train_on.split("+") and held_out:
+            return training, images.split(name)
+    return tuple(Chosen(training, part) for part in _random_split(Permutation(len(training), SPLIT_SEED), held_out))  # type: ignore[return-value]
+
+
+class Chosen:
+    """Numbers at places that are themselves looked up."""
+
+    def __init__(self, numbers: Numbers, places: Numbers) -> None:
+        self.numbers, self.places = numbers, places
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, places: slice | NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers at some places."""
+        return self.numbers[self.places[places]]
+
+
+def _random_split(order: Permutation, held_out: float) -> tuple[Part, Part]:
+    count = len(order)
+    held = min(count - 1, max(1, round(count * held_out))) if held_out else 0
+    return Part(order, held, count), Part(order, 0, held)

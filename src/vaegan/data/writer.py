@@ -1,0 +1,478 @@
+"""Packing a source: in order, on all cores, and so that a machine that stops loses a few seconds of work and never leaves half a set.
+
+While a set is being made, its folder holds a folder `unfinished` with files that only grow, and in it `progress.json`, which says how
+long each of them was when all of them were on the disk. Going on means cutting them back to these lengths.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import json
+import math
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import filelock
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from ..files import replacing, sha256
+from ..progress import Progress
+from .dataset import FORMAT, HEADER, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
+from .images import Picture, Preparation, Unreadable, read
+from .indices import SPLIT_SEED, Permutation
+from .sources.base import Encoded, Item, Source, some
+from .workers import WorkerKilled, in_order
+
+UNFINISHED, PROGRESS, LOCK = "unfinished", "progress.json", ".vaegan-prepare.lock"
+SPLIT_CODES = "splits"
+PASSING = (PROGRESS, SPLIT_CODES)
+"""Files that are of use only while a set is being made."""
+OWN_FILE = re.compile(r"images-\d+\.npy|items-\d+\.csv|split-.+\.npy|skipped\.txt|splits|(progress|manifest)\.json(\.partial)?")
+SAVE_EVERY = 2.0  # seconds of work that a machine that stops may lose
+TASK_PICTURES = 32
+TASK_BYTES = 16 << 20
+BLOCK = 1 << 20  # images whose splits are looked at together
+
+
+class Unfinished(Exception):  # noqa: N818 (nothing went wrong)
+    """Packing was asked to stop, and has saved where it is."""
+
+    def __init__(self, seen: int) -> None:
+        super().__init__()
+        self.seen = seen
+
+
+class Task(NamedTuple):
+    """Some pictures for a worker."""
+
+    pictures: list[Picture]
+    preparation: Preparation
+
+
+def prepare_all(task: Task) -> tuple[NDArray[np.uint8], list[str]]:
+    """The images of a task that could be read, n x H x W x C; and for each picture the reason why it gave none, or an empty text."""
+    images, reasons = [], []
+    for picture in task.pictures:
+        try:
+            images.append(read(picture, task.preparation))
+            reasons.append("")
+        except Unreadable as reason:
+            reasons.append(str(reason))
+    return np.array(images, np.uint8).reshape(len(images), *task.preparation.shape), reasons
+
+
+def pack(
+    source: Source,
+    preparation: Preparation,
+    folder: Path,
+    *,
+    workers: int,
+    progress: Progress,
+    fractions: Mapping[str, float] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> ImageSet:
+    """Pack a source into a folder, or go on with what was begun there.
+
+    The same source gives the same bytes, whatever the number of workers.
+
+    Args:
+        source: where the images come from.
+        preparation: how they are cut and resized.
+        folder: the packed set to make.
+        workers: processes that read images.
+        progress: called as the work goes on.
+        fractions: which part of the images goes into which split, drawn at random; instead of the source's own splits.
+        stop: asked now and then; once it says so, work is saved and ends.
+
+    Raises:
+        UserError: no image could be read, the folder holds something else, or the disk is full.
+        Unfinished: `stop` said so.
+    """
+    plan = {"source": source.name, "listing": source.listing, "fractions": dict(fractions) if fractions else None}
+    wanted = {"made_from": plan, "preparation": preparation.as_dict(), "attributes": list(source.attribute_names)}
+    if ImageSet.is_set(folder):  # perhaps where nothing may be written, not even a lock
+        _check_same(folder, wanted)
+        with suppress(OSError):  # what a process that was killed in its last moment leaves
+            (folder / UNFINISHED).rmdir()
+            (folder / LOCK).unlink(missing_ok=True)
+        return ImageSet.open(folder)
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    work = folder / UNFINISHED
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone_in(folder, progress, stop):
+            try:
+                if ImageSet.is_set(folder):  # another process was faster
+                    _check_same(folder, wanted)
+                else:
+                    _refuse_other_files(folder)
+                    if (work / MANIFEST).is_file():
+                        _check_same(work, wanted)
+                    else:
+                        begun = wanted | {"state": source.state, "format": FORMAT}
+                        with Writer(work, begun, preparation.shape, source.attribute_names) as writer:
+                            _read_all(source, preparation, writer, workers=workers, progress=progress, stop=stop)
+                            writer.finish(fractions, source.notes)
+                    _move_up(work, folder)
+            finally:
+                if not work.exists():
+                    with suppress(OSError):  # Windows keeps files that are open
+                        (folder / LOCK).unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise UserError(f"the disk is full: {folder} is unfinished; make room and run the same again, it goes on where it was") from error
+    finally:
+        with suppress(OSError):  # of the folders that were made, those that hold nothing go
+            for place in made:
+                place.rmdir()
+    return ImageSet.open(folder)
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether a set was begun in a folder, and is not whole yet."""
+    work = folder / UNFINISHED
+    return not ImageSet.is_set(folder) and work.is_dir() and any(OWN_FILE.fullmatch(entry.name) for entry in work.iterdir())
+
+
+def _alone_in(folder: Path, progress: Progress, stop: Callable[[], bool]) -> AbstractContextManager[object]:
+    """A lock, so that two processes never write one set."""
+    lock = filelock.FileLock(folder / LOCK)
+    while True:
+        try:
+            return lock.acquire(timeout=0.2)
+        except filelock.Timeout:
+            progress("waiting for another process that packs these images", 0, None)
+            if stop():
+                raise Unfinished(0) from None
+
+
+def _differing(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """In what one account of a set differs from another, in a user's words."""
+    names: list[str] = []
+    for key, value in wanted.items():
+        if isinstance(value, dict) and isinstance(there.get(key), dict) and key != "fractions":
+            names += _differing(there[key], value)
+        elif there.get(key) != value:
+            names.append({"listing": "content", "state": "content", "fractions": "splits", "format": "version"}.get(key, key))
+    return list(dict.fromkeys(names))
+
+
+def _check_same(folder: Path, wanted: dict[str, Any]) -> None:
+    """Refuse a set that is there already, unless it is the one that is wanted."""
+    if differing := _differing(read_manifest(folder), wanted):
+        raise UserError(f"{folder} is a packed set already, of another {some(differing)}: name a new folder, or remove this one")
+
+
+def _refuse_other_files(folder: Path) -> None:
+    """What lies there already stays: only what packing made itself may be cut back, moved or removed."""
+    work = folder / UNFINISHED
+    finished = set(read_manifest(work)["files"]) if (work / MANIFEST).is_file() else set()
+    inside = {entry.name for entry in work.iterdir()} if work.is_dir() else set()
+    moved = finished - inside  # by a process that was killed while it moved its files up
+    others = {entry.name for entry in folder.iterdir()} - {UNFINISHED, LOCK} - moved
+    others |= {f"{UNFINISHED}/{name}" for name in inside if not OWN_FILE.fullmatch(name)}
+    if others:
+        raise UserError(f"{folder} is not empty: it holds {some(sorted(others))}; name a new folder for the packed set")
+
+
+def _read_all(
+    source: Source, preparation: Preparation, writer: Writer, *, workers: int, progress: Progress, stop: Callable[[], bool]
+) -> None:
+    """Read every picture that the writer has not seen.
+
+    Raises:
+        UserError: not one could be read.
+        Unfinished: `stop` said so.
+    """
+    rest = islice(iter(source.items()), writer.seen, None)
+    saved, stopped = time.monotonic(), False
+    try:
+        with closing(in_order(prepare_all, _tasks(rest, preparation), workers)) as results:
+            for items, (images, reasons) in results:
+                writer.add(items, images, reasons)
+                progress(f"packing {source.name}", writer.seen, source.count)
+                if stopped := stop():
+                    break
+                if time.monotonic() - saved > SAVE_EVERY:
+                    writer.save()
+                    saved = time.monotonic()
+    except WorkerKilled:
+        stopped = stop()
+        if not stopped:  # else the signal that asked to stop was sent to the workers, too
+            raise
+    if stopped:
+        writer.save()
+        raise Unfinished(writer.seen)
+    if not writer.images:
+        shutil.rmtree(writer.folder)
+        first = f"; the first: {writer.first_skipped}" if writer.seen else ""
+        raise UserError(f"none of the {writer.seen} pictures of {source.name} could be read{first}")
+
+
+def _tasks(items: Iterable[Item], preparation: Preparation) -> Iterator[tuple[list[Item], Task]]:
+    """Items in groups that take neither long nor much memory, before and after they are read."""
+    most = max(1, min(TASK_PICTURES, TASK_BYTES // int(np.prod(preparation.shape))))
+    group: list[Item] = []
+    size = 0
+    for item in items:
+        group.append(item)
+        size += len(item.picture.content) if isinstance(item.picture, Encoded) else 0
+        if len(group) == most or size >= TASK_BYTES:
+            yield group, Task([item.picture for item in group], preparation)
+            group, size = [], 0
+    if group:
+        yield group, Task([item.picture for item in group], preparation)
+
+
+def _move_up(work: Path, folder: Path) -> None:
+    """The files of a finished set, the manifest last: with it the folder becomes a set. Can be done again after it was cut short."""
+    for name in (*PASSING, f"{PROGRESS}.partial", f"{MANIFEST}.partial"):
+        (work / name).unlink(missing_ok=True)
+    for path in sorted(work.iterdir(), key=lambda path: path.name == MANIFEST):
+        path.replace(folder / path.name)
+    work.rmdir()
+    if hasattr(os, "O_DIRECTORY"):  # so that the new names are on the disk, too
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+
+
+class Writer:
+    """The files of a set that is being made. They only grow, and `save` makes sure of them."""
+
+    def __init__(self, folder: Path, plan: dict[str, Any], shape: tuple[int, int, int], attribute_names: tuple[str, ...]) -> None:
+        """Go on with what is in the folder if it was made by the same plan; else begin anew."""
+        self.folder, self.plan, self.shape, self.attribute_names = folder, plan, shape, attribute_names
+        self.capacity = capacity(shape)
+        self.seen = self.images = 0
+        self.first_skipped = ""
+        self._splits: list[str] = []
+        self._finished: dict[str, dict[str, Any]] = {}
+        self._classes: set[str] = set()
+        self._open: dict[str, BinaryIO] = {}
+        if not self._go_on():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
+
+    def _go_on(self) -> bool:
+        """Whether there is something to go on with.
+
+        Raises:
+            UserError: it was begun by another plan.
+        """
+        try:
+            state = json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
+            lengths: dict[str, int] = state["lengths"] | {name: file["bytes"] for name, file in state["finished"].items()}
+            differing = _differing(state["plan"], self.plan)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return False
+        if differing:
+            raise UserError(
+                f"{self.folder.parent} was begun with another {some(differing)}: "
+                f"run the same as then to go on, name a new folder, or remove {self.folder} to begin anew"
+            )
+        for path in self.folder.iterdir():
+            if path.name != PROGRESS and path.name not in lengths:
+                path.unlink()
+        if any(not (self.folder / name).is_file() or (self.folder / name).stat().st_size < length for name, length in lengths.items()):
+            return False
+        for name, length in lengths.items():
+            os.truncate(self.folder / name, length)
+        for name in state["lengths"]:
+            self._file(name)
+        self.seen, self.images, self.first_skipped = state["seen"], state["images"], state["first_skipped"]
+        self._splits, self._classes, self._finished = state["splits"], set(state["classes"]), state["finished"]
+        return True
+
+    def _file(self, name: str) -> BinaryIO:
+        if name not in self._open:
+            self._open[name] = (self.folder / name).open("ab")
+        return self._open[name]
+
+    def _close(self, name: str) -> None:
+        """Close a file that is whole, once it is on the disk."""
+        with self._open.pop(name) as file:
+            file.flush()
+            os.fsync(file.fileno())
+
+    def save(self) -> None:
+        """Flush everything to the disk and note how far it has come."""
+        for file in self._open.values():
+            file.flush()
+            os.fsync(file.fileno())
+        lengths = {name: file.tell() for name, file in self._open.items()}
+        state = {
+            "plan": self.plan,
+            "seen": self.seen,
+            "images": self.images,
+            "first_skipped": self.first_skipped,
+            "splits": self._splits,
+            "classes": sorted(self._classes),
+            "finished": self._finished,
+            "lengths": lengths,
+        }
+        with replacing(self.folder / PROGRESS) as path:
+            path.write_text(json.dumps(state), encoding="utf-8")
+
+    def add(self, items: list[Item], images: NDArray[np.uint8], reasons: list[str]) -> None:
+        """Write pictures that were read, in their order, and why others were not."""
+        closed = False
+        self.seen += len(items)
+        good = [item for item, reason in zip(items, reasons, strict=True) if not reason]
+        for item, reason in zip(items, reasons, strict=True):
+            if reason:
+                line = f"{item.name}: {reason}"
+                self.first_skipped = self.first_skipped or line
+                self._file("skipped.txt").write(f"{line}\n".encode())
+        while good:
+            shard, filled = divmod(self.images, self.capacity)
+            count = min(len(good), self.capacity - filled)
+            self._write(shard, filled, good[:count], images[:count])
+            self.images += count
+            good, images = good[count:], images[count:]
+            if filled + count == self.capacity:
+                self._close_shard(shard)
+                closed = True
+        if closed:  # and not before all of them are written: what is saved must be true of all that was seen
+            self.save()
+
+    def _write(self, shard: int, filled: int, items: list[Item], images: NDArray[np.uint8]) -> None:
+        if filled == 0:
+            self._file(image_file(shard)).write(_header((0, *self.shape)))
+            self._file(item_file(shard)).write(_csv([("name", "label", *self.attribute_names)]))
+        self._file(image_file(shard)).write(np.ascontiguousarray(images).data)
+        unknown = ("",) * len(self.attribute_names)
+        self._file(item_file(shard)).write(
+            _csv([(i.name, i.label, *(map(_cell, i.attributes) if i.attributes else unknown)) for i in items])
+        )
+        self._classes.update(item.label for item in items if item.label)
+        if any(item.split for item in items) or self._splits:
+            self._write_splits(items)
+
+    def _write_splits(self, items: list[Item]) -> None:
+        """Which split each image is in, as the number of its name; images without one are in none."""
+        missing = self.images - self._split_count()
+        self._splits += [split for split in dict.fromkeys(item.split for item in items) if split and split not in self._splits]
+        codes = [self._splits.index(item.split) + 1 if item.split else 0 for item in items]
+        self._file(SPLIT_CODES).write(np.array([0] * missing + codes, "<u2").tobytes())
+
+    def _split_count(self) -> int:
+        return self._file(SPLIT_CODES).tell() // 2
+
+    def _close_shard(self, shard: int) -> None:
+        """Write how many images there are into the head of a file of images, and take the checksums."""
+        count = min(self.capacity, self.images - shard * self.capacity)
+        for name in (image_file(shard), item_file(shard)):
+            if name in self._open:
+                self._close(name)
+        with (self.folder / image_file(shard)).open("r+b") as file:
+            file.write(_header((count, *self.shape)))
+            file.flush()
+            os.fsync(file.fileno())
+        for name in (image_file(shard), item_file(shard)):
+            self._finish(name)
+
+    def _finish(self, name: str) -> None:
+        path = self.folder / name
+        self._finished[name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
+
+    def finish(self, fractions: Mapping[str, float] | None, notes: list[str]) -> None:
+        """Close the last files, write the splits and the manifest."""
+        if self.images % self.capacity:
+            self._close_shard(self.images // self.capacity)
+        splits = self._write_split_files(fractions)
+        if "skipped.txt" in self._open:
+            self._close("skipped.txt")
+            self._finish("skipped.txt")
+        for name in list(self._open):
+            self._close(name)
+        for name in splits:
+            self._finish(split_file(name))
+        manifest = {
+            "format": FORMAT,
+            "shape": [self.images, *self.shape],
+            "images_per_file": self.capacity,
+            "splits": splits,
+            "classes": sorted(self._classes),
+            "attributes": list(self.attribute_names),
+            "preparation": self.plan["preparation"],
+            "made_from": self.plan["made_from"],
+            "notes": notes,
+            "files": dict(sorted(self._finished.items())),
+        }
+        with replacing(self.folder / MANIFEST) as path:
+            path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+    def _write_split_files(self, fractions: Mapping[str, float] | None) -> dict[str, int]:
+        """Write the numbers of each split's images, rising; returns how many each has."""
+        names = list(fractions) if fractions else self._splits
+        if not names:
+            return {}
+        codes = self._random_codes(fractions) if fractions else self._own_codes()
+        counts = np.zeros(len(names) + 1, np.int64)
+        for start in range(0, self.images, BLOCK):
+            counts += np.bincount(codes[start : start + BLOCK], minlength=len(counts))
+        for code, name in enumerate(names, 1):
+            numbers = np.lib.format.open_memmap(self.folder / split_file(name), "w+", np.int64, (int(counts[code]),))
+            filled = 0
+            for start in range(0, self.images, BLOCK):
+                found = np.flatnonzero(codes[start : start + BLOCK] == code) + start
+                numbers[filled : filled + len(found)] = found
+                filled += len(found)
+            numbers.flush()
+        return {name: int(count) for name, count in zip(names, counts[1:], strict=True)}
+
+    def _own_codes(self) -> NDArray[np.uint16]:
+        """The number, from 1, of each image's split, or 0 where it is in none; images after the last one in a split are not there."""
+        self._file(SPLIT_CODES).flush()
+        return np.memmap(self.folder / SPLIT_CODES, np.dtype("<u2"), "r")
+
+    def _random_codes(self, fractions: Mapping[str, float]) -> NDArray[np.uint16]:
+        codes = np.zeros(self.images, np.uint16)
+        order = Permutation(self.images, SPLIT_SEED)
+        edges = np.round(np.cumsum(list(fractions.values())) * self.images).astype(np.int64)
+        for start in range(0, self.images, BLOCK):
+            places = np.arange(start, min(start + BLOCK, self.images))
+            codes[order[places]] = np.minimum(np.searchsorted(edges, places, side="right"), len(edges) - 1) + 1
+        return codes
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    """The head of a .npy file; numpy leaves room in it for the first number to grow, so it can be written again over itself."""
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    assert head.tell() == HEADER
+    return head.getvalue()
+
+
+def _csv(rows: list[tuple[str, ...]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+CELLS = {0.0: "0", 1.0: "1"}  # nearly all are: to look them up is faster than to format them
+
+
+def _cell(value: float) -> str:
+    return CELLS.get(value) or ("" if math.isnan(value) else f"{value:.9g}")

@@ -1,0 +1,256 @@
+"""How foreign an image is to a model, as one calibrated number."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ..data import Numbers
+from ..data.batches import Images
+from ..errors import UserError
+from ..files import replacing
+from ..models.vaegan import VAEGAN
+from ..progress import Progress
+from ..spacing import some_of
+from .encode import fingerprint
+from .gaussian import Gaussian, distances_left_out
+from .measurements import LEAST, Measured, measure, measure_all
+
+FORMAT = 1
+FILE = "score.safetensors"
+TERMS = ("similarity", "pixel", "prior", "code", "look", "place")
+"""Numbers of an image: the first three as `measure` gives them; of code and look the distance from those of normal images;
+of places the largest, as a multiple of what few normal images exceed at that place."""
+VECTORS = ("code", "look")
+COMBINED = ("look", "place")
+"""What the combined number is made of: it was chosen by measurement, see docs/score.md."""
+FEW = 0.01
+"""The share of normal images whose error exceeds the limit, at any one place."""
+MOST_FITTED = 5_000
+MOST_RANKED = 10_000
+FEWEST = 20
+"""Normal images, below which nothing can be said."""
+
+
+class OtherWeightsError(UserError):
+    """A calibration does not belong to the model."""
+
+    def __init__(self, sentence: str, source: str) -> None:
+        super().__init__(sentence)
+        self.source = source
+        """What it was calibrated on."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What was found of N images."""
+
+    terms: dict[str, NDArray[np.float64]]
+    """Of each of `TERMS`, N numbers."""
+    combined: NDArray[np.float64]
+    """By how many standard deviations an image is stranger than the median normal one, as a whole or else at one place."""
+    p: NDArray[np.float64]
+    """The p-value: how often a normal image is as foreign or more so; at least 1 / (n + 1) for n normal images."""
+
+    def __len__(self) -> int:
+        return len(self.p)
+
+    def over(self, alarms: float) -> NDArray[np.bool_]:
+        """Which are over the threshold where at most a share of `alarms` of normal images are, on average."""
+        return self.p <= alarms
+
+    def strangest(self, count: int) -> NDArray[np.int64]:
+        """The places of the most foreign images, the most foreign first; of equals, the first first."""
+        return np.argsort(-self.combined, kind="stable")[:count]
+
+
+@dataclass(frozen=True)
+class Normal:
+    """What normal images are like."""
+
+    fitted: Mapping[str, Gaussian]
+    """Of each of `VECTORS`."""
+    usual: Mapping[str, float]
+    """The median of each term."""
+    limit: NDArray[np.float64]
+    """At each place of the error map, h x w, the error that a share of `FEW` exceed."""
+    spread: NDArray[np.float64]
+    """Median and standard deviation of the logarithms of the terms in `COMBINED`, 2 x 2."""
+
+    @classmethod
+    def fit(cls, measured: Measured) -> Normal:
+        """Learn it from what `measure` tells of some normal images."""
+        limit = np.maximum(np.quantile(measured["places"].astype(np.float64), 1 - FEW, axis=0), LEAST)
+        terms = _terms(measured, {name: distances_left_out(measured[name]) for name in VECTORS}, limit)
+        usual = {name: max(float(np.median(values)), LEAST) for name, values in terms.items()}
+        logarithms = _logarithms(terms)
+        median = np.median(logarithms, 0)
+        deviation = 1.4826 * np.median(np.abs(logarithms - median), 0)  # of a normal distribution, its standard deviation
+        fitted = {name: Gaussian.fit(measured[name]) for name in VECTORS}
+        return cls(fitted, usual, limit, np.stack([median, np.maximum(deviation, LEAST)]))
+
+    def terms(self, measured: Measured) -> dict[str, NDArray[np.float64]]:
+        """One number for each term of each image."""
+        return _terms(measured, {name: self.fitted[name].distance(measured[name]) for name in VECTORS}, self.limit)
+
+    def combined(self, terms: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+        """One number for each image: how strange it looks as a whole, or else at one place, whichever is stranger."""
+        median, deviation = self.spread
+        strangest: NDArray[np.float64] = ((_logarithms(terms) - median) / deviation).max(1)
+        return strangest
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores images against normal ones. Make it by `calibrate` or `load`."""
+
+    model: VAEGAN
+    level: int
+    normal: Normal
+    """What was learned of normal images."""
+    ranked: NDArray[np.float64]
+    """The combined number of other normal images, rising: p-values are ranks among these."""
+    source: str = ""
+    """What it was calibrated on, in words."""
+
+    @classmethod
+    def calibrate(
+        cls,
+        model: VAEGAN,
+        images: Images,
+        numbers: Numbers,
+        *,
+        fitted_on: Numbers | None = None,
+        level: int = 3,
+        source: str = "",
+        progress: Progress = lambda *_: None,
+    ) -> Scorer:
+        """Learn what is normal.
+
+        The distributions are fitted to some images and the p-values are ranks among others, so that these hold for new normal images:
+        were both the same, normal images would seem nearer than they are.
+
+        Args:
+            model: in evaluation mode.
+            images: N x H x W x C, uint8, of the model's size: an array, or the images of a packed set.
+            numbers: normal images that the model was not trained on.
+            fitted_on: normal images for the distributions, such as the training images; by default a random half of `numbers`.
+            level: the layer of the discriminator, as `objective.level` has it.
+            source: what the images are, in words.
+            progress: called as the work goes on.
+
+        Raises:
+            UserError: there are too few images, or the model's numbers are not finite.
+        """
+        if fitted_on is None:
+            order = np.random.default_rng(0).permutation(len(numbers))
+            fitted_on, numbers = numbers[np.sort(order[len(order) // 2 :])], numbers[np.sort(order[: len(order) // 2])]
+        if min(len(fitted_on), len(numbers)) < FEWEST:
+            there = f"{len(fitted_on)} to fit and {len(numbers)} others to rank, of which at least {FEWEST} each are needed"
+            raise UserError(f"there are too few normal images to calibrate on: {there}; name more by --calibrate SET")
+        fit, rank = np.sort(some_of(fitted_on, MOST_FITTED)), np.sort(some_of(numbers, MOST_RANKED))
+        parts = [measured for _, measured in measure_all(model, images, fit, level, progress=progress, what="fitting normal images")]
+        normal = Normal.fit({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+        scorer = cls(model, level, normal, np.empty(0), source)
+        combined = scorer.score(images, rank, progress=progress, what="ranking normal images").combined
+        return cls(model, level, normal, np.sort(combined), source)
+
+    def score(
+        self, images: Images, numbers: Numbers | None = None, *, progress: Progress = lambda *_: None, what: str = "scoring"
+    ) -> Scores:
+        """Score images, a part at a time, so that memory holds numbers and not images.
+
+        Args:
+            images: N x H x W x C, uint8, of the model's size: an array, or the images of a packed set.
+            numbers: which of them; all by default.
+            progress: called as the work goes on.
+            what: what it is told is being done.
+
+        Raises:
+            UserError: the model's numbers are not finite.
+        """
+        chosen: Numbers = np.arange(images.shape[0]) if numbers is None else numbers
+        terms = {name: np.empty(len(chosen)) for name in TERMS}
+        for part, measured in measure_all(self.model, images, chosen, self.level, progress=progress, what=what):
+            for name, values in self.normal.terms(measured).items():
+                terms[name][part] = values
+        combined = self.normal.combined(terms)
+        as_foreign = len(self.ranked) - np.searchsorted(self.ranked, combined)
+        return Scores(terms, combined, (1 + as_foreign) / (len(self.ranked) + 1))
+
+    def maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Reconstructions of N x C x H x W images, and where these are foreign.
+
+        The second is the error of the features at each place, as a multiple of the limit that few normal images exceed there, at the size
+        of the images: N x H x W.
+        """
+        reconstructions, measured = measure(self.model, images, self.level)
+        times = torch.from_numpy(measured["places"] / self.normal.limit)
+        large = torch.nn.functional.interpolate(times[:, None], images.shape[2:], mode="bilinear", align_corners=False)
+        return reconstructions, large[:, 0].float()
+
+    def save(self, path: Path) -> None:
+        """Write all but the model, with a hash of its weights."""
+        normal = self.normal
+        arrays = {"limit": normal.limit, "spread": normal.spread, "usual": np.array([normal.usual[name] for name in TERMS])}
+        arrays["ranked"] = self.ranked
+        for name, gaussian in normal.fitted.items():
+            arrays |= gaussian.arrays(name)
+        about = {"format": FORMAT, "model": fingerprint(self.model), "level": self.level, "source": self.source}
+        content = safetensors.numpy.save(
+            {name: np.ascontiguousarray(array) for name, array in arrays.items()}, {"about": json.dumps(about)}
+        )
+        with replacing(path) as partial:
+            partial.write_bytes(content)
+
+    @classmethod
+    def load(cls, path: Path, model: VAEGAN) -> Scorer:
+        """Read what `save` wrote, for the same model.
+
+        Raises:
+            UserError: it is damaged, or was made for other weights.
+        """
+        try:
+            with safe_open(path, "numpy") as file:
+                about = json.loads(file.metadata()["about"])
+                arrays = {name: file.get_tensor(name).astype(np.float64) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+            if about["format"] != FORMAT:
+                raise UserError(f"{path} has score format {about['format']}; this version of vaegan reads {FORMAT}: calibrate again")
+            same = about["model"] == fingerprint(model)
+            fitted = {name: Gaussian.of_arrays(arrays, name) for name in VECTORS}
+            usual = dict(zip(TERMS, arrays["usual"].tolist(), strict=True))
+            normal = Normal(fitted, usual, arrays["limit"], arrays["spread"])
+            scorer = cls(model, int(about["level"]), normal, arrays["ranked"], str(about["source"]))
+        except FileNotFoundError:
+            raise UserError(f"there is no calibration {path}") from None
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path} is damaged: remove it, or calibrate again") from error
+        if not same:
+            raise OtherWeightsError(f"{path} was made for other weights than the model has now: calibrate again", scorer.source)
+        return scorer
+
+
+def joined(parts: Sequence[Scores]) -> Scores:
+    """The scores of several sets, one after the other."""
+    terms = {name: np.concatenate([part.terms[name] for part in parts]) for name in TERMS}
+    return Scores(terms, np.concatenate([part.combined for part in parts]), np.concatenate([part.p for part in parts]))
+
+
+def _terms(measured: Measured, distances: Mapping[str, NDArray[np.float64]], limit: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """One number for each term of each image."""
+    terms = {name: distances[name] if name in VECTORS else measured[name].astype(np.float64) for name in TERMS if name != "place"}
+    return terms | {"place": (measured["places"] / limit).max((1, 2))}
+
+
+def _logarithms(terms: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """N x `COMBINED`: errors and distances are positive and vary by factors."""
+    return np.log(np.stack([terms[name] for name in COMBINED], 1) + LEAST)

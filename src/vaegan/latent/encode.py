@@ -1,0 +1,86 @@
+"""Codes of many images: where all work in the latent space begins. Those of a whole set are kept in the cache for the next time."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import Tensor
+
+from ..data import ImageSet, Numbers, cache_folder
+from ..data.batches import Images, to_tensor
+from ..files import replacing
+from ..models.vaegan import PART, VAEGAN, Posterior
+from ..progress import Progress
+
+
+@torch.inference_mode()
+def encode(model: VAEGAN, images: Images, numbers: Numbers | None = None, progress: Progress = lambda *_: None) -> Posterior:
+    """The posteriors of many images, a part at a time, so that memory holds codes and not images.
+
+    Args:
+        model: in evaluation mode.
+        images: N x H x W x C, uint8, of the model's size: an array, or the images of a packed set.
+        numbers: which of them; all by default.
+        progress: called as the work goes on.
+
+    Returns:
+        Mean and logvar, each len(numbers) x latent, on the CPU.
+    """
+    chosen: Numbers | NDArray[np.int64] = np.arange(images.shape[0]) if numbers is None else numbers
+    count = len(chosen)
+    means, logvars = (torch.empty(count, model.architecture.latent) for _ in range(2))
+    for start in range(0, count, PART):
+        part = slice(start, start + PART)
+        posterior = model.encode(to_tensor(images[chosen[part]], model.device))
+        means[part], logvars[part] = posterior.mean.cpu(), posterior.logvar.cpu()
+        progress("encoding", min(start + PART, count), count)
+    return Posterior(means, logvars)
+
+
+@torch.inference_mode()
+def decode(model: VAEGAN, codes: Tensor) -> Tensor:
+    """The images of many codes, a part at a time, on the CPU: N x latent -> N x C x H x W in [-1, 1]."""
+    return torch.cat([model.decode(part).cpu() for part in codes.split(PART)])
+
+
+NAME = "mean"
+
+
+def fingerprint(model: VAEGAN) -> str:
+    """A hash of a model's weights: another after every step of training."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy())
+    return digest.hexdigest()
+
+
+def codes_of(model: VAEGAN, images: ImageSet, progress: Progress = lambda *_: None) -> Tensor:
+    """The posterior mean of every image of a packed set, N x latent, on the CPU.
+
+    They are kept by what the images are and what the weights are, so that they are never those of another set or model. A damaged file is
+    made anew; where nothing can be written, nothing is kept.
+    """
+    path = cache_folder() / "codes" / f"{images.identity[:16]}-{fingerprint(model)[:16]}.safetensors"
+    kept = _read(path, (len(images), model.architecture.latent))
+    if kept is None:
+        kept = encode(model, images.images, progress=progress).mean
+        with suppress(OSError), replacing(path) as partial:
+            partial.write_bytes(safetensors.torch.save({NAME: kept}))
+    return kept
+
+
+def _read(path: Path, shape: tuple[int, int]) -> Tensor | None:
+    """What a file keeps, if it is whole."""
+    try:
+        codes = safetensors.torch.load_file(path)[NAME]
+    except (SafetensorError, OSError, KeyError):
+        return None
+    return codes if tuple(codes.shape) == shape else None

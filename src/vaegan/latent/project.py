@@ -1,0 +1,121 @@
+"""A better code for an image than the encoder's: found by gradient descent on the learned similarity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+from ..models.vaegan import VAEGAN
+from ..progress import Progress
+
+PART = 64
+"""Images at a time: the way back through two networks takes more memory than the way there."""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Codes found for N images, each the best that was met for it, and how they came to be."""
+
+    codes: Tensor
+    """N x latent."""
+    similarity: Tensor
+    """(steps + 1) x N: the error 1/2 sum (Dis_l(x) - Dis_l(Dec(z)))^2 of the best code so far; the first row is the posterior mean's."""
+    pixel: Tensor
+    """(steps + 1) x N: the mean squared error of pixels, in [-1, 1], of the same."""
+    path: Tensor
+    """K x N x latent: the best codes so far at the steps that were asked for."""
+
+
+def project(
+    model: VAEGAN,
+    images: Tensor,
+    steps: int = 200,
+    *,
+    lr: float = 0.05,
+    level: int = 3,
+    prior: float = 1.0,
+    shown: Sequence[int] = (),
+    progress: Progress = lambda *_: None,
+) -> Projection:
+    """Start from the posterior mean, and improve each code by Adam on
+
+        1/2 sum (Dis_l(x) - Dis_l(Dec(z)))^2 + prior * 1/2 sum z^2,
+
+    which is, but for a constant, minus the logarithm of the likelihood that VAE/GAN gives features times the prior. Networks are constants,
+    with the statistics of training. The code of the least sum met is kept, so it is never above that of the posterior mean.
+
+    Args:
+        model: in evaluation mode.
+        images: N x C x H x W in [-1, 1].
+        steps: of Adam.
+        lr: its learning rate.
+        level: of the features; that of the run's objective.
+        prior: weight of the prior against the likelihood.
+        shown: after which steps to note the codes.
+        progress: called as the work goes on.
+
+    Raises:
+        UserError: a setting is out of range; or encoder or discriminator was never trained.
+    """
+    model.require("discriminator")
+    if steps < 1:
+        raise UserError(f"--steps must be above 0, not {steps}")
+    if not 0 < lr < torch.inf:
+        raise UserError(f"--lr must be above 0 and finite, not {lr}")
+    if not 0 <= prior < torch.inf:
+        raise UserError(f"--prior must be at least 0 and finite, not {prior}")
+    parts = images.split(PART)
+    done = []
+    for number, part in enumerate(parts):
+        told = partial(_tell, progress, number * steps, len(parts) * steps)
+        done.append(_project(model, part, steps, lr=lr, level=level, prior=prior, shown=shown, told=told))
+    return Projection(
+        torch.cat([part.codes for part in done]),
+        torch.cat([part.similarity for part in done], 1),
+        torch.cat([part.pixel for part in done], 1),
+        torch.cat([part.path for part in done], 1),
+    )
+
+
+def _tell(progress: Progress, before: int, total: int, step: int) -> None:
+    progress("projecting", before + step, total)
+
+
+def _project(
+    model: VAEGAN, images: Tensor, steps: int, *, lr: float, level: int, prior: float, shown: Sequence[int], told: Callable[[int], None]
+) -> Projection:
+    images = images.to(model.device)
+    with torch.no_grad():
+        wanted = model.discriminator.features(images, level)
+        codes = model.encode(images).mean
+    codes = codes.clone().requires_grad_()
+    optimizer = torch.optim.Adam([codes], lr)
+    best = codes.detach().clone()
+    least = torch.full((len(images),), torch.inf, device=images.device)
+    error, pixel = least.clone(), least.clone()
+    errors, pixels, path = [], [], []
+    for step in range(steps + 1):
+        decoded = model.decode(codes)
+        similarity = 0.5 * (model.discriminator.features(decoded, level) - wanted).square().sum(1)
+        objective = similarity + prior * 0.5 * codes.square().sum(1)
+        with torch.no_grad():
+            better = objective < least
+            least = torch.where(better, objective, least)
+            error = torch.where(better, similarity, error)
+            pixel = torch.where(better, (decoded - images).square().flatten(1).mean(1), pixel)
+            best = torch.where(better[:, None], codes, best)
+        errors.append(error)
+        pixels.append(pixel)
+        if step in shown:
+            path.append(best)
+        if step < steps:
+            (codes.grad,) = torch.autograd.grad(objective.sum(), [codes])  # of the codes alone: the networks are constants
+            optimizer.step()
+            told(step + 1)
+    found = torch.stack(path) if path else best.new_empty(0, *best.shape)
+    return Projection(*(tensor.cpu() for tensor in (best, torch.stack(errors), torch.stack(pixels), found)))

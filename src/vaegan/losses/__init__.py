@@ -1,0 +1,1 @@
+"""What a VAE/GAN minimises."""

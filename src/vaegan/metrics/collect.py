@@ -1,0 +1,114 @@
+"""Features of many images, a part at a time; those of real images are kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import Tensor
+
+from ..data import ImageSet, cache_folder
+from ..data.batches import Images, to_tensor
+from ..errors import UserError
+from ..files import replacing
+from ..models.vaegan import VAEGAN
+from ..progress import Progress
+from .extractors.base import Extractor
+from .features import Cloud
+from .frechet import Moments
+
+FORMAT = 1
+PART = 128
+"""Images at a time."""
+MOST_KEPT = 10_000
+"""Images whose features stay in memory; of those beyond, mean and covariance alone take account."""
+
+
+class Collector:
+    """Gathers features part by part into a cloud."""
+
+    def __init__(self, dimensions: int, count: int) -> None:
+        """Expect `count` images of so many features."""
+        self._vectors = np.empty((min(count, MOST_KEPT), dimensions), np.float32)
+        self._moments = Moments.none(dimensions)
+
+    def add(self, features: Tensor) -> None:
+        """Take n x D more.
+
+        Raises:
+            UserError: they are not finite.
+        """
+        vectors = features.numpy()
+        if not np.isfinite(vectors).all():
+            raise UserError("an image has features that are not finite: the model is damaged, or its training went astray")
+        place = self._vectors[self._moments.count :][: len(vectors)]
+        place[:] = vectors[: len(place)]
+        self._moments.add(vectors)
+
+    def cloud(self) -> Cloud:
+        """All that was added."""
+        return Cloud(self._vectors[: self._moments.count], self._moments)
+
+
+def collect(extractor: Extractor, parts: Iterable[Tensor], count: int) -> Cloud:
+    """Features of `count` images that come in parts, n x C x H x W in [-1, 1]."""
+    collector = Collector(extractor.dimensions, count)
+    for part in parts:
+        collector.add(extractor(part))
+    return collector.cloud()
+
+
+def read_parts(images: Images, numbers: NDArray[np.int64], what: str, progress: Progress = lambda *_: None) -> Iterator[Tensor]:
+    """Images of a set, n x C x H x W in [-1, 1], part by part."""
+    for start in range(0, len(numbers), PART):
+        part = numbers[start : start + PART]
+        yield to_tensor(images[part])
+        progress(what, start + len(part), len(numbers))
+
+
+@torch.inference_mode()
+def sample_parts(
+    model: VAEGAN, count: int, seed: int, attributes: Tensor | None = None, *, progress: Progress = lambda *_: None
+) -> Iterator[Tensor]:
+    """Samples of the prior, those of `VAEGAN.sample` with this seed and these attributes, part by part."""
+    codes = model.prior_codes(count, seed)
+    for start in range(0, count, PART):
+        part = slice(start, min(start + PART, count))
+        yield model.decode(codes[part], None if attributes is None else attributes[part])
+        progress("sampling", part.stop, count)
+
+
+def cloud_of(extractor: Extractor, images: ImageSet, numbers: NDArray[np.int64], what: str, progress: Progress = lambda *_: None) -> Cloud:
+    """Features of some images of a set.
+
+    They are kept by what the images are, which of them in which order, and how features are made of them. A damaged file is made anew;
+    where nothing can be written, nothing is kept.
+    """
+    made_from = f"{FORMAT} {images.identity} {extractor.name} {extractor.weights} {extractor.resize} {MOST_KEPT}"
+    digest = hashlib.sha256(made_from.encode() + np.asarray(numbers, np.int64).tobytes())
+    path = cache_folder() / "features" / f"{digest.hexdigest()[:32]}.safetensors"
+    cloud = _read(path, (min(len(numbers), MOST_KEPT), extractor.dimensions), len(numbers))
+    if cloud is None:
+        cloud = collect(extractor, read_parts(images.images, numbers, what, progress), len(numbers))
+        content = safetensors.numpy.save({"vectors": cloud.vectors, "mean": cloud.moments.mean, "scatter": cloud.moments.scatter})
+        with suppress(OSError), replacing(path) as partial:
+            partial.write_bytes(content)
+    return cloud
+
+
+def _read(path: Path, shape: tuple[int, int], count: int) -> Cloud | None:
+    """What a file keeps, if it is whole."""
+    try:
+        kept = safetensors.numpy.load_file(path)
+        vectors, mean, scatter = kept["vectors"], kept["mean"], kept["scatter"]
+    except (SafetensorError, OSError, KeyError):
+        return None
+    whole = vectors.shape == shape and mean.shape == shape[1:] and scatter.shape == (shape[1], shape[1])
+    return Cloud(vectors, Moments(count, mean, scatter)) if whole else None

@@ -1,0 +1,212 @@
+"""The three networks of a VAE/GAN: encoder, decoder, discriminator.
+
+Layers, widths and initialisation are those of Larsen et al., "Autoencoding beyond pixels using a learned similarity metric" (2016), as in
+the authors' own code, made general in image size, channels and width. No training code is in here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UserError
+from .convolution import ImageConvolution
+
+KERNEL = 5  # every convolution of the paper is 5x5
+STRIDES = 8  # three layers of stride 2: an image's sides must be multiples of this
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What it takes to build the three networks; a saved model's config.json holds just this.
+
+    The defaults are the paper's networks for 64x64 colour images.
+    """
+
+    size: tuple[int, int] = (64, 64)
+    """Height and width in pixels, each a multiple of 8, at least 16."""
+    channels: int = 3
+    """Colour channels of an image."""
+    latent: int = 128
+    """Length of a latent code z."""
+    width: float = 1.0
+    """Multiplies the number of units in every hidden layer."""
+    encoder: tuple[int, int, int] = (64, 128, 256)
+    """Channels after each strided convolution of the encoder, at width 1."""
+    encoder_units: int = 1024
+    """Units of the encoder's fully connected layer, at width 1."""
+    decoder: tuple[int, int, int, int] = (256, 256, 128, 32)
+    """Channels of the decoder's first feature map and after each upsampling convolution, at width 1."""
+    discriminator: tuple[int, int, int, int] = (32, 128, 256, 256)
+    """Channels after each convolution of the discriminator, at width 1."""
+    discriminator_units: int = 512
+    """Units of the discriminator's fully connected layer, at width 1."""
+    attributes: tuple[str, ...] = ()
+    """Attributes of the set that all three networks are told of each image: a conditional model. `all` for all that the set has."""
+
+    def __post_init__(self) -> None:
+        names = tuple(name for name in self.attributes if isinstance(name, str))  # of [], cyclopts 4 makes ([],)
+        object.__setattr__(self, "attributes", names)
+        for side in self.size:
+            if side < 16 or side % STRIDES:
+                raise UserError(
+                    f"networks.size {self.size[0]} {self.size[1]}: height and width must be multiples of {STRIDES}, at least 16"
+                )
+        for name in ("encoder", "decoder", "discriminator"):
+            if min(getattr(self, name)) <= 0:
+                raise UserError(f"networks.{name} must be above 0, not {getattr(self, name)}")
+        for name in ("channels", "latent", "width", "encoder_units", "discriminator_units"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise UserError(f"networks.{name} must be above 0 and finite, not {getattr(self, name)}")
+
+    def scaled(self, units: int) -> int:
+        """`units` at width 1, scaled by the width multiplier (to a multiple of 8, which is what fast kernels want)."""
+        return units if self.width == 1 else max(8, 8 * round(units * self.width / 8))
+
+    @property
+    def map_size(self) -> tuple[int, int]:
+        """Height and width of the smallest feature map."""
+        return self.size[0] // STRIDES, self.size[1] // STRIDES
+
+
+def _convolution(inputs: int, outputs: int) -> nn.Sequential:
+    """5x5 convolution that halves height and width, then batch normalisation (hence no bias) and ReLU."""
+    convolution = nn.Conv2d(inputs, outputs, KERNEL, stride=2, padding=KERNEL // 2, bias=False)
+    return nn.Sequential(convolution, _norm(nn.BatchNorm2d, outputs), nn.ReLU(inplace=True))
+
+
+def _upsampling(inputs: int, outputs: int) -> nn.Sequential:
+    """5x5 transposed convolution that doubles height and width, then batch normalisation and ReLU."""
+    convolution = nn.ConvTranspose2d(inputs, outputs, KERNEL, stride=2, padding=KERNEL // 2, output_padding=1, bias=False)
+    return nn.Sequential(convolution, _norm(nn.BatchNorm2d, outputs), nn.ReLU(inplace=True))
+
+
+def _fully_connected(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, outputs, bias=False), _norm(nn.BatchNorm1d, outputs), nn.ReLU(inplace=True))
+
+
+def _norm(kind: type[nn.BatchNorm1d] | type[nn.BatchNorm2d], channels: int) -> nn.BatchNorm1d | nn.BatchNorm2d:
+    # The authors' momentum 0.9 is the share of the *old* running value that is kept; torch's momentum is the share of the new one.
+    return kind(channels, momentum=0.1)
+
+
+@torch.no_grad()
+def _initialise(network: nn.Module) -> None:
+    """Weights uniform in +-1/sqrt(3 fan_in), biases 0, as the authors do."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+            fan_in = module.weight[0].numel()
+            bound = 1 / math.sqrt(3 * fan_in)
+            module.weight.uniform_(-bound, bound)
+            if module.bias is not None:
+                module.bias.zero_()
+
+
+def _told(features: Tensor, conditions: Tensor | None, attributes: int) -> Tensor:
+    """Features beside the conditions, as the input of a fully connected layer; without conditions, beside those of the average image."""
+    if not attributes:
+        return features
+    if conditions is None:
+        conditions = features.new_zeros(len(features), attributes)
+    return torch.cat([features, conditions.to(features.dtype)], 1)
+
+
+class Encoder(nn.Module):
+    """Images to the mean and log variance of the posterior q(z|x) = N(mean, exp(logvar))."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = architecture
+        channels = [a.channels, *map(a.scaled, a.encoder)]
+        self.attributes = len(a.attributes)
+        self.convolutions = nn.Sequential(*map(_convolution, channels, channels[1:]))
+        self.hidden = _fully_connected(channels[-1] * math.prod(a.map_size) + self.attributes, a.scaled(a.encoder_units))
+        self.mean = nn.Linear(a.scaled(a.encoder_units), a.latent)
+        self.logvar = nn.Linear(a.scaled(a.encoder_units), a.latent)
+        _initialise(self)
+
+    def forward(self, images: Tensor, conditions: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """N x C x H x W in [-1, 1], and N x attributes of a conditional model -> mean and logvar, each N x latent."""
+        hidden = self.hidden(_told(self.convolutions(images).flatten(1), conditions, self.attributes))
+        return self.mean(hidden), self.logvar(hidden)
+
+
+class Decoder(nn.Module):
+    """Latent codes to images; the generator of the GAN."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = architecture
+        channels = [*map(a.scaled, a.decoder)]
+        self.attributes = len(a.attributes)
+        self.map_shape = (channels[0], *a.map_size)
+        self.hidden = _fully_connected(a.latent + self.attributes, math.prod(self.map_shape))
+        self.upsamplings = nn.Sequential(*map(_upsampling, channels, channels[1:]))
+        self.image = ImageConvolution(channels[-1], a.channels, KERNEL)
+        _initialise(self)
+
+    def forward(self, codes: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """N x latent, and N x attributes of a conditional model -> N x C x H x W in [-1, 1]."""
+        maps = self.hidden(_told(codes, conditions, self.attributes)).unflatten(1, self.map_shape)
+        return torch.tanh(self.image(self.upsamplings(maps)))
+
+
+class Discriminator(nn.Module):
+    """Images to the logit of "this is real", and to the features whose distance is the learned similarity."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = architecture
+        channels = [*map(a.scaled, a.discriminator)]
+        self.attributes = len(a.attributes)
+        first = nn.Sequential(ImageConvolution(a.channels, channels[0], KERNEL), nn.ReLU(inplace=True))
+        self.convolutions = nn.Sequential(first, *map(_convolution, channels, channels[1:]))
+        self.hidden = _fully_connected(channels[-1] * math.prod(a.map_size) + self.attributes, a.scaled(a.discriminator_units))
+        self.logit = nn.Linear(a.scaled(a.discriminator_units), 1)
+        _initialise(self)
+
+    def forward(self, images: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """N x C x H x W in [-1, 1], and N x attributes of a conditional model -> N logits; Dis(x) of the paper is their sigmoid."""
+        return self.logits_of(self.stem(images), conditions)
+
+    def features(self, images: Tensor, level: int) -> Tensor:
+        """Dis_l: what the `level`-th strided convolution (1 to 3) puts out, before its batch normalisation.
+
+        N x C x H x W in [-1, 1] -> N x features. At 64x64 level 3 has 256 * 8 * 8 = 16,384 features; it is the reference's
+        recon_level 3 and the authors' recon_depth 9.
+        """
+        return self.features_of(self.stem(images), level)
+
+    def stem(self, images: Tensor) -> Tensor:
+        """What the first strided convolution puts out.
+
+        No batch normalisation is before it, so that what it makes of an image does not depend on what else is in the batch.
+        """
+        return self._layers(1)[0](self.convolutions[0](images))
+
+    def features_of(self, stems: Tensor, level: int) -> Tensor:
+        """`features`, for what `stem` put out."""
+        return self._maps(stems, level).flatten(1)
+
+    def logits_of(self, stems: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """`forward`, for what `stem` put out."""
+        _, norm, relu = self._layers(3)
+        maps = relu(norm(self._maps(stems, 3)))
+        return self.logit(self.hidden(_told(maps.flatten(1), conditions, self.attributes))).squeeze(1)
+
+    def _maps(self, stems: Tensor, level: int) -> Tensor:
+        """From the output of the first strided convolution to that of the `level`-th."""
+        maps = stems
+        for number in range(1, level):
+            _, norm, relu = self._layers(number)
+            maps = self._layers(number + 1)[0](relu(norm(maps)))
+        return maps
+
+    def _layers(self, number: int) -> nn.Sequential:
+        """Strided convolution, batch normalisation and ReLU, counted from 1."""
+        layers = self.convolutions[number]
+        assert isinstance(layers, nn.Sequential)
+        return layers

@@ -1,0 +1,201 @@
+"""What people see of a run: the bar, stats.jsonl, TensorBoard and the pictures."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import torch
+from PIL import Image
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+from torch import Tensor
+
+from ..files import append, replacing
+from ..models.vaegan import VAEGAN
+from ..progress import PLAIN_SECONDS
+from ..viz import grid
+from .health import Pace, Watch
+from .step import GRADIENTS
+
+COLUMNS = 12
+RECONSTRUCTIONS, SAMPLES = 2 * COLUMNS, 3 * COLUMNS
+
+
+class Exhibits(NamedTuple):
+    """What the pictures of a run show again and again."""
+
+    originals: Tensor
+    """N x C x H x W in [-1, 1]."""
+    attributes: Tensor | None
+    """N x attributes, for a conditional model."""
+    caption: str
+    autoencodes: bool
+    """Whether there are reconstructions to show."""
+
+
+class Monitor:
+    """Follows a run, as a context manager."""
+
+    def __init__(self, run: Path, watch: Watch, *, step: int, steps: int, images_per_step: int, console: Console) -> None:
+        self.run, self.watch, self.steps, self.images_per_step, self.console = run, watch, steps, images_per_step, console
+        self._open(step)
+        self._pace = Pace()
+        self._printed = time.perf_counter()
+        columns = (TextColumn("training"), BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=console, expand=True)
+        self._task = self._bar.add_task("training", total=steps, completed=step, speed="")
+        self._status = Text()
+        self._live = Live(Group(self._bar, self._status), console=console, refresh_per_second=4) if console.is_terminal else None
+
+    def _open(self, step: int) -> None:
+        """The logs, of which what is after a step will be written again."""
+        from .tensorboard import Board  # TensorBoard takes its time to load
+
+        self.step = step
+        self._stats = self.run / "stats.jsonl"
+        if self._stats.is_file():
+            lines = [line for line in self._stats.read_text(encoding="utf-8", errors="replace").splitlines() if _step_of(line) <= step]
+            with replacing(self._stats) as temporary:
+                temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        self._board = Board(self.run / "tensorboard", step)
+        self._count, self._since = 0, time.perf_counter()
+
+    def go_back(self, step: int) -> None:
+        """Follow the run from an earlier step on."""
+        self._open(step)
+        self.watch.forget()
+        self._bar.update(self._task, completed=step)
+
+    def __enter__(self) -> Monitor:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if self._live:
+            self._live.stop()
+
+    def update(self) -> None:
+        """Take note of one step."""
+        self._count += 1
+        self.step += 1
+        self._bar.update(self._task, completed=self.step)
+
+    def log(self, means: dict[str, float], **more: float) -> None:
+        """Write and show the means of the steps since the last time, and what else is given."""
+        now = time.perf_counter()
+        speed = self._count * self.images_per_step / (now - self._since)
+        line: dict[str, Any] = {"step": self.step, "images": self.step * self.images_per_step, "images_per_second": round(speed, 1)}
+        line |= {name: float(f"{value:.6g}") for name, value in (means | more).items()}
+        if slow := self._pace(speed, now - self._since):
+            self.say(f"step {self.step}: {slow}")
+        for warning in self.watch(self.step, means):
+            self.say(f"step {self.step}: {warning}")
+            self._board.text("health", warning, self.step)
+        if self.watch.current:
+            line["warnings"] = self.watch.current
+        append(self._stats, (json.dumps(line) + "\n").encode())
+        curves = {_board_name(name): value for name, value in line.items() if name not in ("step", "images", "warnings")}
+        self._board.scalars(curves, self.step)
+        self._count, self._since = 0, now
+        self._show(means, speed, now)
+
+    def say(self, sentence: str) -> None:
+        """Tell whoever looks, in the bar's place or above it."""
+        self.console.print(sentence, soft_wrap=True)
+
+    def _show(self, means: dict[str, float], speed: float, now: float) -> None:
+        objective = self.watch.objective
+        names = (["prior", "similarity"] if objective.autoencodes else []) + (["real", "fake"] if objective.plays else [])
+        called = {"similarity": "pixels"} if objective.kind == "vae" else {}
+        text = "  ".join(f"{called.get(name, name)} {means[name]:.3g}" for name in names)
+        if objective.plays:
+            text += f"  steps: decoder {means['decoder_steps']:.0%}, discriminator {means['discriminator_steps']:.0%}"
+        self._bar.update(self._task, speed=f"{speed:,.0f} images/s")
+        self._status.plain = text
+        for name in self.watch.current:
+            self._status.append(f"  {name}", style="yellow")
+        if not self._live and (now - self._printed > PLAIN_SECONDS or self.step == self.steps):
+            self._printed = now
+            left = timedelta(seconds=round((self.steps - self.step) * self.images_per_step / speed))
+            self.console.print(
+                f"step {self.step}/{self.steps}  {speed:,.0f} images/s  {left} left  {text}", highlight=False, soft_wrap=True
+            )
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Time spent within does not count as training in the speed."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._since += time.perf_counter() - started
+
+    def picture(self, model: VAEGAN, exhibits: Exhibits) -> Path:
+        """Draw originals, their reconstructions, and samples of a fixed noise; into samples/ and TensorBoard."""
+        picture, variety = draw(model, exhibits)
+        self.watch.see_samples(variety)
+        self._board.scalars({"health/variety": variety}, self.step)
+        path = grid.save(picture, self.run / grid.DRAWN / f"step-{self.step:06d}.png")
+        self._board.image("pictures", picture, self.step)
+        return path
+
+
+def draw(model: VAEGAN, exhibits: Exhibits) -> tuple[Image.Image, float]:
+    """Pairs of originals over their reconstructions (decoding the posterior mean), then samples that have the same codes every time.
+
+    Samples of a conditional model have the attributes of the originals, one after the other.
+
+    Returns:
+        The picture, and how much the samples differ from each other as a part of how much the originals do.
+    """
+    originals, attributes, caption, autoencodes = exhibits
+    was_training = model.training
+    model.eval()
+    parts = []
+    with torch.no_grad():
+        if autoencodes:
+            pairs = grid.pair_rows(originals, model.reconstruct(originals, attributes), COLUMNS)
+            parts.append((f"{caption}, each above its reconstruction", pairs))
+        told = None if attributes is None else attributes[torch.arange(SAMPLES, device=attributes.device) % len(attributes)]
+        samples = model.sample(SAMPLES, seed=0, attributes=told)
+        parts.append(("samples of the prior", samples))
+    model.train(was_training)
+    return grid.sheet(parts, COLUMNS), _spread(samples) / _spread(originals) if _spread(originals) else 1.0
+
+
+def _spread(images: Tensor) -> float:
+    """The standard deviation of a pixel from one image to the next, as a mean over pixels."""
+    return images.std(0, unbiased=False).mean().item()
+
+
+def _step_of(line: str) -> float:
+    """The step that a line of stats.jsonl is of; a line that is not whole is of none."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return math.inf
+
+
+GROUPS = {
+    **dict.fromkeys(("real", "fake"), "gan"),
+    **dict.fromkeys(("decoder_steps", "discriminator_steps"), "gate"),
+    **dict.fromkeys(GRADIENTS, "gradient"),
+    **dict.fromkeys(("lr", "gamma"), "schedule"),
+    "images_per_second": "speed",
+}
+"""Under which heading TensorBoard shows a curve; the others are losses."""
+
+
+def _board_name(name: str) -> str:
+    return f"{GROUPS.get(name, 'loss')}/{name.removesuffix('_gradient')}"

@@ -1,0 +1,107 @@
+"""Sheets of images: rows of equal cells under captions, as people look at them."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from ..errors import UserError
+from ..files import replacing
+
+GAP = 2
+CAPTION = 22
+MARGIN = 8
+DRAWN = "samples"
+"""The folder of a run with the pictures of its training."""
+CELL = 64  # smaller images are enlarged by a whole factor to at least this height
+
+
+def drawn(run: Path) -> dict[int, Path]:
+    """The pictures that training drew, by their steps, in order."""
+    found = {int(match[1]): path for path in (run / DRAWN).glob("*.png") if (match := re.fullmatch(r"step-(\d+)", path.stem))}
+    return dict(sorted(found.items()))
+
+
+def open_picture(path: Path) -> Image.Image | None:
+    """The picture in a file, or None where there is none that can be read."""
+    try:
+        with Image.open(path) as picture:
+            return picture.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # Pillow raises all of these for damaged files
+        return None
+
+
+def to_uint8(images: Tensor) -> NDArray[np.uint8]:
+    """N x C x H x W in [-1, 1] to N x H x W x 3, with grey images as colour ones and only the first three of more channels."""
+    pixels = ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return np.repeat(pixels[..., :1], 3, axis=3) if pixels.shape[3] < 3 else pixels[..., :3]
+
+
+def pair_rows(above: Tensor, below: Tensor, columns: int) -> Tensor:
+    """Two batches of the same length as one, for a sheet of `columns` that shows each image of `below` under its partner in `above`.
+
+    The last row of each is filled up with white.
+    """
+    missing = above.new_ones(-len(above) % columns, *above.shape[1:])
+    rows = zip(torch.cat([above, missing]).split(columns), torch.cat([below, missing]).split(columns), strict=True)
+    return torch.cat([image for pair in rows for image in pair])
+
+
+def sheet(parts: Sequence[tuple[str, Tensor]], columns: int) -> Image.Image:
+    """One picture: for each part its caption and, under it, its images N x C x H x W in [-1, 1], row by row."""
+    blocks = [(caption, to_uint8(images)) for caption, images in parts]
+    height, width = blocks[0][1].shape[1:3]
+    zoom = max(1, -(-CELL // height))
+    height, width = height * zoom, width * zoom
+    rows = [-(-len(pixels) // columns) for _, pixels in blocks]
+    size = (columns * (width + GAP) - GAP + 2 * MARGIN, sum(CAPTION + r * (height + GAP) for r in rows) + 2 * MARGIN)
+    picture = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(13)
+    top = MARGIN
+    for (caption, pixels), count in zip(blocks, rows, strict=True):
+        draw.text((MARGIN, top + 2), caption, fill=(70, 70, 70), font=font)
+        top += CAPTION
+        for index, image in enumerate(pixels):
+            row, column = divmod(index, columns)
+            cell = Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST)
+            picture.paste(cell, (MARGIN + column * (width + GAP), top + row * (height + GAP)))
+        top += count * (height + GAP)
+    return picture
+
+
+def kind_of(path: Path) -> str:
+    """The kind of picture that a file's name asks for, as Pillow calls it.
+
+    Raises:
+        UserError: it asks for nothing that can be written.
+    """
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind not in Image.SAVE:
+        raise UserError(f"cannot write a picture as {path}: give it a name that ends in .png or .jpg")
+    return kind
+
+
+def save(picture: Image.Image, path: Path) -> Path:
+    """Write a PNG, or what the file's name asks for, making its folder.
+
+    Raises:
+        UserError: the name asks for nothing that can be written, or for a kind that does not take this picture.
+    """
+    kind, content = kind_of(path), io.BytesIO()
+    try:
+        picture.save(content, kind)
+    except Exception as error:  # Pillow's plugins raise a dozen kinds, for pictures that are too wide or have colours
+        size = f"{picture.width}x{picture.height}"
+        raise UserError(f"cannot write a picture of {size} as {path}: give it a name that ends in .png") from error
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.getbuffer())  # written by Pillow itself, a full disk would be an "encoder error"
+    return path

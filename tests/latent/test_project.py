@@ -1,0 +1,78 @@
+"""Projected codes fit better than the encoder's, and never worse."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from vaegan import VAEGAN, Architecture, UserError
+from vaegan.latent.project import Projection, project
+
+
+@pytest.fixture(scope="module")
+def model() -> VAEGAN:
+    """Untrained, but with statistics of what it makes, without which images hardly depend on codes."""
+    torch.manual_seed(0)
+    model = VAEGAN(Architecture(size=(16, 16), width=0.0625, latent=4)).train()
+    for _ in range(30):
+        model.encoder(torch.rand(16, 3, 16, 16) * 2 - 1)
+        model.discriminator(model.decoder(torch.randn(16, 4)))
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def images(model: VAEGAN) -> Tensor:
+    """Images that there are codes for, other than the untrained encoder's."""
+    with torch.no_grad():
+        return model.decode(torch.randn(70, 4, generator=torch.Generator().manual_seed(1)))
+
+
+def objective(model: VAEGAN, images: Tensor, codes: Tensor, prior: float) -> Tensor:
+    with torch.no_grad():
+        apart = model.discriminator.features(model.decode(codes), 2) - model.discriminator.features(images, 2)
+    return 0.5 * apart.square().sum(1) + prior * 0.5 * codes.square().sum(1)
+
+
+@pytest.mark.parametrize("prior", [0.0, 1e-5])
+def test_what_is_minimised_falls(model: VAEGAN, images: Tensor, prior: float) -> None:
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    found = project(model, images, 30, lr=0.1, level=2, prior=prior, shown=(0, 30))
+    with torch.no_grad():
+        start = model.encode(images).mean
+    at_first, at_last = (objective(model, images, codes, prior) for codes in (start, found.codes))
+    assert (at_last <= at_first).all()
+    assert float(at_last.mean()) < 0.7 * float(at_first.mean())
+    torch.testing.assert_close(found.path, torch.stack([start, found.codes]), rtol=1e-4, atol=1e-5)
+    with torch.no_grad():
+        pixel = (model.decode(found.codes) - images).square().flatten(1).mean(1)
+    torch.testing.assert_close(found.pixel[-1], pixel, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(found.similarity[-1], objective(model, images, found.codes, 0), rtol=1e-3, atol=1e-4)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_steps_that_are_too_long_do_no_harm(model: VAEGAN, images: Tensor) -> None:
+    found = project(model, images[:5], 3, lr=1e4, level=2, prior=1.0)
+    with torch.no_grad():
+        start = model.encode(images[:5]).mean
+    torch.testing.assert_close(found.codes, start)
+
+
+def test_an_image_does_not_depend_on_its_company(model: VAEGAN, images: Tensor) -> None:
+    together, alone = (project(model, some, 4, level=2) for some in (images, images[66:67]))
+    torch.testing.assert_close(together.codes[66:67], alone.codes, rtol=1e-3, atol=1e-4)
+    assert isinstance(together, Projection)
+    assert together.similarity.shape == (5, 70)
+
+
+def test_progress(model: VAEGAN, images: Tensor) -> None:
+    told: list[tuple[str, int, int | None]] = []
+    project(model, images, 2, level=1, progress=lambda *what: told.append(what))
+    assert told == [("projecting", done, 4) for done in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"lr": 0.0}, {"lr": float("nan")}, {"prior": -1.0}])
+def test_settings_out_of_range(model: VAEGAN, images: Tensor, wrong: dict[str, float]) -> None:
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        project(model, images, **wrong)  # type: ignore[arg-type]

