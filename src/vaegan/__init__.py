@@ -9,9 +9,9 @@ from .threads import choose_waiting
 if TYPE_CHECKING:
     from .errors import UserError
     from .losses.objective import EquilibriumGate, Losses, Objective
-    from .models.larsen import Architecture
     from .models.vaegan import VAEGAN, Posterior, load
     from .recipe import Recipe
+    from .settings import Architecture
     from .workflow import resume, train
 
 choose_waiting()
@@ -20,9 +20,9 @@ __version__ = _version("vaegan")
 
 _HOME = {
     "errors": ("UserError",),
-    "model": ("VAEGAN", "Posterior", "load"),
-    "networks": ("Architecture",),
-    "objective": ("EquilibriumGate", "Losses", "Objective"),
+    "models.vaegan": ("VAEGAN", "Posterior", "load"),
+    "settings": ("Architecture",),
+    "losses.objective": ("EquilibriumGate", "Losses", "Objective"),
     "recipe": ("Recipe",),
     "workflow": ("resume", "train"),
 }
