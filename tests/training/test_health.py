@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from vaegan import UserError
 from vaegan.losses.objective import Losses
+from vaegan.settings import ObjectiveSettings
 from vaegan.training import checkpoint
 from vaegan.training.health import SIGNS, Watch
 from vaegan.training.step import Inputs, Step
