@@ -9,7 +9,8 @@ from .threads import choose_waiting
 if TYPE_CHECKING:
     from .errors import UserError
     from .losses.objective import EquilibriumGate, Losses, Objective
-    from .models.vaegan import VAEGAN, Posterior, load
+    from .models.posterior import Posterior
+    from .models.vaegan import VAEGAN, load
     from .recipe import Recipe
     from .settings import Architecture
     from .workflow import resume, train
@@ -20,7 +21,8 @@ __version__ = _version("vaegan")
 
 _HOME = {
     "errors": ("UserError",),
-    "models.vaegan": ("VAEGAN", "Posterior", "load"),
+    "models.posterior": ("Posterior",),
+    "models.vaegan": ("VAEGAN", "load"),
     "settings": ("Architecture",),
     "losses.objective": ("EquilibriumGate", "Losses", "Objective"),
     "recipe": ("Recipe",),

@@ -124,7 +124,7 @@ def test_a_calibration_is_kept_whole(model: VAEGAN, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="is damaged"):
             Scorer.load(path, model)
     path.write_bytes(content)
-    model.encoder.mean.bias.data.add_(1)
+    model.get_parameter("encoder.mean.bias").data.add_(1)
     with pytest.raises(OtherWeightsError, match="other weights"):
         Scorer.load(path, model)
     with pytest.raises(UserError, match="there is no calibration"):
@@ -134,6 +134,6 @@ def test_a_calibration_is_kept_whole(model: VAEGAN, tmp_path: Path) -> None:
 def test_what_cannot_be_calibrated(model: VAEGAN) -> None:
     with pytest.raises(UserError, match="too few normal images"):
         Scorer.calibrate(model, smooth(39, 0), np.arange(39))
-    model.decoder.image.weight.data.fill_(np.nan)
+    model.get_parameter("decoder.image.weight").data.fill_(np.nan)
     with pytest.raises(UserError, match="not finite"):
         Scorer.calibrate(model, smooth(40, 0), np.arange(40))

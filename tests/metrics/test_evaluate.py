@@ -25,7 +25,7 @@ from vaegan.metrics.features import Cloud, compare, compare_resampled
 from vaegan.metrics.figure import evaluation_sheet
 from vaegan.metrics.reconstruction import reconstruct_all
 from vaegan.metrics.tables import tables
-from vaegan.models.vaegan import Posterior
+from vaegan.models.posterior import Posterior
 from vaegan.viz.grid import pair_rows
 
 from .fixed import RandomFeatures, squares
@@ -316,6 +316,6 @@ def test_a_posterior_that_went_astray(model: VAEGAN, images: ImageSet) -> None:
 
 
 def test_a_model_that_went_astray(model: VAEGAN, images: ImageSet) -> None:
-    torch.nn.init.constant_(model.decoder.image.weight, float("nan"))
+    torch.nn.init.constant_(model.get_parameter("decoder.image.weight"), float("nan"))
     with pytest.raises(UserError, match="not finite"):
         evaluated(model, images)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from vaegan.metrics.posterior import carried
-from vaegan.models.vaegan import Posterior
+from vaegan.models.posterior import Posterior
 
 
 def test_by_hand() -> None:

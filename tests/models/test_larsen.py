@@ -65,7 +65,7 @@ def test_features_are_taken_before_batch_normalisation() -> None:
     model = VAEGAN(Architecture(width=0.125)).train()
     images = torch.randn(4, 3, 64, 64)
     seen: list[torch.Tensor] = []
-    last = model.discriminator.convolutions[3]
+    last = model.get_submodule("discriminator.convolutions.3")
     assert isinstance(last, nn.Sequential)
     last[1].register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
     model.discriminator(images)

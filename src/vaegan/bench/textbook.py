@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from ..errors import UserError
 from ..losses.objective import EquilibriumGate
 from ..models.convolution import ImageConvolution
-from ..models.larsen import KERNEL
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
 from ..settings import ObjectiveSettings, Optimizer
@@ -116,7 +115,7 @@ def use_plain_convolutions(network: nn.Module) -> None:
     """Put torch's convolutions in the place of those that the package computes in its own way; the weights are the same."""
     for name, module in network.named_children():
         if isinstance(module, ImageConvolution):
-            plain = nn.Conv2d(module.in_channels, module.out_channels, KERNEL, padding=KERNEL // 2)
+            plain = nn.Conv2d(module.in_channels, module.out_channels, module.weight.shape[-1], padding="same")
             plain.weight, plain.bias = module.weight, module.bias
             setattr(network, name, plain)
         else:

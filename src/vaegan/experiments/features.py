@@ -197,25 +197,18 @@ def spaces(
     parts: dict[str, list[Tensor]] = {space: [] for space in SPACES}
     for start in range(0, len(numbers), PART):
         pixels = to_tensor(images.images[numbers[start : start + PART]], model.device)
-        hidden = _hidden(model, pixels)
-        maps = model.discriminator.convolutions(pixels)
+        maps = model.discriminator.last_maps_of(model.discriminator.stem(pixels))
         made = {
-            "codes": model.encoder.mean(hidden),
-            "hidden": hidden,
+            "codes": model.encoder(pixels)[0],
+            "hidden": model.encoder.features(pixels),
             "discriminator": adaptive_avg_pool2d(maps, POOLED).flatten(1),
-            "random": _hidden(untrained, pixels),
+            "random": untrained.encoder.features(pixels),
             "pixels": adaptive_avg_pool2d(pixels, PIXELS).flatten(1),
         }
         for space, values in made.items():
             parts[space].append(values.float().cpu())
         progress("what networks make of images", min(start + PART, len(numbers)), len(numbers))
     return {space: torch.cat(values).double().numpy() for space, values in parts.items()}
-
-
-def _hidden(model: VAEGAN, pixels: Tensor) -> Tensor:
-    """The encoder's last hidden layer: what both its heads read."""
-    hidden: Tensor = model.encoder.hidden(model.encoder.convolutions(pixels).flatten(1))
-    return hidden
 
 
 def _table(experiment: Experiment, task: Task, numbers: Numbering, found: dict[str, dict[str, Any]], draws: int) -> Table:

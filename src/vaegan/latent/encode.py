@@ -16,7 +16,8 @@ from torch import Tensor
 from ..data import ImageSet, Numbers, cache_folder
 from ..data.batches import Images, to_tensor
 from ..files import replacing
-from ..models.vaegan import PART, VAEGAN, Posterior
+from ..models.posterior import Posterior
+from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
 
 

@@ -16,7 +16,6 @@ from ..models.vaegan import VAEGAN
 from ..progress import Progress
 
 PART = 128
-LEVELS = (1, 2, 3)
 LEAST = 1e-6
 """Added before a logarithm: a flat map, or a perfect reconstruction, is no minus infinity."""
 
@@ -27,7 +26,7 @@ similarity: N, 1/2 sum (Dis_l(x) - Dis_l(x~))^2 with x~ = Dec(mean), the learned
 pixel: N, mean squared error of the pixels in [-1, 1].
 prior: N, KL(q(z|x) || N(0, I)) in nats.
 code: N x latent, the posterior mean.
-look: N x 3F, of each of the F feature maps of all three levels of the discriminator: its mean over places, the logarithm of its standard
+look: N x 3F, of each of the F feature maps of all levels of the discriminator: its mean over places, the logarithm of its standard
     deviation over places, and the logarithm of the reconstruction's mean squared error in it.
 places: N x h x w, the squared error of Dis_l at each place, summed over its maps.
 """
@@ -39,14 +38,15 @@ def measure(model: VAEGAN, images: Tensor, level: int) -> tuple[Tensor, Measured
     images = images.to(model.device)
     posterior = model.encode(images)
     reconstructions = model.decode(posterior.mean)
+    place = model.discriminator.levels.index(level)
     maps, errors = _maps(model, images, reconstructions)
     measured = {
-        "similarity": 0.5 * errors[level - 1].flatten(1).sum(1),
+        "similarity": 0.5 * errors[place].flatten(1).sum(1),
         "pixel": (reconstructions - images).square().flatten(1).mean(1),
         "prior": posterior.nats.sum(1).clamp(min=0),  # rounding can make it -1e-8
         "code": posterior.mean,
         "look": torch.cat([part for pair in zip(maps, errors, strict=True) for part in _look(*pair)], 1),
-        "places": errors[level - 1].sum(1),
+        "places": errors[place].sum(1),
     }
     return reconstructions.cpu(), {name: values.float().cpu().numpy() for name, values in measured.items()}
 
@@ -85,10 +85,9 @@ def _look(maps: Tensor, errors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _maps(model: VAEGAN, images: Tensor, reconstructions: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """For each level, the feature maps N x F x h x w of the images, and the squared difference of the reconstructions'."""
     stems = model.discriminator.stem(torch.cat([images, reconstructions]))
-    height, width = model.architecture.size
     maps, errors = [], []
-    for level in LEVELS:
-        features = model.discriminator.features_of(stems, level).unflatten(1, (-1, height >> level, width >> level))
+    for level in model.discriminator.levels:
+        features = model.discriminator.maps_of(stems, level).contiguous()  # so that sums over places add in the same order for any layout
         of_images, of_reconstructions = features.chunk(2)
         maps.append(of_images)
         errors.append((of_images - of_reconstructions).square())

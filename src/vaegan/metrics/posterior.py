@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.vaegan import Posterior
+from ..models.posterior import Posterior
 
 ACTIVE = 0.01
 """Variance of the posterior mean over images above which a dimension counts as used (Burda et al. 2016, section 5.2)."""

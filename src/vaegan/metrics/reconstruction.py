@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..data.batches import Images
 from ..errors import UserError
-from ..models.vaegan import VAEGAN, Posterior
+from ..models.posterior import Posterior
+from ..models.vaegan import VAEGAN
 from ..progress import Progress
 from .collect import Collector, read_parts
 from .extractors.base import Extractor

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..settings import STRIDES, Architecture
+from . import base
 from .convolution import ImageConvolution
 
 KERNEL = 5  # every convolution of the paper is 5x5
@@ -56,7 +57,7 @@ def _initialise(network: nn.Module) -> None:
                 module.bias.zero_()
 
 
-def _told(features: Tensor, conditions: Tensor | None, attributes: int) -> Tensor:
+def _beside(features: Tensor, conditions: Tensor | None, attributes: int) -> Tensor:
     """Features beside the conditions, as the input of a fully connected layer; without conditions, beside those of the average image."""
     if not attributes:
         return features
@@ -65,7 +66,7 @@ def _told(features: Tensor, conditions: Tensor | None, attributes: int) -> Tenso
     return torch.cat([features, conditions.to(features.dtype)], 1)
 
 
-class Encoder(nn.Module):
+class Encoder(base.Encoder):
     """Images to the mean and log variance of the posterior q(z|x) = N(mean, exp(logvar))."""
 
     def __init__(self, architecture: Architecture) -> None:
@@ -81,11 +82,16 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor, conditions: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """N x C x H x W in [-1, 1], and N x attributes of a conditional model -> mean and logvar, each N x latent."""
-        hidden = self.hidden(_told(self.convolutions(images).flatten(1), conditions, self.attributes))
-        return self.mean(hidden), self.logvar(hidden)
+        features = self.features(images, conditions)
+        return self.mean(features), self.logvar(features)
+
+    def features(self, images: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """What the fully connected layer puts out: N x units."""
+        features: Tensor = self.hidden(_beside(self.convolutions(images).flatten(1), conditions, self.attributes))
+        return features
 
 
-class Decoder(nn.Module):
+class Decoder(base.Decoder):
     """Latent codes to images; the generator of the GAN."""
 
     def __init__(self, architecture: Architecture) -> None:
@@ -101,12 +107,14 @@ class Decoder(nn.Module):
 
     def forward(self, codes: Tensor, conditions: Tensor | None = None) -> Tensor:
         """N x latent, and N x attributes of a conditional model -> N x C x H x W in [-1, 1]."""
-        maps = self.hidden(_told(codes, conditions, self.attributes)).unflatten(1, self.map_shape)
+        maps = self.hidden(_beside(codes, conditions, self.attributes)).unflatten(1, self.map_shape)
         return torch.tanh(self.image(self.upsamplings(maps)))
 
 
-class Discriminator(nn.Module):
+class Discriminator(base.Discriminator):
     """Images to the logit of "this is real", and to the features whose distance is the learned similarity."""
+
+    levels = (1, 2, 3)
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -119,42 +127,30 @@ class Discriminator(nn.Module):
         self.logit = nn.Linear(a.scaled(a.discriminator_units), 1)
         _initialise(self)
 
-    def forward(self, images: Tensor, conditions: Tensor | None = None) -> Tensor:
-        """N x C x H x W in [-1, 1], and N x attributes of a conditional model -> N logits; Dis(x) of the paper is their sigmoid."""
-        return self.logits_of(self.stem(images), conditions)
-
-    def features(self, images: Tensor, level: int) -> Tensor:
-        """Dis_l: what the `level`-th strided convolution (1 to 3) puts out, before its batch normalisation.
-
-        N x C x H x W in [-1, 1] -> N x features. At 64x64 level 3 has 256 * 8 * 8 = 16,384 features; it is the reference's
-        recon_level 3 and the authors' recon_depth 9.
-        """
-        return self.features_of(self.stem(images), level)
-
     def stem(self, images: Tensor) -> Tensor:
-        """What the first strided convolution puts out.
-
-        No batch normalisation is before it, so that what it makes of an image does not depend on what else is in the batch.
-        """
+        """What the first strided convolution puts out; no batch normalisation is before it."""
         return self._layers(1)[0](self.convolutions[0](images))
 
-    def features_of(self, stems: Tensor, level: int) -> Tensor:
-        """`features`, for what `stem` put out."""
-        return self._maps(stems, level).flatten(1)
+    def maps_of(self, stems: Tensor, level: int) -> Tensor:
+        """What the `level`-th strided convolution (1 to 3) puts out, before its batch normalisation.
 
-    def logits_of(self, stems: Tensor, conditions: Tensor | None = None) -> Tensor:
-        """`forward`, for what `stem` put out."""
-        _, norm, relu = self._layers(3)
-        maps = relu(norm(self._maps(stems, 3)))
-        return self.logit(self.hidden(_told(maps.flatten(1), conditions, self.attributes))).squeeze(1)
-
-    def _maps(self, stems: Tensor, level: int) -> Tensor:
-        """From the output of the first strided convolution to that of the `level`-th."""
+        At 64x64 level 3 has 256 * 8 * 8 = 16,384 features; it is the reference's recon_level 3 and the authors' recon_depth 9.
+        """
         maps = stems
         for number in range(1, level):
             _, norm, relu = self._layers(number)
             maps = self._layers(number + 1)[0](relu(norm(maps)))
         return maps
+
+    def last_maps_of(self, stems: Tensor) -> Tensor:
+        """What the last strided convolution puts out, after its batch normalisation and ReLU."""
+        _, norm, relu = self._layers(3)
+        return relu(norm(self.maps_of(stems, 3)))
+
+    def logits_of(self, stems: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """By a fully connected layer and a linear one."""
+        maps = self.last_maps_of(stems)
+        return self.logit(self.hidden(_beside(maps.flatten(1), conditions, self.attributes))).squeeze(1)
 
     def _layers(self, number: int) -> nn.Sequential:
         """Strided convolution, batch normalisation and ReLU, counted from 1."""

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import safetensors.torch
 import torch
@@ -17,30 +17,16 @@ from torch import Tensor, nn
 from ..data.images import Preparation
 from ..errors import UserError
 from ..files import from_home, replacing
-from ..settings import Architecture
-from .larsen import Decoder, Discriminator, Encoder
+from ..settings import NETWORKS, Architecture
+from .base import Decoder, Discriminator, Encoder
+from .families import find_family
+from .posterior import Posterior
 
 FORMAT = 2  # of a model folder
 PART = 256  # images at a time, so that memory does not grow with their number
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MOST_DEVIATION = 3.0
 """Attributes that are further from their mean, in standard deviations, are told as this far."""
-
-
-class Posterior(NamedTuple):
-    """Of a batch of images, q(z|x) = N(mean, exp(logvar)); each N x latent."""
-
-    mean: Tensor
-    logvar: Tensor
-
-    def sample(self, noise: Tensor) -> Tensor:
-        """Codes mean + sigma * noise, with `noise` standard normal and N x latent."""
-        return self.mean + (0.5 * self.logvar).exp() * noise
-
-    @property
-    def nats(self) -> Tensor:
-        """KL(q(z_d|x) || N(0, 1)) of each image and dimension d of the code, N x latent (Kingma and Welling 2014, appendix B)."""
-        return 0.5 * (self.mean.square() + self.logvar.exp() - self.logvar - 1)
 
 
 class VAEGAN(nn.Module):
@@ -51,12 +37,23 @@ class VAEGAN(nn.Module):
     attribute_scale: Tensor
 
     def __init__(
-        self, architecture: Architecture | None = None, preparation: Preparation | None = None, untrained: tuple[str, ...] = ()
+        self,
+        architecture: Architecture | None = None,
+        preparation: Preparation | None = None,
+        untrained: tuple[str, ...] = (),
+        level: int | None = None,
     ) -> None:
-        """Take new networks, how pictures are made ready for them (by default centred), and which networks no objective will train.
+        """Make new networks.
+
+        Args:
+            architecture: by default the paper's networks.
+            preparation: how pictures are made ready for them; by default centred.
+            untrained: the networks that no objective will train.
+            level: the level of the discriminator that is the learned similarity; by default the last.
 
         Raises:
             ValueError: the preparation makes images of another shape than the networks take.
+            UserError: there is no such family of networks, or the discriminator has no such level.
         """
         super().__init__()
         self.architecture = architecture or Architecture()
@@ -66,9 +63,15 @@ class VAEGAN(nn.Module):
             raise ValueError(f"the networks take no images of {self.preparation.shape}")
         self.untrained = untrained
         """Networks that are of no use: the encoder of a GAN, the discriminator of a VAE."""
-        self.encoder = Encoder(self.architecture)
-        self.decoder = Decoder(self.architecture)
-        self.discriminator = Discriminator(self.architecture)
+        family = find_family(self.architecture.family)
+        self.encoder: Encoder = family.encoder(self.architecture)
+        self.decoder: Decoder = family.decoder(self.architecture)
+        self.discriminator: Discriminator = family.discriminator(self.architecture)
+        self.level = self.discriminator.levels[-1] if level is None else level
+        """The level of the discriminator whose features are the learned similarity."""
+        if self.level not in self.discriminator.levels:
+            there = ", ".join(map(str, self.discriminator.levels))
+            raise UserError(f"objective.level must be one of {there} for networks of family {self.architecture.family}, not {level}")
         if self.architecture.attributes:
             count = len(self.architecture.attributes)
             self.register_buffer("attribute_mean", torch.zeros(count))
@@ -165,19 +168,42 @@ class VAEGAN(nn.Module):
         return torch.cat(parts)
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write config.json and model.safetensors; each replaces its older self only once it is whole."""
+        """Write config.json and model.safetensors; each replaces its older self only once it is whole.
+
+        Raises:
+            UserError: the networks are not those of the model's family, so that the files could not be loaded again.
+        """
+        self._require_own_networks()
         folder = Path(folder)
         config = {
             "format": FORMAT,
             "preparation": self.preparation.as_dict(),
             "architecture": dataclasses.asdict(self.architecture),
             "untrained": self.untrained,
+            "level": self.level,
         }
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         with replacing(folder / WEIGHTS) as path:
             path.write_bytes(safetensors.torch.save(weights))  # by a path, safetensors would hide that a disk is full
         with replacing(folder / CONFIG) as path:
             path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+    def _require_own_networks(self) -> None:
+        """See that the architecture describes the networks, some of which a user may have replaced.
+
+        Raises:
+            UserError: it does not.
+        """
+        name = self.architecture.family
+        family = find_family(name)
+        for network in NETWORKS:
+            with torch.device("meta"):  # tensors without values: this takes neither memory nor random numbers
+                described = getattr(family, network)(self.architecture)
+            mine = getattr(self, network)
+            shapes, wanted = ({key: tensor.shape for key, tensor in n.state_dict().items()} for n in (mine, described))
+            if type(mine) is not type(described) or shapes != wanted:
+                way = "add a family of your own to vaegan.models.families.FAMILIES, and name it in the architecture"
+                raise UserError(f"cannot save the model, because its {network} is not that of family {name}: {way}")
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu") -> VAEGAN:
@@ -197,7 +223,8 @@ class VAEGAN(nn.Module):
             fields: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value for name, value in config["architecture"].items()
             }
-            model = cls(Architecture(**fields), Preparation.from_dict(config["preparation"]), tuple(config.get("untrained", ())))
+            preparation = Preparation.from_dict(config["preparation"])
+            model = cls(Architecture(**fields), preparation, tuple(config.get("untrained", ())), config.get("level"))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(f"{folder / CONFIG} is damaged: {error}") from error
         try:

@@ -77,7 +77,7 @@ class Trainer:
         self.identity: dict[str, Any] = {"recipe": recipe.flat(), "images": images.identity, "images_per_step": self.images_per_step}
         self.step = self._read_at = self.rollbacks = 0
         torch.manual_seed(settings.seed)  # the same first weights in every process
-        model = VAEGAN(recipe.networks, images.preparation, recipe.objective.untrained)
+        model = VAEGAN(recipe.networks, images.preparation, recipe.objective.untrained, recipe.objective.level)
         self.attributes = images.attributes_named(recipe.networks.attributes) if model.conditional else None
         if self.attributes is not None:
             learn_scale(model, self.attributes[training[:]])
