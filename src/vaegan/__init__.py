@@ -8,7 +8,8 @@ from .threads import choose_waiting
 
 if TYPE_CHECKING:
     from .errors import UserError
-    from .losses.objective import EquilibriumGate, Losses, Objective
+    from .losses.gate import EquilibriumGate
+    from .losses.objective import Losses, Objective
     from .models.posterior import Posterior
     from .models.vaegan import VAEGAN, load
     from .recipe import Recipe
@@ -24,7 +25,8 @@ _HOME = {
     "models.posterior": ("Posterior",),
     "models.vaegan": ("VAEGAN", "load"),
     "settings": ("Architecture",),
-    "losses.objective": ("EquilibriumGate", "Losses", "Objective"),
+    "losses.gate": ("EquilibriumGate",),
+    "losses.objective": ("Losses", "Objective"),
     "recipe": ("Recipe",),
     "workflow": ("resume", "train"),
 }

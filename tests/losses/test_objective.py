@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from vaegan import VAEGAN, Architecture, EquilibriumGate, Objective, UserError
-from vaegan.losses.objective import Losses, Open
+from vaegan import VAEGAN, Architecture, Objective, UserError
+from vaegan.losses.objective import Losses
 from vaegan.settings import ObjectiveSettings
 
 from .. import textbook
@@ -260,36 +260,3 @@ def test_gamma_decays_by_the_epoch_and_stops_at_one() -> None:
 
 
 # e = 0.68, m = 0.35: the discriminator steps where both costs are at least 0.33, the decoder where both are at most 1.03.
-GATE = [
-    (0.69, 0.69, Open(decoder=True, discriminator=True)),
-    (0.30, 0.69, Open(decoder=True, discriminator=False)),
-    (0.69, 0.30, Open(decoder=True, discriminator=False)),
-    (0.10, 0.10, Open(decoder=True, discriminator=False)),
-    (1.10, 0.69, Open(decoder=False, discriminator=True)),
-    (0.69, 1.10, Open(decoder=False, discriminator=True)),
-    (2.00, 3.00, Open(decoder=False, discriminator=True)),
-    (0.30, 1.10, Open(decoder=True, discriminator=True)),  # would stop both: step both
-    (1.10, 0.30, Open(decoder=True, discriminator=True)),
-    (0.34, 1.02, Open(decoder=True, discriminator=True)),
-    (0.32, 1.02, Open(decoder=True, discriminator=False)),
-    (0.34, 1.04, Open(decoder=False, discriminator=True)),
-]
-
-
-@pytest.mark.parametrize(("real", "fake", "players"), GATE)
-def test_the_gate(real: float, fake: float, players: Open) -> None:
-    assert EquilibriumGate()(real, fake) == players
-    assert EquilibriumGate(enabled=False)(real, fake) == Open(decoder=True, discriminator=True)
-
-
-def test_the_gate_narrows_by_the_epoch() -> None:
-    gate = EquilibriumGate(margin_decay=0.5)
-    assert gate.settings.bounds(0) == pytest.approx((0.33, 1.03))
-    assert gate.settings.bounds(1) == pytest.approx((0.68 - 0.175, 0.68 + 0.175))
-    assert gate(0.4, 0.69, epoch=0).discriminator
-    assert not gate(0.4, 0.69, epoch=1).discriminator
-
-
-def test_the_equilibrium_never_falls_below_the_margin() -> None:
-    gate = EquilibriumGate(equilibrium_decay=0.1)
-    assert gate.settings.bounds(3) == pytest.approx((0.0, 0.7))

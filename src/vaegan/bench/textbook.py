@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from ..losses.objective import EquilibriumGate
+from ..losses.gate import EquilibriumGate
 from ..models.convolution import ImageConvolution
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe

@@ -1,4 +1,4 @@
-"""What a VAE/GAN minimises: three objectives out of one forward and one backward pass, and the gate that keeps the GAN in equilibrium.
+"""What a VAE/GAN minimises: three objectives out of one forward and one backward pass.
 
 With q(z|x) = N(mean, exp(logvar)), x~ = Dec(z) a reconstruction, x_p = Dec(z_p) a sample of the prior, and Dis_l a layer of the
 discriminator (Larsen et al. 2016, section 3 and algorithm 1):
@@ -15,6 +15,8 @@ The baselines of the paper's experiments are parts of it: a VAE of pixels (L_pri
 (no encoder), and VAE_Disl (a VAE whose error is L_llike in the features of a discriminator that was trained before and stays as it is).
 A conditional model is told some attributes of each image in all three networks (section 4.2).
 
+Other GAN losses are in gan.py, further terms of the discriminator in regularizers.py.
+
 Every term is a mean over images. The textbook step writes three losses and goes back through the graph three times. Here the routing is
 in the graph: `scale` multiplies a gradient where it passes from one network to the next, so that each receives its own objective, exactly,
 from one sum.
@@ -22,100 +24,41 @@ from one sum.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..settings import GateSettings, ObjectiveSettings
-
-Number = float | Tensor
-"""A number, or a scalar tensor: what must be able to change in a step that is recorded once and replayed."""
-EPSILON = 1e-3  # log(p + 1e-3) in the GAN terms, as the authors and the reference have it: it bounds a cost at 6.9
-
-
-class _ScaleGradient(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, tensor: Tensor, factor: Number) -> Tensor:
-        ctx.factor = factor
-        return tensor.view_as(tensor)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        if isinstance(ctx.factor, Tensor):  # it would be rounded to the gradient's precision first, and gamma times 1/gamma not be 1
-            return (_wide(gradient) * ctx.factor).to(gradient.dtype), None
-        return gradient * ctx.factor, None
-
-
-def scale(tensor: Tensor, factor: Number) -> Tensor:
-    """The tensor itself; a gradient that comes back through here is multiplied by `factor`."""
-    return _ScaleGradient.apply(tensor, factor)
-
-
-@contextmanager
-def _constant(network: nn.Module) -> Iterator[None]:
-    """Within, the network's parameters are constants: gradients pass through the network, none is computed for it."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)
-
-
-@contextmanager
-def _fixed(network: nn.Module) -> Iterator[None]:
-    """Within, batch normalisation uses its running statistics."""
-    was_training = network.training
-    network.eval()
-    try:
-        yield
-    finally:
-        network.train(was_training)
-
-
-@contextmanager
-def _statistics_kept(network: nn.Module) -> Iterator[None]:
-    """Within, batch normalisation still uses the batch's statistics but leaves the running ones alone."""
-    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
-    for norm in norms:
-        norm.track_running_stats = False
-    try:
-        yield
-    finally:
-        for norm in norms:
-            norm.track_running_stats = True
-
-
-def _wide(tensor: Tensor) -> Tensor:
-    """At least float32: sums over thousands of features are not for half precision."""
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+from ..models.base import Decoder, Discriminator, Encoder
+from ..models.posterior import Posterior
+from ..settings import ObjectiveSettings
+from .gan import find_gan_loss
+from .regularizers import find_regularizer
+from .routing import Number, constant, evaluating, scale, statistics_fixed, wide
+from .similarity import features_together, squared_error
 
 
 class Networks(Protocol):
     """The three networks, as `vaegan.models.vaegan.VAEGAN` holds them."""
 
-    encoder: Any
-    decoder: Any
-    discriminator: Any
+    encoder: Encoder
+    decoder: Decoder
+    discriminator: Discriminator
 
 
 @dataclass(frozen=True)
 class Losses:
-    """The terms of one step, each a scalar: means over the images of the batch."""
+    """The terms of one step, each a scalar: means over the images of the batch. A term that the objective does not have is 0."""
 
     prior: Tensor
     """L_prior, in nats."""
     similarity: Tensor
     """L_llike: half the squared error of the reconstructions' features, summed over features; of kind `vae`, of their pixels."""
     real: Tensor
-    """-log Dis(x). The gate reads this one and the next."""
+    """-log Dis(x), or what else the GAN loss says images cost the discriminator. The gate reads this one and the next."""
     fake: Tensor
     """-log(1 - Dis(x_p)), of the samples alone."""
     pixel: Tensor
@@ -128,6 +71,35 @@ class Losses:
         torch.autograd.backward(self.total, inputs=list(parameters))
 
 
+class _Batch(NamedTuple):
+    """What `Objective` is called with."""
+
+    images: Tensor
+    noise: Tensor
+    prior_noise: Tensor
+    conditions: Tensor | None
+
+
+class _Encoded(NamedTuple):
+    """Images after the encoder."""
+
+    prior: Tensor
+    """L_prior, a scalar."""
+    codes: Tensor
+    """Of the posteriors, N x latent."""
+
+
+class _Game(NamedTuple):
+    """The GAN."""
+
+    real: Tensor
+    """What it costs the discriminator that images are real, a scalar."""
+    fake: Tensor
+    """That samples are not."""
+    total: Tensor
+    """The GAN's part of `Losses.total`."""
+
+
 class Objective:
     """The VAE/GAN objective, or one of its parts. Call it with the networks and a batch, then `Losses.backward`."""
 
@@ -135,9 +107,11 @@ class Objective:
         """Take settings, by default the reference's, with changes by name, as in `Objective(gamma=1e-5)`.
 
         Raises:
-            UserError: they do not go together.
+            UserError: they do not go together, or name a GAN loss or a regulariser that there is not.
         """
         self.settings = replace(settings or ObjectiveSettings(), **changes)
+        self._gan_loss = find_gan_loss(self.settings.gan_loss)
+        self._regularizer = find_regularizer(self.settings.regularizer) if self.settings.regularizer else None
 
     def __call__(
         self,
@@ -159,103 +133,98 @@ class Objective:
             gamma: in place of the objective's own.
             conditions: N x attributes, of a conditional model: of each image, and of the sample that has its place.
         """
-        encoder, decoder, discriminator = networks.encoder, networks.decoder, networks.discriminator
-        gamma = self.settings.gamma if gamma is None else gamma
-        if not (self.settings.autoencodes and self.settings.plays):  # then there is nothing to weigh
-            gamma = 1.0 if self.settings.autoencodes else 0.0
-        # Of the joint objective's two feature errors the decoder minimises the mean, the encoder the sum (the reference's lambda_mse / 2).
-        likeness = gamma / 2 if self.settings.joint else gamma
-        prior = pixel = error = real = fake = total = _wide(images).new_zeros(())
+        batch = _Batch(images, noise, prior_noise, conditions)
+        if not self.settings.autoencodes:
+            return self._gan(networks, batch)
+        if not self.settings.plays:
+            return self._vae(networks, batch)
+        return self._vaegan(networks, batch, self.settings.gamma if gamma is None else gamma)
 
-        if self.settings.autoencodes:
-            mean, logvar = map(_wide, encoder(images, conditions))
-            prior = 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(1).mean()
-            codes = mean + (0.5 * logvar).exp() * noise
-            # The error comes back to the images as 1, passes the decoder as gamma and reaches the encoder as 1 again.
-            reconstructed = decoder(scale(codes, 1 / likeness), conditions)
-            pixel = (reconstructed.detach() - images).square().mean()
-        if self.settings.plays:
-            sampled = decoder(prior_noise, conditions)
-            stem = discriminator.stem(images)  # what of x is the same in both batches that it is in, computed once
+    def _gan(self, networks: Networks, batch: _Batch) -> Losses:
+        """Decoder and discriminator alone."""
+        sampled = networks.decoder(batch.prior_noise, batch.conditions)
+        game = self._play(networks.discriminator, batch, networks.discriminator.stem(batch.images), sampled, 0.0)
+        zero = torch.zeros_like(game.real)
+        return Losses(zero, zero, game.real, game.fake, zero, game.total)
 
-        # The error of reconstructions, through a discriminator that is a constant.
+    def _vae(self, networks: Networks, batch: _Batch) -> Losses:
+        """Encoder and decoder alone, with the error of pixels, or of the features of a discriminator that does not change."""
+        images, discriminator = batch.images, networks.discriminator
+        encoded = _encode(networks.encoder, batch)
+        reconstructed = networks.decoder(encoded.codes, batch.conditions)
         if self.settings.kind == "vae":
-            error = total = 0.5 * (reconstructed - images).square().sum((1, 2, 3)).mean()
-        elif self.settings.autoencodes:
-            if self.settings.joint:  # images, reconstructions and samples are judged together, too, which moves the running statistics
-                statistics: AbstractContextManager[None] = _statistics_kept(discriminator)
-            else:
-                statistics = nullcontext() if self.settings.plays else _fixed(discriminator)
-            with _constant(discriminator), statistics:
-                stems = [
-                    discriminator.stem(scale(reconstructed, likeness)),
-                    stem.detach() if self.settings.plays else discriminator.stem(images),
-                ]
-                if self.settings.joint:
-                    stems.append(discriminator.stem(scale(sampled, likeness)))
-                features = _wide(discriminator.features_of(torch.cat(stems), self.settings.level)).chunk(len(stems))
-            target = features[1].detach() if self.settings.detach_target else features[1]
-            error = total = 0.5 * (features[0] - target).square().sum(1).mean()
-            if self.settings.joint:
-                total = total + 0.5 * (features[2] - target).square().sum(1).mean()
+            similarity = squared_error(reconstructed, images)
+        else:
+            with constant(discriminator), evaluating(discriminator):
+                stems = [discriminator.stem(reconstructed), discriminator.stem(images)]
+                similarity = squared_error(*features_together(discriminator, stems, self.settings.level))
+        total = self.settings.prior_weight * encoded.prior + similarity
+        zero = torch.zeros_like(encoded.prior)
+        return Losses(encoded.prior.detach(), similarity.detach(), zero, zero, _pixel_error(reconstructed, images), total)
 
-        if self.settings.plays:
-            generated = sampled
-            if (
-                self.settings.reconstructions or self.settings.joint
-            ):  # decoded once more, from constant codes: no GAN gradient must reach the encoder
-                with _statistics_kept(decoder):
-                    generated = torch.cat([decoder(codes.detach(), conditions), sampled])
-            real, fake, game = self._play(discriminator, stem, generated, gamma, conditions)
-            total = total + game
+    def _vaegan(self, networks: Networks, batch: _Batch, gamma: Number) -> Losses:
+        """All three networks."""
+        settings, decoder, discriminator = self.settings, networks.decoder, networks.discriminator
+        # Of the joint objective's two feature errors the decoder minimises the mean, the encoder the sum (the reference's lambda_mse / 2).
+        likeness = gamma / 2 if settings.joint else gamma
+        encoded = _encode(networks.encoder, batch)
+        # The error comes back to the images as 1, passes the decoder as gamma and reaches the encoder as 1 again.
+        reconstructed = decoder(scale(encoded.codes, 1 / likeness), batch.conditions)
+        sampled = decoder(batch.prior_noise, batch.conditions)
+        stem = discriminator.stem(batch.images)  # the same in both batches that the images are in, computed once
 
-        total = self.settings.prior_weight * prior + total
-        return Losses(prior.detach(), error.detach(), real.detach(), fake.detach(), pixel, total)
+        # The error of reconstructions, through a discriminator that is a constant. In the joint objective samples have such an error, too;
+        # there all images are judged together once more below, and that pass updates the running statistics.
+        with constant(discriminator), statistics_fixed(discriminator) if settings.joint else nullcontext():
+            compared = [reconstructed, sampled] if settings.joint else [reconstructed]
+            of_reconstructed, *of_sampled = [discriminator.stem(scale(generated, likeness)) for generated in compared]
+            stems = [of_reconstructed, stem.detach(), *of_sampled]
+            features, of_images, *of_others = features_together(discriminator, stems, settings.level)
+        target = of_images.detach() if settings.detach_target else of_images
+        similarity = error = squared_error(features, target)
+        for other in of_others:
+            error = error + squared_error(other, target)
 
-    def _play(
-        self, discriminator: Any, stem: Tensor, generated: Tensor, gamma: Number, conditions: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The GAN. What it costs the discriminator that images (their `stem`) are real, that samples are not, and the term of the total."""
-        saturating = self.settings.saturating and not self.settings.joint
-        against = -(1 - gamma) / (2 * (1 - self.settings.real_weight))
-        constant = generated.detach().requires_grad_()
-        judged = scale(generated, against) if saturating else constant.view_as(constant)  # (FlopCounterMode knows no leaves)
+        generated = sampled
+        if settings.reconstructions or settings.joint:  # decoded once more, from constant codes: no GAN gradient must reach the encoder
+            with statistics_fixed(decoder):
+                generated = torch.cat([decoder(encoded.codes.detach(), batch.conditions), sampled])
+        game = self._play(discriminator, batch, stem, generated, gamma)
+
+        total = settings.prior_weight * encoded.prior + (error + game.total)
+        pixel = _pixel_error(reconstructed, batch.images)
+        return Losses(encoded.prior.detach(), similarity.detach(), game.real, game.fake, pixel, total)
+
+    def _play(self, discriminator: Discriminator, batch: _Batch, stem: Tensor, generated: Tensor, gamma: Number) -> _Game:
+        """The GAN, on images (with their `stem`) and one or two kinds of generated image, the samples last."""
+        loss, real_weight = self._gan_loss, self.settings.real_weight
+        against = -(1 - gamma) / (2 * (1 - real_weight))
+        leaf = generated.detach().requires_grad_()
+        judged = scale(generated, against) if loss.opposed else leaf.view_as(leaf)  # (FlopCounterMode knows no leaves)
         stems = torch.cat([stem, discriminator.stem(judged)])
         kinds = len(stems) // len(stem)  # images, perhaps reconstructions, samples
-        logits = _wide(discriminator.logits_of(stems, conditions if conditions is None else conditions.repeat(kinds, 1)))
-        scores = torch.sigmoid(logits).unflatten(0, (kinds, -1))
-        real = -(scores[0] + EPSILON).log().mean()
-        fakes = -(1 - scores[1:] + EPSILON).log().mean(1)
-        term = 2 * self.settings.real_weight * real + 2 * (1 - self.settings.real_weight) * fakes.sum()
-        if not saturating and torch.is_grad_enabled():
-            # Another cotangent at the discriminator's output, so one more pass back through it, for the images alone.
-            cost = -(1 - gamma) * (scores[1:] + EPSILON).log().mean(1).sum()
-            (wanted,) = torch.autograd.grad(cost, constant, retain_graph=True)
-            term = term + (generated * wanted).sum()
-        return real, fakes[-1], term
+        conditions = None if batch.conditions is None else batch.conditions.repeat(kinds, 1)
+        logits = wide(discriminator.logits_of(stems, conditions)).unflatten(0, (kinds, -1))
+        real, fakes = loss.discriminator(logits)
+        total = 2 * real_weight * real + 2 * (1 - real_weight) * fakes.sum()
+        if not loss.opposed and torch.is_grad_enabled():
+            # Another cotangent at the discriminator's output, so one more pass back through it, for the generated images alone.
+            cost = (1 - gamma) * loss.decoder(logits).sum()
+            (wanted,) = torch.autograd.grad(cost, leaf, retain_graph=True)
+            total = total + (generated * wanted).sum()
+        if self._regularizer and torch.is_grad_enabled():
+            with statistics_fixed(discriminator):
+                penalty = self._regularizer(discriminator, batch.images, generated.detach(), batch.conditions)
+            total = total + self.settings.regularizer_weight * penalty
+        return _Game(real.detach(), fakes[-1].detach(), total)
 
 
-class Open(NamedTuple):
-    """Which of the two players of the GAN take this step; the encoder always does."""
-
-    decoder: bool | Tensor
-    discriminator: bool | Tensor
-
-
-class EquilibriumGate:
-    """Decides which players step; see `vaegan.settings.GateSettings`."""
-
-    def __init__(self, settings: GateSettings | None = None, **changes: Any) -> None:
-        """Take settings, with changes by name, as in `EquilibriumGate(margin=0.2)`."""
-        self.settings = replace(settings or GateSettings(), **changes)
-
-    def __call__(self, real: Number, fake: Number, epoch: int = 0) -> Open:
-        """Decide from the costs -log Dis(x) and -log(1 - Dis(x_p)); several processes must pass the means over all of them."""
-        return opened(real, fake, *self.settings.bounds(epoch))
+def _encode(encoder: Encoder, batch: _Batch) -> _Encoded:
+    mean, logvar = encoder(batch.images, batch.conditions)
+    posterior = Posterior(wide(mean), wide(logvar))
+    return _Encoded(posterior.nats.sum(1).mean(), posterior.sample(batch.noise))
 
 
-def opened(real: Number, fake: Number, low: Number, high: Number) -> Open:
-    """The gate's decision between given bounds; of tensors it is tensors, on their device, and nobody waits for it."""
-    discriminator = (real >= low) & (fake >= low)
-    decoder = (real <= high) & (fake <= high)
-    return Open(decoder >= discriminator, discriminator >= decoder)  # where both are shut, both step
+def _pixel_error(reconstructed: Tensor, images: Tensor) -> Tensor:
+    """The mean squared error, to be watched."""
+    return (reconstructed.detach() - images).square().mean()

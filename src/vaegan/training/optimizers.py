@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..losses.objective import Number
+from ..losses.routing import Number
 from ..settings import Optimizer
 
 CORRECTED = 1e9

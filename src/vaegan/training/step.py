@@ -11,7 +11,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from ..data.batches import Batches
-from ..losses.objective import Number, Objective, Open, opened
+from ..losses.gate import GateDecision, decide
+from ..losses.objective import Objective
+from ..losses.routing import Number
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
 from ..settings import NETWORKS
@@ -71,7 +73,7 @@ class Step(NamedTuple):
 
     means: Tensor
     """prior, similarity, real, fake, pixel: see `Losses`; means over all processes."""
-    players: Open
+    players: GateDecision
     stops: bool | Tensor
     """Some process was asked to stop."""
     saves: bool | Tensor
@@ -186,13 +188,13 @@ class TrainingStep:
         # All that processes decide they decide on means over all of them, or they would part ways.
         means = mean_over_processes(self.fabric, torch.stack([*terms, *asked]))
         means, stops, saves = means[:-2], means[-2] > 0, means[-1] > 0
-        players = opened(means[2], means[3], rates.low, rates.high) if objective.plays else Open(True, False)
+        players = decide(means[2], means[3], rates.low, rates.high) if objective.plays else GateDecision(True, False)
         goes = torch.stack([torch.zeros_like(stops) | player for player in (objective.autoencodes, *players)])
         if self.device_decides:
-            step, stepping = Step(means, Open(*goes[1:]), stops, saves), list(objective.trained)
+            step, stepping = Step(means, GateDecision(*goes[1:]), stops, saves), list(objective.trained)
         else:
             *decided, stop, save = torch.cat([goes, torch.stack([stops, saves])]).tolist()
-            step = Step(means, Open(*decided[1:]), stop, save)
+            step = Step(means, GateDecision(*decided[1:]), stop, save)
             stepping = [name for name, steps in zip(NETWORKS, decided, strict=True) if steps]
         losses.backward(parameter for name in stepping for parameter in self.parameters[name])
         norms = self._gradients(stepping)

@@ -1,0 +1,40 @@
+"""Terms that the discriminator minimises beside the GAN loss, by the name that objective.regularizer has. A new one is a function and a
+line in `REGULARIZERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+from ..models.base import Discriminator
+
+Regularizer = Callable[[Discriminator, Tensor, Tensor, Tensor | None], Tensor]
+"""Takes the discriminator, images N x C x H x W, generated images K N x C x H x W, both constants, and the conditions of the images,
+N x attributes; returns a scalar, whose gradient reaches the discriminator alone."""
+
+
+def r1(discriminator: Discriminator, images: Tensor, generated: Tensor, conditions: Tensor | None) -> Tensor:  # noqa: ARG001
+    """R1: half the squared norm of the gradient of the logit at real images, the mean over images (Mescheder et al. 2018, equation 9)."""
+    places = images.detach().requires_grad_()
+    (slopes,) = torch.autograd.grad(discriminator(places, conditions).sum(), places, create_graph=True)
+    return 0.5 * slopes.square().sum((1, 2, 3)).mean()
+
+
+REGULARIZERS: dict[str, Regularizer] = {
+    "r1": r1,
+}
+
+
+def find_regularizer(name: str) -> Regularizer:
+    """The regulariser of that name.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name not in REGULARIZERS:
+        raise UserError(f"there is no objective.regularizer {name}: there are {', '.join(REGULARIZERS)}")
+    return REGULARIZERS[name]

@@ -1,0 +1,128 @@
+"""A GAN loss and a regulariser are seams: what a class or a function says reaches the right networks, exactly."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from vaegan import VAEGAN, Architecture, Objective, UserError
+from vaegan.losses.gan import GAN_LOSSES
+from vaegan.losses.regularizers import REGULARIZERS
+from vaegan.models.base import Discriminator
+
+
+class Hinge:
+    """Hinge loss."""
+
+    opposed: ClassVar[bool] = False
+
+    def discriminator(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        return (1 - logits[0]).relu().mean(), (1 + logits[1:]).relu().mean(1)
+
+    def decoder(self, logits: Tensor) -> Tensor:
+        return -logits[1:].mean(1)
+
+
+class Relativistic:
+    """Each generated image against an image; half of the cost is said to be of images, so that both sides are compared."""
+
+    opposed: ClassVar[bool] = False
+
+    def discriminator(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        costs = 0.5 * softplus(logits[1:] - logits[0]).mean(1)
+        return costs.sum(), costs
+
+    def decoder(self, logits: Tensor) -> Tensor:
+        return softplus(logits[0] - logits[1:]).mean(1)
+
+
+def of_all(model: VAEGAN, loss: Hinge | Relativistic, images: Tensor, sampled: Tensor) -> tuple[Tensor, Tensor]:
+    """Plainly: what the decoder and the discriminator minimise."""
+    logits = model.discriminator(torch.cat([images, sampled])).unflatten(0, (2, -1))
+    real, fakes = loss.discriminator(logits)
+    return loss.decoder(logits).sum(), real + fakes.sum()
+
+
+@pytest.fixture
+def model() -> VAEGAN:
+    torch.manual_seed(0)
+    return VAEGAN(Architecture(size=(16, 16), width=0.125, latent=5)).train().double()
+
+
+@pytest.fixture
+def batch() -> tuple[Tensor, Tensor, Tensor]:
+    torch.manual_seed(1)
+    return torch.rand(6, 3, 16, 16, dtype=torch.float64) * 2 - 1, *torch.randn(2, 6, 5, dtype=torch.float64)
+
+
+def gradients(loss: Tensor, network: torch.nn.Module) -> list[Tensor]:
+    return list(torch.autograd.grad(loss, list(network.parameters()), retain_graph=True))
+
+
+def given(network: torch.nn.Module) -> list[Tensor]:
+    return [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+
+
+@pytest.mark.parametrize("loss", [Hinge, Relativistic])
+def test_another_gan_loss_gives_both_opponents_its_gradients(
+    loss: type[Hinge | Relativistic], model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(GAN_LOSSES, "mine", loss)
+    of_decoder, of_discriminator = of_all(model, loss(), batch[0], model.decoder(batch[2]))
+    wanted = gradients(of_decoder, model.decoder) + gradients(of_discriminator, model.discriminator)
+    losses = Objective(kind="gan", gan="mine")(model, *batch)
+    losses.backward([*model.decoder.parameters(), *model.discriminator.parameters()])
+    torch.testing.assert_close(losses.real + losses.fake, of_discriminator)
+    for mine, plain in zip(given(model.decoder) + given(model.discriminator), wanted, strict=True):
+        torch.testing.assert_close(mine, plain, rtol=1e-9, atol=1e-12)
+
+
+def test_r1_is_half_the_squared_slope_and_reaches_the_discriminator_alone(model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    Objective(saturating=False)(model, *batch).backward(model.parameters())
+    wanted = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
+    images = batch[0].clone().requires_grad_()
+    (slopes,) = torch.autograd.grad(model.discriminator(images).sum(), images, create_graph=True)
+    penalty = 0.5 * torch.stack([slope.square().sum() for slope in slopes]).mean()
+    named = {f"discriminator.{name}": parameter for name, parameter in model.discriminator.named_parameters()}
+    for name, extra in zip(named, torch.autograd.grad(penalty, list(named.values()), allow_unused=True), strict=True):
+        wanted[name] = wanted[name] if extra is None else wanted[name] + 3 * extra
+    model.zero_grad()
+    Objective(saturating=False, regularizer="r1", regularizer_weight=3.0)(model, *batch).backward(model.parameters())
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(parameter.grad, wanted[name], rtol=1e-8, atol=1e-10)
+
+
+def test_a_regulariser_leaves_running_statistics_as_they_are_without_it(model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    torch.manual_seed(0)
+    other = VAEGAN(model.architecture).train().double()
+    Objective()(other, *batch)
+    Objective(regularizer="r1")(model, *batch)
+    assert all(map(torch.equal, model.buffers(), other.buffers()))
+
+
+def test_a_regulariser_of_ones_own(model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def drift(discriminator: Discriminator, images: Tensor, generated: Tensor, conditions: Tensor | None) -> Tensor:
+        seen.append((*images.shape[:1], *generated.shape[:1]))
+        return discriminator(images, conditions).square().mean()
+
+    monkeypatch.setitem(REGULARIZERS, "drift", drift)
+    Objective(regularizer="drift", reconstructions=True)(model, *batch).backward(model.parameters())
+    assert seen == [(6, 12)]
+
+
+def test_an_unknown_name_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(UserError, match=r"there is no objective\.gan hing: there are saturating, non_saturating"):
+        Objective(gan="hing")
+    with pytest.raises(UserError, match=r"there is no objective\.regularizer r3: there are r1"):
+        Objective(regularizer="r3")
+
+
+def test_saturating_names_one_of_two_losses() -> None:
+    assert Objective().settings.gan_loss == "saturating"
+    assert Objective(saturating=False).settings.gan_loss == Objective(gan="non_saturating").settings.gan_loss == "non_saturating"
