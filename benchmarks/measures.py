@@ -80,13 +80,13 @@ def ways(setting: Setting, best: str) -> dict[str, Callable[[], object]]:
 
     def channels_first(trainer: Trainer) -> None:
         trainer.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        finish = trainer.batches.finish
-        trainer.batches.finish = lambda *inputs: finish(*inputs).contiguous()  # type: ignore[method-assign]
+        augment = trainer.training_step.augment
+        trainer.training_step.augment = lambda *inputs: augment(*inputs).contiguous()  # type: ignore[assignment]
 
     def not_fused(trainer: Trainer) -> None:
-        for name in trainer.optimizers:
+        for name in trainer.training_step.optimizers:
             optimizer = make_optimizer(getattr(trainer.model, name), setting.recipe.optimizer, setting.recipe.optimizer.lr)
-            trainer.optimizers[name] = optimizer  # type: ignore[assignment]
+            trainer.training_step.optimizers[name] = optimizer  # type: ignore[assignment]
 
     held = replace(setting, recipe=replace(setting.recipe, gate=SHUT)).trainer(best, {})
     held_inputs = held.inputs()

@@ -28,7 +28,7 @@ from .recipe import RECIPE, Recipe, of_run
 from .signals import Stopped, StopSignal
 from .training import checkpoint
 from .training.conditions import varying
-from .training.device import World, find_device, find_world, make_fabric, usual_threads
+from .training.device import World, computes_in_bf16, find_device, find_world, make_fabric, usual_threads
 from .training.distributed import JoinError, LostProcessError, SharedError, all_or_none, from_leader
 from .training.launcher import launch, take_part
 from .training.trainer import STOPPING, Trainer, way_on
@@ -282,7 +282,7 @@ def _keep(folder: Path, kept: ExitStack, *, new: bool = False) -> bool:
 def _join(fabric: Fabric) -> None:
     """Start the other processes, where nobody else has; from then on they can talk."""
     try:
-        if not fabric._launched:  # as `fabric run` has done
+        if not fabric._launched:  # private, and public nowhere: `fabric run` has launched it already, and twice is an error
             fabric.launch()
     except RuntimeError as error:  # of which kind, differs between backends
         raise JoinError.of(error) from error
@@ -353,7 +353,7 @@ def _what(trainer: Trainer, held_out: int) -> str:
     where = {"cuda": "a GPU", "mps": "the GPU"}.get(fabric.device.type, "the CPU")
     if fabric.world_size > 1:
         where = f"{fabric.world_size} processes, each on {where}"
-    kind = "bfloat16" if "bf16" in str(fabric._precision.precision) else "float32"
+    kind = "bfloat16" if computes_in_bf16(fabric) else "float32"
     begun = f" from step {trainer.step:,}" if trainer.step else ""
     height, width = trainer.recipe.networks.size
     images = f"{len(trainer.batches.numbers):,} images of {height}x{width} to train on, {held_out:,} held out"

@@ -16,7 +16,7 @@ from vaegan.losses.objective import Losses
 from vaegan.settings import ObjectiveSettings
 from vaegan.training import checkpoint
 from vaegan.training.health import SIGNS, Watch
-from vaegan.training.step import Inputs, Step
+from vaegan.training.step import Step
 from vaegan.training.trainer import Diverged, Trainer
 from vaegan.workflow import resume, train
 
@@ -87,11 +87,11 @@ class Spoilt:
         original = Trainer.train_step
         backward = Losses.backward
 
-        def train_step(trainer: Trainer, stop: bool = False, save: bool = False, inputs: Inputs | None = None) -> Step:
+        def train_step(trainer: Trainer, *arguments: Any, **more: Any) -> Step:
             def spoil(losses: Losses, parameters: Any) -> None:
                 chosen: list[nn.Parameter] = list(parameters)
                 backward(losses, chosen)
-                mine = {id(parameter) for parameter in trainer.parameters[network]}
+                mine = {id(parameter) for parameter in trainer.training_step.parameters[network]}
                 if trainer.step + 1 == step and self.left:
                     self.left -= 1
                     for parameter in chosen:
@@ -99,7 +99,7 @@ class Spoilt:
                             parameter.grad[0] = torch.nan
 
             monkeypatch.setattr(Losses, "backward", spoil)
-            return original(trainer, stop, save, inputs)
+            return original(trainer, *arguments, **more)
 
         monkeypatch.setattr(Trainer, "train_step", train_step)
 

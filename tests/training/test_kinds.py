@@ -41,7 +41,7 @@ STEADY = {"optimizer__schedule": "constant"}  # another length leaves the learni
 def test_each_kind_trains_its_networks_and_no_other(kind: str, learning: set[str], device_decides: bool) -> None:
     more = {"objective__discriminator": "x"} if kind == "vae-dis" else {}
     trainer = make_trainer(tiny(objective__kind=kind, gate__enabled=False, objective__saturating=True, **more))
-    trainer.advance.device_decides = device_decides  # type: ignore[attr-defined]
+    trainer.training_step.device_decides = device_decides
     before = {name: tensor.clone() for name, tensor in trainer.model.named_parameters()}
     for _ in range(3):
         trainer.train_step()

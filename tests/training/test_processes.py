@@ -19,7 +19,7 @@ from vaegan import EquilibriumGate, Objective, UserError
 from vaegan.recipe import names
 from vaegan.training.device import make_fabric
 from vaegan.training.distributed import SharedError, SyncBatchNorm, all_or_none, average_gradients, from_leader, synchronise
-from vaegan.training.step import Inputs
+from vaegan.training.step import Inputs, Requests
 from vaegan.training.trainer import Trainer
 
 from .. import processes
@@ -80,8 +80,9 @@ def _train_a_while(fabric: Fabric) -> dict[str, Any]:
         patch.setattr(Objective, "__call__", record)
         for _ in range(200):
             images.append(trainer.batches.chosen(trainer.step).tolist())
-            step = trainer.train_step(stop=second and trainer.step == 199, save=second and trainer.step == 150)
-            together.append((*step.players, step.stops, step.saves))
+            requests = Requests(stop=second and trainer.step == 199, save=second and trainer.step == 150)
+            step = trainer.train_step(requests)
+            together.append((*step.decision, *step.requests))
     return {
         "local": local,
         "together": together,

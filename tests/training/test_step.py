@@ -23,7 +23,7 @@ from vaegan.training import cuda_graph
 from vaegan.training.cuda_graph import WARM_UP, Recorded
 from vaegan.training.device import compile_networks, make_fabric
 from vaegan.training.optimizers import make_optimizer, step_if
-from vaegan.training.step import Inputs, Step, Tally, TrainingStep
+from vaegan.training.step import NO_REQUESTS, Inputs, Requests, Step, TrainingStep
 from vaegan.training.trainer import Trainer
 from vaegan.workflow import Stopped, train
 
@@ -52,9 +52,7 @@ def make_trainer(name: str = "quick", device: str = "cpu", **overrides: Any) -> 
 
 
 def let_device_decide(trainer: Trainer) -> Trainer:
-    trainer.device_decides = True
-    assert isinstance(trainer.advance, TrainingStep)
-    trainer.advance.device_decides = True
+    trainer.training_step.device_decides = True
     return trainer
 
 
@@ -76,8 +74,8 @@ def test_the_device_decides_as_the_host_does(name: str) -> None:
     for _ in range(16):
         inputs = device.inputs()
         one, other = host.train_step(inputs=inputs), device.train_step(inputs=inputs)
-        assert [bool(player) for player in other.players] == list(one.players)
-        held = [count + (not player) for count, player in zip(held, one.players, strict=True)]
+        assert [bool(active) for active in other.decision] == list(one.decision)
+        held = [count + (not active) for count, active in zip(held, one.decision, strict=True)]
         assert torch.equal(one.means, other.means)
     assert min(held) > 0, held  # or nothing was tested
     assert host.read() == device.read()
@@ -129,13 +127,10 @@ def test_where_the_device_decides_nothing_is_read_from_it_or_mixed_with_the_host
     """Run on torch's meta device, whose tensors have no values: reading one, or mixing it with one of the CPU, is an error."""
     trainer = let_device_decide(make_trainer(name, **EVERYTHING))
     inputs = Inputs(*(part.to("meta") for part in trainer.inputs() if isinstance(part, Tensor)))
-    model, average = trainer.model.to("meta"), trainer.average
-    assert average is not None
-    parameters = {network: list(getattr(model, network).parameters()) for network in trainer.parameters}
-    optimizers = {network: make_optimizer(parameters[network], trainer.recipe.optimizer) for network in parameters}
-    parts = (trainer.batches, model, average.to("meta"), parameters, optimizers, Tally(torch.device("meta")))
+    step = TrainingStep(trainer.recipe, trainer.fabric, trainer.model.to("meta"))
+    assert step.average is not None
     for decides in (True, False):
-        step = TrainingStep(trainer.recipe, trainer.fabric, *parts, decides)
+        step.device_decides = decides
         if decides:
             step(inputs)  # optimisers make their state
             with OnMetaAlone():
@@ -164,7 +159,7 @@ def test_a_loss_that_is_no_number_leaves_the_weights_and_is_named_with_its_step(
 
 @pytest.fixture
 def device_decides(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vaegan.training.trainer.device_decides", lambda _: True)
+    monkeypatch.setattr("vaegan.training.step.device_decides", lambda _: True)
     monkeypatch.setattr("vaegan.training.trainer.Recorded", lambda step, _: step)
 
 
@@ -200,10 +195,10 @@ def test_a_run_that_breaks_between_two_readings_leaves_no_picture_or_checkpoint_
 def test_a_run_stops_at_the_step_after_a_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = Trainer.train_step
 
-    def interrupted(self: Trainer, stop: bool = False, save: bool = False) -> Step:
+    def interrupted(self: Trainer, requests: Requests = NO_REQUESTS) -> Step:
         if self.step == 6:
             signal.raise_signal(signal.SIGTERM)
-        return original(self, stop, save)
+        return original(self, requests)
 
     monkeypatch.setattr(Trainer, "train_step", interrupted)
     with pytest.raises(Stopped, match="stopped at step 8 of 11"):
@@ -283,7 +278,7 @@ def test_a_recording_is_replayed_on_the_inputs_of_each_step(monkeypatch: pytest.
         def __call__(self, inputs: Inputs) -> Step:
             seen.append(float(inputs.noise.sum()))
             results.copy_(inputs.noise.sum())
-            return Step(results, None, False, False)  # type: ignore[arg-type]
+            return Step(results, None, Requests())  # type: ignore[arg-type]
 
     step = Counting()
     recorded = Recorded(step, pytest.fail)  # type: ignore[arg-type]
@@ -291,7 +286,7 @@ def test_a_recording_is_replayed_on_the_inputs_of_each_step(monkeypatch: pytest.
     def record(inputs: list[Tensor]) -> tuple[Any, Step]:
         tape = Tape()
         tape.replay = lambda: step(Inputs(*inputs)) and None
-        return tape, Step(results, None, False, False)  # type: ignore[arg-type]
+        return tape, Step(results, None, Requests())  # type: ignore[arg-type]
 
     monkeypatch.setattr(recorded, "_aside", step)
     monkeypatch.setattr(cuda_graph, "_record", lambda _, inputs, __: record(inputs))
@@ -304,9 +299,8 @@ def test_a_recording_is_replayed_on_the_inputs_of_each_step(monkeypatch: pytest.
 def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     plain, trainer = let_device_decide(make_trainer()), let_device_decide(make_trainer())
     said: list[str] = []
-    assert isinstance(trainer.advance, TrainingStep)
-    recorded = Recorded(trainer.advance, said.append)
-    monkeypatch.setattr(recorded, "_aside", trainer.advance)
+    recorded = Recorded(trainer.training_step, said.append)
+    monkeypatch.setattr(recorded, "_aside", trainer.training_step)
 
     def fail(step: TrainingStep, *_: object) -> None:
         for parameter in step.model.parameters():
@@ -347,4 +341,4 @@ def test_a_gpu_computes_what_a_cpu_does(name: str, monkeypatch: pytest.MonkeyPat
     for _ in range(5):
         one, other = cpu.train_step(), gpu.train_step()
         torch.testing.assert_close(one.means, other.means.cpu(), rtol=1e-2, atol=1e-3)
-        assert [bool(player) for player in other.players] == list(one.players)
+        assert [bool(active) for active in other.decision] == list(one.decision)

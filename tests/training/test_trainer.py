@@ -24,6 +24,7 @@ from vaegan.training import checkpoint
 from vaegan.training.device import World
 from vaegan.training.logger import Monitor
 from vaegan.training.optimizers import learning_rate
+from vaegan.training.step import Requests
 from vaegan.training.trainer import Trainer
 from vaegan.workflow import Job, Stopped, _threads, resume, train
 
@@ -98,22 +99,22 @@ def test_a_network_that_is_gated_off_does_not_change_by_a_bit(name: str, gate: d
     trainer = make_trainer(tiny(name, objective__gamma=0.1, **gate))
     for _ in range(2):
         trainer.train_step()
-    before, optimizers = weights(trainer), copy.deepcopy({n: o.state_dict()["state"] for n, o in trainer.optimizers.items()})
-    players = trainer.train_step().players
+    before, optimizers = weights(trainer), copy.deepcopy({n: o.state_dict()["state"] for n, o in trainer.training_step.optimizers.items()})
+    decision = trainer.train_step().decision
     assert changed(trainer, before) == stepping
-    assert ("decoder" in stepping, "discriminator" in stepping) == tuple(players)
+    assert ("decoder" in stepping, "discriminator" in stepping) == tuple(decision)
     for network, state in optimizers.items():
-        after = trainer.optimizers[network].state_dict()["state"]
+        after = trainer.training_step.optimizers[network].state_dict()["state"]
         same = all(torch.equal(after[p][key], value) for p in state for key, value in state[p].items()) and after.keys() == state.keys()
         assert same == (network not in stepping)
-        assert all(p.grad is None for p in trainer.parameters[network])
+        assert all(p.grad is None for p in trainer.training_step.parameters[network])
 
 
 @pytest.mark.parametrize("who_decides", ["the host", "the device"])
 @pytest.mark.parametrize("name", names())
 def test_stopping_and_resuming_changes_nothing(name: str, who_decides: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if who_decides == "the device":  # as on a GPU, but that the CPU does the work
-        monkeypatch.setattr("vaegan.training.trainer.device_decides", lambda _: True)
+        monkeypatch.setattr("vaegan.training.step.device_decides", lambda _: True)
     more: dict[str, Any] = {"data__crop": "centre", "training__graph": False}
     more |= {"objective__gamma_decay": 1.5, "gate__margin_decay": 0.9, "training__ema": 0.9}
     more |= {"augmentation__flip": True, "augmentation__shift": 0.05, "augmentation__scale": 0.05, "augmentation__rotation": 0.1}
@@ -135,8 +136,8 @@ def _train_until(step: int, recipe: Recipe, run: Path) -> None:
     """Train, and be interrupted in the middle of a step, so that the next one is the last."""
     original = Trainer.train_step
 
-    def interrupted(self: Trainer, stop: bool = False, save: bool = False) -> Any:
-        result = original(self, stop, save)
+    def interrupted(self: Trainer, requests: Requests) -> Any:
+        result = original(self, requests)
         if self.step == step - 1:
             signal.raise_signal(signal.SIGINT)
         return result
@@ -255,10 +256,10 @@ def test_clipping_is_per_network(clip: str, measure: Any, monkeypatch: pytest.Mo
     limits = (1e-3, 0.0, 1e-5)
     trainer = make_trainer(tiny(optimizer__clip=clip, optimizer__clip_at=limits, gate__enabled=False))
     seen = {}
-    for name, optimizer in trainer.optimizers.items():
+    for name, optimizer in trainer.training_step.optimizers.items():
 
         def record(name: str = name) -> None:
-            seen[name] = measure(torch.cat([p.grad.flatten() for p in trainer.parameters[name] if p.grad is not None])).item()
+            seen[name] = measure(torch.cat([p.grad.flatten() for p in trainer.training_step.parameters[name] if p.grad is not None])).item()
 
         monkeypatch.setattr(optimizer, "step", record)
     trainer.train_step()
@@ -287,12 +288,12 @@ def test_networks_may_have_learning_rates_of_their_own() -> None:
     before = weights(trainer)
     trainer.train_step()
     assert changed(trainer, before) == {"encoder", "decoder"}
-    assert [trainer.optimizers[n].param_groups[0]["lr"] for n in ("encoder", "decoder", "discriminator")] == [1e-3, 5e-4, 0.0]
+    assert [trainer.training_step.optimizers[n].param_groups[0]["lr"] for n in ("encoder", "decoder", "discriminator")] == [1e-3, 5e-4, 0.0]
 
 
 def test_weight_decay_is_for_weights() -> None:
     trainer = make_trainer(tiny("larsen-celeba"))
-    for optimizer in trainer.optimizers.values():
+    for optimizer in trainer.training_step.optimizers.values():
         matrices, vectors = optimizer.param_groups
         assert (matrices["weight_decay"], vectors["weight_decay"]) == (1e-5, 0.0)
         assert all(p.ndim > 1 for p in matrices["params"])

@@ -28,7 +28,7 @@ from ..progress import Progress, progress_bar
 from ..recipe import Recipe
 from ..settings import GateSettings
 from ..training.cuda_graph import WARM_UP as BEFORE_RECORDING
-from ..training.device import keep_freed_memory, make_fabric
+from ..training.device import computes_in_bf16, keep_freed_memory, make_fabric
 from .arithmetic import alone, count, yardsticks
 from .contenders import Contender, Setting, Step
 from .results import Measured, Result
@@ -79,7 +79,7 @@ class Benchmark:
         ]
         asked = make_fabric(device, recipe.training.precision)
         self.device = asked.device
-        precision = "bfloat16" if "bf16" in str(asked._precision.precision) else "float32"
+        precision = "bfloat16" if computes_in_bf16(asked) else "float32"
         self.fabrics: dict[str, Fabric] = {precision: asked}
         if precision != "float32" and self.device.type != "cuda":  # where there are other ways to compare
             self.fabrics = {"float32": make_fabric(device, "32"), precision: asked}

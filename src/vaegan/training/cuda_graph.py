@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .step import Inputs, Step, TrainingStep
+from .step import NO_REQUESTS, Inputs, Requests, Step, TrainingStep
 
 WARM_UP = 3
 """Steps taken as they are before one is recorded: libraries choose their kernels, and optimisers make their state, at first use."""
@@ -26,8 +26,11 @@ class Recorded:
         self._stream: torch.cuda.Stream | None = None
         self._recording: tuple[torch.cuda.CUDAGraph, Step] | None = None
 
-    def __call__(self, inputs: Inputs) -> Step:
-        """Take the step."""
+    def __call__(self, inputs: Inputs, requests: Requests = NO_REQUESTS) -> Step:
+        """Take the step. Requests are this process's alone: they are no part of what is recorded."""
+        return self._take(inputs)._replace(requests=requests)
+
+    def _take(self, inputs: Inputs) -> Step:
         self._calls += 1
         if self._calls <= WARM_UP:
             return self._aside(inputs)

@@ -184,8 +184,14 @@ def compile_networks(model: VAEGAN, note: Callable[[str], None]) -> None:
         return
     model.encoder.compile(dynamic=False)
     model.decoder.compile(dynamic=False)
-    for name in ("stem", "features_of", "logits_of"):
+    for name in ("stem", "features_of", "logits_of"):  # what the objective calls; the rest of `Discriminator` is made of these
         setattr(model.discriminator, name, torch.compile(getattr(model.discriminator, name), dynamic=False))
+
+
+def computes_in_bf16(fabric: Fabric) -> bool:
+    """Whether Fabric was told to multiply matrices in bfloat16."""
+    with fabric.autocast():
+        return torch.is_autocast_enabled(fabric.device.type)
 
 
 def has_bf16(device: str) -> bool:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from ..data.batches import Batches
+from ..data.augmentation import Augmenter
+from ..data.batches import to_tensor
 from ..losses.gate import GateDecision, decide
-from ..losses.objective import Objective
+from ..losses.objective import Losses, Objective
 from ..losses.routing import Number
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
 from ..settings import NETWORKS
 from .distributed import average_gradients, mean_over_processes
-from .optimizers import step_if
+from .optimizers import load_optimizer, make_optimizer, step_if
 
 LOSSES = ("prior", "similarity", "real", "fake")
 STEPS = ("encoder_steps", "decoder_steps", "discriminator_steps")
 GRADIENTS = ("encoder_gradient", "decoder_gradient", "discriminator_gradient")
-MEANS = (*LOSSES, "pixel", *STEPS, *GRADIENTS)
+TERMS = (*LOSSES, "pixel")
+"""The terms of `Losses` that are watched."""
+MEANS = (*TERMS, *STEPS, *GRADIENTS)
 WATCHED = {
     "prior": "the prior loss (encoder)",
     "similarity": "the similarity loss (encoder, decoder)",
@@ -47,10 +50,16 @@ class Rates(NamedTuple):
     high: Number
     average: Number
     """How far the average moves towards the weights."""
-    stop: Number
-    """1 if this process was asked to stop, else 0."""
-    save: Number
-    """1 if this process was asked to save, else 0."""
+
+
+class Requests(NamedTuple):
+    """What was asked for, by a signal, to be done after a step."""
+
+    stop: bool = False
+    save: bool = False
+
+
+NO_REQUESTS = Requests()
 
 
 class Inputs(NamedTuple):
@@ -72,12 +81,11 @@ class Step(NamedTuple):
     """What is known after a step: where the device decides, tensors, which have their values once the device has got there."""
 
     means: Tensor
-    """prior, similarity, real, fake, pixel: see `Losses`; means over all processes."""
-    players: GateDecision
-    stops: bool | Tensor
-    """Some process was asked to stop."""
-    saves: bool | Tensor
-    """Some process was asked to save."""
+    """`TERMS`; means over all processes."""
+    decision: GateDecision
+    """Which of the decoder and the discriminator have stepped."""
+    requests: Requests
+    """What any of the processes was asked for."""
 
 
 class NotFiniteError(Exception):
@@ -100,7 +108,7 @@ class Tally:
         """Take in a step.
 
         Args:
-            means: prior, similarity, real, fake, pixel.
+            means: `TERMS`.
             steps: whether each of `NETWORKS` steps.
             gradients: the norm of the gradient of each that does, 0 for the others.
 
@@ -153,59 +161,89 @@ class Tally:
         self._sums.copy_(state)
 
 
-@dataclass
 class TrainingStep:
-    """One forward and one backward pass for three objectives, and a step of the networks that the gate lets go.
+    """The networks and all that changes with them, and the step that changes it: one forward and one backward pass for three objectives,
+    and a step of the networks that the gate lets go.
 
     Either the host decides: it reads the costs, and no work is done for a network that is held. Or the device decides: all gradients are
     computed, a network that is held keeps its weights, and the host never waits but runs ahead. Then all steps are the same operations,
     which can be recorded (see cuda_graph.py). Which networks step, and what they become, is the same both ways.
     """
 
-    recipe: Recipe
-    fabric: Fabric
-    batches: Batches
-    model: VAEGAN
-    average: VAEGAN | None
-    parameters: dict[str, list[nn.Parameter]]
-    optimizers: dict[str, torch.optim.Adam]
-    tally: Tally
-    device_decides: bool
+    def __init__(self, recipe: Recipe, fabric: Fabric, model: VAEGAN) -> None:
+        """Begin with a model that is on the device, in training mode."""
+        self.recipe, self.fabric, self.model = recipe, fabric, model
+        self.average: VAEGAN | None = copy.deepcopy(model).requires_grad_(False).eval() if recipe.training.ema else None
+        self.augment = Augmenter(recipe.augmentation)
+        self.objective = Objective(recipe.objective)
+        self.parameters = {name: list(getattr(model, name).parameters()) for name in NETWORKS}
+        self.optimizers = {name: make_optimizer(parameters, recipe.optimizer) for name, parameters in self.parameters.items()}
+        self.tally = Tally(model.device)
+        self.device_decides = device_decides(fabric)
 
-    def __call__(self, inputs: Inputs) -> Step:
+    def __call__(self, inputs: Inputs, requests: Requests = NO_REQUESTS) -> Step:
         """Take the step.
 
         If a loss or a gradient is no longer a number, no weight changes, nor in the steps after it; the tally's next reading raises.
         """
         objective = self.recipe.objective
         rates = Rates(*inputs.rates.unbind()) if isinstance(inputs.rates, Tensor) else inputs.rates
-        images = self.batches.finish(inputs.pixels, inputs.changes)
+        images = self.augment(to_tensor(inputs.pixels, inputs.pixels.device), inputs.changes)
         with self.fabric.autocast():
-            told = self.model.conditions(inputs.attributes)
-            losses = Objective(objective)(self.model, images, inputs.noise[0], inputs.noise[1], gamma=rates.gamma, conditions=told)
-        terms = [losses.prior, losses.similarity, losses.real, losses.fake, losses.pixel]
-        asked = [torch.zeros_like(losses.prior) + number for number in (rates.stop, rates.save)]
-        # All that processes decide they decide on means over all of them, or they would part ways.
-        means = mean_over_processes(self.fabric, torch.stack([*terms, *asked]))
-        means, stops, saves = means[:-2], means[-2] > 0, means[-1] > 0
-        players = decide(means[2], means[3], rates.low, rates.high) if objective.plays else GateDecision(True, False)
-        goes = torch.stack([torch.zeros_like(stops) | player for player in (objective.autoencodes, *players)])
+            conditions = self.model.conditions(inputs.attributes)
+            losses = self.objective(self.model, images, inputs.noise[0], inputs.noise[1], gamma=rates.gamma, conditions=conditions)
+        means, requests = self._agree(losses, requests)
+        cost = dict(zip(TERMS, means.unbind(), strict=True))
+        decision = decide(cost["real"], cost["fake"], rates.low, rates.high) if objective.plays else GateDecision(True, False)
+        no = torch.zeros((), dtype=torch.bool, device=means.device)
+        active = torch.stack([no | steps for steps in (objective.autoencodes, *decision)])
         if self.device_decides:
-            step, stepping = Step(means, GateDecision(*goes[1:]), stops, saves), list(objective.trained)
+            step, stepping = Step(means, GateDecision(*active[1:]), requests), list(objective.trained)
         else:
-            *decided, stop, save = torch.cat([goes, torch.stack([stops, saves])]).tolist()
-            step = Step(means, GateDecision(*decided[1:]), stop, save)
+            decided = active.tolist()
+            step = Step(means, GateDecision(*decided[1:]), requests)
             stepping = [name for name, steps in zip(NETWORKS, decided, strict=True) if steps]
         losses.backward(parameter for name in stepping for parameter in self.parameters[name])
         norms = self._gradients(stepping)
         held = torch.zeros_like(losses.prior)
-        gradients = torch.where(goes, torch.stack([norms.get(name, held) for name in NETWORKS]), 0.0)
-        sound = self.tally.add(means, goes, gradients)
-        for name, go in zip(NETWORKS, goes & sound, strict=True):
+        gradients = torch.where(active, torch.stack([norms.get(name, held) for name in NETWORKS]), 0.0)
+        sound = self.tally.add(means, active, gradients)
+        for name, go in zip(NETWORKS, active & sound, strict=True):
             if name in stepping:
                 self._step_network(name, getattr(rates, name), norms[name], go)
         self._follow(rates.average * sound)
         return step
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a step changes."""
+        return {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
+            "optimizers": {name: optimizer.state_dict()["state"] for name, optimizer in self.optimizers.items()},
+            "tally": self.tally.state(),  # so that the next line of stats.jsonl is of all its steps
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned.
+
+        Raises:
+            RuntimeError, ValueError, KeyError: it is of other networks.
+        """
+        self.tally.load_state(state["tally"])
+        self.model.load_state_dict(state["model"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+        for name, optimizer in self.optimizers.items():
+            load_optimizer(optimizer, state["optimizers"][name])
+
+    def _agree(self, losses: Losses, requests: Requests) -> tuple[Tensor, Requests]:
+        """The losses of all processes, and what any of them was asked for: what processes decide must be the same in all."""
+        terms = torch.stack([getattr(losses, name) for name in TERMS])
+        if self.fabric.world_size == 1:
+            return terms, requests
+        everything = mean_over_processes(self.fabric, torch.cat([terms, terms.new_tensor(requests)]))
+        means, asked = everything[: len(TERMS)], everything[len(TERMS) :] > 0
+        return means, Requests(*asked.tolist())
 
     def drop_gradients(self) -> None:
         """Forget what a step that was not finished left behind."""
@@ -238,3 +276,11 @@ class TrainingStep:
         torch._foreach_add_(averages, ways)
         for mine, theirs in zip(self.average.buffers(), self.model.buffers(), strict=True):
             mine.copy_(theirs)
+
+
+def device_decides(fabric: Fabric) -> bool:
+    """Whether the device, not the host, should decide which networks step (see `TrainingStep`): where waiting for it costs most.
+
+    Several processes wait for each other at every step in any case.
+    """
+    return fabric.device.type == "cuda" and fabric.world_size == 1

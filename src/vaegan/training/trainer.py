@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -20,7 +19,6 @@ from ..data.dataset import ImageSet
 from ..errors import UserError
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
-from ..settings import NETWORKS
 from ..signals import Stopped, StopSignal
 from ..viz.grid import DRAWN
 from . import checkpoint
@@ -30,8 +28,8 @@ from .device import compile_networks
 from .distributed import SharedError, from_leader, mean_over_processes, synchronise, wait_for_all
 from .health import Watch
 from .logger import RECONSTRUCTIONS, Exhibits, Monitor
-from .optimizers import learning_rate, load_optimizer, make_optimizer
-from .step import Inputs, NotFiniteError, Rates, Step, Tally, TrainingStep
+from .optimizers import learning_rate
+from .step import NO_REQUESTS, Inputs, NotFiniteError, Rates, Requests, Step, TrainingStep
 
 MAY_CHANGE = {
     *("data.source", "training.length", "training.precision", "training.threads", "training.graph", "training.compile"),
@@ -83,18 +81,22 @@ class Trainer:
             learn_scale(model, self.attributes[training[:]])
         if settings.sync_batchnorm:
             synchronise(model, fabric)
-        self.model: VAEGAN = model.to(fabric.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-        self.average: VAEGAN | None = copy.deepcopy(self.model).requires_grad_(False).eval() if settings.ema else None
-        self.parameters = {name: list(getattr(self.model, name).parameters()) for name in NETWORKS}
-        self.optimizers = {name: make_optimizer(self.parameters[name], recipe.optimizer) for name in NETWORKS}
-        self.tally = Tally(fabric.device)
-        self.device_decides = device_decides(fabric)
-        parts = (self.batches, self.model, self.average, self.parameters, self.optimizers, self.tally)
-        self.advance: Callable[[Inputs], Step] = TrainingStep(recipe, fabric, *parts, self.device_decides)
+        placed: VAEGAN = model.to(fabric.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.training_step = TrainingStep(recipe, fabric, placed)
         if settings.compile:
             compile_networks(self.model, note)
-        if settings.graph and self.device_decides:
-            self.advance = Recorded(self.advance, note)
+        graph = settings.graph and self.training_step.device_decides
+        self.advance: TrainingStep | Recorded = Recorded(self.training_step, note) if graph else self.training_step
+
+    @property
+    def model(self) -> VAEGAN:
+        """The model that is trained."""
+        return self.training_step.model
+
+    @property
+    def average(self) -> VAEGAN | None:
+        """The average of its weights over the last steps, where the recipe asks for one."""
+        return self.training_step.average
 
     @property
     def shown(self) -> VAEGAN:
@@ -106,24 +108,24 @@ class Trainer:
         """The epoch of the next step, from 0."""
         return self.step // self.batches.steps_per_epoch
 
-    def inputs(self, stop: bool = False, save: bool = False) -> Inputs:
+    def inputs(self) -> Inputs:
         """What the next step takes: all work of the host. A GPU may still be at earlier steps when this is done."""
         device = self.fabric.device
         seed = np.random.SeedSequence([self.recipe.training.seed, self.step, self.fabric.global_rank, 2]).generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(seed[0] >> 1))
         noise = torch.randn(2, self.recipe.training.batch, self.recipe.networks.latent, generator=generator)
-        rates: Rates | Tensor = self.rates(stop, save)
-        if self.device_decides:
+        rates: Rates | Tensor = self.rates()
+        if self.training_step.device_decides:
             rates = to_device(np.array(rates, np.float32), device)
-        told = None if self.attributes is None else to_device(self.attributes[self.batches.chosen(self.step)], device)
-        return Inputs(*self.batches.inputs(self.step, device), to_device(noise.numpy(), device), rates, told)
+        attributes = None if self.attributes is None else to_device(self.attributes[self.batches.chosen(self.step)], device)
+        return Inputs(*self.batches.inputs(self.step, device), to_device(noise.numpy(), device), rates, attributes)
 
     def learning_rate(self) -> float:
         """The learning rate of the next step, before the networks' factors."""
         lr = learning_rate(self.recipe.optimizer, self.step, self.steps, self.batches.steps_per_epoch)
         return lr * ROLLBACK_LR**self.rollbacks
 
-    def rates(self, stop: bool = False, save: bool = False) -> Rates:
+    def rates(self) -> Rates:
         """What schedules make of the next step."""
         recipe = self.recipe
         lr = self.learning_rate()
@@ -131,21 +133,20 @@ class Trainer:
         encoder, decoder, discriminator = (lr * factor for factor in recipe.optimizer.lr_factors)
         low, high = recipe.gate.bounds(self.epoch)
         gamma = recipe.objective.at(self.epoch).gamma
-        return Rates(encoder, decoder, discriminator, gamma, low, high, average=1 - kept, stop=float(stop), save=float(save))
+        return Rates(encoder, decoder, discriminator, gamma, low, high, average=1 - kept)
 
-    def train_step(self, stop: bool = False, save: bool = False, inputs: Inputs | None = None) -> Step:
+    def train_step(self, requests: Requests = NO_REQUESTS, inputs: Inputs | None = None) -> Step:
         """One step: three objectives out of one forward and one backward pass, for the networks that the gate lets step.
 
         If a loss or a gradient is no longer a number, this step and those after it change no weight; `read` and `check` raise that.
 
         Args:
-            stop: this process was asked to stop.
-            save: this process was asked to save.
+            requests: what this process was asked for.
             inputs: in place of those of this step, to measure what a step takes without them.
         """
-        step = self.advance(inputs or self.inputs(stop, save))
+        step = self.advance(inputs or self.inputs(), requests)
         self.step += 1
-        return step._replace(stops=stop, saves=save) if self.fabric.world_size == 1 else step
+        return step
 
     def read(self) -> dict[str, float]:
         """The means of the steps since the last reading, by name. Waits for the device.
@@ -154,7 +155,7 @@ class Trainer:
             Diverged: a loss or a gradient is no longer a number; no step since then has changed a weight.
         """
         with self._finite():
-            means = self.tally.read()
+            means = self.training_step.tally.read()
         self._read_at = self.step
         return means
 
@@ -165,7 +166,7 @@ class Trainer:
             Diverged: a loss, a gradient or a weight is no longer a number. In the first two cases no step since then has changed a weight.
         """
         with self._finite():
-            self.tally.check()
+            self.training_step.tally.check()
         broken = [name for name, tensor in self.model.state_dict().items() if not torch.isfinite(tensor).all()]
         somewhere = torch.tensor(float(bool(broken)), device=self.fabric.device)  # statistics of batches are each process's own
         if mean_over_processes(self.fabric, somewhere):
@@ -193,11 +194,8 @@ class Trainer:
     def state_dict(self) -> dict[str, Any]:
         """All that changes from step to step."""
         return {
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict() if self.average else None,
-            "optimizers": {name: optimizer.state_dict()["state"] for name, optimizer in self.optimizers.items()},
+            **self.training_step.state_dict(),
             "rollbacks": self.rollbacks,
-            "tally": self.tally.state(),  # so that the next line of stats.jsonl is of all its steps
             "read_at": self._read_at,
             "identity": self.identity,
         }
@@ -233,14 +231,9 @@ class Trainer:
             raise UserError(f"the run takes {images} images a step, not {mine['images_per_step']} ({here}){batch}")
         self.step, self.rollbacks = state["step"], state["rollbacks"]
         self._read_at = state["read_at"]
-        self.tally.load_state(state["tally"])
         if isinstance(self.advance, Recorded):
             self.advance.forget()
-        self.model.load_state_dict(state["model"])
-        if self.average:
-            self.average.load_state_dict(state["average"])
-        for name, optimizer in self.optimizers.items():
-            load_optimizer(optimizer, state["optimizers"][name])
+        self.training_step.load_state_dict(state)
 
     def train(self, run: Path, images: ImageSet, held_out: Numbers, console: Console, signals: StopSignal) -> Path:
         """Train to the end, writing into the run folder; returns the last picture. `signals` says how this process stops.
@@ -269,12 +262,13 @@ class Trainer:
             ended = False
             while not ended:
                 schedule = {"lr": self.learning_rate(), "gamma": self.recipe.objective.at(self.epoch).gamma}
-                save, signals.asked_to_save = signals.asked_to_save, False
-                step = self.train_step(stop=signals.received is not None, save=save)
-                ended = bool(step.stops) or self.step == self.steps
+                requests = Requests(stop=signals.received is not None, save=signals.asked_to_save)
+                signals.asked_to_save = False
+                requests = self.train_step(requests).requests
+                ended = requests.stop or self.step == self.steps
                 logging = ended or self.step % settings.log_every == 0
                 drawing, saving = (ended or self.step % every == 0 for every in (settings.picture_every, settings.checkpoint_every))
-                saving = saving or bool(step.saves)
+                saving = saving or requests.save
                 try:
                     if logging:
                         means = self.read()
@@ -294,7 +288,7 @@ class Trainer:
                         picture = monitor.picture(self.shown, exhibits)
                     if saving:
                         self._save(run)
-                    if step.saves:
+                    if requests.save:
                         monitor.say(f"saved at step {self.step}, as asked")
         wait_for_all(self.fabric)  # nobody leaves while the first process is still writing
         if self.step < self.steps:
@@ -341,14 +335,6 @@ class Trainer:
     def _save_checkpoint(self, run: Path) -> None:
         settings = self.recipe.training
         checkpoint.save(run / "checkpoints", self.step, self.state_dict(), keep=settings.keep, keep_every=settings.keep_every)
-
-
-def device_decides(fabric: Fabric) -> bool:
-    """Whether the device, not the host, should decide which networks step (see `TrainingStep`): where waiting for it costs most.
-
-    Several processes wait for each other at every step in any case.
-    """
-    return fabric.device.type == "cuda" and fabric.world_size == 1
 
 
 def last_checkpoint(run: Path) -> str:
