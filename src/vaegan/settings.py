@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Literal
 
-from .data.images import Crop, Resampling
 from .errors import UserError
 
+Crop = Literal["centre", "none", "celeba", "box"]
+Resampling = Literal["fast", "bicubic", "lanczos", "bilinear", "nearest"]
 NETWORKS = ("encoder", "decoder", "discriminator")
 PerNetwork = tuple[float, float, float]
 """One value each for encoder, decoder, discriminator."""
-STRIDES = 8
-"""Sides of images are multiples of this."""
+STRIDES = 2**3
+"""Networks of family `larsen` halve an image three times: its sides are multiples of this."""
 
 
 def require(condition: bool, sentence: str) -> None:

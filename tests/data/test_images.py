@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vaegan.data.images import Crop, Preparation, Unreadable, read
+from vaegan.data.images import Preparation, Unreadable, read
 from vaegan.data.sources.base import File
+from vaegan.settings import Crop
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 

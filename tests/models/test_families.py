@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,9 @@ from vaegan import VAEGAN, Architecture, Objective, UserError
 from vaegan.latent.measurements import measure
 from vaegan.models import base, larsen
 from vaegan.models.families import FAMILIES, Family
+from vaegan.workflow import resume, train
+
+from ..tiny import QUIETLY, tiny
 
 SMALL = Architecture(size=(16, 16), width=0.0625, latent=4)
 
@@ -61,6 +65,18 @@ def test_another_family_trains_measures_saves_and_loads(judged: Architecture, tm
     model.save_pretrained(tmp_path)
     assert json.loads((tmp_path / "config.json").read_text())["architecture"]["family"] == "judged"
     assert torch.equal(vaegan.load(tmp_path).discriminator(images), model.discriminator(images))
+
+
+def test_a_run_of_another_family_goes_on_from_its_checkpoint(judged: Architecture, tmp_path: Path) -> None:
+    more: dict[str, Any] = {"networks__family": judged.family, "objective__level": 1, "objective__gan": "non_saturating"}
+    train(tiny(training__length="3 steps", **more), tmp_path / "run", **QUIETLY)
+    resume(tmp_path / "run", tiny(**more), **QUIETLY)
+    assert vaegan.load(tmp_path / "run").level == 1
+
+
+def test_a_run_says_at_its_start_which_levels_there_are(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"objective\.level must be one of 1, 2, 3"):
+        train(tiny(objective__level=4), tmp_path / "run", **QUIETLY)
 
 
 def test_a_model_knows_its_level(tmp_path: Path) -> None:

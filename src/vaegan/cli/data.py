@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ..data.dataset import report_skipped
-from ..data.images import Crop, Resampling
 from ..errors import UserError
+from ..settings import Crop, Resampling
 from .app import app, err, parse_size, wrote
 from .sets import open_set, recipe_of
 

@@ -8,13 +8,14 @@ import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from ..errors import UserError
+from ..settings import Crop, Resampling
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # and no other: some of what Pillow reads starts programs
@@ -28,8 +29,6 @@ CELEBA_BOX = (15, 40, 163, 188)  # left, top, right, bottom: columns 15:163 and 
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
-Crop = Literal["centre", "none", "celeba", "box"]
-Resampling = Literal["fast", "bicubic", "lanczos", "bilinear", "nearest"]
 
 FILTERS = {
     "fast": Image.Resampling.BICUBIC,

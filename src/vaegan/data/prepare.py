@@ -18,10 +18,11 @@ from ..errors import UserError
 from ..files import from_home
 from ..processes import cores
 from ..progress import Progress
+from ..settings import Crop, Resampling
 from ..signals import Stopped, StopSignal
 from ..words import plain
 from .dataset import FORMAT, ImageSet
-from .images import Crop, Preparation, Resampling
+from .images import Preparation
 from .indices import SPLIT_SEED, Permutation
 from .sources import HUB, avatars, find_source
 from .sources.base import Source, first

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vaegan.data.images import Crop
+from vaegan.settings import Crop
 
 from ...command import works
 from .place import BLUE, GREEN, RED, SIDE, WHITE, Place, archive, damaged, encoded, half, noise, picture, plain, write

@@ -19,7 +19,8 @@ from PIL import Image, UnidentifiedImageError
 
 from ...errors import UserError
 from ...files import read_text
-from ..images import FORMATS, Crop, Picture, Unreadable
+from ...settings import Crop
+from ..images import FORMATS, Picture, Unreadable
 
 LARGEST = 1 << 29  # bytes of one picture in an archive: more is no picture
 
