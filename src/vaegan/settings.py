@@ -115,7 +115,7 @@ class Architecture:
     discriminator_units: int = 512
     """Units of the discriminator's fully connected layer, at width 1."""
     attributes: tuple[str, ...] = ()
-    """Attributes of the set that all three networks are told of each image: a conditional model. `all` for all that the set has."""
+    """Attributes of each image that all three networks take, which makes a conditional model. `all` for all that the set has."""
 
     def __post_init__(self) -> None:
         names = tuple(name for name in self.attributes if isinstance(name, str))  # of [], cyclopts 4 makes ([],)

@@ -155,7 +155,7 @@ def test_a_conditional_model_keeps_what_it_is_told_and_uses_it(tmp_path: Path, c
         assert not torch.equal(model.reconstruct(images), model.reconstruct(images, torch.ones(2, 2)))
     with pytest.raises(ValueError, match="attributes must be N x 2, not 3 x 1"):
         model.sample(3, attributes=torch.ones(3, 1))
-    for words, sentence in (("Eyeglases=1", "is not told Eyeglases: it is told Eyeglasses, Beard"), ("Beard=x", "NAME=NUMBER")):
+    for words, sentence in (("Eyeglases=1", "has no attribute Eyeglases: it takes Eyeglasses, Beard"), ("Beard=x", "NAME=NUMBER")):
         with pytest.raises(SystemExit):
             command(["sample", str(run), "--set", words])
         assert sentence in capsys.readouterr().err

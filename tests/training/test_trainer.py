@@ -193,6 +193,15 @@ def test_what_a_run_is_cannot_be_changed(tmp_path: Path) -> None:
         resume(tmp_path / "run", changed_recipe, **QUIETLY)
 
 
+def test_a_setting_that_is_newer_than_the_run_counts_as_its_default_there() -> None:
+    older = make_trainer(tiny())
+    state = {"step": 0, **older.state_dict()}
+    state["identity"] = {**state["identity"], "recipe": {key: v for key, v in older.recipe.flat().items() if key != "objective.gan"}}
+    make_trainer(tiny()).load_state_dict(state)
+    with pytest.raises(UserError, match=r"its objective\.gan is , not saturating"):
+        make_trainer(tiny(objective__gan="saturating")).load_state_dict(state)
+
+
 def test_a_run_whose_recipe_was_edited_is_not_resumed(tmp_path: Path) -> None:
     train(tiny(), tmp_path / "run", **QUIETLY)
     for edit in ({"networks.latent": 5}, {"objective.gamma": 0.5}):

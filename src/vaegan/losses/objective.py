@@ -13,7 +13,7 @@ discriminator (Larsen et al. 2016, section 3 and algorithm 1):
 
 The baselines of the paper's experiments are parts of it: a VAE of pixels (L_prior and the squared error of pixels, no discriminator), a GAN
 (no encoder), and VAE_Disl (a VAE whose error is L_llike in the features of a discriminator that was trained before and stays as it is).
-A conditional model is told some attributes of each image in all three networks (section 4.2).
+All three networks of a conditional model take some attributes of each image, too (section 4.2).
 
 Other GAN losses are in gan.py, further terms of the discriminator in regularizers.py.
 

@@ -26,7 +26,7 @@ FORMAT = 2  # of a model folder
 PART = 256  # images at a time, so that memory does not grow with their number
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MOST_DEVIATION = 3.0
-"""Attributes that are further from their mean, in standard deviations, are told as this far."""
+"""Attributes are at most so many standard deviations from their mean; larger values are clamped."""
 
 
 class VAEGAN(nn.Module):
@@ -84,7 +84,7 @@ class VAEGAN(nn.Module):
 
     @property
     def conditional(self) -> bool:
-        """Whether the networks are told attributes."""
+        """Whether the networks take attributes."""
         return bool(self.architecture.attributes)
 
     def require(self, network: Literal["encoder", "discriminator"]) -> None:
@@ -100,17 +100,17 @@ class VAEGAN(nn.Module):
         """Of a conditional model, 1 x attributes for one image: these values by name, and NaN for those that are not known.
 
         Raises:
-            UserError: the networks are not told such an attribute.
+            UserError: the networks do not take such an attribute.
         """
         names = self.architecture.attributes
         if unknown := [name for name in known if name not in names]:
             raise UserError(
-                f"the model is not told {unknown[0]}: " + (f"it is told {', '.join(names)}" if names else "it is not conditional")
+                f"the model has no attribute {unknown[0]}: " + (f"it takes {', '.join(names)}" if names else "it is not conditional")
             )
         return torch.tensor([[known.get(name, math.nan) for name in names]])
 
     def conditions(self, attributes: Tensor | None) -> Tensor | None:
-        """What a conditional model's networks are told of images with these attributes.
+        """The conditions that a conditional model's networks take, for images with these attributes.
 
         Args:
             attributes: N x attributes, in the values of the set that the model was trained on, NaN where one is not known; None if none is.
@@ -123,11 +123,11 @@ class VAEGAN(nn.Module):
         """
         if attributes is None:
             return None
-        told = len(self.architecture.attributes)
-        if not told:
+        count = len(self.architecture.attributes)
+        if not count:
             raise ValueError("the model is not conditional: it takes no attributes")
-        if attributes.ndim != 2 or attributes.shape[1] != told:
-            raise ValueError(f"attributes must be N x {told}, not {' x '.join(map(str, attributes.shape))}")
+        if attributes.ndim != 2 or attributes.shape[1] != count:
+            raise ValueError(f"attributes must be N x {count}, not {' x '.join(map(str, attributes.shape))}")
         standard = (attributes.to(self.device) - self.attribute_mean) / self.attribute_scale
         return standard.nan_to_num(0.0).clamp(-MOST_DEVIATION, MOST_DEVIATION)
 
@@ -163,8 +163,8 @@ class VAEGAN(nn.Module):
         """Each image through the bottleneck and back, by way of its posterior mean."""
         parts = []
         for start in range(0, len(images), PART):
-            told = None if attributes is None else attributes[start : start + PART]
-            parts.append(self.decode(self.encode(images[start : start + PART], told).mean, told))
+            part = None if attributes is None else attributes[start : start + PART]
+            parts.append(self.decode(self.encode(images[start : start + PART], part).mean, part))
         return torch.cat(parts)
 
     def save_pretrained(self, folder: str | Path) -> None:

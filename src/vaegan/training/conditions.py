@@ -1,4 +1,4 @@
-"""What a conditional model is told of images: how the attributes of a set become its conditions."""
+"""How the attributes of a set become the conditions of a conditional model."""
 
 from __future__ import annotations
 

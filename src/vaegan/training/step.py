@@ -72,7 +72,7 @@ class Inputs(NamedTuple):
     noise: Tensor
     """2 x N x latent, standard normal: for the posterior and for the prior."""
     rates: Rates | Tensor
-    """Or `Rates` as one tensor, where the device is not to be told each number anew."""
+    """Or `Rates` as one tensor, so that the device gets all numbers in one copy."""
     attributes: Tensor | None = None
     """N x attributes, for a conditional model."""
 
