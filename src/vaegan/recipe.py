@@ -47,9 +47,7 @@ class Recipe:
         objective = self.objective
         plain = objective.saturating and not objective.gan
         compiled = self.training.compile and bool(objective.regularizer)
-        require(
-            not compiled, "objective.regularizer needs second derivatives, which training.compile does not support: leave one of them out"
-        )
+        require(not compiled, "objective.regularizer needs second derivatives, which training.compile does not support: leave one out")
         require(not (objective.joint and plain), "objective.joint is non-saturating: set objective.saturating to false")
 
     @property
