@@ -262,9 +262,10 @@ def test_a_device_that_is_not_there() -> None:
         Benchmark(Recipe(), device="cuda")
 
 
-def test_a_joint_objective_has_no_textbook_step() -> None:
-    recipe = Recipe(objective=ObjectiveSettings(joint=True, saturating=False))
-    with pytest.raises(UserError, match=r"objective\.joint"):
+@pytest.mark.parametrize("settings", [{"joint": True, "saturating": False}, {"gan": "hinge"}, {"regularizer": "r1"}])
+def test_what_is_not_the_papers_has_no_textbook_step(settings: dict[str, Any]) -> None:
+    recipe = Recipe(objective=ObjectiveSettings(**settings))
+    with pytest.raises(UserError, match=rf"objective\.{next(iter(settings))}"):
         Textbook(recipe, VAEGAN(recipe.networks))
 
 

@@ -126,10 +126,11 @@ def paper_only(objective: ObjectiveSettings) -> None:
     """Refuse what the textbook step does not know.
 
     Raises:
-        UserError: it is the joint objective, which is the reference's own.
+        UserError: it has what is not the paper's: the joint objective, another GAN loss, a regulariser.
     """
-    if objective.joint:
-        raise UserError("there is no textbook step for objective.joint, which is not the paper's: choose a recipe without it")
+    for name in ("joint", "gan", "regularizer"):
+        if getattr(objective, name):
+            raise UserError(f"there is no textbook step for objective.{name}, which is not the paper's: choose a recipe without it")
 
 
 def divergence(mean: Tensor, logvar: Tensor) -> Tensor:
