@@ -1,7 +1,6 @@
 """VAE/GAN: autoencoding beyond pixels using a learned similarity metric, in PyTorch."""
 
 from importlib import import_module
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 from .threads import choose_waiting
@@ -16,13 +15,11 @@ if TYPE_CHECKING:
 
 choose_waiting()
 
-__version__ = _version("vaegan")
-
 _HOME = {
     "errors": ("UserError",),
-    "model": ("VAEGAN", "Posterior", "load"),
-    "networks": ("Architecture",),
-    "objective": ("EquilibriumGate", "Losses", "Objective"),
+    "models.vaegan": ("VAEGAN", "Posterior", "load"),
+    "models.larsen": ("Architecture",),
+    "losses.objective": ("EquilibriumGate", "Losses", "Objective"),
     "recipe": ("Recipe",),
     "workflow": ("resume", "train"),
 }
@@ -37,6 +34,7 @@ __all__ = [
     "Posterior",
     "Recipe",
     "UserError",
+    "__version__",
     "load",
     "resume",
     "train",
@@ -44,7 +42,19 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: the processes that draw avatars need not wait for torch."""
-    if name not in _MODULE:
+    """Import a name on its first use, so that `import vaegan` does not wait for torch."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("vaegan")
+    elif name in _MODULE:
+        value = getattr(import_module(f".{_MODULE[name]}", __name__), name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULE[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

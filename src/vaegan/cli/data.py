@@ -10,14 +10,13 @@ from cyclopts import Parameter
 from ..data.dataset import report_skipped
 from ..data.images import Crop, Resampling
 from ..errors import UserError
-from .app import app, err, parse_size, wrote
+from .console import err, parse_size, wrote
 from .sets import open_set, recipe_of
 
 if TYPE_CHECKING:
     from ..data import ImageSet
 
 
-@app.command
 def prepare(
     source: str,
     out: Path,
@@ -118,7 +117,6 @@ def prepare(
     err.print(look, soft_wrap=True)
 
 
-@app.command
 def data(run_or_set: Path, /, *, verify: Annotated[bool, Parameter(negative="")] = False, out: Path | None = None) -> None:
     """Show what is in a packed set, or in the set that a run was trained on: counts, splits, attributes, and a sheet of images.
 

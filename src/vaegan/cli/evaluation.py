@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from ..errors import UserError
 from ..recipe import Recipe
-from .app import app, err, wrote
-from .app import out as stdout
+from .console import err, wrote
+from .console import out as stdout
 from .sets import open_set, recipe_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ..models.vaegan import VAEGAN
 
 
-@app.command
 def evaluate(
     run: Path,
     /,

@@ -12,7 +12,7 @@ from rich.table import Table
 from ..data.dataset import report_skipped
 from ..errors import UserError
 from ..recipe import Data, Recipe
-from .app import app, check_fps, err, out, parse_size, wrote
+from .console import check_fps, err, out, parse_size, wrote
 from .sets import open_set, recipe_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ SECONDS_A_TURN = 4.0
 """Of a walk: the more, the slower."""
 
 
-@app.command
 def attributes(run: Path, /, *, data: str | None = None, image: Path | None = None) -> None:
     """Learn a direction for every attribute of the training images, say how well it tells held-out ones apart, and show what it does.
 
@@ -71,7 +70,6 @@ def attributes(run: Path, /, *, data: str | None = None, image: Path | None = No
     err.print(f"Use them: vaegan edit {run} IMAGE --add {some}=1", soft_wrap=True)
 
 
-@app.command
 def edit(
     run: Path,
     images: Annotated[list[Path], Parameter(negative="", json_list=False)],
@@ -129,7 +127,6 @@ def edit(
     wrote(grid.save(edits(model, directions, originals[:SHOWN], codes[:SHOWN], steps=steps, how=how), path))
 
 
-@app.command
 def encode(run: Path, source: str, /, *, out: Path | None = None) -> None:
     """Write the codes of a set of images as a file for numpy: mean, logvar, names, labels, attributes, attribute_names.
 
@@ -166,7 +163,6 @@ def encode(run: Path, source: str, /, *, out: Path | None = None) -> None:
     wrote(path)
 
 
-@app.command
 def interpolate(
     run: Path,
     images: Annotated[list[Path], Parameter(negative="", json_list=False)],
@@ -230,7 +226,6 @@ def interpolate(
             wrote(video.save(frame, len(codes), path, fps, progress))
 
 
-@app.command
 def walk(
     run: Path,
     /,
@@ -282,7 +277,6 @@ def walk(
         wrote(video.save(frame, frames, out or run / "walk.gif", fps, progress))
 
 
-@app.command
 def arithmetic(
     run: Path, terms: Annotated[list[str], Parameter(negative="", allow_leading_hyphen=True)], /, *, out: Path | None = None
 ) -> None:
@@ -312,7 +306,6 @@ def arithmetic(
     wrote(grid.save(sum_of(model, found), path))
 
 
-@app.command
 def project(
     run: Path,
     images: Annotated[list[Path], Parameter(negative="", json_list=False)],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ..errors import UserError
-from .app import app, check_fps, err, wrote
+from .console import check_fps, err, wrote
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,6 @@ LAST_SHOWN = 2.0
 """Seconds that a film of a training stays at its end."""
 
 
-@app.command
 def sample(
     run: Path,
     /,
@@ -72,7 +71,6 @@ def _setting(text: str) -> tuple[str, float]:
         raise UserError(f"--set takes attributes as NAME=NUMBER, such as Smiling=1, not {text}") from None
 
 
-@app.command
 def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", json_list=False)], /, *, out: Path | None = None) -> None:
     """Show images above their reconstructions.
 
@@ -104,7 +102,6 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
     wrote(grid.save(grid.sheet([("each above its reconstruction", pairs)], columns), path))
 
 
-@app.command
 def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0) -> None:
     """Make a film of the pictures that were drawn as training went on: the same images and the same codes, from first to last.
 

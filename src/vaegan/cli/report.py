@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .app import app, wrote
+from .console import wrote
 
 
-@app.command
 def report(run: Path, /, *, out: Path | None = None) -> None:
     """Write a page on a run: its pictures as training went on, its curves, its recipe. One file, which works offline.
 

@@ -12,8 +12,8 @@ from cyclopts import Parameter
 from ..errors import UserError
 from ..files import replacing
 from ..recipe import Recipe
-from .app import app, err, wrote
-from .app import out as stdout
+from .console import err, wrote
+from .console import out as stdout
 from .sets import open_set, recipe_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ MOST_TIMES = 10
 HELD_OUT = "the run's held-out images"
 
 
-@app.command
 def score(
     run: Path,
     images: Annotated[list[str], Parameter(negative="", json_list=False)],

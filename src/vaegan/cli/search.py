@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from ..errors import UserError
 from ..files import replacing
 from ..recipe import Recipe
-from .app import app, err, wrote
+from .console import err, wrote
 from .sets import open_set, recipe_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ SHOWN = 50
 """Queries in the picture."""
 
 
-@app.command
 def search(
     run: Path,
     images: Annotated[list[Path] | None, Parameter(negative="", json_list=False)] = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from ..recipe import RECIPE, Data, Recipe
-from .app import err
+from .console import err
 
 if TYPE_CHECKING:
     from ..data import ImageSet, Preparation
