@@ -13,7 +13,7 @@ from PIL import Image
 from vaegan.cli import sets
 from vaegan.data import prepare
 from vaegan.metrics.extractors import registry
-from vaegan.recipe import Data
+from vaegan.settings import Data
 
 from .command import fails, train, works
 

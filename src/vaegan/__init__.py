@@ -8,9 +8,9 @@ from .threads import choose_waiting
 if TYPE_CHECKING:
     from .errors import UserError
     from .losses.objective import EquilibriumGate, Losses, Objective
-    from .models.larsen import Architecture
     from .models.vaegan import VAEGAN, Posterior, load
     from .recipe import Recipe
+    from .settings import Architecture
     from .workflow import resume, train
 
 choose_waiting()
@@ -18,7 +18,7 @@ choose_waiting()
 _HOME = {
     "errors": ("UserError",),
     "models.vaegan": ("VAEGAN", "Posterior", "load"),
-    "models.larsen": ("Architecture",),
+    "settings": ("Architecture",),
     "losses.objective": ("EquilibriumGate", "Losses", "Objective"),
     "recipe": ("Recipe",),
     "workflow": ("resume", "train"),

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from .errors import UserError
 from .files import from_home
 from .progress import Progress
-from .recipe import RECIPE, Data, Recipe
+from .recipe import RECIPE, Recipe
+from .settings import Data
 
 if TYPE_CHECKING:
     import torch

@@ -16,7 +16,7 @@ from vaegan.data import open_images, prepare
 from vaegan.data.images import Preparation
 from vaegan.experiments.features import SPACES, Numbering, Task, features, spaces
 from vaegan.experiments.linear import PENALTIES, fit
-from vaegan.models.larsen import Architecture
+from vaegan.settings import Architecture
 
 from ..command import fails, works
 from ..tiny import flags

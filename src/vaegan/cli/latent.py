@@ -11,7 +11,8 @@ from rich.table import Table
 
 from ..data.dataset import report_skipped
 from ..errors import UserError
-from ..recipe import Data, Recipe
+from ..recipe import Recipe
+from ..settings import Data
 from .console import check_fps, err, out, parse_size, wrote
 from .sets import open_set, recipe_of
 

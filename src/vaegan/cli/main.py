@@ -58,6 +58,8 @@ def known_flags(app: cyclopts.App, words: Sequence[str]) -> list[str]:
 
 def one_sentence(error: cyclopts.CycloptsError) -> str:
     """The parser's complaint, which names the flag."""
+    if isinstance(error, cyclopts.UnusedCliTokensError):
+        return f"it is not clear what {' '.join(error.unused_tokens or [])} is for: see --help"
     text = " ".join(str(error).split())
     name = getattr(error.argument, "name", "").lstrip("-") if error.argument else ""
     return text if name in text else f"{name}: {text[0].lower()}{text[1:]}"

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
-from ..recipe import RECIPE, Data, Recipe
+from ..recipe import RECIPE, Recipe
+from ..settings import Data
 from .console import err
 
 if TYPE_CHECKING:

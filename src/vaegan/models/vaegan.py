@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from ..data.images import Preparation
 from ..errors import UserError
 from ..files import from_home, replacing
-from .larsen import Architecture, Decoder, Discriminator, Encoder
+from ..settings import Architecture
+from .larsen import Decoder, Discriminator, Encoder
 
 FORMAT = 2  # of a model folder
 PART = 256  # images at a time, so that memory does not grow with their number

@@ -15,9 +15,9 @@ from ..data import ImageSet
 from ..errors import UserError
 from ..files import from_home, replacing
 from ..latent.encode import fingerprint
-from ..losses.objective import Objective
 from ..models.vaegan import load
 from ..recipe import RECIPE, Recipe
+from ..settings import ObjectiveSettings
 from .curves import STATS, Stats, panels, table
 from .facts import Trained, differences, facts, trained_on
 from .nearest import nearest_to_samples
@@ -81,7 +81,7 @@ def gather(run: Path, images: ImageSet | None) -> dict[str, Any]:
     return {
         "name": run.resolve().name,
         "quoted": shlex.quote(str(run)),
-        "objective": recipe.objective if recipe else Objective(),
+        "objective": recipe.objective if recipe else ObjectiveSettings(),
         "facts": facts(recipe, stats, trained) if recipe else None,
         "stats": stats,
         "frames": Frames.of(run),

@@ -18,9 +18,9 @@ from ..data import Numbers
 from ..data.batches import Batches, to_device, to_tensor
 from ..data.dataset import ImageSet
 from ..errors import UserError
-from ..losses.objective import NETWORKS
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
+from ..settings import NETWORKS
 from ..signals import Stopped, StopSignal
 from ..viz.grid import DRAWN
 from . import checkpoint
@@ -222,8 +222,8 @@ class Trainer:
         theirs, mine = state["identity"], self.identity
         if theirs["images"] != mine["images"]:
             raise UserError(f"the images in {self.recipe.data.source} are not those that the run has been trained on")
-        was, now = theirs["recipe"], mine["recipe"]
-        changed = [f"{key} is {was.get(key)}, not {now[key]}" for key in now if key not in MAY_CHANGE and was.get(key) != now[key]]
+        was, now = Recipe().flat() | theirs["recipe"], mine["recipe"]  # settings that are newer than the run had their defaults
+        changed = [f"{key} is {was[key]}, not {now[key]}" for key in now if key not in MAY_CHANGE and was[key] != now[key]]
         if changed:
             raise UserError(f"cannot change a run that has begun: its {', its '.join(changed)}; leave that out, or train a new run")
         if theirs["images_per_step"] != mine["images_per_step"]:
