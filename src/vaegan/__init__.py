@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from .errors import UserError
     from .losses.objective import EquilibriumGate, Losses, Objective
     from .models.larsen import Architecture
-    from .models.vaegan import VAEGAN, Posterior, load
+    from .models.vaegan import VAEGAN, Posterior
     from .recipe import Recipe
+    from .run import Run, load
     from .workflow import resume, train
 
 choose_waiting()
@@ -20,10 +21,11 @@ __version__ = _version("vaegan")
 
 _HOME = {
     "errors": ("UserError",),
-    "model": ("VAEGAN", "Posterior", "load"),
-    "networks": ("Architecture",),
-    "objective": ("EquilibriumGate", "Losses", "Objective"),
+    "models.vaegan": ("VAEGAN", "Posterior"),
+    "models.larsen": ("Architecture",),
+    "losses.objective": ("EquilibriumGate", "Losses", "Objective"),
     "recipe": ("Recipe",),
+    "run": ("Run", "load"),
     "workflow": ("resume", "train"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
@@ -36,6 +38,7 @@ __all__ = [
     "Objective",
     "Posterior",
     "Recipe",
+    "Run",
     "UserError",
     "load",
     "resume",

@@ -11,7 +11,7 @@ from ..data.dataset import report_skipped
 from ..data.images import Crop, Resampling
 from ..errors import UserError
 from .app import app, err, parse_size, wrote
-from .sets import open_set, recipe_of
+from .inputs import open_set
 
 if TYPE_CHECKING:
     from ..data import ImageSet
@@ -157,15 +157,16 @@ def data(run_or_set: Path, /, *, verify: Annotated[bool, Parameter(negative="")]
 def _set_of(folder: Path) -> ImageSet:
     """A packed set, or that of a run."""
     from ..data import ImageSet, packed_folder
+    from ..run import Run
 
     if packed_folder(str(folder)):
         return ImageSet.open(folder)
-    recipe = recipe_of(folder)
-    if not recipe:
+    run = Run(folder)
+    if not run.is_run:
         what = (
             "it is neither a packed set nor a run; pack images by: vaegan prepare SOURCE OUT"
             if folder.exists()
             else "there is no such folder"
         )
         raise UserError(f"cannot look into {folder}: {what}")
-    return open_set(None, recipe.preparation, recipe)
+    return open_set(run, flag="")

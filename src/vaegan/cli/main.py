@@ -13,7 +13,7 @@ import cyclopts
 from ..errors import UserError, refusals_told
 from ..processes import is_first_here, is_leader
 from ..recipe import one_sentence
-from . import data, evaluation, experiment, latent, pictures, report, score, search, training  # noqa: F401 (that is how the commands come to be)
+from . import data, edit, encode, evaluate, experiment, look, morph, score, search, training  # noqa: F401 (that is how the commands come to be)
 from .app import app, err
 
 
