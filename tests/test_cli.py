@@ -187,7 +187,7 @@ MISTAKES = {
     "an impossible value": (["train", "--objective.gamma", "7"], "objective.gamma must be above 0 and at most 1"),
     "a wrong choice": (["train", "--optimizer.kind", "sgd"], "rmsprop"),
     "a wrong size": (["train", "--size", "60"], "multiples of 8"),
-    "a size that is none": (["train", "--size", "big"], "networks.size"),
+    "a size that is none": (["train", "--size", "big"], "--size must be a number of pixels"),
     "two lengths": (["train", "--steps", "3", "--epochs", "2"], "one length is enough"),
     "no length": (["train", "--steps", "0"], "must be above 0"),
     "one setting twice": (["train", "--seed", "3", "--training.seed", "4"], "given twice"),

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vaegan.cli import app
+from vaegan import Recipe
+from vaegan.cli.app import make_app
 from vaegan.data import prepare
 from vaegan.data.sources import KINDS
 
@@ -29,6 +30,7 @@ def test_links_and_pictures_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_and_flags_exist(page: Path) -> None:
     text = page.read_text()
+    app = make_app()
     known = {name for name in app if not name.startswith("-")}
     for command in re.findall(r"^ +vaegan (\w+)|`vaegan (\w+)", text, re.MULTILINE):
         assert "".join(command) in known
@@ -37,6 +39,7 @@ def test_commands_and_flags_exist(page: Path) -> None:
     for command in re.findall(r"vaegan experiment ([a-z-]+)", text):
         assert command in set(app["experiment"])
     flags = {name for command in commands for argument in command.assemble_argument_collection() for name in argument.names}
+    flags |= {f"--{key}" for key in Recipe().flat()} | {"--gate.no-enabled"}
     for line in re.findall(r"vaegan [^`\n]*|`--[^`\n]*", re.sub(r"`python [^`]*`", "", text)):
         for flag in re.findall(r"--[a-z][\w.-]*", line):
             assert flag.rstrip(".") in {*flags, "--help"}

@@ -8,8 +8,9 @@ from .threads import choose_waiting
 if TYPE_CHECKING:
     from .errors import UserError
     from .losses.objective import EquilibriumGate, Losses, Objective
-    from .models.vaegan import VAEGAN, Posterior, load
+    from .models.vaegan import VAEGAN, Posterior
     from .recipe import Recipe
+    from .run import Run, load
     from .settings import Architecture
     from .workflow import resume, train
 
@@ -17,10 +18,11 @@ choose_waiting()
 
 _HOME = {
     "errors": ("UserError",),
-    "models.vaegan": ("VAEGAN", "Posterior", "load"),
+    "models.vaegan": ("VAEGAN", "Posterior"),
     "settings": ("Architecture",),
     "losses.objective": ("EquilibriumGate", "Losses", "Objective"),
     "recipe": ("Recipe",),
+    "run": ("Run", "load"),
     "workflow": ("resume", "train"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
@@ -33,6 +35,7 @@ __all__ = [
     "Objective",
     "Posterior",
     "Recipe",
+    "Run",
     "UserError",
     "__version__",
     "load",

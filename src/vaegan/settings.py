@@ -117,8 +117,6 @@ class Architecture:
     """Attributes of the set that all three networks are told of each image: a conditional model. `all` for all that the set has."""
 
     def __post_init__(self) -> None:
-        names = tuple(name for name in self.attributes if isinstance(name, str))  # of [], cyclopts 4 makes ([],)
-        object.__setattr__(self, "attributes", names)
         if self.family == "larsen":  # another family checks sizes where its networks are built
             fits = all(side >= 16 and side % STRIDES == 0 for side in self.size)
             require(fits, f"networks.size {self.size[0]} {self.size[1]}: height and width must be multiples of {STRIDES}, at least 16")
