@@ -245,8 +245,8 @@ def serve(control: int) -> None:
     import vaegan.training.tensorboard
     from vaegan.cli.commands import COMMANDS
 
-    for module in {command.function.partition(":")[0] for command in COMMANDS}:
-        importlib.import_module(module)
+    for command in {one.function.partition(":")[0] for one in COMMANDS}:
+        importlib.import_module(command)
     torch.set_num_threads(1)
     for module in (vaegan.progress, vaegan.training.logger):
         vars(module)["PLAIN_SECONDS"] = math.inf  # what is said does not depend on how long it takes

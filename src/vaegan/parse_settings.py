@@ -48,7 +48,7 @@ def parse(kind: type[T], layers: Iterable[Layer]) -> T:
     Raises:
         UserError: an unknown setting (with the nearest known one), or a wrong value.
     """
-    types = setting_types(kind)
+    types = setting_types(kind)  # type: ignore[arg-type] # of types, mypy says they have no hash
     values: dict[str, Any] = {}
     for layer in layers:
         for section, settings in layer.tree.items():

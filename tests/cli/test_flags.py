@@ -82,7 +82,7 @@ def test_the_defaults_are_the_recipes() -> None:
 
 
 def test_a_wrong_value_is_named_as_it_was_written() -> None:
-    with pytest.raises(UserError, match='^--precision must be auto, 32 or bf16, not "16"$'):
+    with pytest.raises(UserError, match=r'^--precision must be auto, 32 or bf16, not "16"$'):
         TrainingFlags(precision="16").load_recipe()
     with pytest.raises(UserError, match=r"^--training\.precision must be auto"):
         TrainingFlags().load_recipe(["--training.precision", "16"])

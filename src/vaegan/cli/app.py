@@ -26,6 +26,7 @@ def make_app(wanted: str = "") -> cyclopts.App:
     app = cyclopts.App(
         name="vaegan",
         help="Train a VAE/GAN on a folder of images, and use it.",
+        default_parameter=cyclopts.Parameter(show_default=lambda value: None if value is None or value is False else str(value)),
         suppress_keyboard_interrupt=False,
     )
     groups = {name: cyclopts.Group(name, sort_key=order) for order, name in enumerate(dict.fromkeys(one.group for one in COMMANDS))}
