@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from PIL import Image
 from vaegan import Recipe
 from vaegan.cli.app import make_app
 from vaegan.data import prepare
-from vaegan.data.sources import KINDS
+from vaegan.data.sources.registry import KINDS, Kind
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -75,6 +77,7 @@ def test_the_python_of_the_data_page_runs(tmp_path: Path, photos: Path, monkeypa
     (tmp_path / "oxford").mkdir()
     photos.rename(tmp_path / "oxford" / "jpg")
     (tmp_path / "oxford" / "labels.txt").write_text("rose\n" * 39 + "daisy\n")
-    monkeypatch.setitem(KINDS, "flowers", names["source"])
+    monkeypatch.setitem(sys.modules, "vaegan.data.sources.flowers", SimpleNamespace(source=names["source"]))
+    monkeypatch.setitem(KINDS, "flowers", Kind("flowers:source"))
     packed = prepare("flowers:oxford", Path("flowers"), progress=lambda *_: None, size=(16, 16))
     assert packed.labels[-2:] == ["rose", "daisy"]

@@ -24,7 +24,7 @@ def function_of(command: Command) -> Any:
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_the_line_of_a_command_is_its_docstring(command: Command) -> None:
     function = function_of(command)
-    first = (function.help if command.name == "experiment" else inspect.getdoc(function)).splitlines()[0]
+    first = str(function.help if command.name == "experiment" else inspect.getdoc(function)).splitlines()[0]
     assert first == command.line
 
 
