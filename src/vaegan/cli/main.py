@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import cyclopts
 
 from ..errors import UserError, refusals_told
-from ..parse_settings import hint, setting_types
+from ..parse_settings import describe, hint, setting_types
 from ..processes import is_first_here, is_leader
 from .app import UnknownFlagError, make_app
 from .console import err
@@ -61,5 +61,10 @@ def one_sentence(error: cyclopts.CycloptsError) -> str:
     if isinstance(error, cyclopts.UnusedCliTokensError):
         return f"it is not clear what {' '.join(error.unused_tokens or [])} is for: see --help"
     text = " ".join(str(error).split())
-    name = getattr(error.argument, "name", "").lstrip("-") if error.argument else ""
+    flag = error.argument.name if error.argument else ""
+    if isinstance(error, cyclopts.CoercionError) and error.token and error.target_type in (int, float):
+        return f'{error.token.keyword or flag} must be {describe(error.target_type)}, not "{error.token.value}"'
+    if isinstance(error, cyclopts.MissingArgumentError) and flag.startswith("--") and not error.tokens_so_far:
+        return f"{flag} needs a value"
+    name = flag.lstrip("-")
     return text if name in text else f"{name}: {text[0].lower()}{text[1:]}"
