@@ -1,30 +1,28 @@
 """Recipes: every setting of a run in one documented tree, and the small YAML files that say what they change in it.
 
 `Recipe()` holds the defaults, which are the reference's. A recipe file names only its differences; `Recipe.load` lays it over the
-defaults and refuses an unknown key or a wrong value by name. The command line lays its flags over that in the same way (see cli/app.py).
+defaults and refuses an unknown key or a wrong value by name (see parse_settings.py). The command line lays its flags over that.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from importlib import resources
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import cyclopts
-import docstring_parser
 import yaml
 
 from .data import packed_folder
 from .data.dataset import read_manifest
 from .data.images import Preparation
 from .errors import UserError
+from .parse_settings import Layer, as_tree, documentation, parse
 from .settings import Architecture, Augmentation, Data, GateSettings, ObjectiveSettings, Optimizer, Training, require
+from .words import plain
 
 RECIPE = "recipe.yaml"
 """The file in a run folder that holds its recipe."""
@@ -66,18 +64,7 @@ class Recipe:
         Raises:
             UserError: no such recipe, an unknown key (with the nearest known one), or a value that does not fit.
         """
-        tree = read(name)
-        source = (overrides or {}).get("data.source") or tree.get("data", {}).get("source")
-        layers = {"the overrides": as_tree(overrides or {}), "the packed set": of_set(source), f"recipe {name}": tree}
-        key = repr(layers)
-        if key not in _PARSED:
-            config = [as_config(layer, where) for where, layer in layers.items()]
-            app = cyclopts.App(config=config, default_command=_identity, result_action="return_value", help_flags=(), version_flags=())
-            try:
-                _PARSED[key] = app([], exit_on_error=False, print_error=False)
-            except cyclopts.CycloptsError as error:
-                raise UserError(one_sentence(error)) from error
-        return _PARSED[key]
+        return resolve(name, Layer(as_tree(overrides or {}), "the overrides"))
 
     def to_yaml(self, *, documented: bool = False) -> str:
         """The whole recipe as YAML that `load` reads back; with what each setting means as comments if `documented`."""
@@ -103,25 +90,30 @@ class Recipe:
         return {f"{name}.{s.name}": getattr(section, s.name) for name, section in sections.items() for s in dataclasses.fields(section)}
 
 
-_PARSED: dict[str, Recipe] = {}
-"""Recipes by what they were made of: a report compares with all that there are, and to check the settings of one takes some 70 ms."""
+def resolve(name: str | Path, over: Layer, note: Callable[[str], None] = lambda _: None) -> Recipe:
+    """A recipe by name or file, under the settings that go over it.
 
+    Args:
+        name: see `Recipe.load`.
+        over: the settings that go over the recipe, and over those that a packed set decides.
+        note: called with a sentence if a packed set was prepared in another way than the recipe asks for.
 
-def _identity(recipe: Annotated[Recipe, cyclopts.Parameter(name="*")] = Recipe()) -> Recipe:
-    return recipe
+    Raises:
+        UserError: see `Recipe.load`.
+    """
+    tree = read(name)
+    asked = tree.get("data", {})
+    decided = of_set(over.tree.get("data", {}).get("source") or asked.get("source"))
+    if overruled := {key: value for key, value in decided.get("data", {}).items() if key in asked and asked[key] != value}:
+        kept = ", ".join(f"{key} {plain(value)}" for key, value in overruled.items())
+        note(f"the packed set was prepared with {kept}, other than recipe {name} asks for")
+    return parse(Recipe, [over, Layer(decided, "the packed set"), Layer(tree, f"recipe {name}")])
 
 
 def _scalar(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(_scalar, value))}]"
     return yaml.safe_dump(value, default_flow_style=True, width=1000).removesuffix("\n").removesuffix("\n...")
-
-
-@cache
-def documentation(settings: type) -> dict[str, str]:
-    """What each field of a settings class means, from the text under it."""
-    parsed = docstring_parser.parse_from_object(settings)
-    return {parameter.arg_name: " ".join((parameter.description or "").split()) for parameter in parsed.params}
 
 
 def names() -> list[str]:
@@ -154,7 +146,7 @@ def of_set(source: Any) -> dict[str, Any]:
     Raises:
         UserError: the set is damaged.
     """
-    folder = packed_folder(source) if isinstance(source, str) else None
+    folder = packed_folder(str(source)) if isinstance(source, (str, Path)) else None
     if folder is None:
         return {}
     preparation: dict[str, Any] = read_manifest(folder)["preparation"]
@@ -190,37 +182,3 @@ def read(name: str | Path) -> dict[str, Any]:
     ):
         raise UserError(f"recipe {name} must be made of sections with settings, such as 'objective:' with 'gamma: 0.1' under it")
     return tree
-
-
-def as_tree(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by dotted key as sections.
-
-    Raises:
-        UserError: a key has no dot.
-    """
-    tree: dict[str, Any] = {}
-    for key, value in settings.items():
-        section, dot, setting = key.partition(".")
-        require(bool(dot), f'{key} is not a setting: settings are named by section and key, such as "objective.gamma"')
-        tree.setdefault(section, {})[setting] = value
-    return tree
-
-
-def as_config(tree: Mapping[str, Any], source: str, commands: tuple[str, ...] = ()) -> cyclopts.config.Dict:
-    """A tree of settings as a layer for the command line's parser, which checks keys and values.
-
-    Under its commands, where there are some: at the top, sections that are called like a command would be passed over.
-    """
-    nested = dict(tree)
-    for command in reversed(commands):
-        nested = {command: nested}
-    return cyclopts.config.Dict(nested, source=source)
-
-
-def one_sentence(error: cyclopts.CycloptsError) -> str:
-    """The parser's complaint, with a key of a file written as it is on the command line."""
-    if isinstance(error, cyclopts.UnusedCliTokensError):
-        return f"it is not clear what {' '.join(error.unused_tokens or [])} is for: settings begin with --, as in --data FOLDER"
-    text = re.sub(r'"?((?:\[\w+\])+)"?', lambda match: match[1].replace("][", ".").strip("[]"), " ".join(str(error).split()))
-    name = getattr(error.argument, "name", "").lstrip("-") if error.argument else ""
-    return text if name in text else f"{name}: {text[0].lower()}{text[1:]}"

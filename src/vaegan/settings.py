@@ -118,8 +118,6 @@ class Architecture:
     """Attributes of each image that all three networks take, which makes a conditional model. `all` for all that the set has."""
 
     def __post_init__(self) -> None:
-        names = tuple(name for name in self.attributes if isinstance(name, str))  # of [], cyclopts 4 makes ([],)
-        object.__setattr__(self, "attributes", names)
         if self.family == "larsen":  # another family checks sizes where its networks are built
             fits = all(side >= 16 and side % STRIDES == 0 for side in self.size)
             require(fits, f"networks.size {self.size[0]} {self.size[1]}: height and width must be multiples of {STRIDES}, at least 16")

@@ -241,7 +241,7 @@ def test_a_conditional_model_is_told_attributes(tmp_path: Path) -> None:
 def test_what_is_written(model: VAEGAN, images: ImageSet, tmp_path: Path) -> None:
     found = evaluated(model, images)
     for _ in range(2):
-        path = found.append_to(tmp_path)
+        path = found.append_to(tmp_path / "metrics.jsonl")
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert lines[0] == lines[1]
     settings = lines[0]["settings"]
@@ -263,7 +263,7 @@ def test_a_network_that_was_never_trained_measures_nothing(images: ImageSet, tmp
         model = VAEGAN(architecture, untrained=(untrained,)).eval()
         found = evaluated(model, images)
         (tmp_path / untrained).mkdir()
-        (line,) = (json.loads(text) for text in found.append_to(tmp_path / untrained).read_text().splitlines())
+        (line,) = (json.loads(text) for text in found.append_to(tmp_path / untrained / "metrics.jsonl").read_text().splitlines())
         assert not [name for name in line if name.startswith(words)]
         assert "samples_frechet_distance_random" in line
         assert ("pixel_error" in line) == (untrained == "discriminator")

@@ -13,6 +13,7 @@ from ..errors import UserError
 from ..latent.attributes import FEWEST, MOST, learn_from, learnable
 from ..latent.directions import HOWS, Directions, How
 from ..latent.figures import edits
+from ..run import Run as RunFolder
 from ..spacing import some_of
 from ..viz.grid import save
 from .experiment import Experiment, Run
@@ -72,7 +73,7 @@ def _require_learnable(experiment: Experiment, names: tuple[str, ...]) -> None:
 
 def _directions(experiment: Experiment, run: Run) -> Directions:
     """Those of a run, learned once: they are kept in its folder, where vaegan edit finds them, too."""
-    path = run.folder / "attributes.safetensors"
+    path = RunFolder(run.folder).attributes_file
     model = run.model()
     identity = experiment.images.identity
 

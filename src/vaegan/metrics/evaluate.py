@@ -32,7 +32,6 @@ from .reconstruction import reconstruct_all
 
 FEWEST = 20
 """Images of each kind, below which nothing can be said."""
-METRICS = "metrics.jsonl"
 SPREAD = "standard deviation over random draws without replacement"
 
 
@@ -84,17 +83,16 @@ class Evaluation:
             "copying_p": p,
         }
 
-    def append_to(self, run: Path) -> Path:
-        """Add a line of JSON to the run's metrics; returns the file."""
+    def append_to(self, file: Path) -> Path:
+        """Add a line of JSON to a run's metrics (`Run.metrics_file`); returns the file."""
         line: dict[str, Any] = {
             **{name: value if np.isfinite(value) else None for name, value in self.numbers().items()},
             "settings": self.settings,
         }
         if self.codes:
             line["kl_of_dimensions"] = [round(float(value), 6) for value in self.codes.nats]
-        path = run / METRICS
-        append(path, json.dumps(line).encode() + b"\n")
-        return path
+        append(file, json.dumps(line).encode() + b"\n")
+        return file
 
 
 def named(measure: str, extractor: str) -> str:

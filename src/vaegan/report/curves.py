@@ -93,7 +93,6 @@ def table(stats: Stats) -> tuple[list[str], list[list[str]]]:
     return [name.replace("_", " ") for name in names], rows
 
 
-STATS = "stats.jsonl"
 LARGEST = 1e100
 """Numbers beyond are no measurements."""
 
