@@ -46,9 +46,9 @@ def test_a_model_folder(trained: Path, photos: Path) -> None:
     assert run.recipe is None
     assert run.model_folder == trained / "model"
     assert run.model().architecture == Run(trained).model().architecture
-    with pytest.raises(UserError, match="does not say what it was trained on: name images by --in$"):
+    with pytest.raises(UserError, match=r"does not say what it was trained on: name images by --in$"):
         run.images(flag="--in")
-    with pytest.raises(UserError, match="does not say what it was trained on: name images$"):
+    with pytest.raises(UserError, match=r"does not say what it was trained on: name images$"):
         run.images()
     images = run.images(photos)
     assert images.preparation == run.preparation
@@ -113,7 +113,7 @@ def test_images_that_are_gone(tmp_path: Path) -> None:
         UserError, match=r"trained on cannot be opened: .*gone: there is no such .*; say where its images are now by --data$"
     ):
         run.images(flag="--data")
-    with pytest.raises(UserError, match="other: there is no such folder or file$"):
+    with pytest.raises(UserError, match=r"other: there is no such folder or file$"):
         run.images(tmp_path / "other")
 
 
