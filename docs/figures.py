@@ -21,7 +21,7 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 
 import vaegan
-from vaegan.data import open_images, split
+from vaegan.data import open_images
 from vaegan.data.batches import to_tensor
 from vaegan.viz.grid import to_uint8
 
@@ -66,9 +66,9 @@ def ruler(model: vaegan.VAEGAN, faces: Tensor, level: int) -> None:
     figure.savefig(FIGURES / "ruler.png", dpi=90, bbox_inches="tight")
 
 
-def gate(run: Path, recipe: vaegan.Recipe) -> None:
+def gate(run: vaegan.Run) -> None:
     """Which player steps by the two costs, and where the run was."""
-    settings = recipe.gate
+    settings = run.recipe.gate
     low, high = settings.bounds(0)
     most = 1.6
     figure, ax = plt.subplots(figsize=(5.6, 4.6))
@@ -83,7 +83,7 @@ def gate(run: Path, recipe: vaegan.Recipe) -> None:
         ".",
         color="black",
         markersize=3,
-        label=f"the run, means of {recipe.training.log_every} steps",
+        label=f"the run, means of {run.recipe.training.log_every} steps",
     )
     ax.plot(np.log(2), np.log(2), "+", color="red", markersize=12, label="ln 2: knows nothing")
     for x, y, text in [
@@ -128,13 +128,12 @@ def gradients(name: str, model: vaegan.VAEGAN, images: Tensor) -> None:
 def main(run: Path, reference: Path) -> None:
     """Make everything."""
     FIGURES.mkdir(exist_ok=True)
-    recipe = vaegan.Recipe.load(run / "recipe.yaml")
-    model = vaegan.load(run)
-    shutil.copy(sorted((run / "samples").glob("*.png"))[-1], FIGURES / "demo.png")
-    images = open_images("avatars", model.preparation, count=recipe.data.avatars, progress=lambda *_: None)
-    _, held_out = split(images, recipe.data.held_out)
-    ruler(model, to_tensor(images.images[held_out[:2]]), recipe.objective.level)
-    gate(run, recipe)
+    opened = vaegan.Run.open(run)
+    shutil.copy(list(opened.pictures.values())[-1], FIGURES / "demo.png")
+    images = opened.images()
+    _, held_out = opened.split(images)
+    ruler(opened.model(), to_tensor(images.images[held_out[:2]]), opened.level)
+    gate(opened)
     torch.manual_seed(0)
     paper = vaegan.VAEGAN()
     faces = to_tensor(open_images("avatars", paper.preparation, count=64, progress=lambda *_: None).images[:])

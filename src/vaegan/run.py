@@ -93,23 +93,25 @@ class Run:
         return inside if self.is_run or inside.is_dir() else self.folder
 
     @cached_property
-    def recipe(self) -> Recipe | None:
-        """All settings of the run; None for a model folder.
+    def recipe(self) -> Recipe:
+        """All settings of the run.
 
         Raises:
-            UserError: the file is damaged.
+            UserError: the file is damaged; or this is a model folder, which has none.
         """
-        return Recipe.load(self.recipe_file) if self.is_run else None
+        if not self.is_run:
+            raise UserError(f"{self.folder} has no {RECIPE}: a model folder does not say how it was trained, so name the run folder")
+        return Recipe.load(self.recipe_file)
 
     @property
     def data(self) -> Data:
         """The settings of the run's images; the defaults for a model folder."""
-        return self.recipe.data if self.recipe else Data()
+        return self.recipe.data if self.is_run else Data()
 
     @property
     def level(self) -> int:
         """The layer of the discriminator whose features are the learned similarity."""
-        if self.recipe:
+        if self.is_run:
             return self.recipe.objective.level
         return int(self._config.get("level", Recipe().objective.level))
 
@@ -123,7 +125,7 @@ class Run:
         from .data import Preparation
         from .models.vaegan import CONFIG
 
-        if self.recipe and not (self.model_folder / CONFIG).is_file():  # a packed set in another place may have changed since
+        if self.is_run and not (self.model_folder / CONFIG).is_file():  # a packed set in another place may have changed since
             return self.recipe.preparation
         try:
             return Preparation.from_dict(self._config["preparation"])

@@ -289,9 +289,9 @@ def _threads(job: Job, resumed: bool, world: World) -> int:
     """How many threads each process computes with: as was asked for, or as when the run began, or as is usual."""
     asked = job.recipe.training.threads
     begun = None
-    if resumed:
+    if resumed and job.run.is_run:
         with suppress(UserError):  # a damaged one is replaced
-            begun = job.run.recipe and job.run.recipe.training
+            begun = job.run.recipe.training
     if begun and begun.batch == job.recipe.training.batch:
         asked = asked or begun.threads
     elif begun and begun.threads == asked:  # another number of processes, which share the cores in another way

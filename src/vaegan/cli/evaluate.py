@@ -32,7 +32,8 @@ def evaluate(
     run
         A run folder or a model folder.
     data
-        The set to measure on, split as the run's; by default the one that the run was trained on.
+        The set to measure on, by default the one that the run was trained on. It is split as that one; if it lacks such splits, as by
+        default.
     samples
         How many samples of the prior; and at most how many training and held-out images.
     extractor
