@@ -76,7 +76,7 @@ def gate(run: vaegan.Run) -> None:
     kinds = np.array([[2 * settings(r, f).decoder + settings(r, f).discriminator for r in grid] for f in grid])
     colours = mpl.colors.ListedColormap(["white", "#fed7aa", "#bbf7d0", "#e0e7ff"])
     ax.pcolormesh(grid, grid, kinds, cmap=colours, vmin=0, vmax=3, shading="nearest", rasterized=True)
-    lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in run.stats_file.read_text().splitlines()]
     ax.plot(
         [line["real"] for line in lines],
         [line["fake"] for line in lines],
