@@ -202,17 +202,19 @@ class Run:
         return images
 
     def split(self, images: ImageSet) -> tuple[Numbers, Numbers]:
-        """The numbers of the training images and of the held-out images, by the settings of the run.
-
-        A set that lacks the splits which the run was trained on is split as by default. Of a model folder, all sets are.
+        """The numbers of the training images and of the held-out images of a set, by the settings of the run; see `train_on`.
 
         Raises:
             UserError: the set has splits, but none to train on.
         """
         from .data import split
 
+        return split(images, self.data.held_out, self.train_on(images))
+
+    def train_on(self, images: ImageSet) -> str:
+        """The splits of a set that count as training images: those that the run was trained on; if the set lacks them, the default."""
         known = all(name in images.splits for name in self.data.train_on.split("+"))
-        return split(images, self.data.held_out, self.data.train_on if known else Data().train_on)
+        return self.data.train_on if known else Data().train_on
 
     @property
     def pictures(self) -> dict[int, Path]:

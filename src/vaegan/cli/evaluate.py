@@ -86,7 +86,7 @@ def evaluate(
             resamplings=resamplings,
             progress=progress,
         )
-    found.settings["split"] |= {"train_on": opened.data.train_on, "share_held_out": opened.data.held_out}
+    found.settings["split"] |= {"train_on": opened.train_on(images), "share_held_out": opened.data.held_out}
     if data is not None and (not opened.is_run or anchored(data) != anchored(opened.data.source)):
         found.settings["source"] = data  # which is not that of the run
     for table in tables(found):
