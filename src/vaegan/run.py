@@ -125,8 +125,8 @@ class Run:
         from .data import Preparation
         from .models.vaegan import CONFIG
 
-        if self.is_run and not (self.model_folder / CONFIG).is_file():  # a packed set in another place may have changed since
-            return self.recipe.preparation
+        if self.is_run and not (self.model_folder / CONFIG).is_file():
+            return self.recipe.preparation  # only until there is a model: a packed set can be made anew, in another way
         try:
             return Preparation.from_dict(self._config["preparation"])
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -168,7 +168,7 @@ class Run:
         """The images that the run was trained on, or another set, as the model takes them. They are packed on first use.
 
         Args:
-            data: the other set: a folder, an archive, or all else that `data.source` can be.
+            data: the other set: a folder, an archive, or anything else that `data.source` takes.
             flag: how a user names another set on the command line, for the errors.
             progress: called as images are packed.
 
