@@ -74,7 +74,7 @@ SENDING = """
 import os, signal
 from contextlib import contextmanager
 from vaegan.__main__ import main
-from vaegan.training import checkpoint, monitor, trainer
+from vaegan.training import checkpoint, logger, trainer
 
 def send(*numbers):
     for number in numbers:
@@ -89,12 +89,12 @@ def in_step(number, *signals):
     trainer.Trainer.inputs = inputs
 
 def in_picture(number, *signals):
-    original = monitor.draw
+    original = logger.draw
     def draw(*arguments):
-        monitor.draw = original
+        logger.draw = original
         send(*signals)
         return original(*arguments)
-    monitor.draw = draw
+    logger.draw = draw
 
 def in_save(number, *signals):
     original = checkpoint.replacing
