@@ -74,7 +74,7 @@ SENDING = """
 import os, signal
 from contextlib import contextmanager
 from vaegan.__main__ import main
-from vaegan.training import checkpoint, monitor, trainer
+from vaegan.training import checkpoint, logger, trainer
 
 def send(*numbers):
     for number in numbers:
@@ -89,12 +89,12 @@ def in_step(number, *signals):
     trainer.Trainer.inputs = inputs
 
 def in_picture(number, *signals):
-    original = monitor.draw
+    original = logger.draw
     def draw(*arguments):
-        monitor.draw = original
+        logger.draw = original
         send(*signals)
         return original(*arguments)
-    monitor.draw = draw
+    logger.draw = draw
 
 def in_save(number, *signals):
     original = checkpoint.replacing
@@ -154,7 +154,7 @@ def around(name):
         send(signal.SIGUSR1)
         return original(*arguments)
     setattr(vaegan.workflow, name, sending)
-around("_open")
+around("images_of")
 around("_report")
 """
     ended, said = vaegan_process(SENDING + code, "train", f"--run={tmp_path / 'run'}", *flags(training__length="1 steps"))

@@ -113,7 +113,7 @@ def edit(
         directions.index(name)
     if project:
         with progress_bar(err) as progress:
-            codes = better_codes(model, originals, project, level=opened.level, progress=progress).codes
+            codes = better_codes(model, originals, project, progress=progress).codes
     steps = [{name: strength} for name in strengths for strength in STRIP] if strip else [strengths]
     say_how_many(len(originals))
     wrote(grid.save(edits(model, directions, originals[:MOST_ROWS], codes[:MOST_ROWS], steps=steps, how=how), path))

@@ -92,7 +92,7 @@ def project(
     names, originals, _ = encode_pictures(model, images)
     shown = sorted({0, steps // 20, steps // 5, steps // 2, steps})
     with progress_bar(err) as progress:
-        found = project.project(model, originals, steps, lr=lr, level=opened.level, prior=prior, shown=shown, progress=progress)
+        found = project.project(model, originals, steps, lr=lr, prior=prior, shown=shown, progress=progress)
     for name, similarity, pixel in zip(names, found.similarity.T.tolist(), found.pixel.T.tolist(), strict=True):
         print(f"{name}: similarity error {similarity[0]:.4g} -> {similarity[-1]:.4g}, pixel error {pixel[0]:.4g} -> {pixel[-1]:.4g}")
     say_how_many(len(originals))

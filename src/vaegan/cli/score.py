@@ -139,7 +139,7 @@ def _scorer(run: Run, model: VAEGAN, calibrate: str | None) -> Scorer:
             raise UserError("the run holds out no images to calibrate on: name normal images by --calibrate")
     with progress_bar(err) as progress:
         source = calibrate or HELD_OUT
-        scorer = Scorer.calibrate(model, images.images, numbers, fitted_on=fitted_on, level=run.level, source=source, progress=progress)
+        scorer = Scorer.calibrate(model, images.images, numbers, fitted_on=fitted_on, source=source, progress=progress)
     scorer.save(file)
     err.print(f"calibrated on {source}: {len(scorer.ranked):,} normal images; kept in {file}", soft_wrap=True)
     return scorer

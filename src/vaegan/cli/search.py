@@ -89,7 +89,7 @@ def search(
     if within:
         say_skipped(images_of_set)
     with progress_bar(err) as progress:
-        looking = Search(model, images_of_set, by, opened.level, progress)
+        looking = Search(model, images_of_set, by, progress=progress)
         if samples:
             names, queries, numbers, distances = _of_samples(looking, opened, samples, seed, count)
         else:

@@ -150,8 +150,7 @@ class Scorer:
         Raises:
             UserError: there are too few images, or the model's numbers are not finite.
         """
-        if level is None:
-            level = int(getattr(model, "level", 3))  # models do not know theirs yet
+        level = model.level if level is None else level
         if fitted_on is None:
             order = np.random.default_rng(0).permutation(len(numbers))
             fitted_on, numbers = numbers[np.sort(order[len(order) // 2 :])], numbers[np.sort(order[: len(order) // 2])]

@@ -69,8 +69,7 @@ def project(
         raise UserError(f"--lr must be above 0 and finite, not {lr}")
     if not 0 <= prior < torch.inf:
         raise UserError(f"--prior must be at least 0 and finite, not {prior}")
-    if level is None:
-        level = int(getattr(model, "level", 3))  # models do not know theirs yet
+    level = model.level if level is None else level
     parts = images.split(PART)
     done = []
     for number, part in enumerate(parts):

@@ -54,7 +54,7 @@ class Search:
         """
         numbers = np.arange(len(self.images)) if among is None else np.sort(among[:])
         if self.by == "similarity":
-            level = int(getattr(self.model, "level", 3)) if self.level is None else self.level  # models do not know theirs yet
+            level = self.model.level if self.level is None else self.level
             return nearest_by_similarity(self.model, queries, self.images.images, numbers, count, level=level, progress=self.progress)
         codes = codes_of(self.model, self.images, self.progress)
         with torch.inference_mode():
