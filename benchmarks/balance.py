@@ -18,11 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaegan import VAEGAN, Recipe, load
-from vaegan.data import open_images, split
+from vaegan import VAEGAN, Run
 from vaegan.data.batches import to_tensor
 from vaegan.losses.objective import Objective
-from vaegan.recipe import of_run
 
 
 def norm_of_gradient(objective: Objective, model: VAEGAN, images: Tensor, noise: Tensor) -> float:
@@ -36,12 +34,11 @@ def norm_of_gradient(objective: Objective, model: VAEGAN, images: Tensor, noise:
 
 def measure(run: Path, batches: int, untrained: bool) -> str:
     """A line of the table."""
-    recipe = Recipe.load(of_run(run))
-    data = recipe.data
-    images = open_images(data.source, recipe.preparation, count=data.avatars, progress=lambda *_: None)
-    numbers, _ = split(images, data.held_out, data.train_on)
+    opened = Run.open(run)
+    recipe, images = opened.recipe, opened.images()
+    numbers, _ = opened.split(images)
     torch.manual_seed(0)
-    model = (VAEGAN(recipe.networks, images.preparation) if untrained else load(run)).train()
+    model = (VAEGAN(recipe.networks, images.preparation) if untrained else opened.model()).train()
     similarity = replace(recipe.objective, gamma=1.0)
     game = replace(recipe.objective, kind="gan")
     random = np.random.default_rng(0)

@@ -24,7 +24,6 @@ from classifier import read
 from numpy.typing import NDArray
 
 import vaegan
-from vaegan.data import open_images, split
 from vaegan.latent.attributes import learn_from
 from vaegan.latent.directions import How
 from vaegan.latent.encode import decode, encode
@@ -49,9 +48,9 @@ def never_together(has: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def main(run: Path) -> None:
     """Print the tables."""
-    model, recipe = vaegan.load(run), vaegan.Recipe.load(run / "recipe.yaml")
-    images = open_images("avatars", model.preparation, count=recipe.data.avatars, progress=lambda *_: None)
-    training, held_out = split(images, recipe.data.held_out)
+    opened = vaegan.Run.open(run)
+    model, images = opened.model(), opened.images()
+    training, held_out = opened.split(images)
     directions, _ = learn_from(model, images, training, held_out)
     classifier = train_network(images, training)
     codes = encode(model, images.images, held_out).mean

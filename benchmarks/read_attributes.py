@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score
 
 import vaegan
-from vaegan.data import open_images, split
 from vaegan.data.batches import to_tensor
 from vaegan.metrics.extractors.attributes import train_network
 
@@ -34,10 +33,9 @@ def balanced_accuracy(said: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDAr
 def main(runs: list[Path]) -> None:
     """Print the table."""
     models = {run: vaegan.load(run) for run in runs}
-    recipe = vaegan.Recipe.load(runs[0] / "recipe.yaml")
-    preparation = models[runs[0]].preparation
-    images = open_images("avatars", preparation, count=recipe.data.avatars, progress=lambda *_: None)
-    training, held_out = split(images, recipe.data.held_out)
+    first = vaegan.Run.open(runs[0])
+    images = first.images()
+    training, held_out = first.split(images)
     classifier = train_network(images, training)
     originals, truth = to_tensor(images.images[held_out[:]]), images.attributes[held_out[:]] > 0
     columns = {"real": balanced_accuracy(read(classifier, originals), truth)}

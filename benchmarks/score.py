@@ -26,7 +26,7 @@ from PIL import Image, ImageFilter
 from sklearn.metrics import roc_auc_score
 
 import vaegan
-from vaegan.data import open_images, split
+from vaegan.data import open_images
 from vaegan.latent.anomaly import TERMS, Scorer, Scores
 from vaegan.spacing import evenly_spaced
 
@@ -103,17 +103,16 @@ def write(normal: Pixels, folder: Path) -> None:
 
 def main(run: Path, others: str | None, folder: Path | None, *, half: bool) -> None:
     """Calibrate, score, print; or write."""
-    model, recipe = vaegan.load(run), vaegan.Recipe.load(run / "recipe.yaml")
-    images = open_images(recipe.data.source, model.preparation, count=recipe.data.avatars, progress=lambda *_: None)
-    training, held_out = split(images, recipe.data.held_out, recipe.data.train_on)
+    opened = vaegan.Run.open(run)
+    model, images = opened.model(), opened.images()
+    training, held_out = opened.split(images)
     middle = len(held_out) // 2
     calibrating, normal = held_out[:middle], images.images[held_out[middle:]]
     if folder:
         write(normal, folder)
         return
     began = time.perf_counter()
-    level = recipe.objective.level
-    scorer = Scorer.calibrate(model, images.images, calibrating, fitted_on=None if half else training, level=level)
+    scorer = Scorer.calibrate(model, images.images, calibrating, fitted_on=None if half else training, level=opened.level)
     calibrated = time.perf_counter()
     of_normal = scorer.score(normal)
     scored = time.perf_counter()

@@ -21,7 +21,7 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 
 import vaegan
-from vaegan.data import open_images, split
+from vaegan.data import open_images
 from vaegan.data.batches import to_tensor
 from vaegan.viz.grid import to_uint8
 
@@ -66,24 +66,24 @@ def ruler(model: vaegan.VAEGAN, faces: Tensor, level: int) -> None:
     figure.savefig(FIGURES / "ruler.png", dpi=90, bbox_inches="tight")
 
 
-def gate(run: Path, recipe: vaegan.Recipe) -> None:
+def gate(run: vaegan.Run) -> None:
     """Which player steps by the two costs, and where the run was."""
-    decide = vaegan.EquilibriumGate(recipe.gate)
-    low, high = recipe.gate.bounds(0)
+    decide = vaegan.EquilibriumGate(run.recipe.gate)
+    low, high = run.recipe.gate.bounds(0)
     most = 1.6
     figure, ax = plt.subplots(figsize=(5.6, 4.6))
     grid = np.linspace(0, most, 321)
     kinds = np.array([[2 * decide(r, f).decoder + decide(r, f).discriminator for r in grid] for f in grid])
     colours = mpl.colors.ListedColormap(["white", "#fed7aa", "#bbf7d0", "#e0e7ff"])
     ax.pcolormesh(grid, grid, kinds, cmap=colours, vmin=0, vmax=3, shading="nearest", rasterized=True)
-    lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in run.stats_file.read_text().splitlines()]
     ax.plot(
         [line["real"] for line in lines],
         [line["fake"] for line in lines],
         ".",
         color="black",
         markersize=3,
-        label=f"the run, means of {recipe.training.log_every} steps",
+        label=f"the run, means of {run.recipe.training.log_every} steps",
     )
     ax.plot(np.log(2), np.log(2), "+", color="red", markersize=12, label="ln 2: knows nothing")
     for x, y, text in [
@@ -128,13 +128,12 @@ def gradients(name: str, model: vaegan.VAEGAN, images: Tensor) -> None:
 def main(run: Path, reference: Path) -> None:
     """Make everything."""
     FIGURES.mkdir(exist_ok=True)
-    recipe = vaegan.Recipe.load(run / "recipe.yaml")
-    model = vaegan.load(run)
-    shutil.copy(sorted((run / "samples").glob("*.png"))[-1], FIGURES / "demo.png")
-    images = open_images("avatars", model.preparation, count=recipe.data.avatars, progress=lambda *_: None)
-    _, held_out = split(images, recipe.data.held_out)
-    ruler(model, to_tensor(images.images[held_out[:2]]), recipe.objective.level)
-    gate(run, recipe)
+    opened = vaegan.Run.open(run)
+    shutil.copy(list(opened.pictures.values())[-1], FIGURES / "demo.png")
+    images = opened.images()
+    _, held_out = opened.split(images)
+    ruler(opened.model(), to_tensor(images.images[held_out[:2]]), opened.level)
+    gate(opened)
     torch.manual_seed(0)
     paper = vaegan.VAEGAN()
     faces = to_tensor(open_images("avatars", paper.preparation, count=64, progress=lambda *_: None).images[:])

@@ -81,3 +81,14 @@ def test_the_python_of_the_data_page_runs(tmp_path: Path, photos: Path, monkeypa
     monkeypatch.setitem(KINDS, "flowers", Kind("flowers:source"))
     packed = prepare("flowers:oxford", Path("flowers"), progress=lambda *_: None, size=(16, 16))
     assert packed.labels[-2:] == ["rose", "daisy"]
+
+
+@pytest.mark.parametrize(("page", "found"), [("score.md", "scores"), ("search.md", "distances")])
+def test_the_python_on_runs_runs(page: str, found: str, trained_on_avatars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("runs").mkdir()
+    trained_on_avatars.rename("runs/avatars")
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(code, page, "exec"), names)
+    assert len(names[found])

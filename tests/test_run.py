@@ -13,7 +13,7 @@ from PIL import Image
 
 import vaegan
 from vaegan import Run, UserError
-from vaegan.data import prepare
+from vaegan.data import ImageSet, prepare
 from vaegan.data.sources.files import RUN_MARKS
 from vaegan.viz.grid import save
 
@@ -26,7 +26,6 @@ def test_a_run_folder(trained: Path) -> None:
     run = Run.open(str(trained))
     assert repr(run) == f"Run({str(trained)!r})"
     assert run.is_run
-    assert run.recipe is not None
     assert run.level == run.recipe.objective.level == 2
     assert run.preparation == run.recipe.preparation == run.model().preparation
     images = run.images()
@@ -43,12 +42,13 @@ def test_a_run_folder(trained: Path) -> None:
 def test_a_model_folder(trained: Path, photos: Path) -> None:
     run = Run.open(trained / "model")
     assert not run.is_run
-    assert run.recipe is None
+    with pytest.raises(UserError, match="a model folder does not say how it was trained, so name the run folder"):
+        _ = run.recipe
     assert run.model_folder == trained / "model"
     assert run.model().architecture == Run(trained).model().architecture
-    with pytest.raises(UserError, match="does not say what it was trained on: name images by --in$"):
+    with pytest.raises(UserError, match=r"does not say what it was trained on: name images by --in$"):
         run.images(flag="--in")
-    with pytest.raises(UserError, match="does not say what it was trained on: name images$"):
+    with pytest.raises(UserError, match=r"does not say what it was trained on: name images$"):
         run.images()
     images = run.images(photos)
     assert images.preparation == run.preparation
@@ -94,7 +94,7 @@ def test_a_model_folder_may_know_its_level(trained: Path) -> None:
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path, photos: Path) -> None:
-    with pytest.raises(UserError, match="there is no run folder .*nowhere$"):
+    with pytest.raises(UserError, match=r"there is no run folder .*nowhere$"):
         Run.open(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"photos is neither a run folder nor a model folder: it has no recipe.yaml and no config.json"):
         Run.open(photos)
@@ -113,27 +113,33 @@ def test_images_that_are_gone(tmp_path: Path) -> None:
         UserError, match=r"trained on cannot be opened: .*gone: there is no such .*; say where its images are now by --data$"
     ):
         run.images(flag="--data")
-    with pytest.raises(UserError, match="other: there is no such folder or file$"):
+    with pytest.raises(UserError, match=r"other: there is no such folder or file$"):
         run.images(tmp_path / "other")
 
 
+@pytest.fixture(scope="module")
+def sets(all_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, ImageSet]:
+    """The same 40 images without splits, with two and with three."""
+    shares = {"none": None, "two": {"train": 0.75, "validation": 0.25}, "three": {"train": 0.5, "validation": 0.25, "test": 0.25}}
+    folder = tmp_path_factory.mktemp("sets")
+    pack = lambda name, fractions: prepare(str(all_photos), folder / name, size=(16, 16), fractions=fractions, progress=lambda *_: None)  # noqa: E731
+    return {name: pack(name, fractions) for name, fractions in shares.items()}
+
+
 @pytest.mark.parametrize(
-    ("train_on", "fractions", "parts"),
+    ("train_on", "of", "parts"),
     [
-        ("train", None, (36, 4)),
-        ("train", {"train": 0.5, "validation": 0.25, "test": 0.25}, (20, 10)),
-        ("train+test", {"train": 0.5, "validation": 0.25, "test": 0.25}, (30, 10)),
-        ("train+unlabeled", {"train": 0.75, "validation": 0.25}, (30, 10)),  # which this set has not: as by default
-        ("unlabeled", {"train": 0.75, "validation": 0.25}, (30, 10)),
-        ("unlabeled", None, (36, 4)),
+        ("train", "none", (36, 4)),
+        ("train", "three", (20, 10)),
+        ("train+test", "three", (30, 10)),
+        ("train+unlabeled", "two", (30, 10)),  # which this set has not: as by default
+        ("unlabeled", "two", (30, 10)),
+        ("unlabeled", "none", (36, 4)),
     ],
 )
-def test_one_rule_splits_all_sets(
-    tmp_path: Path, photos: Path, train_on: str, fractions: dict[str, float] | None, parts: tuple[int, int]
-) -> None:
+def test_one_rule_splits_all_sets(sets: dict[str, ImageSet], tmp_path: Path, train_on: str, of: str, parts: tuple[int, int]) -> None:
     (tmp_path / "recipe.yaml").write_text(tiny(data__train_on=train_on, data__held_out=0.1).to_yaml())
-    images = prepare(str(photos), tmp_path / "set", size=(16, 16), fractions=fractions, progress=lambda *_: None)
-    assert tuple(map(len, Run(tmp_path).split(images))) == parts
+    assert tuple(map(len, Run(tmp_path).split(sets[of]))) == parts
 
 
 def test_evaluations_are_read_and_damaged_lines_left_out(tmp_path: Path) -> None:

@@ -94,23 +94,25 @@ class Run:
         return inside if self.is_run or inside.is_dir() else self.folder
 
     @cached_property
-    def recipe(self) -> Recipe | None:
-        """All settings of the run; None for a model folder.
+    def recipe(self) -> Recipe:
+        """All settings of the run.
 
         Raises:
-            UserError: the file is damaged.
+            UserError: the file is damaged; or this is a model folder, which has none.
         """
-        return Recipe.load(self.recipe_file) if self.is_run else None
+        if not self.is_run:
+            raise UserError(f"{self.folder} has no {RECIPE}: a model folder does not say how it was trained, so name the run folder")
+        return Recipe.load(self.recipe_file)
 
     @property
     def data(self) -> Data:
         """The settings of the run's images; the defaults for a model folder."""
-        return self.recipe.data if self.recipe else Data()
+        return self.recipe.data if self.is_run else Data()
 
     @property
     def level(self) -> int:
         """The layer of the discriminator whose features are the learned similarity."""
-        if self.recipe:
+        if self.is_run:
             return self.recipe.objective.level
         return int(self._config.get("level", Recipe().objective.level))
 
@@ -124,8 +126,8 @@ class Run:
         from .data import Preparation
         from .models.vaegan import CONFIG
 
-        if self.recipe and not (self.model_folder / CONFIG).is_file():  # a packed set in another place may have changed since
-            return self.recipe.preparation
+        if self.is_run and not (self.model_folder / CONFIG).is_file():
+            return self.recipe.preparation  # only until there is a model: a packed set can be made anew, in another way
         try:
             return Preparation.from_dict(self._config["preparation"])
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -167,7 +169,7 @@ class Run:
         """The images that the run was trained on, or another set, as the model takes them. They are packed on first use.
 
         Args:
-            data: the other set: a folder, an archive, or all else that `data.source` can be.
+            data: the other set: a folder, an archive, or anything else that `data.source` takes.
             flag: how a user names another set on the command line, for the errors.
             progress: called as images are packed.
 
@@ -201,17 +203,19 @@ class Run:
         return images
 
     def split(self, images: ImageSet) -> tuple[Numbers, Numbers]:
-        """The numbers of the training images and of the held-out images, by the settings of the run.
-
-        A set that lacks the splits which the run was trained on is split as by default. Of a model folder, all sets are.
+        """The numbers of the training images and of the held-out images of a set, by the settings of the run; see `train_on`.
 
         Raises:
             UserError: the set has splits, but none to train on.
         """
         from .data import split
 
+        return split(images, self.data.held_out, self.train_on(images))
+
+    def train_on(self, images: ImageSet) -> str:
+        """The splits of a set that count as training images: those that the run was trained on; if the set lacks them, the default."""
         known = all(name in images.splits for name in self.data.train_on.split("+"))
-        return split(images, self.data.held_out, self.data.train_on if known else Data().train_on)
+        return self.data.train_on if known else Data().train_on
 
     @property
     def pictures(self) -> dict[int, Path]:

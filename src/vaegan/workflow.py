@@ -202,7 +202,7 @@ def _look(job: Job, console: Console, kept: ExitStack) -> tuple[ImageSet, bool]:
     try:
         with refusals_told():
             resumed = is_leader() and job.begun() and _keep(job.run, kept)
-            return _open(job.recipe, console), resumed
+            return images_of(job.recipe, console), resumed
     except UserError as error:
         raise UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error from None
 
@@ -235,7 +235,7 @@ def _run(job: Job, world: World, console: Console, signals: StopSignal) -> Resul
             if isinstance(found, UserError):
                 raise found
             images, resumed = found
-            training, held_out = split(images, job.recipe.data.held_out, job.recipe.data.train_on)
+            training, held_out = split_of(job.recipe, images)
             recipe = _with_attributes(job.recipe, images, training)
         resumed, threads = from_leader(fabric, lambda: (resumed, _threads(job, resumed, world)))
         recipe = replace(recipe, training=replace(recipe.training, threads=threads))
@@ -289,9 +289,9 @@ def _threads(job: Job, resumed: bool, world: World) -> int:
     """How many threads each process computes with: as was asked for, or as when the run began, or as is usual."""
     asked = job.recipe.training.threads
     begun = None
-    if resumed:
+    if resumed and job.run.is_run:
         with suppress(UserError):  # a damaged one is replaced
-            begun = job.run.recipe and job.run.recipe.training
+            begun = job.run.recipe.training
     if begun and begun.batch == job.recipe.training.batch:
         asked = asked or begun.threads
     elif begun and begun.threads == asked:  # another number of processes, which share the cores in another way
@@ -357,9 +357,23 @@ def _what(trainer: Trainer, held_out: int) -> str:
     return f"{images}; {trainer.steps:,} steps{begun} on {where} in {kind}"
 
 
-def _open(recipe: Recipe, console: Console) -> ImageSet:
+def images_of(recipe: Recipe, console: Console) -> ImageSet:
+    """The images that a run by this recipe is to be trained on, packed with a bar where they are not yet.
+
+    Raises:
+        UserError: there are no such images.
+    """
     with progress_bar(console) as progress:
         return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
+
+
+def split_of(recipe: Recipe, images: ImageSet) -> tuple[Numbers, Numbers]:
+    """The numbers of the images to train on and of those to hold out; of a run that is there already, `Run.split` tells them.
+
+    Raises:
+        UserError: the set has splits, but not those that the recipe names.
+    """
+    return split(images, recipe.data.held_out, recipe.data.train_on)
 
 
 def _set_up(run: Run, recipe: Recipe, images: ImageSet, console: Console) -> None:

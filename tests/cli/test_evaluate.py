@@ -61,10 +61,13 @@ def test_a_model_folder_does_not_say_how_its_set_was_split(
 ) -> None:
     monkeypatch.setattr("vaegan.run.Data", lambda: Data(avatars=400))  # of the 16,000 of the default
     others = run.parent / "others"
-    prepare("avatars", others, size=(16, 16), count=250, progress=lambda *_: None)
+    prepare("avatars", others, size=(16, 16), count=250, fractions={"train": 0.6, "validation": 0.4}, progress=lambda *_: None)
+    recipe = run / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("train_on: train", "train_on: train+unlabeled"))  # as of another kind of set
     works("evaluate", run, "--data", others, "--samples", 20, "--resamplings", 2, "--device", "cpu")
     (line,) = (json.loads(text) for text in (run / "metrics.jsonl").read_text().splitlines())
     assert line["settings"]["source"] == str(others)
+    assert line["settings"]["split"] == {"training": 150, "held_out": 100, "train_on": "train", "share_held_out": 0.25}
     packed = ["--data", "avatars", "--samples", 20, "--resamplings", 2, "--device", "cpu"]
     for folder, said in ((run / "model", True), (run, False)):
         capsys.readouterr()

@@ -23,7 +23,6 @@ from vaegan.data import cache_folder, prepare
 from vaegan.latent.directions import Directions
 from vaegan.latent.encode import encode, fingerprint
 from vaegan.report import report
-from vaegan.report.curves import Stats
 from vaegan.report.facts import Trained, called, differences
 from vaegan.report.nearest import LARGE_BYTES, NEIGHBOURS, SAMPLES, _picture
 from vaegan.report.pictures import MOST, Frames, embed_exactly
@@ -354,14 +353,6 @@ def test_what_is_no_run(tmp_path: Path, bad: str) -> None:
     run = write_run(tmp_path / "run")
     with pytest.raises(UserError, match="it is a folder"):
         report(run, tmp_path / "bare")
-
-
-def test_a_later_line_of_the_same_step_counts(tmp_path: Path) -> None:
-    path = tmp_path / "stats.jsonl"
-    path.write_text('{"step": 2, "prior": 1}\n{"step": 1, "prior": 5}\n{"step": 2, "prior": 3}\n')
-    stats = Stats.read(path)
-    assert stats.series("prior").values.tolist() == [5, 3]
-    assert stats.seconds() is None
 
 
 def test_many_pictures_are_thinned_and_the_page_stays_small(tmp_path: Path) -> None:

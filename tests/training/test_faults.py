@@ -154,7 +154,7 @@ def around(name):
         send(signal.SIGUSR1)
         return original(*arguments)
     setattr(vaegan.workflow, name, sending)
-around("_open")
+around("images_of")
 around("_report")
 """
     ended, said = vaegan_process(SENDING + code, "train", f"--run={tmp_path / 'run'}", *flags(training__length="1 steps"))

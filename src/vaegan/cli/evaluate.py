@@ -33,7 +33,8 @@ def evaluate(
     run
         A run folder or a model folder.
     data
-        The set to measure on, split as the run's; by default the one that the run was trained on.
+        The set to measure on, by default the one that the run was trained on. It is split as that one; if it lacks such splits, as by
+        default.
     samples
         How many samples of the prior; and at most how many training and held-out images.
     extractor
@@ -86,7 +87,7 @@ def evaluate(
             resamplings=resamplings,
             progress=progress,
         )
-    found.settings["split"] |= {"train_on": opened.data.train_on, "share_held_out": opened.data.held_out}
+    found.settings["split"] |= {"train_on": opened.train_on(images), "share_held_out": opened.data.held_out}
     if data is not None and (not opened.is_run or anchored(data) != anchored(opened.data.source)):
         found.settings["source"] = data  # which is not that of the run
     for table in tables(found):

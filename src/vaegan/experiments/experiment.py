@@ -27,7 +27,7 @@ import torch
 from rich.console import Console
 
 from .. import __version__
-from ..data import ImageSet, Numbers, open_images, split
+from ..data import ImageSet, Numbers
 from ..data.sources import anchored
 from ..errors import UserError
 from ..files import PARTIAL, from_home, replacing, sha256
@@ -40,7 +40,7 @@ from ..signals import Stopped, StopSignal
 from ..training.conditions import varying
 from ..training.device import make_fabric
 from ..training.trainer import MAY_CHANGE
-from ..workflow import train
+from ..workflow import images_of, split_of, train
 
 ABOUT, RESULTS, PAGE = "experiment.json", "results.json", "page.html"
 RUNS, MEASUREMENTS = "runs", "measurements"
@@ -129,14 +129,12 @@ class Experiment:
     @cached_property
     def images(self) -> ImageSet:
         """The set, packed when it is first needed."""
-        data = self.recipe.data
-        with progress_bar(self.console) as progress:
-            return open_images(data.source, self.recipe.preparation, count=data.avatars, progress=progress)
+        return images_of(self.recipe, self.console)
 
     @cached_property
     def parts(self) -> tuple[Numbers, Numbers]:
         """Numbers of the training and of the held-out images."""
-        return split(self.images, self.recipe.data.held_out, self.recipe.data.train_on)
+        return split_of(self.recipe, self.images)
 
     def recipe_with(self, seed: int, settings: Mapping[str, Any]) -> Recipe:
         """The recipe of all runs with a seed, and some settings changed.

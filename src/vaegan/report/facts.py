@@ -15,7 +15,7 @@ from ..recipe import Recipe, names
 from ..run import Run
 from ..words import plain
 from .charts import number
-from .curves import Stats
+from .stats import Stats
 
 KINDS = {
     "vaegan": "A VAE/GAN",

@@ -17,11 +17,12 @@ from ..files import replacing
 from ..latent.encode import fingerprint
 from ..run import Run
 from ..settings import ObjectiveSettings
-from .curves import Stats, panels, table
+from .curves import panels, table
 from .facts import Trained, differences, facts
 from .nearest import nearest_to_samples
 from .pictures import Frames
 from .results import attributes, metrics
+from .stats import Stats
 
 HERE = resources.files("vaegan.report")
 

@@ -17,7 +17,7 @@ from ...errors import UserError
 from ..images import SUFFIXES, Picture
 from .base import LARGEST, Encoded, File, Fingerprint, Item, Refused, Source, ZipMember, printable
 
-RUN_MARKS = {"recipe.yaml", "stats.jsonl"}
+RUN_MARKS = {"recipe.yaml", "stats.jsonl"}  # as in run.py, which is above data
 """Files that a run folder has."""
 SET_MARKS = {"manifest.json", "images-00000.npy"}
 """Files that a packed set has."""
