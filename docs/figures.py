@@ -68,9 +68,8 @@ def ruler(model: vaegan.VAEGAN, faces: Tensor, level: int) -> None:
 
 def gate(run: vaegan.Run) -> None:
     """Which player steps by the two costs, and where the run was."""
-    gate = run.recipe.gate
-    decide = vaegan.EquilibriumGate(gate)
-    low, high = gate.bounds(0)
+    decide = vaegan.EquilibriumGate(run.recipe.gate)
+    low, high = run.recipe.gate.bounds(0)
     most = 1.6
     figure, ax = plt.subplots(figsize=(5.6, 4.6))
     grid = np.linspace(0, most, 321)

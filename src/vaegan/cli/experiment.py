@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,7 +14,7 @@ from rich.console import Console
 
 from .console import err, wrote
 from .console import out as stdout
-from .flags import RUN, Settings, TrainingFlags
+from .flags import ExperimentFlags, Settings
 
 if TYPE_CHECKING:
     from ..experiments.experiment import Experiment
@@ -26,16 +25,6 @@ experiment = cyclopts.App(
     help="Repeat the paper's experiments: train what one needs, measure it, and write a page.\n\n"
     "If it is interrupted, run the same command again to continue.",
 )
-
-
-@dataclass(frozen=True)
-class ExperimentFlags(TrainingFlags):
-    """What all experiments take."""
-
-    seeds: Annotated[int, Parameter(group=RUN)] = 1
-    """How many runs of each kind, with seeds from --seed on."""
-    out: Annotated[Path | None, Parameter(group=RUN)] = None
-    """The folder to make for runs and results; experiments/NAME by default."""
 
 
 Extractors = Literal["mobilenet", "inception", "attributes"] | None

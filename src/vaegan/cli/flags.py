@@ -120,6 +120,17 @@ class BenchFlags(RecipeFlags):
     """A recipe by name (see `vaegan recipes`), or a YAML file."""
 
 
+@Parameter(name="*", group=RECIPE)
+@dataclass(frozen=True)
+class ExperimentFlags(TrainingFlags):
+    """What all experiments take."""
+
+    seeds: Annotated[int, Parameter(group=RUN)] = 1
+    """How many runs of each kind, with seeds from --seed on."""
+    out: Annotated[Path | None, Parameter(group=RUN)] = None
+    """The folder to make for runs and results; experiments/NAME by default."""
+
+
 def read_settings(tokens: Sequence[str]) -> dict[str, Any]:
     """Settings by dotted key out of flags such as --objective.gamma 0.1, --networks.size 64 48, --data.blur or --gate.no-enabled.
 
