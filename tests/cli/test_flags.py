@@ -96,3 +96,8 @@ def test_a_packed_set_goes_over_the_recipe(photos: Path, tmp_path: Path, capsys:
     recipe = TrainingFlags(data=str(tmp_path / "set"), recipe=str(tmp_path / "mine.yaml")).load_recipe()
     assert (recipe.networks.size, recipe.data.crop) == ((16, 24), "none")
     assert "note: the packed set was prepared with crop none, other than recipe" in capsys.readouterr().err
+
+
+def test_part_of_a_number_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    fails(capsys, "train", "--seed=1.5", words='--seed must be a whole number, not "1.5"')
+    fails(capsys, "search", "run", "image.png", "--count", "2.5", words='--count must be a whole number, not "2.5"')

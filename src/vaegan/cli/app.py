@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import cyclopts
 
 from ..errors import UserError
+from ..parse_settings import describe
 from .commands import COMMANDS
 
 
@@ -27,6 +30,7 @@ def make_app(wanted: str = "") -> cyclopts.App:
         name="vaegan",
         help="Train a VAE/GAN on a folder of images, and use it.",
         default_parameter=cyclopts.Parameter(show_default=lambda value: None if value is None or value is False else str(value)),
+        config=_whole_numbers,
         suppress_keyboard_interrupt=False,
     )
     groups = {name: cyclopts.Group(name, sort_key=order) for order, name in enumerate(dict.fromkeys(one.group for one in COMMANDS))}
@@ -37,3 +41,21 @@ def make_app(wanted: str = "") -> cyclopts.App:
     for flag, line in (("--help", "Show this page; after a command, its flags."), ("--version", "Show the version.")):
         app[flag].group, app[flag].help = (other,), line
     return app
+
+
+def _whole_numbers(app: cyclopts.App, commands: tuple[str, ...], arguments: cyclopts.ArgumentCollection) -> None:  # noqa: ARG001 (as cyclopts calls it)
+    """Refuse 1.5 where a whole number is asked for: cyclopts would round it.
+
+    Raises:
+        UserError: there is such a value.
+    """
+    for argument in arguments:
+        if argument.hint is not int and int not in get_args(argument.hint):
+            continue
+        for token in argument.tokens:
+            try:
+                whole = float(token.value).is_integer()
+            except ValueError:
+                continue  # cyclopts says what is wrong
+            if not whole:
+                raise UserError(f'{token.keyword or argument.name} must be {describe(int)}, not "{token.value}"')
