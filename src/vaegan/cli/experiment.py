@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 experiment = cyclopts.App(
     name="experiment",
-    help="Repeat the paper's experiments: train what one needs, measure it, and write a page.\n\n"
+    help="Repeat the paper's experiments.\n\nIt trains what it needs, measures it, and writes a page. "
     "If it is interrupted, run the same command again to continue.",
 )
 
