@@ -20,9 +20,9 @@ __version__ = _version("vaegan")
 
 _HOME = {
     "errors": ("UserError",),
-    "model": ("VAEGAN", "Posterior", "load"),
-    "networks": ("Architecture",),
-    "objective": ("EquilibriumGate", "Losses", "Objective"),
+    "models.vaegan": ("VAEGAN", "Posterior", "load"),
+    "models.larsen": ("Architecture",),
+    "losses.objective": ("EquilibriumGate", "Losses", "Objective"),
     "recipe": ("Recipe",),
     "workflow": ("resume", "train"),
 }
