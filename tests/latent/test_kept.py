@@ -10,7 +10,8 @@ import torch
 
 from vaegan import VAEGAN, Architecture
 from vaegan.data import ImageSet, prepare
-from vaegan.latent.encode import codes_of, encode, fingerprint
+from vaegan.latent.encode import codes_of, encode
+from vaegan.models.fingerprint import fingerprint
 
 
 @pytest.fixture

@@ -444,7 +444,7 @@ def _terms(words: list[str]) -> tuple[list[int], list[list[Path]]]:
 def _directions(run: Path, model: VAEGAN) -> Directions:
     """Those that were learned for this run, or new ones where there are none for its weights."""
     from ..latent.directions import Directions
-    from ..latent.encode import fingerprint
+    from ..models.fingerprint import fingerprint
 
     path = run / DIRECTIONS
     if path.is_file():

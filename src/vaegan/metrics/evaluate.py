@@ -17,16 +17,15 @@ from .. import __version__
 from ..data import ImageSet, Numbers
 from ..errors import UserError
 from ..files import append
-from ..latent.encode import fingerprint
-from ..latent.neighbours import nearest
-from ..latent.search import Copying
+from ..models.fingerprint import fingerprint
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
 from .collect import MOST_KEPT, cloud_of, collect, sample_parts
 from .extractors.base import Extractor
 from .features import Comparison, compare_resampled
 from .image import multiscale
-from .memorization import copying_of, copying_test
+from .memorization import Copying, copying_of, copying_test
+from .neighbors import nearest
 from .posterior import Carried, carried
 from .reconstruction import reconstruct_all
 

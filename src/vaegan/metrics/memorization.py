@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..latent.neighbours import nearest
-from ..latent.search import Copying
+from .neighbors import nearest
 
 UNLIKELY = 0.01
 """The p below which samples are said to be nearer to training images than chance brings them."""
+
+
+@dataclass(frozen=True)
+class Copying:
+    """How far samples are from the training images, and, as a yardstick, how far held-out images are.
+
+    A model that has learned by heart draws samples that are nearer to training images than new images of the same kind are.
+    """
+
+    samples: NDArray[np.float64]
+    """Of each sample, the distance of the nearest training image."""
+    held_out: NDArray[np.float64]
+    """The same of each held-out image."""
+
+    @property
+    def share(self) -> float:
+        """The share of samples that are nearer to a training image than half of the held-out images are; by chance a half."""
+        return float((self.samples < np.median(self.held_out)).mean())
 
 
 def copying_of(generated: NDArray[np.floating], held_out: NDArray[np.floating], training: NDArray[np.floating]) -> Copying:

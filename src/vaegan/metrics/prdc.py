@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..latent.neighbours import nearest, squared_distances
+from .neighbors import nearest, squared_distances
 
 K = 5
 """Neighbours that make a neighbourhood, as both papers suggest or nearly so (3 and 5)."""

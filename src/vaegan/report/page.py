@@ -14,8 +14,8 @@ import jinja2
 from ..data import ImageSet
 from ..errors import UserError
 from ..files import from_home, replacing
-from ..latent.encode import fingerprint
 from ..losses.objective import Objective
+from ..models.fingerprint import fingerprint
 from ..models.vaegan import load
 from ..recipe import RECIPE, Recipe
 from .curves import STATS, Stats, panels, table
