@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ..errors import UserError
+from ..metrics.base import RESAMPLINGS, SAMPLES
+from ..metrics.extractors.registry import Kind
 from ..recipe import Recipe
+from ..run import Run
 from .app import app, err, wrote
 from .app import out as stdout
 from .sets import open_set, recipe_of
@@ -22,10 +25,10 @@ def evaluate(
     /,
     *,
     data: str | None = None,
-    samples: int = 10_000,
-    extractor: Literal["mobilenet", "inception", "attributes"] | None = None,
+    samples: int = SAMPLES,
+    extractor: Kind | None = None,
     seed: int = 0,
-    resamplings: int = 5,
+    resamplings: int = RESAMPLINGS,
     device: str = "auto",
     out: Path | None = None,
 ) -> None:
@@ -55,8 +58,8 @@ def evaluate(
     """
     from ..data import split
     from ..data.sources import anchored
+    from ..metrics.context import Context, require_enough
     from ..metrics.evaluate import evaluate as measure
-    from ..metrics.evaluate import require_enough
     from ..metrics.extractors.registry import choose
     from ..metrics.figure import evaluation_sheet
     from ..metrics.tables import tables
@@ -82,26 +85,27 @@ def evaluate(
         )
     require_enough(training, held_out, samples, resamplings)
     with progress_bar(err) as progress:
-        found = measure(
+        context = Context(
             model,
-            choose(extractor, images, training, model.device, progress),
             images,
             training,
             held_out,
+            choose(extractor, images, training, model.device, progress),
             level=settings.objective.level,
             samples=samples,
             seed=seed,
             resamplings=resamplings,
             progress=progress,
         )
+        found = measure(context)
     found.settings["split"] |= {"train_on": settings.data.train_on, "share_held_out": settings.data.held_out}
     if data is not None and (not recipe or anchored(data) != anchored(recipe.data.source)):
         found.settings["source"] = data  # which is not that of the run
     for table in tables(found):
-        stdout.print(table)
+        stdout.print(table.on_screen(narrow=True))
         stdout.print()
-    wrote(found.append_to(run))
-    wrote(grid.save(evaluation_sheet(model, images, found), picture))
+    wrote(found.append_to(Run(run)))
+    wrote(grid.save(evaluation_sheet(context), picture))
 
 
 def _open(data: str | None, model: VAEGAN, recipe: Recipe | None) -> ImageSet:

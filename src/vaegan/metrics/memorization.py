@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .base import Metric, Value
 from .neighbors import nearest
+
+if TYPE_CHECKING:
+    from .context import Context
 
 UNLIKELY = 0.01
 """The p below which samples are said to be nearer to training images than chance brings them."""
+
+
+class Memorization(Metric):
+    """Are samples nearer to training images, in features, than held-out images are?"""
+
+    name = "memorization"
+    needs = ("extractor",)
+
+    def __call__(self, context: Context) -> Iterable[Value]:
+        """The share of samples that are, and a test of all distances."""
+        found = copying_of(context.sampled.vectors, context.new.vectors, context.real.vectors)
+        z, p = copying_test(found)
+        share, fair = "share_of_samples_nearer_than_half_of_held_out", "50% if samples were new real images"
+        return [
+            Value("", float(np.median(found.samples)), "median of samples", "copies"),
+            Value("", float(np.median(found.held_out)), "median of held-out images", "copies"),
+            Value(share, found.share, "samples nearer than the latter", "copies", f"{found.share:.1%} ({fair})"),
+            Value("copying_z", z, "nearer than held-out images?", "copies", f"z {z:.1f}, p {p:.2g}: {verdict(p)}"),
+            Value("copying_p", p, table="copies"),
+        ]
 
 
 @dataclass(frozen=True)
