@@ -5,14 +5,16 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
 from cyclopts import Parameter
 from rich.console import Console
 
+from ..errors import UserError
+from ..metrics.extractors.registry import Kind
 from ..recipe import Recipe
 from .app import DEFAULT_RECIPE, Settings, app, err, wrote
 from .app import out as stdout
@@ -57,13 +59,15 @@ class Common:
     """auto, 32 or bf16."""
 
 
-Extractors = Literal["mobilenet", "inception", "attributes"] | None
+Extractors = Kind | None
+Runs = Annotated[list[Path] | None, Parameter(negative="", consume_multiple=True)]
 Flags = Annotated[Common, Parameter(name="*")]
 
 
 @experiment.command
 def attribute_similarity(
     *,
+    runs: Runs = None,
     common: Flags = Common(),
     settings: Settings = Recipe(),  # noqa: B008
 ) -> None:
@@ -71,12 +75,14 @@ def attribute_similarity(
 
     Parameters
     ----------
+    runs
+        Run folders to measure, in place of new ones: nothing is trained.
     settings
         Everything a recipe can hold.
     """
     from ..experiments.attribute_similarity import attribute_similarity
 
-    _do("attribute-similarity", common, settings, attribute_similarity)
+    _do("attribute-similarity", common, settings, attribute_similarity, runs)
 
 
 @experiment.command
@@ -84,6 +90,7 @@ def samples(
     *,
     samples: int = 2_000,
     extractor: Extractors = None,
+    runs: Runs = None,
     common: Flags = Common(),
     settings: Settings = Recipe(),  # noqa: B008
 ) -> None:
@@ -95,12 +102,14 @@ def samples(
         How many samples of each run are measured, and at most how many training and held-out images.
     extractor
         The network whose features are compared; see vaegan evaluate.
+    runs
+        Run folders to measure, in place of new ones: nothing is trained.
     settings
         Everything a recipe can hold.
     """
     from ..experiments.samples import samples as compare
 
-    _do("samples", common, settings, lambda one: compare(one, count=samples, extractor=extractor))
+    _do("samples", common, settings, lambda one: compare(one, count=samples, extractor=extractor), runs)
 
 
 @experiment.command
@@ -139,6 +148,7 @@ def ablation(
 def attribute_vectors(
     *,
     attributes: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)] = None,
+    runs: Runs = None,
     common: Flags = Common(),
     settings: Settings = Recipe(),  # noqa: B008
 ) -> None:
@@ -148,18 +158,21 @@ def attribute_vectors(
     ----------
     attributes
         Those in the pictures; by default the eight that are told best.
+    runs
+        Run folders to measure, in place of new ones: nothing is trained.
     settings
         Everything a recipe can hold.
     """
     from ..experiments.attribute_vectors import attribute_vectors as show
 
-    _do("attribute-vectors", common, settings, lambda one: show(one, tuple(attributes or ())))
+    _do("attribute-vectors", common, settings, lambda one: show(one, tuple(attributes or ())), runs)
 
 
 @experiment.command
 def features(
     *,
     draws: int = 5,
+    runs: Runs = None,
     common: Flags = Common(),
     settings: Settings = Recipe(),  # noqa: B008
 ) -> None:
@@ -169,23 +182,31 @@ def features(
     ----------
     draws
         How many draws of labels mean and spread are taken over, for each seed.
+    runs
+        Run folders to measure, in place of new ones: nothing is trained.
     settings
         Everything a recipe can hold.
     """
     from ..experiments.features import features as compare
 
-    _do("features", common, settings, lambda one: compare(one, draws=draws))
+    _do("features", common, settings, lambda one: compare(one, draws=draws), runs)
 
 
-def _do(name: str, common: Common, settings: Recipe, work: Callable[[Experiment], Found]) -> None:
+def _do(name: str, common: Common, settings: Recipe, work: Callable[[Experiment], Found], runs: list[Path] | None = None) -> None:
     """Do an experiment, print its tables, and say where everything is."""
     from ..experiments.experiment import Experiment
     from ..signals import Stopped
 
     command = f"vaegan {shlex.join(sys.argv[1:])}"
+    if runs and (replace(common, out=None, device="auto") != Common() or settings != Recipe.load(DEFAULT_RECIPE)):
+        raise UserError("--runs measures runs that exist: leave out --data, --seeds and all that says how runs are trained")
+    folder = common.out or Path("experiments") / name
     try:
-        folder = common.out or Path("experiments") / name
-        found = work(Experiment(name, folder, settings, seeds=common.seeds, device=common.device, command=command, console=err))
+        if runs:
+            one = Experiment.of_runs(name, folder, runs, device=common.device, command=command, console=err)
+        else:
+            one = Experiment(name, folder, settings, seeds=common.seeds, device=common.device, command=command, console=err)
+        found = work(one)
     except Stopped as stopped:
         err.print("stopped; run the same command again, and it goes on where it was", soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,6 +49,16 @@ class Value:
     """The same of random halves of the images."""
     real_baseline: Resampled | None = None
     """The same of real images in place of the model's, as many as in `halves`; in files it is called floor."""
+
+    def as_json(self) -> dict[str, Any]:
+        """What `of_json` takes."""
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> Value:
+        """What `as_json` gave, from a file."""
+        drawn = {name: content[name] and Resampled(*content[name]) for name in ("halves", "real_baseline")}
+        return cls(**{**content, **drawn})
 
     def numbers(self) -> dict[str, float | list[float]]:
         """All of it under names of their own."""
