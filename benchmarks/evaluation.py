@@ -21,6 +21,7 @@ import torch
 
 from vaegan import VAEGAN, Recipe
 from vaegan.data import ImageSet, Preparation, open_images, split
+from vaegan.metrics.context import Context
 from vaegan.metrics.evaluate import evaluate
 from vaegan.metrics.extractors.registry import Kind, choose
 from vaegan.training.device import keep_freed_memory
@@ -40,7 +41,7 @@ def measure(images: ImageSet, samples: int, kind: Kind, threads: int) -> None:
         wall, processor = time.perf_counter(), time.process_time()
         extractor = choose(kind, images, training, torch.device("cpu"))
         chosen = time.perf_counter() - wall
-        evaluate(model, extractor, images, training, held_out, samples=samples)
+        evaluate(Context(model, images, training, held_out, extractor, samples=samples))
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     counts = f"{samples:10,}{min(samples, len(training)):10,}{min(samples, len(held_out)):10,}"

@@ -73,7 +73,7 @@ def test_by_similarity_it_is_the_distance_of_features(monkeypatch: pytest.Monkey
     queries = to_tensor(pixels[[40, 1]])
     seen: list[tuple[str, int, int | None]] = []
     numbers, distances = neighbors.nearest_by_similarity(
-        model, queries, pixels, chosen, 4, level=2, progress=lambda *told: seen.append(told)
+        model, queries, pixels, chosen, 4, level=2, progress=lambda *call: seen.append(call)
     )
     with torch.inference_mode():
         features = model.discriminator.features(to_tensor(pixels), 2).double()
@@ -87,7 +87,7 @@ def test_by_similarity_it_is_the_distance_of_features(monkeypatch: pytest.Monkey
 
 def test_what_cannot_be_compared() -> None:
     codes = np.eye(3, dtype=np.float32)
-    with pytest.raises(ValueError, match="at least one neighbour"):
+    with pytest.raises(ValueError, match="at least one neighbor"):
         neighbors.nearest(codes, codes, 0)
     with pytest.raises(ValueError, match="3 x 2, not 3 x 3"):
         neighbors.nearest(codes[:, :2], codes, 1)

@@ -104,7 +104,7 @@ def evaluate(
     for table in tables(found):
         stdout.print(table.on_screen(narrow=True))
         stdout.print()
-    wrote(found.append_to(Run(run)))
+    wrote(found.append_to(Run(run).metrics))
     wrote(grid.save(evaluation_sheet(context), picture))
 
 

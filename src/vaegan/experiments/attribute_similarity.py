@@ -93,13 +93,12 @@ def _names(experiment: Experiment) -> tuple[str, ...]:
     """
     if not experiment.existing:
         return experiment.recipe_with(experiment.first_seed, _conditional(experiment, "vae")).networks.attributes
-    names = experiment.recipe.networks.attributes
-    for run in experiment.existing.values():
-        if not run.recipe or not run.recipe.networks.attributes:
-            raise UserError(f"{run.folder} is no conditional model: train one with --networks.attributes")
-        if run.recipe.networks.attributes != names:
-            raise UserError(f"{run.folder} has other attributes than the first run: they cannot be compared")
-    return names
+    names = {recipe.networks.attributes for recipe in experiment.recipes}
+    if () in names:
+        raise UserError("attribute similarity is of conditional models: train them with --networks.attributes")
+    if len(names) > 1:
+        raise UserError("the runs do not have the same networks.attributes: they cannot be compared")
+    return names.pop()
 
 
 def _conditional(experiment: Experiment, kind: str) -> dict[str, Any]:

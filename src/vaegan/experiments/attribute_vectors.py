@@ -37,7 +37,7 @@ def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> Fo
         UserError: the set has no attributes, or none of such a name.
         Stopped: an interrupt or SIGTERM came; run again, it goes on.
     """
-    if any(run.recipe and run.recipe.networks.attributes for run in experiment.existing.values()) or experiment.recipe.networks.attributes:
+    if any(recipe.networks.attributes for recipe in experiment.recipes):
         raise UserError("networks.attributes: attribute vectors are of models that are told nothing; leave it out")
     experiment.require(attributes=True, held_out=SHOWN)
     _require_learnable(experiment, names)
@@ -45,7 +45,8 @@ def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> Fo
     directions_of = {label: [_directions(experiment, one) for one in runs] for label, runs in grid.items()}
     made = [_table(experiment, f"{label}: " if experiment.existing else "", learned) for label, learned in directions_of.items()]
     tables, best = [table for table, _ in made], made[0][1]
-    runs, learned = ([one for of_variant in every.values() for one in of_variant] for every in (grid, directions_of))  # type: ignore[attr-defined]
+    runs = [one for of_variant in grid.values() for one in of_variant]
+    learned = [one for of_variant in directions_of.values() for one in of_variant]
     shown = names or tuple(best[:ACROSS])
     figures = {how: _figure(experiment, runs[0], learned[0], shown, how) for how in HOWS}
     which = "the first run" if experiment.existing else f"seed {experiment.first_seed}"

@@ -186,6 +186,11 @@ class Experiment:
         with replacing(self.folder / RECIPE) as partial:
             partial.write_text(self.recipe.to_yaml(documented=True), encoding="utf-8")
 
+    @property
+    def recipes(self) -> list[Recipe]:
+        """Those of the runs that exist, or what all runs to come have in common."""
+        return [run.recipe for run in self.existing.values() if run.recipe] or [self.recipe]
+
     @cached_property
     def images(self) -> ImageSet:
         """The set, packed when it is first needed."""

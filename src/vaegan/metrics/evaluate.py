@@ -15,7 +15,6 @@ import numpy as np
 from .. import __version__
 from ..files import append
 from ..models.fingerprint import fingerprint
-from ..run import Run
 from .base import Metric, Value
 from .collect import MOST_KEPT
 from .context import Context
@@ -38,11 +37,11 @@ class Evaluation:
         """Every number under a name of its own. A distance is named by its extractor; FID is Inception's Frechet distance alone."""
         return dict(chain.from_iterable(value.numbers().items() for value in self.values))
 
-    def append_to(self, run: Run) -> Path:
-        """Add a line of JSON to the run's metrics; returns the file."""
+    def append_to(self, file: Path) -> Path:
+        """Add a line of JSON to a run's metrics (`Run.metrics`); returns the file."""
         finite = {name: value if np.all(np.isfinite(value)) else None for name, value in self.numbers().items()}
-        append(run.metrics, json.dumps({**finite, "settings": self.settings}).encode() + b"\n")
-        return run.metrics
+        append(file, json.dumps({**finite, "settings": self.settings}).encode() + b"\n")
+        return file
 
 
 def evaluate(context: Context, metrics: Iterable[Metric] | None = None) -> Evaluation:

@@ -28,8 +28,8 @@ class Prdc(Distance):
     def between(self, generated: Features, real: Features) -> Mapping[str, float]:
         """All four, of equally many images: few generated ones cannot lie in all the small neighborhoods that many real ones have."""
         count = min(len(generated.vectors), len(real.vectors))
-        reach = (_radii(features, count) for features in (generated, real))
-        return neighborhoods(generated.vectors[:count], real.vectors[:count], *reach)._asdict()
+        ours, theirs = generated.vectors[:count], real.vectors[:count]
+        return neighborhoods(ours, theirs, _radii(generated, count), _radii(real, count))._asdict()
 
 
 class Neighborhoods(NamedTuple):
