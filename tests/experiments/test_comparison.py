@@ -61,7 +61,7 @@ def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
     first = experiment.trained("vae-dis", 0, kind, discriminator_of=runs[0])
     for another in (
         lambda: experiment.trained("vae-dis", 0, kind, discriminator_of=runs[1]),
-        lambda: experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(runs[1].folder)}),
+        lambda: experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(runs[1].run.folder)}),
     ):
         with pytest.raises(UserError, match=r"vae-dis-0 was trained with the discriminator of another run: remove it, or choose"):
             another()
@@ -71,10 +71,10 @@ def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
     marker.unlink()
     old = marker.with_name("trained-vae-dis-0-0.json")
     old.write_text(json.dumps(content))
-    assert experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(runs[0].folder)}).weights == first.weights
-    moved = runs[0].folder.rename(tmp_path / "moved")
+    assert experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(runs[0].run.folder)}).weights == first.weights
+    moved = runs[0].run.folder.rename(tmp_path / "moved")
     assert experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(moved)}).weights == first.weights
-    shutil.rmtree(first.folder)
+    shutil.rmtree(first.run.folder)
     anew = experiment.trained("vae-dis", 0, kind, discriminator_of=runs[1])
     assert anew.weights != first.weights
     with pytest.raises(UserError, match="was trained with the discriminator of another run"):
@@ -85,10 +85,10 @@ def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
 
 def test_a_model_that_is_gone(tmp_path: Path) -> None:
     run = small("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"})
-    shutil.rmtree(run.folder / "model")
+    shutil.rmtree(run.run.folder / "model")
     with pytest.raises(UserError, match="vae-0 is finished, but its model is gone: remove the folder, and it is trained again"):
         small("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"})
-    shutil.rmtree(run.folder)
+    shutil.rmtree(run.run.folder)
     assert small("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"}).weights == run.weights
 
 

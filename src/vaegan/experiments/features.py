@@ -31,8 +31,9 @@ def features(experiment: Experiment, *, draws: int = DRAWS) -> Found:
         raise UserError(f"a spread needs --draws of at least 2, not {draws}")
     if any(recipe.networks.attributes for recipe in experiment.recipes):
         raise UserError("networks.attributes: a model that is told them need not find them out; leave it out")
-    experiment.require(held_out=FEWEST, training=FEWEST)
+    experiment.require(held_out=FEWEST)
     question = Question.of(experiment.images, *experiment.parts)
+    experiment.require(training=FEWEST)
     metrics = [FewLabels(space, draws) for space in SPACES]
     grid = experiment.grid(VARIANTS)
     found = {label: [experiment.measure(one, metrics, strict=True) for one in runs] for label, runs in grid.items()}
