@@ -15,7 +15,8 @@ from ..metrics.extractors.registry import Kind
 from ..recipe import Recipe
 from ..words import plain
 from .comparison import compare_variants
-from .experiment import OF_THE_IMAGES, Experiment, Variant
+from .experiment import Experiment
+from .grid import OF_THE_IMAGES, Variant
 from .page import Found
 
 

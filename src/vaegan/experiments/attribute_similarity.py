@@ -18,7 +18,8 @@ from ..metrics.context import FEWEST
 from ..metrics.regressor import BATCH
 from ..metrics.tables import Table
 from ..viz.grid import save, sheet
-from .experiment import Experiment, Grid, Variant
+from .experiment import Experiment
+from .grid import Grid, Variant
 from .page import Found, Section, write_page
 from .seeds import over_seeds, spread_of
 

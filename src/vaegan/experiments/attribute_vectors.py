@@ -16,7 +16,8 @@ from ..latent.figures import edits
 from ..metrics.tables import Table
 from ..spacing import some_of
 from ..viz.grid import save
-from .experiment import Experiment, GridRun, Variant
+from .experiment import Experiment
+from .grid import GridRun, Variant
 from .page import Found, Section, write_page
 from .seeds import over_seeds
 

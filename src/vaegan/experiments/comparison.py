@@ -20,7 +20,8 @@ from ..metrics.registry import METRICS, metrics
 from ..metrics.tables import ORDER, Table
 from ..spacing import some_of
 from ..viz.grid import save, sheet
-from .experiment import Experiment, Grid, Variant
+from .experiment import Experiment
+from .grid import Grid, Variant
 from .page import Found, Section, write_page
 from .seeds import change_over_seeds, over_seeds
 

@@ -19,13 +19,11 @@ import json
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import torch
 from rich.console import Console
 
 from .. import __version__
@@ -36,7 +34,7 @@ from ..files import PARTIAL, from_home, replacing, sha256
 from ..metrics.base import RESAMPLINGS, SAMPLES, Metric, Value
 from ..metrics.context import Context
 from ..metrics.extractors.base import Extractor
-from ..models.vaegan import VAEGAN, WEIGHTS
+from ..models.vaegan import WEIGHTS
 from ..progress import Progress, progress_bar
 from ..recipe import RECIPE, Recipe
 from ..run import Run
@@ -45,52 +43,12 @@ from ..training.conditions import varying
 from ..training.device import make_fabric
 from ..training.trainer import MAY_CHANGE
 from ..workflow import train
+from .grid import OF_THE_IMAGES, Grid, GridRun, Variant
 
 ABOUT, RESULTS, PAGE = "experiment.json", "results.json", "page.html"
 RUNS, MEASUREMENTS = "runs", "measurements"
-OF_THE_IMAGES = ("data.", "networks.size", "networks.channels")
-"""Settings that all runs must share, or they could not be compared."""
 MAY_DIFFER = MAY_CHANGE - {"training.length", "training.batch"} | {"objective.discriminator"}
 """Settings in which a run that is there already may differ from the one that is wanted; of the last, the path: its weights may not."""
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A kind of run."""
-
-    name: str
-    """Of its run folders."""
-    label: str
-    settings: dict[str, Any] = field(default_factory=dict)
-    """What it changes in the recipe of the experiment, by dotted name."""
-    discriminator_of: str = ""
-    """Of kind vae-dis, the variant whose discriminator it takes; it comes before."""
-
-
-class GridRun(NamedTuple):
-    """A trained run of an experiment."""
-
-    name: str
-    """Of its variant."""
-    seed: int
-    run: Run
-    recipe: Recipe
-    weights: str
-    """The sha256 of its weights."""
-    device: torch.device
-
-    def model(self) -> VAEGAN:
-        """Its model, in evaluation mode."""
-        return self.run.model(self.device)
-
-    @property
-    def key(self) -> str:
-        """What it is called in results.json."""
-        return self.run.folder.name
-
-
-Grid = dict[str, list[GridRun]]
-"""The runs of each variant, one for each seed, by the variant's label."""
 
 
 class Experiment:

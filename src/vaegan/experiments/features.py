@@ -9,7 +9,8 @@ from ..metrics.base import Value
 from ..metrics.context import FEWEST
 from ..metrics.few_labels import DRAWS, PIXELS, POOLED, SPACES, FewLabels, Question
 from ..metrics.tables import Table
-from .experiment import Experiment, Variant
+from .experiment import Experiment
+from .grid import Variant
 from .page import Found, Section, write_page
 from .seeds import over_seeds
 

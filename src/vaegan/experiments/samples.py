@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..metrics.extractors.registry import Kind
 from .comparison import compare_variants
-from .experiment import Experiment, Variant
+from .experiment import Experiment
+from .grid import Variant
 from .page import Found
 
 VARIANTS = (
