@@ -16,6 +16,7 @@ import resource
 import tempfile
 import time
 from dataclasses import replace
+from typing import get_args
 
 import torch
 
@@ -53,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, nargs="+", default=[2000, 10_000, 20_000])
     parser.add_argument("--side", type=int, default=64)
-    parser.add_argument("--extractor", choices=("mobilenet", "inception", "attributes"), default="mobilenet")
+    parser.add_argument("--extractor", choices=get_args(Kind), default="mobilenet")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     count = round(max(arguments.samples) / (1 - HELD_OUT)) + 100

@@ -69,7 +69,7 @@ def test_runs_that_do_not_fit(runs: Path, tmp_path: Path, capsys: pytest.Capture
         return fails(capsys, "experiment", name, "--device", "cpu", "--out", tmp_path / name, *arguments)
 
     assert "gan cannot be measured by few_labels_codes: of a model it needs a trained encoder" in error("features", "--runs", runs / "gan")
-    assert "need not find them out" in error("features", "--runs", runs / "conditional")
+    assert "need not find attributes out" in error("features", "--runs", runs / "conditional")
     assert "is of conditional models" in error("attribute-similarity", "--runs", runs / "plain")
     assert "data.avatars 400" in error("samples", "--runs", runs / "plain", runs / "others")
     assert "there is no run folder" in error("samples", "--runs", runs / "nowhere")

@@ -75,5 +75,5 @@ def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pyte
     assert "8 images are held out of 40, and at least 20 are needed: raise --data.held_out" in fails(
         capsys, "experiment", "features", *FLAGS, "--data", photos, "--out", tmp_path / "d"
     )
-    with pytest.raises(UserError, match="need not find them out"):
+    with pytest.raises(UserError, match="need not find attributes out"):
         features(small("features", tmp_path / "c", networks__attributes=["Beard"]))

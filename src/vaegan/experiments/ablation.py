@@ -42,7 +42,7 @@ def ablation(
 
 
 def asked(vary: Sequence[str], recipe: Recipe, *, alone: bool) -> list[Variant]:
-    """The variants that are asked for, each of another name, since their runs are told apart by it.
+    """The variants that are asked for, each of another name, since it names their runs.
 
     Raises:
         UserError: as for `ablation`.

@@ -39,7 +39,7 @@ def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> Fo
         Stopped: an interrupt or SIGTERM came; run again, it goes on.
     """
     if any(recipe.networks.attributes for recipe in experiment.recipes):
-        raise UserError("networks.attributes: attribute vectors are of models that are told nothing; leave it out")
+        raise UserError("networks.attributes: attribute vectors are of models that are not conditional: leave it out")
     experiment.require(attributes=True, held_out=SHOWN)
     _require_learnable(experiment, names)
     grid = experiment.grid(VARIANTS)
@@ -102,7 +102,7 @@ def _directions(experiment: Experiment, one: GridRun) -> Directions:
 
 
 def _table(experiment: Experiment, run: str, learned: list[Directions]) -> tuple[Table, list[str]]:
-    """Accuracies over seeds, and the names of the attributes, the best told first."""
+    """Accuracies over seeds, and the names of the attributes, the best known first."""
     names = [name for name in learned[0].names if all(name in directions.names for directions in learned)]
     rows: list[tuple[str, list[str]]] = []
     means: dict[str, float] = {}

@@ -179,7 +179,7 @@ def _sheet(experiment: Experiment, grid: Grid) -> Image.Image:
 
 
 def _made_with(experiment: Experiment, extractor: Extractor) -> str:
-    """What the numbers depend on beside the models: under each table, so that it can be told what they can be compared with."""
+    """What the numbers depend on beside the models: under each table, to say what they can be compared with."""
     prepared = experiment.images.preparation
     training, held_out = map(len, experiment.parts)
     return (

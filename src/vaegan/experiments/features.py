@@ -31,7 +31,7 @@ def features(experiment: Experiment, *, draws: int = DRAWS) -> Found:
     if draws < 2:
         raise UserError(f"a spread needs --draws of at least 2, not {draws}")
     if any(recipe.networks.attributes for recipe in experiment.recipes):
-        raise UserError("networks.attributes: a model that is told them need not find them out; leave it out")
+        raise UserError("networks.attributes: a conditional model need not find attributes out: leave it out")
     experiment.require(held_out=FEWEST)
     question = Question.of(experiment.images, *experiment.parts)
     experiment.require(training=FEWEST)
