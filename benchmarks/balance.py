@@ -49,7 +49,7 @@ def measure(run: Path, batches: int, untrained: bool) -> str:
     for _ in range(batches):
         batch = to_tensor(images.images[np.sort(numbers[random.choice(len(numbers), recipe.training.batch, replace=False)])])
         noise = torch.randn(2, len(batch), recipe.networks.latent)
-        norms.append([norm_of_gradient(objective, model, batch, noise) for objective in (similarity, game)])
+        norms.append([norm_of_gradient(Objective(objective), model, batch, noise) for objective in (similarity, game)])
     of_similarity, of_game = np.median(norms, axis=0)
     features = model.discriminator.features(batch[:2], recipe.objective.level).shape[1]
     gamma, of_mean = of_game / (of_similarity + of_game), of_game / (of_similarity / features + of_game)

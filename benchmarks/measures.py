@@ -23,12 +23,12 @@ from vaegan.bench.benchmark import processor, random_images, steady
 from vaegan.bench.contenders import Setting
 from vaegan.bench.textbook import Textbook, make_optimizer, use_plain_convolutions
 from vaegan.bench.timing import ROUNDS, alternate, repeated
-from vaegan.losses.objective import EquilibriumGate
 from vaegan.progress import progress_bar
+from vaegan.settings import GateSettings
 from vaegan.training.device import has_bf16, keep_freed_memory, make_fabric, return_freed_memory
 from vaegan.training.trainer import Trainer
 
-SHUT = EquilibriumGate(equilibrium=50.0, margin=1.0)
+SHUT = GateSettings(equilibrium=50.0, margin=1.0)
 """Both costs are far below it: the discriminator does not step."""
 
 

@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from vaegan import Recipe
 from vaegan.bench.textbook import use_plain_convolutions
 from vaegan.data import open_images
-from vaegan.losses.objective import EquilibriumGate
+from vaegan.settings import GateSettings
 from vaegan.training.device import make_fabric
 from vaegan.training.trainer import Trainer
 
@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--bandwidth", type=float, default=4.3)
     given = parser.parse_args()
     recipe = Recipe.load(given.recipe, {"training.batch": given.batch, "data.avatars": 2 * given.batch, "data.crop": "centre"})
-    recipe = replace(recipe, gate=EquilibriumGate(enabled=False))
+    recipe = replace(recipe, gate=GateSettings(enabled=False))
     images = open_images("avatars", recipe.preparation, count=recipe.data.avatars, progress=lambda *_: None)
     trainer = Trainer(recipe, make_fabric("cpu", "bf16"), images, np.arange(len(images)))
     use_plain_convolutions(trainer.model)  # as on a GPU

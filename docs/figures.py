@@ -68,12 +68,12 @@ def ruler(model: vaegan.VAEGAN, faces: Tensor, level: int) -> None:
 
 def gate(run: Path, recipe: vaegan.Recipe) -> None:
     """Which player steps by the two costs, and where the run was."""
-    settings = recipe.gate
-    low, high = settings.bounds(0)
+    decide = vaegan.EquilibriumGate(recipe.gate)
+    low, high = recipe.gate.bounds(0)
     most = 1.6
     figure, ax = plt.subplots(figsize=(5.6, 4.6))
     grid = np.linspace(0, most, 321)
-    kinds = np.array([[2 * settings(r, f).decoder + settings(r, f).discriminator for r in grid] for f in grid])
+    kinds = np.array([[2 * decide(r, f).decoder + decide(r, f).discriminator for r in grid] for f in grid])
     colours = mpl.colors.ListedColormap(["white", "#fed7aa", "#bbf7d0", "#e0e7ff"])
     ax.pcolormesh(grid, grid, kinds, cmap=colours, vmin=0, vmax=3, shading="nearest", rasterized=True)
     lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]

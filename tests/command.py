@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from vaegan.cli import run
 
@@ -47,3 +49,16 @@ def fails_with_notice(capsys: pytest.CaptureFixture[str], *arguments: object, wo
     assert error[-1].startswith("vaegan: ")
     assert words in error[-1]
     return "\n".join(error)
+
+
+def notices(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Run, well, and return what was said on standard error."""
+    capsys.readouterr()
+    works(*arguments)
+    return capsys.readouterr().err
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file holds a picture that is not all of one colour."""
+    with Image.open(path) as image:
+        return bool(np.asarray(image.convert("RGB")).std() > 1)

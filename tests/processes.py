@@ -8,6 +8,7 @@ right of root's to pass over permissions. Who needs a process that begins from n
 from __future__ import annotations
 
 import atexit
+import importlib
 import importlib.util
 import json
 import math
@@ -242,7 +243,10 @@ def serve(control: int) -> None:
     import vaegan.report
     import vaegan.training.logger
     import vaegan.training.tensorboard
+    from vaegan.cli.commands import COMMANDS
 
+    for command in {one.function.partition(":")[0] for one in COMMANDS}:
+        importlib.import_module(command)
     torch.set_num_threads(1)
     for module in (vaegan.progress, vaegan.training.logger):
         vars(module)["PLAIN_SECONDS"] = math.inf  # what is said does not depend on how long it takes

@@ -18,13 +18,14 @@ import torch
 from lightning_fabric import Fabric
 from torch.nn import functional
 
-from vaegan import VAEGAN, EquilibriumGate, Objective, Recipe, UserError
+from vaegan import VAEGAN, Recipe, UserError
 from vaegan.bench import Benchmark, arithmetic, benchmark
 from vaegan.bench.arithmetic import CONVOLUTIONS, alone, count
 from vaegan.bench.contenders import Setting
 from vaegan.bench.textbook import Textbook
 from vaegan.bench.timing import ROUNDS, alternate, time_each, with_peak_memory
 from vaegan.cli import run
+from vaegan.settings import GateSettings, ObjectiveSettings
 from vaegan.training.trainer import Trainer
 
 from .processes import start
@@ -67,7 +68,7 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
 def test_the_textbook_step_is_the_same_step(name: str, overrides: dict[str, Any]) -> None:
     """All weights and statistics after two of them. With such an epsilon, weights change in proportion to gradients, and visibly."""
     recipe = tiny(name, optimizer__eps=1.0, optimizer__lr=0.1, optimizer__schedule="constant", **overrides)
-    recipe = replace(recipe, gate=EquilibriumGate(enabled=False), augmentation=type(recipe.augmentation)())
+    recipe = replace(recipe, gate=GateSettings(enabled=False), augmentation=type(recipe.augmentation)())
     trainer = Trainer(recipe, Fabric(accelerator="cpu", devices=1), avatars(), np.arange(24))
     model = VAEGAN(recipe.networks)
     model.load_state_dict(trainer.model.state_dict())
@@ -87,7 +88,7 @@ def test_the_textbook_step_is_the_same_step(name: str, overrides: dict[str, Any]
 
 
 def test_the_textbook_step_keeps_to_the_gate() -> None:
-    recipe = replace(tiny("reference"), gate=EquilibriumGate(equilibrium=50.0, margin=1.0))  # both costs are far below: no discriminator
+    recipe = replace(tiny("reference"), gate=GateSettings(equilibrium=50.0, margin=1.0))  # both costs are far below: no discriminator
     model = VAEGAN(recipe.networks)
     before = {name: tensor.clone() for name, tensor in model.named_parameters()}
     Textbook(recipe, model).step(torch.randint(0, 256, (4, 3, 16, 16), dtype=torch.uint8))
@@ -262,7 +263,7 @@ def test_a_device_that_is_not_there() -> None:
 
 
 def test_a_joint_objective_has_no_textbook_step() -> None:
-    recipe = Recipe(objective=Objective(joint=True, saturating=False))
+    recipe = Recipe(objective=ObjectiveSettings(joint=True, saturating=False))
     with pytest.raises(UserError, match=r"objective\.joint"):
         Textbook(recipe, VAEGAN(recipe.networks))
 

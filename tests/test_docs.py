@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from vaegan.cli import app
+from vaegan import Recipe
+from vaegan.cli.app import make_app
 from vaegan.data import prepare
-from vaegan.data.sources import KINDS
+from vaegan.data.sources.registry import KINDS, Kind
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -29,6 +32,7 @@ def test_links_and_pictures_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_and_flags_exist(page: Path) -> None:
     text = page.read_text()
+    app = make_app()
     known = {name for name in app if not name.startswith("-")}
     for command in re.findall(r"^ +vaegan (\w+)|`vaegan (\w+)", text, re.MULTILINE):
         assert "".join(command) in known
@@ -37,6 +41,7 @@ def test_commands_and_flags_exist(page: Path) -> None:
     for command in re.findall(r"vaegan experiment ([a-z-]+)", text):
         assert command in set(app["experiment"])
     flags = {name for command in commands for argument in command.assemble_argument_collection() for name in argument.names}
+    flags |= {f"--{key}" for key in Recipe().flat()} | {"--gate.no-enabled"}
     for line in re.findall(r"vaegan [^`\n]*|`--[^`\n]*", re.sub(r"`python [^`]*`", "", text)):
         for flag in re.findall(r"--[a-z][\w.-]*", line):
             assert flag.rstrip(".") in {*flags, "--help"}
@@ -72,6 +77,7 @@ def test_the_python_of_the_data_page_runs(tmp_path: Path, photos: Path, monkeypa
     (tmp_path / "oxford").mkdir()
     photos.rename(tmp_path / "oxford" / "jpg")
     (tmp_path / "oxford" / "labels.txt").write_text("rose\n" * 39 + "daisy\n")
-    monkeypatch.setitem(KINDS, "flowers", names["source"])
+    monkeypatch.setitem(sys.modules, "vaegan.data.sources.flowers", SimpleNamespace(source=names["source"]))
+    monkeypatch.setitem(KINDS, "flowers", Kind("flowers:source"))
     packed = prepare("flowers:oxford", Path("flowers"), progress=lambda *_: None, size=(16, 16))
     assert packed.labels[-2:] == ["rose", "daisy"]

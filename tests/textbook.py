@@ -10,13 +10,14 @@ import copy
 import torch
 from torch import Tensor
 
-from vaegan import VAEGAN, Objective
+from vaegan import VAEGAN
 from vaegan.bench import textbook
 from vaegan.bench.textbook import cost, divergence, squared_error
+from vaegan.settings import ObjectiveSettings
 
 
 def losses(
-    model: VAEGAN, settings: Objective, images: Tensor, noise: Tensor, prior_noise: Tensor, *, conditions: Tensor | None = None
+    model: VAEGAN, settings: ObjectiveSettings, images: Tensor, noise: Tensor, prior_noise: Tensor, *, conditions: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What encoder, decoder and discriminator minimise, each over the whole graph."""
     if settings.joint:
@@ -25,7 +26,7 @@ def losses(
     return minimised["encoder"], minimised["decoder"], minimised["discriminator"]
 
 
-def joint(model: VAEGAN, settings: Objective, images: Tensor, noise: Tensor, prior_noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def joint(model: VAEGAN, settings: ObjectiveSettings, images: Tensor, noise: Tensor, prior_noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The same of the joint objective: one pass of the discriminator over all images."""
     gamma, weight = settings.gamma, settings.real_weight
     mean, logvar = model.encoder(images)
@@ -38,7 +39,7 @@ def joint(model: VAEGAN, settings: Objective, images: Tensor, noise: Tensor, pri
     return settings.prior_weight * divergence(mean, logvar) + error, decoder, gan
 
 
-def vae(model: VAEGAN, settings: Objective, images: Tensor, noise: Tensor) -> Tensor:
+def vae(model: VAEGAN, settings: ObjectiveSettings, images: Tensor, noise: Tensor) -> Tensor:
     """What encoder and decoder of a VAE minimise: of pixels, or of the features of a discriminator that does not change."""
     mean, logvar = model.encoder(images)
     reconstructed = model.decoder(mean + torch.exp(logvar / 2) * noise)
@@ -49,7 +50,7 @@ def vae(model: VAEGAN, settings: Objective, images: Tensor, noise: Tensor) -> Te
     return prior + squared_error(*(discriminator.features(seen, settings.level) for seen in (reconstructed, images)))
 
 
-def gan(model: VAEGAN, settings: Objective, images: Tensor, prior_noise: Tensor) -> tuple[Tensor, Tensor]:
+def gan(model: VAEGAN, settings: ObjectiveSettings, images: Tensor, prior_noise: Tensor) -> tuple[Tensor, Tensor]:
     """What decoder and discriminator of a GAN minimise."""
     real, fake = torch.sigmoid(model.discriminator(torch.cat([images, model.decoder(prior_noise)]))).chunk(2)
     both = cost(real) + cost(1 - fake)
@@ -57,7 +58,7 @@ def gan(model: VAEGAN, settings: Objective, images: Tensor, prior_noise: Tensor)
 
 
 def gradients(
-    model: VAEGAN, settings: Objective, images: Tensor, noise: Tensor, prior_noise: Tensor, *, conditions: Tensor | None = None
+    model: VAEGAN, settings: ObjectiveSettings, images: Tensor, noise: Tensor, prior_noise: Tensor, *, conditions: Tensor | None = None
 ) -> dict[str, Tensor]:
     """The gradient of each parameter for its own network's loss, by the parameter's name."""
     result: dict[str, Tensor] = {}

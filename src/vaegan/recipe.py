@@ -1,184 +1,32 @@
 """Recipes: every setting of a run in one documented tree, and the small YAML files that say what they change in it.
 
 `Recipe()` holds the defaults, which are the reference's. A recipe file names only its differences; `Recipe.load` lays it over the
-defaults and refuses an unknown key or a wrong value by name. The command line lays its flags over that in the same way (see cli/app.py).
+defaults and refuses an unknown key or a wrong value by name (see parse_settings.py). The command line lays its flags over that.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from importlib import resources
 from itertools import takewhile
-from math import inf
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import cyclopts
-import docstring_parser
 import yaml
 
 from .data import packed_folder
-from .data.augmentation import Augmentation
 from .data.dataset import read_manifest
-from .data.images import Crop, Preparation, Resampling
+from .data.images import Preparation
 from .errors import UserError
-from .losses.objective import EquilibriumGate, Objective
-from .models.larsen import Architecture
-
-PerNetwork = tuple[float, float, float]
-"""One value each for encoder, decoder, discriminator."""
-
+from .parse_settings import Layer, as_tree, documentation, parse
+from .settings import Architecture, Augmentation, Data, GateSettings, ObjectiveSettings, Optimizer, Training, require
+from .words import plain
 
 RECIPE = "recipe.yaml"
 """The file in a run folder that holds its recipe."""
 PACKAGED = resources.files("vaegan") / "recipes"
-
-
-def _require(condition: bool, sentence: str) -> None:
-    if not condition:
-        raise UserError(sentence)
-
-
-@dataclass(frozen=True)
-class Data:
-    """Images: where they come from and how they are made ready."""
-
-    source: str = "avatars"
-    """`avatars`, the built-in cartoon faces; a folder, zip or tar of images; a packed set; a set in its published layout, as in
-    `celeba:PATH` (celeba, lfw, stl10, cifar10, cifar100, mnist, classes); or one of the Hugging Face hub, as in `hf:NAME`."""
-    crop: Crop = "centre"
-    """`centre`: the largest centred part of the right shape. `none`: the whole image, squeezed. `celeba`: the 148x148 pixels around
-    the face in CelebA's aligned 178x218 images, or the like part of a smaller copy; images of another shape are cropped as by `centre`.
-    `box`: the pixels that `data.box` names."""
-    box: tuple[int, int, int, int] = (0, 0, 0, 0)
-    """Left, top, right and bottom of what crop `box` keeps, in pixels."""
-    blur: bool = False
-    """Blur before shrinking, as the authors do: a Gaussian of sqrt(scale) / 2 pixels, then bicubic values at points."""
-    resampling: Resampling = "fast"
-    """How images are resized. `fast`: bicubic, after JPEGs were decoded at a half, quarter or eighth where that is enough. `bicubic`,
-    `lanczos`, `bilinear`: over all pixels. `nearest`: one pixel of each place, for drawings."""
-    train_on: str = "train"
-    """Which split to train on, of a set that has splits; several as in `train+unlabeled`."""
-    held_out: float = 0.05
-    """Share of the images that training never sees; the reconstructions shown are of these. Where a set has a split `validation` or
-    `test`, that is held out instead, unless this is 0."""
-    avatars: int = 16_000
-    """How many avatars to draw, where the source is `avatars`."""
-
-    def __post_init__(self) -> None:
-        _require(0 <= self.held_out < 1, f"data.held_out must be at least 0 and below 1, not {self.held_out}")
-        _require(self.avatars > 0, f"data.avatars must be above 0, not {self.avatars}")
-
-
-@dataclass(frozen=True)
-class Optimizer:
-    """How the three networks step; each has an optimiser of its own."""
-
-    kind: Literal["rmsprop", "adam"] = "rmsprop"
-    """The optimiser."""
-    lr: float = 3e-4
-    """Learning rate at the start."""
-    lr_factors: PerNetwork = (1.0, 1.0, 1.0)
-    """Learning rate of encoder, decoder, discriminator as multiples of `lr`."""
-    schedule: Literal["constant", "exponential", "anneal"] = "exponential"
-    """`exponential`: times `decay` after every epoch. `anneal`: lr - (t/T)^power (lr - final_lr) at step t of T, as the authors do."""
-    decay: float = 0.75
-    """Factor an epoch of the exponential schedule."""
-    power: float = 0.75
-    """Exponent of the annealing."""
-    final_lr: float = 0.0
-    """Where the annealing ends."""
-    alpha: float = 0.9
-    """RMSProp: how much of the mean square is kept."""
-    betas: tuple[float, float] = (0.5, 0.99)
-    """Adam: how much of the mean gradient and of the mean square is kept."""
-    eps: float = 1e-8
-    """Added to the root of the mean square."""
-    weight_decay: float = 0.0
-    """L2 penalty on weights; not on biases and batch normalisation."""
-    clip: Literal["none", "value", "norm"] = "none"
-    """Clip each element of a gradient to +-`clip_at`, or scale a network's whole gradient to a norm of at most `clip_at`."""
-    clip_at: PerNetwork = (1.0, 1.0, 1.0)
-    """Where to clip for encoder, decoder, discriminator; 0 leaves a network unclipped."""
-
-    def __post_init__(self) -> None:
-        for name in ("lr", "decay", "power", "eps"):
-            _require(0 < getattr(self, name) < inf, f"optimizer.{name} must be above 0 and finite, not {getattr(self, name)}")
-        for name in ("final_lr", "weight_decay"):
-            _require(0 <= getattr(self, name) < inf, f"optimizer.{name} must be at least 0 and finite, not {getattr(self, name)}")
-        for name in ("lr_factors", "clip_at"):
-            values = getattr(self, name)
-            _require(all(0 <= value < inf for value in values), f"optimizer.{name} must be at least 0 and finite, not {values}")
-        for name, values in (("alpha", (self.alpha,)), ("betas", self.betas)):
-            _require(all(0 <= value < 1 for value in values), f"optimizer.{name} must be at least 0 and below 1, not {getattr(self, name)}")
-
-
-@dataclass(frozen=True)
-class Training:
-    """How long, how much at a time, and what is shown and kept on the way."""
-
-    length: str = "13 epochs"
-    """How long to train: a number of `epochs`, `steps` or `images`, such as "1500 steps"."""
-    batch: int = 64
-    """Images a step, in each process."""
-    seed: int = 0
-    """Everything random follows from it: weights, order, flips, noise."""
-    ema: float = 0.0
-    """Show and save the exponential moving average of the weights: how much of the old average a step keeps; 0 for no average."""
-    precision: Literal["auto", "32", "bf16"] = "auto"
-    """Of matrix products and convolutions; weights are always float32. `auto` is bf16 where the machine computes in it, else 32."""
-    threads: int = 0
-    """Threads that compute on the CPU, in each process. 0: as many as the process has cores; the run keeps that number when it is resumed,
-    because another one adds in another order."""
-    graph: bool = True
-    """With one GPU: record the whole step once as a CUDA graph, and replay it, so that the host need not start its hundreds of
-    operations one by one. Where it cannot be done, the run says why and goes on without."""
-    compile: bool = False
-    """Let torch.compile write kernels for the networks, which takes a while before the first step. It needs a compiler for the device;
-    without one, the run says so and goes on without."""
-    log_every: int = 10
-    """Steps between lines of stats.jsonl and points in TensorBoard."""
-    picture_every: int = 200
-    """Steps between pictures."""
-    checkpoint_every: int = 1000
-    """Steps between checkpoints; one is always written at the end and when a run is stopped."""
-    keep: int = 2
-    """How many checkpoints to keep, the newest ones. Two: should the disk damage one, there is another."""
-    keep_every: int = 0
-    """Keep those of every so many steps, too, which must be a multiple of `checkpoint_every` to meet any; 0 for none."""
-    on_nan: Literal["stop", "rollback"] = "stop"
-    """Where a loss or a gradient is no longer a number: stop, or go back to the last checkpoint and on from there with half the learning
-    rates."""
-    rollbacks: int = 3
-    """How often at most to go back in a run."""
-    sync_batchnorm: bool = False
-    """With several processes: batch normalisation takes its statistics over the images of all of them, not of each."""
-
-    def __post_init__(self) -> None:
-        for name in ("batch", "log_every", "picture_every", "checkpoint_every", "keep"):
-            _require(getattr(self, name) > 0, f"training.{name} must be above 0, not {getattr(self, name)}")
-        for name in ("threads", "keep_every", "rollbacks"):
-            _require(getattr(self, name) >= 0, f"training.{name} must be at least 0, not {getattr(self, name)}")
-        _require(self.keep_every % self.checkpoint_every == 0, "training.keep_every must be a multiple of training.checkpoint_every")
-        _require(self.batch > 1, "training.batch must be at least 2: batch normalisation needs more than one image")
-        _require(0 <= self.seed < 2**63, f"training.seed must be at least 0 and below 2^63, not {self.seed}")
-        _require(0 <= self.ema < 1, f"training.ema must be at least 0 and below 1, not {self.ema}")
-        self.steps(1, 1)
-
-    def steps(self, steps_per_epoch: int, images_per_step: int) -> int:
-        """The length in steps."""
-        match = re.fullmatch(r"(\d[\d_,]*) ?(epoch|step|image)s?", self.length.strip())
-        _require(
-            match is not None, f'training.length must be a number of epochs, steps or images such as "1500 steps", not "{self.length}"'
-        )
-        assert match is not None
-        count = int(re.sub("[_,]", "", match[1]))
-        _require(count > 0, f"training.length must be above 0, not {self.length}")
-        return {"epoch": count * steps_per_epoch, "step": count, "image": -(-count // images_per_step)}[match[2]]
 
 
 @dataclass(frozen=True)
@@ -188,14 +36,15 @@ class Recipe:
     data: Data = field(default_factory=Data)
     augmentation: Augmentation = field(default_factory=Augmentation)
     networks: Architecture = field(default_factory=Architecture)
-    objective: Objective = field(default_factory=Objective)
-    gate: EquilibriumGate = field(default_factory=EquilibriumGate)
+    objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
+    gate: GateSettings = field(default_factory=GateSettings)
     optimizer: Optimizer = field(default_factory=Optimizer)
     training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
         objective = self.objective
-        _require(not (objective.joint and objective.saturating), "objective.joint is non-saturating: set objective.saturating to false")
+        plain = objective.saturating and not objective.gan
+        require(not (objective.joint and plain), "objective.joint is non-saturating: set objective.saturating to false")
 
     @property
     def preparation(self) -> Preparation:
@@ -213,18 +62,7 @@ class Recipe:
         Raises:
             UserError: no such recipe, an unknown key (with the nearest known one), or a value that does not fit.
         """
-        tree = read(name)
-        source = (overrides or {}).get("data.source") or tree.get("data", {}).get("source")
-        layers = {"the overrides": as_tree(overrides or {}), "the packed set": of_set(source), f"recipe {name}": tree}
-        key = repr(layers)
-        if key not in _PARSED:
-            config = [as_config(layer, where) for where, layer in layers.items()]
-            app = cyclopts.App(config=config, default_command=_identity, result_action="return_value", help_flags=(), version_flags=())
-            try:
-                _PARSED[key] = app([], exit_on_error=False, print_error=False)
-            except cyclopts.CycloptsError as error:
-                raise UserError(one_sentence(error)) from error
-        return _PARSED[key]
+        return resolve(name, Layer(as_tree(overrides or {}), "the overrides"))
 
     def to_yaml(self, *, documented: bool = False) -> str:
         """The whole recipe as YAML that `load` reads back; with what each setting means as comments if `documented`."""
@@ -250,25 +88,30 @@ class Recipe:
         return {f"{name}.{s.name}": getattr(section, s.name) for name, section in sections.items() for s in dataclasses.fields(section)}
 
 
-_PARSED: dict[str, Recipe] = {}
-"""Recipes by what they were made of: a report compares with all that there are, and to check the settings of one takes some 70 ms."""
+def resolve(name: str | Path, over: Layer, note: Callable[[str], None] = lambda _: None) -> Recipe:
+    """A recipe by name or file, under the settings that go over it.
 
+    Args:
+        name: see `Recipe.load`.
+        over: the settings that go over the recipe, and over those that a packed set decides.
+        note: called with a sentence if a packed set was prepared in another way than the recipe asks for.
 
-def _identity(recipe: Annotated[Recipe, cyclopts.Parameter(name="*")] = Recipe()) -> Recipe:
-    return recipe
+    Raises:
+        UserError: see `Recipe.load`.
+    """
+    tree = read(name)
+    asked = tree.get("data", {})
+    decided = of_set(over.tree.get("data", {}).get("source") or asked.get("source"))
+    if overruled := {key: value for key, value in decided.get("data", {}).items() if key in asked and asked[key] != value}:
+        kept = ", ".join(f"{key} {plain(value)}" for key, value in overruled.items())
+        note(f"the packed set was prepared with {kept}, other than recipe {name} asks for")
+    return parse(Recipe, [over, Layer(decided, "the packed set"), Layer(tree, f"recipe {name}")])
 
 
 def _scalar(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(_scalar, value))}]"
     return yaml.safe_dump(value, default_flow_style=True, width=1000).removesuffix("\n").removesuffix("\n...")
-
-
-@cache
-def documentation(settings: type) -> dict[str, str]:
-    """What each field of a settings class means, from the text under it."""
-    parsed = docstring_parser.parse_from_object(settings)
-    return {parameter.arg_name: " ".join((parameter.description or "").split()) for parameter in parsed.params}
 
 
 def names() -> list[str]:
@@ -301,7 +144,7 @@ def of_set(source: Any) -> dict[str, Any]:
     Raises:
         UserError: the set is damaged.
     """
-    folder = packed_folder(source) if isinstance(source, str) else None
+    folder = packed_folder(str(source)) if isinstance(source, (str, Path)) else None
     if folder is None:
         return {}
     preparation: dict[str, Any] = read_manifest(folder)["preparation"]
@@ -337,37 +180,3 @@ def read(name: str | Path) -> dict[str, Any]:
     ):
         raise UserError(f"recipe {name} must be made of sections with settings, such as 'objective:' with 'gamma: 0.1' under it")
     return tree
-
-
-def as_tree(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by dotted key as sections.
-
-    Raises:
-        UserError: a key has no dot.
-    """
-    tree: dict[str, Any] = {}
-    for key, value in settings.items():
-        section, dot, setting = key.partition(".")
-        _require(bool(dot), f'{key} is not a setting: settings are named by section and key, such as "objective.gamma"')
-        tree.setdefault(section, {})[setting] = value
-    return tree
-
-
-def as_config(tree: Mapping[str, Any], source: str, commands: tuple[str, ...] = ()) -> cyclopts.config.Dict:
-    """A tree of settings as a layer for the command line's parser, which checks keys and values.
-
-    Under its commands, where there are some: at the top, sections that are called like a command would be passed over.
-    """
-    nested = dict(tree)
-    for command in reversed(commands):
-        nested = {command: nested}
-    return cyclopts.config.Dict(nested, source=source)
-
-
-def one_sentence(error: cyclopts.CycloptsError) -> str:
-    """The parser's complaint, with a key of a file written as it is on the command line."""
-    if isinstance(error, cyclopts.UnusedCliTokensError):
-        return f"it is not clear what {' '.join(error.unused_tokens or [])} is for: settings begin with --, as in --data FOLDER"
-    text = re.sub(r'"?((?:\[\w+\])+)"?', lambda match: match[1].replace("][", ".").strip("[]"), " ".join(str(error).split()))
-    name = getattr(error.argument, "name", "").lstrip("-") if error.argument else ""
-    return text if name in text else f"{name}: {text[0].lower()}{text[1:]}"

@@ -1,115 +1,97 @@
-"""A run folder: what was trained on which images, the model, and the path of every file in it.
+"""A run folder: its settings, its images, its model, and the path of every file in it.
 
-A model folder (config.json and model.safetensors alone, such as RUN/model) can be opened, too. It knows neither images nor settings.
+A model folder (config.json and model.safetensors alone, such as RUN/model) opens in the same way. It knows neither images nor settings.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import UserError
 from .files import from_home
 from .progress import Progress
-from .recipe import RECIPE, Data, Recipe
+from .recipe import RECIPE, Recipe
+from .settings import Data
 
 if TYPE_CHECKING:
     import torch
 
-    from .data import ImageSet, Numbers
+    from .data import ImageSet, Numbers, Preparation
     from .models.vaegan import VAEGAN
 
 
 class Run:
-    """A run folder or a model folder; `open` sees that it is one."""
+    """A run folder or a model folder.
+
+        run = vaegan.Run.open("runs/avatars")
+        model, images = run.model(), run.images()
+        training, held_out = run.split(images)
+
+    Nothing is read before it is asked for. Names that end in `_file` and `_folder` are paths, whether there is something or not.
+    """
 
     def __init__(self, folder: str | Path) -> None:
-        """Take a folder as it is; it need not be there yet."""
+        """Take a folder that need not be there yet; `open` takes one that is."""
         self.folder = from_home(folder)
+        self.recipe_file = self.folder / RECIPE
+        """All settings."""
+        self.stats_file = self.folder / "stats.jsonl"
+        """Losses, speed and the like: a line of JSON at every log interval."""
+        self.pictures_folder = self.folder / "samples"
+        """The pictures that training draws; see `pictures`."""
+        self.tensorboard_folder = self.folder / "tensorboard"
+        """TensorBoard's event files."""
+        self.checkpoints_folder = self.folder / "checkpoints"
+        """All that it takes to resume training."""
+        self.skipped_file = self.folder / "skipped.txt"
+        """The image files that could not be read, if there are any."""
+        self.lock_file = self.folder / ".lock"
+        """Locked by the process that trains."""
+        self.report_file = self.folder / "report.html"
+        """The page on the run."""
+        self.metrics_file = self.folder / "metrics.jsonl"
+        """A line of JSON for each evaluation; see `metrics`."""
+        self.attributes_file = self.folder / "attributes.safetensors"
+        """The directions of attributes; see `vaegan.latent.directions.Directions`."""
+        self.attributes_picture_file = self.folder / "attributes.png"
+        """What each of them does to an image."""
+        self.score_file = self.folder / "score.safetensors"
+        """The calibration of the anomaly score; see `vaegan.latent.anomaly.Scorer`."""
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
-        """A run or model folder that is there.
+        """A run folder or a model folder that is there.
 
         Raises:
-            UserError: there is no such folder.
+            UserError: there is no such folder, or it is neither.
         """
         run = cls(folder)
         if not run.folder.is_dir():
             raise UserError(f"there is no run folder {run.folder}")
+        if not run.is_run:
+            from .models.vaegan import CONFIG
+
+            if not (run.model_folder / CONFIG).is_file():
+                raise UserError(f"{run.folder} is neither a run folder nor a model folder: it has no {RECIPE} and no {CONFIG}")
         return run
-
-    # What training writes
-
-    @property
-    def recipe_file(self) -> Path:
-        """All settings."""
-        return self.folder / RECIPE
-
-    @property
-    def stats(self) -> Path:
-        """Losses and the like, a line of JSON at every log interval."""
-        return self.folder / "stats.jsonl"
-
-    @property
-    def pictures(self) -> Path:
-        """The folder of the pictures that training draws, step-NUMBER.png."""
-        return self.folder / "samples"
-
-    @property
-    def tensorboard(self) -> Path:
-        """The folder of TensorBoard's event files."""
-        return self.folder / "tensorboard"
-
-    @property
-    def checkpoints(self) -> Path:
-        """The folder of the checkpoints."""
-        return self.folder / "checkpoints"
-
-    @property
-    def model_folder(self) -> Path:
-        """The folder of the model: RUN/model, or the folder itself if it is a model folder."""
-        inside = self.folder / "model"
-        return inside if inside.is_dir() or self.is_run else self.folder
-
-    @property
-    def lock(self) -> Path:
-        """The file that whoever writes into the run keeps from others."""
-        return self.folder / ".lock"
-
-    # What commands write
-
-    @property
-    def report(self) -> Path:
-        """The page on the run."""
-        return self.folder / "report.html"
-
-    @property
-    def metrics(self) -> Path:
-        """A line of JSON for each evaluation."""
-        return self.folder / "metrics.jsonl"
-
-    @property
-    def attributes(self) -> Path:
-        """The directions of attributes."""
-        return self.folder / "attributes.safetensors"
-
-    @property
-    def score(self) -> Path:
-        """The calibration of the anomaly score."""
-        return self.folder / "score.safetensors"
-
-    def out(self, name: str) -> Path:
-        """Where a command writes its result, such as samples.png, if it is not told."""
-        return self.folder / name
-
-    # What is in them
 
     @property
     def is_run(self) -> bool:
-        """Whether this is a run folder, and no model folder."""
+        """Whether this is a run folder; else it is a model folder."""
         return self.recipe_file.is_file()
+
+    @property
+    def model_folder(self) -> Path:
+        """The folder of the model: RUN/model; of a model folder, that itself."""
+        inside = self.folder / "model"
+        return inside if self.is_run or inside.is_dir() else self.folder
 
     @cached_property
     def recipe(self) -> Recipe | None:
@@ -128,50 +110,138 @@ class Run:
     @property
     def level(self) -> int:
         """The layer of the discriminator whose features are the learned similarity."""
-        return (self.recipe or Recipe()).objective.level
+        if self.recipe:
+            return self.recipe.objective.level
+        return int(self._config.get("level", Recipe().objective.level))
+
+    @cached_property
+    def preparation(self) -> Preparation:
+        """How image files become the model's inputs.
+
+        Raises:
+            UserError: there is neither a model nor a recipe, or it is damaged.
+        """
+        from .data import Preparation
+        from .models.vaegan import CONFIG
+
+        if self.recipe and not (self.model_folder / CONFIG).is_file():  # a packed set in another place may have changed since
+            return self.recipe.preparation
+        try:
+            return Preparation.from_dict(self._config["preparation"])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise UserError(f"{self.model_folder / CONFIG} is damaged: {error}") from error
+
+    @cached_property
+    def _config(self) -> dict[str, Any]:
+        """What the model folder says of its model.
+
+        Raises:
+            UserError: there is no such file, or it is damaged.
+        """
+        from .models.vaegan import CONFIG
+
+        path = self.model_folder / CONFIG
+        if not path.is_file():
+            raise UserError(f"{self.model_folder} is not a model folder: it has no {CONFIG}")
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UserError(f"{path} is damaged: {error}") from error
+        if not isinstance(config, dict):
+            raise UserError(f"{path} is damaged: it holds no settings")
+        return config
 
     def model(self, device: str | torch.device = "cpu") -> VAEGAN:
         """The model, in evaluation mode.
 
         Raises:
-            UserError: there is none yet, or it is damaged.
+            UserError: there is none, or it is damaged.
         """
-        from .models.vaegan import load
+        from .models.vaegan import VAEGAN
 
-        return load(self.folder, device)
+        if self.is_run and not self.model_folder.is_dir():
+            raise UserError(f"run {self.folder} has no model yet: it was stopped before its first checkpoint")
+        return VAEGAN.from_pretrained(self.model_folder, device)
 
-    def images(self, data: str | None = None, *, model: VAEGAN, flag: str = "--data", progress: Progress = lambda *_: None) -> ImageSet:
-        """The images of the run, or of another set, prepared as the model takes them; packed first if that was not done before.
+    def images(self, data: str | Path | None = None, *, flag: str = "", progress: Progress = lambda *_: None) -> ImageSet:
+        """The images that the run was trained on, or another set, as the model takes them. They are packed on first use.
 
         Args:
-            data: the other set, as `data.source` names it.
-            model: says how images are prepared.
-            flag: the flag of the command line that names a set, for messages.
+            data: the other set: a folder, an archive, or all else that `data.source` can be.
+            flag: how a user names another set on the command line, for the errors.
             progress: called as images are packed.
 
         Raises:
-            UserError: there is no such set; or none is named and this is a model folder; or the run's own set is no longer there.
+            UserError: there is no such set; or none is named, and this is a model folder or the run's own set is gone.
         """
         from .data import open_images
 
-        if data is None and not self.recipe:
-            raise UserError(f"a model folder does not say what it was trained on: name images by {flag}")
-        source = self.data.source if data is None else data
+        if data is None and not self.is_run:
+            raise UserError(f"a model folder does not say what it was trained on: name images{f' by {flag}' if flag else ''}")
+        settings, preparation = self.data, self.preparation
         try:
-            return open_images(source, model.preparation, count=self.data.avatars, progress=progress)
+            return open_images(settings.source if data is None else str(data), preparation, count=settings.avatars, progress=progress)
         except UserError as error:
             if data is None:
-                where = f"cannot open the images that the run was trained on: {error}; say where they are now by {flag}"
-                raise UserError(where) from error
+                way_out = f"say where its images are now{f' by {flag}' if flag else ''}"
+                raise UserError(f"the set that the run was trained on cannot be opened: {error}; {way_out}") from error
             raise
 
-    def split(self, images: ImageSet) -> tuple[Numbers, Numbers]:
-        """The numbers of the training images and of the held-out images.
+    def images_at_hand(self) -> ImageSet:
+        """The images that the run was trained on, if they need not be packed or fetched first.
 
-        The rule is the run's. Where a set does not have the splits that the run was trained on, it is split as by default.
+        Raises:
+            UserError: they are not at hand.
+        """
+        from .data import open_packed
+
+        images = open_packed(self.data.source, self.preparation, count=self.data.avatars)
+        if images is None:
+            raise UserError(f"the images of {self.data.source} are not packed on this machine")
+        return images
+
+    def split(self, images: ImageSet) -> tuple[Numbers, Numbers]:
+        """The numbers of the training images and of the held-out images, by the settings of the run.
+
+        A set that lacks the splits which the run was trained on is split as by default. Of a model folder, all sets are.
+
+        Raises:
+            UserError: the set has splits, but none to train on.
         """
         from .data import split
 
-        settings = self.data
-        known = all(name in images.splits for name in settings.train_on.split("+"))
-        return split(images, settings.held_out, settings.train_on if known else Data().train_on)
+        known = all(name in images.splits for name in self.data.train_on.split("+"))
+        return split(images, self.data.held_out, self.data.train_on if known else Data().train_on)
+
+    @property
+    def pictures(self) -> dict[int, Path]:
+        """The pictures that training drew, by their steps, in order."""
+        found = {int(match[1]): path for path in self.pictures_folder.glob("*.png") if (match := re.fullmatch(r"step-(\d+)", path.stem))}
+        return dict(sorted(found.items()))
+
+    def picture_file(self, step: int) -> Path:
+        """The picture after a step."""
+        return self.pictures_folder / f"step-{step:06d}.png"
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """What each evaluation found, the oldest first. Lines that cannot be read are left out."""
+        text = self.metrics_file.read_text(encoding="utf-8", errors="replace") if self.metrics_file.is_file() else ""
+        found: list[dict[str, Any]] = []
+        for line in text.splitlines():
+            try:
+                read = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(read, dict):
+                found.append(read)
+        return found
+
+
+def load(run: str | Path, device: str | torch.device = "cpu") -> VAEGAN:
+    """The model of a run folder or of a model folder, in evaluation mode.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    return Run.open(run).model(device)

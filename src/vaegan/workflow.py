@@ -21,10 +21,10 @@ from .data.dataset import report_skipped
 from .data.sources import anchored, short_name
 from .errors import UserError, refusals_told
 from .files import PARTIAL, from_home, locked, remove_partial, replacing
-from .models.vaegan import load
 from .processes import is_leader
 from .progress import progress_bar
 from .recipe import RECIPE, Recipe, of_run
+from .run import Run, load
 from .signals import Stopped, StopSignal
 from .training import checkpoint
 from .training.conditions import varying
@@ -32,13 +32,10 @@ from .training.device import World, find_device, find_world, make_fabric, usual_
 from .training.distributed import JoinError, LostProcessError, SharedError, all_or_none, from_leader
 from .training.launcher import launch, take_part
 from .training.trainer import STOPPING, Trainer, way_on
-from .viz.grid import DRAWN, drawn
 
 __all__ = ["Result", "Stopped", "resume", "train"]
 
 
-LOCK = ".lock"
-"""The file of a run folder that whoever writes into that keeps from others."""
 HEADER = "# Every setting of this run. It is a recipe itself: vaegan train --recipe THIS-FILE\n"
 
 
@@ -83,8 +80,7 @@ def train(
     """
     if auto_resume and not run:
         raise UserError("--auto-resume goes on with --run, if that was begun before: give that, too")
-    folder = from_home(run) if run else _free_name(Path("runs"), recipe)
-    job = Job(recipe, folder, "auto" if auto_resume else "new", device, report)
+    job = Job(recipe, Run(run or _free_name(Path("runs"), recipe)), "auto" if auto_resume else "new", device, report)
     return _start(job, processes, nodes, console)
 
 
@@ -106,8 +102,8 @@ def resume(
         UserError: there is no such run, it has no checkpoint, the images are others, or `recipe` differs in more than may change.
         Stopped: as for `train`.
     """
-    folder = from_home(run)
-    job = Job(recipe or Recipe.load(of_run(folder)), folder, "resume", device, report)
+    begun = Run(run)
+    job = Job(recipe or Recipe.load(of_run(begun.folder)), begun, "resume", device, report)
     return _start(job, processes, nodes, console)
 
 
@@ -116,7 +112,7 @@ class Job:
     """What is to be trained, and where."""
 
     recipe: Recipe
-    folder: Path
+    run: Run
     mode: Literal["new", "auto", "resume"]
     """Whether the run must not be there yet, may be there, or must be."""
     device: str
@@ -130,9 +126,10 @@ class Job:
         """
         if self.mode == "resume":
             return True
-        if self.folder.exists() and not (self.mode == "auto" and _is_run(self.folder)):
-            raise _taken(self.folder)
-        return self.folder.exists()
+        folder = self.run.folder
+        if folder.exists() and not (self.mode == "auto" and _is_begun(self.run)):
+            raise _taken(folder)
+        return folder.exists()
 
 
 def _taken(folder: Path) -> UserError:
@@ -147,7 +144,7 @@ def _start(job: Job, processes: int | None, nodes: int | None, console: Console 
     job = replace(job, recipe=_anchored(job.recipe))
     if world.size > 1 and not world.environment:
         return _start_others(job, world, console)
-    with nullcontext() if world.size == 1 else _first_process_speaks(job.folder):
+    with nullcontext() if world.size == 1 else _first_process_speaks(job.run):
         return _run(job, world, console, StopSignal(STOPPING if is_leader() else "", saves=True))
 
 
@@ -156,9 +153,9 @@ def _start_others(job: Job, world: World, console: Console) -> Result:
     if world.nodes == 1:  # else another machine would wait for this one
         with ExitStack() as kept:
             _look(job, console, kept)  # mistakes are found, and images packed, before other processes are started
-    more = {"folder": str(job.folder), "mode": job.mode, "device": job.device, "report": job.report, "quiet": console.quiet}
+    more = {"folder": str(job.run.folder), "mode": job.mode, "device": job.device, "report": job.report, "quiet": console.quiet}
     notice = STOPPING if is_leader() else ""
-    found = launch(more, job.recipe.to_yaml(), world.processes, world.nodes, notice, lambda: way_on(job.folder))
+    found = launch(more, job.recipe.to_yaml(), world.processes, world.nodes, notice, lambda: way_on(job.run))
     return Result(Path(found["run"]), Path(found["picture"]), found["page"] and Path(found["page"]))
 
 
@@ -166,7 +163,7 @@ def work(folder: Path, agent: int) -> NoReturn:
     """What each process does that `launch` has started."""
 
     def run(more: dict[str, Any]) -> dict[str, Any]:
-        job = Job(Recipe.load(folder / RECIPE), Path(more["folder"]), more["mode"], more["device"], more["report"])
+        job = Job(Recipe.load(folder / RECIPE), Run(more["folder"]), more["mode"], more["device"], more["report"])
         console = _console(quiet=more["quiet"] or not is_leader())
         result = _run(job, find_world(), console, StopSignal(saves=True, insists=False))
         return {"run": str(result.run), "picture": str(result.picture), "page": result.page and str(result.page)}
@@ -175,7 +172,7 @@ def work(folder: Path, agent: int) -> NoReturn:
 
 
 @contextmanager
-def _first_process_speaks(folder: Path) -> Iterator[None]:
+def _first_process_speaks(run: Run) -> Iterator[None]:
     """Where torchrun or SLURM started several processes: what all of them met, only the first one says."""
     try:
         yield
@@ -184,7 +181,7 @@ def _first_process_speaks(folder: Path) -> Iterator[None]:
             raise
         raise SystemExit(0) from None
     except (UserError, LostProcessError) as error:
-        sentence = f"{error}; {way_on(folder)}" if isinstance(error, LostProcessError) else str(error)
+        sentence = f"{error}; {way_on(run)}" if isinstance(error, LostProcessError) else str(error)
         if is_leader():
             raise UserError(sentence) from None
         print(f"vaegan: process {os.environ.get('RANK', os.environ.get('SLURM_PROCID'))}: {sentence}", file=sys.stderr)
@@ -204,7 +201,7 @@ def _look(job: Job, console: Console, kept: ExitStack) -> tuple[ImageSet, bool]:
     resumed = False
     try:
         with refusals_told():
-            resumed = is_leader() and job.begun() and _keep(job.folder, kept)
+            resumed = is_leader() and job.begun() and _keep(job.run, kept)
             return _open(job.recipe, console), resumed
     except UserError as error:
         raise UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error from None
@@ -224,7 +221,7 @@ def _run(job: Job, world: World, console: Console, signals: StopSignal) -> Resul
         Stopped: likewise.
         LostProcessError: another process has ended.
     """
-    folder = job.folder
+    run = job.run
     fabric = make_fabric(job.device, job.recipe.training.precision, world)
     with ExitStack() as kept:
         found: tuple[ImageSet, bool] | UserError
@@ -246,24 +243,24 @@ def _run(job: Job, world: World, console: Console, signals: StopSignal) -> Resul
         torch.set_num_threads(threads)
         with all_or_none(fabric):
             trainer = Trainer(recipe, fabric, images, training, note=lambda sentence: console.print(sentence, soft_wrap=True))
-        goes_on = resumed and _take_up(trainer, folder, console, auto=job.mode == "auto")
+        goes_on = resumed and _take_up(trainer, run, console, auto=job.mode == "auto")
         if recipe.objective.discriminator and not goes_on:  # afterwards it is in the checkpoints
             _borrow_discriminator(trainer)
         if fabric.is_global_zero:
             if not resumed:
-                _keep(folder, kept, new=True)
-            _set_up(folder, recipe, images, console)
+                _keep(run, kept, new=True)
+            _set_up(run, recipe, images, console)
         if trainer.step >= trainer.steps:
-            console.print(f"{folder} is finished: it is at step {trainer.step} of {trainer.steps}", soft_wrap=True)
-            picture = next(reversed(drawn(folder).values()), folder / DRAWN)
+            console.print(f"{run.folder} is finished: it is at step {trainer.step} of {trainer.steps}", soft_wrap=True)
+            picture = next(reversed(run.pictures.values()), run.pictures_folder)
         else:
-            console.print(f"{_what(trainer, len(held_out))}, into {folder}", soft_wrap=True)
+            console.print(f"{_what(trainer, len(held_out))}, into {run.folder}", soft_wrap=True)
             with refusals_told():
-                picture = trainer.train(folder, images, held_out, console, signals)
-        return Result(folder, picture, _report(folder, images) if job.report and fabric.is_global_zero else None)
+                picture = trainer.train(run, images, held_out, console, signals)
+        return Result(run.folder, picture, _report(run, images) if job.report and fabric.is_global_zero else None)
 
 
-def _keep(folder: Path, kept: ExitStack, *, new: bool = False) -> bool:
+def _keep(run: Run, kept: ExitStack, *, new: bool = False) -> bool:
     """Keep a run folder, made if it is new, for this process for as long as `kept` lasts.
 
     Raises:
@@ -271,11 +268,11 @@ def _keep(folder: Path, kept: ExitStack, *, new: bool = False) -> bool:
     """
     if new:
         try:
-            folder.mkdir(parents=True)
+            run.folder.mkdir(parents=True)
         except FileExistsError:  # somebody has made it since this process looked
-            raise _taken(folder) from None
-    if not kept.enter_context(locked(folder / LOCK)):
-        raise UserError(f"another process is training into {folder}: choose another --run, or wait until that has ended")
+            raise _taken(run.folder) from None
+    if not kept.enter_context(locked(run.lock_file)):
+        raise UserError(f"another process is training into {run.folder}: choose another --run, or wait until that has ended")
     return True
 
 
@@ -292,9 +289,9 @@ def _threads(job: Job, resumed: bool, world: World) -> int:
     """How many threads each process computes with: as was asked for, or as when the run began, or as is usual."""
     asked = job.recipe.training.threads
     begun = None
-    if resumed and (job.folder / RECIPE).is_file():
+    if resumed:
         with suppress(UserError):  # a damaged one is replaced
-            begun = Recipe.load(job.folder / RECIPE).training
+            begun = job.run.recipe and job.run.recipe.training
     if begun and begun.batch == job.recipe.training.batch:
         asked = asked or begun.threads
     elif begun and begun.threads == asked:  # another number of processes, which share the cores in another way
@@ -319,13 +316,13 @@ def _anchored(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def _take_up(trainer: Trainer, folder: Path, console: Console, *, auto: bool) -> bool:
+def _take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool) -> bool:
     """Go on where a run was, as the first process finds it, and say so; not if it is to go on by itself, and has no checkpoint yet."""
 
     def find() -> dict[str, Any] | None:
-        if auto and not checkpoint.checkpoints(folder / "checkpoints"):
+        if auto and not checkpoint.checkpoints(run.checkpoints_folder):
             return None
-        state, damaged = checkpoint.take(folder / "checkpoints")
+        state, damaged = checkpoint.take(run.checkpoints_folder)
         for path in damaged:
             console.print(f"passed over a damaged checkpoint: {path}", soft_wrap=True)
         return state
@@ -365,30 +362,28 @@ def _open(recipe: Recipe, console: Console) -> ImageSet:
         return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
 
 
-def _set_up(folder: Path, recipe: Recipe, images: ImageSet, console: Console) -> None:
+def _set_up(run: Run, recipe: Recipe, images: ImageSet, console: Console) -> None:
     """What a run folder has from the start."""
-    remove_partial(folder / place for place in (".", "checkpoints", "model", DRAWN))
-    with replacing(folder / RECIPE) as path:
+    remove_partial((run.folder, run.checkpoints_folder, run.model_folder, run.pictures_folder))
+    with replacing(run.recipe_file) as path:
         path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
-    _report_skipped(images, folder, console)
+    _report_skipped(images, run.skipped_file, console)
 
 
-def _is_run(folder: Path) -> bool:
+def _is_begun(run: Run) -> bool:
     """Whether a run was begun here; it may have been killed before its recipe was written."""
-    if not folder.is_dir():
-        return False
-    return (folder / RECIPE).is_file() or all(path.name in (LOCK, RECIPE + PARTIAL) for path in folder.iterdir())
+    early = {run.lock_file.name, run.recipe_file.name + PARTIAL}
+    return run.is_run or (run.folder.is_dir() and all(path.name in early for path in run.folder.iterdir()))
 
 
-def _report(folder: Path, images: ImageSet) -> Path:
+def _report(run: Run, images: ImageSet) -> Path:
     """The page on the run. The first process alone is still here, and all that matters is saved."""
     from .report import report  # its template engine takes a while to load
 
-    return report(folder, images=images)
+    return report(run.folder, images=images)
 
 
-def _report_skipped(images: ImageSet, folder: Path, console: Console) -> None:
-    listing = folder / "skipped.txt"
+def _report_skipped(images: ImageSet, listing: Path, console: Console) -> None:
     for line in report_skipped(images, listing):
         with replacing(listing) as path:
             path.write_text("".join(f"{line}\n" for line in images.skipped), encoding="utf-8")

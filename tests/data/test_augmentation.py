@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from vaegan import UserError
-from vaegan.data.augmentation import Augmentation, from_hsv, to_hsv
+from vaegan.data.augmentation import Augmenter, from_hsv, to_hsv
+from vaegan.settings import Augmentation
 
 
 class Drawn(np.random.Generator):
@@ -36,7 +37,8 @@ def images() -> Tensor:
 
 def change(augmentation: Augmentation, images: Tensor, random: np.random.Generator) -> Tensor:
     count, _, height, width = images.shape
-    return augmentation(images, torch.from_numpy(augmentation.draw(count, (height, width), random)))
+    augment = Augmenter(augmentation)
+    return augment(images, torch.from_numpy(augment.draw(count, (height, width), random)))
 
 
 INNER = (slice(None), slice(None), slice(8, -8), slice(8, -8))

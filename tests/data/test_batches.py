@@ -10,9 +10,9 @@ import torch
 
 from vaegan import UserError
 from vaegan.data import ImageSet, Numbers, Preparation, batches, split, writer
-from vaegan.data.augmentation import Augmentation
 from vaegan.data.batches import Batches, to_tensor
 from vaegan.data.sources.base import Item, Pixels, Source
+from vaegan.settings import Augmentation
 
 FLIP = Augmentation(flip=True)
 IMAGES = np.arange(50, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 6, 3), np.uint8)

@@ -51,7 +51,7 @@ def test_they_are_compared_by_the_numbers_of_evaluate(runs: Path, tmp_path: Path
     assert list(results) == ["plain", "gan", "conditional"]
     assert not (out / "runs").exists()
     works("evaluate", runs / "conditional", *some, "--seed", 3)
-    (line,) = (json.loads(text) for text in Run(runs / "conditional").metrics.read_text().splitlines())
+    (line,) = (json.loads(text) for text in Run(runs / "conditional").metrics_file.read_text().splitlines())
     assert {name: line[name] for name in results["conditional"]} == results["conditional"]
     assert "kl" not in results["gan"]
 

@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vaegan import VAEGAN, Architecture, EquilibriumGate, Objective, UserError
 from vaegan.losses.objective import Losses, Open
+from vaegan.settings import ObjectiveSettings
 
 from .. import textbook
 
@@ -61,7 +62,7 @@ def assert_same(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
 def test_gradients_are_those_of_three_separate_losses(objective: Objective, size: int, channels: int) -> None:
     model = make_model(size, channels).double()
     batch = [tensor.double() for tensor in make_batch(model)]
-    wanted = textbook.gradients(model, objective, *batch)
+    wanted = textbook.gradients(model, objective.settings, *batch)
     assert_same(our_gradients(model, objective(model, *batch)), wanted)
 
 
@@ -71,7 +72,7 @@ def test_gradients_of_a_conditional_model(objective: Objective) -> None:
     model = VAEGAN(Architecture(size=(32, 32), width=0.125, latent=12, attributes=("A", "B", "C"))).train().double()
     images, noise, prior_noise = (tensor.double() for tensor in make_batch(model))
     conditions = torch.randn(len(images), 3, dtype=torch.float64)
-    wanted = textbook.gradients(model, objective, images, noise, prior_noise, conditions=conditions)
+    wanted = textbook.gradients(model, objective.settings, images, noise, prior_noise, conditions=conditions)
     found = our_gradients(model, objective(model, images, noise, prior_noise, conditions=conditions))
     assert_same(found, wanted)
     others = our_gradients(model, objective(model, images, noise, prior_noise, conditions=-conditions))
@@ -91,11 +92,11 @@ def test_gradients_of_an_autoencoder_alone(objective: Objective) -> None:
     model = make_model().double()
     batch = [tensor.double() for tensor in make_batch(model)]
     trained = {name: p for name, p in model.named_parameters() if not name.startswith("discriminator")}
-    loss = textbook.vae(model, objective, *batch[:2])
+    loss = textbook.vae(model, objective.settings, *batch[:2])
     wanted = dict(zip(trained, torch.autograd.grad(loss, list(trained.values())), strict=True))
     statistics = [buffer.clone() for buffer in model.discriminator.buffers()]
     losses = objective(model, *batch)
-    torch.testing.assert_close(objective.prior_weight * losses.prior + losses.similarity, loss)
+    torch.testing.assert_close(objective.settings.prior_weight * losses.prior + losses.similarity, loss)
     assert losses.real == losses.fake == 0
     losses.backward(trained.values())
     assert_same({name: p.grad for name, p in trained.items() if p.grad is not None}, wanted)
@@ -108,7 +109,7 @@ def test_gradients_of_a_gan_alone(objective: Objective) -> None:
     model = make_model().double()
     images, noise, prior_noise = (tensor.double() for tensor in make_batch(model))
     wanted: dict[str, Tensor] = {}
-    for name, loss in zip(("decoder", "discriminator"), textbook.gan(model, objective, images, prior_noise), strict=True):
+    for name, loss in zip(("decoder", "discriminator"), textbook.gan(model, objective.settings, images, prior_noise), strict=True):
         named = {f"{name}.{key}": p for key, p in getattr(model, name).named_parameters()}
         wanted |= dict(zip(named, torch.autograd.grad(loss, list(named.values()), retain_graph=True), strict=True))
     losses = objective(model, images, noise, prior_noise)
@@ -122,13 +123,13 @@ def test_the_encoder_gets_no_gan_gradient_and_the_discriminator_no_similarity(ob
     """Checked on the routing itself, with one term of the total at a time made to dominate by what is fed in."""
     model = make_model().double()
     images, noise, prior_noise = (tensor.double() for tensor in make_batch(model))
-    encoder_loss, _, gan_loss = textbook.losses(model, objective, images, noise, prior_noise)
+    encoder_loss, _, gan_loss = textbook.losses(model, objective.settings, images, noise, prior_noise)
     gan_on_encoder = torch.autograd.grad(gan_loss, list(model.encoder.parameters()), retain_graph=True, allow_unused=True)
     similarity_on_discriminator = torch.autograd.grad(
         encoder_loss, list(model.discriminator.parameters()), retain_graph=True, allow_unused=True
     )
     # There is something to leak: both are nonzero in the plain graph (the first only where reconstructions are judged).
-    assert any(g is not None and g.abs().max() > 0 for g in gan_on_encoder) == objective.reconstructions
+    assert any(g is not None and g.abs().max() > 0 for g in gan_on_encoder) == objective.settings.reconstructions
     assert any(g is not None and g.abs().max() > 0 for g in similarity_on_discriminator)
 
     found = our_gradients(model, objective(model, images, noise, prior_noise))
@@ -164,7 +165,7 @@ def test_values_are_means_over_images() -> None:
     model = make_model().double()
     batch = [tensor.double() for tensor in make_batch(model)]
     ours = Objective()(model, *batch)
-    encoder, _, gan = textbook.losses(model, Objective(), *batch)
+    encoder, _, gan = textbook.losses(model, ObjectiveSettings(), *batch)
     torch.testing.assert_close(ours.prior + ours.similarity, encoder)
     torch.testing.assert_close(ours.real + ours.fake, gan)
 
@@ -216,7 +217,7 @@ def test_arithmetic_of_a_textbook_step() -> None:
     """What the documents compare with: three losses over one graph, each taken back through all of it."""
     model = VAEGAN().train()
     with FlopCounterMode(display=False) as counter:
-        for loss in textbook.losses(model, Objective(), torch.zeros(2, 3, 64, 64), torch.randn(2, 128), torch.randn(2, 128)):
+        for loss in textbook.losses(model, ObjectiveSettings(), torch.zeros(2, 3, 64, 64), torch.randn(2, 128), torch.randn(2, 128)):
             loss.backward(retain_graph=True)
     assert counter.get_total_flops() / 2 == pytest.approx(27.2e9, rel=0.005)
 
@@ -242,7 +243,7 @@ def test_a_shut_out_discriminator_costs_no_weight_gradients() -> None:
         ({"gamma": 1.5}, "gamma"),
         ({"gamma": float("nan")}, "gamma"),
         ({"real_weight": 1.0}, "real_weight"),
-        ({"level": 4}, "level"),
+        ({"level": -1}, "level"),
         ({"kind": "gan", "joint": True, "saturating": False}, "joint"),
         ({"kind": "vae-dis"}, "discriminator"),
         ({"discriminator": "runs/gan"}, "discriminator"),
@@ -255,7 +256,7 @@ def test_impossible_settings_are_named(settings: dict[str, float], names: str) -
 
 def test_gamma_decays_by_the_epoch_and_stops_at_one() -> None:
     objective = Objective(gamma=0.25, gamma_decay=2.0)
-    assert [objective.at(epoch).gamma for epoch in range(4)] == [0.25, 0.5, 1.0, 1.0]
+    assert [objective.settings.at(epoch).gamma for epoch in range(4)] == [0.25, 0.5, 1.0, 1.0]
 
 
 # e = 0.68, m = 0.35: the discriminator steps where both costs are at least 0.33, the decoder where both are at most 1.03.
@@ -283,12 +284,12 @@ def test_the_gate(real: float, fake: float, players: Open) -> None:
 
 def test_the_gate_narrows_by_the_epoch() -> None:
     gate = EquilibriumGate(margin_decay=0.5)
-    assert gate.bounds(0) == pytest.approx((0.33, 1.03))
-    assert gate.bounds(1) == pytest.approx((0.68 - 0.175, 0.68 + 0.175))
+    assert gate.settings.bounds(0) == pytest.approx((0.33, 1.03))
+    assert gate.settings.bounds(1) == pytest.approx((0.68 - 0.175, 0.68 + 0.175))
     assert gate(0.4, 0.69, epoch=0).discriminator
     assert not gate(0.4, 0.69, epoch=1).discriminator
 
 
 def test_the_equilibrium_never_falls_below_the_margin() -> None:
     gate = EquilibriumGate(equilibrium_decay=0.1)
-    assert gate.bounds(3) == pytest.approx((0.0, 0.7))
+    assert gate.settings.bounds(3) == pytest.approx((0.0, 0.7))

@@ -12,7 +12,8 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from vaegan import UserError
-from vaegan.losses.objective import Losses, Objective
+from vaegan.losses.objective import Losses
+from vaegan.settings import ObjectiveSettings
 from vaegan.training import checkpoint
 from vaegan.training.health import SIGNS, Watch
 from vaegan.training.step import Inputs, Step
@@ -37,7 +38,7 @@ def test_every_sign_can_be_seen() -> None:
 
 @pytest.mark.parametrize("name", ILL)
 def test_a_sign_is_told_once_after_a_while_and_again_if_it_comes_back(name: str) -> None:
-    watch = Watch(Objective(), latent=64)
+    watch = Watch(ObjectiveSettings(), latent=64)
     patience = SIGNS[name].patience
     told: dict[int, list[str]] = {}
     for step in range(10, 3 * patience, 10):
@@ -53,7 +54,7 @@ def test_a_sign_is_told_once_after_a_while_and_again_if_it_comes_back(name: str)
 
 
 def test_samples_that_are_alike_are_seen_at_pictures() -> None:
-    watch = Watch(Objective(), latent=64)
+    watch = Watch(ObjectiveSettings(), latent=64)
     watch.see_samples(0.02)
     assert not watch(10, WELL)
     assert "samples are all alike" in watch(10 + SIGNS["samples alike"].patience, WELL)[0]

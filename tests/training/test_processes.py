@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.distributed import TCPStore  # type: ignore[attr-defined] # is not named in __all__
 
-from vaegan import Objective, UserError
+from vaegan import EquilibriumGate, Objective, UserError
 from vaegan.recipe import names
 from vaegan.training.device import make_fabric
 from vaegan.training.distributed import SharedError, SyncBatchNorm, all_or_none, average_gradients, from_leader, synchronise
@@ -72,7 +72,7 @@ def _train_a_while(fabric: Fabric) -> dict[str, Any]:
 
     def record(*arguments: Any, **more: Any) -> Any:
         losses = original(*arguments, **more)
-        local.append(tuple(map(bool, trainer.recipe.gate(losses.real.item(), losses.fake.item()))))
+        local.append(tuple(map(bool, EquilibriumGate(trainer.recipe.gate)(losses.real.item(), losses.fake.item()))))
         return losses
 
     second = fabric.global_rank == 1
@@ -118,7 +118,7 @@ def _inputs(trainer: Trainer, rows: slice) -> Inputs:
     random = np.random.default_rng(0)
     pixels = torch.from_numpy(random.integers(0, 256, (2 * BATCH, 16, 16, 3), np.uint8))
     noise = torch.from_numpy(random.standard_normal((2, 2 * BATCH, 4)))
-    return Inputs(pixels[rows], torch.from_numpy(trainer.batches.augmentation.draw(BATCH * 2, (16, 16), random))[rows], noise[:, rows], ())  # type: ignore[arg-type]
+    return Inputs(pixels[rows], torch.from_numpy(trainer.batches.augment.draw(BATCH * 2, (16, 16), random))[rows], noise[:, rows], ())  # type: ignore[arg-type]
 
 
 def _gradients(fabric: Fabric | None = None) -> dict[str, list[Tensor]]:
@@ -132,7 +132,7 @@ def _gradients(fabric: Fabric | None = None) -> dict[str, list[Tensor]]:
         rank = fabric.global_rank if fabric else 0
         inputs = _inputs(trainer, slice(rank * batch, (rank + 1) * batch))
         images = trainer.batches.finish(inputs.pixels, inputs.changes).double()
-        losses = recipe.objective(trainer.model, images, inputs.noise[0], inputs.noise[1])
+        losses = Objective(recipe.objective)(trainer.model, images, inputs.noise[0], inputs.noise[1])
         parameters = list(trainer.model.parameters())
         losses.backward(parameters)
         if fabric:

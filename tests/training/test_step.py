@@ -17,7 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from vaegan import UserError
-from vaegan.recipe import Optimizer, names
+from vaegan.recipe import names
+from vaegan.settings import Optimizer
 from vaegan.training import cuda_graph
 from vaegan.training.cuda_graph import WARM_UP, Recorded
 from vaegan.training.device import compile_networks, make_fabric

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 import vaegan
-from vaegan import Recipe, UserError
+from vaegan import Recipe, Run, UserError
 from vaegan.data import open_images
 from vaegan.data.images import Preparation
 from vaegan.recipe import names
@@ -368,7 +368,7 @@ def test_another_number_of_processes_shares_the_cores_anew(tmp_path: Path) -> No
     recipe = tiny(training__threads=8, training__batch=8)
     (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
     for batch, asked, chosen in ((8, 0, 8), (8, 8, 8), (8, 3, 3), (4, 8, torch.get_num_threads()), (4, 3, 3)):
-        job = Job(tiny(training__threads=asked, training__batch=batch), tmp_path, "auto", "cpu", report=False)
+        job = Job(tiny(training__threads=asked, training__batch=batch), Run(tmp_path), "auto", "cpu", report=False)
         assert _threads(job, True, World(1, 1, None)) == chosen
     assert _threads(job, False, World(1, 1, None)) == 3
 

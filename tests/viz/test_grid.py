@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from vaegan import UserError
-from vaegan.viz.grid import CAPTION, GAP, MARGIN, drawn, pair_rows, save, sheet, to_uint8
+from vaegan.viz.grid import CAPTION, GAP, MARGIN, pair_rows, save, sheet, to_uint8
 
 
 def flat(values: list[float], size: int = 64) -> torch.Tensor:
@@ -56,10 +56,3 @@ def test_a_picture_that_cannot_be_written_is_named(tmp_path: Path, name: str, wi
     with pytest.raises(UserError, match=rf"cannot write a picture .*as .*{name}: give it a name that ends in \.png"):
         save(Image.new("RGB", (width, 4)), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_pictures_of_training_are_in_the_order_of_their_steps(tmp_path: Path) -> None:
-    for name in ("step-1000000.png", "step-999000.png", "step-000005.png", "step-2.png.partial", "another.png"):
-        save(Image.new("RGB", (4, 4)), tmp_path / "samples" / "some.png").rename(tmp_path / "samples" / name)
-    assert list(drawn(tmp_path)) == [5, 999_000, 1_000_000]
-    assert drawn(tmp_path / "nothing") == {}

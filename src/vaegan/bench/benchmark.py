@@ -23,10 +23,10 @@ from ..data.images import Preparation
 from ..data.sources.base import Item, Pixels, Source
 from ..data.writer import pack
 from ..errors import UserError
-from ..losses.objective import EquilibriumGate
 from ..processes import cores
 from ..progress import Progress, progress_bar
 from ..recipe import Recipe
+from ..settings import GateSettings
 from ..training.cuda_graph import WARM_UP as BEFORE_RECORDING
 from ..training.device import keep_freed_memory, make_fabric
 from .arithmetic import alone, count, yardsticks
@@ -134,7 +134,7 @@ def steady(recipe: Recipe, size: tuple[int, int], batch: int) -> Recipe:
     return replace(
         recipe,
         networks=replace(recipe.networks, size=size),
-        gate=EquilibriumGate(enabled=False),
+        gate=GateSettings(enabled=False),
         objective=replace(recipe.objective, gamma_decay=1.0),
         optimizer=replace(recipe.optimizer, lr=LR, schedule="constant"),
         training=replace(recipe.training, batch=batch),

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from ..losses.objective import Objective
+from ..losses.objective import EquilibriumGate
 from ..models.convolution import ImageConvolution
 from ..models.larsen import KERNEL
 from ..models.vaegan import VAEGAN
-from ..recipe import Optimizer, Recipe
+from ..recipe import Recipe
+from ..settings import ObjectiveSettings, Optimizer
 
 
 class Textbook:
@@ -45,7 +46,7 @@ class Textbook:
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
             watched, minimised = losses(self.model, self.recipe.objective, images, noise, prior_noise)
         values = {name: loss.item() for name, loss in watched.items()}
-        players = self.recipe.gate(values["real"], values["fake"])
+        players = EquilibriumGate(self.recipe.gate)(values["real"], values["fake"])
         steps = {"encoder": True, "decoder": players.decoder, "discriminator": players.discriminator}
 
         # Every loss has gradients for all three networks, of which one is wanted. No network may step before the last pass back: that
@@ -74,7 +75,7 @@ class Textbook:
 
 
 def losses(
-    model: VAEGAN, objective: Objective, images: Tensor, noise: Tensor, prior_noise: Tensor, *, conditions: Tensor | None = None
+    model: VAEGAN, objective: ObjectiveSettings, images: Tensor, noise: Tensor, prior_noise: Tensor, *, conditions: Tensor | None = None
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The terms that are watched, and what each network minimises, over the whole graph: of a VAE/GAN, but not of the joint objective.
 
@@ -122,7 +123,7 @@ def use_plain_convolutions(network: nn.Module) -> None:
             use_plain_convolutions(module)
 
 
-def paper_only(objective: Objective) -> None:
+def paper_only(objective: ObjectiveSettings) -> None:
     """Refuse what the textbook step does not know.
 
     Raises:

@@ -1,6 +1,5 @@
 """The command line."""
 
-from .app import app
 from .main import run
 
-__all__ = ["app", "run"]
+__all__ = ["run"]

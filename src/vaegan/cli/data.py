@@ -10,14 +10,13 @@ from cyclopts import Parameter
 from ..data.dataset import report_skipped
 from ..data.images import Crop, Resampling
 from ..errors import UserError
-from .app import app, err, parse_size, wrote
-from .sets import open_set, recipe_of
+from .console import err, parse_size, wrote
+from .inputs import open_set
 
 if TYPE_CHECKING:
     from ..data import ImageSet
 
 
-@app.command
 def prepare(
     source: str,
     out: Path,
@@ -35,7 +34,9 @@ def prepare(
     count: int | None = None,
     workers: int | None = None,
 ) -> None:
-    """Pack images into a set that opens at once, however many there are. Stopped, it goes on where it was when it is run again.
+    """Pack images into a set that opens at once.
+
+    If it is interrupted, run the same command again to continue.
 
     Parameters
     ----------
@@ -118,9 +119,10 @@ def prepare(
     err.print(look, soft_wrap=True)
 
 
-@app.command
 def data(run_or_set: Path, /, *, verify: Annotated[bool, Parameter(negative="")] = False, out: Path | None = None) -> None:
-    """Show what is in a packed set, or in the set that a run was trained on: counts, splits, attributes, and a sheet of images.
+    """Show what is in a packed set or behind a run.
+
+    Counts, splits and attributes, and a sheet of images.
 
     Parameters
     ----------
@@ -157,15 +159,16 @@ def data(run_or_set: Path, /, *, verify: Annotated[bool, Parameter(negative="")]
 def _set_of(folder: Path) -> ImageSet:
     """A packed set, or that of a run."""
     from ..data import ImageSet, packed_folder
+    from ..run import Run
 
     if packed_folder(str(folder)):
         return ImageSet.open(folder)
-    recipe = recipe_of(folder)
-    if not recipe:
+    run = Run(folder)
+    if not run.is_run:
         what = (
             "it is neither a packed set nor a run; pack images by: vaegan prepare SOURCE OUT"
             if folder.exists()
             else "there is no such folder"
         )
         raise UserError(f"cannot look into {folder}: {what}")
-    return open_set(None, recipe.preparation, recipe)
+    return open_set(run, flag="")

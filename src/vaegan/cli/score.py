@@ -11,10 +11,9 @@ from cyclopts import Parameter
 
 from ..errors import UserError
 from ..files import replacing
-from ..recipe import Recipe
-from .app import app, err, wrote
-from .app import out as stdout
-from .sets import open_set, recipe_of
+from .console import err, wrote
+from .console import out as stdout
+from .inputs import open_set, read_pictures, say_skipped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from ..data.batches import Images
     from ..latent.anomaly import Scorer, Scores
     from ..models.vaegan import VAEGAN
+    from ..run import Run
 
     Part = tuple[Sequence[str], Images]
 
@@ -35,7 +35,6 @@ MOST_TIMES = 10
 HELD_OUT = "the run's held-out images"
 
 
-@app.command
 def score(
     run: Path,
     images: Annotated[list[str], Parameter(negative="", json_list=False)],
@@ -46,7 +45,9 @@ def score(
     count: int = 12,
     out: Path | None = None,
 ) -> None:
-    """Tell how foreign images are to a model: numbers for each, a p-value among normal images, and a picture of the strangest.
+    """Score how unusual images are for a model.
+
+    Each image gets measurements and a p-value among normal images. A picture shows the most unusual ones.
 
     Parameters
     ----------
@@ -64,20 +65,20 @@ def score(
     out
         The CSV file to write, a line an image; RUN/scores.csv by default. The picture is beside it.
     """
-    from ..models.vaegan import load
+    from ..run import Run
     from ..viz import grid
 
     if not 0 < alarms < 1:
         raise UserError(f"--alarms must be above 0 and below 1, not {alarms}")
     if count < 1:
         raise UserError(f"--count must be above 0, not {count}")
-    table = out or run / "scores.csv"
+    opened = Run.open(run)
+    table = out or opened.folder / "scores.csv"
     if table.suffix.lower() != ".csv":
         raise UserError(f"cannot write numbers as {table}: give it a name that ends in .csv")
-    model = load(run)
-    recipe = recipe_of(run)
-    parts = _given(images, model, recipe)
-    scorer = _scorer(run, model, recipe, calibrate)
+    model = opened.model()
+    parts = _parts(opened, images)
+    scorer = _scorer(opened, model, calibrate)
     if len(scorer.ranked) < 1 / alarms - 1:
         least = f"{1 / (len(scorer.ranked) + 1):.2g}"
         note = f"note: of {len(scorer.ranked)} normal images no p-value is below {least}, so no image can be over --alarms {alarms:g}"
@@ -94,57 +95,53 @@ def score(
     wrote(grid.save(_strangest(scorer, parts, names, scores, strangest), table.with_suffix(".png")))
 
 
-def _given(given: Sequence[str], model: VAEGAN, recipe: Recipe | None) -> list[Part]:
+def _parts(run: Run, named: Sequence[str]) -> list[Part]:
     """What was named: pictures one by one together, and each set by itself."""
-    from ..data.dataset import report_skipped
-    from ..data.given import read_given
     from ..data.sources.files import TARS
 
-    files = [Path(name) for name in given if Path(name).is_file() and not name.lower().endswith((".zip", *TARS))]
+    files = [Path(name) for name in named if Path(name).is_file() and not name.lower().endswith((".zip", *TARS))]
     parts: list[Part] = []
     if files:
-        parts.append(read_given(files, model.preparation, lambda name, reason: err.print(f"skipped {name}: {reason}", soft_wrap=True)))
-    for name in given:
+        parts.append(read_pictures(files, run.preparation))
+    for name in named:
         if Path(name) not in files:
-            images = open_set(name, model.preparation, recipe)
-            for line in report_skipped(images):
-                err.print(line, soft_wrap=True)
+            images = open_set(run, name)
+            say_skipped(images)
             parts.append((images.names, images.images))
     return parts
 
 
-def _scorer(run: Path, model: VAEGAN, recipe: Recipe | None, calibrate: str | None) -> Scorer:
+def _scorer(run: Run, model: VAEGAN, calibrate: str | None) -> Scorer:
     """The calibration that is asked for, or the one that was kept, or that by the run's held-out images."""
     import numpy as np
 
-    from ..data import split
-    from ..latent.anomaly import FILE, OtherWeightsError, Scorer
+    from ..latent.anomaly import OtherWeightsError, Scorer
     from ..progress import progress_bar
 
-    if calibrate is None and (run / FILE).is_file():
+    file = run.score_file
+    if calibrate is None and file.is_file():
         try:
-            scorer = Scorer.load(run / FILE, model)
+            scorer = Scorer.load(file, model)
         except OtherWeightsError as error:
             if error.source != HELD_OUT:
                 raise
             err.print("the model has changed since it was calibrated: calibrating again", soft_wrap=True)
         else:
-            again = "" if scorer.source == HELD_OUT else f" (remove {run / FILE} to go back to {HELD_OUT})"
+            again = "" if scorer.source == HELD_OUT else f" (remove {file} to go back to {HELD_OUT})"
             err.print(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images{again}", soft_wrap=True)
             return scorer
-    images = open_set(calibrate, model.preparation, recipe, "--calibrate")
+    images = open_set(run, calibrate, "--calibrate")
     numbers: Numbers = np.arange(len(images))
     fitted_on = None
-    if calibrate is None and recipe:
-        fitted_on, numbers = split(images, recipe.data.held_out, recipe.data.train_on)
+    if calibrate is None:
+        fitted_on, numbers = run.split(images)
         if not len(numbers):
             raise UserError("the run holds out no images to calibrate on: name normal images by --calibrate")
-    level = (recipe or Recipe()).objective.level
     with progress_bar(err) as progress:
         source = calibrate or HELD_OUT
-        scorer = Scorer.calibrate(model, images.images, numbers, fitted_on=fitted_on, level=level, source=source, progress=progress)
-    scorer.save(run / FILE)
-    err.print(f"calibrated on {source}: {len(scorer.ranked):,} normal images; kept in {run / FILE}", soft_wrap=True)
+        scorer = Scorer.calibrate(model, images.images, numbers, fitted_on=fitted_on, level=run.level, source=source, progress=progress)
+    scorer.save(file)
+    err.print(f"calibrated on {source}: {len(scorer.ranked):,} normal images; kept in {file}", soft_wrap=True)
     return scorer
 
 

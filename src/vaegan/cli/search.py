@@ -11,9 +11,8 @@ from cyclopts import Parameter
 
 from ..errors import UserError
 from ..files import replacing
-from ..recipe import Recipe
-from .app import app, err, wrote
-from .sets import open_set, recipe_of
+from .console import err, wrote
+from .inputs import MOST_ROWS, open_set, read_pictures, say_skipped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,14 +21,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..latent.search import Search
+    from ..run import Run
 
 ACROSS = 10
 """Neighbours in a row of the picture."""
-SHOWN = 50
-"""Queries in the picture."""
 
 
-@app.command
 def search(
     run: Path,
     images: Annotated[list[Path] | None, Parameter(negative="", json_list=False)] = None,
@@ -43,7 +40,9 @@ def search(
     out: Path | None = None,
     csv: Path | None = None,
 ) -> None:
-    """Find the images of a set that are nearest to given ones; or those that samples are nearest to, to see whether they are copies.
+    """Find the images of a set that are nearest to others.
+
+    With --samples: those that samples are nearest to, to see whether samples are copies.
 
     Parameters
     ----------
@@ -67,11 +66,9 @@ def search(
         A CSV file to write: query, rank, name, number, distance.
     """
     from ..data.batches import to_tensor
-    from ..data.dataset import report_skipped
-    from ..data.given import read_given
     from ..latent.search import Search
-    from ..models.vaegan import load
     from ..progress import progress_bar
+    from ..run import Run
     from ..viz import grid
 
     for name, value, least in (("--count", count, 1), ("--samples", samples, 0), ("--seed", seed, 0)):
@@ -81,20 +78,20 @@ def search(
         raise UserError("name images to search for, or else ask for samples by --samples 8")
     if samples and within:
         raise UserError("--samples looks among the images that the run was trained on: leave out --in")
-    drawn = out or run / "neighbours.png"
+    opened = Run.open(run)
+    drawn = out or opened.folder / "neighbours.png"
     grid.kind_of(drawn)  # now, and not after minutes of work
-    model = load(run)
-    recipe = recipe_of(run)
+    model = opened.model()
     if images:
-        names, pixels = read_given(images, model.preparation, lambda name, reason: err.print(f"skipped {name}: {reason}", soft_wrap=True))
+        names, pixels = read_pictures(images, model.preparation)
         queries = to_tensor(pixels)
-    images_of_set = open_set(within, model.preparation, recipe, "--in")
-    for line in report_skipped(images_of_set) if within else []:
-        err.print(line, soft_wrap=True)
+    images_of_set = open_set(opened, within, "--in")
+    if within:
+        say_skipped(images_of_set)
     with progress_bar(err) as progress:
-        looking = Search(model, images_of_set, by, (recipe or Recipe()).objective.level, progress)
+        looking = Search(model, images_of_set, by, opened.level, progress)
         if samples:
-            names, queries, numbers, distances = _of_samples(looking, recipe or Recipe(), samples, seed, count)
+            names, queries, numbers, distances = _of_samples(looking, opened, samples, seed, count)
         else:
             numbers, distances = looking(queries, count)
     found = images_of_set.names
@@ -105,23 +102,22 @@ def search(
             for name, row, far in zip(names, numbers.tolist(), distances.tolist(), strict=True):
                 writer.writerows((name, rank, found[n], n, f"{d:.6g}") for rank, (n, d) in enumerate(zip(row, far, strict=True), 1))
         wrote(csv)
-    if len(queries) > SHOWN:
-        err.print(f"the picture shows the first {SHOWN} of {len(queries):,}; --csv FILE lists the neighbours of all", soft_wrap=True)
-    picture = _neighbours(looking, names[:SHOWN], queries, numbers=numbers, distances=distances, found=found)
+    if len(queries) > MOST_ROWS:
+        err.print(f"the picture shows the first {MOST_ROWS} of {len(queries):,}; --csv FILE lists the neighbours of all", soft_wrap=True)
+    picture = _neighbours(looking, names[:MOST_ROWS], queries, numbers=numbers, distances=distances, found=found)
     wrote(grid.save(picture, drawn))
 
 
 def _of_samples(
-    looking: Search, recipe: Recipe, samples: int, seed: int, count: int
+    looking: Search, run: Run, samples: int, seed: int, count: int
 ) -> tuple[list[str], Tensor, NDArray[np.int64], NDArray[np.float64]]:
     """Samples with names, and their neighbours among the training images; says whether they are nearer than held-out images are."""
     import numpy as np
     import torch
 
-    from ..data import split
     from ..latent.search import copying
 
-    training, held_out = split(looking.images, recipe.data.held_out, recipe.data.train_on)
+    training, held_out = run.split(looking.images)
     with torch.inference_mode():
         queries = looking.model.sample(samples, seed)
     numbers, distances = looking(queries, count, among=training)

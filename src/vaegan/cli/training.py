@@ -9,88 +9,56 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from ..errors import UserError
 from ..recipe import Recipe, about, names
 from ..words import plain
-from .app import BENCH_RECIPE, DEFAULT_RECIPE, Settings, app, err, out, parse_size
+from .console import err, out, parse_size
+from .flags import MACHINE, RUN, BenchFlags, Settings, TrainingFlags
 
 
-@app.command
 def train(
-    *,
-    # The parser has used the flags that are unused here, in _lay_recipe_under_flags.
-    data: str | None = None,  # noqa: ARG001
-    recipe: str = DEFAULT_RECIPE,  # noqa: ARG001
-    objective: str | None = None,  # noqa: ARG001
-    run: Path | None = None,
-    resume: Path | None = None,
-    auto_resume: Annotated[bool, Parameter(negative="")] = False,
-    steps: int | None = None,  # noqa: ARG001
-    epochs: int | None = None,  # noqa: ARG001
-    images: int | None = None,  # noqa: ARG001
-    size: str | None = None,  # noqa: ARG001
-    seed: int | None = None,  # noqa: ARG001
-    device: str = "auto",
-    precision: str | None = None,  # noqa: ARG001
-    threads: int | None = None,  # noqa: ARG001
-    on_nan: str | None = None,  # noqa: ARG001
-    processes: int | None = None,
-    nodes: int | None = None,
-    report: bool = True,
-    settings: Settings = Recipe(),  # noqa: B008 (a frozen value; the parser fills it in from the recipe)
+    *settings: Settings,
+    flags: TrainingFlags = TrainingFlags(),
+    run: Annotated[Path | None, Parameter(group=RUN)] = None,
+    resume: Annotated[Path | None, Parameter(group=RUN)] = None,
+    auto_resume: Annotated[bool, Parameter(group=RUN, negative="")] = False,
+    report: Annotated[bool, Parameter(group=RUN)] = True,
+    processes: Annotated[int | None, Parameter(group=MACHINE)] = None,
+    nodes: Annotated[int | None, Parameter(group=MACHINE)] = None,
 ) -> None:
-    """Train a VAE/GAN. Without arguments: on built-in avatars, by the quick recipe, on this machine.
+    """Train a VAE/GAN on a folder of images.
+
+    Without flags: on built-in avatars, by the quick recipe.
 
     Parameters
     ----------
-    data
-        A folder or archive of images, a packed set, a known set such as celeba:PATH, or avatars.
-    recipe
-        A recipe by name (see vaegan recipes) or a YAML file; every flag below with a dot in it changes one of its settings.
-    objective
-        vaegan; or, to compare with on the same networks and images, vae, gan, or vae-dis.
     run
         The folder to make for the results; runs/NAME by default.
     resume
-        Go on with this run from its last checkpoint.
+        Continue this run from its last checkpoint.
     auto_resume
-        Go on with --run if it was begun before, and do nothing if it is finished: for jobs that are killed and started again.
-    steps
-        How long to train, in steps of one batch.
-    epochs
-        How long to train, in passes over the images.
-    images
-        How long to train, in images seen.
-    size
-        Side of the square images in pixels, or height x width such as 96x64; multiples of 8.
-    seed
-        Another seed, another run.
-    device
-        auto takes a GPU if there is one; or cpu, cuda, mps.
-    precision
-        auto, 32 or bf16.
-    threads
-        Threads that compute on the CPU, in each process; as many as there are cores by default, or as when the run began.
-    on_nan
-        What to do where a loss or a gradient is no longer a number: stop, or rollback (go back, and on with half the learning rates).
-    processes
-        How many GPUs, or processes on the CPU, to train with on each machine; 1, or as many as torchrun or SLURM started.
-    nodes
-        How many machines to train with, each of which is told this and MASTER_ADDR, MASTER_PORT and NODE_RANK; 1, or as torchrun or SLURM
-        say.
+        Continue --run if it exists, and do nothing if it is finished: for jobs that are killed and started again.
     report
-        Write report.html at the end: the run on one page.
-    settings
-        Everything a recipe can hold.
+        Write report.html, one page on the run, at the end.
+    processes
+        How many GPUs, or processes on the CPU, train on each machine; 1, or as many as torchrun or SLURM started.
+    nodes
+        How many machines train. Each is started with this, MASTER_ADDR, MASTER_PORT and NODE_RANK; 1, or as torchrun or SLURM say.
     """
     if hasattr(signal, "SIGUSR1"):  # Windows has none
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # before there is anything to save, and after all is: it would end the process
     from .. import workflow
 
+    given = {"--recipe": flags.recipe, "--run": run, "--auto-resume": auto_resume}
+    if resume and (wrong := [flag for flag, value in given.items() if value]):
+        raise UserError(f"--resume continues a run as it is: leave out {' and '.join(wrong)}")
+    recipe = flags.load_recipe(settings, resume)
+    device = flags.device
     try:
         if resume:
-            result = workflow.resume(resume, settings, device=device, processes=processes, nodes=nodes, report=report)
+            result = workflow.resume(resume, recipe, device=device, processes=processes, nodes=nodes, report=report)
         else:
-            result = workflow.train(settings, run, auto_resume=auto_resume, device=device, processes=processes, nodes=nodes, report=report)
+            result = workflow.train(recipe, run, auto_resume=auto_resume, device=device, processes=processes, nodes=nodes, report=report)
     except workflow.Stopped as stopped:
         err.print(str(stopped), soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
@@ -99,42 +67,32 @@ def train(
         f"\nThe pictures are {result.picture}\n{page}The run is {result.run}; see its curves with: tensorboard --logdir {result.run}",
         soft_wrap=True,
     )
-    reconstruct = f", vaegan reconstruct {result.run} IMAGES" if settings.objective.autoencodes else ""
+    reconstruct = f", vaegan reconstruct {result.run} IMAGES" if recipe.objective.autoencodes else ""
     err.print(f"More pictures: vaegan sample {result.run}{reconstruct}", soft_wrap=True)
 
 
-@app.command
 def bench(
-    *,
-    recipe: str = BENCH_RECIPE,
+    *settings: Settings,
+    flags: BenchFlags = BenchFlags(),
     sizes: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)] = None,
     batches: Annotated[list[int] | None, Parameter(negative="", consume_multiple=True)] = None,
     seconds: float = 8.0,
-    device: str = "auto",
-    precision: str | None = None,  # noqa: ARG001 (see train)
     json: Annotated[bool, Parameter(negative="")] = False,
-    settings: Settings = Recipe(),  # noqa: B008
 ) -> None:
-    """Time the training step on this machine, beside the same step as it is usually written, and beside what the machine can do.
+    """Time the training step on this machine.
+
+    It is compared with the same step as it is usually written, and with what the machine can do. The images are random.
 
     Parameters
     ----------
-    recipe
-        A recipe by name or a YAML file: the networks and the objective to train. The images are random.
     sizes
         Sides of the square images in pixels, or height x width such as 96x64; several as in 32 64 128. By default the recipe's.
     batches
-        Images a step; several as in 64 256. By default the recipe's.
+        Images in a step; several as in 64 256. By default the recipe's.
     seconds
         How long each contender is timed at each size and batch.
-    device
-        auto takes a GPU if there is one; or cpu, cuda, mps.
-    precision
-        auto, 32 or bf16.
     json
-        Print everything as one JSON object, instead.
-    settings
-        Everything a recipe can hold.
+        Print one JSON object, and no tables.
     """
     from dataclasses import asdict
     from json import dumps
@@ -144,8 +102,8 @@ def bench(
 
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that what was laid out for it is tidied up
     given = [parse_size(text, "--sizes") for text in sizes or []]
-    benchmark = Benchmark(settings, given, batches or [], seconds=seconds, device=device)
-    about = {"recipe": recipe, **benchmark.about()}
+    benchmark = Benchmark(flags.load_recipe(settings), given, batches or [], seconds=seconds, device=flags.device)
+    about = {"recipe": flags.recipe, **benchmark.about()}
     if json:
         print(dumps({**about, "results": [asdict(result) for result in benchmark.results(err)]}, indent=2))
         return
@@ -157,9 +115,10 @@ def bench(
             out.print(line, soft_wrap=True, markup=False)
 
 
-@app.command
 def recipes(name: str | None = None, /) -> None:
-    """List the recipes and what each changes in the defaults; with a name, print every setting of that one.
+    """List the recipes, or every setting of one.
+
+    The list shows what each recipe changes in the defaults.
 
     Parameters
     ----------

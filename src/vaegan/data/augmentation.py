@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,62 +10,45 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ..errors import UserError
+from ..settings import Augmentation
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """Random changes of each training image; all but `flip` are normally distributed, and their sizes are standard deviations.
+class Augmenter:
+    """Changes images as the settings say.
 
     What is drawn is a function of the generator alone, so an image is changed alike on any device.
     """
 
-    flip: bool = False
-    """Mirror each training image, left to right, with a chance of one half."""
-    shift: float = 0.0
-    """Move it, up or down and to a side, by a part of its height: 0.01 is about one pixel of 100."""
-    scale: float = 0.0
-    """Enlarge or shrink it by a factor around 1."""
-    rotation: float = 0.0
-    """Turn it, in radians."""
-    gamma: float = 0.0
-    """Raise its values, from 0 to 1, to a power around 1, whose logarithm is this over log 2."""
-    contrast: float = 0.0
-    """Raise its saturation and brightness to such a power."""
-    hue: float = 0.0
-    """Turn its hue by a part of the full circle."""
-
-    def __post_init__(self) -> None:
-        for name in ("shift", "scale", "rotation", "gamma", "contrast", "hue"):
-            value = getattr(self, name)
-            if not 0 <= value <= 1:
-                raise UserError(f"augmentation.{name} must be at least 0 and at most 1, not {value}")
+    def __init__(self, settings: Augmentation) -> None:
+        self.settings = settings
 
     def draw(self, count: int, size: tuple[int, int], random: np.random.Generator) -> NDArray[np.float32]:
         """What to do to each of `count` images of a height and width, N x 10, for `__call__`."""
+        settings = self.settings
         height, width = size
         mirrored = random.random(count) < 0.5
         shifts, (scales, turns, gammas, contrasts, hues) = random.standard_normal((count, 2)), random.standard_normal((count, 5)).T
         # A pixel is looked up where the inverse of the change puts it. Places run from -1 to 1 in both directions, so a turn has to
         # know how much wider than high the image is.
-        smaller = np.exp(-self.scale * scales)
-        cosine, sine = np.cos(self.rotation * turns) * smaller, np.sin(self.rotation * turns) * smaller
-        across, down = (2 * self.shift * shifts * [height / width, 1]).T
+        smaller = np.exp(-settings.scale * scales)
+        cosine, sine = np.cos(settings.rotation * turns) * smaller, np.sin(settings.rotation * turns) * smaller
+        across, down = (2 * settings.shift * shifts * [height / width, 1]).T
         places = (cosine, -sine * height / width, across, sine * width / height, cosine, down)
         # As the authors do: the mean of each power's logarithm is the square of its deviation, and it is divided by log 2.
-        gamma, contrast = (np.exp((s * n + s**2) / math.log(2)) for s, n in ((self.gamma, gammas), (self.contrast, contrasts)))
-        return np.stack([mirrored, *places, gamma, contrast, self.hue * hues], axis=1).astype(np.float32)
+        gamma, contrast = (np.exp((s * n + s**2) / math.log(2)) for s, n in ((settings.gamma, gammas), (settings.contrast, contrasts)))
+        return np.stack([mirrored, *places, gamma, contrast, settings.hue * hues], axis=1).astype(np.float32)
 
     def __call__(self, images: Tensor, changes: Tensor) -> Tensor:
         """Change images N x C x H x W in [-1, 1], each as drawn; the edges are continued where something from outside comes in."""
+        settings = self.settings
         mirrored, places, colours = changes[:, 0], changes[:, 1:7], changes[:, 7:]
-        if self.flip:
+        if settings.flip:
             images = torch.where(mirrored[:, None, None, None] > 0, images.flip(3), images)
-        if self.shift or self.scale or self.rotation:
+        if settings.shift or settings.scale or settings.rotation:
             grid = functional.affine_grid(places.reshape(-1, 2, 3), list(images.shape), align_corners=False)
             moved = functional.grid_sample(images, grid, mode="bicubic", padding_mode="border", align_corners=False)
             images = moved.clamp_(-1, 1).contiguous(memory_format=torch.channels_last)
-        if self.gamma or self.contrast or self.hue:
+        if settings.gamma or settings.contrast or settings.hue:
             images = _coloured(images, *colours[:, :, None, None].unbind(1))
         return images
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import UserError
+from ..settings import Augmentation
 from . import Numbers
-from .augmentation import Augmentation
+from .augmentation import Augmenter
 from .indices import Permutation
 
 BLOCK = 1 << 14
@@ -71,7 +72,7 @@ class Batches:
             )
         self.images, self.numbers, self.batch = images, numbers, batch
         self.seed, self.rank, self.processes = seed, rank, processes
-        self.augmentation = augmentation or Augmentation()
+        self.augment = Augmenter(augmentation or Augmentation())
         self.steps_per_epoch = len(numbers) // (batch * processes)
         self.resident: Tensor | None = None
         self._order = lru_cache(maxsize=1)(lambda epoch: Permutation(len(self.numbers), [self.seed, epoch]))
@@ -97,14 +98,14 @@ class Batches:
     def inputs(self, step: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
         """What `finish` takes for a step: its images as they are kept, N x H x W x C uint8, and what to change in each; on the device."""
         _, height, width, _ = self.images.shape
-        changes = self.augmentation.draw(self.batch, (height, width), np.random.default_rng([self.seed, step, self.rank, 1]))
+        changes = self.augment.draw(self.batch, (height, width), np.random.default_rng([self.seed, step, self.rank, 1]))
         if self.resident is not None:
             return self.resident[to_device(self.chosen(step), device)], to_device(changes, device)
         return to_device(self.pixels(step), device), to_device(changes, device)
 
     def finish(self, pixels: Tensor, changes: Tensor) -> Tensor:
         """N x H x W x C uint8 to N x C x H x W in [-1, 1], augmented; all of it on the device."""
-        return self.augmentation(to_tensor(pixels, pixels.device), changes)
+        return self.augment(to_tensor(pixels, pixels.device), changes)
 
     def __call__(self, step: int, device: torch.device | str = "cpu") -> Tensor:
         """The images of a step for this process: N x C x H x W in [-1, 1], on the device, augmented."""

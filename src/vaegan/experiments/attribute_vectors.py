@@ -79,7 +79,7 @@ def _require_learnable(experiment: Experiment, names: tuple[str, ...]) -> None:
 
 def _directions(experiment: Experiment, one: GridRun) -> Directions:
     """Those of a run, learned once: they are kept in its folder, where vaegan edit finds them, too."""
-    path = one.run.attributes
+    path = one.run.attributes_file
     model = one.model()
     identity = experiment.images.identity
 

@@ -252,20 +252,19 @@ class Experiment:
             "run": folder.name,
             "recipe": {key: value for key, value in recipe.flat().items() if key not in MAY_DIFFER},
             "images": self.images.annotated_identity if recipe.networks.attributes else self.images.identity,
-            "discriminator": _weights_of(recipe.objective.discriminator),
+            "discriminator": _discriminator(recipe.objective.discriminator),
         }
         marker = self._path(f"trained-{folder.name}", depends_on)
-        there = folder / "model" / WEIGHTS
         finished = _read(marker).get("found")
-        if finished is None or not there.is_file() or sha256(there) != finished:
+        if finished is None or _weights_of(folder) != finished:
             self._forget_other_discriminators(folder, recipe, depends_on)
             if depends_on["discriminator"]:  # a run that is stopped has taken it, too
                 self._write(marker, depends_on, None)
             self.console.print(f"training {folder.name}", soft_wrap=True)
             train(recipe, folder, auto_resume=True, device=self.device_name, report=False, console=self.console)
-            if not there.is_file():
+            finished = _weights_of(folder)
+            if finished is None:
                 raise UserError(f"the run {folder} is finished, but its model is gone: remove the folder, and it is trained again")
-            finished = sha256(there)
             self._write(marker, depends_on, finished)
         return GridRun(name, seed, Run(folder), recipe, finished, self.device)
 
@@ -402,19 +401,22 @@ def _see_that_they_agree(file: Path, recipe: Recipe, may_differ: Collection[str]
         raise UserError(f"{what} trained with {key} {was}, not {wanted}: ask for the same, or choose another --out")
 
 
-def _weights_of(run: str) -> str | None:
-    """The sha256 of the weights of a run folder or a model folder, or None where none is named.
+def _weights_of(folder: str | Path) -> str | None:
+    """The sha256 of the weights of a run folder or a model folder, or None where there are none."""
+    path = RunFolder(folder).model_folder / WEIGHTS
+    return sha256(path) if path.is_file() else None
+
+
+def _discriminator(run: str) -> str | None:
+    """The sha256 of the weights of the run whose discriminator is taken, or None where none is named.
 
     Raises:
         UserError: it has none.
     """
-    if not run:
-        return None
-    folder = from_home(run)
-    found = next((path for path in (folder / "model" / WEIGHTS, folder / WEIGHTS) if path.is_file()), None)
-    if found is None:
-        raise UserError(f"objective.discriminator: there is no trained run {folder}")
-    return sha256(found)
+    weights = _weights_of(run) if run else None
+    if run and weights is None:
+        raise UserError(f"objective.discriminator: there is no trained run {from_home(run)}")
+    return weights
 
 
 def _name_the_same(file: Path, recipe: Recipe) -> bool:

@@ -26,7 +26,6 @@ from .gaussian import Gaussian, distances_left_out
 from .measurements import LEAST, Measured, measure, measure_all
 
 FORMAT = 1
-FILE = "score.safetensors"
 TERMS = ("similarity", "pixel", "prior", "code", "look", "place")
 """Numbers of an image: the first three as `measure` gives them; of code and look the distance from those of normal images;
 of places the largest, as a multiple of what few normal images exceed at that place."""
@@ -130,7 +129,7 @@ class Scorer:
         numbers: Numbers,
         *,
         fitted_on: Numbers | None = None,
-        level: int = 3,
+        level: int | None = None,
         source: str = "",
         progress: Progress = lambda *_: None,
     ) -> Scorer:
@@ -144,13 +143,15 @@ class Scorer:
             images: N x H x W x C, uint8, of the model's size: an array, or the images of a packed set.
             numbers: normal images that the model was not trained on.
             fitted_on: normal images for the distributions, such as the training images; by default a random half of `numbers`.
-            level: the layer of the discriminator, as `objective.level` has it.
+            level: the layer of the discriminator that gives the features, 1 to 3; by default that of the learned similarity.
             source: what the images are, in words.
             progress: called as the work goes on.
 
         Raises:
             UserError: there are too few images, or the model's numbers are not finite.
         """
+        if level is None:
+            level = int(getattr(model, "level", 3))  # models do not know theirs yet
         if fitted_on is None:
             order = np.random.default_rng(0).permutation(len(numbers))
             fitted_on, numbers = numbers[np.sort(order[len(order) // 2 :])], numbers[np.sort(order[: len(order) // 2])]

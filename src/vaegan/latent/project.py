@@ -37,7 +37,7 @@ def project(
     steps: int = 200,
     *,
     lr: float = 0.05,
-    level: int = 3,
+    level: int | None = None,
     prior: float = 1.0,
     shown: Sequence[int] = (),
     progress: Progress = lambda *_: None,
@@ -54,7 +54,7 @@ def project(
         images: N x C x H x W in [-1, 1].
         steps: of Adam.
         lr: its learning rate.
-        level: of the features; that of the run's objective.
+        level: the layer of the discriminator that gives the features, 1 to 3; by default that of the learned similarity.
         prior: weight of the prior against the likelihood.
         shown: after which steps to note the codes.
         progress: called as the work goes on.
@@ -69,6 +69,8 @@ def project(
         raise UserError(f"--lr must be above 0 and finite, not {lr}")
     if not 0 <= prior < torch.inf:
         raise UserError(f"--prior must be at least 0 and finite, not {prior}")
+    if level is None:
+        level = int(getattr(model, "level", 3))  # models do not know theirs yet
     parts = images.split(PART)
     done = []
     for number, part in enumerate(parts):

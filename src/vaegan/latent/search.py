@@ -34,8 +34,8 @@ class Search:
     images: ImageSet
     """Where to look."""
     by: By = "code"
-    level: int = 3
-    """The layer of the discriminator that gives the features, as `objective.level` has it."""
+    level: int | None = None
+    """The layer of the discriminator that gives the features of `similarity`, 1 to 3; by default that of the learned similarity."""
     progress: Progress = lambda *_: None
     """Called as the work goes on."""
 
@@ -55,7 +55,8 @@ class Search:
         """
         numbers = np.arange(len(self.images)) if among is None else np.sort(among[:])
         if self.by == "similarity":
-            return nearest_by_similarity(self.model, queries, self.images.images, numbers, count, level=self.level, progress=self.progress)
+            level = int(getattr(self.model, "level", 3)) if self.level is None else self.level  # models do not know theirs yet
+            return nearest_by_similarity(self.model, queries, self.images.images, numbers, count, level=level, progress=self.progress)
         codes = codes_of(self.model, self.images, self.progress)
         with torch.inference_mode():
             means = torch.cat([self.model.encode(part).mean.cpu() for part in queries.split(PART)])

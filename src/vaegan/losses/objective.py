@@ -22,19 +22,17 @@ from one sum.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..errors import UserError
+from ..settings import GateSettings, ObjectiveSettings
 
-NETWORKS = ("encoder", "decoder", "discriminator")
 Number = float | Tensor
 """A number, or a scalar tensor: what must be able to change in a step that is recorded once and replayed."""
 EPSILON = 1e-3  # log(p + 1e-3) in the GAN terms, as the authors and the reference have it: it bounds a cost at 6.9
@@ -130,83 +128,16 @@ class Losses:
         torch.autograd.backward(self.total, inputs=list(parameters))
 
 
-@dataclass(frozen=True)
 class Objective:
     """The VAE/GAN objective, or one of its parts. Call it with the networks and a batch, then `Losses.backward`."""
 
-    kind: Literal["vaegan", "vae", "vae-dis", "gan"] = "vaegan"
-    """`vaegan`; or for comparison `vae`, with the error of pixels; `vae-dis`, with the learned similarity of the discriminator of another
-    run, such as a `gan`, which stays as it is (the paper's VAE_Disl); `gan`, without an encoder."""
-    discriminator: str = ""
-    """The run whose discriminator a `vae-dis` takes."""
-    gamma: float = 1e-6
-    """Weight of the learned similarity against the GAN in the decoder's objective; in (0, 1]."""
-    level: int = 3
-    """Which layer of the discriminator gives the features: see `Discriminator.features`."""
-    saturating: bool = True
-    """The decoder minimises -(1 - gamma) L_GAN, as the paper writes; else the non-saturating (1 - gamma) * -log Dis(x_p)."""
-    reconstructions: bool = False
-    """L_GAN has -log(1 - Dis(x~)) in it, too: the paper's algorithm 1 has it, the authors' runs do not."""
-    real_weight: float = 0.5
-    """Weight w of real against generated images in L_GAN = 2 w real + 2 (1 - w) fake. It is for the discriminator alone: as in the
-    authors' code, the decoder's part is scaled back to 1."""
-    detach_target: bool = False
-    """The features of x are constants. They depend on x~ only by way of batch normalisation, but gradients through that way disturb."""
-    prior_weight: float = 1.0
-    """Weight of L_prior in the encoder's objective. Below 1, codes carry more than a Gaussian of unit variance says they should: narrow
-    networks have few features, so that without it L_prior outweighs them."""
-    joint: bool = False
-    """The reference's second objective: one discriminator batch of (x~, x, x_p), the feature error of samples, too, against x, and both
-    kinds of generated image in a non-saturating GAN loss."""
-    gamma_decay: float = 1.0
-    """Factor an epoch of gamma, up to 1 at most."""
+    def __init__(self, settings: ObjectiveSettings | None = None, **changes: Any) -> None:
+        """Take settings, by default the reference's, with changes by name, as in `Objective(gamma=1e-5)`.
 
-    def __post_init__(self) -> None:
-        if self.joint and self.kind != "vaegan":
-            raise UserError(f"objective.joint is for kind vaegan, not {self.kind}")
-        if bool(self.discriminator) != (self.kind == "vae-dis"):
-            way = "name a trained run, such as one of kind gan, by --objective.discriminator RUN"
-            raise UserError(
-                f"objective.kind vae-dis needs a discriminator: {way}"
-                if not self.discriminator
-                else f"objective.discriminator is for kind vae-dis, not {self.kind}"
-            )
-        if not 0 < self.gamma <= 1:
-            raise UserError(f"objective.gamma must be above 0 and at most 1, not {self.gamma}")
-        if not 0 < self.real_weight < 1:
-            raise UserError(f"objective.real_weight must be between 0 and 1, not {self.real_weight}")
-        if self.level not in (1, 2, 3):
-            raise UserError(f"objective.level must be 1, 2 or 3, not {self.level}")
-        if not self.prior_weight >= 0:
-            raise UserError(f"objective.prior_weight must not be negative: {self.prior_weight}")
-        if not self.gamma_decay > 0:
-            raise UserError(f"objective.gamma_decay must be above 0, not {self.gamma_decay}")
-
-    def at(self, epoch: int) -> Objective:
-        """The objective as it is in an epoch (from 0): gamma decays."""
-        return self if self.gamma_decay == 1 else replace(self, gamma=min(1.0, self.gamma * self.gamma_decay**epoch))
-
-    @property
-    def trained(self) -> tuple[str, ...]:
-        """The networks that learn."""
-        learns = (self.autoencodes, True, self.plays)
-        return tuple(name for name, does in zip(NETWORKS, learns, strict=True) if does)
-
-    @property
-    def untrained(self) -> tuple[str, ...]:
-        """The networks that stay as they began, and so are of no use; that of a `vae-dis` was trained before."""
-        unused = {"gan": "encoder", "vae": "discriminator"}.get(self.kind)
-        return (unused,) if unused else ()
-
-    @property
-    def autoencodes(self) -> bool:
-        """Whether there is an encoder, and reconstructions."""
-        return self.kind != "gan"
-
-    @property
-    def plays(self) -> bool:
-        """Whether decoder and discriminator play the GAN's game."""
-        return self.kind in ("vaegan", "gan")
+        Raises:
+            UserError: they do not go together.
+        """
+        self.settings = replace(settings or ObjectiveSettings(), **changes)
 
     def __call__(
         self,
@@ -229,59 +160,64 @@ class Objective:
             conditions: N x attributes, of a conditional model: of each image, and of the sample that has its place.
         """
         encoder, decoder, discriminator = networks.encoder, networks.decoder, networks.discriminator
-        gamma = self.gamma if gamma is None else gamma
-        if not (self.autoencodes and self.plays):  # then there is nothing to weigh
-            gamma = 1.0 if self.autoencodes else 0.0
+        gamma = self.settings.gamma if gamma is None else gamma
+        if not (self.settings.autoencodes and self.settings.plays):  # then there is nothing to weigh
+            gamma = 1.0 if self.settings.autoencodes else 0.0
         # Of the joint objective's two feature errors the decoder minimises the mean, the encoder the sum (the reference's lambda_mse / 2).
-        likeness = gamma / 2 if self.joint else gamma
+        likeness = gamma / 2 if self.settings.joint else gamma
         prior = pixel = error = real = fake = total = _wide(images).new_zeros(())
 
-        if self.autoencodes:
+        if self.settings.autoencodes:
             mean, logvar = map(_wide, encoder(images, conditions))
             prior = 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(1).mean()
             codes = mean + (0.5 * logvar).exp() * noise
             # The error comes back to the images as 1, passes the decoder as gamma and reaches the encoder as 1 again.
             reconstructed = decoder(scale(codes, 1 / likeness), conditions)
             pixel = (reconstructed.detach() - images).square().mean()
-        if self.plays:
+        if self.settings.plays:
             sampled = decoder(prior_noise, conditions)
             stem = discriminator.stem(images)  # what of x is the same in both batches that it is in, computed once
 
         # The error of reconstructions, through a discriminator that is a constant.
-        if self.kind == "vae":
+        if self.settings.kind == "vae":
             error = total = 0.5 * (reconstructed - images).square().sum((1, 2, 3)).mean()
-        elif self.autoencodes:
-            if self.joint:  # images, reconstructions and samples are judged together, too, which moves the running statistics
+        elif self.settings.autoencodes:
+            if self.settings.joint:  # images, reconstructions and samples are judged together, too, which moves the running statistics
                 statistics: AbstractContextManager[None] = _statistics_kept(discriminator)
             else:
-                statistics = nullcontext() if self.plays else _fixed(discriminator)
+                statistics = nullcontext() if self.settings.plays else _fixed(discriminator)
             with _constant(discriminator), statistics:
-                stems = [discriminator.stem(scale(reconstructed, likeness)), stem.detach() if self.plays else discriminator.stem(images)]
-                if self.joint:
+                stems = [
+                    discriminator.stem(scale(reconstructed, likeness)),
+                    stem.detach() if self.settings.plays else discriminator.stem(images),
+                ]
+                if self.settings.joint:
                     stems.append(discriminator.stem(scale(sampled, likeness)))
-                features = _wide(discriminator.features_of(torch.cat(stems), self.level)).chunk(len(stems))
-            target = features[1].detach() if self.detach_target else features[1]
+                features = _wide(discriminator.features_of(torch.cat(stems), self.settings.level)).chunk(len(stems))
+            target = features[1].detach() if self.settings.detach_target else features[1]
             error = total = 0.5 * (features[0] - target).square().sum(1).mean()
-            if self.joint:
+            if self.settings.joint:
                 total = total + 0.5 * (features[2] - target).square().sum(1).mean()
 
-        if self.plays:
+        if self.settings.plays:
             generated = sampled
-            if self.reconstructions or self.joint:  # decoded once more, from constant codes: no GAN gradient must reach the encoder
+            if (
+                self.settings.reconstructions or self.settings.joint
+            ):  # decoded once more, from constant codes: no GAN gradient must reach the encoder
                 with _statistics_kept(decoder):
                     generated = torch.cat([decoder(codes.detach(), conditions), sampled])
             real, fake, game = self._play(discriminator, stem, generated, gamma, conditions)
             total = total + game
 
-        total = self.prior_weight * prior + total
+        total = self.settings.prior_weight * prior + total
         return Losses(prior.detach(), error.detach(), real.detach(), fake.detach(), pixel, total)
 
     def _play(
         self, discriminator: Any, stem: Tensor, generated: Tensor, gamma: Number, conditions: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The GAN. What it costs the discriminator that images (their `stem`) are real, that samples are not, and the term of the total."""
-        saturating = self.saturating and not self.joint
-        against = -(1 - gamma) / (2 * (1 - self.real_weight))
+        saturating = self.settings.saturating and not self.settings.joint
+        against = -(1 - gamma) / (2 * (1 - self.settings.real_weight))
         constant = generated.detach().requires_grad_()
         judged = scale(generated, against) if saturating else constant.view_as(constant)  # (FlopCounterMode knows no leaves)
         stems = torch.cat([stem, discriminator.stem(judged)])
@@ -290,7 +226,7 @@ class Objective:
         scores = torch.sigmoid(logits).unflatten(0, (kinds, -1))
         real = -(scores[0] + EPSILON).log().mean()
         fakes = -(1 - scores[1:] + EPSILON).log().mean(1)
-        term = 2 * self.real_weight * real + 2 * (1 - self.real_weight) * fakes.sum()
+        term = 2 * self.settings.real_weight * real + 2 * (1 - self.settings.real_weight) * fakes.sum()
         if not saturating and torch.is_grad_enabled():
             # Another cotangent at the discriminator's output, so one more pass back through it, for the images alone.
             cost = -(1 - gamma) * (scores[1:] + EPSILON).log().mean(1).sum()
@@ -306,43 +242,16 @@ class Open(NamedTuple):
     discriminator: bool | Tensor
 
 
-@dataclass(frozen=True)
 class EquilibriumGate:
-    """Stops the discriminator while it wins and the decoder while it is hopelessly behind (the authors' and the reference's trick).
+    """Decides which players step; see `vaegan.settings.GateSettings`."""
 
-    A discriminator that knows nothing says 1/2 and pays -log(1/2) = 0.69 for every image: that is the equilibrium, 0.68. It is too good
-    once either cost is more than a margin below, and too weak to teach the decoder once either is more than a margin above.
-    """
-
-    equilibrium: float = 0.68
-    """The cost in nats around which the discriminator is kept."""
-    margin: float = 0.35
-    """How far in nats either cost may stray from it."""
-    equilibrium_decay: float = 1.0
-    """Factor an epoch of the equilibrium, which never falls below the margin."""
-    margin_decay: float = 1.0
-    """Factor an epoch of the margin."""
-    enabled: bool = True
-    """Off: both always step."""
-
-    def __post_init__(self) -> None:
-        for name in ("equilibrium", "margin", "equilibrium_decay", "margin_decay"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"gate.{name} must be above 0, not {getattr(self, name)}")
-
-    def bounds(self, epoch: int) -> tuple[float, float]:
-        """The lowest cost at which the discriminator steps and the highest at which the decoder does, in this epoch (from 0)."""
-        if not self.enabled:
-            return -math.inf, math.inf
-        equilibrium, margin = self.equilibrium, self.margin
-        for _ in range(min(epoch, 1) if self.equilibrium_decay == self.margin_decay == 1 else epoch):  # the first alone may change them
-            margin *= self.margin_decay
-            equilibrium = max(equilibrium * self.equilibrium_decay, margin)  # the reference: never a bound below 0
-        return equilibrium - margin, equilibrium + margin
+    def __init__(self, settings: GateSettings | None = None, **changes: Any) -> None:
+        """Take settings, with changes by name, as in `EquilibriumGate(margin=0.2)`."""
+        self.settings = replace(settings or GateSettings(), **changes)
 
     def __call__(self, real: Number, fake: Number, epoch: int = 0) -> Open:
         """Decide from the costs -log Dis(x) and -log(1 - Dis(x_p)); several processes must pass the means over all of them."""
-        return opened(real, fake, *self.bounds(epoch))
+        return opened(real, fake, *self.settings.bounds(epoch))
 
 
 def opened(real: Number, fake: Number, low: Number, high: Number) -> Open:

@@ -38,7 +38,7 @@ class Evaluation:
         return dict(chain.from_iterable(value.numbers().items() for value in self.values))
 
     def append_to(self, file: Path) -> Path:
-        """Add a line of JSON to a run's metrics (`Run.metrics`); returns the file."""
+        """Add a line of JSON to a run's metrics (`Run.metrics_file`); returns the file."""
         finite = {name: value if np.all(np.isfinite(value)) else None for name, value in self.numbers().items()}
         append(file, json.dumps({**finite, "settings": self.settings}).encode() + b"\n")
         return file

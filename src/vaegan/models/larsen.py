@@ -7,69 +7,20 @@ the authors' own code, made general in image size, channels and width. No traini
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import UserError
+from ..settings import STRIDES, Architecture
 from .convolution import ImageConvolution
 
 KERNEL = 5  # every convolution of the paper is 5x5
-STRIDES = 8  # three layers of stride 2: an image's sides must be multiples of this
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """What it takes to build the three networks; a saved model's config.json holds just this.
-
-    The defaults are the paper's networks for 64x64 colour images.
-    """
-
-    size: tuple[int, int] = (64, 64)
-    """Height and width in pixels, each a multiple of 8, at least 16."""
-    channels: int = 3
-    """Colour channels of an image."""
-    latent: int = 128
-    """Length of a latent code z."""
-    width: float = 1.0
-    """Multiplies the number of units in every hidden layer."""
-    encoder: tuple[int, int, int] = (64, 128, 256)
-    """Channels after each strided convolution of the encoder, at width 1."""
-    encoder_units: int = 1024
-    """Units of the encoder's fully connected layer, at width 1."""
-    decoder: tuple[int, int, int, int] = (256, 256, 128, 32)
-    """Channels of the decoder's first feature map and after each upsampling convolution, at width 1."""
-    discriminator: tuple[int, int, int, int] = (32, 128, 256, 256)
-    """Channels after each convolution of the discriminator, at width 1."""
-    discriminator_units: int = 512
-    """Units of the discriminator's fully connected layer, at width 1."""
-    attributes: tuple[str, ...] = ()
-    """Attributes of the set that all three networks are told of each image: a conditional model. `all` for all that the set has."""
-
-    def __post_init__(self) -> None:
-        names = tuple(name for name in self.attributes if isinstance(name, str))  # of [], cyclopts 4 makes ([],)
-        object.__setattr__(self, "attributes", names)
-        for side in self.size:
-            if side < 16 or side % STRIDES:
-                raise UserError(
-                    f"networks.size {self.size[0]} {self.size[1]}: height and width must be multiples of {STRIDES}, at least 16"
-                )
-        for name in ("encoder", "decoder", "discriminator"):
-            if min(getattr(self, name)) <= 0:
-                raise UserError(f"networks.{name} must be above 0, not {getattr(self, name)}")
-        for name in ("channels", "latent", "width", "encoder_units", "discriminator_units"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise UserError(f"networks.{name} must be above 0 and finite, not {getattr(self, name)}")
-
-    def scaled(self, units: int) -> int:
-        """`units` at width 1, scaled by the width multiplier (to a multiple of 8, which is what fast kernels want)."""
-        return units if self.width == 1 else max(8, 8 * round(units * self.width / 8))
-
-    @property
-    def map_size(self) -> tuple[int, int]:
-        """Height and width of the smallest feature map."""
-        return self.size[0] // STRIDES, self.size[1] // STRIDES
+def _map_size(architecture: Architecture) -> tuple[int, int]:
+    """Height and width of the smallest feature map."""
+    height, width = architecture.size
+    return height // STRIDES, width // STRIDES
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Sequential:
@@ -123,7 +74,7 @@ class Encoder(nn.Module):
         channels = [a.channels, *map(a.scaled, a.encoder)]
         self.attributes = len(a.attributes)
         self.convolutions = nn.Sequential(*map(_convolution, channels, channels[1:]))
-        self.hidden = _fully_connected(channels[-1] * math.prod(a.map_size) + self.attributes, a.scaled(a.encoder_units))
+        self.hidden = _fully_connected(channels[-1] * math.prod(_map_size(a)) + self.attributes, a.scaled(a.encoder_units))
         self.mean = nn.Linear(a.scaled(a.encoder_units), a.latent)
         self.logvar = nn.Linear(a.scaled(a.encoder_units), a.latent)
         _initialise(self)
@@ -142,7 +93,7 @@ class Decoder(nn.Module):
         a = architecture
         channels = [*map(a.scaled, a.decoder)]
         self.attributes = len(a.attributes)
-        self.map_shape = (channels[0], *a.map_size)
+        self.map_shape = (channels[0], *_map_size(a))
         self.hidden = _fully_connected(a.latent + self.attributes, math.prod(self.map_shape))
         self.upsamplings = nn.Sequential(*map(_upsampling, channels, channels[1:]))
         self.image = ImageConvolution(channels[-1], a.channels, KERNEL)
@@ -164,7 +115,7 @@ class Discriminator(nn.Module):
         self.attributes = len(a.attributes)
         first = nn.Sequential(ImageConvolution(a.channels, channels[0], KERNEL), nn.ReLU(inplace=True))
         self.convolutions = nn.Sequential(first, *map(_convolution, channels, channels[1:]))
-        self.hidden = _fully_connected(channels[-1] * math.prod(a.map_size) + self.attributes, a.scaled(a.discriminator_units))
+        self.hidden = _fully_connected(channels[-1] * math.prod(_map_size(a)) + self.attributes, a.scaled(a.discriminator_units))
         self.logit = nn.Linear(a.scaled(a.discriminator_units), 1)
         _initialise(self)
 

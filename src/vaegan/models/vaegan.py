@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from ..data.images import Preparation
 from ..errors import UserError
-from ..files import from_home, replacing
-from .larsen import Architecture, Decoder, Discriminator, Encoder
+from ..files import replacing
+from ..settings import Architecture
+from .larsen import Decoder, Discriminator, Encoder
 
 FORMAT = 2  # of a model folder
 PART = 256  # images at a time, so that memory does not grow with their number
@@ -204,19 +205,3 @@ class VAEGAN(nn.Module):
         except (SafetensorError, RuntimeError) as error:
             raise UserError(f"{folder / WEIGHTS} is damaged or does not belong to its {CONFIG}") from error
         return model.eval().to(device)
-
-
-def load(run: str | Path, device: str | torch.device = "cpu") -> VAEGAN:
-    """The model of a run folder (or of a model folder), ready to use.
-
-    Raises:
-        UserError: there is none.
-    """
-    folder = from_home(run)
-    if not folder.is_dir():
-        raise UserError(f"there is no run folder {folder}")
-    if (folder / "model").is_dir():
-        folder = folder / "model"
-    elif (folder / "recipe.yaml").is_file():
-        raise UserError(f"run {folder} has no model yet: it was stopped before its first checkpoint")
-    return VAEGAN.from_pretrained(folder, device)

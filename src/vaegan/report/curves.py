@@ -10,8 +10,8 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from ..losses.objective import NETWORKS, Objective
 from ..recipe import Recipe
+from ..settings import NETWORKS, ObjectiveSettings
 from .charts import Chart, Series, chart, number
 from .pictures import thinned
 
@@ -30,7 +30,7 @@ class Panel:
 
 def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     """The charts of everything that was written down, the well-known ones first."""
-    objective = recipe.objective if recipe else Objective()
+    objective = recipe.objective if recipe else ObjectiveSettings()
     given = {name: stats.series(name) for name in stats.names if name not in _idle(objective)}
     found = []
 
@@ -66,7 +66,7 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     return found
 
 
-def _idle(objective: Objective) -> set[str]:
+def _idle(objective: ObjectiveSettings) -> set[str]:
     """What is always 0, or means nothing, of an objective that lacks a part."""
     idle = {f"{network}_gradient" for network in NETWORKS if network not in objective.trained}
     if not objective.autoencodes:
@@ -93,7 +93,6 @@ def table(stats: Stats) -> tuple[list[str], list[list[str]]]:
     return [name.replace("_", " ") for name in names], rows
 
 
-STATS = "stats.jsonl"
 LARGEST = 1e100
 """Numbers beyond are no measurements."""
 

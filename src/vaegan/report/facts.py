@@ -7,11 +7,12 @@ from functools import partial
 
 import torch
 
-from ..data import AVATARS, ImageSet, Numbers, open_packed, split
+from ..data import AVATARS, ImageSet, Numbers
 from ..data.sources import short_name
 from ..errors import UserError
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe, names
+from ..run import Run
 from ..words import plain
 from .charts import number
 from .curves import Stats
@@ -32,18 +33,15 @@ class Trained:
     training: Numbers
     held_out: Numbers
 
+    @classmethod
+    def of(cls, run: Run, images: ImageSet | None = None) -> Trained:
+        """Take the images that a run was trained on: these, or else those that need not be packed or fetched first.
 
-def trained_on(recipe: Recipe, images: ImageSet | None = None) -> Trained:
-    """The images that a run was trained on, if they need not be packed or fetched first.
-
-    Raises:
-        UserError: they are not at hand.
-    """
-    if images is None:
-        images = open_packed(recipe.data.source, recipe.preparation, count=recipe.data.avatars)
-    if images is None:
-        raise UserError(f"the images of {recipe.data.source} are not packed on this machine")
-    return Trained(images, *split(images, recipe.data.held_out, recipe.data.train_on))
+        Raises:
+            UserError: they are not at hand.
+        """
+        images = run.images_at_hand() if images is None else images
+        return cls(images, *run.split(images))
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,16 @@ import jinja2
 
 from ..data import ImageSet
 from ..errors import UserError
-from ..files import from_home, replacing
-from ..losses.objective import Objective
+from ..files import replacing
 from ..models.fingerprint import fingerprint
-from ..models.vaegan import load
-from ..recipe import RECIPE, Recipe
-from .curves import STATS, Stats, panels, table
-from .facts import Trained, differences, facts, trained_on
+from ..run import Run
+from ..settings import ObjectiveSettings
+from .curves import Stats, panels, table
+from .facts import Trained, differences, facts
 from .nearest import nearest_to_samples
 from .pictures import Frames
 from .results import attributes, metrics
 
-PAGE = "report.html"
 HERE = resources.files("vaegan.report")
 
 
@@ -42,46 +40,44 @@ def report(run: str | Path, out: Path | None = None, *, images: ImageSet | None 
     Raises:
         UserError: there is no such run.
     """
-    folder = from_home(run)
-    if not folder.is_dir():
-        raise UserError(f"there is no run folder {folder}")
-    if not (folder / RECIPE).is_file():
-        raise UserError(f"cannot report on {folder}: it is not a run folder, which holds a {RECIPE}")
+    opened = Run.open(run)
+    if not opened.is_run:
+        raise UserError(f"cannot report on {opened.folder}: it is not a run folder, which holds a {opened.recipe_file.name}")
     if out is not None and out.is_dir():
-        raise UserError(f"cannot write a page as {out}: it is a folder; give it the name of a file such as {out / PAGE}")
-    path = out or folder / PAGE
-    page = _page(gather(folder, images))
+        example = out / opened.report_file.name
+        raise UserError(f"cannot write a page as {out}: it is a folder; give it the name of a file such as {example}")
+    path = out or opened.report_file
+    page = _page(gather(opened, images))
     with replacing(path) as file:
         file.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")  # a path may have bytes that are no text
     return path
 
 
-def gather(run: Path, images: ImageSet | None) -> dict[str, Any]:
+def gather(run: Run, images: ImageSet | None) -> dict[str, Any]:
     """Everything that the page shows, by the names that its template has for it."""
     notes: list[str] = []
-    stats = Stats.read(run / STATS)
-    recipe: Recipe | None = None
-    trained: Trained | None = None
+    stats = Stats.read(run.stats_file)
+    recipe, trained = None, None
     try:
-        recipe = Recipe.load(run / RECIPE)
-        trained = trained_on(recipe, images)
+        recipe = run.recipe
+        trained = Trained.of(run, images)
     except (UserError, OSError) as error:
         notes.append(f"{'Without the training images' if recipe else 'Without its recipe'}: {error}.")
     if stats.damaged:
-        notes.append(f"Lines of {STATS} that could not be read, and were passed over: {stats.damaged:,}.")
+        notes.append(f"Lines of {run.stats_file.name} that could not be read, and were passed over: {stats.damaged:,}.")
     model, near = None, None
     without_near = "The training images are not at hand"
     try:
-        model = load(run)
+        model = run.model()
         near = nearest_to_samples(model, trained) if trained else None
     except (UserError, OSError, ValueError) as error:
         without_near = str(error)
     learned = attributes(run, fingerprint(model) if model else None)
     heads, rows = table(stats)
     return {
-        "name": run.resolve().name,
-        "quoted": shlex.quote(str(run)),
-        "objective": recipe.objective if recipe else Objective(),
+        "name": run.folder.resolve().name,
+        "quoted": shlex.quote(str(run.folder)),
+        "objective": recipe.objective if recipe else ObjectiveSettings(),
         "facts": facts(recipe, stats, trained) if recipe else None,
         "stats": stats,
         "frames": Frames.of(run),
@@ -94,7 +90,7 @@ def gather(run: Path, images: ImageSet | None) -> dict[str, Any]:
         "heads": heads,
         "rows": rows,
         "differences": differences(recipe) if recipe else [],
-        "recipe_text": (run / RECIPE).read_text(encoding="utf-8", errors="replace"),
+        "recipe_text": run.recipe_file.read_text(encoding="utf-8", errors="replace"),
         "notes": notes,
     }
 

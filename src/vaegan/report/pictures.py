@@ -6,12 +6,12 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from PIL import Image
 
-from ..viz.grid import drawn, open_picture
+from ..run import Run
+from ..viz.grid import open_picture
 
 T = TypeVar("T")
 
@@ -84,9 +84,9 @@ class Frames:
     """Names of files that could not be read."""
 
     @staticmethod
-    def of(run: Path) -> Frames:
+    def of(run: Run) -> Frames:
         """Take the pictures that training drew."""
-        steps = drawn(run)
+        steps = run.pictures
         ordered = thinned(list(steps.items()), MOST)
         frames, damaged = [], []
         for step, path in ordered:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
 from ..latent.directions import Directions
+from ..run import Run
 from ..viz.grid import open_picture
 from .charts import number
 from .pictures import Embedded, embed
 
-METRICS = "metrics.jsonl"
-ATTRIBUTES = "attributes"
 HALVES = ("halves", "floor")
 """What follows the name of a measure in the metrics: of random halves, and of real images in place of the model's."""
 SHEET_BYTES = 700_000
@@ -32,14 +29,14 @@ class Attributes:
     """What is wrong with the file, or empty."""
 
 
-def attributes(run: Path, weights: str | None) -> Attributes | None:
+def attributes(run: Run, weights: str | None) -> Attributes | None:
     """What is known of attributes; None where nothing was learned.
 
     Args:
-        run: the run folder.
+        run: the run.
         weights: the fingerprint of the model's weights, if there is a model.
     """
-    picture, path = open_picture(run / f"{ATTRIBUTES}.png"), run / f"{ATTRIBUTES}.safetensors"
+    picture, path = open_picture(run.attributes_picture_file), run.attributes_file
     if not path.is_file():
         return None
     rows, trouble = [], ""
@@ -71,17 +68,9 @@ class Metrics:
     """Names and values of all else."""
 
 
-def metrics(run: Path) -> Metrics | None:
+def metrics(run: Run) -> Metrics | None:
     """The newest evaluation, of the run's own images where there is one; None where there is none at all."""
-    path = run / METRICS
-    found: list[dict[str, Any]] = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
-        try:
-            read = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(read, dict):
-            found.append(read)
+    found = run.metrics
     if not found:
         return None
     newest = next((read for read in reversed(found) if not _settings(read).get("source")), found[-1])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import NamedTuple
 
-from ..losses.objective import Objective
+from ..settings import ObjectiveSettings
 
 PATIENCE = 1000
 """Steps that a gate may stay shut: holding a player for some hundred steps at a time is what it is for."""
@@ -73,7 +73,7 @@ ALIKE = 0.1
 class Watch:
     """Follows a run, and says when something seems to have gone wrong for good."""
 
-    objective: Objective
+    objective: ObjectiveSettings
     latent: int
     _since: dict[str, int] = field(default_factory=dict)
     _warned: set[str] = field(default_factory=set)

@@ -23,6 +23,7 @@ from torch import Tensor
 from ..files import append, replacing
 from ..models.vaegan import VAEGAN
 from ..progress import PLAIN_SECONDS
+from ..run import Run
 from ..viz import grid
 from .health import Pace, Watch
 from .step import GRADIENTS
@@ -46,7 +47,7 @@ class Exhibits(NamedTuple):
 class Monitor:
     """Follows a run, as a context manager."""
 
-    def __init__(self, run: Path, watch: Watch, *, step: int, steps: int, images_per_step: int, console: Console) -> None:
+    def __init__(self, run: Run, watch: Watch, *, step: int, steps: int, images_per_step: int, console: Console) -> None:
         self.run, self.watch, self.steps, self.images_per_step, self.console = run, watch, steps, images_per_step, console
         self._open(step)
         self._pace = Pace()
@@ -62,12 +63,12 @@ class Monitor:
         from .tensorboard import Board  # TensorBoard takes its time to load
 
         self.step = step
-        self._stats = self.run / "stats.jsonl"
+        self._stats = self.run.stats_file
         if self._stats.is_file():
             lines = [line for line in self._stats.read_text(encoding="utf-8", errors="replace").splitlines() if _step_of(line) <= step]
             with replacing(self._stats) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        self._board = Board(self.run / "tensorboard", step)
+        self._board = Board(self.run.tensorboard_folder, step)
         self._count, self._since = 0, time.perf_counter()
 
     def go_back(self, step: int) -> None:
@@ -146,7 +147,7 @@ class Monitor:
         picture, variety = draw(model, exhibits)
         self.watch.see_samples(variety)
         self._board.scalars({"health/variety": variety}, self.step)
-        path = grid.save(picture, self.run / grid.DRAWN / f"step-{self.step:06d}.png")
+        path = grid.save(picture, self.run.picture_file(self.step))
         self._board.image("pictures", picture, self.step)
         return path
 

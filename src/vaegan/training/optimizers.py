@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..losses.objective import Number
-from ..recipe import Optimizer
+from ..settings import Optimizer
 
 CORRECTED = 1e9
 """Steps after which Adam no longer corrects its mean square for having begun at zero: 1 - alpha^1e9 is 1."""

@@ -11,9 +11,10 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from ..data.batches import Batches
-from ..losses.objective import NETWORKS, Number, Open, opened
+from ..losses.objective import Number, Objective, Open, opened
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
+from ..settings import NETWORKS
 from .distributed import average_gradients, mean_over_processes
 from .optimizers import step_if
 
@@ -179,7 +180,7 @@ class TrainingStep:
         images = self.batches.finish(inputs.pixels, inputs.changes)
         with self.fabric.autocast():
             told = self.model.conditions(inputs.attributes)
-            losses = objective(self.model, images, inputs.noise[0], inputs.noise[1], gamma=rates.gamma, conditions=told)
+            losses = Objective(objective)(self.model, images, inputs.noise[0], inputs.noise[1], gamma=rates.gamma, conditions=told)
         terms = [losses.prior, losses.similarity, losses.real, losses.fake, losses.pixel]
         asked = [torch.zeros_like(losses.prior) + number for number in (rates.stop, rates.save)]
         # All that processes decide they decide on means over all of them, or they would part ways.

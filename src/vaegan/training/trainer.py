@@ -18,11 +18,11 @@ from ..data import Numbers
 from ..data.batches import Batches, to_device, to_tensor
 from ..data.dataset import ImageSet
 from ..errors import UserError
-from ..losses.objective import NETWORKS
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
+from ..run import Run
+from ..settings import NETWORKS
 from ..signals import Stopped, StopSignal
-from ..viz.grid import DRAWN
 from . import checkpoint
 from .conditions import learn_scale
 from .cuda_graph import Recorded
@@ -222,8 +222,8 @@ class Trainer:
         theirs, mine = state["identity"], self.identity
         if theirs["images"] != mine["images"]:
             raise UserError(f"the images in {self.recipe.data.source} are not those that the run has been trained on")
-        was, now = theirs["recipe"], mine["recipe"]
-        changed = [f"{key} is {was.get(key)}, not {now[key]}" for key in now if key not in MAY_CHANGE and was.get(key) != now[key]]
+        was, now = Recipe().flat() | theirs["recipe"], mine["recipe"]  # settings that are newer than the run had their defaults
+        changed = [f"{key} is {was[key]}, not {now[key]}" for key in now if key not in MAY_CHANGE and was[key] != now[key]]
         if changed:
             raise UserError(f"cannot change a run that has begun: its {', its '.join(changed)}; leave that out, or train a new run")
         if theirs["images_per_step"] != mine["images_per_step"]:
@@ -242,7 +242,7 @@ class Trainer:
         for name, optimizer in self.optimizers.items():
             load_optimizer(optimizer, state["optimizers"][name])
 
-    def train(self, run: Path, images: ImageSet, held_out: Numbers, console: Console, signals: StopSignal) -> Path:
+    def train(self, run: Run, images: ImageSet, held_out: Numbers, console: Console, signals: StopSignal) -> Path:
         """Train to the end, writing into the run folder; returns the last picture. `signals` says how this process stops.
 
         Raises:
@@ -251,7 +251,7 @@ class Trainer:
         """
         settings = self.recipe.training
         shown = held_out[:RECONSTRUCTIONS] if len(held_out) else np.arange(min(RECONSTRUCTIONS, len(images)))
-        picture = run / DRAWN
+        picture = run.pictures_folder
         monitor = None
         if self.fabric.is_global_zero:  # one process writes and speaks for all
             exhibits = Exhibits(
@@ -264,7 +264,7 @@ class Trainer:
             monitor = Monitor(run, watch, step=self.step, steps=self.steps, images_per_step=self.images_per_step, console=console)
 
         with monitor or nullcontext(), signals:
-            if monitor and settings.on_nan == "rollback" and not checkpoint.checkpoints(run / "checkpoints"):
+            if monitor and settings.on_nan == "rollback" and not checkpoint.checkpoints(run.checkpoints_folder):
                 self._save_checkpoint(run)  # to have one to go back to
             ended = False
             while not ended:
@@ -298,11 +298,11 @@ class Trainer:
                         monitor.say(f"saved at step {self.step}, as asked")
         wait_for_all(self.fabric)  # nobody leaves while the first process is still writing
         if self.step < self.steps:
-            sentence = f"stopped at step {self.step} of {self.steps} and saved; go on with: vaegan train --resume {run}"
+            sentence = f"stopped at step {self.step} of {self.steps} and saved; go on with: vaegan train --resume {run.folder}"
             raise Stopped(sentence, signals.received)
         return picture
 
-    def _roll_back(self, run: Path, error: Diverged, monitor: Monitor | None) -> None:
+    def _roll_back(self, run: Run, error: Diverged, monitor: Monitor | None) -> None:
         """Go back to the last checkpoint, and on from there with lower learning rates.
 
         Raises:
@@ -312,14 +312,14 @@ class Trainer:
         last = from_leader(self.fabric, lambda: last_checkpoint(run))
         if settings.on_nan == "stop":
             way_out = "train anew with a lower --optimizer.lr"
-            if from_leader(self.fabric, lambda: bool(checkpoint.checkpoints(run / "checkpoints"))):
-                way_out = f"go on from there with a lower learning rate by: vaegan train --resume {run} --on-nan rollback"
+            if from_leader(self.fabric, lambda: bool(checkpoint.checkpoints(run.checkpoints_folder))):
+                way_out = f"go on from there with a lower learning rate by: vaegan train --resume {run.folder} --on-nan rollback"
             raise Diverged(f"{error}; {last}: {way_out}") from None
         if self.rollbacks >= settings.rollbacks:
             times = f"after {self.rollbacks} rollbacks, and --training.rollbacks allows no more"
             raise Diverged(f"{error}, {times}; {last}: train anew with a lower --optimizer.lr") from None
         rollbacks = self.rollbacks + 1
-        state, damaged = from_leader(self.fabric, lambda: checkpoint.take(run / "checkpoints"))
+        state, damaged = from_leader(self.fabric, lambda: checkpoint.take(run.checkpoints_folder))
         self.load_state_dict(state)
         self.rollbacks = rollbacks
         if monitor:
@@ -333,14 +333,14 @@ class Trainer:
         """Networks that are compiled are not compiled anew for the few images of a picture."""
         return torch.compiler.set_stance("force_eager") if self.recipe.training.compile else nullcontext()
 
-    def _save(self, run: Path) -> None:
+    def _save(self, run: Run) -> None:
         """Write the model to use, and then a checkpoint to go on from: where there is one of a step, its model was written."""
-        self.shown.save_pretrained(run / "model")
+        self.shown.save_pretrained(run.model_folder)
         self._save_checkpoint(run)
 
-    def _save_checkpoint(self, run: Path) -> None:
+    def _save_checkpoint(self, run: Run) -> None:
         settings = self.recipe.training
-        checkpoint.save(run / "checkpoints", self.step, self.state_dict(), keep=settings.keep, keep_every=settings.keep_every)
+        checkpoint.save(run.checkpoints_folder, self.step, self.state_dict(), keep=settings.keep, keep_every=settings.keep_every)
 
 
 def device_decides(fabric: Fabric) -> bool:
@@ -351,13 +351,13 @@ def device_decides(fabric: Fabric) -> bool:
     return fabric.device.type == "cuda" and fabric.world_size == 1
 
 
-def last_checkpoint(run: Path) -> str:
+def last_checkpoint(run: Run) -> str:
     """What there is to go on from, in words."""
-    saved = checkpoint.checkpoints(run / "checkpoints")
+    saved = checkpoint.checkpoints(run.checkpoints_folder)
     return f"the last checkpoint is {saved[0]}" if saved else "there is no checkpoint yet"
 
 
-def way_on(run: Path) -> str:
+def way_on(run: Run) -> str:
     """The same, with the command that goes on from there."""
-    saved = checkpoint.checkpoints(run / "checkpoints")
-    return last_checkpoint(run) + (f"; go on with: vaegan train --resume {run}" if saved else "")
+    saved = checkpoint.checkpoints(run.checkpoints_folder)
+    return last_checkpoint(run) + (f"; go on with: vaegan train --resume {run.folder}" if saved else "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,15 +18,7 @@ from ..files import replacing
 GAP = 2
 CAPTION = 22
 MARGIN = 8
-DRAWN = "samples"
-"""The folder of a run with the pictures of its training."""
 CELL = 64  # smaller images are enlarged by a whole factor to at least this height
-
-
-def drawn(run: Path) -> dict[int, Path]:
-    """The pictures that training drew, by their steps, in order."""
-    found = {int(match[1]): path for path in (run / DRAWN).glob("*.png") if (match := re.fullmatch(r"step-(\d+)", path.stem))}
-    return dict(sorted(found.items()))
 
 
 def open_picture(path: Path) -> Image.Image | None:

@@ -1,5 +1,5 @@
 """Where images come from: one file a kind."""
 
-from .registry import HUB, KINDS, anchored, find_source, short_name
+from .registry import HUB, anchored, find_source, short_name
 
-__all__ = ["HUB", "KINDS", "anchored", "find_source", "short_name"]
+__all__ = ["HUB", "anchored", "find_source", "short_name"]

@@ -1,29 +1,50 @@
 """The kinds of sources, one file each, and how each is asked for: `photos`, `photos.zip`, `celeba:PATH`, `hf:NAME`.
 
-To add one, write a function from a path to a `Source` in a file here, and name it in `KINDS`; docs/data.md shows one.
+To add one, write a function from a path to a `Source` in a file here, and add its line to `KINDS`; docs/data.md shows one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
 from ...errors import UserError
 from ...files import from_home
-from . import celeba, cifar, classes, files, huggingface, idx, lfw, stl10
+from . import files, huggingface
 from .base import Source
 
-KINDS: dict[str, Callable[[Path], Source]] = {
-    "celeba": celeba.source,
-    "lfw": lfw.source,
-    "stl10": stl10.source,
-    "cifar10": cifar.cifar10,
-    "cifar100": cifar.cifar100,
-    "mnist": idx.source,
-    "classes": classes.source,
+
+class Kind(NamedTuple):
+    """A set in its published layout."""
+
+    function: str
+    """The file in this folder and the function in it, as in `celeba:source`."""
+    marks: tuple[str, ...] = ()
+    """Files that show that a folder is such a set: a person may have named the folder without its kind."""
+
+    def open(self, path: Path) -> Source:
+        """The source at a path."""
+        module, _, function = self.function.partition(":")
+        source: Source = getattr(import_module(f".{module}", __package__), function)(path)
+        return source
+
+    def recognizes(self, path: Path) -> bool:
+        """Whether a folder looks like such a set."""
+        return path.is_dir() and any(next(path.glob(mark), None) for mark in self.marks)
+
+
+KINDS = {
+    "celeba": Kind("celeba:source", ("list_attr_celeba.txt", "*/list_attr_celeba.txt")),
+    "lfw": Kind("lfw:source", ("peopleDevTrain.txt", "lfw_attributes.txt")),
+    "stl10": Kind("stl10:source", ("train_X.bin", "unlabeled_X.bin", "*/train_X.bin")),
+    "cifar10": Kind("cifar:cifar10", ("data_batch_1.bin", "*/data_batch_1.bin")),
+    "cifar100": Kind("cifar:cifar100", ("fine_label_names.txt", "*/fine_label_names.txt")),
+    "mnist": Kind("idx:source", ("*idx3-ubyte*",)),
+    "classes": Kind("classes:source"),
 }
-"""Sets in their published layouts, by the name that stands before the colon."""
+"""The kinds of sets by the name before the colon."""
 HUB = ("hf", "hf-stream")
 
 
@@ -47,7 +68,7 @@ def find_source(text: str) -> Source:
     place = from_home(path)
     if not path or not place.exists():
         raise UserError(f"cannot take images from {text}: there is no such folder")
-    return KINDS[kind](place)
+    return KINDS[kind].open(place)
 
 
 def _parts(text: str) -> tuple[str, str]:
@@ -74,7 +95,7 @@ def short_name(text: str) -> str:
 
 
 def _of_path(path: Path) -> Source:
-    hint = next((f"; it looks like {kind}: ask for it by {kind}:PATH" for kind in KINDS if path.is_dir() and _looks_like(kind, path)), "")
+    hint = next((f"; it looks like {name}: ask for it by {name}:PATH" for name, kind in KINDS.items() if kind.recognizes(path)), "")
     try:
         source = files.source(path)
     except UserError as error:
@@ -82,15 +103,3 @@ def _of_path(path: Path) -> Source:
     if hint:
         source.notes.append(f"only its image files are taken{hint}")
     return source
-
-
-def _looks_like(kind: str, path: Path) -> bool:
-    marks = {
-        "celeba": ("list_attr_celeba.txt", "*/list_attr_celeba.txt"),
-        "lfw": ("peopleDevTrain.txt", "lfw_attributes.txt"),
-        "stl10": ("train_X.bin", "unlabeled_X.bin", "*/train_X.bin"),
-        "cifar10": ("data_batch_1.bin", "*/data_batch_1.bin"),
-        "cifar100": ("fine_label_names.txt", "*/fine_label_names.txt"),
-        "mnist": ("*idx3-ubyte*",),
-    }
-    return any(next(path.glob(mark), None) for mark in marks.get(kind, ()))

@@ -1,4 +1,4 @@
-"""What a trained model makes: sample, reconstruct."""
+"""Looking at a run: sample, reconstruct, convergence, report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ..errors import UserError
-from .app import app, check_fps, err, wrote
+from .console import check_fps, err, wrote
+from .inputs import check_seed, read_pictures
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,6 @@ LAST_SHOWN = 2.0
 """Seconds that a film of a training stays at its end."""
 
 
-@app.command
 def sample(
     run: Path,
     /,
@@ -29,7 +29,7 @@ def sample(
     seed: int = 0,
     told: Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=True)] = None,
 ) -> None:
-    """Draw images of the prior.
+    """Draw images from the prior.
 
     Parameters
     ----------
@@ -46,16 +46,16 @@ def sample(
     """
     import torch
 
-    from ..models.vaegan import load
+    from ..run import Run
     from ..viz import grid
 
     if count < 1:
         raise UserError(f"--count must be above 0, not {count}")
-    if not 0 <= seed < 2**63:
-        raise UserError(f"--seed must be at least 0 and below 2^63, not {seed}")
-    path = out or run / "samples.png"
+    check_seed(seed)
+    opened = Run.open(run)
+    path = out or opened.folder / "samples.png"
     grid.kind_of(path)  # now, and not after minutes of work
-    model = load(run)
+    model = opened.model()
     attributes = None if told is None else model.attributes(dict(map(_setting, told))).expand(count, -1)
     with torch.inference_mode():
         images = model.sample(count, seed=seed, attributes=attributes)
@@ -72,7 +72,6 @@ def _setting(text: str) -> tuple[str, float]:
         raise UserError(f"--set takes attributes as NAME=NUMBER, such as Smiling=1, not {text}") from None
 
 
-@app.command
 def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", json_list=False)], /, *, out: Path | None = None) -> None:
     """Show images above their reconstructions.
 
@@ -88,14 +87,14 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
     import torch
 
     from ..data.batches import to_tensor
-    from ..data.given import read_given
-    from ..models.vaegan import load
+    from ..run import Run
     from ..viz import grid
 
-    path = out or run / "reconstructions.png"
+    opened = Run.open(run)
+    path = out or opened.folder / "reconstructions.png"
     grid.kind_of(path)
-    model = load(run)
-    _, pixels = read_given(images, model.preparation, lambda name, reason: err.print(f"skipped {name}: {reason}", soft_wrap=True))
+    model = opened.model()
+    _, pixels = read_pictures(images, model.preparation)
     originals = to_tensor(pixels)
     with torch.inference_mode():
         reconstructions = model.reconstruct(originals)
@@ -104,9 +103,10 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
     wrote(grid.save(grid.sheet([("each above its reconstruction", pairs)], columns), path))
 
 
-@app.command
 def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0) -> None:
-    """Make a film of the pictures that were drawn as training went on: the same images and the same codes, from first to last.
+    """Film the pictures that training drew.
+
+    Each frame shows the same images and the same codes, from the first picture to the last.
 
     Parameters
     ----------
@@ -120,26 +120,45 @@ def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0) -> N
     import numpy as np
 
     from ..progress import progress_bar
+    from ..run import Run
     from ..viz import grid, video
 
     check_fps(fps)
-    drawn = list(grid.drawn(run).values())
+    opened = Run(run)
+    drawn = list(opened.pictures.values())
     if not drawn:
         raise UserError(f"{run} has no pictures of its training: name a run folder that has come to its first one")
 
-    def opened(path: Path) -> Image:
-        if picture := grid.open_picture(path):
-            return picture
+    def picture(path: Path) -> Image:
+        if found := grid.open_picture(path):
+            return found
         raise UserError(f"{path} is damaged: remove it, and the film goes on without it")
 
-    size = opened(drawn[-1]).size
+    size = picture(drawn[-1]).size
 
     def frame(number: int) -> NDArray[np.uint8]:
-        return np.asarray(opened(drawn[min(number, len(drawn) - 1)]).resize(size))
+        return np.asarray(picture(drawn[min(number, len(drawn) - 1)]).resize(size))
 
     with progress_bar(err) as progress:
         count = len(drawn) + round(LAST_SHOWN * fps)
-        wrote(video.save(frame, count, out or run / "convergence.gif", fps, progress))
+        wrote(video.save(frame, count, out or opened.folder / "convergence.gif", fps, progress))
+
+
+def report(run: Path, /, *, out: Path | None = None) -> None:
+    """Write report.html, one page on a run.
+
+    The page has the pictures of training, the curves and the recipe. It is one file, which works offline.
+
+    Parameters
+    ----------
+    run
+        A run folder.
+    out
+        The page to write; RUN/report.html by default.
+    """
+    from ..report import report as write
+
+    wrote(write(run, out))
 
 
 def _columns(count: int) -> int:

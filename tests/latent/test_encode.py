@@ -1,4 +1,4 @@
-"""Kept codes are the model's own, of just this set and these weights."""
+"""Codes of many images are those of the images one by one; and those that are kept are of just this set and these weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import torch
 
 from vaegan import VAEGAN, Architecture
 from vaegan.data import ImageSet, prepare
-from vaegan.latent.encode import codes_of, encode
+from vaegan.data.batches import to_tensor
+from vaegan.latent.encode import codes_of, decode, encode
 from vaegan.models.fingerprint import fingerprint
 
 
@@ -23,6 +24,28 @@ def model() -> VAEGAN:
 @pytest.fixture
 def images(photos: Path, tmp_path: Path) -> ImageSet:
     return prepare(str(photos), tmp_path / "set", size=(16, 16), progress=lambda *_: None)
+
+
+def test_codes_are_the_models_own_in_any_order_and_number(model: VAEGAN) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 16, 16, 3), np.uint8)
+    numbers = np.array([299, 3, 3, 0])
+    seen: list[tuple[str, int, int | None]] = []
+    all_of_them = encode(model, pixels, progress=lambda *told: seen.append(told))
+    chosen = encode(model, pixels, numbers)
+    with torch.inference_mode():
+        mean, logvar = model.encode(to_tensor(pixels[numbers]))
+    torch.testing.assert_close(chosen.mean, mean)
+    torch.testing.assert_close(chosen.logvar, logvar)
+    torch.testing.assert_close(all_of_them.mean[numbers], mean, rtol=1e-4, atol=1e-5)
+    assert seen == [("encoding", 256, 300), ("encoding", 300, 300)]
+
+
+def test_images_of_codes_are_the_models_own_in_any_number(model: VAEGAN) -> None:
+    torch.manual_seed(1)
+    some = torch.randn(300, 4)
+    decoded = decode(model, some)
+    with torch.inference_mode():
+        torch.testing.assert_close(decoded[[0, 299]], model.decode(some[[0, 299]]), rtol=1e-4, atol=1e-5)
 
 
 def files(cache: Path) -> list[Path]:

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vaegan.cli import sets
 from vaegan.data import prepare
 from vaegan.metrics.extractors import mobilenet
-from vaegan.recipe import Data
+from vaegan.settings import Data
 
-from .command import fails, train, works
+from ..command import fails, train, works
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +59,7 @@ def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_a_model_folder_does_not_say_how_its_set_was_split(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sets, "Data", lambda: Data(avatars=400))  # of the 16,000 of the default
+    monkeypatch.setattr("vaegan.run.Data", lambda: Data(avatars=400))  # of the 16,000 of the default
     others = run.parent / "others"
     prepare("avatars", others, size=(16, 16), count=250, progress=lambda *_: None)
     works("evaluate", run, "--data", others, "--samples", 20, "--resamplings", 2, "--device", "cpu")

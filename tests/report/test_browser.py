@@ -14,7 +14,7 @@ import pytest
 
 from vaegan.report import report
 
-from .test_report import write_run
+from .test_page import write_run
 
 webdriver = pytest.importorskip("selenium.webdriver")
 DRIVER = shutil.which("chromedriver")

@@ -18,20 +18,19 @@ import pytest
 import torch
 from PIL import Image
 
-from vaegan import VAEGAN, Recipe, UserError, load
+from vaegan import VAEGAN, Recipe, Run, UserError, load
 from vaegan.data import cache_folder, prepare
 from vaegan.latent.directions import Directions
 from vaegan.latent.encode import encode
 from vaegan.models.fingerprint import fingerprint
 from vaegan.report import report
-from vaegan.report.charts import BUCKETS, HEIGHT, TOP, Series, chart, number
 from vaegan.report.curves import Stats
-from vaegan.report.facts import called, differences, trained_on
+from vaegan.report.facts import Trained, called, differences
 from vaegan.report.nearest import LARGE_BYTES, NEIGHBOURS, SAMPLES, _picture
-from vaegan.report.pictures import MOST, Frames, embed, embed_exactly, thinned
+from vaegan.report.pictures import MOST, Frames, embed_exactly
 
-from .command import fails, works
-from .tiny import tiny
+from ..command import fails, works
+from ..tiny import tiny
 
 
 class Page(HTMLParser):
@@ -253,7 +252,7 @@ def test_nearest_training_images(tmp_path: Path, photos: Path, monkeypatch: pyte
     page = Page(report(run))
     assert "38 to train on, 2 held out" in page.text
     found = [image["src"] for image in page.all("img") if "Training image" in (image["alt"] or "")]
-    model, trained = load(run), trained_on(Recipe.load(run / "recipe.yaml"))
+    model, trained = load(run), Trained.of(Run(run))
     with torch.no_grad():
         samples = model.encode(model.sample(1)).mean
     codes = encode(model, trained.images.images, trained.training).mean
@@ -372,82 +371,13 @@ def test_many_pictures_are_thinned_and_the_page_stays_small(tmp_path: Path) -> N
     Image.fromarray(pixels).save(run / "samples" / "step-000010.png", compress_level=0)
     for step in range(20, 350, 10):
         (run / "samples" / f"step-{step:06d}.png").hardlink_to(run / "samples" / "step-000010.png")
-    frames = Frames.of(run)
+    frames = Frames.of(Run(run))
     assert len(frames.shown) == MOST
     assert frames.left_out == 34 - MOST
     assert (frames.shown[0].step, frames.shown[-1].step) == (10, 340)
     path = report(run)
     assert path.stat().st_size < 6e6
     assert "14 more are in the run’s folder samples" in Page(path).text
-
-
-def test_pictures_fit_in_their_bytes() -> None:
-    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8))
-    assert (embed(picture, 10**6).width, embed(picture, 10**6, 200).width) == (400, 200)
-    small = embed(picture, 20_000)
-    assert len(small.uri) <= 20_000
-    assert small.width / small.height == pytest.approx(4 / 3, rel=0.02)
-
-
-def test_thinned_keeps_the_ends() -> None:
-    assert thinned(range(5), 9) == [0, 1, 2, 3, 4]
-    some = thinned(range(100), 7)
-    assert (len(some), some[0], some[-1]) == (7, 0, 99)
-
-
-def test_a_spike_survives_thinning() -> None:
-    values = np.ones(100_000)
-    values[61_803] = 20.0
-    drawn = chart([Series("loss", np.arange(1, 100_001.0), values)])
-    assert drawn is not None
-    assert len(drawn.readings) == BUCKETS
-    assert drawn.lines[0].path.count("L") == BUCKETS - 1
-    heights = [float(point.split(",")[1]) for point in re.split("[MLZ]", drawn.lines[0].band) if point]
-    assert min(heights) == TOP  # 20 is the last tick
-    assert "most 20 at step 61,804" in drawn.summary
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        [0.0],
-        [0.0, 0.0],
-        [3.0],
-        [-2.0, -2.0],
-        [1e-9, 2e-9],
-        [1e30, -1e30],
-        [0.1, 1e6, 0.1, 0.1],
-        [5.0, np.inf],
-        [5e-324, 1e-323],
-        [1e100, 1.0],
-    ],
-)
-def test_any_values_can_be_drawn(values: list[float]) -> None:
-    drawn = chart([Series("x", np.arange(1.0, len(values) + 1), np.array(values))])
-    assert drawn is not None
-    points = [float(y) for y in re.findall(r",(-?[\d.]+)", drawn.lines[0].path)]
-    assert all(TOP <= y <= HEIGHT for y in points)
-    assert len({label for _, label in drawn.y_ticks}) == len(drawn.y_ticks) >= 2
-    assert drawn.logarithmic == (values == [0.1, 1e6, 0.1, 0.1])
-
-
-def test_nothing_to_draw() -> None:
-    assert chart([]) is None
-    assert chart([Series("x", np.array([1.0]), np.array([np.nan]))]) is None
-
-
-def test_a_line_is_where_its_axis_says() -> None:
-    drawn = chart([Series("x", np.array([0.0, 10.0, 20.0]), np.array([0.0, 1.0, 2.0]))], bounds=[1.0, 9.0])
-    assert drawn is not None
-    at = {label: y for y, label in drawn.y_ticks}
-    across = {label: x for x, label in drawn.x_ticks}
-    assert drawn.lines[0].path == f"M{across['0']:g},{at['0']:g}L{across['10']:g},{at['1']:g}L{across['20']:g},{at['2']:g}"
-    assert drawn.bounds == [at["1"]]  # 9 is off the chart
-
-
-def test_numbers() -> None:
-    numbers = [0, 0.5, 12.34, 1234.5, 1.5e6, -0.00081234, float("nan"), 999.6, 999.7e6]
-    assert [number(value) for value in numbers] == ["0", "0.5", "12.3", "1,234", "1.5M", "-0.00081", "nan", "1,000", "1G"]
 
 
 def test_the_recipe_in_words() -> None:

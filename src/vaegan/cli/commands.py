@@ -1,0 +1,46 @@
+"""The commands, in the order of work. To add one, write its function in a file here, and add its line to `COMMANDS`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """Where a command is, and what `vaegan --help` says of it. Help imports no command, because some take seconds to load."""
+
+    name: str
+    """As a person types it. The function has this name, with _ for -."""
+    module: str
+    """The file in cli/."""
+    group: str
+    line: str
+    """The first line of the function's docstring."""
+
+    @property
+    def function(self) -> str:
+        """Where the function is, as vaegan.cli.training:train."""
+        return f"{__package__}.{self.module}:{self.name.replace('-', '_')}"
+
+
+COMMANDS = (
+    Command("prepare", "data", "Data", "Pack images into a set that opens at once."),
+    Command("data", "data", "Data", "Show what is in a packed set or behind a run."),
+    Command("train", "training", "Train", "Train a VAE/GAN on a folder of images."),
+    Command("recipes", "training", "Train", "List the recipes, or every setting of one."),
+    Command("bench", "training", "Train", "Time the training step on this machine."),
+    Command("sample", "look", "Look", "Draw images from the prior."),
+    Command("reconstruct", "look", "Look", "Show images above their reconstructions."),
+    Command("walk", "morph", "Look", "Film random walks through the prior."),
+    Command("convergence", "look", "Look", "Film the pictures that training drew."),
+    Command("report", "look", "Look", "Write report.html, one page on a run."),
+    Command("attributes", "edit", "Edit", "Learn a direction in the latent space for each attribute."),
+    Command("edit", "edit", "Edit", "Turn attributes of images up and down."),
+    Command("interpolate", "morph", "Edit", "Morph from image to image."),
+    Command("arithmetic", "edit", "Edit", "Add and subtract images as codes."),
+    Command("project", "encode", "Edit", "Find better codes for images than the encoder does."),
+    Command("encode", "encode", "Edit", "Write the codes of a set of images to a file."),
+    Command("evaluate", "evaluate", "Measure", "Measure samples, reconstructions and codes."),
+    Command("score", "score", "Measure", "Score how unusual images are for a model."),
+    Command("search", "search", "Measure", "Find the images of a set that are nearest to others."),
+    Command("experiment", "experiment", "Measure", "Repeat the paper's experiments."),
+)

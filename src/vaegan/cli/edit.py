@@ -1,0 +1,247 @@
+"""Changing images by their codes: attributes, edit, arithmetic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from ..errors import UserError
+from .console import err, out, wrote
+from .inputs import MOST_ROWS, encode_pictures, open_set, say_how_many
+
+if TYPE_CHECKING:
+    from ..data import ImageSet, Numbers
+    from ..latent.directions import Directions
+    from ..models.vaegan import VAEGAN
+    from ..run import Run
+
+How = Literal["probe", "mean"]  # as in latent/directions.py, without waiting for torch
+STRIP = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
+SIGNS = {"+": 1, "-": -1}
+
+
+def attributes(run: Path, /, *, data: str | None = None, image: Path | None = None) -> None:
+    """Learn a direction in the latent space for each attribute.
+
+    It says how well each direction tells held-out images apart, and shows what it does.
+
+    Writes RUN/attributes.safetensors, which vaegan edit uses, and the picture RUN/attributes.png.
+
+    Parameters
+    ----------
+    run
+        A run folder, or a model folder with --data.
+    data
+        Another set with attributes, in place of that the run was trained on: see vaegan prepare --attributes.
+    image
+        The picture to show the attributes on; by default held-out images without them.
+    """
+    import numpy as np
+
+    from ..data.given import read_given
+    from ..latent.figures import attribute_sheet
+    from ..run import Run
+    from ..viz import grid
+
+    opened = Run.open(run)
+    model = opened.model()
+    given = read_given([image], model.preparation)[1] if image else None
+    images = open_set(opened, data)
+    directions, (training, held_out) = _learn(opened, model, images)
+    _show(directions)
+    wrote(opened.attributes_file)
+    numbers = np.concatenate([held_out[:], training[:]])  # of few that are held out, all may have an attribute
+    wrote(grid.save(attribute_sheet(model, directions, images, numbers, given), opened.attributes_picture_file))
+    some = directions.names[0]
+    err.print(f"Use them: vaegan edit {run} IMAGE --add {some}=1", soft_wrap=True)
+
+
+def edit(
+    run: Path,
+    images: Annotated[list[Path], Parameter(negative="", json_list=False)],
+    /,
+    *,
+    add: Annotated[list[str], Parameter(negative="", consume_multiple=True)],
+    how: How = "probe",
+    strip: Annotated[bool, Parameter(negative="")] = False,
+    project: int = 0,
+    out: Path | None = None,
+) -> None:
+    """Turn attributes of images up and down.
+
+    The directions are learned first if the run has none yet: see vaegan attributes.
+
+    Parameters
+    ----------
+    run
+        A run folder or a model folder.
+    images
+        Image files, or folders or archives of them.
+    add
+        Attributes and strengths, such as Eyeglasses=1 Smiling=-0.5: 1 makes of a typical image without it one with it, -1 the reverse.
+    how
+        probe leaves alone what only goes together with the attribute, and goes as far as each image needs; mean adds the difference of
+        means, as the paper does.
+    strip
+        Show one attribute at strengths from -1 to 2.
+    project
+        So many steps of vaegan project first, for codes that are nearer to the images.
+    out
+        The picture to write; RUN/edits.png by default.
+    """
+    from ..latent.figures import edits
+    from ..latent.project import project as better_codes
+    from ..progress import progress_bar
+    from ..run import Run
+    from ..viz import grid
+
+    strengths = _strengths(add)
+    if strip and len(strengths) > 1:
+        raise UserError(f"--strip shows one attribute, not {len(strengths)}: leave out the others")
+    if project < 0:
+        raise UserError(f"--project must be a number of steps, not {project}")
+    opened = Run.open(run)
+    path = out or opened.folder / "edits.png"
+    grid.kind_of(path)  # now, and not after minutes of work
+    model = opened.model()
+    _, originals, codes = encode_pictures(model, images)
+    directions = _directions(opened, model)
+    for name in strengths:
+        directions.index(name)
+    if project:
+        with progress_bar(err) as progress:
+            codes = better_codes(model, originals, project, level=opened.level, progress=progress).codes
+    steps = [{name: strength} for name in strengths for strength in STRIP] if strip else [strengths]
+    say_how_many(len(originals))
+    wrote(grid.save(edits(model, directions, originals[:MOST_ROWS], codes[:MOST_ROWS], steps=steps, how=how), path))
+
+
+def arithmetic(
+    run: Path, terms: Annotated[list[str], Parameter(negative="", allow_leading_hyphen=True)], /, *, out: Path | None = None
+) -> None:
+    """Add and subtract images as codes.
+
+    For example: vaegan arithmetic RUN glasses.png - plain.png + another.png
+
+    Parameters
+    ----------
+    run
+        A run folder or a model folder.
+    terms
+        Image files with + and - between them, each a word of its own; of several images without a sign between them, the mean is taken.
+    out
+        The picture to write; RUN/arithmetic.png by default.
+    """
+    from ..latent.figures import Term, sum_of
+    from ..run import Run
+    from ..viz import grid
+
+    opened = Run.open(run)
+    path = out or opened.folder / "arithmetic.png"
+    grid.kind_of(path)
+    signs, groups = _terms(terms)
+    model = opened.model()
+    found = []
+    for sign, group in zip(signs, groups, strict=True):
+        names, originals, codes = encode_pictures(model, group)
+        found.append(Term(sign, [Path(name).name for name in names], originals, codes))
+    wrote(grid.save(sum_of(model, found), path))
+
+
+def _strengths(given: list[str]) -> dict[str, float]:
+    """Attributes and strengths out of NAME=STRENGTH, or of NAME alone for strength 1.
+
+    Raises:
+        UserError: a strength is no number, or an attribute is given twice.
+    """
+    strengths: dict[str, float] = {}
+    for text in given:
+        name, _, strength = text.rpartition("=") if "=" in text else (text, "", "1")
+        if name in strengths:
+            raise UserError(f"--add {name} is given twice")
+        try:
+            strengths[name] = float(strength)
+        except ValueError:
+            raise UserError(f"--add takes NAME=STRENGTH such as Eyeglasses=1, not {text}") from None
+    return strengths
+
+
+def _terms(words: list[str]) -> tuple[list[int], list[list[Path]]]:
+    """The signs and the groups of images of a sum.
+
+    Raises:
+        UserError: there is a sign without an image after it, or nothing to add.
+    """
+    signs, groups = [1], [[]]  # type: tuple[list[int], list[list[Path]]]
+    for place, word in enumerate(words):
+        if word in SIGNS and (place == 0 or groups[-1]):
+            if place:
+                groups.append([])
+                signs.append(SIGNS[word])
+            else:
+                signs[0] = SIGNS[word]
+        elif word in SIGNS:
+            raise UserError(f"there are two signs in a row before {' '.join(words[place:])}")
+        else:
+            groups[-1].append(Path(word))
+    if not groups[-1]:
+        raise UserError(f"there is no image after {words[-1]}" if words else "there is nothing to add")
+    if len(groups) < 2:
+        raise UserError("a sum needs + or - between images, with spaces around it, as in a.png - b.png + c.png")
+    return signs, groups
+
+
+def _directions(run: Run, model: VAEGAN) -> Directions:
+    """Those that were learned for this run, or new ones where there are none for its weights."""
+    from ..latent.directions import Directions
+    from ..models.fingerprint import fingerprint
+
+    path = run.attributes_file
+    if path.is_file():
+        known = Directions.load(path)
+        if known.about.get("weights") == fingerprint(model):
+            return known
+    way_out = f"vaegan attributes {run.folder} --data SET"
+    if not run.is_run:
+        raise UserError(f"a model folder does not say what it was trained on: learn the attributes first, by: {way_out}")
+    what = f"{path} was learned from other weights: learning it anew"
+    if not path.is_file():
+        what = f"the directions of attributes are learned first, and kept in {path}"
+    err.print(what, soft_wrap=True)
+    return _learn(run, model, open_set(run, flag=way_out))[0]
+
+
+def _learn(run: Run, model: VAEGAN, images: ImageSet) -> tuple[Directions, tuple[Numbers, Numbers]]:
+    """Learn the directions of a set's attributes, and keep them in the run."""
+    from ..latent.attributes import learn_from
+    from ..progress import progress_bar
+
+    parts = run.split(images)
+    with progress_bar(err) as progress:
+        directions, notes = learn_from(model, images, *parts, progress)
+    for note in notes:
+        err.print(note, soft_wrap=True)
+    directions.save(run.attributes_file)
+    return directions, parts
+
+
+def _show(directions: Directions) -> None:
+    """Print how well the attributes of held-out images are told apart, best first."""
+    about = directions.about
+    table = Table("attribute", box=None, header_style="bold", title_justify="left")
+    for column in ("with it", "without", "probe: right", "AUC", "mean: right", "AUC"):
+        table.add_column(column, justify="right")
+    rows = list(zip(directions.names, about["counts"], about["probe"], about["mean"], strict=True))
+    for name, (yes, no), probe, mean in sorted(rows, key=lambda row: -(row[2][1] or 0)):
+        numbers = ("-" if value is None else f"{value:.3f}" for value in (*probe, *mean))
+        table.add_row(name, f"{yes:,}", f"{no:,}", *numbers)
+    out.print(table)
+    out.print(
+        f"learned from {about['learned_from']:,} images and tried on {about['tried_on']:,} held-out ones; right: the mean of the shares of"
+        " yeses and of noes that are right; 0.5 is guessing",
+        soft_wrap=True,
+        markup=False,
+    )

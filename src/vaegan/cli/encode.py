@@ -1,0 +1,99 @@
+"""From images to codes: encode, project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from ..errors import UserError
+from .console import err, wrote
+from .inputs import MOST_ROWS, encode_pictures, open_set, say_how_many, say_skipped
+
+
+def encode(run: Path, source: str, /, *, out: Path | None = None) -> None:
+    """Write the codes of a set of images to a file.
+
+    The file is for numpy: mean, logvar, names, labels, attributes, attribute_names.
+
+    Parameters
+    ----------
+    run
+        A run folder or a model folder.
+    source
+        Images: a folder or archive, a packed set, a known set such as celeba:PATH, or avatars.
+    out
+        The file to write; RUN/codes.npz by default.
+    """
+    import numpy as np
+
+    from ..files import replacing
+    from ..latent.encode import encode as encode_images
+    from ..progress import progress_bar
+    from ..run import Run
+
+    opened = Run.open(run)
+    path = out or opened.folder / "codes.npz"
+    if path.suffix != ".npz":
+        raise UserError(f"cannot write codes as {path}: give --out a name that ends in .npz")
+    model = opened.model()
+    images = open_set(opened, source)
+    say_skipped(images)
+    with progress_bar(err) as progress:
+        codes = encode_images(model, images.images, progress=progress)
+    known: dict[str, Any] = {"names": np.array(images.names), "labels": np.array(images.labels)}
+    if images.attribute_names:
+        known |= {"attributes": images.attributes, "attribute_names": np.array(images.attribute_names)}
+    with replacing(path) as temporary, temporary.open("wb") as file:  # by a path, numpy would change the name
+        np.savez(file, mean=codes.mean.numpy(), logvar=codes.logvar.numpy(), **known)
+    wrote(path)
+
+
+def project(
+    run: Path,
+    images: Annotated[list[Path], Parameter(negative="", json_list=False)],
+    /,
+    *,
+    steps: int = 200,
+    lr: float = 0.05,
+    prior: float = 1.0,
+    out: Path | None = None,
+) -> None:
+    """Find better codes for images than the encoder does.
+
+    The codes are improved by gradient descent on the learned similarity.
+
+    Parameters
+    ----------
+    run
+        A run folder or a model folder.
+    images
+        Image files, or folders or archives of them.
+    steps
+        How many; each decodes the images once and goes back.
+    lr
+        Learning rate of Adam.
+    prior
+        Weight of the prior, which keeps codes among those that samples have; 0 for none.
+    out
+        The picture to write; RUN/projections.png by default.
+    """
+    from ..latent import project
+    from ..latent.figures import projections
+    from ..progress import progress_bar
+    from ..run import Run
+    from ..viz import grid
+
+    opened = Run.open(run)
+    path = out or opened.folder / "projections.png"
+    grid.kind_of(path)
+    model = opened.model()
+    names, originals, _ = encode_pictures(model, images)
+    shown = sorted({0, steps // 20, steps // 5, steps // 2, steps})
+    with progress_bar(err) as progress:
+        found = project.project(model, originals, steps, lr=lr, level=opened.level, prior=prior, shown=shown, progress=progress)
+    for name, similarity, pixel in zip(names, found.similarity.T.tolist(), found.pixel.T.tolist(), strict=True):
+        print(f"{name}: similarity error {similarity[0]:.4g} -> {similarity[-1]:.4g}, pixel error {pixel[0]:.4g} -> {pixel[-1]:.4g}")
+    say_how_many(len(originals))
+    wrote(grid.save(projections(model, originals[:MOST_ROWS], found, shown), path))

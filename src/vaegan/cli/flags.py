@@ -1,0 +1,188 @@
+"""The flags that stand for settings, declared once for `train`, `bench` and `experiment`, and the recipe that they make.
+
+`--section.name VALUE` sets any setting. Flags go over what a packed set decides, which goes over the recipe.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+
+from cyclopts import Group, Parameter
+
+from ..errors import UserError
+from ..files import from_home
+from ..parse_settings import Layer, as_tree, convert, describe, setting_types
+from ..recipe import Recipe, of_run, resolve
+from .app import UnknownFlagError
+from .console import err, parse_size
+
+DEFAULT_RECIPE = "quick"
+BENCH_RECIPE = "reference"
+SHORT = {
+    "data": "data.source",
+    "objective": "objective.kind",
+    "size": "networks.size",
+    "seed": "training.seed",
+    "precision": "training.precision",
+    "threads": "training.threads",
+    "on_nan": "training.on_nan",
+}
+"""The settings that short flags stand for."""
+LENGTHS = ("steps", "epochs", "images")
+
+RECIPE = Group("Recipe", help="Any setting is a flag, such as --objective.gamma 0.1: see `vaegan recipes NAME`.", sort_key=1)
+RUN = Group("Run", sort_key=2)
+MACHINE = Group("Machine", sort_key=3)
+
+Settings = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
+"""For `*settings`, which takes all flags that a command does not declare."""
+
+
+@Parameter(name="*", group=RECIPE)
+@dataclass(frozen=True)
+class RecipeFlags:
+    """A recipe, and how to compute."""
+
+    recipe: str | None = None
+    """A recipe by name (see `vaegan recipes`), or a YAML file; quick by default."""
+    device: Annotated[str, Parameter(group=MACHINE)] = "auto"
+    """cpu, cuda or mps; auto takes a GPU if there is one."""
+    precision: Annotated[str | None, Parameter(group=MACHINE)] = None
+    """auto, 32 or bf16."""
+    threads: Annotated[int | None, Parameter(group=MACHINE)] = None
+    """Threads that compute on the CPU, in each process; all cores by default."""
+
+    def load_recipe(self, settings: Sequence[str] = (), resume: Path | None = None) -> Recipe:
+        """The recipe under these flags.
+
+        Args:
+            settings: flags such as --objective.gamma 0.1.
+            resume: a run whose recipe is taken.
+
+        Raises:
+            UserError: see `Recipe.load`; or a setting is given twice.
+        """
+        name = of_run(from_home(resume)) if resume else self.recipe or DEFAULT_RECIPE
+        return resolve(name, self._layer(settings), lambda sentence: err.print(f"note: {sentence}", soft_wrap=True))
+
+    def _layer(self, settings: Sequence[str]) -> Layer:
+        values = read_settings(settings)
+        flags = {key: f"--{key}" for key in values}
+        for name, key, value in self._short_flags():
+            if key in values:
+                raise UserError(f"--{key} was given twice, once by its short name --{name}")
+            values[key], flags[key] = value, f"--{name}"
+        return Layer(as_tree(values), flags=flags)
+
+    def _short_flags(self) -> list[tuple[str, str, Any]]:
+        """The short flags that were given: name, dotted key of the setting, value."""
+        short = [(name.replace("_", "-"), key, value) for name, key in SHORT.items() if (value := getattr(self, name, None)) is not None]
+        lengths = [name for name in LENGTHS if getattr(self, name, None) is not None]
+        if len(lengths) > 1:
+            raise UserError(f"one length is enough: --{lengths[0]} and --{lengths[1]} were both given")
+        short += [(name, "training.length", f"{getattr(self, name)} {name}") for name in lengths]
+        return [(name, key, parse_size(value) if name == "size" else value) for name, key, value in short]
+
+
+@Parameter(name="*", group=RECIPE)
+@dataclass(frozen=True)
+class TrainingFlags(RecipeFlags):
+    """What to train on, and how long."""
+
+    data: str | None = None
+    """A folder or archive of images, a packed set, a known set such as celeba:PATH, or avatars."""
+    objective: str | None = None
+    """vaegan; or vae, gan or vae-dis, to compare with."""
+    size: str | None = None
+    """Side of the square images in pixels, or height x width such as 96x64; multiples of 8."""
+    steps: int | None = None
+    """How long to train, in steps of one batch."""
+    epochs: int | None = None
+    """How long to train, in passes over the images."""
+    images: int | None = None
+    """How long to train, in images seen."""
+    seed: int | None = None
+    """Another seed gives another run."""
+    on_nan: str | None = None
+    """What to do if a loss or a gradient is NaN or infinite: stop, or rollback."""
+
+
+@Parameter(name="*", group=RECIPE)
+@dataclass(frozen=True)
+class BenchFlags(RecipeFlags):
+    """The same for random images."""
+
+    recipe: str | None = BENCH_RECIPE
+    """A recipe by name (see `vaegan recipes`), or a YAML file."""
+
+
+def read_settings(tokens: Sequence[str]) -> dict[str, Any]:
+    """Settings by dotted key out of flags such as --objective.gamma 0.1, --networks.size 64 48, --data.blur or --gate.no-enabled.
+
+    Raises:
+        UserError: a flag is unknown, is given twice or lacks its value; or a value has no flag.
+    """
+    types = setting_types(Recipe)
+    found: dict[str, Any] = {}
+    rest = deque(tokens)
+    while rest:
+        token = rest.popleft()
+        if not _is_flag(token):
+            raise UserError(f"it is not clear what {token} is for: settings begin with --, as in --data FOLDER")
+        flag, equals, value = token.partition("=")
+        section, _, name = flag.removeprefix("--").partition(".")
+        negative = types.get(_key(section, name.removeprefix("no-"))) is bool and name.startswith("no-")
+        key = _key(section, name.removeprefix("no-") if negative else name)
+        if key not in types or not flag.startswith("--"):
+            raise UnknownFlagError(flag)
+        kind = types[key]
+        if key in found and not _any_length(kind):
+            raise UserError(f"--{key} was given twice")
+        if kind is bool:
+            found[key] = _truth(flag, value if equals else "true") != negative
+            continue
+        values = [value] if equals else []
+        while rest and not _is_flag(rest[0]) and len(values) < _most(kind):
+            values.append(rest.popleft())
+        if get_origin(kind) is tuple:
+            found[key] = [*found.get(key, []), *values]
+        elif values:
+            found[key] = values[0]
+        else:
+            raise UserError(f"{flag} needs a value: {describe(kind)}")
+    return found
+
+
+def _key(section: str, name: str) -> str:
+    return f"{section}.{name.replace('-', '_')}"
+
+
+def _any_length(kind: Any) -> bool:
+    return get_origin(kind) is tuple and get_args(kind)[-1] is Ellipsis
+
+
+def _most(kind: Any) -> float:
+    """How many values a setting takes at most."""
+    if _any_length(kind):
+        return float("inf")
+    return len(get_args(kind)) if get_origin(kind) is tuple else 1
+
+
+def _truth(flag: str, value: str) -> bool:
+    try:
+        return bool(convert(value, bool))
+    except ValueError:
+        raise UserError(f'{flag} must be true or false, not "{value}"') from None
+
+
+def _is_flag(token: str) -> bool:
+    """Whether a word is a flag, and not a value such as -1."""
+    try:
+        float(token)
+    except ValueError:
+        return token.startswith("-")
+    return False

@@ -1,0 +1,347 @@
+"""The settings of a run, a class for each section of a recipe: what they are, what they mean, and which values they take.
+
+What does the work takes its settings from here: data, networks, losses, training. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Literal
+
+from .data.images import Crop, Resampling
+from .errors import UserError
+
+NETWORKS = ("encoder", "decoder", "discriminator")
+PerNetwork = tuple[float, float, float]
+"""One value each for encoder, decoder, discriminator."""
+STRIDES = 8
+"""Sides of images are multiples of this."""
+
+
+def require(condition: bool, sentence: str) -> None:
+    """Refuse a value.
+
+    Raises:
+        UserError: the condition does not hold.
+    """
+    if not condition:
+        raise UserError(sentence)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Images: where they come from and how they are made ready."""
+
+    source: str = "avatars"
+    """`avatars`, the built-in cartoon faces; a folder, zip or tar of images; a packed set; a set in its published layout, as in
+    `celeba:PATH` (celeba, lfw, stl10, cifar10, cifar100, mnist, classes); or one of the Hugging Face hub, as in `hf:NAME`."""
+    crop: Crop = "centre"
+    """`centre`: the largest centred part of the right shape. `none`: the whole image, squeezed. `celeba`: the 148x148 pixels around
+    the face in CelebA's aligned 178x218 images, or the like part of a smaller copy; images of another shape are cropped as by `centre`.
+    `box`: the pixels that `data.box` names."""
+    box: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Left, top, right and bottom of what crop `box` keeps, in pixels."""
+    blur: bool = False
+    """Blur before shrinking, as the authors do: a Gaussian of sqrt(scale) / 2 pixels, then bicubic values at points."""
+    resampling: Resampling = "fast"
+    """How images are resized. `fast`: bicubic, after JPEGs were decoded at a half, quarter or eighth where that is enough. `bicubic`,
+    `lanczos`, `bilinear`: over all pixels. `nearest`: one pixel of each place, for drawings."""
+    train_on: str = "train"
+    """Which split to train on, of a set that has splits; several as in `train+unlabeled`."""
+    held_out: float = 0.05
+    """Share of the images that training never sees; the reconstructions shown are of these. Where a set has a split `validation` or
+    `test`, that is held out instead, unless this is 0."""
+    avatars: int = 16_000
+    """How many avatars to draw, where the source is `avatars`."""
+
+    def __post_init__(self) -> None:
+        require(0 <= self.held_out < 1, f"data.held_out must be at least 0 and below 1, not {self.held_out}")
+        require(self.avatars > 0, f"data.avatars must be above 0, not {self.avatars}")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of each training image; all but `flip` are normally distributed, and their sizes are standard deviations."""
+
+    flip: bool = False
+    """Mirror each training image, left to right, with a chance of one half."""
+    shift: float = 0.0
+    """Move it, up or down and to a side, by a part of its height: 0.01 is about one pixel of 100."""
+    scale: float = 0.0
+    """Enlarge or shrink it by a factor around 1."""
+    rotation: float = 0.0
+    """Turn it, in radians."""
+    gamma: float = 0.0
+    """Raise its values, from 0 to 1, to a power around 1, whose logarithm is this over log 2."""
+    contrast: float = 0.0
+    """Raise its saturation and brightness to such a power."""
+    hue: float = 0.0
+    """Turn its hue by a part of the full circle."""
+
+    def __post_init__(self) -> None:
+        for name in ("shift", "scale", "rotation", "gamma", "contrast", "hue"):
+            value = getattr(self, name)
+            require(0 <= value <= 1, f"augmentation.{name} must be at least 0 and at most 1, not {value}")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What it takes to build the three networks; a saved model's config.json holds just this.
+
+    The defaults are the paper's networks for 64x64 colour images.
+    """
+
+    family: str = "larsen"
+    """Which networks, by name (see `vaegan.models.families`). `larsen`: those of the paper."""
+    size: tuple[int, int] = (64, 64)
+    """Height and width in pixels; for `larsen` each a multiple of 8, at least 16."""
+    channels: int = 3
+    """Colour channels of an image."""
+    latent: int = 128
+    """Length of a latent code z."""
+    width: float = 1.0
+    """Multiplies the number of units in every hidden layer."""
+    encoder: tuple[int, int, int] = (64, 128, 256)
+    """Channels after each strided convolution of the encoder, at width 1."""
+    encoder_units: int = 1024
+    """Units of the encoder's fully connected layer, at width 1."""
+    decoder: tuple[int, int, int, int] = (256, 256, 128, 32)
+    """Channels of the decoder's first feature map and after each upsampling convolution, at width 1."""
+    discriminator: tuple[int, int, int, int] = (32, 128, 256, 256)
+    """Channels after each convolution of the discriminator, at width 1."""
+    discriminator_units: int = 512
+    """Units of the discriminator's fully connected layer, at width 1."""
+    attributes: tuple[str, ...] = ()
+    """Attributes of the set that all three networks are told of each image: a conditional model. `all` for all that the set has."""
+
+    def __post_init__(self) -> None:
+        if self.family == "larsen":  # another family checks sizes where its networks are built
+            fits = all(side >= 16 and side % STRIDES == 0 for side in self.size)
+            require(fits, f"networks.size {self.size[0]} {self.size[1]}: height and width must be multiples of {STRIDES}, at least 16")
+        for name in ("encoder", "decoder", "discriminator"):
+            require(min(getattr(self, name)) > 0, f"networks.{name} must be above 0, not {getattr(self, name)}")
+        for name in ("channels", "latent", "width", "encoder_units", "discriminator_units"):
+            require(0 < getattr(self, name) < inf, f"networks.{name} must be above 0 and finite, not {getattr(self, name)}")
+
+    def scaled(self, units: int) -> int:
+        """`units` at width 1, scaled by the width multiplier (to a multiple of 8, which is what fast kernels want)."""
+        return units if self.width == 1 else max(8, 8 * round(units * self.width / 8))
+
+
+@dataclass(frozen=True)
+class ObjectiveSettings:
+    """What is minimised: the VAE/GAN objective, or one of its parts. `vaegan.Objective` computes it."""
+
+    kind: Literal["vaegan", "vae", "vae-dis", "gan"] = "vaegan"
+    """`vaegan`; or for comparison `vae`, with the error of pixels; `vae-dis`, with the learned similarity of the discriminator of another
+    run, such as a `gan`, which stays as it is (the paper's VAE_Disl); `gan`, without an encoder."""
+    discriminator: str = ""
+    """The run whose discriminator a `vae-dis` takes."""
+    gamma: float = 1e-6
+    """Weight of the learned similarity against the GAN in the decoder's objective; in (0, 1]."""
+    level: int = 3
+    """Which layer of the discriminator gives the features: see `Discriminator.features`. The family of networks says which there are."""
+    saturating: bool = True
+    """The decoder minimises -(1 - gamma) L_GAN, as the paper writes; else the non-saturating (1 - gamma) * -log Dis(x_p)."""
+    gan: str = ""
+    """Another GAN loss than these two, by name (see `vaegan.losses.gan`); then `saturating` has no effect."""
+    reconstructions: bool = False
+    """L_GAN has -log(1 - Dis(x~)) in it, too: the paper's algorithm 1 has it, the authors' runs do not."""
+    real_weight: float = 0.5
+    """Weight w of real against generated images in L_GAN = 2 w real + 2 (1 - w) fake. It is for the discriminator alone: as in the
+    authors' code, the decoder's part is scaled back to 1."""
+    detach_target: bool = False
+    """The features of x are constants. They depend on x~ only by way of batch normalisation, but gradients through that way disturb."""
+    prior_weight: float = 1.0
+    """Weight of L_prior in the encoder's objective. Below 1, codes carry more than a Gaussian of unit variance says they should: narrow
+    networks have few features, so that without it L_prior outweighs them."""
+    joint: bool = False
+    """The reference's second objective: one discriminator batch of (x~, x, x_p), the feature error of samples, too, against x, and both
+    kinds of generated image in a non-saturating GAN loss."""
+    gamma_decay: float = 1.0
+    """Factor an epoch of gamma, up to 1 at most."""
+
+    def __post_init__(self) -> None:
+        require(not self.joint or self.kind == "vaegan", f"objective.joint is for kind vaegan, not {self.kind}")
+        if self.kind == "vae-dis":
+            way = "name a trained run, such as one of kind gan, by --objective.discriminator RUN"
+            require(bool(self.discriminator), f"objective.kind vae-dis needs a discriminator: {way}")
+        else:
+            require(not self.discriminator, f"objective.discriminator is for kind vae-dis, not {self.kind}")
+        require(0 < self.gamma <= 1, f"objective.gamma must be above 0 and at most 1, not {self.gamma}")
+        require(0 < self.real_weight < 1, f"objective.real_weight must be between 0 and 1, not {self.real_weight}")
+        require(self.level >= 0, f"objective.level must be at least 0, not {self.level}")
+        require(self.prior_weight >= 0, f"objective.prior_weight must not be negative: {self.prior_weight}")
+        require(self.gamma_decay > 0, f"objective.gamma_decay must be above 0, not {self.gamma_decay}")
+
+    def at(self, epoch: int) -> ObjectiveSettings:
+        """The objective as it is in an epoch (from 0): gamma decays."""
+        return self if self.gamma_decay == 1 else replace(self, gamma=min(1.0, self.gamma * self.gamma_decay**epoch))
+
+    @property
+    def gan_loss(self) -> str:
+        """The name of the GAN loss. The joint objective is non-saturating."""
+        return self.gan or ("saturating" if self.saturating and not self.joint else "non_saturating")
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The networks that learn."""
+        learns = (self.autoencodes, True, self.plays)
+        return tuple(name for name, does in zip(NETWORKS, learns, strict=True) if does)
+
+    @property
+    def untrained(self) -> tuple[str, ...]:
+        """The networks that stay as they began, and so are of no use; that of a `vae-dis` was trained before."""
+        unused = {"gan": "encoder", "vae": "discriminator"}.get(self.kind)
+        return (unused,) if unused else ()
+
+    @property
+    def autoencodes(self) -> bool:
+        """Whether there is an encoder, and reconstructions."""
+        return self.kind != "gan"
+
+    @property
+    def plays(self) -> bool:
+        """Whether decoder and discriminator play the GAN's game."""
+        return self.kind in ("vaegan", "gan")
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """Stops the discriminator while it wins and the decoder while it is hopelessly behind (the authors' and the reference's trick).
+
+    A discriminator that knows nothing says 1/2 and pays -log(1/2) = 0.69 for every image: that is the equilibrium, 0.68. It is too good
+    once either cost is more than a margin below, and too weak to teach the decoder once either is more than a margin above.
+    """
+
+    equilibrium: float = 0.68
+    """The cost in nats around which the discriminator is kept."""
+    margin: float = 0.35
+    """How far in nats either cost may stray from it."""
+    equilibrium_decay: float = 1.0
+    """Factor an epoch of the equilibrium, which never falls below the margin."""
+    margin_decay: float = 1.0
+    """Factor an epoch of the margin."""
+    enabled: bool = True
+    """Off: both always step."""
+
+    def __post_init__(self) -> None:
+        for name in ("equilibrium", "margin", "equilibrium_decay", "margin_decay"):
+            require(getattr(self, name) > 0, f"gate.{name} must be above 0, not {getattr(self, name)}")
+
+    def bounds(self, epoch: int) -> tuple[float, float]:
+        """The lowest cost at which the discriminator steps and the highest at which the decoder does, in this epoch (from 0)."""
+        if not self.enabled:
+            return -inf, inf
+        equilibrium, margin = self.equilibrium, self.margin
+        for _ in range(min(epoch, 1) if self.equilibrium_decay == self.margin_decay == 1 else epoch):  # the first alone may change them
+            margin *= self.margin_decay
+            equilibrium = max(equilibrium * self.equilibrium_decay, margin)  # the reference: never a bound below 0
+        return equilibrium - margin, equilibrium + margin
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """How the three networks step; each has an optimiser of its own."""
+
+    kind: Literal["rmsprop", "adam"] = "rmsprop"
+    """The optimiser."""
+    lr: float = 3e-4
+    """Learning rate at the start."""
+    lr_factors: PerNetwork = (1.0, 1.0, 1.0)
+    """Learning rate of encoder, decoder, discriminator as multiples of `lr`."""
+    schedule: Literal["constant", "exponential", "anneal"] = "exponential"
+    """`exponential`: times `decay` after every epoch. `anneal`: lr - (t/T)^power (lr - final_lr) at step t of T, as the authors do."""
+    decay: float = 0.75
+    """Factor an epoch of the exponential schedule."""
+    power: float = 0.75
+    """Exponent of the annealing."""
+    final_lr: float = 0.0
+    """Where the annealing ends."""
+    alpha: float = 0.9
+    """RMSProp: how much of the mean square is kept."""
+    betas: tuple[float, float] = (0.5, 0.99)
+    """Adam: how much of the mean gradient and of the mean square is kept."""
+    eps: float = 1e-8
+    """Added to the root of the mean square."""
+    weight_decay: float = 0.0
+    """L2 penalty on weights; not on biases and batch normalisation."""
+    clip: Literal["none", "value", "norm"] = "none"
+    """Clip each element of a gradient to +-`clip_at`, or scale a network's whole gradient to a norm of at most `clip_at`."""
+    clip_at: PerNetwork = (1.0, 1.0, 1.0)
+    """Where to clip for encoder, decoder, discriminator; 0 leaves a network unclipped."""
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "decay", "power", "eps"):
+            require(0 < getattr(self, name) < inf, f"optimizer.{name} must be above 0 and finite, not {getattr(self, name)}")
+        for name in ("final_lr", "weight_decay"):
+            require(0 <= getattr(self, name) < inf, f"optimizer.{name} must be at least 0 and finite, not {getattr(self, name)}")
+        for name in ("lr_factors", "clip_at"):
+            values = getattr(self, name)
+            require(all(0 <= value < inf for value in values), f"optimizer.{name} must be at least 0 and finite, not {values}")
+        for name, values in (("alpha", (self.alpha,)), ("betas", self.betas)):
+            require(all(0 <= value < 1 for value in values), f"optimizer.{name} must be at least 0 and below 1, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long, how much at a time, and what is shown and kept on the way."""
+
+    length: str = "13 epochs"
+    """How long to train: a number of `epochs`, `steps` or `images`, such as "1500 steps"."""
+    batch: int = 64
+    """Images a step, in each process."""
+    seed: int = 0
+    """Everything random follows from it: weights, order, flips, noise."""
+    ema: float = 0.0
+    """Show and save the exponential moving average of the weights: how much of the old average a step keeps; 0 for no average."""
+    precision: Literal["auto", "32", "bf16"] = "auto"
+    """Of matrix products and convolutions; weights are always float32. `auto` is bf16 where the machine computes in it, else 32."""
+    threads: int = 0
+    """Threads that compute on the CPU, in each process. 0: as many as the process has cores; the run keeps that number when it is resumed,
+    because another one adds in another order."""
+    graph: bool = True
+    """With one GPU: record the whole step once as a CUDA graph, and replay it, so that the host need not start its hundreds of
+    operations one by one. Where it cannot be done, the run says why and goes on without."""
+    compile: bool = False
+    """Let torch.compile write kernels for the networks, which takes a while before the first step. It needs a compiler for the device;
+    without one, the run says so and goes on without."""
+    log_every: int = 10
+    """Steps between lines of stats.jsonl and points in TensorBoard."""
+    picture_every: int = 200
+    """Steps between pictures."""
+    checkpoint_every: int = 1000
+    """Steps between checkpoints; one is always written at the end and when a run is stopped."""
+    keep: int = 2
+    """How many checkpoints to keep, the newest ones. Two: should the disk damage one, there is another."""
+    keep_every: int = 0
+    """Keep those of every so many steps, too, which must be a multiple of `checkpoint_every` to meet any; 0 for none."""
+    on_nan: Literal["stop", "rollback"] = "stop"
+    """Where a loss or a gradient is no longer a number: stop, or go back to the last checkpoint and on from there with half the learning
+    rates."""
+    rollbacks: int = 3
+    """How often at most to go back in a run."""
+    sync_batchnorm: bool = False
+    """With several processes: batch normalisation takes its statistics over the images of all of them, not of each."""
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "log_every", "picture_every", "checkpoint_every", "keep"):
+            require(getattr(self, name) > 0, f"training.{name} must be above 0, not {getattr(self, name)}")
+        for name in ("threads", "keep_every", "rollbacks"):
+            require(getattr(self, name) >= 0, f"training.{name} must be at least 0, not {getattr(self, name)}")
+        require(self.keep_every % self.checkpoint_every == 0, "training.keep_every must be a multiple of training.checkpoint_every")
+        require(self.batch > 1, "training.batch must be at least 2: batch normalisation needs more than one image")
+        require(0 <= self.seed < 2**63, f"training.seed must be at least 0 and below 2^63, not {self.seed}")
+        require(0 <= self.ema < 1, f"training.ema must be at least 0 and below 1, not {self.ema}")
+        self.steps(1, 1)
+
+    def steps(self, steps_per_epoch: int, images_per_step: int) -> int:
+        """The length in steps."""
+        match = re.fullmatch(r"(\d[\d_,]*) ?(epoch|step|image)s?", self.length.strip())
+        require(match is not None, f'training.length must be a number of epochs, steps or images such as "1500 steps", not "{self.length}"')
+        assert match is not None
+        count = int(re.sub("[_,]", "", match[1]))
+        require(count > 0, f"training.length must be above 0, not {self.length}")
+        return {"epoch": count * steps_per_epoch, "step": count, "image": -(-count // images_per_step)}[match[2]]

@@ -1,0 +1,83 @@
+"""vaegan attributes, edit and arithmetic, as a user types them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from vaegan.latent.directions import Directions
+
+from ..command import fails, is_picture, notices, works
+
+
+def test_the_directions_are_learned_when_first_needed(avatars_run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = photos / "photo 00.png"
+    known = avatars_run / "attributes.safetensors"
+    known.unlink(missing_ok=True)
+    assert "learned first" in notices(capsys, "edit", avatars_run, photo, "--add", "Eyeglasses=1")
+    assert is_picture(avatars_run / "edits.png")
+    learned = known.read_bytes()
+    assert "learn" not in notices(capsys, "edit", avatars_run, photo, "--add", "Eyeglasses=1")
+    directions = Directions.load(known)
+    directions.about["weights"] = "other"
+    directions.save(known)
+    assert "learned from other weights" in notices(capsys, "edit", avatars_run, photo, "--add", "Eyeglasses=1")
+    assert known.read_bytes() == learned
+
+
+def test_edits(avatars_run: Path, photos: Path, tmp_path: Path) -> None:
+    some = [photos / "photo 00.png", photos / "photo 01.png"]
+    works("edit", avatars_run, *some, "--add", "Eyeglasses=1", "--add", "Smiling=-0.5", "--out", tmp_path / "a.png")
+    works("edit", avatars_run, *some, "--add", "Eyeglasses", "Smiling=-0.5", "--out", tmp_path / "same.png")
+    works("edit", avatars_run, *some, "--add", "Eyeglasses", "--how", "mean", "--out", tmp_path / "mean.png")
+    works("edit", avatars_run, some[0], "--add", "Beard", "--strip", "--project", 2, "--out", tmp_path / "strip.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "same.png").read_bytes()
+    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "mean.png").read_bytes()
+    with Image.open(tmp_path / "strip.png") as strip, Image.open(tmp_path / "mean.png") as three:
+        assert strip.width > 2.5 * three.width, "seven strengths beside image and reconstruction"
+
+
+def test_sums(avatars_run: Path, photos: Path, tmp_path: Path) -> None:
+    a, b, c = (photos / f"photo 0{n}.png" for n in range(3))
+    works("arithmetic", avatars_run, a, "-", b, "+", c, "--out", tmp_path / "sum.png")
+    works("arithmetic", avatars_run, "+", a, b, "-", b, "--out", tmp_path / "mean.png")
+    assert is_picture(tmp_path / "sum.png")
+    assert is_picture(tmp_path / "mean.png")
+
+
+def test_the_python_of_the_page_runs(avatars_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (avatars_run.parent / "runs").mkdir()
+    (avatars_run.parent / "runs" / "faces").symlink_to(avatars_run)
+    monkeypatch.chdir(avatars_run.parent)
+    page = (Path(__file__).parents[2] / "docs" / "latent.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {"images": torch.zeros(2, 3, 16, 16)}
+    exec(compile(code, "latent.md", "exec"), names)
+    assert names["edited"].shape == (2, 3, 16, 16)
+
+
+MISTAKES = {
+    "an attribute misspelt": (["edit", "PHOTO", "--add", "eyeglases=1"], "Did you mean Eyeglasses?"),
+    "an attribute that is none": (["edit", "PHOTO", "--add", "Zebra=1"], "There are Bald"),
+    "a strength that is none": (["edit", "PHOTO", "--add", "Beard=lots"], "--add takes NAME=STRENGTH"),
+    "a strength that is not finite": (["edit", "PHOTO", "--add", "Beard=nan"], "must be a finite number"),
+    "an attribute twice": (["edit", "PHOTO", "--add", "Beard=1", "Beard=2"], "given twice"),
+    "nothing to add": (["edit", "PHOTO"], "--add"),
+    "a strip of two": (["edit", "PHOTO", "--add", "Beard=1", "Bald=1", "--strip"], "shows one attribute"),
+    "steps below 0": (["edit", "PHOTO", "--add", "Beard=1", "--project", "-1"], "--project"),
+    "an image that is not there": (["edit", "nothing.png", "--add", "Beard=1"], "there is no image nothing.png"),
+    "a sum of one": (["arithmetic", "PHOTO"], "a sum needs + or - between images"),
+    "a sign at the end": (["arithmetic", "PHOTO", "-"], "no image after -"),
+    "two signs": (["arithmetic", "PHOTO", "-", "+", "PHOTO"], "two signs in a row"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_mistakes(arguments: list[str], words: str, avatars_run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command, *rest = (photos / "photo 00.png" if argument == "PHOTO" else argument for argument in arguments)
+    fails(capsys, command, avatars_run, *rest, words=words)

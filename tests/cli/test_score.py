@@ -1,0 +1,112 @@
+"""vaegan score, as a user runs it."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vaegan.data import prepare
+
+from ..command import fails, fails_with_notice, notices, works
+
+
+@pytest.fixture
+def run(trained: Path) -> Path:
+    return trained
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        assert np.asarray(picture).std() > 1
+        return picture.size
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    works("score", "--help")
+    assert "Usage: vaegan score" in capsys.readouterr().out
+
+
+def test_score(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "odd").mkdir()
+    shutil.copy(photos / "photo 00.png", tmp_path / "odd" / "plain.png")
+    noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "odd" / "noise.png")
+    (tmp_path / "odd" / "broken.png").write_bytes(b"")
+    table = tmp_path / "out" / "scores.csv"
+    works("score", run, tmp_path / "odd", photos / "photo 01.png", "--alarms", 0.1, "--count", 2, "--out", table)
+    text, notes = capsys.readouterr()
+    assert "calibrated on the run's held-out images: 20 normal images" in notes
+    assert "skipped 1 of 3 image files" in notes
+    assert "of 3 images are over the threshold, p <= 0.1; about 0.3 would be if all were normal" in text
+    found = {row["name"]: row for row in rows(table)}
+    assert list(found) == [str(photos / "photo 01.png"), "noise.png", "plain.png"]
+    assert float(found["noise.png"]["combined"]) > float(found["plain.png"]["combined"]) + 1
+    for row in found.values():
+        assert row["over"] == str(int(float(row["p"]) <= 0.1))
+        assert float(row["p"]) * 21 == pytest.approx(round(float(row["p"]) * 21), abs=1e-3)
+    assert found["noise.png"]["over"] == "1"
+    assert text.split().index("noise.png") < text.split().index("wrote")
+    assert size(table.with_suffix(".png"))[0] > 3 * 96
+    works("score", run, tmp_path / "odd", "--alarms", 0.1)
+    assert (run / "scores.csv").is_file()
+    assert "of 20 normal images no p-value is below 0.048, so no image can be over --alarms 0.01" in notices(
+        capsys, "score", run, tmp_path / "odd"
+    )
+
+
+def test_a_calibration_stays_until_the_model_changes(run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "kept in" in notices(capsys, "score", run, photos)
+    assert "kept in" not in notices(capsys, "score", run, photos)
+    works("train", "--resume", run, "--steps", 3, "--device", "cpu", "--no-report")
+    notes = notices(capsys, "score", run, photos)
+    assert "the model has changed since it was calibrated" in notes
+    assert "kept in" in notes
+    works("score", run, photos, "--calibrate", photos)
+    assert f"calibrated on {photos}: 20 normal images" in notices(capsys, "score", run, photos)
+    works("train", "--resume", run, "--steps", 4, "--device", "cpu", "--no-report")
+    assert "was made for other weights" in fails(capsys, "score", run, photos)
+
+
+MISTAKES = {
+    "nothing to score": ([], "IMAGES"),
+    "no such folder": (["nowhere"], "nowhere: there is no such folder or file"),
+    "no alarms": (["PHOTO", "--alarms", "0"], "--alarms must be above 0 and below 1"),
+    "no number": (["PHOTO", "--alarms", "nan"], "--alarms must be above 0 and below 1"),
+    "none to show": (["PHOTO", "--count", "0"], "--count must be above 0"),
+    "no table": (["PHOTO", "--out", "scores.png"], "give it a name that ends in .csv"),
+    "too few to calibrate": (["PHOTO", "--calibrate", "PHOTOS/few"], "there are too few normal images"),
+}
+
+
+def test_mistakes(run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = photos / "few"
+    few.mkdir()
+    shutil.copy(photos / "photo 03.png", few)
+    before = sorted(run.rglob("*"))
+    for name, (arguments, words) in MISTAKES.items():
+        filled = [argument.replace("PHOTOS", str(photos)).replace("PHOTO", str(photos / "photo 01.png")) for argument in arguments]
+        assert words in fails(capsys, "score", run, *filled), name
+    assert sorted(run.rglob("*")) == before
+
+
+def test_mistakes_with_folders(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "there is no run folder nowhere" in fails(capsys, "score", "nowhere", photos)
+    assert "name images by --calibrate" in fails(capsys, "score", run / "model", photos / "photo 01.png")
+    (tmp_path / "bare").mkdir()
+    assert "there are no images in" in fails(capsys, "score", run, tmp_path / "bare")
+    (tmp_path / "bad.png").write_text("no image")
+    assert "there is no readable image" in fails_with_notice(capsys, "score", run, tmp_path / "bad.png")
+    prepare(str(photos), tmp_path / "larger", size=(24, 24), progress=lambda *_: None)
+    assert "was prepared with size 24x24, not size 16x16" in fails(capsys, "score", run, tmp_path / "larger")
+    (run / "score.safetensors").write_bytes(b"nothing")
+    assert "score.safetensors is damaged" in fails(capsys, "score", run, photos)

@@ -1,0 +1,166 @@
+"""A run folder and a model folder, opened once."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vaegan
+from vaegan import Run, UserError
+from vaegan.data import prepare
+from vaegan.data.sources.files import RUN_MARKS
+from vaegan.viz.grid import save
+
+from .tiny import tiny
+
+PACKAGE = Path(vaegan.__file__).parent
+
+
+def test_a_run_folder(trained: Path) -> None:
+    run = Run.open(str(trained))
+    assert repr(run) == f"Run({str(trained)!r})"
+    assert run.is_run
+    assert run.recipe is not None
+    assert run.level == run.recipe.objective.level == 2
+    assert run.preparation == run.recipe.preparation == run.model().preparation
+    images = run.images()
+    training, held_out = run.split(images)
+    assert (len(training), len(held_out)) == (20, 20)
+    assert len(np.unique(np.concatenate([training[:], held_out[:]]))) == 40
+    assert run.images_at_hand().identity == images.identity
+    assert list(run.pictures) == [2]
+    assert run.picture_file(2) == run.pictures[2] == run.pictures_folder / "step-000002.png"
+    for path in (run.recipe_file, run.stats_file, run.tensorboard_folder, run.checkpoints_folder, run.model_folder / "config.json"):
+        assert path.exists(), path
+
+
+def test_a_model_folder(trained: Path, photos: Path) -> None:
+    run = Run.open(trained / "model")
+    assert not run.is_run
+    assert run.recipe is None
+    assert run.model_folder == trained / "model"
+    assert run.model().architecture == Run(trained).model().architecture
+    with pytest.raises(UserError, match="does not say what it was trained on: name images by --in$"):
+        run.images(flag="--in")
+    with pytest.raises(UserError, match="does not say what it was trained on: name images$"):
+        run.images()
+    images = run.images(photos)
+    assert images.preparation == run.preparation
+    assert [len(part) for part in run.split(images)] == [38, 2]
+
+
+def test_images_are_made_ready_as_the_config_says_and_no_weights_are_read(trained: Path, photos: Path) -> None:
+    (trained / "model" / "model.safetensors").unlink()
+    config = trained / "model" / "config.json"
+    told = json.loads(config.read_text())
+    told["preparation"] |= {"size": [24, 16]}
+    config.write_text(json.dumps(told))
+    for folder in (trained, trained / "model"):
+        assert Run(folder).images(photos).images.shape == (40, 24, 16, 3)
+
+
+def test_a_run_that_has_no_model_yet_has_images(trained: Path) -> None:
+    shutil.rmtree(trained / "model")
+    run = Run.open(trained)
+    assert run.model_folder == trained / "model"
+    assert len(run.images()) == 40
+    with pytest.raises(UserError, match="has no model yet: it was stopped before its first checkpoint"):
+        run.model()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "{}", '{"preparation": 3}', '{"preparation": {"colour": 1}}'])
+def test_a_damaged_config_is_named(trained: Path, photos: Path, text: str) -> None:
+    (trained / "model" / "config.json").write_text(text)
+    for folder in (trained, trained / "model"):
+        with pytest.raises(UserError, match=r"config\.json is damaged"):
+            Run(folder).images(photos)
+
+
+def test_a_model_folder_may_know_its_level(trained: Path) -> None:
+    config = trained / "model" / "config.json"
+    told = json.loads(config.read_text())
+    config.write_text(json.dumps(told | {"level": 1}))
+    assert Run(trained / "model").level == 1
+    assert Run(trained).level == 2
+    told.pop("level", None)
+    config.write_text(json.dumps(told))
+    assert Run(trained / "model").level == 3
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path, photos: Path) -> None:
+    with pytest.raises(UserError, match="there is no run folder .*nowhere$"):
+        Run.open(tmp_path / "nowhere")
+    with pytest.raises(UserError, match=r"photos is neither a run folder nor a model folder: it has no recipe.yaml and no config.json"):
+        Run.open(photos)
+    assert Run(tmp_path / "nowhere").model_folder == tmp_path / "nowhere"
+
+
+def test_a_folder_in_the_home_of_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Run("~/runs/x").stats_file == tmp_path / "runs" / "x" / "stats.jsonl"
+
+
+def test_images_that_are_gone(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(tiny(data__source=str(tmp_path / "gone")).to_yaml())
+    run = Run(tmp_path)
+    with pytest.raises(
+        UserError, match=r"trained on cannot be opened: .*gone: there is no such .*; say where its images are now by --data$"
+    ):
+        run.images(flag="--data")
+    with pytest.raises(UserError, match="other: there is no such folder or file$"):
+        run.images(tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("train_on", "fractions", "parts"),
+    [
+        ("train", None, (36, 4)),
+        ("train", {"train": 0.5, "validation": 0.25, "test": 0.25}, (20, 10)),
+        ("train+test", {"train": 0.5, "validation": 0.25, "test": 0.25}, (30, 10)),
+        ("train+unlabeled", {"train": 0.75, "validation": 0.25}, (30, 10)),  # which this set has not: as by default
+        ("unlabeled", {"train": 0.75, "validation": 0.25}, (30, 10)),
+        ("unlabeled", None, (36, 4)),
+    ],
+)
+def test_one_rule_splits_all_sets(
+    tmp_path: Path, photos: Path, train_on: str, fractions: dict[str, float] | None, parts: tuple[int, int]
+) -> None:
+    (tmp_path / "recipe.yaml").write_text(tiny(data__train_on=train_on, data__held_out=0.1).to_yaml())
+    images = prepare(str(photos), tmp_path / "set", size=(16, 16), fractions=fractions, progress=lambda *_: None)
+    assert tuple(map(len, Run(tmp_path).split(images))) == parts
+
+
+def test_evaluations_are_read_and_damaged_lines_left_out(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    assert run.metrics == []
+    run.metrics_file.write_bytes(b'{"psnr": 20.0}\n{"psnr": 2\n[1]\n\xff\xfe\n{"psnr": 21.0}\n')
+    assert [line["psnr"] for line in run.metrics] == [20, 21]
+
+
+def test_pictures_of_training_are_in_the_order_of_their_steps(tmp_path: Path) -> None:
+    for name in ("step-1000000.png", "step-999000.png", "step-000005.png", "step-2.png.partial", "another.png"):
+        save(Image.new("RGB", (4, 4)), tmp_path / "samples" / "some.png").rename(tmp_path / "samples" / name)
+    assert list(Run(tmp_path).pictures) == [5, 999_000, 1_000_000]
+    assert Run(tmp_path / "nothing").pictures == {}
+
+
+def test_names_of_files_are_spelled_in_one_place() -> None:
+    run = Run("run")
+    paths = (path for name, path in vars(run).items() if name.endswith(("_file", "_folder")))
+    names = {path.name for path in paths} - {run.recipe_file.name}  # recipe.py, which is below run.py, has that
+    names -= {run.pictures_folder.name, run.checkpoints_folder.name, run.tensorboard_folder.name}  # these are words, too
+    names -= {run.skipped_file.name}  # as in a packed set
+    spelled = {
+        (path.relative_to(PACKAGE).as_posix(), node.value)
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in names
+    }
+    assert spelled == {("run.py", name) for name in names} | {("data/sources/files.py", run.stats_file.name)}
+    assert {run.recipe_file.name, run.stats_file.name} == RUN_MARKS, "data is below run.py"
