@@ -17,7 +17,7 @@ from ..errors import UserError
 from ..metrics.extractors.registry import Kind
 from .console import err, wrote
 from .console import out as stdout
-from .flags import RUN, Settings, TrainingFlags
+from .flags import MACHINE, RUN, Settings, TrainingFlags  # noqa: F401  (cyclopts reads the hints of inherited flags here)
 
 if TYPE_CHECKING:
     from ..experiments.experiment import Experiment

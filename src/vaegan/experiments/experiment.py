@@ -403,7 +403,7 @@ def _see_that_they_agree(file: Path, recipe: Recipe, may_differ: Collection[str]
 
 def _weights_of(folder: str | Path) -> str | None:
     """The sha256 of the weights of a run folder or a model folder, or None where there are none."""
-    path = RunFolder(folder).model_folder / WEIGHTS
+    path = Run(folder).model_folder / WEIGHTS
     return sha256(path) if path.is_file() else None
 
 
