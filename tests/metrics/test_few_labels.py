@@ -7,11 +7,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from vaegan import VAEGAN
+from vaegan import VAEGAN, Architecture
 from vaegan.data import open_images
 from vaegan.data.images import Preparation
 from vaegan.metrics.few_labels import PENALTIES, SPACES, Answers, Question, fit_ridge, spaces
-from vaegan.models.larsen import Architecture
 
 
 @pytest.mark.parametrize(("count", "dimensions"), [(12, 40), (60, 7)])
