@@ -35,7 +35,7 @@ class Memorization(Metric):
             Value("", float(np.median(found.samples)), "median of samples", "copies"),
             Value("", float(np.median(found.held_out)), "median of held-out images", "copies"),
             Value(share, found.share, "samples nearer than the latter", "copies", f"{found.share:.1%} ({fair})"),
-            Value("copying_z", z, "nearer than held-out images?", "copies", f"z {z:.1f}, p {p:.2g}: {verdict(p)}"),
+            Value("copying_z", z, "test of the distances, z", "copies", f"{z:.1f}, p {p:.2g}: {verdict(p)}"),
             Value("copying_p", p, table="copies"),
         ]
 
