@@ -16,11 +16,13 @@ import resource
 import tempfile
 import time
 from dataclasses import replace
+from typing import get_args
 
 import torch
 
 from vaegan import VAEGAN, Recipe
 from vaegan.data import ImageSet, Preparation, open_images, split
+from vaegan.metrics.context import Context
 from vaegan.metrics.evaluate import evaluate
 from vaegan.metrics.extractors.registry import Kind, choose
 from vaegan.training.device import keep_freed_memory
@@ -40,7 +42,7 @@ def measure(images: ImageSet, samples: int, kind: Kind, threads: int) -> None:
         wall, processor = time.perf_counter(), time.process_time()
         extractor = choose(kind, images, training, torch.device("cpu"))
         chosen = time.perf_counter() - wall
-        evaluate(model, extractor, images, training, held_out, samples=samples)
+        evaluate(Context(model, images, training, held_out, extractor, samples=samples))
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     counts = f"{samples:10,}{min(samples, len(training)):10,}{min(samples, len(held_out)):10,}"
@@ -52,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, nargs="+", default=[2000, 10_000, 20_000])
     parser.add_argument("--side", type=int, default=64)
-    parser.add_argument("--extractor", choices=("mobilenet", "inception", "attributes"), default="mobilenet")
+    parser.add_argument("--extractor", choices=get_args(Kind), default="mobilenet")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     count = round(max(arguments.samples) / (1 - HELD_OUT)) + 100

@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from vaegan.latent.neighbours import nearest
+from vaegan.metrics.neighbors import nearest
 
 
 def main(codes: int, latent: int, queries: int, count: int) -> None:

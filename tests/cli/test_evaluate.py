@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from vaegan.data import prepare
-from vaegan.metrics.extractors import registry
+from vaegan.metrics.extractors import mobilenet
 from vaegan.settings import Data
 
 from ..command import fails, train, works
@@ -19,7 +19,7 @@ from ..command import fails, train, works
 
 @pytest.fixture(autouse=True)
 def _no_mobilenet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
+    monkeypatch.setattr(mobilenet, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
 
 
 @pytest.fixture

@@ -14,16 +14,16 @@ from PIL import Image
 
 from vaegan import UserError
 from vaegan.data import ImageSet
-from vaegan.experiments import regressor
 from vaegan.experiments.attribute_similarity import attribute_similarity
-from vaegan.experiments.best_of import best_samples
+from vaegan.metrics import regressor
+from vaegan.metrics.attribute_similarity import best_samples
 from vaegan.signals import Stopped
 
 from ..command import fails, works
 from ..tiny import flags
 from .small import FLAGS, SMALL, small
 
-MODULE = "vaegan.experiments.attribute_similarity"
+MODULE = "vaegan.metrics.attribute_similarity"
 
 
 @pytest.fixture(autouse=True)
@@ -50,8 +50,7 @@ def test_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "http" not in page.replace("http-equiv", "")
 
     monkeypatch.setattr("vaegan.experiments.experiment.train", lambda *_, **__: pytest.fail("it is trained already"))
-    for name in ("best_samples", "best_images", "_real"):
-        monkeypatch.setattr(f"{MODULE}.{name}", lambda *_, **__: pytest.fail("it is measured already"))
+    monkeypatch.setattr(f"{MODULE}.best_samples", lambda *_, **__: pytest.fail("it is measured already"))
     again = attribute_similarity(small("attribute-similarity", tmp_path / "out", seeds=2))
     assert again.tables == found.tables
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == results

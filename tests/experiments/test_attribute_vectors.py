@@ -41,7 +41,7 @@ def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pyte
     assert json.loads((tmp_path / "out" / "results.json").read_text())["shown"] == ["Beard", "Eyeglasses"]
     assert "did you mean Beard" in fails(capsys, *command, "--attributes", "Bread")
     assert "has no attributes" in fails(capsys, *command[:-1], tmp_path / "b", "--data", photos)
-    assert "told nothing" in fails(capsys, *command[:-1], tmp_path / "c", "--networks.attributes", "Beard")
+    assert "are not conditional" in fails(capsys, *command[:-1], tmp_path / "c", "--networks.attributes", "Beard")
 
 
 def test_too_few_examples_are_told_before_anything_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from pathlib import Path
 
@@ -14,10 +13,8 @@ from PIL import Image
 
 from vaegan import Recipe, UserError
 from vaegan.experiments.ablation import ablation, asked, changes_of, variants_of
-from vaegan.experiments.comparison import feature_error
 from vaegan.experiments.samples import samples
-from vaegan.experiments.tables import change_over_seeds, over_seeds
-from vaegan.metrics.extractors import registry
+from vaegan.metrics.extractors import mobilenet
 
 from ..command import fails, works
 from .small import FLAGS, small
@@ -25,21 +22,24 @@ from .small import FLAGS, small
 
 @pytest.fixture(autouse=True)
 def _no_mobilenet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
+    monkeypatch.setattr(mobilenet, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
 
 
 def test_the_four_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = samples(small("samples", tmp_path / "out"), count=60)
     assert [table.title for table in found.tables] == [
-        "samples of the prior, 30 against 30 training images at a time",
-        "reconstructions of 60 held-out images, 30 against 30 training images at a time",
+        "60 samples of the prior against 60 training images",
+        "60 reconstructions of held-out images against 60 training images",
+        "60 held-out images and their reconstructions",
+        "codes of 60 held-out images",
+        "copies of 60 training images",
     ]
-    assert "320 training and 80 held-out images; 3 draws of images for each number; of seed 0" in found.tables[0].notes[0]
+    assert "320 training and 80 held-out images; of seed 0" in found.tables[0].notes[0]
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert results["extractor_weights_sha256"][:8] in found.tables[0].notes[0]
     assert results["preparation"]["size"] == [16, 16]
-    assert results["runs"]["gan-0"]["samples"]["recall"]["each"] == 30
-    of_samples, of_reconstructions = (dict(table.rows) for table in found.tables)
+    assert results["runs"]["gan-0"]["samples_images_a_half"] == 30
+    of_samples, of_reconstructions = (dict(table.rows) for table in found.tables[:2])
     assert list(of_samples) == ["VAE", "GAN", "VAE_Disl", "VAE/GAN", "real images"]
     assert all("-" not in cells for cells in of_samples.values())
     assert set(of_reconstructions["GAN"]) == {"-"}
@@ -50,7 +50,7 @@ def test_the_four_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     taken = Recipe.load(tmp_path / "out" / "runs" / "vae-dis-0" / "recipe.yaml").objective.discriminator
     assert taken == str(tmp_path / "out" / "runs" / "gan-0")
     monkeypatch.setattr("vaegan.experiments.experiment.train", lambda *_, **__: pytest.fail("it is trained already"))
-    monkeypatch.setattr("vaegan.experiments.comparison.quality", lambda *_, **__: pytest.fail("it is measured already"))
+    monkeypatch.setattr("vaegan.experiments.experiment.Context", lambda *_, **__: pytest.fail("it is measured already"))
     (tmp_path / "out").rename(tmp_path / "moved")
     assert samples(small("samples", tmp_path / "moved"), count=60).tables == found.tables
 
@@ -61,7 +61,7 @@ def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
     first = experiment.trained("vae-dis", 0, kind, discriminator_of=runs[0])
     for another in (
         lambda: experiment.trained("vae-dis", 0, kind, discriminator_of=runs[1]),
-        lambda: experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(runs[1].folder)}),
+        lambda: experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(runs[1].run.folder)}),
     ):
         with pytest.raises(UserError, match=r"vae-dis-0 was trained with the discriminator of another run: remove it, or choose"):
             another()
@@ -71,10 +71,10 @@ def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
     marker.unlink()
     old = marker.with_name("trained-vae-dis-0-0.json")
     old.write_text(json.dumps(content))
-    assert experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(runs[0].folder)}).weights == first.weights
-    moved = runs[0].folder.rename(tmp_path / "moved")
+    assert experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(runs[0].run.folder)}).weights == first.weights
+    moved = runs[0].run.folder.rename(tmp_path / "moved")
     assert experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(moved)}).weights == first.weights
-    shutil.rmtree(first.folder)
+    shutil.rmtree(first.run.folder)
     anew = experiment.trained("vae-dis", 0, kind, discriminator_of=runs[1])
     assert anew.weights != first.weights
     with pytest.raises(UserError, match="was trained with the discriminator of another run"):
@@ -85,10 +85,10 @@ def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
 
 def test_a_model_that_is_gone(tmp_path: Path) -> None:
     run = small("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"})
-    shutil.rmtree(run.folder / "model")
+    shutil.rmtree(run.run.folder / "model")
     with pytest.raises(UserError, match="vae-0 is finished, but its model is gone: remove the folder, and it is trained again"):
         small("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"})
-    shutil.rmtree(run.folder)
+    shutil.rmtree(run.run.folder)
     assert small("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"}).weights == run.weights
 
 
@@ -117,8 +117,9 @@ def test_each_change_alone(tmp_path: Path) -> None:
     assert [name for name, _ in tables[0].rows] == ["the recipe as it is", "gamma 1", "batch 4", "real images"]
     assert [name for name, _ in tables[1].rows] == ["gamma 1", "batch 4"]
     runs = json.loads((tmp_path / "out" / "results.json").read_text())["runs"]
-    errors = {name: run["reconstructions"]["pixel_error"]["value"] for name, run in runs.items()}
-    of_pixels = {name: cells[2] for name, cells in tables[3].rows}["batch 4"]
+    (found,) = (table for table in tables if "squared pixel error" in table.heads and "change" in table.title)
+    errors = {name: run["pixel_error"] for name, run in runs.items()}
+    of_pixels = {name: cells[found.heads.index("squared pixel error")] for name, cells in found.rows}["batch 4"]
     mean = np.mean([errors[f"batch-4-{seed}"] - errors[f"as-it-is-{seed}"] for seed in (0, 1)])
     assert float(of_pixels.split(" ")[0]) == pytest.approx(mean, abs=0.01)
     recipes = {name: Recipe.load(tmp_path / "out" / "runs" / f"{name}-0" / "recipe.yaml") for name in ("as-it-is", "gamma-1", "batch-4")}
@@ -151,7 +152,7 @@ def test_settings_are_varied(tmp_path: Path) -> None:
     assert (recipe.objective.gamma, recipe.training.batch, recipe.training.seed) == (1, 4, 1)
     runs = json.loads((tmp_path / "out" / "results.json").read_text())["runs"]
     assert len(runs) == 8
-    assert len({run["reconstructions"]["pixel_error"]["value"] for run in runs.values()}) == 8
+    assert len({run["pixel_error"] for run in runs.values()}) == 8
 
 
 def test_values_as_they_are_written() -> None:
@@ -201,32 +202,3 @@ def test_the_commands_and_their_mistakes(tmp_path: Path, capsys: pytest.CaptureF
     kind = ["--objective.kind", "gan", "--out", tmp_path / "d"]
     assert "says of which kind its runs are" in fails(capsys, "experiment", "samples", *FLAGS, *kind)
     assert not (tmp_path / "b" / "runs").exists()
-
-
-def test_feature_error() -> None:
-    random = np.random.default_rng(0)
-    originals, others = random.normal(size=(2, 500, 6)).astype(np.float32)
-    assert feature_error(originals, originals) == 0
-    assert feature_error(others, originals) == pytest.approx(1, abs=0.1)
-    assert feature_error(np.zeros_like(originals), originals) == pytest.approx(0.5, abs=0.05)
-
-
-def test_numbers_over_seeds() -> None:
-    assert over_seeds([1.0, 2.0, 3.0]) == "2.00 ± 1.00"
-    assert over_seeds([0.5]) == "0.5"
-    assert over_seeds([]) == "-"
-    assert over_seeds([0.0, 0.0]) == "0.00 ± 0.00"
-    assert over_seeds([1000.0, 1000.5]) == "1,000.2 ± 0.4"
-    assert [over_seeds([value]) for value in (123.4, 999.7, 1234.4)] == ["123", "1,000", "1,234"]
-    assert over_seeds([1.0, math.nan, 3.0]) == "2.00 ± 1.41 (2 of 3)"
-    assert over_seeds([math.nan, 3.0]) == "3 (1 of 2)"
-
-
-def test_changes_over_seeds() -> None:
-    assert change_over_seeds([1.1, 2.2, 3.3], [1.0, 2.0, 3.0]) == "+0.20 ± 0.25"  # 4.3027 * 0.1 / sqrt(3)
-    assert change_over_seeds([1.1, 2.2, 3.1, 4.2], [1.0, 2.0, 3.0, 4.0]) == "+0.15 ± 0.09 *"  # 3.1824 * 0.0577 / 2
-    assert change_over_seeds([1.0], [2.0]) == "-1"
-    assert change_over_seeds([math.nan], [2.0]) == "-"
-    assert change_over_seeds([1234.4, math.nan], [0.0, 2.0]) == "+1,234 (1 of 2)"
-    wide = change_over_seeds([1.0, 0.0, 0.0, 0.0, 0.0, 0.0], [0.0] * 6, digits=5)  # five degrees of freedom
-    assert wide == "+0.16667 ± 0.42843"  # 2.5706 * 0.40825 / sqrt(6)

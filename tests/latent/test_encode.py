@@ -11,7 +11,8 @@ import torch
 from vaegan import VAEGAN, Architecture
 from vaegan.data import ImageSet, prepare
 from vaegan.data.batches import to_tensor
-from vaegan.latent.encode import codes_of, decode, encode, fingerprint
+from vaegan.latent.encode import codes_of, decode, encode
+from vaegan.models.fingerprint import fingerprint
 
 
 @pytest.fixture

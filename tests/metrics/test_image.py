@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -65,19 +61,6 @@ def test_ms_ssim_scale_by_scale() -> None:
     assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-9)
     assert (found < 1).all()
     assert ms_ssim(two(64)[0], two(64)[0]).tolist() == pytest.approx([1, 1])
-
-
-def test_where_lpips_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with monkeypatch.context() as bare:
-        bare.setattr(importlib.util, "find_spec", lambda _: None)
-        assert image.lpips_way_out() == "pip install lpips torchvision"
-    (tmp_path / "lpips.py").write_text("def LPIPS(**_):\n    raise OSError('no network')\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "lpips", raising=False)
-    assert image.find_lpips() is None
-    assert "pip install" not in image.lpips_way_out()
-    assert "says why" in image.lpips_way_out()
-    del sys.modules["lpips"]  # by monkeypatch, it would be back afterwards
 
 
 def test_ms_ssim_takes_the_scales_that_fit() -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vaegan.latent.search import Copying
-from vaegan.metrics.memorization import copying_of, copying_test, verdict
+from vaegan.metrics.memorization import Copying, copying_of, copying_test, verdict
 
 RANDOM = np.random.default_rng(0)
 TRAINING = RANDOM.normal(size=(300, 6)).astype(np.float32)

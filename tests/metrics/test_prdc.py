@@ -7,15 +7,15 @@ import pytest
 from numpy.typing import NDArray
 
 from vaegan.errors import UserError
-from vaegan.metrics.prdc import PART, Neighbourhoods, neighbourhoods, radii
+from vaegan.metrics.prdc import PART, Neighborhoods, neighborhoods, radii
 
 
-def measured(generated: NDArray[np.float64], real: NDArray[np.float64], k: int = 5) -> Neighbourhoods:
+def measured(generated: NDArray[np.float64], real: NDArray[np.float64], k: int = 5) -> Neighborhoods:
     ours, theirs = generated.astype(np.float32), real.astype(np.float32)
-    return neighbourhoods(ours, theirs, radii(ours, k), radii(theirs, k), k)
+    return neighborhoods(ours, theirs, radii(ours, k), radii(theirs, k), k)
 
 
-def by_pairs(generated: NDArray[np.float64], real: NDArray[np.float64], k: int = 5) -> Neighbourhoods:
+def by_pairs(generated: NDArray[np.float64], real: NDArray[np.float64], k: int = 5) -> Neighborhoods:
     def distances(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.sqrt(np.square(one[:, None] - other[None]).sum(2))
 
@@ -23,7 +23,7 @@ def by_pairs(generated: NDArray[np.float64], real: NDArray[np.float64], k: int =
     reach, own = (np.sort(distances(points, points), 1)[:, k] for points in (real, generated))
     across = distances(generated, real)
     inside = across <= reach
-    return Neighbourhoods(
+    return Neighborhoods(
         inside.any(1).mean(), (across <= own[:, None]).any(0).mean(), inside.sum() / (k * len(generated)), inside.any(0).mean()
     )
 
@@ -68,10 +68,10 @@ def test_copies_of_one_image() -> None:
 
 @pytest.mark.parametrize("dimensions", [3, 128])
 def test_images_that_repeat(dimensions: int) -> None:
-    """Eight times each: the fifth neighbour is 0 away, so that only the image itself is within reach, and it is, whatever rounds."""
+    """Eight times each: the fifth neighbor is 0 away, so that only the image itself is within reach, and it is, whatever rounds."""
     images = np.repeat(np.random.default_rng(0).normal(size=(30, dimensions)), 8, 0)
     assert measured(images, images) == (1, 1, 8 / 5, 1)
-    four = images[::2]  # four of each: the fifth neighbour is another image, just as far for all copies
+    four = images[::2]  # four of each: the fifth neighbor is another image, just as far for all copies
     assert measured(four, four) == pytest.approx(by_pairs(four, four), rel=1e-12)
     assert measured(four, four)[:2] == (1, 1)
 

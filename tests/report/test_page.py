@@ -21,7 +21,8 @@ from PIL import Image
 from vaegan import VAEGAN, Recipe, Run, UserError, load
 from vaegan.data import cache_folder, prepare
 from vaegan.latent.directions import Directions
-from vaegan.latent.encode import encode, fingerprint
+from vaegan.latent.encode import encode
+from vaegan.models.fingerprint import fingerprint
 from vaegan.report import report
 from vaegan.report.facts import Trained, called, differences
 from vaegan.report.nearest import LARGE_BYTES, NEIGHBOURS, SAMPLES, _picture

@@ -17,8 +17,8 @@ import vaegan
 from vaegan import UserError
 from vaegan.cli import run as command
 from vaegan.latent.measurements import measure_all
-from vaegan.latent.neighbours import nearest_by_similarity
 from vaegan.latent.project import project
+from vaegan.metrics.neighbors import nearest_by_similarity
 from vaegan.training import checkpoint
 from vaegan.workflow import resume, train
 

@@ -197,7 +197,7 @@ def _terms(words: list[str]) -> tuple[list[int], list[list[Path]]]:
 def _directions(run: Run, model: VAEGAN) -> Directions:
     """Those that were learned for this run, or new ones where there are none for its weights."""
     from ..latent.directions import Directions
-    from ..latent.encode import fingerprint
+    from ..models.fingerprint import fingerprint
 
     path = run.attributes_file
     if path.is_file():

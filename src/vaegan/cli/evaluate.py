@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
+from ..metrics.base import RESAMPLINGS, SAMPLES
+from ..metrics.extractors.registry import Kind
 from .console import err, wrote
 from .console import out as stdout
 from .inputs import check_seed, open_set
@@ -15,10 +16,10 @@ def evaluate(
     /,
     *,
     data: str | None = None,
-    samples: int = 10_000,
-    extractor: Literal["mobilenet", "inception", "attributes"] | None = None,
+    samples: int = SAMPLES,
+    extractor: Kind | None = None,
     seed: int = 0,
-    resamplings: int = 5,
+    resamplings: int = RESAMPLINGS,
     device: str = "auto",
     out: Path | None = None,
 ) -> None:
@@ -50,8 +51,8 @@ def evaluate(
         The picture to write; RUN/evaluation.png by default.
     """
     from ..data.sources import anchored
+    from ..metrics.context import Context, require_enough
     from ..metrics.evaluate import evaluate as measure
-    from ..metrics.evaluate import require_enough
     from ..metrics.extractors.registry import choose
     from ..metrics.figure import evaluation_sheet
     from ..metrics.tables import tables
@@ -75,23 +76,24 @@ def evaluate(
         )
     require_enough(training, held_out, samples, resamplings)
     with progress_bar(err) as progress:
-        found = measure(
+        context = Context(
             model,
-            choose(extractor, images, training, model.device, progress),
             images,
             training,
             held_out,
+            choose(extractor, images, training, model.device, progress),
             level=opened.level,
             samples=samples,
             seed=seed,
             resamplings=resamplings,
             progress=progress,
         )
+        found = measure(context)
     found.settings["split"] |= {"train_on": opened.train_on(images), "share_held_out": opened.data.held_out}
     if data is not None and (not opened.is_run or anchored(data) != anchored(opened.data.source)):
         found.settings["source"] = data  # which is not that of the run
     for table in tables(found):
-        stdout.print(table)
+        stdout.print(table.on_screen(narrow=True))
         stdout.print()
     wrote(found.append_to(opened.metrics_file))
-    wrote(grid.save(evaluation_sheet(model, images, found), picture))
+    wrote(grid.save(evaluation_sheet(context), picture))

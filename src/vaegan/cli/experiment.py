@@ -5,13 +5,16 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import cyclopts
 from cyclopts import Parameter
 from rich.console import Console
 
+from ..errors import UserError
+from ..metrics.extractors.registry import Kind
 from .console import err, wrote
 from .console import out as stdout
 from .flags import ExperimentFlags, Settings
@@ -27,21 +30,28 @@ experiment = cyclopts.App(
 )
 
 
-Extractors = Literal["mobilenet", "inception", "attributes"] | None
+Extractors = Kind | None
+Runs = Annotated[list[Path] | None, Parameter(negative="", consume_multiple=True)]
 
 
 @experiment.command
 def attribute_similarity(
     *settings: Settings,
     flags: ExperimentFlags = ExperimentFlags(),
+    runs: Runs = None,
 ) -> None:
     """Do samples have the attributes that were asked for?
 
     The paper's table 2: conditional VAE, GAN and VAE/GAN.
+
+    Parameters
+    ----------
+    runs
+        Run folders to measure, in place of new ones: nothing is trained.
     """
     from ..experiments.attribute_similarity import attribute_similarity
 
-    _do("attribute-similarity", flags, settings, attribute_similarity)
+    _do("attribute-similarity", flags, settings, attribute_similarity, runs)
 
 
 @experiment.command
@@ -50,6 +60,7 @@ def samples(
     flags: ExperimentFlags = ExperimentFlags(),
     samples: int = 2_000,
     extractor: Extractors = None,
+    runs: Runs = None,
 ) -> None:
     """Compare VAE, GAN, VAE_Disl and VAE/GAN.
 
@@ -61,10 +72,12 @@ def samples(
         How many samples of each run are measured, and at most how many training and held-out images.
     extractor
         The network whose features are compared; see vaegan evaluate.
+    runs
+        Run folders to measure, in place of new ones: nothing is trained.
     """
     from ..experiments.samples import samples as compare
 
-    _do("samples", flags, settings, lambda one: compare(one, count=samples, extractor=extractor))
+    _do("samples", flags, settings, lambda one: compare(one, count=samples, extractor=extractor), runs)
 
 
 @experiment.command
@@ -103,6 +116,7 @@ def attribute_vectors(
     *settings: Settings,
     flags: ExperimentFlags = ExperimentFlags(),
     attributes: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)] = None,
+    runs: Runs = None,
 ) -> None:
     """Add attributes to held-out images.
 
@@ -112,10 +126,12 @@ def attribute_vectors(
     ----------
     attributes
         Those in the pictures; by default the eight that are told best.
+    runs
+        Run folders to measure, in place of new ones: nothing is trained.
     """
     from ..experiments.attribute_vectors import attribute_vectors as show
 
-    _do("attribute-vectors", flags, settings, lambda one: show(one, tuple(attributes or ())))
+    _do("attribute-vectors", flags, settings, lambda one: show(one, tuple(attributes or ())), runs)
 
 
 @experiment.command
@@ -123,6 +139,7 @@ def features(
     *settings: Settings,
     flags: ExperimentFlags = ExperimentFlags(),
     draws: int = 5,
+    runs: Runs = None,
 ) -> None:
     """Train linear classifiers on features, with few labels.
 
@@ -132,22 +149,32 @@ def features(
     ----------
     draws
         How many draws of labels mean and spread are taken over, for each seed.
+    runs
+        Run folders to measure, in place of new ones: nothing is trained.
     """
     from ..experiments.features import features as compare
 
-    _do("features", flags, settings, lambda one: compare(one, draws=draws))
+    _do("features", flags, settings, lambda one: compare(one, draws=draws), runs)
 
 
-def _do(name: str, flags: ExperimentFlags, settings: Sequence[str], work: Callable[[Experiment], Found]) -> None:
+def _do(
+    name: str, flags: ExperimentFlags, settings: Sequence[str], work: Callable[[Experiment], Found], runs: list[Path] | None = None
+) -> None:
     """Do an experiment, print its tables, and say where everything is."""
     from ..experiments.experiment import Experiment
     from ..signals import Stopped
 
-    recipe = flags.load_recipe(settings)
     command = f"vaegan {shlex.join(sys.argv[1:])}"
+    if runs and (settings or replace(flags, out=None, device="auto") != ExperimentFlags()):
+        raise UserError("--runs measures runs that exist: leave out --data, --seeds and all that says how runs are trained")
+    folder = flags.out or Path("experiments") / name
     try:
-        folder = flags.out or Path("experiments") / name
-        found = work(Experiment(name, folder, recipe, seeds=flags.seeds, device=flags.device, command=command, console=err))
+        if runs:
+            one = Experiment.of_runs(name, folder, runs, device=flags.device, command=command, console=err)
+        else:
+            recipe = flags.load_recipe(settings)
+            one = Experiment(name, folder, recipe, seeds=flags.seeds, device=flags.device, command=command, console=err)
+        found = work(one)
     except Stopped as stopped:
         err.print("stopped; run the same command again, and it goes on where it was", soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None

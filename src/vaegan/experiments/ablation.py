@@ -14,12 +14,10 @@ from ..errors import UserError
 from ..metrics.extractors.registry import Kind
 from ..recipe import Recipe
 from ..words import plain
-from .comparison import Variant, compare_variants
+from .comparison import compare_variants
 from .experiment import Experiment
+from .grid import OF_THE_IMAGES, Variant
 from .page import Found
-
-OF_THE_IMAGES = ("data.", "networks.size", "networks.channels", "networks.attributes")
-"""Settings that all runs must share, or they could not be compared."""
 
 
 def ablation(
@@ -44,7 +42,7 @@ def ablation(
 
 
 def asked(vary: Sequence[str], recipe: Recipe, *, alone: bool) -> list[Variant]:
-    """The variants that are asked for, each of another name, since their runs are told apart by it.
+    """The variants that are asked for, each of another name, since it names their runs.
 
     Raises:
         UserError: as for `ablation`.
@@ -91,7 +89,7 @@ def _parsed(vary: Sequence[str]) -> dict[str, list[Any]]:
             raise UserError(f"--vary takes a setting and its values, such as objective.gamma=0.01,0.1,1, not {text}")
         if key in settings:
             raise UserError(f"--vary {key} was given twice: give all its values at once")
-        if key.startswith(OF_THE_IMAGES):
+        if key.startswith((*OF_THE_IMAGES, "networks.attributes")):
             raise UserError(f"{key} cannot be varied: runs are compared on the same images")
         if key == "training.seed":
             raise UserError("training.seed is varied by --seeds")

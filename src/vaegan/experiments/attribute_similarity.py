@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,16 @@ from PIL import Image
 
 from ..data.batches import to_tensor
 from ..errors import UserError
-from ..spacing import some_of
+from ..metrics.attribute_similarity import EACH, AttributeSimilarity, queries_of, samples_for
+from ..metrics.base import Value
+from ..metrics.context import FEWEST
+from ..metrics.regressor import BATCH
+from ..metrics.tables import Table
 from ..viz.grid import save, sheet
-from .best_of import EACH, Best, best_images, best_of, best_samples, samples_for
-from .experiment import Experiment, Run
+from .experiment import Experiment
+from .grid import Grid, Variant
 from .page import Found, Section, write_page
-from .regressor import BATCH, MOST, Regressor, regressor_of
-from .tables import Table, over_seeds, spread_of
+from .seeds import over_seeds, spread_of
 
 KINDS = {"vae": "VAE", "gan": "GAN", "vaegan": "VAE/GAN"}
 """The models that are compared, in the paper's order."""
@@ -28,53 +32,42 @@ PAPER = {
     "vaegan": ("0.9114", "22.39 ± 1.16"),
 }
 """Cosine similarity and squared error of the paper's table 2, on LFW; recalled, not copied from it."""
-QUERIES = 1_000
-"""Held-out images whose attributes are asked for."""
 SHOWN = 10
 SHEET = "samples.png"
 
+Measured = Mapping[str, Sequence[Mapping[str, Value]]]
+"""Of each variant, by label, and each seed, the values by name."""
+
 
 def attribute_similarity(experiment: Experiment) -> Found:
-    """Train conditional models, have a regressor read their samples, and write the table, the sheet and the page.
+    """Train conditional models, or take runs that exist, have a regressor read their samples, and write the table, the sheet and the page.
 
     Args:
         experiment: on a set with attributes.
 
     Raises:
-        UserError: the set has no attributes that tell images apart, or too few images.
+        UserError: the set has no attributes that tell images apart, or too few images; or runs that exist get other attributes.
         Stopped: an interrupt or SIGTERM came; run again, it goes on.
     """
-    experiment.require(attributes=True, held_out=2, training=BATCH)
-    names = experiment.recipe_with(experiment.first_seed, told(experiment, "vae")).networks.attributes
-    training, held_out = experiment.parts
-    queries = some_of(held_out, QUERIES)
-    attributes = experiment.images.attributes_named(names)[queries]
-    known = np.isfinite(attributes).any(1)
-    queries, attributes = queries[known], attributes[known]
-    if not len(queries):
-        raise UserError(f"of no held-out image an attribute is known, so none can be asked for: {', '.join(names)}")
-    runs = [experiment.trained(kind, seed, told(experiment, kind)) for seed in experiment.seeds for kind in KINDS]
-    with experiment.bar() as progress:
-        regressor = regressor_of(experiment.images, training, names, experiment.folder, progress)
-    measured = {run.folder.name: _measure(experiment, run, regressor, queries, attributes) for run in runs}
-    judged = {"regressor": regressor.weights, "images": experiment.images.annotated_identity, "queries": queries.tolist()}
-    real = experiment.measured("similarity-real", judged, lambda _: _real(experiment, regressor, queries, attributes).as_json())
-    drawn = some_of(training, MOST)
-    floor = experiment.measured(
-        "similarity-random",
-        {**judged, "training": drawn.tolist(), "each": EACH, "seed": experiment.first_seed},
-        lambda _: best_images(experiment.images.images, drawn, regressor, attributes, seed=experiment.first_seed).as_json(),
-    )
-    table = _table(experiment, measured, real, floor)
-    picture = _sheet(experiment, runs, measured, queries, attributes)
+    experiment.require(attributes=True, held_out=FEWEST, training=BATCH)
+    names = _names(experiment)
+    queries, attributes = queries_of(experiment.images, experiment.parts[1], names)
+    grid = experiment.grid([Variant(kind, label, _conditional(experiment, kind)) for kind, label in KINDS.items()])
+    found = {label: [experiment.measure(one, [AttributeSimilarity()], strict=True) for one in runs] for label, runs in grid.items()}
+    table = _table(experiment, found)
+    picture = _sheet(experiment, grid, found, queries, attributes)
+    first = next(iter(found.values()))[0]
     results = {
         "queries": len(queries),
         "samples_a_query": EACH,
         "attributes": names,
-        "regressor": regressor.weights,
-        "real": {**real, "best": None},
-        "random": {**floor, "best": None},
-        "runs": {name: {**found, "best": None} for name, found in measured.items()},
+        "real": {what: first[f"attribute_{what}_real"].value for what in ("cosine", "error")},
+        "random": {what: first[f"attribute_{what}_random"].value for what in ("cosine", "error")},
+        "runs": {
+            one.key: {what: values[f"attribute_{what}"].value for what in ("cosine", "error")}
+            for label, runs in grid.items()
+            for one, values in zip(runs, found[label], strict=True)
+        },
         "paper_on_lfw_recalled": PAPER,
     }
     sections = [
@@ -85,52 +78,49 @@ def attribute_similarity(experiment: Experiment) -> Found:
             [("Samples", picture)],
         ),
     ]
-    lead = f"Conditional models on {experiment.recipe.data.source}, told {len(names)} attributes: do their samples have what was asked for?"
+    lead = (
+        f"Conditional models on {experiment.recipe.data.source}, given {len(names)} attributes: do their samples have what was asked for?"
+    )
     page = write_page(experiment, "Attribute similarity", lead, sections)
     files = [save(picture, experiment.folder / SHEET), experiment.write_results(results), page]
     return Found([table], files)
 
 
-def told(experiment: Experiment, kind: str) -> dict[str, Any]:
+def _names(experiment: Experiment) -> tuple[str, ...]:
+    """The attributes that all models get.
+
+    Raises:
+        UserError: runs that exist get none, or not the same.
+    """
+    if not experiment.existing:
+        return experiment.recipe_with(experiment.first_seed, _conditional(experiment, "vae")).networks.attributes
+    names = {recipe.networks.attributes for recipe in experiment.recipes}
+    if () in names:
+        raise UserError("attribute similarity is of conditional models: train them with --networks.attributes")
+    if len(names) > 1:
+        raise UserError("the runs do not have the same networks.attributes: they cannot be compared")
+    return names.pop()
+
+
+def _conditional(experiment: Experiment, kind: str) -> dict[str, Any]:
     """The settings of a conditional model: of all attributes, or of those that the recipe names."""
     return {"objective.kind": kind, "networks.attributes": experiment.recipe.networks.attributes or ("all",)}
 
 
-def _measure(
-    experiment: Experiment, run: Run, regressor: Regressor, queries: NDArray[np.int64], attributes: NDArray[np.float32]
-) -> dict[str, Any]:
-    depends_on = {
-        "weights": run.weights,
-        "regressor": regressor.weights,
-        "images": experiment.images.annotated_identity,
-        "queries": queries.tolist(),
-        "each": EACH,
-        "seed": run.seed,
-    }
-    found: dict[str, Any] = experiment.measured(
-        f"similarity-{run.folder.name}",
-        depends_on,
-        lambda progress: best_samples(run.model(), regressor, attributes, seed=run.seed, progress=progress).as_json(),
-    )
-    return found
+def _table(experiment: Experiment, found: Measured) -> Table:
+    first = next(iter(found.values()))[0]
+    paper = {} if experiment.existing else {label: PAPER[kind] for kind, label in KINDS.items()}
 
+    def baseline(who: str) -> tuple[str, str]:
+        return f"{_number(first, f'attribute_cosine_{who}'):.4f}", f"{_number(first, f'attribute_error_{who}'):.2f}"
 
-def _real(experiment: Experiment, regressor: Regressor, queries: NDArray[np.int64], attributes: NDArray[np.float32]) -> Best:
-    """What the regressor reads off the held-out images themselves."""
-    parts = [queries[start : start + 250] for start in range(0, len(queries), 250)]
-    readings = np.concatenate([regressor.read(to_tensor(experiment.images.images[part])) for part in parts])
-    return best_of(regressor.standard(attributes), readings[:, None])
-
-
-def _table(experiment: Experiment, measured: dict[str, dict[str, Any]], real: dict[str, Any], floor: dict[str, Any]) -> Table:
-    rows: list[tuple[str, tuple[str, ...]]] = []
-    rows.append(("real held-out images", (f"{real['cosine']:.4f}", f"{real['error']:.2f}", *PAPER["real"])))
-    for kind, label in KINDS.items():
-        cells = [over_seeds([measured[f"{kind}-{seed}"][what] for seed in experiment.seeds], 4) for what in ("cosine", "error")]
-        rows.append((label, (*cells, *PAPER[kind])))
-    rows.append((f"random real images, best of {EACH}", (f"{floor['cosine']:.4f}", f"{floor['error']:.2f}", "", "")))
-    heads = ("cosine", "squared error", "LFW: cosine", "LFW: error")
-    notes = [experiment.spread_note(), *_order(experiment, measured), PAPER_NOTE]
+    rows: list[tuple[str, tuple[str, ...]]] = [("real held-out images", (*baseline("real"), *(PAPER["real"] if paper else ())))]
+    for label, of_seeds in found.items():
+        cells = [over_seeds([_number(one, f"attribute_{what}") for one in of_seeds], 4) for what in ("cosine", "error")]
+        rows.append((label, (*cells, *paper.get(label, ()))))
+    rows.append((f"random real images, best of {EACH}", (*baseline("random"), *(("", "") if paper else ()))))
+    heads = ("cosine", "squared error", *(("LFW: cosine", "LFW: error") if paper else ()))
+    notes = [experiment.spread_note(), *(() if experiment.existing else (*_order(found), PAPER_NOTE))]
     return Table(f"Best of {EACH}: cosine similarity to the attributes asked for, and squared error", heads, rows, tuple(notes))
 
 
@@ -140,11 +130,19 @@ PAPER_NOTE = (
 )
 
 
-def _order(experiment: Experiment, measured: dict[str, dict[str, Any]]) -> list[str]:
+def _number(values: Mapping[str, Value], name: str) -> float:
+    number = values[name].value
+    assert not isinstance(number, list)
+    return number
+
+
+def _order(found: Measured) -> list[str]:
     """Sentences on how sure it is that the VAE/GAN is ahead."""
     sentences = []
+    ours = found[KINDS["vaegan"]]
     for other in ("vae", "gan"):
-        differences = [measured[f"vaegan-{seed}"]["cosine"] - measured[f"{other}-{seed}"]["cosine"] for seed in experiment.seeds]
+        pairs = zip(ours, found[KINDS[other]], strict=True)
+        differences = [_number(one, "attribute_cosine") - _number(theirs, "attribute_cosine") for one, theirs in pairs]
         ahead, count = sum(difference > 0 for difference in differences), len(differences)
         sentence = f"The VAE/GAN's cosine similarity is above the {KINDS[other]}'s for {ahead} of {count} seeds"
         if count > 1:
@@ -154,27 +152,20 @@ def _order(experiment: Experiment, measured: dict[str, dict[str, Any]]) -> list[
 
 
 @torch.inference_mode()
-def _sheet(
-    experiment: Experiment,
-    runs: list[Run],
-    measured: dict[str, dict[str, Any]],
-    queries: NDArray[np.int64],
-    attributes: NDArray[np.float32],
-) -> Image.Image:
-    """Some queries, and what the models of the first seed make of them, a row a kind."""
+def _sheet(experiment: Experiment, grid: Grid, found: Measured, queries: NDArray[np.int64], attributes: NDArray[np.float32]) -> Image.Image:
+    """Some queries, and what the models of the first seed make of them, a row each."""
     shown = np.arange(min(SHOWN, len(queries)))
     parts = [("held-out images, whose attributes are asked for", to_tensor(experiment.images.images[queries[shown]]))]
-    for run in runs:
-        if run.seed == experiment.first_seed:
-            made = samples_for(run.model(), attributes[shown], shown, seed=run.seed)
-            best = made[torch.from_numpy(shown), torch.tensor(measured[run.folder.name]["best"])[shown]]
-            parts.append((f"{KINDS[run.name]}: the best of {EACH} samples of each", best))
+    for label, runs in grid.items():
+        made = samples_for(runs[0].model(), attributes[shown], shown, seed=runs[0].seed)
+        best = made[torch.from_numpy(shown), torch.tensor(found[label][0]["best_samples"].value)[shown]]
+        parts.append((f"{label}: the best of {EACH} samples of each", best))
     return sheet(parts, len(shown))
 
 
 def _about(queries: int, attributes: int) -> str:
     return (
-        f"The {attributes} attributes of each of {queries:,} held-out images are a query. A model that is told them makes {EACH} samples, "
+        f"The {attributes} attributes of each of {queries:,} held-out images are a query. A model that is given them makes {EACH} samples, "
         "of codes from the prior. A regressor, trained on real images alone, reads the attributes off each, and the best sample by cosine "
         "similarity to the query counts. Attributes have mean 0 and standard deviation 1 over the training images; squared errors are "
         "summed over them."

@@ -13,20 +13,22 @@ from ..errors import UserError
 from ..latent.attributes import FEWEST, MOST, learn_from, learnable
 from ..latent.directions import HOWS, Directions, How
 from ..latent.figures import edits
-from ..run import Run as RunFolder
+from ..metrics.tables import Table
 from ..spacing import some_of
 from ..viz.grid import save
-from .experiment import Experiment, Run
+from .experiment import Experiment
+from .grid import GridRun, Variant
 from .page import Found, Section, write_page
-from .tables import Table, over_seeds
+from .seeds import over_seeds
 
+VARIANTS = (Variant("vaegan", "VAE/GAN"),)
 SHOWN, ACROSS = 6, 8
 """Images, and attributes of the figure."""
 HOW_SAID = {"mean": "the difference of means, as in the paper", "probe": "the probe, which leaves the other attributes where they are"}
 
 
 def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> Found:
-    """Train a VAE/GAN for every seed, learn its attributes' directions, and write the figures, the table and the page.
+    """Train a VAE/GAN for every seed, or take runs that exist, learn its attributes' directions, and write figures, table and page.
 
     Args:
         experiment: on a set with attributes.
@@ -36,25 +38,29 @@ def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> Fo
         UserError: the set has no attributes, or none of such a name.
         Stopped: an interrupt or SIGTERM came; run again, it goes on.
     """
-    if experiment.recipe.networks.attributes:
-        raise UserError("networks.attributes: attribute vectors are of models that are told nothing; leave it out")
+    if any(recipe.networks.attributes for recipe in experiment.recipes):
+        raise UserError("networks.attributes: attribute vectors are of models that are not conditional: leave it out")
     experiment.require(attributes=True, held_out=SHOWN)
     _require_learnable(experiment, names)
-    runs = [experiment.trained("vaegan", seed, {}) for seed in experiment.seeds]
-    learned = [_directions(experiment, run) for run in runs]
-    table, best = _table(experiment, learned)
+    grid = experiment.grid(VARIANTS)
+    directions_of = {label: [_directions(experiment, one) for one in runs] for label, runs in grid.items()}
+    made = [_table(experiment, f"{label}: " if experiment.existing else "", learned) for label, learned in directions_of.items()]
+    tables, best = [table for table, _ in made], made[0][1]
+    runs = [one for of_variant in grid.values() for one in of_variant]
+    learned = [one for of_variant in directions_of.values() for one in of_variant]
     shown = names or tuple(best[:ACROSS])
     figures = {how: _figure(experiment, runs[0], learned[0], shown, how) for how in HOWS}
-    about = f"Held-out images, their reconstructions, and these with an attribute added at strength 1; of seed {experiment.first_seed}."
+    which = "the first run" if experiment.existing else f"seed {experiment.first_seed}"
+    about = f"Held-out images, their reconstructions, and these with an attribute added at strength 1; of {which}."
     sections = [
         *(Section(f"By {HOW_SAID[how].split(',')[0]}", f"{about} By {HOW_SAID[how]}.", [(how, figures[how])]) for how in ("mean", "probe")),
-        Section("How well attributes are told apart", tables=[table]),
+        Section("How well attributes are told apart", tables=tables),
     ]
     lead = f"Directions of attributes in the latent space of a VAE/GAN on {experiment.recipe.data.source}."
     page = write_page(experiment, "Attribute vectors", lead, sections)
-    results = {"shown": shown, "runs": {run.folder.name: directions.about for run, directions in zip(runs, learned, strict=True)}}
+    results = {"shown": shown, "runs": {one.key: directions.about for one, directions in zip(runs, learned, strict=True)}}
     pictures = [save(figures[how], experiment.folder / f"edits-by-{how}.png") for how in figures]
-    return Found([table], [*pictures, experiment.write_results(results), page])
+    return Found(tables, [*pictures, experiment.write_results(results), page])
 
 
 def _require_learnable(experiment: Experiment, names: tuple[str, ...]) -> None:
@@ -71,10 +77,10 @@ def _require_learnable(experiment: Experiment, names: tuple[str, ...]) -> None:
         raise UserError(f"no attribute of the set {images.folder} has {FEWEST} training images with it and {FEWEST} without")
 
 
-def _directions(experiment: Experiment, run: Run) -> Directions:
+def _directions(experiment: Experiment, one: GridRun) -> Directions:
     """Those of a run, learned once: they are kept in its folder, where vaegan edit finds them, too."""
-    path = RunFolder(run.folder).attributes_file
-    model = run.model()
+    path = one.run.attributes_file
+    model = one.model()
     identity = experiment.images.identity
 
     def learn(progress: Any) -> str:
@@ -82,8 +88,8 @@ def _directions(experiment: Experiment, run: Run) -> Directions:
         directions.save(path)
         return str(directions.about["weights"])
 
-    depends_on = {"weights": run.weights, "images": experiment.images.annotated_identity}
-    weights = experiment.measured(f"directions-{run.folder.name}", depends_on, learn)
+    depends_on = {"weights": one.weights, "images": experiment.images.annotated_identity}
+    weights = experiment.measured(f"directions-{one.key}", depends_on, learn)
     try:
         directions = Directions.load(path)
         if (directions.about.get("weights"), directions.about.get("identity")) == (weights, identity):
@@ -95,8 +101,8 @@ def _directions(experiment: Experiment, run: Run) -> Directions:
     return Directions.load(path)
 
 
-def _table(experiment: Experiment, learned: list[Directions]) -> tuple[Table, list[str]]:
-    """Accuracies over seeds, and the names of the attributes, the best told first."""
+def _table(experiment: Experiment, run: str, learned: list[Directions]) -> tuple[Table, list[str]]:
+    """Accuracies over seeds, and the names of the attributes, the best known first."""
     names = [name for name in learned[0].names if all(name in directions.names for directions in learned)]
     rows: list[tuple[str, list[str]]] = []
     means: dict[str, float] = {}
@@ -116,11 +122,11 @@ def _table(experiment: Experiment, learned: list[Directions]) -> tuple[Table, li
         "without. Of both, 0.5 is guessing. -: too few held-out images have it, or lack it.",
         experiment.spread_note(),
     )
-    return Table("Attributes of held-out images, read off their codes", heads, rows, notes), [name for name, _ in rows]
+    return Table(f"{run}Attributes of held-out images, read off their codes", heads, rows, notes), [name for name, _ in rows]
 
 
-def _figure(experiment: Experiment, run: Run, directions: Directions, names: tuple[str, ...], how: How) -> Image.Image:
+def _figure(experiment: Experiment, one: GridRun, directions: Directions, names: tuple[str, ...], how: How) -> Image.Image:
     """A row for each of some held-out images, a column for each attribute."""
     held_out = experiment.parts[1]
-    images, model = to_tensor(experiment.images.images[some_of(held_out, SHOWN)]), run.model()
+    images, model = to_tensor(experiment.images.images[some_of(held_out, SHOWN)]), one.model()
     return edits(model, directions, images, model.encode(images).mean.detach(), steps=[{name: 1.0} for name in names], how=how)

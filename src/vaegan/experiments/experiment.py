@@ -4,7 +4,7 @@ An experiment is a folder:
 
     experiment.json       which experiment it is
     recipe.yaml           what all its runs have in common
-    runs/KIND-SEED/       run folders as of vaegan train
+    runs/KIND-SEED/       run folders as of vaegan train; none where runs that exist are measured
     measurements/*.json   what was measured, each named by a hash of all that it depends on
     results.json          everything together; page.html shows it, with the pictures that lie beside it
 
@@ -17,13 +17,13 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
+import numpy as np
 from rich.console import Console
 
 from .. import __version__
@@ -31,37 +31,24 @@ from ..data import ImageSet, Numbers
 from ..data.sources import anchored
 from ..errors import UserError
 from ..files import PARTIAL, from_home, replacing, sha256
-from ..models.vaegan import VAEGAN, WEIGHTS
+from ..metrics.base import RESAMPLINGS, SAMPLES, Metric, Value
+from ..metrics.context import Context
+from ..metrics.extractors.base import Extractor
+from ..models.vaegan import WEIGHTS
 from ..progress import Progress, progress_bar
 from ..recipe import RECIPE, Recipe
-from ..run import Run as RunFolder
-from ..run import load
+from ..run import Run
 from ..signals import Stopped, StopSignal
 from ..training.conditions import varying
 from ..training.device import make_fabric
 from ..training.trainer import MAY_CHANGE
 from ..workflow import images_of, split_of, train
+from .grid import OF_THE_IMAGES, Grid, GridRun, Variant
 
 ABOUT, RESULTS, PAGE = "experiment.json", "results.json", "page.html"
 RUNS, MEASUREMENTS = "runs", "measurements"
 MAY_DIFFER = MAY_CHANGE - {"training.length", "training.batch"} | {"objective.discriminator"}
 """Settings in which a run that is there already may differ from the one that is wanted; of the last, the path: its weights may not."""
-
-
-class Run(NamedTuple):
-    """A trained run of an experiment."""
-
-    name: str
-    seed: int
-    folder: Path
-    recipe: Recipe
-    weights: str
-    """The sha256 of its weights."""
-    device: torch.device
-
-    def model(self) -> VAEGAN:
-        """Its model, in evaluation mode."""
-        return load(self.folder, self.device)
 
 
 class Experiment:
@@ -96,11 +83,42 @@ class Experiment:
             raise UserError(f"--seeds must be at least 1, not {seeds}")
         self.name, self.folder, self.command = name, from_home(folder), command or f"vaegan experiment {name}"
         self.recipe = recipe
+        self.existing: dict[str, Run] = {}
+        """Runs that are measured in place of a grid, by label."""
         self.first_seed = recipe.training.seed
         self.seeds = tuple(range(self.first_seed, self.first_seed + seeds))
         self.device_name, self.device = device, make_fabric(device).device
         self.console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._begin()
+
+    @classmethod
+    def of_runs(cls, name: str, folder: str | Path, runs: Sequence[str | Path], **settings: Any) -> Experiment:
+        """An experiment that trains nothing and measures runs that exist.
+
+        Args:
+            name: of the experiment.
+            folder: where everything but the runs is put.
+            runs: run folders, all trained on the same images.
+            settings: `device`, `command` and `console`, as for any experiment.
+
+        Raises:
+            UserError: a run is not there, or has no recipe; or they were not trained on the same images.
+        """
+        opened = [Run.open(path) for path in runs]
+        recipes: list[Recipe] = []
+        for run in opened:
+            if not run.recipe:
+                raise UserError(f"{run.folder} is no run folder: it does not say what it was trained on")
+            recipes.append(run.recipe)
+            for key, (one, other) in recipes[0].differences(run.recipe).items():
+                if key.startswith(OF_THE_IMAGES):
+                    raise UserError(f"{opened[0].folder} was trained with {key} {one}, {run.folder} with {other}: they cannot be compared")
+        experiment = cls(name, folder, recipes[0], **settings)
+        names = [run.folder.absolute().name for run in opened]
+        experiment.existing = {
+            name if names.count(name) == 1 else str(path): run for name, path, run in zip(names, runs, opened, strict=True)
+        }
+        return experiment
 
     def _begin(self) -> None:
         """Make the folder, or see that it is this experiment's."""
@@ -125,6 +143,11 @@ class Experiment:
             partial.write_text(json.dumps({"experiment": self.name, "version": __version__}) + "\n")
         with replacing(self.folder / RECIPE) as partial:
             partial.write_text(self.recipe.to_yaml(documented=True), encoding="utf-8")
+
+    @property
+    def recipes(self) -> list[Recipe]:
+        """Those of the runs that exist, or what all runs to come have in common."""
+        return [run.recipe for run in self.existing.values() if run.recipe] or [self.recipe]
 
     @cached_property
     def images(self) -> ImageSet:
@@ -152,6 +175,8 @@ class Experiment:
 
     def spread_note(self) -> str:
         """What ± means in the tables."""
+        if self.existing:
+            return "Each row is a run that was there: how far off one of another seed would be is not known."
         count = len(self.seeds)
         return (
             f"±: standard deviation over {count} seeds." if count > 1 else "A single seed: how far off another one would be is not known."
@@ -163,7 +188,7 @@ class Experiment:
         Raises:
             UserError: it is not so.
         """
-        if self.recipe.objective.kind != "vaegan" and not any_kind:
+        if self.recipe.objective.kind != "vaegan" and not any_kind and not self.existing:
             raise UserError(f"the experiment itself says of which kind its runs are: leave out objective.kind {self.recipe.objective.kind}")
         if attributes and not self.images.attribute_names:
             source = self.recipe.data.source
@@ -175,7 +200,34 @@ class Experiment:
         if len(self.parts[0]) < training:
             raise UserError(f"there are only {len(self.parts[0])} training images, and at least {training} are needed")
 
-    def trained(self, name: str, seed: int, settings: Mapping[str, Any], *, discriminator_of: Run | None = None) -> Run:
+    def grid(self, variants: Sequence[Variant]) -> Grid:
+        """All variants for all seeds, trained where that was not done before; in place of them, the runs that exist if such were named.
+
+        Raises:
+            UserError, Stopped: as of `trained`.
+        """
+        if self.existing:
+            return {label: [self._found(label, run)] for label, run in self.existing.items()}
+        runs: dict[tuple[str, int], GridRun] = {}
+        for seed in self.seeds:
+            for variant in variants:
+                other = runs[variant.discriminator_of, seed] if variant.discriminator_of else None
+                runs[variant.name, seed] = self.trained(variant.name, seed, variant.settings, discriminator_of=other)
+        return {variant.label: [runs[variant.name, seed] for seed in self.seeds] for variant in variants}
+
+    def _found(self, label: str, run: Run) -> GridRun:
+        """A run that exists.
+
+        Raises:
+            UserError: it has no model yet.
+        """
+        weights = run.model_folder / WEIGHTS
+        if not weights.is_file():
+            raise UserError(f"run {run.folder} has no model yet: it was stopped before its first checkpoint")
+        assert run.recipe
+        return GridRun(label, run.recipe.training.seed, run, run.recipe, sha256(weights), self.device)
+
+    def trained(self, name: str, seed: int, settings: Mapping[str, Any], *, discriminator_of: GridRun | None = None) -> GridRun:
         """A run of the experiment's recipe with some settings changed; trained now, or gone on with, if it is not finished.
 
         Args:
@@ -190,7 +242,7 @@ class Experiment:
         """
         folder = self.folder / RUNS / f"{name}-{seed}"
         if discriminator_of:
-            settings = {**settings, "objective.discriminator": str(discriminator_of.folder.absolute())}
+            settings = {**settings, "objective.discriminator": str(discriminator_of.run.folder.absolute())}
         recipe = self.recipe_with(seed, settings)
         if (folder / RECIPE).is_file():
             _see_that_they_agree(folder / RECIPE, recipe, MAY_DIFFER, f"the run {folder} was")
@@ -212,7 +264,7 @@ class Experiment:
             if finished is None:
                 raise UserError(f"the run {folder} is finished, but its model is gone: remove the folder, and it is trained again")
             self._write(marker, depends_on, finished)
-        return Run(name, seed, folder, recipe, finished, self.device)
+        return GridRun(name, seed, Run(folder), recipe, finished, self.device)
 
     def _forget_other_discriminators(self, folder: Path, recipe: Recipe, wanted: Mapping[str, Any]) -> None:
         """See that a run which is there took the discriminator that is wanted: gone on with, it would keep the one that it took.
@@ -228,6 +280,54 @@ class Experiment:
                         f"the run {folder} was trained with the discriminator of another run: remove it, or choose another --out"
                     )
                 marker.unlink(missing_ok=True)  # of a run that was removed
+
+    def measure(
+        self, one: GridRun, metrics: Sequence[Metric], *, samples: int = SAMPLES, extractor: Extractor | None = None, strict: bool = False
+    ) -> dict[str, Value]:
+        """What metrics find of a run, by name: what `vaegan evaluate` finds with the run's seed. Each is measured once.
+
+        Args:
+            one: a run.
+            metrics: those that do not fit the run find nothing.
+            samples: how many samples, and at most how many training and held-out images.
+            extractor: makes features, for metrics that need some.
+            strict: refuse a run that a metric does not fit.
+
+        Raises:
+            UserError: the model's numbers are not finite; or the run does not fit, where that is asked for.
+            Stopped: an interrupt or SIGTERM came, and the measurement was given up.
+        """
+        contexts: list[Context] = []
+
+        def measure(metric: Metric, progress: Progress) -> list[dict[str, Any]]:
+            if not contexts:
+                level = one.recipe.objective.level
+                new = Context(one.model(), self.images, *self.parts, extractor, level=level, samples=samples, seed=one.seed)
+                new.metrics = [metric for metric in metrics if not metric.lacking(new)]
+                contexts.append(new)
+            (context,) = contexts
+            context.progress = progress
+            if (lacking := metric.lacking(context)) and strict:
+                raise UserError(f"{one.run.folder} cannot be measured by {metric.name}: of a model it needs a trained {lacking}")
+            return [] if lacking else [value.as_json() for value in metric(context)]
+
+        found: dict[str, Value] = {}
+        for metric in metrics:
+            depends_on = {
+                "metric": [metric.name, metric.version, dataclasses.asdict(metric) if dataclasses.is_dataclass(metric) else {}],
+                "weights": one.weights,
+                "images": self.images.annotated_identity,
+                "split": [hashlib.sha256(np.asarray(part[:], np.int64).tobytes()).hexdigest() for part in self.parts],
+                "extractor": extractor and [extractor.name, extractor.weights, extractor.resize],
+                "level": one.recipe.objective.level,
+                "samples": samples,
+                "seed": one.seed,
+                "resamplings": RESAMPLINGS,
+            }
+            for content in self.measured(f"{metric.name}-{one.key}", depends_on, partial(measure, metric)):
+                value = Value.of_json(content)
+                found[value.name or value.label] = value
+        return found
 
     def measured(self, name: str, depends_on: Mapping[str, Any], measure: Callable[[Progress], Any]) -> Any:
         """What `measure` returns, as JSON has it; made once for all that it depends on, and kept.
@@ -254,12 +354,12 @@ class Experiment:
         """Yields a function to be called as work goes on, which raises Stopped after an interrupt or SIGTERM came."""
         with progress_bar(self.console) as progress, StopSignal() as signals:
 
-            def told(what: str, done: int, total: int | None) -> None:
+            def report(what: str, done: int, total: int | None) -> None:
                 progress(what, done, total)
                 if signals.received is not None:
                     raise Stopped("stopped", signals.received)
 
-            yield told
+            yield report
 
     def write_results(self, results: Mapping[str, Any]) -> Path:
         """Write everything that was found as one file; returns it."""
@@ -301,7 +401,7 @@ def _see_that_they_agree(file: Path, recipe: Recipe, may_differ: Collection[str]
 
 def _weights_of(folder: str | Path) -> str | None:
     """The sha256 of the weights of a run folder or a model folder, or None where there are none."""
-    path = RunFolder(folder).model_folder / WEIGHTS
+    path = Run(folder).model_folder / WEIGHTS
     return sha256(path) if path.is_file() else None
 
 

@@ -11,10 +11,10 @@ import jinja2
 from PIL import Image
 
 from ..files import replacing
+from ..metrics.tables import Table
 from ..report import HERE, policy_hash
 from ..report.pictures import Embedded, embed
 from .experiment import PAGE, Experiment
-from .tables import Table
 
 SHEET_BYTES = 2_000_000
 """Of each picture, as text in the page."""

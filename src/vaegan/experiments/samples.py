@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..metrics.extractors.registry import Kind
-from .comparison import Variant, compare_variants
+from .comparison import compare_variants
 from .experiment import Experiment
+from .grid import Variant
 from .page import Found
 
 VARIANTS = (
@@ -16,7 +17,10 @@ VARIANTS = (
 
 
 def samples(experiment: Experiment, *, count: int = 2_000, extractor: Kind | None = None) -> Found:
-    """Compare the four; see `compare_variants`."""
+    """Compare the four, or runs that exist; see `compare_variants`."""
     experiment.require()
-    lead = f"VAE, GAN, VAE with the GAN's features, and VAE/GAN on {experiment.recipe.data.source}: the same networks, images and steps."
+    source = experiment.recipe.data.source
+    lead = f"VAE, GAN, VAE with the GAN's features, and VAE/GAN on {source}: the same networks, images and steps."
+    if experiment.existing:
+        lead = f"Runs on {source}."
     return compare_variants(experiment, VARIANTS, "Samples and reconstructions", lead, samples=count, extractor=extractor)

@@ -18,10 +18,10 @@ from ..data import Numbers
 from ..data.batches import Images
 from ..errors import UserError
 from ..files import replacing
+from ..models.fingerprint import fingerprint
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
 from ..spacing import some_of
-from .encode import fingerprint
 from .gaussian import Gaussian, distances_left_out
 from .measurements import LEAST, Measured, measure, measure_all
 

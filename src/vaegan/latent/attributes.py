@@ -14,11 +14,12 @@ from torch import Tensor
 
 from ..data import ImageSet, Numbers
 from ..errors import UserError
+from ..models.fingerprint import fingerprint
 from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
 from ..spacing import some_of
 from .directions import Directions, How
-from .encode import encode, fingerprint
+from .encode import encode
 
 MOST = 200_000
 """Images that are learned from at most: more would say the same."""

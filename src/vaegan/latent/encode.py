@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from torch import Tensor
 from ..data import ImageSet, Numbers, cache_folder
 from ..data.batches import Images, to_tensor
 from ..files import replacing
+from ..models.fingerprint import fingerprint
 from ..models.posterior import Posterior
 from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
@@ -52,15 +52,6 @@ def decode(model: VAEGAN, codes: Tensor) -> Tensor:
 
 
 NAME = "mean"
-
-
-def fingerprint(model: VAEGAN) -> str:
-    """A hash of a model's weights: another after every step of training."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy())
-    return digest.hexdigest()
 
 
 def codes_of(model: VAEGAN, images: ImageSet, progress: Progress = lambda *_: None) -> Tensor:

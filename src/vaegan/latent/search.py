@@ -12,11 +12,12 @@ from torch import Tensor
 
 from ..data import ImageSet, Numbers
 from ..data.batches import to_tensor
+from ..metrics.memorization import Copying
+from ..metrics.neighbors import nearest, nearest_by_similarity
 from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
 from ..spacing import some_of
 from .encode import codes_of
-from .neighbours import nearest, nearest_by_similarity
 
 By = Literal["code", "similarity"]
 """What is near: images of like posterior means, or of like features in the discriminator."""
@@ -61,24 +62,6 @@ class Search:
             means = torch.cat([self.model.encode(part).mean.cpu() for part in queries.split(PART)])
         places, distances = nearest(means, codes if among is None else codes[torch.from_numpy(numbers)], count)
         return numbers[places], distances
-
-
-@dataclass(frozen=True)
-class Copying:
-    """How far samples are from the training images, and, as a yardstick, how far held-out images are.
-
-    A model that has learned by heart draws samples that are nearer to training images than new images of the same kind are.
-    """
-
-    samples: NDArray[np.float64]
-    """Of each sample, the distance of the nearest training image."""
-    held_out: NDArray[np.float64]
-    """The same of each held-out image."""
-
-    @property
-    def share(self) -> float:
-        """The share of samples that are nearer to a training image than half of the held-out images are; by chance a half."""
-        return float((self.samples < np.median(self.held_out)).mean())
 
 
 def copying(search: Search, training: Numbers, held_out: Numbers, seed: int = 0) -> Copying:

@@ -21,8 +21,8 @@ from ..files import replacing
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
 from .extractors.base import Extractor
-from .features import Cloud
-from .frechet import Moments
+from .features import Features
+from .moments import Moments
 
 FORMAT = 1
 PART = 128
@@ -32,7 +32,7 @@ MOST_KEPT = 10_000
 
 
 class Collector:
-    """Gathers features part by part into a cloud."""
+    """Gathers features part by part."""
 
     def __init__(self, dimensions: int, count: int) -> None:
         """Expect `count` images of so many features."""
@@ -52,17 +52,17 @@ class Collector:
         place[:] = vectors[: len(place)]
         self._moments.add(vectors)
 
-    def cloud(self) -> Cloud:
+    def features(self) -> Features:
         """All that was added."""
-        return Cloud(self._vectors[: self._moments.count], self._moments)
+        return Features(self._vectors[: self._moments.count], self._moments)
 
 
-def collect(extractor: Extractor, parts: Iterable[Tensor], count: int) -> Cloud:
+def collect(extractor: Extractor, parts: Iterable[Tensor], count: int) -> Features:
     """Features of `count` images that come in parts, n x C x H x W in [-1, 1]."""
     collector = Collector(extractor.dimensions, count)
     for part in parts:
         collector.add(extractor(part))
-    return collector.cloud()
+    return collector.features()
 
 
 def read_parts(images: Images, numbers: NDArray[np.int64], what: str, progress: Progress = lambda *_: None) -> Iterator[Tensor]:
@@ -85,7 +85,9 @@ def sample_parts(
         progress("sampling", part.stop, count)
 
 
-def cloud_of(extractor: Extractor, images: ImageSet, numbers: NDArray[np.int64], what: str, progress: Progress = lambda *_: None) -> Cloud:
+def features_of(
+    extractor: Extractor, images: ImageSet, numbers: NDArray[np.int64], what: str, progress: Progress = lambda *_: None
+) -> Features:
     """Features of some images of a set.
 
     They are kept by what the images are, which of them in which order, and how features are made of them. A damaged file is made anew;
@@ -94,16 +96,16 @@ def cloud_of(extractor: Extractor, images: ImageSet, numbers: NDArray[np.int64],
     made_from = f"{FORMAT} {images.identity} {extractor.name} {extractor.weights} {extractor.resize} {MOST_KEPT}"
     digest = hashlib.sha256(made_from.encode() + np.asarray(numbers, np.int64).tobytes())
     path = cache_folder() / "features" / f"{digest.hexdigest()[:32]}.safetensors"
-    cloud = _read(path, (min(len(numbers), MOST_KEPT), extractor.dimensions), len(numbers))
-    if cloud is None:
-        cloud = collect(extractor, read_parts(images.images, numbers, what, progress), len(numbers))
-        content = safetensors.numpy.save({"vectors": cloud.vectors, "mean": cloud.moments.mean, "scatter": cloud.moments.scatter})
+    found = _read(path, (min(len(numbers), MOST_KEPT), extractor.dimensions), len(numbers))
+    if found is None:
+        found = collect(extractor, read_parts(images.images, numbers, what, progress), len(numbers))
+        content = safetensors.numpy.save({"vectors": found.vectors, "mean": found.moments.mean, "scatter": found.moments.scatter})
         with suppress(OSError), replacing(path) as partial:
             partial.write_bytes(content)
-    return cloud
+    return found
 
 
-def _read(path: Path, shape: tuple[int, int], count: int) -> Cloud | None:
+def _read(path: Path, shape: tuple[int, int], count: int) -> Features | None:
     """What a file keeps, if it is whole."""
     try:
         kept = safetensors.numpy.load_file(path)
@@ -111,4 +113,4 @@ def _read(path: Path, shape: tuple[int, int], count: int) -> Cloud | None:
     except (SafetensorError, OSError, KeyError):
         return None
     whole = vectors.shape == shape and mean.shape == shape[1:] and scatter.shape == (shape[1], shape[1])
-    return Cloud(vectors, Moments(count, mean, scatter)) if whole else None
+    return Features(vectors, Moments(count, mean, scatter)) if whole else None

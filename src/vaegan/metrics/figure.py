@@ -8,42 +8,51 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ..data import ImageSet
 from ..data.batches import to_tensor
-from ..models.vaegan import VAEGAN
 from ..viz.grid import pair_rows, sheet
-from .evaluate import Evaluation, attributes_of
+from .context import Context, attributes_of
+from .neighbors import nearest
 
 COLUMNS = 12
+RANKED = {"similarity_error": "learned similarity", "pixel_error": "pixels"}
+"""Numbers that reconstructions are ranked by; the first where there is a trained discriminator."""
 
 
 @torch.inference_mode()
-def evaluation_sheet(model: VAEGAN, images: ImageSet, evaluation: Evaluation) -> Image.Image:
-    """Samples, each above its nearest training image; held-out images; the best, middling and worst reconstructions if any."""
-    codes = model.prior_codes(evaluation.settings["images"]["samples"], evaluation.settings["seed"])[:COLUMNS]  # those that were measured
-    samples = model.decode(codes, None if evaluation.told is None else evaluation.told[:COLUMNS]).cpu()
-    copied = to_tensor(images.images[evaluation.nearest[:COLUMNS]])
+def evaluation_sheet(context: Context) -> Image.Image:
+    """Samples, each above its nearest training image; held-out images; the best, middling and worst reconstructions if any.
+
+    Args:
+        context: after it measured by all metrics.
+    """
+    model, images, cond = context.model, context.images, context.sample_attributes
+    codes = model.prior_codes(context.samples, context.seed)[:COLUMNS]  # those that were measured
+    samples = model.decode(codes, None if cond is None else cond[:COLUMNS]).cpu()
+    places, _ = nearest(context.sampled.vectors[:COLUMNS], context.real.vectors, 1)
+    copied = to_tensor(images.images[context.real_numbers[: len(context.real.vectors)][places[:, 0]]])
+    assert context.extractor
     parts = [
         (
-            f"samples of the prior, each above the training image nearest to it in features ({evaluation.extractor})",
+            f"samples of the prior, each above the training image nearest to it in features ({context.extractor.name})",
             pair_rows(samples, copied, COLUMNS),
         ),
-        ("held-out images", to_tensor(images.images[evaluation.held_out[:COLUMNS]])),
+        ("held-out images", to_tensor(images.images[context.new_numbers[:COLUMNS]])),
     ]
-    ranked = {"similarity_error": "learned similarity", "pixel_error": "pixels"}  # the former where there is a trained discriminator
-    name = next((name for name in ranked if name in evaluation.errors), None)
+    each = {name: values for metric in context.metrics for name, values in context.of_reconstructions(metric).items()}
+    name = next((name for name in RANKED if name in each), None)
     if name:
-        errors = evaluation.errors[name]
+        errors = each[name]
         order = np.argsort(errors, kind="stable")
         columns = min(COLUMNS, len(order) // 3)
         middle = (len(order) - columns) // 2
-        for what, places in (("best", order[:columns]), ("middling", order[middle : middle + columns]), ("worst", order[-columns:])):
-            low, high = errors[places[[0, -1]]]
-            pairs = _pairs(model, images, evaluation.held_out[places])
-            parts.append((f"held-out images above their reconstructions: {what} by {ranked[name]}, error {low:.3g} to {high:.3g}", pairs))
+        for what, chosen in (("best", order[:columns]), ("middling", order[middle : middle + columns]), ("worst", order[-columns:])):
+            low, high = errors[chosen[[0, -1]]]
+            pairs = _pairs(context, context.new_numbers[chosen])
+            parts.append((f"held-out images above their reconstructions: {what} by {RANKED[name]}, error {low:.3g} to {high:.3g}", pairs))
     return sheet(parts, COLUMNS)
 
 
-def _pairs(model: VAEGAN, images: ImageSet, numbers: NDArray[np.int64]) -> Tensor:
-    originals = to_tensor(images.images[numbers])
-    return pair_rows(originals, model.reconstruct(originals, attributes_of(model, images, numbers)).cpu(), COLUMNS)
+def _pairs(context: Context, numbers: NDArray[np.int64]) -> Tensor:
+    originals = to_tensor(context.images.images[numbers])
+    reconstructions = context.model.reconstruct(originals, attributes_of(context.model, context.images, numbers)).cpu()
+    return pair_rows(originals, reconstructions, COLUMNS)

@@ -1,13 +1,18 @@
-"""How like two images are, pixel by pixel: PSNR, SSIM, MS-SSIM; and LPIPS where its package is."""
+"""How like two images are, pixel by pixel: PSNR, SSIM, MS-SSIM, squared error."""
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d
+
+from .base import Metric
+
+if TYPE_CHECKING:
+    from .context import Context
 
 RANGE = 2.0
 """Between the darkest and the brightest value of an image in [-1, 1]."""
@@ -17,6 +22,23 @@ SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of MS-SSIM, from fine to coarse (Wang et al. 2003, section 3)."""
 SMALL_WINDOW, SMALL_SCALES = 5, 3
 """For images of less than 176 pixels: the coarsest of five halvings would be smaller than the usual window."""
+
+
+class ImageErrors(Metric):
+    """How like each reconstruction is to its original; the squared error is of pixels in [-1, 1]."""
+
+    name = "image_errors"
+    needs = ("encoder",)
+    labels: ClassVar = {"psnr": "PSNR, dB", "ssim": "SSIM", "ms_ssim": "MS-SSIM", "pixel_error": "squared pixel error"}
+
+    def of_reconstructions(self, context: Context, images: Tensor, reconstructions: Tensor) -> Mapping[str, Tensor]:  # noqa: ARG002
+        """All four of each image."""
+        return {
+            "psnr": psnr(reconstructions, images),
+            "ssim": ssim(reconstructions, images),
+            "ms_ssim": ms_ssim(reconstructions, images),
+            "pixel_error": (reconstructions - images).square().flatten(1).mean(1),
+        }
 
 
 def psnr(one: Tensor, other: Tensor) -> Tensor:
@@ -80,30 +102,3 @@ def _similarities(one: Tensor, other: Tensor, window: int) -> tuple[Tensor, Tens
     contrast = (2 * covariance + c2) / (variance_1 + variance_2 + c2)
     luminance = (2 * mean_1 * mean_2 + c1) / (mean_1.square() + mean_2.square() + c1)
     return (luminance * contrast).flatten(1).mean(1), contrast.flatten(1).mean(1)
-
-
-def lpips_way_out() -> str:
-    """What to do where LPIPS is not there."""
-    if importlib.util.find_spec("lpips") is None:
-        return "pip install lpips torchvision"
-    return "in Python, lpips.LPIPS() says why"
-
-
-def find_lpips() -> Callable[[Tensor, Tensor], Tensor] | None:
-    """LPIPS (Zhang et al. 2018) by AlexNet, of each pair of images in [-1, 1]; None where its package or its weights are not.
-
-    `lpips_way_out` says what to do then.
-    """
-    try:
-        import lpips
-
-        network = lpips.LPIPS(net="alex", verbose=False).eval()
-    except (ImportError, OSError, RuntimeError, AttributeError):  # a torchvision that does not fit torch raises all of these
-        return None
-
-    @torch.inference_mode()
-    def measure(one: Tensor, other: Tensor) -> Tensor:
-        colour = [images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images[:, :3] for images in (one, other)]
-        return network(*colour).flatten()
-
-    return measure

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
+from .distance import Distance
+from .features import Features
+
 BLOCK = 1000
+
+
+class KernelDistance(Distance):
+    """KID by any extractor's features."""
+
+    name = "kernel_distance"
+    labels: ClassVar = {"kernel_distance": "1000 x kernel distance ({extractor})"}
+    times = 1000.0
+
+    def between(self, generated: Features, real: Features) -> Mapping[str, float]:
+        """0 on average for images of the same distribution."""
+        return {"kernel_distance": kernel_distance(generated.vectors, real.vectors)}
 
 
 def kernel_distance(one: NDArray[np.floating], other: NDArray[np.floating], block: int = BLOCK) -> float:

@@ -3,15 +3,59 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..latent.neighbours import nearest
-from ..latent.search import Copying
+from .base import Metric, Value
+from .neighbors import nearest
+
+if TYPE_CHECKING:
+    from .context import Context
 
 UNLIKELY = 0.01
 """The p below which samples are said to be nearer to training images than chance brings them."""
+
+
+class Memorization(Metric):
+    """Are samples nearer to training images, in features, than held-out images are?"""
+
+    name = "memorization"
+    needs = ("extractor",)
+
+    def __call__(self, context: Context) -> Iterable[Value]:
+        """The share of samples that are, and a test of all distances."""
+        found = copying_of(context.sampled.vectors, context.new.vectors, context.real.vectors)
+        z, p = copying_test(found)
+        share, fair = "share_of_samples_nearer_than_half_of_held_out", "50% if samples were new real images"
+        return [
+            Value("", float(np.median(found.samples)), "median of samples", "copies"),
+            Value("", float(np.median(found.held_out)), "median of held-out images", "copies"),
+            Value(share, found.share, "samples nearer than the latter", "copies", f"{found.share:.1%} ({fair})"),
+            Value("copying_z", z, "test of the distances, z", "copies", f"{z:.1f}, p {p:.2g}: {verdict(p)}"),
+            Value("copying_p", p, table="copies"),
+        ]
+
+
+@dataclass(frozen=True)
+class Copying:
+    """How far samples are from the training images, and, as a yardstick, how far held-out images are.
+
+    A model that has learned by heart draws samples that are nearer to training images than new images of the same kind are.
+    """
+
+    samples: NDArray[np.float64]
+    """Of each sample, the distance of the nearest training image."""
+    held_out: NDArray[np.float64]
+    """The same of each held-out image."""
+
+    @property
+    def share(self) -> float:
+        """The share of samples that are nearer to a training image than half of the held-out images are; by chance a half."""
+        return float((self.samples < np.median(self.held_out)).mean())
 
 
 def copying_of(generated: NDArray[np.floating], held_out: NDArray[np.floating], training: NDArray[np.floating]) -> Copying:

@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..latent.neighbours import nearest, squared_distances
+from .distance import Distance
+from .features import Features
+from .neighbors import nearest, squared_distances
 
 K = 5
-"""Neighbours that make a neighbourhood, as both papers suggest or nearly so (3 and 5)."""
+"""Neighbors that make a neighborhood, as both papers suggest or nearly so (3 and 5)."""
 PART = 1024
 """Vectors of each kind that are compared at a time."""
 
 
-class Neighbourhoods(NamedTuple):
+class Prdc(Distance):
+    """Precision, recall, density and coverage."""
+
+    name = "prdc"
+    labels: ClassVar = {measure: measure for measure in ("precision", "recall", "density", "coverage")}
+
+    def between(self, generated: Features, real: Features) -> Mapping[str, float]:
+        """All four, of equally many images: few generated ones cannot lie in all the small neighborhoods that many real ones have."""
+        count = min(len(generated.vectors), len(real.vectors))
+        ours, theirs = generated.vectors[:count], real.vectors[:count]
+        return neighborhoods(ours, theirs, _radii(generated, count), _radii(real, count))._asdict()
+
+
+class Neighborhoods(NamedTuple):
     """Of generated against real images."""
 
     precision: float
-    """Share of generated images in the neighbourhood of any real one (Kynkaanniemi et al. 2019)."""
+    """Share of generated images in the neighborhood of any real one (Kynkaanniemi et al. 2019)."""
     recall: float
-    """Share of real images in the neighbourhood of any generated one."""
+    """Share of real images in the neighborhood of any generated one."""
     density: float
-    """How many real neighbourhoods a generated image lies in, over k: 1 for real images, and no upper bound (Naeem et al. 2020)."""
+    """How many real neighborhoods a generated image lies in, over k: 1 for real images, and no upper bound (Naeem et al. 2020)."""
     coverage: float
-    """Share of real images that have a generated one in their neighbourhood."""
+    """Share of real images that have a generated one in their neighborhood."""
 
 
 def radii(vectors: NDArray[np.floating], k: int = K) -> NDArray[np.float64]:
@@ -36,18 +52,18 @@ def radii(vectors: NDArray[np.floating], k: int = K) -> NDArray[np.float64]:
         UserError: there are too few.
     """
     if len(vectors) <= k:
-        raise UserError(f"neighbourhoods of {k} images need at least {k + 1} of each kind, not {len(vectors)}")
+        raise UserError(f"neighborhoods of {k} images need at least {k + 1} of each kind, not {len(vectors)}")
     _, distances = nearest(vectors, vectors, k + 1)  # the nearest of all is the vector itself, or one just like it
     return distances[:, k]
 
 
-def neighbourhoods(
+def neighborhoods(
     generated: NDArray[np.floating],
     real: NDArray[np.floating],
     generated_radii: NDArray[np.float64],
     real_radii: NDArray[np.float64],
     k: int = K,
-) -> Neighbourhoods:
+) -> Neighborhoods:
     """Compare N x D generated with M x D real vectors, whose `radii` are given, a part of each at a time.
 
     One matrix product gives all distances. Where it rounds so far that it could put a vector on the other side of a radius, the distance is
@@ -77,4 +93,9 @@ def neighbourhoods(
             precise[rows] |= inside.any(1)
             covered[columns] |= inside.any(0)
             recalled[columns] |= (far <= own).any(0)
-    return Neighbourhoods(float(precise.mean()), float(recalled.mean()), density / (k * len(generated)), float(covered.mean()))
+    return Neighborhoods(float(precise.mean()), float(recalled.mean()), density / (k * len(generated)), float(covered.mean()))
+
+
+def _radii(features: Features, count: int) -> NDArray[np.float64]:
+    """Of the first vectors among themselves."""
+    return features.once(f"radii of {count}", lambda: radii(features.vectors[:count]))

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import UserError
-from ..latent.search import Copying, Search, copying
+from ..latent.search import Search, copying
+from ..metrics.memorization import Copying
 from ..models.vaegan import VAEGAN
 from ..viz.grid import to_uint8
 from .facts import Trained

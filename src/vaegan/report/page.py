@@ -14,7 +14,7 @@ import jinja2
 from ..data import ImageSet
 from ..errors import UserError
 from ..files import replacing
-from ..latent.encode import fingerprint
+from ..models.fingerprint import fingerprint
 from ..run import Run
 from ..settings import ObjectiveSettings
 from .curves import panels, table

@@ -130,7 +130,7 @@ def learned(
 
 
 class AttributeFeatures:
-    """Features by such a network; see `vaegan.metrics.extractors.registry.Extractor`."""
+    """Features by such a network; see `vaegan.metrics.extractors.base.Extractor`."""
 
     name = "attributes"
     dimensions = CHANNELS[-1]
@@ -142,20 +142,6 @@ class AttributeFeatures:
         self.network = network.eval().to(self.device)
         self.resize = f"bilinear to {network.size[0]}x{network.size[1]} where they are of another size"
 
-    @classmethod
-    def of_set(
-        cls, images: ImageSet, numbers: Numbers, device: torch.device | str = "cpu", progress: Progress = lambda *_: None
-    ) -> AttributeFeatures:
-        """Of the network of a set, which is trained once and kept in the cache; a damaged file is made anew.
-
-        Raises:
-            UserError: the set has no attributes, or too few images.
-        """
-        train = partial(train_network, images, numbers, progress)
-        if not images.attribute_names:
-            return cls(train(), device)  # which says why it cannot be
-        return cls(kept(_path(images, numbers), images, len(images.attribute_names), train), device)
-
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
         """N x C x H x W in [-1, 1] -> N x 128, on the CPU."""
@@ -163,6 +149,20 @@ class AttributeFeatures:
         if tuple(pixels.shape[2:]) != self.network.size:
             pixels = resized(pixels, self.network.size)
         return self.network.features(pixels.contiguous(memory_format=torch.channels_last)).cpu()
+
+
+def make(
+    images: ImageSet, training: Numbers, device: torch.device | str = "cpu", progress: Progress = lambda *_: None
+) -> AttributeFeatures:
+    """The extractor of a set, whose network is trained once and kept in the cache; a damaged file is made anew.
+
+    Raises:
+        UserError: the set has no attributes, or too few images.
+    """
+    train = partial(train_network, images, training, progress)
+    if not images.attribute_names:
+        return AttributeFeatures(train(), device)  # which says why it cannot be
+    return AttributeFeatures(kept(_path(images, training), images, len(images.attribute_names), train), device)
 
 
 def content(network: AttributeNetwork) -> bytes:

@@ -7,8 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ...data import ImageSet, Numbers
 from ...errors import UserError
 from ...files import sha256
+from ...progress import Progress
 from .base import in_colour
 
 COMMAND = "pip install torch-fidelity torchvision"
@@ -18,7 +20,7 @@ LAYER = "2048"
 
 
 class Inception:
-    """Features by FID's Inception; see `vaegan.metrics.extractors.registry.Extractor`."""
+    """Features by FID's Inception; see `vaegan.metrics.extractors.base.Extractor`."""
 
     name = "Inception"
     dimensions = 2048
@@ -49,3 +51,8 @@ class Inception:
         """N x C x H x W in [-1, 1] -> N x 2048, on the CPU. Pixels are rounded to 256 values, as in files."""
         pixels = ((in_colour(images.to(self.device)).float().clamp(-1, 1) + 1) * 127.5).round().byte()
         return self.network(pixels)[0].float().cpu()
+
+
+def make(images: ImageSet, training: Numbers, device: torch.device, progress: Progress) -> Inception:  # noqa: ARG001
+    """The extractor for any set."""
+    return Inception(device)

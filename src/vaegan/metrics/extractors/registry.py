@@ -1,19 +1,21 @@
-"""Which extractor images are compared by."""
+"""All extractors, by name. A new one is a file beside this that has a function `make`, and its name in `Kind`."""
 
 from __future__ import annotations
 
-import importlib.util
-from typing import Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
 
-import torch
-
-from ...data import ImageSet, Numbers
 from ...errors import UserError
-from ...progress import Progress
-from .base import Extractor
-from .mobilenet import MOBILENET_COMMAND, MOBILENET_PACKAGE, MobileNet
+
+if TYPE_CHECKING:
+    import torch
+
+    from ...data import ImageSet, Numbers
+    from ...progress import Progress
+    from .base import Extractor
 
 Kind = Literal["mobilenet", "inception", "attributes"]
+"""The name of the file of each."""
 
 
 def choose(kind: Kind | None, images: ImageSet, training: Numbers, device: torch.device, progress: Progress = lambda *_: None) -> Extractor:
@@ -29,16 +31,12 @@ def choose(kind: Kind | None, images: ImageSet, training: Numbers, device: torch
     Raises:
         UserError: its package or its weights are not there, or the set has no attributes.
     """
-    if kind is None and importlib.util.find_spec(MOBILENET_PACKAGE) is None:
+    from . import mobilenet
+
+    if kind is None and not mobilenet.is_installed():
         if not images.attribute_names:
-            raise UserError(f"there is nothing to compare images by, and the set has no attributes to learn from: {MOBILENET_COMMAND}")
+            way_out = mobilenet.MOBILENET_COMMAND
+            raise UserError(f"there is nothing to compare images by, and the set has no attributes to learn from: {way_out}")
         kind = "attributes"
-    if kind == "inception":
-        from .inception import Inception
-
-        return Inception(device)
-    if kind == "attributes":
-        from .attributes import AttributeFeatures
-
-        return AttributeFeatures.of_set(images, training, device, progress)
-    return MobileNet(device)
+    extractor: Extractor = import_module(f".{kind or 'mobilenet'}", __package__).make(images, training, device, progress)
+    return extractor

@@ -1,37 +1,11 @@
-"""A table that can be printed and put on a page; and numbers over seeds as people write them."""
+"""Numbers over several seeds as people write them: mean and spread, and differences with their intervals."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from rich import table as rich_table
-from rich.text import Text
-
-
-@dataclass(frozen=True)
-class Table:
-    """Names and numbers."""
-
-    title: str
-    heads: tuple[str, ...]
-    """Of the columns of numbers."""
-    rows: Sequence[tuple[str, Sequence[str]]]
-    """The name of each row, and as many cells as there are heads."""
-    notes: tuple[str, ...] = ()
-    """Sentences on how to read it."""
-
-    def on_screen(self) -> rich_table.Table:
-        """The same for the console."""
-        shown = rich_table.Table(box=None, pad_edge=False, title=Text(self.title, "bold"), title_justify="left", header_style="dim")
-        shown.add_column("", no_wrap=True)
-        for head in self.heads:
-            shown.add_column(Text(head), justify="right", no_wrap=True)
-        for name, cells in self.rows:
-            shown.add_row(Text(name), *map(Text, cells))
-        return shown
 
 
 def over_seeds(values: Sequence[float], digits: int = 3) -> str:

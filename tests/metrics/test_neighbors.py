@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vaegan import VAEGAN, Architecture, UserError
 from vaegan.data.batches import to_tensor
-from vaegan.latent import neighbours
+from vaegan.metrics import neighbors
 
 
 def brute_force(queries: NDArray[np.float32], codes: NDArray[np.float32], count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -21,12 +21,12 @@ def brute_force(queries: NDArray[np.float32], codes: NDArray[np.float32], count:
 @pytest.mark.parametrize("offset", [0.0, 1e4])
 def test_neighbours_are_those_of_brute_force(offset: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Far from 0, float32 products have lost what tells the codes apart: only what is measured again is right."""
-    monkeypatch.setattr(neighbours, "BLOCK", 64)
-    monkeypatch.setattr(neighbours, "QUERIES", 4)
+    monkeypatch.setattr(neighbors, "BLOCK", 64)
+    monkeypatch.setattr(neighbors, "QUERIES", 4)
     random = np.random.default_rng(0)
     codes = random.normal(size=(1000, 24)).astype(np.float32) + np.float32(offset)
     queries = np.concatenate([codes[[5, 999]], random.normal(size=(9, 24)).astype(np.float32) + np.float32(offset)])
-    numbers, distances = neighbours.nearest(torch.from_numpy(queries), torch.from_numpy(codes), 7)
+    numbers, distances = neighbors.nearest(torch.from_numpy(queries), torch.from_numpy(codes), 7)
     wanted, far = brute_force(queries, codes, 7)
     assert np.array_equal(numbers, wanted)
     assert np.array_equal(distances, far)
@@ -38,42 +38,42 @@ def test_differences_that_float32_products_cannot_see() -> None:
     random = np.random.default_rng(0)
     codes = (100 + 1e-3 * random.normal(size=(400, 24))).astype(np.float32)
     queries = np.stack([codes[7], np.full(24, -5000, np.float32)])
-    numbers, distances = neighbours.nearest(queries, codes, 5)
+    numbers, distances = neighbors.nearest(queries, codes, 5)
     wanted, far = brute_force(queries, codes, 5)
     assert np.array_equal(numbers, wanted)
     assert np.array_equal(distances, far)
 
 
 def test_equal_distances_come_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "BLOCK", 3)
+    monkeypatch.setattr(neighbors, "BLOCK", 3)
     codes = np.repeat(np.array([[1.0, 0], [-1, 0]], np.float32), 10, axis=0)
-    numbers, distances = neighbours.nearest(np.zeros((2, 2), np.float32), codes, 12)
+    numbers, distances = neighbors.nearest(np.zeros((2, 2), np.float32), codes, 12)
     assert np.array_equal(numbers, [list(range(12))] * 2)
     assert np.array_equal(distances, np.ones((2, 12)))
 
 
 def test_fewer_codes_than_asked_for() -> None:
     codes = np.eye(3, dtype=np.float32)
-    numbers, distances = neighbours.nearest(codes[:1], codes, 10)
+    numbers, distances = neighbors.nearest(codes[:1], codes, 10)
     assert numbers.tolist() == [[0, 1, 2]]
     assert distances.shape == (1, 3)
-    search = neighbours.Nearest(codes[:2], 10)
+    search = neighbors.Nearest(codes[:2], 10)
     search.add(codes, np.array([7, 8, 9]))
     assert search.result()[0].tolist() == [[7, 8, 9], [8, 7, 9]]
-    none = neighbours.nearest(codes[:0], codes, 2)
+    none = neighbors.nearest(codes[:0], codes, 2)
     assert none[0].shape[0] == none[1].shape[0] == 0
 
 
 def test_by_similarity_it_is_the_distance_of_features(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "PART", 16)
+    monkeypatch.setattr(neighbors, "PART", 16)
     torch.manual_seed(0)
     model = VAEGAN(Architecture(size=(16, 16), width=0.0625, latent=4)).eval()
     pixels = np.random.default_rng(0).integers(0, 256, (50, 16, 16, 3), np.uint8)
     chosen = np.array([40, 3, *range(5, 30)])
     queries = to_tensor(pixels[[40, 1]])
     seen: list[tuple[str, int, int | None]] = []
-    numbers, distances = neighbours.nearest_by_similarity(
-        model, queries, pixels, chosen, 4, level=2, progress=lambda *told: seen.append(told)
+    numbers, distances = neighbors.nearest_by_similarity(
+        model, queries, pixels, chosen, 4, level=2, progress=lambda *call: seen.append(call)
     )
     with torch.inference_mode():
         features = model.discriminator.features(to_tensor(pixels), 2).double()
@@ -87,10 +87,10 @@ def test_by_similarity_it_is_the_distance_of_features(monkeypatch: pytest.Monkey
 
 def test_what_cannot_be_compared() -> None:
     codes = np.eye(3, dtype=np.float32)
-    with pytest.raises(ValueError, match="at least one neighbour"):
-        neighbours.nearest(codes, codes, 0)
+    with pytest.raises(ValueError, match="at least one neighbor"):
+        neighbors.nearest(codes, codes, 0)
     with pytest.raises(ValueError, match="3 x 2, not 3 x 3"):
-        neighbours.nearest(codes[:, :2], codes, 1)
+        neighbors.nearest(codes[:, :2], codes, 1)
     codes[1, 1] = np.nan
     with pytest.raises(UserError, match="not finite"):
-        neighbours.nearest(codes[:1], codes, 1)
+        neighbors.nearest(codes[:1], codes, 1)

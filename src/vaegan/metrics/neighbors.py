@@ -35,15 +35,15 @@ class Nearest:
     """
 
     def __init__(self, queries: Vectors, count: int) -> None:
-        """Look for `count` neighbours of each of `queries`, Q x D.
+        """Look for `count` neighbors of each of `queries`, Q x D.
 
         Raises:
-            ValueError: the queries are no table, or no neighbour is asked for.
+            ValueError: the queries are no table, or no neighbor is asked for.
             UserError: a query is not finite.
         """
         self.queries = _finite(_array(queries))
         if count < 1:
-            raise ValueError(f"at least one neighbour must be asked for, not {count}")
+            raise ValueError(f"at least one neighbor must be asked for, not {count}")
         self.count = count
         # Distances do not change when all is moved, and products are the more exact the nearer all is to 0.
         self._centre = self.queries.mean(0, keepdims=True) if len(self.queries) else np.zeros((1, self.queries.shape[1]), np.float32)
@@ -73,7 +73,7 @@ class Nearest:
             self._keep(here, rows, numbers[columns], squared_distances(self.queries[here], array, rows, columns))
 
     def result(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Numbers and Euclidean distances of the neighbours of each query, nearest first; each Q x count, or fewer if there were fewer."""
+        """Numbers and Euclidean distances of the neighbors of each query, nearest first; each Q x count, or fewer if there were fewer."""
         taken = int((self._numbers >= 0).sum(1).max(initial=0))
         return self._numbers[:, :taken], np.sqrt(self._squares[:, :taken])
 
@@ -110,7 +110,7 @@ def nearest(queries: Vectors, codes: Vectors, count: int) -> tuple[NDArray[np.in
     Args:
         queries: Q x D; taken as float32, as codes are.
         codes: N x D.
-        count: how many neighbours of each; all codes if there are fewer.
+        count: how many neighbors of each; all codes if there are fewer.
 
     Returns:
         Their rows in `codes` and their Euclidean distances, nearest first, each Q x count.
@@ -153,7 +153,7 @@ def nearest_by_similarity(
         queries: Q x C x H x W in [-1, 1].
         images: N x H x W x C, uint8, of the model's size: an array, or the images of a packed set.
         numbers: which of them to look among.
-        count: how many neighbours of each.
+        count: how many neighbors of each.
         level: the layer of the discriminator, as `objective.level` has it.
         progress: called as the work goes on.
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data import ImageSet, Numbers
+from ..data import ImageSet, Numbers, cache_folder
 from ..errors import UserError
-from ..metrics.extractors.attributes import AttributeNetwork, content, kept, learned
 from ..progress import Progress
 from ..spacing import some_of
+from .extractors.attributes import AttributeNetwork, content, kept, learned
 
 VERSION = 1
 """Of its training: raise it when that changes."""
@@ -48,10 +47,8 @@ class Regressor:
         return torch.cat([self.network(part.float().cpu()) for part in images.split(PART)]).double().numpy()
 
 
-def regressor_of(
-    images: ImageSet, training: Numbers, names: tuple[str, ...], folder: Path, progress: Progress = lambda *_: None
-) -> Regressor:
-    """The regressor of a set, trained once and kept in a folder; the same each time. What is not known of an image is left out.
+def regressor_of(images: ImageSet, training: Numbers, names: tuple[str, ...], progress: Progress = lambda *_: None) -> Regressor:
+    """The regressor of a set, trained once and kept in the cache; the same each time. What is not known of an image is left out.
 
     It minimises the squared error, on four strided convolutions and a linear layer (`AttributeNetwork`).
 
@@ -59,7 +56,6 @@ def regressor_of(
         images: a set with attributes.
         training: numbers of the images to learn from; of more than `MOST`, so many, evenly spread.
         names: of the attributes, none of which is the same for all training images.
-        folder: where it is kept.
         progress: called as it learns.
 
     Raises:
@@ -73,9 +69,9 @@ def regressor_of(
     wanted = ((attributes - mean) / scale).astype(np.float32)
     digest = hashlib.sha256(f"{VERSION} {STEPS} {BATCH} {LR} {images.identity} {names}".encode())
     digest.update(chosen.tobytes() + wanted.tobytes())
-    path = folder / f"regressor-{digest.hexdigest()[:16]}.safetensors"
-    told = partial(progress, "learning to read attributes")
-    train = partial(learned, images, chosen, wanted, _squared_error, steps=STEPS, batch=BATCH, lr=LR, progress=told)
+    path = cache_folder() / "extractors" / f"regressor-{digest.hexdigest()[:16]}.safetensors"
+    report = partial(progress, "learning to read attributes")
+    train = partial(learned, images, chosen, wanted, _squared_error, steps=STEPS, batch=BATCH, lr=LR, progress=report)
     network = kept(path, images, len(names), train)
     weights = hashlib.sha256(content(network) + mean.tobytes() + scale.tobytes()).hexdigest()
     return Regressor(names, mean, scale, network, weights)

@@ -1,0 +1,261 @@
+"""What metrics measure by: a model, its samples and reconstructions, and real images beside them. What is expensive is done once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..data import ImageSet, Numbers
+from ..errors import UserError
+from ..models.posterior import Posterior
+from ..models.vaegan import VAEGAN
+from ..progress import Progress
+from .base import RESAMPLINGS, SAMPLES, Metric, Value
+from .collect import Collector, features_of, read_parts, sample_parts
+from .extractors.base import Extractor
+from .features import Features
+
+FEWEST = 20
+"""Images of each kind, below which nothing can be said."""
+
+Made = TypeVar("Made")
+
+
+class Seen(NamedTuple):
+    """What was found of images in one pass over them."""
+
+    features: Features | None
+    """In the extractor's space, if there is an extractor."""
+    each: dict[str, dict[str, NDArray[np.float64]]]
+    """By the name of a metric, its numbers of every image, each by name."""
+
+
+@dataclass(eq=False)
+class Context:
+    """A model and what it is measured on.
+
+    Samples and reconstructions are compared with images of the training distribution, of which up to `samples` are drawn, once. A
+    conditional model gets the attributes of other training images for its samples (see `asked_of`), and those of each held-out image for
+    its reconstruction. Beyond `collect.MOST_KEPT` images, memory grows by the codes of samples and by the posteriors and errors of held-out
+    images alone.
+
+    Raises:
+        UserError: there are too few images, or the set does not have the attributes of a conditional model.
+    """
+
+    model: VAEGAN
+    """In evaluation mode."""
+    images: ImageSet
+    """The set that the model was trained on."""
+    training: Numbers
+    """Numbers of the images that it was trained on."""
+    held_out: Numbers
+    """Numbers of images that it was not trained on."""
+    extractor: Extractor | None = None
+    """Makes the features that distances are measured in."""
+    level: int = 3
+    """The layer of the discriminator that gives the learned similarity, as `objective.level` has it."""
+    samples: int = SAMPLES
+    """How many samples, and at most how many training and held-out images."""
+    seed: int = 0
+    """Of the samples, and of which images are drawn."""
+    resamplings: int = RESAMPLINGS
+    """How many draws of images spreads are taken over."""
+    progress: Progress = lambda *_: None
+    """Called as the work goes on."""
+    metrics: Sequence[Metric] = ()
+    """Those that look at images as they pass; `measure` sets them."""
+    _kept: dict[str, object] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        require_enough(self.training, self.held_out, self.samples, self.resamplings)
+        attributes_of(self.model, self.images, np.empty(0, np.int64))  # a set without them is refused before the work
+
+    def measure(self, metrics: Iterable[Metric]) -> dict[str, list[Value]]:
+        """What each metric finds, by its name; those that need what the model has not are left out.
+
+        Raises:
+            UserError: the model's numbers are not finite.
+        """
+        self.metrics = [metric for metric in metrics if not metric.lacking(self)]
+        return {metric.name: list(metric(self)) for metric in self.metrics}
+
+    def once(self, name: str, make: Callable[[], Made]) -> Made:
+        """What `make` returns, made once for all metrics that ask for this name."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]  # type: ignore[return-value]
+
+    # Real images
+
+    @cached_property
+    def real_numbers(self) -> NDArray[np.int64]:
+        """Numbers of the training images that are compared with, in random order."""
+        return _drawn(self.training, self.samples, [self.seed, 0])
+
+    @cached_property
+    def new_numbers(self) -> NDArray[np.int64]:
+        """Numbers of the held-out images that are reconstructed, in random order."""
+        return _drawn(self.held_out, self.samples, [self.seed, 1])
+
+    @cached_property
+    def real(self) -> Features:
+        """Features of `real_numbers`."""
+        return features_of(self._extractor, self.images, self.real_numbers, "features of training images", self.progress)
+
+    @cached_property
+    def new(self) -> Features:
+        """Features of `new_numbers`."""
+        return features_of(self._extractor, self.images, self.new_numbers, "features of held-out images", self.progress)
+
+    # What the model makes
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether there are reconstructions."""
+        return "encoder" not in self.model.untrained
+
+    @cached_property
+    def sample_attributes(self) -> Tensor | None:
+        """What a conditional model is asked for, `samples` x attributes."""
+        return attributes_of(self.model, self.images, asked_of(self.training, self.real_numbers, self.samples))
+
+    @property
+    def sampled(self) -> Features:
+        """Features of the samples of the prior."""
+        return _there(self._sampled.features)
+
+    @property
+    def reconstructed(self) -> Features:
+        """Features of the reconstructions of `new_numbers`, by way of the posterior means."""
+        return _there(self._reconstructed[0].features)
+
+    @property
+    def posterior(self) -> Posterior:
+        """Of `new_numbers`, N x latent, on the CPU."""
+        return self._reconstructed[1]
+
+    def of_samples(self, metric: Metric) -> Mapping[str, NDArray[np.float64]]:
+        """What a metric finds of every sample; nothing of a metric that does not look at samples."""
+        return self._sampled.each[metric.name] if _overrides(metric, "of_samples") else {}
+
+    def of_reconstructions(self, metric: Metric) -> Mapping[str, NDArray[np.float64]]:
+        """What a metric finds of every reconstruction; nothing of a metric that does not look at reconstructions, or without an encoder."""
+        return self._reconstructed[0].each[metric.name] if _overrides(metric, "of_reconstructions") and self.has_encoder else {}
+
+    @cached_property
+    def _sampled(self) -> Seen:
+        parts = sample_parts(self.model, self.samples, self.seed, self.sample_attributes, progress=self.progress)
+        looking = [metric for metric in self.metrics if _overrides(metric, "of_samples")]
+        each = ((part, {metric.name: metric.of_samples(self, part) for metric in looking}) for part in parts)
+        return self._look(each, self.samples)
+
+    @cached_property
+    def _reconstructed(self) -> tuple[Seen, Posterior]:
+        means: list[Tensor] = []
+        logvars: list[Tensor] = []
+        cond = attributes_of(self.model, self.images, self.new_numbers)
+        looking = [metric for metric in self.metrics if _overrides(metric, "of_reconstructions")]
+
+        def parts() -> Iterator[tuple[Tensor, dict[str, Mapping[str, Tensor]]]]:
+            done = 0
+            for part in read_parts(self.images.images, self.new_numbers, "reconstructing", self.progress):
+                of_part = None if cond is None else cond[done : done + len(part)]
+                posterior = self.model.encode(part, of_part)
+                again = self.model.decode(posterior.mean, of_part).float().cpu()
+                found = {metric.name: metric.of_reconstructions(self, part, again) for metric in looking}
+                means.append(posterior.mean.cpu())
+                logvars.append(posterior.logvar.cpu())
+                done += len(part)
+                yield again, found
+
+        seen = self._look(parts(), len(self.new_numbers))
+        mean, logvar = torch.cat(means), torch.cat(logvars)
+        if not all(torch.isfinite(values).all() for values in (mean, logvar, logvar.exp())):
+            raise UserError(NOT_FINITE)
+        return seen, Posterior(mean, logvar)
+
+    @torch.inference_mode()
+    def _look(self, parts: Iterable[tuple[Tensor, dict[str, Mapping[str, Tensor]]]], count: int) -> Seen:
+        """Gather features, and what metrics find of every image."""
+        collector = Collector(self.extractor.dimensions, count) if self.extractor else None
+        found: dict[str, dict[str, list[NDArray[np.float64]]]] = {}
+        for images, of_part in parts:
+            for metric, values in of_part.items():
+                lists = found.setdefault(metric, {})
+                for name, numbers in values.items():
+                    lists.setdefault(name, []).append(numbers.cpu().double().numpy())
+            if self.extractor and collector:
+                collector.add(self.extractor(images))
+        each = {metric: {name: np.concatenate(arrays) for name, arrays in lists.items()} for metric, lists in found.items()}
+        if any((np.isnan(values) | np.isneginf(values)).any() for lists in each.values() for values in lists.values()):
+            raise UserError(NOT_FINITE)  # the PSNR of an image that is reconstructed exactly is +inf
+        return Seen(collector.features() if collector else None, each)
+
+    @property
+    def _extractor(self) -> Extractor:
+        return _there(self.extractor)
+
+
+NOT_FINITE = "the model makes numbers that are not finite of these images: it is damaged, or its training went astray"
+
+
+def _there(thing: Made | None) -> Made:
+    if thing is None:
+        raise ValueError("without an extractor there are no features")
+    return thing
+
+
+def _overrides(metric: Metric, method: str) -> bool:
+    return getattr(type(metric), method) is not getattr(Metric, method)
+
+
+def require_enough(training: Numbers, held_out: Numbers, samples: int, resamplings: int) -> None:
+    """Whether anything can be said of so many images.
+
+    Raises:
+        UserError: there are too few.
+    """
+    if samples < FEWEST:
+        raise UserError(f"--samples must be at least {FEWEST}, not {samples}")
+    if resamplings < 2:
+        raise UserError(f"a spread needs --resamplings of at least 2, not {resamplings}")
+    if not len(held_out):
+        raise UserError(
+            "the run holds out no images, so nothing can be said of reconstructions and copies: train with --data.held_out 0.05"
+        )
+    for what, numbers in (("training", training), ("held-out", held_out)):
+        if len(numbers) < FEWEST:
+            raise UserError(f"there are only {len(numbers)} {what} images, and at least {FEWEST} are needed to measure anything")
+
+
+def attributes_of(model: VAEGAN, images: ImageSet, numbers: NDArray[np.int64]) -> Tensor | None:
+    """The attributes of some images of a set that a conditional model takes; None for another model.
+
+    Raises:
+        UserError: the set does not have these attributes.
+    """
+    return torch.from_numpy(images.attributes_named(model.architecture.attributes)[numbers]) if model.conditional else None
+
+
+def asked_of(training: Numbers, compared: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Training images whose attributes the samples of a conditional model get.
+
+    None that the samples are compared with, where there are others: each sample would have a real image of its very attributes beside it,
+    which new images have not, and would seem copied from it.
+    """
+    others = np.setdiff1d(training[:], compared)
+    return np.resize(np.random.default_rng(0).permutation(others if len(others) else compared), count)
+
+
+def _drawn(numbers: Numbers, most: int, seed: list[int]) -> NDArray[np.int64]:
+    """Up to `most` of the numbers, in random order."""
+    places = np.random.default_rng(seed).choice(len(numbers), size=min(most, len(numbers)), replace=False)
+    return numbers[places]

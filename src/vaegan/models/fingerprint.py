@@ -1,0 +1,16 @@
+"""Which weights a model has, in a few letters."""
+
+from __future__ import annotations
+
+import hashlib
+
+from .vaegan import VAEGAN
+
+
+def fingerprint(model: VAEGAN) -> str:
+    """A hash of a model's weights: another after every step of training."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy())
+    return digest.hexdigest()

@@ -1,0 +1,79 @@
+"""Runs that exist are measured by experiments, and nothing is trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vaegan import UserError
+from vaegan.experiments.experiment import Experiment
+from vaegan.experiments.features import features
+from vaegan.metrics import regressor
+from vaegan.metrics.extractors import mobilenet
+from vaegan.run import Run
+from vaegan.workflow import train
+
+from ..command import fails, works
+from ..tiny import QUIETLY, SILENT, tiny
+from .small import SMALL
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of a plain, a GAN's, and a conditional run, and one on other images."""
+    folder = tmp_path_factory.mktemp("existing")
+    kinds: dict[str, dict[str, Any]] = {
+        "plain": {},
+        "gan": {"objective__kind": "gan"},
+        "conditional": {"networks__attributes": ["Beard", "Smiling"], "training__seed": 3},
+        "others": {"data__avatars": 300},
+    }
+    for name, settings in kinds.items():
+        train(tiny(**{**SMALL, **settings}), folder / name, **QUIETLY)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vaegan.experiments.experiment.train", lambda *_, **__: pytest.fail("a run was trained"))
+    monkeypatch.setattr(regressor, "STEPS", 10)
+    monkeypatch.setattr(mobilenet, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
+
+
+def test_they_are_compared_by_the_numbers_of_evaluate(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, some = tmp_path / "out", ["--samples", 40, "--device", "cpu"]
+    works("experiment", "samples", *some, "--out", out, "--runs", runs / "plain", runs / "gan", runs / "conditional")
+    assert "conditional" in capsys.readouterr().out
+    results = json.loads((out / "results.json").read_text())["runs"]
+    assert list(results) == ["plain", "gan", "conditional"]
+    assert not (out / "runs").exists()
+    works("evaluate", runs / "conditional", *some, "--seed", 3)
+    (line,) = (json.loads(text) for text in Run(runs / "conditional").metrics_file.read_text().splitlines())
+    assert {name: line[name] for name in results["conditional"]} == results["conditional"]
+    assert "kl" not in results["gan"]
+
+
+def test_each_experiment_measures_them(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, run in (("features", "plain"), ("attribute-vectors", "plain"), ("attribute-similarity", "conditional")):
+        works("experiment", name, "--device", "cpu", "--out", tmp_path / name, "--runs", runs / run)
+        assert run in capsys.readouterr().out
+        assert list(json.loads((tmp_path / name / "results.json").read_text())["runs"]) == [run]
+    assert (runs / "plain" / "attributes.safetensors").is_file()
+
+
+def test_runs_that_do_not_fit(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def error(name: str, *arguments: object) -> str:
+        return fails(capsys, "experiment", name, "--device", "cpu", "--out", tmp_path / name, *arguments)
+
+    assert "gan cannot be measured by few_labels_codes: of a model it needs a trained encoder" in error("features", "--runs", runs / "gan")
+    assert "need not find attributes out" in error("features", "--runs", runs / "conditional")
+    assert "is of conditional models" in error("attribute-similarity", "--runs", runs / "plain")
+    assert "data.avatars 400" in error("samples", "--runs", runs / "plain", runs / "others")
+    assert "there is no run folder" in error("samples", "--runs", runs / "nowhere")
+    assert "does not say what it was trained on" in error("samples", "--runs", runs / "plain" / "model")
+    assert "leave out --data" in error("features", "--seeds", 2, "--runs", runs / "plain")
+    with pytest.raises(UserError, match="a spread needs"):
+        features(Experiment.of_runs("features", tmp_path / "b", [runs / "plain"], device="cpu", console=SILENT), draws=1)
