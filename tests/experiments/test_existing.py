@@ -73,7 +73,7 @@ def test_runs_that_do_not_fit(runs: Path, tmp_path: Path, capsys: pytest.Capture
     assert "is of conditional models" in error("attribute-similarity", "--runs", runs / "plain")
     assert "data.avatars 400" in error("samples", "--runs", runs / "plain", runs / "others")
     assert "there is no run folder" in error("samples", "--runs", runs / "nowhere")
-    assert "does not say what it was trained on" in error("samples", "--runs", runs / "plain" / "model")
+    assert "does not say how it was trained" in error("samples", "--runs", runs / "plain" / "model")
     assert "leave out --data" in error("features", "--seeds", 2, "--runs", runs / "plain")
     with pytest.raises(UserError, match="a spread needs"):
         features(Experiment.of_runs("features", tmp_path / "b", [runs / "plain"], device="cpu", console=SILENT), draws=1)
