@@ -17,7 +17,7 @@ from vaegan.cli.commands import COMMANDS, Command
 from vaegan.data import prepare
 from vaegan.data.sources.registry import KINDS, Kind
 from vaegan.losses.gan import GAN_LOSSES
-from vaegan.losses.regularizers import REGULARIZERS
+from vaegan.losses.penalties import PENALTIES
 from vaegan.models.families import FAMILIES
 
 PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
@@ -51,7 +51,7 @@ def test_a_network_family(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("title", "registry", "name"),
-    [("A GAN loss", GAN_LOSSES, "hinge"), ("A regulariser of the discriminator, such as R1", REGULARIZERS, "r2")],
+    [("A GAN loss", GAN_LOSSES, "hinge"), ("A penalty of the discriminator, such as R1", PENALTIES, "r2")],
 )
 def test_a_loss(title: str, registry: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry, name, None)

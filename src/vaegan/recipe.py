@@ -44,8 +44,8 @@ class Recipe:
     def __post_init__(self) -> None:
         objective = self.objective
         plain = objective.saturating and not objective.gan
-        compiled = self.training.compile and bool(objective.regularizer)
-        require(not compiled, "objective.regularizer needs second derivatives, which training.compile does not support: leave one out")
+        compiled = self.training.compile and bool(objective.penalty)
+        require(not compiled, "objective.penalty needs second derivatives, which training.compile does not support: leave one out")
         require(not (objective.joint and plain), "objective.joint is non-saturating: set objective.saturating to false")
 
     @property

@@ -2,7 +2,8 @@
 
 from .dataset import ImageSet
 from .images import Preparation
-from .prepare import AVATARS, Numbers, cache_folder, open_images, open_packed, packed_folder, prepare, split
+from .prepare import AVATARS, cache_folder, open_images, open_packed, packed_folder, prepare
+from .held_out import Numbers, split
 
 __all__ = [
     "AVATARS",
