@@ -44,7 +44,7 @@ def test_a_network_family(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     model = shown("A network family")["model"].train()
     losses = Objective(level=1)(model, torch.zeros(4, 3, 32, 32), *torch.randn(2, 4, 16))
     losses.backward(model.parameters())
-    assert model.discriminator.stem.weight.grad.abs().max() > 0
+    assert model.discriminator.maps.weight.grad.abs().max() > 0
     model.save_pretrained(tmp_path)
     assert type(model).from_pretrained(tmp_path).architecture.family == "mine"
 

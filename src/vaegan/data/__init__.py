@@ -1,9 +1,9 @@
 """From a source of images to a packed set, made once, and from that to batches."""
 
 from .dataset import ImageSet
+from .held_out import Numbers, split
 from .images import Preparation
 from .prepare import AVATARS, cache_folder, open_images, open_packed, packed_folder, prepare
-from .held_out import Numbers, split
 
 __all__ = [
     "AVATARS",
