@@ -162,7 +162,7 @@ def test_files_of_the_same_names_are_neither_moved_over_nor_removed(tmp_path: Pa
 
 def test_a_signal_to_the_whole_group(tmp_path: Path) -> None:
     """As schedulers send it: the workers die of it, and the command still says that it was stopped."""
-    before = "from vaegan.data import packing; writer.SAVE_EVERY = -1.0"
+    before = "from vaegan.data import writer; writer.SAVE_EVERY = -1.0"
     many = ["prepare", "avatars", tmp_path / "set", "--count", 100_000, "--size", 16, "--workers", 2]
     with start(*many, before=before) as process:
         process.until((tmp_path / "set" / writer.UNFINISHED / writer.PROGRESS).exists)
@@ -205,7 +205,7 @@ def test_killed_while_the_files_move_up(tmp_path: Path, monkeypatch: pytest.Monk
 KILLED = """
 import sys
 from pathlib import Path
-from vaegan.data import packed, packing, prepare
+from vaegan.data import dataset, prepare, writer
 add = writer.Writer.add
 def tell(*arguments):
     add(*arguments)
@@ -267,7 +267,7 @@ def test_killed_ten_times_and_gone_on_with(tmp_path: Path) -> None:
 def test_a_signal_stops_the_command_which_says_how_to_go_on(tmp_path: Path, photos: Path) -> None:
     before = """
 import os, signal
-from vaegan.data import images, packing
+from vaegan.data import images, writer
 writer.TASK_BYTES = 1000
 prepare, seen = images.prepare, []
 def signalled(*arguments):

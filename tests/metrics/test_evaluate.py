@@ -204,7 +204,7 @@ def test_a_network_that_was_never_trained_measures_nothing(images: ImageSet, tmp
         assert not [name for name in line if name.startswith(words)]
         assert "samples_frechet_distance_random" in line
         assert ("pixel_error" in line) == (untrained == "discriminator")
-        assert len(tables(found)) == (6 if untrained == "discriminator" else 3)
+        assert len(tables(found)) == (7 if untrained == "discriminator" else 4)
         assert evaluation_sheet(measured).size[0] > 0
 
 

@@ -115,10 +115,10 @@ def test_a_fault_of_one_process_is_shown_and_ends_the_others(tmp_path: Path) -> 
 import os
 from vaegan.training import trainer
 original = trainer.Trainer.train_step
-def train_step(self, **more):
+def train_step(self, *more):
     if os.environ["RANK"] == "1" and self.step == 4:
         raise ZeroDivisionError("a fault")
-    return original(self, **more)
+    return original(self, *more)
 trainer.Trainer.train_step = train_step
 """
     with start(tmp_path / "run", before=IN_WORKERS.format(code=code)) as agent:

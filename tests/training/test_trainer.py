@@ -355,9 +355,9 @@ def test_a_run_keeps_its_number_of_threads(tmp_path: Path, monkeypatch: pytest.M
     run, used = tmp_path / "run", []
     original = Trainer.train_step
 
-    def train_step(trainer: Trainer, **more: Any) -> Any:
+    def train_step(trainer: Trainer, *more: Any) -> Any:
         used.append(torch.get_num_threads())
-        return original(trainer, **more)
+        return original(trainer, *more)
 
     monkeypatch.setattr(Trainer, "train_step", train_step)
     before = torch.get_num_threads()

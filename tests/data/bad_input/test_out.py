@@ -95,8 +95,8 @@ def test_an_out_that_is_a_set_of_another_source(place: Place) -> None:
 LIMITED = """
 import resource, sys
 from vaegan.cli import run
-from vaegan.data import packing
-packing.SAVE_EVERY, packing.TASK_BYTES = float(sys.argv[1]), int(sys.argv[2])
+from vaegan.data import writer
+writer.SAVE_EVERY, writer.TASK_BYTES = float(sys.argv[1]), int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
 run(sys.argv[4:])
 """
