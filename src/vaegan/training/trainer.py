@@ -262,9 +262,8 @@ class Trainer:
             ended = False
             while not ended:
                 schedule = {"lr": self.learning_rate(), "gamma": self.recipe.objective.at(self.epoch).gamma}
-                requests = Requests(stop=signals.received is not None, save=signals.asked_to_save)
-                signals.asked_to_save = False
-                requests = self.train_step(requests).requests
+                save, signals.asked_to_save = signals.asked_to_save, False  # at once, or a signal in between would be forgotten
+                requests = self.train_step(Requests(stop=signals.received is not None, save=save)).requests
                 ended = requests.stop or self.step == self.steps
                 logging = ended or self.step % settings.log_every == 0
                 drawing, saving = (ended or self.step % every == 0 for every in (settings.picture_every, settings.checkpoint_every))
