@@ -21,6 +21,8 @@ from .data.dataset import report_skipped
 from .data.sources import anchored, short_name
 from .errors import UserError, refusals_told
 from .files import PARTIAL, from_home, locked, remove_partial, replacing
+from .losses.objective import Objective
+from .models.vaegan import VAEGAN
 from .processes import is_leader
 from .progress import progress_bar
 from .recipe import RECIPE, Recipe, of_run
@@ -140,12 +142,24 @@ def _start(job: Job, processes: int | None, nodes: int | None, console: Console 
     """Run a job in this process; or in several, which this one starts unless somebody else has."""
     console = console or _console()
     console.quiet = console.quiet or not is_leader()
+    _check_names(job.recipe)
     world = find_world(processes, nodes)
     job = replace(job, recipe=_anchored(job.recipe))
     if world.size > 1 and not world.environment:
         return _start_others(job, world, console)
     with nullcontext() if world.size == 1 else _first_process_speaks(job.run):
         return _run(job, world, console, StopSignal(STOPPING if is_leader() else "", saves=True))
+
+
+def _check_names(recipe: Recipe) -> None:
+    """See that there are such networks and losses, before images are packed: that can take an hour.
+
+    Raises:
+        UserError: there are not.
+    """
+    Objective(recipe.objective)
+    with torch.device("meta"):  # tensors without values: this takes neither memory nor random numbers
+        VAEGAN(recipe.networks, level=recipe.objective.level)
 
 
 def _start_others(job: Job, world: World, console: Console) -> Result:
