@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from vaegan.data import ImageSet, Preparation
 from vaegan.data.dataset import image_file
-from vaegan.data.indices import Permutation
+from vaegan.data.permutation import Permutation
 from vaegan.data.sources.base import Item, Refused
 from vaegan.data.writer import Writer
 

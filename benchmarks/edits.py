@@ -24,9 +24,9 @@ from classifier import read
 from numpy.typing import NDArray
 
 import vaegan
-from vaegan.latent.attributes import learn_from
 from vaegan.latent.directions import How
 from vaegan.latent.encode import decode, encode
+from vaegan.latent.learn_directions import learn_from
 from vaegan.metrics.extractors.attributes import train_network
 
 NAMED = ("Eyeglasses", "Beard", "Wearing_Hat", "Long_Hair", "Dark_Skin")

@@ -29,7 +29,14 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 RECIPES = ("quick", "reference", "reference-joint", "larsen-celeba", "larsen-lfw", "larsen-stl", "larsen-cifar")
-TRAINING = ["--device=cpu", "--precision=32", "--data.avatars=400", "--training.batch=8", "--training.checkpoint_every=100000"]
+TRAINING = [
+    "--device=cpu",
+    "--precision=32",
+    "--data.avatars=400",
+    "--training.batch=8",
+    "--training.checkpoint_every=100000",
+    "--data.crop=centre",
+]
 CHANGING = ("seconds", "images_per_second", "date")
 """Numbers that are never the same twice."""
 

@@ -27,8 +27,8 @@ from sklearn.metrics import roc_auc_score
 
 import vaegan
 from vaegan.data import open_images
+from vaegan.evenly_spaced import evenly_spaced
 from vaegan.latent.anomaly import TERMS, Scorer, Scores
-from vaegan.spacing import evenly_spaced
 
 Pixels = NDArray[np.uint8]
 Values = NDArray[np.float64]

@@ -262,7 +262,7 @@ def test_a_device_that_is_not_there() -> None:
         Benchmark(Recipe(), device="cuda")
 
 
-@pytest.mark.parametrize("settings", [{"joint": True, "saturating": False}, {"gan": "hinge"}, {"regularizer": "r1"}])
+@pytest.mark.parametrize("settings", [{"joint": True, "saturating": False}, {"gan": "hinge"}, {"penalty": "r1"}])
 def test_what_is_not_the_papers_has_no_textbook_step(settings: dict[str, Any]) -> None:
     recipe = Recipe(objective=ObjectiveSettings(**settings))
     with pytest.raises(UserError, match=rf"objective\.{next(iter(settings))}"):

@@ -8,6 +8,25 @@ from pathlib import Path
 
 import vaegan
 
+LAYERS = (
+    {"errors", "evenly_spaced", "progress", "signals", "this_process", "words"},
+    {"files", "parse_settings", "settings", "threads"},
+    {"", "viz"},  # the package itself, which gives its version to metrics and experiments
+    {"data"},
+    {"models", "recipe"},
+    {"losses", "run"},
+    {"metrics", "training"},
+    {"bench", "latent"},
+    {"report"},
+    {"workflow"},
+    {"experiments"},
+    {"cli"},
+    {"__main__"},
+)
+"""Modules and packages, from the lowest to the highest."""
+MOST_LINES, FEWEST_LINES = 500, 15
+SHORT = {"__init__.py", "__main__.py"}
+
 PACKAGE = Path(vaegan.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -75,3 +94,26 @@ def test_no_circle_of_imports() -> None:
         for name in leaves:
             del graph[name]
     assert not graph, f"these import each other: {sorted(graph)}"
+
+
+def test_imports_run_one_way() -> None:
+    layer = {name: number for number, names in enumerate(LAYERS) for name in names}
+
+    def part(module: str) -> str:
+        return module.split(".")[1] if "." in module else ""
+
+    assert {part(module) for module in MODULES} == set(layer)
+    upwards = {
+        f"{module} imports {other}"
+        for module in MODULES
+        for other in imports(module)
+        if part(module) not in ("", part(other)) and layer[part(other)] >= layer[part(module)]
+    }
+    assert not upwards
+
+
+def test_files_have_one_reason_to_be() -> None:
+    """A file that is very long has several; one that is very short is a part of another."""
+    lines = {path: len(path.read_text().splitlines()) for path in FILES}
+    assert not [path for path, count in lines.items() if count > MOST_LINES]
+    assert not [path for path, count in lines.items() if count < FEWEST_LINES and path.name not in SHORT]

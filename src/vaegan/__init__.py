@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING, Any
 from .threads import choose_waiting
 
 if TYPE_CHECKING:
+    from .data.batches import to_tensor
+    from .data.dataset import ImageSet
     from .errors import UserError
+    from .latent.anomaly import Scorer
+    from .latent.directions import Directions
+    from .latent.search import Search
     from .losses.gate import EquilibriumGate
     from .losses.objective import Losses, Objective
+    from .metrics.neighbors import nearest
     from .models.posterior import Posterior
     from .models.vaegan import VAEGAN
     from .recipe import Recipe
@@ -19,7 +25,13 @@ if TYPE_CHECKING:
 choose_waiting()
 
 _HOME = {
+    "data.batches": ("to_tensor",),
+    "data.dataset": ("ImageSet",),
     "errors": ("UserError",),
+    "latent.anomaly": ("Scorer",),
+    "latent.directions": ("Directions",),
+    "latent.search": ("Search",),
+    "metrics.neighbors": ("nearest",),
     "models.posterior": ("Posterior",),
     "models.vaegan": ("VAEGAN",),
     "settings": ("Architecture",),
@@ -34,16 +46,22 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "VAEGAN",
     "Architecture",
+    "Directions",
     "EquilibriumGate",
+    "ImageSet",
     "Losses",
     "Objective",
     "Posterior",
     "Recipe",
     "Run",
+    "Scorer",
+    "Search",
     "UserError",
     "__version__",
     "load",
+    "nearest",
     "resume",
+    "to_tensor",
     "train",
 ]
 

@@ -46,8 +46,8 @@ class Recipe:
         saturating = objective.saturating and not objective.gan
         require(not (objective.joint and saturating), "objective.joint is non-saturating: set objective.saturating to false")
         for name in ("compile", "sync_batchnorm"):
-            both = getattr(training, name) and bool(objective.regularizer)
-            require(not both, f"objective.regularizer needs second derivatives, which training.{name} does not support: leave one out")
+            both = getattr(training, name) and bool(objective.penalty)
+            require(not both, f"objective.penalty needs second derivatives, which training.{name} does not support: leave one out")
 
     @property
     def preparation(self) -> Preparation:

@@ -148,9 +148,9 @@ class ObjectiveSettings:
     """The decoder minimises -(1 - gamma) L_GAN, as the paper writes; else the non-saturating (1 - gamma) * -log Dis(x_p)."""
     gan: str = ""
     """Another GAN loss than these two, by name (see `vaegan.losses.gan`); then `saturating` has no effect."""
-    regularizer: str = ""
+    penalty: str = ""
     """A term that the discriminator minimises, too. `r1`: half the squared norm of the gradient of its logit at real images."""
-    regularizer_weight: float = 1.0
+    penalty_weight: float = 1.0
     """Weight of that term."""
     reconstructions: bool = False
     """L_GAN has -log(1 - Dis(x~)) in it, too: the paper's algorithm 1 has it, the authors' runs do not."""
@@ -179,7 +179,7 @@ class ObjectiveSettings:
         require(0 < self.real_weight < 1, f"objective.real_weight must be between 0 and 1, not {self.real_weight}")
         require(self.level >= 0, f"objective.level must be at least 0, not {self.level}")
         require(self.prior_weight >= 0, f"objective.prior_weight must not be negative: {self.prior_weight}")
-        require(0 <= self.regularizer_weight < inf, f"objective.regularizer_weight must be at least 0, not {self.regularizer_weight}")
+        require(0 <= self.penalty_weight < inf, f"objective.penalty_weight must be at least 0, not {self.penalty_weight}")
         require(self.gamma_decay > 0, f"objective.gamma_decay must be above 0, not {self.gamma_decay}")
 
     def at(self, epoch: int) -> ObjectiveSettings:

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from .processes import cores
+from .this_process import cores
 
 SPINS = "1000"
 """How often a thread looks before it sleeps, beside other programs: some microseconds."""

@@ -23,11 +23,11 @@ from .errors import UserError, refusals_told
 from .files import PARTIAL, from_home, locked, remove_partial, replacing
 from .losses.objective import Objective
 from .models.vaegan import VAEGAN
-from .processes import is_leader
 from .progress import progress_bar
 from .recipe import RECIPE, Recipe, of_run
 from .run import Run, load
 from .signals import Stopped, StopSignal
+from .this_process import is_leader
 from .training import checkpoint
 from .training.conditions import varying
 from .training.device import World, computes_in_bf16, find_device, find_world, make_fabric, usual_threads

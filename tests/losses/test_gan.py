@@ -1,4 +1,4 @@
-"""A GAN loss and a regulariser are seams: what a class or a function says reaches the right networks, exactly."""
+"""A GAN loss and a penalty are seams: what a class or a function says reaches the right networks, exactly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn.functional import softplus
 
 from vaegan import VAEGAN, Architecture, Objective, UserError
 from vaegan.losses.gan import GAN_LOSSES
-from vaegan.losses.regularizers import REGULARIZERS
+from vaegan.losses.penalties import PENALTIES
 from vaegan.models.base import Discriminator
 
 
@@ -91,36 +91,36 @@ def test_r1_is_half_the_squared_slope_and_reaches_the_discriminator_alone(model:
     for name, extra in zip(named, torch.autograd.grad(penalty, list(named.values()), allow_unused=True), strict=True):
         wanted[name] = wanted[name] if extra is None else wanted[name] + 3 * extra
     model.zero_grad()
-    Objective(saturating=False, regularizer="r1", regularizer_weight=3.0)(model, *batch).backward(model.parameters())
+    Objective(saturating=False, penalty="r1", penalty_weight=3.0)(model, *batch).backward(model.parameters())
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(parameter.grad, wanted[name], rtol=1e-8, atol=1e-10)
 
 
-def test_a_regulariser_leaves_running_statistics_as_they_are_without_it(model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor]) -> None:
+def test_a_penalty_leaves_running_statistics_as_they_are_without_it(model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor]) -> None:
     torch.manual_seed(0)
     other = VAEGAN(model.architecture).train().double()
     Objective()(other, *batch)
-    Objective(regularizer="r1")(model, *batch)
+    Objective(penalty="r1")(model, *batch)
     assert all(map(torch.equal, model.buffers(), other.buffers()))
 
 
-def test_a_regulariser_of_ones_own(model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_penalty_of_ones_own(model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, ...]] = []
 
     def drift(discriminator: Discriminator, images: Tensor, generated: Tensor, conditions: Tensor | None) -> Tensor:
         seen.append((*images.shape[:1], *generated.shape[:1]))
         return discriminator(images, conditions).square().mean()
 
-    monkeypatch.setitem(REGULARIZERS, "drift", drift)
-    Objective(regularizer="drift", reconstructions=True)(model, *batch).backward(model.parameters())
+    monkeypatch.setitem(PENALTIES, "drift", drift)
+    Objective(penalty="drift", reconstructions=True)(model, *batch).backward(model.parameters())
     assert seen == [(6, 12)]
 
 
 def test_an_unknown_name_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(UserError, match=r"there is no objective\.gan hing: there are saturating, non_saturating"):
         Objective(gan="hing")
-    with pytest.raises(UserError, match=r"there is no objective\.regularizer r3: there are r1"):
-        Objective(regularizer="r3")
+    with pytest.raises(UserError, match=r"there is no objective\.penalty r3: there are r1"):
+        Objective(penalty="r3")
 
 
 def test_saturating_names_one_of_two_losses() -> None:

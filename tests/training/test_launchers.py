@@ -14,8 +14,8 @@ from lightning_fabric.plugins.environments.cluster_environment import ClusterEnv
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
 from vaegan import UserError
-from vaegan.processes import is_first_here, is_leader
 from vaegan.signals import Stopped
+from vaegan.this_process import is_first_here, is_leader
 from vaegan.training import checkpoint
 from vaegan.training.device import Slurm, find_world, make_fabric
 from vaegan.workflow import _join, train

@@ -23,10 +23,10 @@ from ..data.images import Preparation
 from ..data.sources.base import Item, Pixels, Source
 from ..data.writer import pack
 from ..errors import UserError
-from ..processes import cores
 from ..progress import Progress, progress_bar
 from ..recipe import Recipe
 from ..settings import GateSettings
+from ..this_process import cores
 from ..training.cuda_graph import WARM_UP as BEFORE_RECORDING
 from ..training.device import computes_in_bf16, keep_freed_memory, make_fabric
 from .arithmetic import alone, count, yardsticks

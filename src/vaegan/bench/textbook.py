@@ -126,9 +126,9 @@ def paper_only(objective: ObjectiveSettings) -> None:
     """Refuse what the textbook step does not know.
 
     Raises:
-        UserError: it has what is not the paper's: the joint objective, another GAN loss, a regulariser.
+        UserError: it has what is not the paper's: the joint objective, another GAN loss, a penalty.
     """
-    for name in ("joint", "gan", "regularizer"):
+    for name in ("joint", "gan", "penalty"):
         if getattr(objective, name):
             raise UserError(f"there is no textbook step for objective.{name}, which is not the paper's: choose a recipe without it")
 

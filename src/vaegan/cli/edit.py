@@ -41,14 +41,14 @@ def attributes(run: Path, /, *, data: str | None = None, image: Path | None = No
     """
     import numpy as np
 
-    from ..data.given import read_given
+    from ..data.read_images import read_images
     from ..latent.figures import attribute_sheet
     from ..run import Run
     from ..viz import grid
 
     opened = Run.open(run)
     model = opened.model()
-    given = read_given([image], model.preparation)[1] if image else None
+    given = read_images([image], model.preparation)[1] if image else None
     images = open_set(opened, data)
     directions, (training, held_out) = _learn(opened, model, images)
     _show(directions)
@@ -216,7 +216,7 @@ def _directions(run: Run, model: VAEGAN) -> Directions:
 
 def _learn(run: Run, model: VAEGAN, images: ImageSet) -> tuple[Directions, tuple[Numbers, Numbers]]:
     """Learn the directions of a set's attributes, and keep them in the run."""
-    from ..latent.attributes import learn_from
+    from ..latent.learn_directions import learn_from
     from ..progress import progress_bar
 
     parts = run.split(images)

@@ -44,9 +44,9 @@ def read_pictures(paths: Sequence[Path], preparation: Preparation) -> tuple[list
     Raises:
         UserError: a file is not there, or there is no image in any.
     """
-    from ..data.given import read_given
+    from ..data.read_images import read_images
 
-    return read_given(paths, preparation, lambda name, reason: err.print(f"skipped {name}: {reason}", soft_wrap=True))
+    return read_images(paths, preparation, lambda name, reason: err.print(f"skipped {name}: {reason}", soft_wrap=True))
 
 
 class Pictures(NamedTuple):
@@ -66,7 +66,7 @@ def encode_pictures(model: VAEGAN, paths: list[Path]) -> Pictures:
         UserError: a picture is not there, or one that is named by itself gives no image; or the model has no encoder.
     """
     from ..data.batches import to_tensor
-    from ..data.given import read_given
+    from ..data.read_images import read_images
     from ..latent.encode import encode
     from ..progress import progress_bar
 
@@ -75,7 +75,7 @@ def encode_pictures(model: VAEGAN, paths: list[Path]) -> Pictures:
             raise UserError(f"cannot read {name}: {reason}")
         err.print(f"skipped {name}: {reason}", soft_wrap=True)
 
-    names, pixels = read_given(paths, model.preparation, skip)
+    names, pixels = read_images(paths, model.preparation, skip)
     with progress_bar(err) as progress:
         return Pictures(names, to_tensor(pixels), encode(model, pixels, progress=progress).mean)
 

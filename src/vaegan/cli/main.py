@@ -13,7 +13,7 @@ import cyclopts
 
 from ..errors import UserError, refusals_told
 from ..parse_settings import describe, hint, setting_types
-from ..processes import is_first_here, is_leader
+from ..this_process import is_first_here, is_leader
 from .app import UnknownFlagError, make_app
 from .console import err
 

@@ -1,8 +1,9 @@
 """From a source of images to a packed set, made once, and from that to batches."""
 
 from .dataset import ImageSet
+from .held_out import Numbers, split
 from .images import Preparation
-from .prepare import AVATARS, Numbers, cache_folder, open_images, open_packed, packed_folder, prepare, split
+from .prepare import AVATARS, cache_folder, open_images, open_packed, packed_folder, prepare
 
 __all__ = [
     "AVATARS",

@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..settings import Augmentation
 from . import Numbers
 from .augmentation import Augmenter
-from .indices import Permutation
+from .permutation import Permutation
 
 BLOCK = 1 << 14
 """Places of an epoch's order that are computed at a time: computing few at a time is slow, computing all of them takes memory."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..spacing import evenly_spaced
+from ..evenly_spaced import evenly_spaced
 from ..viz import grid
 from ..words import plain
 from .batches import to_tensor

@@ -30,7 +30,7 @@ from ..files import replacing, sha256
 from ..progress import Progress
 from .dataset import FORMAT, HEADER, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
 from .images import Picture, Preparation, Unreadable, read
-from .indices import SPLIT_SEED, Permutation
+from .permutation import SPLIT_SEED, Permutation
 from .sources.base import Encoded, Item, Source, some
 from .workers import WorkerKilled, in_order
 

@@ -16,8 +16,8 @@ from ..recipe import Recipe
 from ..words import plain
 from .comparison import compare_variants
 from .experiment import Experiment
-from .grid import OF_THE_IMAGES, Variant
 from .page import Found
+from .runs import OF_THE_IMAGES, Variant
 
 
 def ablation(

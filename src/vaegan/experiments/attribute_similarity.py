@@ -19,8 +19,8 @@ from ..metrics.regressor import BATCH
 from ..metrics.tables import Table
 from ..viz.grid import save, sheet
 from .experiment import Experiment
-from .grid import Grid, Variant
 from .page import Found, Section, write_page
+from .runs import Grid, Variant
 from .seeds import over_seeds, spread_of
 
 KINDS = {"vae": "VAE", "gan": "GAN", "vaegan": "VAE/GAN"}

@@ -10,15 +10,15 @@ from PIL import Image
 
 from ..data.batches import to_tensor
 from ..errors import UserError
-from ..latent.attributes import FEWEST, MOST, learn_from, learnable
+from ..evenly_spaced import some_of
 from ..latent.directions import HOWS, Directions, How
 from ..latent.figures import edits
+from ..latent.learn_directions import FEWEST, MOST, learn_from, learnable
 from ..metrics.tables import Table
-from ..spacing import some_of
 from ..viz.grid import save
 from .experiment import Experiment
-from .grid import GridRun, Variant
 from .page import Found, Section, write_page
+from .runs import GridRun, Variant
 from .seeds import over_seeds
 
 VARIANTS = (Variant("vaegan", "VAE/GAN"),)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ..data.batches import to_tensor
 from ..errors import UserError
+from ..evenly_spaced import some_of
 from ..metrics.base import RESAMPLINGS, Value
 from ..metrics.collect import MOST_KEPT
 from ..metrics.context import FEWEST, asked_of, attributes_of
@@ -18,11 +19,10 @@ from ..metrics.extractors.base import Extractor
 from ..metrics.extractors.registry import Kind, choose
 from ..metrics.registry import METRICS, metrics
 from ..metrics.tables import ORDER, Table
-from ..spacing import some_of
 from ..viz.grid import save, sheet
 from .experiment import Experiment
-from .grid import Grid, Variant
 from .page import Found, Section, write_page
+from .runs import Grid, Variant
 from .seeds import change_over_seeds, over_seeds
 
 COMPARED = tuple(name for name in METRICS if name != "similarity_error")

@@ -43,7 +43,7 @@ from ..training.conditions import varying
 from ..training.device import make_fabric
 from ..training.trainer import MAY_CHANGE
 from ..workflow import images_of, split_of, train
-from .grid import OF_THE_IMAGES, Grid, GridRun, Variant
+from .runs import OF_THE_IMAGES, Grid, GridRun, Variant
 
 ABOUT, RESULTS, PAGE = "experiment.json", "results.json", "page.html"
 RUNS, MEASUREMENTS = "runs", "measurements"

@@ -10,8 +10,8 @@ from ..metrics.context import FEWEST
 from ..metrics.few_labels import DRAWS, PIXELS, POOLED, SPACES, FewLabels, Question
 from ..metrics.tables import Table
 from .experiment import Experiment
-from .grid import Variant
 from .page import Found, Section, write_page
+from .runs import Variant
 from .seeds import over_seeds
 
 VARIANTS = (Variant("vaegan", "VAE/GAN"),)

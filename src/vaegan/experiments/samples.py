@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..metrics.extractors.registry import Kind
 from .comparison import compare_variants
 from .experiment import Experiment
-from .grid import Variant
 from .page import Found
+from .runs import Variant
 
 VARIANTS = (
     Variant("vae", "VAE", {"objective.kind": "vae"}),

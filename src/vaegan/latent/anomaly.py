@@ -17,11 +17,11 @@ from torch import Tensor
 from ..data import Numbers
 from ..data.batches import Images
 from ..errors import UserError
+from ..evenly_spaced import some_of
 from ..files import replacing
 from ..models.fingerprint import fingerprint
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
-from ..spacing import some_of
 from .gaussian import Gaussian, distances_left_out
 from .measurements import LEAST, Measured, measure, measure_all
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..data import Numbers
 from ..data.batches import Images, to_tensor
 from ..errors import UserError
+from ..losses.kl import kl_divergence
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
 
@@ -43,7 +44,7 @@ def measure(model: VAEGAN, images: Tensor, level: int) -> tuple[Tensor, Measured
     measured = {
         "similarity": 0.5 * errors[place].flatten(1).sum(1),
         "pixel": (reconstructions - images).square().flatten(1).mean(1),
-        "prior": posterior.nats.sum(1).clamp(min=0),  # rounding can make it -1e-8
+        "prior": kl_divergence(posterior).sum(1).clamp(min=0),  # rounding can make it -1e-8
         "code": posterior.mean,
         "look": torch.cat([part for pair in zip(maps, errors, strict=True) for part in _look(*pair)], 1),
         "places": errors[place].sum(1),

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from ..data import ImageSet, Numbers
 from ..data.batches import to_tensor
+from ..evenly_spaced import some_of
 from ..metrics.memorization import Copying
 from ..metrics.neighbors import nearest, nearest_by_similarity
 from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
-from ..spacing import some_of
 from .encode import codes_of
 
 By = Literal["code", "similarity"]

@@ -15,7 +15,7 @@ The baselines of the paper's experiments are parts of it: a VAE of pixels (L_pri
 (no encoder), and VAE_Disl (a VAE whose error is L_llike in the features of a discriminator that was trained before and stays as it is).
 All three networks of a conditional model take some attributes of each image, too (section 4.2).
 
-Other GAN losses are in gan.py, further terms of the discriminator in regularizers.py.
+Other GAN losses are in gan.py, further terms of the discriminator in penalties.py.
 
 Every term is a mean over images. The textbook step writes three losses and goes back through the graph three times. Here the routing is
 in the graph: `scale` multiplies a gradient where it passes from one network to the next, so that each receives its own objective, exactly,
@@ -36,7 +36,8 @@ from ..models.base import Decoder, Discriminator, Encoder
 from ..models.posterior import Posterior
 from ..settings import ObjectiveSettings
 from .gan import find_gan_loss
-from .regularizers import find_regularizer
+from .kl import kl_divergence
+from .penalties import find_penalty
 from .routing import Number, constant, evaluating, scale, statistics_fixed, wide
 from .similarity import features_together, squared_error
 
@@ -107,11 +108,11 @@ class Objective:
         """Take settings, by default the reference's, with changes by name, as in `Objective(gamma=1e-5)`.
 
         Raises:
-            UserError: they do not go together, or name a GAN loss or a regulariser that there is not.
+            UserError: they do not go together, or name a GAN loss or a penalty that there is not.
         """
         self.settings = replace(settings or ObjectiveSettings(), **changes)
         self._gan_loss = find_gan_loss(self.settings.gan_loss)
-        self._regularizer = find_regularizer(self.settings.regularizer) if self.settings.regularizer else None
+        self._penalty = find_penalty(self.settings.penalty) if self.settings.penalty else None
 
     def __call__(
         self,
@@ -212,17 +213,17 @@ class Objective:
             cost = (1 - gamma) * loss.decoder(logits).sum()
             (wanted,) = torch.autograd.grad(cost, leaf, retain_graph=True)
             total = total + (generated * wanted).sum()
-        if self._regularizer and torch.is_grad_enabled():
+        if self._penalty and torch.is_grad_enabled():
             with statistics_fixed(discriminator):
-                penalty = self._regularizer(discriminator, batch.images, generated.detach(), batch.conditions)
-            total = total + self.settings.regularizer_weight * penalty
+                penalty = self._penalty(discriminator, batch.images, generated.detach(), batch.conditions)
+            total = total + self.settings.penalty_weight * penalty
         return _Game(real.detach(), fakes[-1].detach(), total)
 
 
 def _encode(encoder: Encoder, batch: _Batch) -> _Encoded:
     mean, logvar = encoder(batch.images, batch.conditions)
     posterior = Posterior(wide(mean), wide(logvar))
-    return _Encoded(posterior.nats.sum(1).mean(), posterior.sample(batch.noise))
+    return _Encoded(kl_divergence(posterior).sum(1).mean(), posterior.sample(batch.noise))
 
 
 def _pixel_error(reconstructed: Tensor, images: Tensor) -> Tensor:

@@ -18,9 +18,9 @@ from torch import Tensor
 from ..data import ImageSet, Numbers
 from ..data.batches import Images, to_tensor
 from ..errors import UserError
+from ..evenly_spaced import some_of
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
-from ..spacing import some_of
 from .base import Metric, Value
 from .regressor import MOST, Regressor, regressor_of
 

@@ -15,9 +15,9 @@ from torch.nn.functional import adaptive_avg_pool2d
 from ..data import ImageSet, Numbers
 from ..data.batches import to_tensor
 from ..errors import UserError
+from ..evenly_spaced import some_of
 from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
-from ..spacing import some_of
 from .base import Metric, Value
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..losses.kl import kl_divergence
 from ..models.posterior import Posterior
 from .base import Metric, Value
 
@@ -54,4 +55,4 @@ class PosteriorStats(NamedTuple):
 def posterior_stats(posterior: Posterior) -> PosteriorStats:
     """Measure posteriors, N x latent."""
     exact = Posterior(*(values.double().cpu() for values in posterior))
-    return PosteriorStats(exact.nats.numpy().mean(0), exact.mean.numpy().var(0))
+    return PosteriorStats(kl_divergence(exact).numpy().mean(0), exact.mean.numpy().var(0))

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ..data import ImageSet, Numbers, cache_folder
 from ..errors import UserError
+from ..evenly_spaced import some_of
 from ..progress import Progress
-from ..spacing import some_of
 from .extractors.attributes import AttributeNetwork, content, kept, learned
 
 VERSION = 1

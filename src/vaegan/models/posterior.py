@@ -1,4 +1,4 @@
-"""What the encoder says of an image: a normal distribution of codes, and its KL divergence from the prior."""
+"""What the encoder says of an image: a normal distribution of codes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,3 @@ class Posterior(NamedTuple):
     def sample(self, noise: Tensor) -> Tensor:
         """Codes mean + sigma * noise, with `noise` standard normal and N x latent."""
         return self.mean + (0.5 * self.logvar).exp() * noise
-
-    @property
-    def nats(self) -> Tensor:
-        """KL(q(z_d|x) || N(0, 1)) of each image and dimension d of the code, N x latent (Kingma and Welling 2014, appendix B)."""
-        return 0.5 * (self.mean.square() + self.logvar.exp() - self.logvar - 1)

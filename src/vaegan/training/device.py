@@ -19,7 +19,7 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 
 from ..errors import UserError
 from ..models.vaegan import VAEGAN
-from ..processes import cores
+from ..this_process import cores
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of mallopt(3)
 LARGEST_MMAP_THRESHOLD = 1 << 25  # on 64 bits

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import UserError
 from ..files import replacing
-from ..processes import end_without_agent
 from ..recipe import RECIPE
 from ..signals import Stopped
+from ..this_process import end_without_agent
 from .distributed import JoinError, LostProcessError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ sys.path[:] = sys.argv[3:]  # import from where the agent did
 import pathlib, signal
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback before it can stop well
 folder, agent = pathlib.Path(sys.argv[1]), int(sys.argv[2])
-from vaegan.processes import follow
+from vaegan.this_process import follow
 follow(agent, folder)
 from vaegan.workflow import work
 work(folder, agent)

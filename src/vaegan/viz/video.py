@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import UserError
+from ..evenly_spaced import evenly_spaced
 from ..files import replacing
 from ..progress import Progress
-from ..spacing import evenly_spaced
 
 Frame = Callable[[int], NDArray[np.uint8]]
 """From the number of a frame to its pixels, H x W x 3. So only one is in memory at a time."""

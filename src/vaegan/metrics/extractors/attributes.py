@@ -19,9 +19,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from ...data import ImageSet, Numbers, cache_folder
 from ...data.batches import to_tensor
 from ...errors import UserError
+from ...evenly_spaced import some_of
 from ...files import replacing
 from ...progress import Progress
-from ...spacing import some_of
 from .base import resized
 
 VERSION = 1

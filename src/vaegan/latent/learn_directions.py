@@ -14,10 +14,10 @@ from torch import Tensor
 
 from ..data import ImageSet, Numbers
 from ..errors import UserError
+from ..evenly_spaced import some_of
 from ..models.fingerprint import fingerprint
 from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
-from ..spacing import some_of
 from .directions import Directions, How
 from .encode import encode
 

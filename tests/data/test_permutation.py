@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from vaegan.data.indices import Permutation
+from vaegan.data.permutation import Permutation
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 64, 255, 256, 257, 1000, 65537])

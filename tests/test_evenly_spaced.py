@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vaegan.spacing import evenly_spaced, some_of
+from vaegan.evenly_spaced import evenly_spaced, some_of
 
 
 @pytest.mark.parametrize(("count", "most"), [(5, 9), (5, 5), (9, 5), (1000, 999), (123_457, 20_000), (3, 1), (1, 1), (0, 4)])

@@ -1,5 +1,5 @@
-"""Terms that the discriminator minimises beside the GAN loss, by the name that objective.regularizer has. A new one is a function and a
-line in `REGULARIZERS`.
+"""Terms that the discriminator minimises beside the GAN loss, by the name that objective.penalty has. A new one is a function and a
+line in `PENALTIES`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..models.base import Discriminator
 
-Regularizer = Callable[[Discriminator, Tensor, Tensor, Tensor | None], Tensor]
+Penalty = Callable[[Discriminator, Tensor, Tensor, Tensor | None], Tensor]
 """Takes the discriminator, images N x C x H x W, generated images K N x C x H x W, both constants, and the conditions of the images,
 N x attributes; returns a scalar, whose gradient reaches the discriminator alone."""
 
@@ -24,17 +24,17 @@ def r1(discriminator: Discriminator, images: Tensor, generated: Tensor, conditio
     return 0.5 * slopes.square().sum((1, 2, 3)).mean()
 
 
-REGULARIZERS: dict[str, Regularizer] = {
+PENALTIES: dict[str, Penalty] = {
     "r1": r1,
 }
 
 
-def find_regularizer(name: str) -> Regularizer:
-    """The regulariser of that name.
+def find_penalty(name: str) -> Penalty:
+    """The penalty of that name.
 
     Raises:
         UserError: there is none.
     """
-    if name not in REGULARIZERS:
-        raise UserError(f"there is no objective.regularizer {name}: there are {', '.join(REGULARIZERS)}")
-    return REGULARIZERS[name]
+    if name not in PENALTIES:
+        raise UserError(f"there is no objective.penalty {name}: there are {', '.join(PENALTIES)}")
+    return PENALTIES[name]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vaegan import Posterior, UserError
 from vaegan.data import prepare, split
-from vaegan.latent import attributes
+from vaegan.latent import learn_directions
 from vaegan.latent.directions import HOWS, Directions
 
 from ..command import fails, works
@@ -39,7 +39,7 @@ def made_up(count: int, seed: int = 0) -> tuple[Tensor, NDArray[np.float32]]:
 @pytest.fixture(scope="module")
 def learned() -> Directions:
     codes, answers = made_up(4000)
-    return attributes.learn(codes, answers, NAMES)
+    return learn_directions.learn(codes, answers, NAMES)
 
 
 def test_the_difference_of_means_is_that(learned: Directions) -> None:
@@ -97,19 +97,19 @@ def test_strength_0_is_no_edit_and_the_mean_is_a_vector(learned: Directions) -> 
 
 def test_accuracies_of_images_that_were_not_learned_from(learned: Directions) -> None:
     codes, answers = made_up(3000, seed=5)
-    scores = attributes.accuracies(learned, codes, answers)
+    scores = learn_directions.accuracies(learned, codes, answers)
     assert all(score.auc > 0.97 and score.balanced > 0.9 for score in scores["probe"])
     assert scores["probe"][1].auc > scores["mean"][1].auc + 0.003
-    nobody = attributes.accuracies(learned, codes, np.zeros_like(answers))
+    nobody = learn_directions.accuracies(learned, codes, np.zeros_like(answers))
     assert np.isnan(nobody["probe"]).all()
 
 
 def test_accuracy_by_counting() -> None:
     scores, answers = np.array([1, 2, 2, 3, 0], np.float32), np.array([0, 1, 0, 1, np.nan], np.float32)
     # of the four pairs, one with above one without: 2 > 1, 2 = 2 (half), 3 > 1, 3 > 2
-    assert attributes._accuracy(scores, answers, 1.5) == attributes.Accuracy(0.75, 3.5 / 4)
-    assert attributes._best_threshold(np.array([0, 1, 2, 3], np.float32), np.array([0, 0, 1, 1], np.float32)) == 1.5
-    assert attributes._best_threshold(np.array([0, 1, 1, 3], np.float32), np.array([0, 0, 1, 1], np.float32)) in (0.5, 2.0)
+    assert learn_directions._accuracy(scores, answers, 1.5) == learn_directions.Accuracy(0.75, 3.5 / 4)
+    assert learn_directions._best_threshold(np.array([0, 1, 2, 3], np.float32), np.array([0, 0, 1, 1], np.float32)) == 1.5
+    assert learn_directions._best_threshold(np.array([0, 1, 1, 3], np.float32), np.array([0, 0, 1, 1], np.float32)) in (0.5, 2.0)
 
 
 def test_answers_that_are_not_known_are_left_out() -> None:
@@ -117,8 +117,8 @@ def test_answers_that_are_not_known_are_left_out() -> None:
     holes = answers.copy()
     unknown = np.random.default_rng(0).random(len(holes)) < 0.5
     holes[unknown, 1] = np.nan
-    learned = attributes.learn(codes, holes, NAMES)
-    known = attributes.learn(codes[~unknown], answers[~unknown], NAMES)
+    learned = learn_directions.learn(codes, holes, NAMES)
+    known = learn_directions.learn(codes[~unknown], answers[~unknown], NAMES)
     torch.testing.assert_close(learned.means[1], known.means[1])
     assert torch.isfinite(learned.probes).all()
     assert learned.exclusive[0].tolist() == [False, False, False, True]
@@ -127,14 +127,14 @@ def test_answers_that_are_not_known_are_left_out() -> None:
 def test_too_few_examples() -> None:
     codes, answers = made_up(200)
     answers = np.column_stack([answers, np.zeros(200), np.full(200, np.nan)]).astype(np.float32)
-    columns, sentences = attributes.learnable(answers, [*NAMES, "Never", "Unknown"])
+    columns, sentences = learn_directions.learnable(answers, [*NAMES, "Never", "Unknown"])
     assert columns == [0, 1, 2, 3]
     assert sentences[0] == "left out Never: 0 of the images have it and 200 have not, and 10 of each are needed"
     assert "left out Unknown: 0 of the images have it and 0 have not" in sentences[1]
     with pytest.raises(UserError, match="left out Never"):
-        attributes.learn(codes, answers[:, :5], [*NAMES, "Never"])
+        learn_directions.learn(codes, answers[:, :5], [*NAMES, "Never"])
     with pytest.raises(UserError, match="not finite"):
-        attributes.learn(codes * np.nan, answers[:, :4], NAMES)
+        learn_directions.learn(codes * np.nan, answers[:, :4], NAMES)
 
 
 class Faithful(torch.nn.Module):
@@ -150,18 +150,18 @@ class Faithful(torch.nn.Module):
 def test_lengths_make_up_for_what_falls_short(learned: Directions) -> None:
     codes, answers = made_up(1000, seed=6)
     told: list[tuple[str, int, int | None]] = []
-    enough = attributes.calibrate(learned, Faithful(), codes, answers, lambda *what: told.append(what))  # type: ignore[arg-type]
+    enough = learn_directions.calibrate(learned, Faithful(), codes, answers, lambda *what: told.append(what))  # type: ignore[arg-type]
     assert float((enough.lengths - 1).abs().max()) < 0.35
     assert told[-1] == ("trying how far edits must go", 4, 4)
     timid = dataclasses.replace(learned, vectors=0.8 * learned.vectors)
-    longer = attributes.calibrate(timid, Faithful(), codes, answers)  # type: ignore[arg-type]
+    longer = learn_directions.calibrate(timid, Faithful(), codes, answers)  # type: ignore[arg-type]
     torch.testing.assert_close(longer.lengths[1:3], enough.lengths[1:3] / 0.8, rtol=0.05, atol=0)
     assert (longer.lengths > enough.lengths).all()
 
 
 def test_where_a_line_first_comes_to_what_is_wanted() -> None:
-    assert attributes._first_at(1, (0, 0.5, 1, 1.5), (0, 0.5, 1.5, 0.5)) == 0.75
-    assert attributes._first_at(1, (0, 0.5, 1, 1.5), (0, 0.2, 0.6, 0.5)) == 1
+    assert learn_directions._first_at(1, (0, 0.5, 1, 1.5), (0, 0.5, 1.5, 0.5)) == 0.75
+    assert learn_directions._first_at(1, (0, 0.5, 1, 1.5), (0, 0.2, 0.6, 0.5)) == 1
 
 
 def test_a_file_keeps_it_all(learned: Directions, tmp_path: Path) -> None:

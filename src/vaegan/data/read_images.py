@@ -14,7 +14,7 @@ from .sources.base import File
 from .sources.files import TARS, listing
 
 
-def read_given(
+def read_images(
     given: Sequence[Path], preparation: Preparation, skipped: Callable[[str, str], None] = lambda *_: None
 ) -> tuple[list[str], NDArray[np.uint8]]:
     """The pictures of files, folders and archives, as the model takes them.

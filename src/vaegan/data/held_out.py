@@ -1,0 +1,76 @@
+"""Which images of a set are trained on, and which are held out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .dataset import ImageSet
+from .permutation import SPLIT_SEED, Permutation
+
+
+class Numbers(Protocol):
+    """Numbers of images, by their places; perhaps computed or read only when they are asked for."""
+
+    def __len__(self) -> int:
+        """How many."""
+
+    def __getitem__(self, places: slice | NDArray[np.int64], /) -> NDArray[np.int64]:
+        """Some of them."""
+
+
+class Part:
+    """A run of places of a longer sequence, without a copy."""
+
+    def __init__(self, whole: Numbers, start: int, stop: int) -> None:
+        self.whole, self.start, self.stop = whole, start, stop
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, places: slice | NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers at some places of this part."""
+        if isinstance(places, slice):
+            places = np.arange(*places.indices(len(self)))
+        return self.whole[places + self.start]
+
+
+def split(images: ImageSet, held_out: float, train_on: str = "train") -> tuple[Numbers, Numbers]:
+    """Numbers of the images to train on and of the held-out ones; always the same for a set.
+
+    A set with splits is trained on those that `train_on` names, joined by +, and its validation or else its test images are held out. Of a
+    set that has neither, or no splits at all, a share of `held_out` is held out at random; a share above 0 holds out at least one.
+
+    Raises:
+        UserError: the set has splits, but none of this name.
+    """
+    if not images.splits:
+        return _random_split(Permutation(len(images), SPLIT_SEED), held_out)
+    parts = [images.split(name) for name in train_on.split("+")]
+    training: NDArray[np.int64] = parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))
+    for name in ("validation", "test"):
+        if images.splits.get(name) and name not in train_on.split("+") and held_out:
+            return training, images.split(name)
+    return tuple(Chosen(training, part) for part in _random_split(Permutation(len(training), SPLIT_SEED), held_out))  # type: ignore[return-value]
+
+
+class Chosen:
+    """Numbers at places that are themselves looked up."""
+
+    def __init__(self, numbers: Numbers, places: Numbers) -> None:
+        self.numbers, self.places = numbers, places
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, places: slice | NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers at some places."""
+        return self.numbers[self.places[places]]
+
+
+def _random_split(order: Permutation, held_out: float) -> tuple[Part, Part]:
+    count = len(order)
+    held = min(count - 1, max(1, round(count * held_out))) if held_out else 0
+    return Part(order, held, count), Part(order, 0, held)
