@@ -213,7 +213,7 @@ def test_a_setting_that_is_newer_than_the_run_counts_as_its_default_there() -> N
     state = {"step": 0, **older.state_dict()}
     state["identity"] = {**state["identity"], "recipe": {key: v for key, v in older.recipe.flat().items() if key != "objective.gan"}}
     make_trainer(tiny()).load_state_dict(state)
-    with pytest.raises(UserError, match=r"its objective\.gan is , not saturating"):
+    with pytest.raises(UserError, match=r"its objective\.gan is empty, not saturating"):
         make_trainer(tiny(objective__gan="saturating")).load_state_dict(state)
 
 

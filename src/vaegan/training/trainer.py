@@ -21,6 +21,7 @@ from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
 from ..run import Run
 from ..signals import Stopped, StopSignal
+from ..words import plain
 from . import checkpoint
 from .conditions import learn_scale
 from .cuda_graph import Recorded
@@ -221,9 +222,10 @@ class Trainer:
         if theirs["images"] != mine["images"]:
             raise UserError(f"the images in {self.recipe.data.source} are not those that the run has been trained on")
         was, now = Recipe().flat() | theirs["recipe"], mine["recipe"]  # settings that are newer than the run had their defaults
-        changed = [f"{key} is {was[key]}, not {now[key]}" for key in now if key not in MAY_CHANGE and was[key] != now[key]]
+        changed = [key for key in now if key not in MAY_CHANGE and was[key] != now[key]]
         if changed:
-            raise UserError(f"cannot change a run that has begun: its {', its '.join(changed)}; leave that out, or train a new run")
+            what = ", ".join(f"its {key} is {plain(was[key]) or 'empty'}, not {plain(now[key]) or 'empty'}" for key in changed)
+            raise UserError(f"cannot change a run that has begun: {what}; leave that out, or train a new run")
         if theirs["images_per_step"] != mine["images_per_step"]:
             images, processes = theirs["images_per_step"], self.fabric.world_size
             batch = f": set --training.batch {images // processes}" if images % processes == 0 and images > processes else ""
