@@ -71,6 +71,7 @@ def train(
         auto_resume: if `run` was begun before, go on with it; if it is finished, do nothing. For jobs that are killed and started again.
         device: `auto`, `cpu`, `cuda` or `mps`.
         processes: how many devices (or processes on the CPU) of each node train together; 1, or as many as torchrun or SLURM started.
+            Those that this starts know only the package: a program that has added networks or losses is to be started by torchrun.
         nodes: how many machines train together; likewise.
         report: whether to write the report, one page on the run, at the end.
         console: where progress is shown; standard error by default. Where this starts several processes, they write to standard error,
