@@ -58,7 +58,18 @@ class Trainer:
     def __init__(
         self, recipe: Recipe, fabric: Fabric, images: ImageSet, training: Numbers, note: Callable[[str], None] = lambda _: None
     ) -> None:
-        """`training`: the numbers of the images to train on; `note` takes a sentence where the machine cannot do what the recipe asks."""
+        """Begin at step 0.
+
+        Args:
+            recipe: all settings.
+            fabric: launched; says device, precision and processes.
+            images: the set.
+            training: the numbers of the images to train on.
+            note: takes a sentence where the machine cannot do what the recipe asks.
+
+        Raises:
+            UserError: the images do not fill a batch, one of the attributes is the same for all, or there are no such networks or losses.
+        """
         self.recipe, self.fabric = recipe, fabric
         settings = recipe.training
         self.batches = Batches(
