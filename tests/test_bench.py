@@ -262,7 +262,8 @@ def test_contenders_compute_with_as_many_threads_as_are_asked_for(monkeypatch: p
     monkeypatch.setattr(benchmark, "_measure", lambda *_: torch.get_num_threads())
     made = Benchmark(tiny(training__threads=before + 2), device="cpu")
     assert made.about()["threads"] == before + 2
-    assert list(made.results(SILENT)) == [before + 2]
+    computed_with: list[Any] = list(made.results(SILENT))
+    assert computed_with == [before + 2]
     assert torch.get_num_threads() == before
 
 
