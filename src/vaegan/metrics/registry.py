@@ -12,6 +12,7 @@ METRICS = {
     "kernel_distance": "kid:KernelDistance",
     "prdc": "prdc:Prdc",
     "image_errors": "image:ImageErrors",
+    "grain": "grain:Grain",
     "lpips": "lpips:Lpips",
     "similarity_error": "similarity:SimilarityError",
     "feature_error": "feature_error:FeatureError",
