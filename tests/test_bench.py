@@ -29,7 +29,7 @@ from vaegan.settings import GateSettings, ObjectiveSettings
 from vaegan.training.trainer import Trainer
 
 from .processes import start
-from .tiny import avatars, flags, tiny
+from .tiny import SILENT, avatars, flags, tiny
 
 FLAGS = ["--sizes", "16", *flags(networks__size=None, training__precision=None)]
 CPU = torch.device("cpu")
@@ -257,6 +257,16 @@ def test_mistakes(arguments: list[str], words: str, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
+def test_contenders_compute_with_as_many_threads_as_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.setattr(benchmark, "_measure", lambda *_: torch.get_num_threads())
+    made = Benchmark(tiny(training__threads=before + 2), device="cpu")
+    assert made.about()["threads"] == before + 2
+    computed_with: list[Any] = list(made.results(SILENT))
+    assert computed_with == [before + 2]
+    assert torch.get_num_threads() == before
+
+
 def test_a_device_that_is_not_there() -> None:
     with pytest.raises(UserError, match="there is no cuda device here"):
         Benchmark(Recipe(), device="cuda")

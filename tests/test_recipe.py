@@ -92,6 +92,8 @@ def test_every_setting_is_documented() -> None:
         ({"optimizer.lr_factors": (1, float("nan"), 1)}, "optimizer.lr_factors"),
         ({"training.seed": -1}, "training.seed"),
         ({"objective.joint": True, "objective.saturating": True}, "objective.joint"),
+        ({"objective.penalty": "r1", "training.compile": True}, "objective.penalty .* training.compile"),
+        ({"objective.penalty": "r1", "training.sync_batchnorm": True}, "objective.penalty .* training.sync_batchnorm"),
     ],
 )
 def test_wrong_settings_are_named(overrides: dict[str, object], message: str) -> None:

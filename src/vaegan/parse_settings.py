@@ -139,10 +139,11 @@ def _shown(value: Any) -> str:
     return "empty" if value is None else f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def hint(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """What to add to the sentence that a name is unknown: the nearest known one, or nothing if none is near."""
-    nearest = get_close_matches(name.lower(), list(known), n=1, cutoff=0.75)
-    return f". Did you mean {prefix}{nearest[0]}?" if nearest else ""
+def hint(name: str, known: Iterable[str]) -> str:
+    """What to add to the sentence that a name is unknown: the nearest known one, or those that end in it, as objective.gamma in gamma."""
+    name, known = name.lower(), list(known)
+    near = get_close_matches(name, known, n=1, cutoff=0.75) or [one for one in known if one.endswith(f".{name.lstrip('-')}")]
+    return f". Did you mean {' or '.join(near)}?" if near else ""
 
 
 def as_tree(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

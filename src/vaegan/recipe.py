@@ -42,11 +42,12 @@ class Recipe:
     training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
-        objective = self.objective
-        plain = objective.saturating and not objective.gan
-        compiled = self.training.compile and bool(objective.penalty)
-        require(not compiled, "objective.penalty needs second derivatives, which training.compile does not support: leave one out")
-        require(not (objective.joint and plain), "objective.joint is non-saturating: set objective.saturating to false")
+        objective, training = self.objective, self.training
+        saturating = objective.saturating and not objective.gan
+        require(not (objective.joint and saturating), "objective.joint is non-saturating: set objective.saturating to false")
+        for name in ("compile", "sync_batchnorm"):
+            both = getattr(training, name) and bool(objective.penalty)
+            require(not both, f"objective.penalty needs second derivatives, which training.{name} does not support: leave one out")
 
     @property
     def preparation(self) -> Preparation:

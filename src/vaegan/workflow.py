@@ -21,6 +21,8 @@ from .data.dataset import report_skipped
 from .data.sources import anchored, short_name
 from .errors import UserError, refusals_told
 from .files import PARTIAL, from_home, locked, remove_partial, replacing
+from .losses.objective import Objective
+from .models.vaegan import VAEGAN
 from .progress import progress_bar
 from .recipe import RECIPE, Recipe, of_run
 from .run import Run, load
@@ -69,6 +71,7 @@ def train(
         auto_resume: if `run` was begun before, go on with it; if it is finished, do nothing. For jobs that are killed and started again.
         device: `auto`, `cpu`, `cuda` or `mps`.
         processes: how many devices (or processes on the CPU) of each node train together; 1, or as many as torchrun or SLURM started.
+            Those that this starts know only the package: a program that has added networks or losses is to be started by torchrun.
         nodes: how many machines train together; likewise.
         report: whether to write the report, one page on the run, at the end.
         console: where progress is shown; standard error by default. Where this starts several processes, they write to standard error,
@@ -140,12 +143,24 @@ def _start(job: Job, processes: int | None, nodes: int | None, console: Console 
     """Run a job in this process; or in several, which this one starts unless somebody else has."""
     console = console or _console()
     console.quiet = console.quiet or not is_leader()
+    _check_names(job.recipe)
     world = find_world(processes, nodes)
     job = replace(job, recipe=_anchored(job.recipe))
     if world.size > 1 and not world.environment:
         return _start_others(job, world, console)
     with nullcontext() if world.size == 1 else _first_process_speaks(job.run):
         return _run(job, world, console, StopSignal(STOPPING if is_leader() else "", saves=True))
+
+
+def _check_names(recipe: Recipe) -> None:
+    """See that there are such networks and losses, before images are packed: that can take an hour.
+
+    Raises:
+        UserError: there are not.
+    """
+    Objective(recipe.objective)
+    with torch.device("meta"):  # tensors without values: this takes neither memory nor random numbers
+        VAEGAN(recipe.networks, level=recipe.objective.level)
 
 
 def _start_others(job: Job, world: World, console: Console) -> Result:

@@ -61,6 +61,8 @@ def test_unknown_flags(flag: str) -> None:
 
 def test_the_flags_of_a_command_are_suggested(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Did you mean --auto-resume?" in fails(capsys, "train", "--autoresume")
+    assert "Did you mean --training.batch?" in fails(capsys, "train", "--batch", 4)
+    assert "Did you mean --augmentation.gamma or --objective.gamma?" in fails(capsys, "train", "--gamma", 0.1)
     assert "Did you mean --extractor?" in fails(capsys, "experiment", "samples", "--extracter", "mobilenet")
     assert "Did you mean --batches?" in fails(capsys, "bench", "--batchs", 4)
 

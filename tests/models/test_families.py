@@ -74,9 +74,20 @@ def test_a_run_of_another_family_goes_on_from_its_checkpoint(judged: Architectur
     assert vaegan.load(tmp_path / "run").level == 1
 
 
-def test_a_run_says_at_its_start_which_levels_there_are(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"objective\.level must be one of 1, 2, 3"):
-        train(tiny(objective__level=4), tmp_path / "run", **QUIETLY)
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ({"objective__level": 4}, r"objective\.level must be one of 1, 2, 3"),
+        ({"networks__family": "larson"}, r"there is no networks\.family larson: there are larsen"),
+        ({"objective__gan": "hing"}, r"there is no objective\.gan hing"),
+    ],
+)
+def test_a_run_says_what_there_is_before_it_opens_images(
+    setting: dict[str, Any], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vaegan.workflow.images_of", lambda *_: pytest.fail("images were opened"))
+    with pytest.raises(UserError, match=sentence):
+        train(tiny(**setting), tmp_path / "run", **QUIETLY)
 
 
 def test_a_model_knows_its_level(tmp_path: Path) -> None:

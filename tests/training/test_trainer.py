@@ -20,6 +20,7 @@ from vaegan import Recipe, Run, UserError
 from vaegan.data import open_images
 from vaegan.data.images import Preparation
 from vaegan.recipe import names
+from vaegan.signals import StopSignal
 from vaegan.training import checkpoint
 from vaegan.training.device import World
 from vaegan.training.logger import Monitor
@@ -168,6 +169,20 @@ def test_a_signal_at_any_moment_saves_the_run(place: str, number: signal.Signals
     assert checkpoint.load(tmp_path / "run" / "checkpoints")[0]["step"] == 5
 
 
+def test_a_request_to_save_that_comes_while_the_last_one_is_read_is_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    signals = StopSignal()
+    monkeypatch.setattr("vaegan.workflow.StopSignal", lambda *_, **__: signals)
+    asked = iter([True])
+
+    def interrupted(**requests: bool) -> Requests:
+        signals.asked_to_save |= next(asked, False)
+        return Requests(**requests)
+
+    monkeypatch.setattr("vaegan.training.trainer.Requests", interrupted)
+    train(tiny(training__length="3 steps", training__keep=9), tmp_path / "run", **QUIETLY)
+    assert [path.name for path in checkpoint.checkpoints(tmp_path / "run" / "checkpoints")] == ["step-00000003.pt", "step-00000002.pt"]
+
+
 def test_two_seeds_are_two_runs_and_one_seed_is_one() -> None:
     first, again, other = (make_trainer(tiny(training__seed=seed)) for seed in (0, 0, 1))
     for trainer in (first, again, other):
@@ -198,7 +213,7 @@ def test_a_setting_that_is_newer_than_the_run_counts_as_its_default_there() -> N
     state = {"step": 0, **older.state_dict()}
     state["identity"] = {**state["identity"], "recipe": {key: v for key, v in older.recipe.flat().items() if key != "objective.gan"}}
     make_trainer(tiny()).load_state_dict(state)
-    with pytest.raises(UserError, match=r"its objective\.gan is , not saturating"):
+    with pytest.raises(UserError, match=r"its objective\.gan is empty, not saturating"):
         make_trainer(tiny(objective__gan="saturating")).load_state_dict(state)
 
 

@@ -74,6 +74,7 @@ class Benchmark:
             raise UserError(f"--seconds must be above 0 and finite, not {seconds:g}")
         paper_only(recipe.objective)
         self.seconds = seconds
+        self.threads = recipe.training.threads or torch.get_num_threads()
         self.recipes = [
             steady(recipe, size, batch) for size in sizes or [recipe.networks.size] for batch in batches or [recipe.training.batch]
         ]
@@ -92,7 +93,7 @@ class Benchmark:
             "processor": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else processor(),
             "device": self.device.type,
             "cores": cores(),
-            "threads": torch.get_num_threads(),
+            "threads": self.threads,
             "torch": torch.__version__,
             "precision": list(self.fabrics)[-1],
             "seconds": self.seconds,
@@ -108,10 +109,12 @@ class Benchmark:
             UserError: a batch does not fit into memory.
         """
         for recipe in self.recipes:
-            with tempfile.TemporaryDirectory(prefix="vaegan-bench-") as folder, progress_bar(console) as progress, ExitStack() as processes:
+            with tempfile.TemporaryDirectory(prefix="vaegan-bench-") as folder, progress_bar(console) as progress, ExitStack() as undo:
+                undo.callback(torch.set_num_threads, torch.get_num_threads())
+                torch.set_num_threads(self.threads)
                 images = random_images(Path(folder) / "set", recipe, progress)
                 try:
-                    result = _measure(Setting(recipe, self.fabrics, images), self.seconds, progress, processes)
+                    result = _measure(Setting(recipe, self.fabrics, images), self.seconds, progress, undo)
                 except RuntimeError as error:
                     if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
                         raise

@@ -45,8 +45,8 @@ class Textbook:
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
             watched, minimised = losses(self.model, self.recipe.objective, images, noise, prior_noise)
         values = {name: loss.item() for name, loss in watched.items()}
-        players = EquilibriumGate(self.recipe.gate)(values["real"], values["fake"])
-        steps = {"encoder": True, "decoder": players.decoder, "discriminator": players.discriminator}
+        decision = EquilibriumGate(self.recipe.gate)(values["real"], values["fake"])
+        steps = {"encoder": True, "decoder": decision.decoder, "discriminator": decision.discriminator}
 
         # Every loss has gradients for all three networks, of which one is wanted. No network may step before the last pass back: that
         # would change weights which are still part of the graph.

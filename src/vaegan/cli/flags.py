@@ -54,7 +54,7 @@ class RecipeFlags:
     precision: Annotated[str | None, Parameter(group=MACHINE)] = None
     """auto, 32 or bf16."""
     threads: Annotated[int | None, Parameter(group=MACHINE)] = None
-    """Threads that compute on the CPU, in each process; all cores by default."""
+    """Threads that compute on the CPU, in each process; all cores by default, or as many as a resumed run began with."""
 
     def load_recipe(self, settings: Sequence[str] = (), resume: Path | None = None) -> Recipe:
         """The recipe under these flags.

@@ -64,7 +64,11 @@ class Batches:
         rank: int = 0,
         processes: int = 1,
     ) -> None:
-        """Take batches of `batch` images a process out of `images`, of which only `numbers` are trained on."""
+        """Take batches of `batch` images a process out of `images`, of which only `numbers` are trained on.
+
+        Raises:
+            UserError: these do not fill a batch of each process.
+        """
         if len(numbers) < batch * processes:
             each = f"a batch of {batch}" if processes == 1 else f"{processes} batches of {batch}"
             raise UserError(

@@ -44,7 +44,7 @@ class Preparation:
     """How any picture becomes a network's input.
 
     Kept with a packed set and with a model's weights, so that what is shown to a model is cut as what it was trained on.
-    `crop`, `box`, `blur` and `resampling` are explained in `vaegan.recipe.Data`.
+    `crop`, `box`, `blur` and `resampling` are explained in `vaegan.settings.Data`.
 
     Raises:
         UserError: the choices do not go together.

@@ -106,8 +106,8 @@ def prepare(
         progress: called as the work goes on.
         size: height and width; by default those of the source if all its images have the same, in multiples of 8, else 64x64.
         channels: 1 for grey, 3 for colour; by default those of the source.
-        crop: see `vaegan.recipe.Data`; by default what is usual for the source, `celeba` for CelebA and `centre` for others.
-        box, blur, resampling: see `vaegan.recipe.Data`.
+        crop: see `vaegan.settings.Data`; by default what is usual for the source, `celeba` for CelebA and `centre` for others.
+        box, blur, resampling: see `vaegan.settings.Data`.
         fractions: how large a part of the images goes into each split, at random; they add up to 1.
         attributes: a CSV file of attributes; see `vaegan.data.sources.tables.read_csv`.
         label: the column of it that names classes.

@@ -23,7 +23,11 @@ class GanLoss(Protocol):
     """The decoder minimises the negative of the discriminator's cost: then `decoder` is not called, and there is one backward pass less."""
 
     def discriminator(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """The cost of images, a scalar, and that of each kind of generated image, K; means over images. The gate reads both."""
+        """The cost of images, a scalar, and that of each kind of generated image, K; means over images.
+
+        The gate and the warnings of a run read both. They expect the cross entropy: 0.69 where the discriminator knows nothing, 0 where it
+        wins. With other costs, set gate.equilibrium and gate.margin, or gate.enabled to false.
+        """
 
     def decoder(self, logits: Tensor) -> Tensor:
         """What each kind of generated image costs the decoder, K; means over images."""

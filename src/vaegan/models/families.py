@@ -12,7 +12,11 @@ from .base import Decoder, Discriminator, Encoder
 
 
 class Family(NamedTuple):
-    """The classes of the three networks; each is made from an `Architecture`."""
+    """The classes of the three networks; each is made from an `Architecture`.
+
+    They are also made on torch's meta device, where tensors have shapes but no values. So a constructor must not read values, such as by
+    `item()`.
+    """
 
     encoder: Callable[[Architecture], Encoder]
     decoder: Callable[[Architecture], Decoder]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..settings import ObjectiveSettings
 
 PATIENCE = 1000
-"""Steps that a gate may stay shut: holding a player for some hundred steps at a time is what it is for."""
+"""Steps that a gate may stay shut: holding a network for some hundred steps at a time is what it is for."""
 SOON = 200
 """Steps that the other signs must last: the first steps of a run, and single ones, say nothing."""
 

@@ -168,8 +168,8 @@ def draw(model: VAEGAN, exhibits: Exhibits) -> tuple[Image.Image, float]:
         if autoencodes:
             pairs = grid.pair_rows(originals, model.reconstruct(originals, attributes), COLUMNS)
             parts.append((f"{caption}, each above its reconstruction", pairs))
-        told = None if attributes is None else attributes[torch.arange(SAMPLES, device=attributes.device) % len(attributes)]
-        samples = model.sample(SAMPLES, seed=0, attributes=told)
+        theirs = None if attributes is None else attributes[torch.arange(SAMPLES, device=attributes.device) % len(attributes)]
+        samples = model.sample(SAMPLES, seed=0, attributes=theirs)
         parts.append(("samples of the prior", samples))
     model.train(was_training)
     return grid.sheet(parts, COLUMNS), _spread(samples) / _spread(originals) if _spread(originals) else 1.0

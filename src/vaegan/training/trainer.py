@@ -21,6 +21,7 @@ from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
 from ..run import Run
 from ..signals import Stopped, StopSignal
+from ..words import plain
 from . import checkpoint
 from .conditions import learn_scale
 from .cuda_graph import Recorded
@@ -57,7 +58,18 @@ class Trainer:
     def __init__(
         self, recipe: Recipe, fabric: Fabric, images: ImageSet, training: Numbers, note: Callable[[str], None] = lambda _: None
     ) -> None:
-        """`training`: the numbers of the images to train on; `note` takes a sentence where the machine cannot do what the recipe asks."""
+        """Begin at step 0.
+
+        Args:
+            recipe: all settings.
+            fabric: launched; says device, precision and processes.
+            images: the set.
+            training: the numbers of the images to train on.
+            note: takes a sentence where the machine cannot do what the recipe asks.
+
+        Raises:
+            UserError: the images do not fill a batch, one of the attributes is the same for all, or there are no such networks or losses.
+        """
         self.recipe, self.fabric = recipe, fabric
         settings = recipe.training
         self.batches = Batches(
@@ -221,9 +233,10 @@ class Trainer:
         if theirs["images"] != mine["images"]:
             raise UserError(f"the images in {self.recipe.data.source} are not those that the run has been trained on")
         was, now = Recipe().flat() | theirs["recipe"], mine["recipe"]  # settings that are newer than the run had their defaults
-        changed = [f"{key} is {was[key]}, not {now[key]}" for key in now if key not in MAY_CHANGE and was[key] != now[key]]
+        changed = [key for key in now if key not in MAY_CHANGE and was[key] != now[key]]
         if changed:
-            raise UserError(f"cannot change a run that has begun: its {', its '.join(changed)}; leave that out, or train a new run")
+            what = ", ".join(f"its {key} is {plain(was[key]) or 'empty'}, not {plain(now[key]) or 'empty'}" for key in changed)
+            raise UserError(f"cannot change a run that has begun: {what}; leave that out, or train a new run")
         if theirs["images_per_step"] != mine["images_per_step"]:
             images, processes = theirs["images_per_step"], self.fabric.world_size
             batch = f": set --training.batch {images // processes}" if images % processes == 0 and images > processes else ""
@@ -262,9 +275,8 @@ class Trainer:
             ended = False
             while not ended:
                 schedule = {"lr": self.learning_rate(), "gamma": self.recipe.objective.at(self.epoch).gamma}
-                requests = Requests(stop=signals.received is not None, save=signals.asked_to_save)
-                signals.asked_to_save = False
-                requests = self.train_step(requests).requests
+                save, signals.asked_to_save = signals.asked_to_save, False  # at once, or a signal in between would be forgotten
+                requests = self.train_step(Requests(stop=signals.received is not None, save=save)).requests
                 ended = requests.stop or self.step == self.steps
                 logging = ended or self.step % settings.log_every == 0
                 drawing, saving = (ended or self.step % every == 0 for every in (settings.picture_every, settings.checkpoint_every))
