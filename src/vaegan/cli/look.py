@@ -27,7 +27,7 @@ def sample(
     out: Path | None = None,
     count: int = 64,
     seed: int = 0,
-    known: Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=True)] = None,
+    values: Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=True)] = None,
 ) -> None:
     """Draw images from the prior.
 
@@ -41,8 +41,8 @@ def sample(
         How many images.
     seed
         Another seed, other images.
-    known
-        Attribute values for the samples of a conditional model, as in Smiling=1 Eyeglasses=0, in the values of the set. Attributes that are
+    values
+        Attribute values for the samples of a conditional model, as in Smiling=1 Eyeglasses=0, on the scale of the set. Attributes that are
         left out count as unknown.
     """
     import torch
@@ -57,10 +57,10 @@ def sample(
     path = out or opened.folder / "samples.png"
     grid.kind_of(path)  # now, and not after minutes of work
     model = opened.model()
-    attributes = None if known is None else model.attributes(dict(map(_setting, known))).expand(count, -1)
+    attributes = None if values is None else model.attributes(dict(map(_setting, values))).expand(count, -1)
     with torch.inference_mode():
         images = model.sample(count, seed=seed, attributes=attributes)
-    caption = ", ".join([f"samples of the prior, seed {seed}", *(known or [])])
+    caption = ", ".join([f"samples of the prior, seed {seed}", *(values or [])])
     wrote(grid.save(grid.sheet([(caption, images)], _columns(count)), path))
 
 
