@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from vaegan import UserError
 from vaegan.experiments.experiment import Experiment
 from vaegan.experiments.features import features
-from vaegan.metrics import regressor
+from vaegan.metrics import lpips, regressor
 from vaegan.metrics.extractors import mobilenet
 from vaegan.run import Run
 from vaegan.workflow import train
@@ -54,6 +55,21 @@ def test_they_are_compared_by_the_numbers_of_evaluate(runs: Path, tmp_path: Path
     (line,) = (json.loads(text) for text in Run(runs / "conditional").metrics_file.read_text().splitlines())
     assert {name: line[name] for name in results["conditional"]} == results["conditional"]
     assert "kl" not in results["gan"]
+
+
+def test_runs_of_one_name(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And of other seeds; and a package that is installed later, whose number is then measured."""
+    other, out = tmp_path / "plain", tmp_path / "out"
+    shutil.copytree(runs / "conditional", other)
+    arguments = ("experiment", "samples", "--samples", 40, "--device", "cpu", "--out", out, "--runs", runs / "plain", other)
+    for found in (None, lambda one, _: one.mean((1, 2, 3))):
+        monkeypatch.setattr(lpips, "find_lpips", lambda: found)  # noqa: B023 (it is called before the next one)
+        works(*arguments)
+        results = json.loads((out / "results.json").read_text())
+        assert list(results["runs"]) == [str(runs / "plain"), str(other)]
+        assert results["seeds"] == [0, 3]
+        assert all(("lpips" in numbers) == (found is not None) for numbers in results["runs"].values())
+    assert "The recipe of the first run" in (out / "page.html").read_text()
 
 
 def test_each_experiment_measures_them(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -188,6 +188,7 @@ def _strangest(scorer: Scorer, parts: Sequence[Part], names: Sequence[str], scor
     import torch
 
     from ..data.batches import to_tensor
+    from ..metrics.extractors.base import in_colour
     from ..viz.tiles import Tile, heat, tiled
 
     ends = np.cumsum([len(part) for part, _ in parts])
@@ -197,7 +198,7 @@ def _strangest(scorer: Scorer, parts: Sequence[Part], names: Sequence[str], scor
         inside = place - int(ends[part]) + len(parts[part][0])
         image = to_tensor(parts[part][1][np.array([inside])])
         reconstruction, times = scorer.maps(image)
-        shown = [pixels[:, :3].expand(-1, 3, -1, -1) for pixels in (image, reconstruction)]
+        shown = [in_colour(pixels) for pixels in (image, reconstruction)]
         shown.append(heat(times.clamp(min=1).log() / math.log(MOST_TIMES)))
         tiles.append(Tile(torch.cat(shown), (Path(names[place]).name, f"p {scores.p[place]:.2g}, combined {scores.combined[place]:.1f}")))
     heading = f"image, reconstruction, error in features: black is what 99 in 100 normal images have there, white {MOST_TIMES} times that"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from ..metrics.tables import Table
 from ..viz.grid import save, sheet
 from .experiment import Experiment
 from .page import Found, Section, write_page
-from .runs import Grid, Variant
+from .runs import Grid, MeasuredGrid, Variant, by_run
 from .seeds import over_seeds, spread_of
 
 KINDS = {"vae": "VAE", "gan": "GAN", "vaegan": "VAE/GAN"}
@@ -34,9 +34,6 @@ PAPER = {
 """Cosine similarity and squared error of the paper's table 2, on LFW; recalled, not copied from it."""
 SHOWN = 10
 SHEET = "samples.png"
-
-Measured = Mapping[str, Sequence[Mapping[str, Value]]]
-"""Of each variant, by label, and each seed, the values by name."""
 
 
 def attribute_similarity(experiment: Experiment) -> Found:
@@ -53,7 +50,7 @@ def attribute_similarity(experiment: Experiment) -> Found:
     names = _names(experiment)
     queries, attributes = queries_of(experiment.images, experiment.parts[1], names)
     grid = experiment.grid([Variant(kind, label, _conditional(experiment, kind)) for kind, label in KINDS.items()])
-    found = {label: [experiment.measure(one, [AttributeSimilarity()], strict=True) for one in runs] for label, runs in grid.items()}
+    found = experiment.measure_grid(grid, [AttributeSimilarity()], strict=True)
     table = _table(experiment, found)
     picture = _sheet(experiment, grid, found, queries, attributes)
     first = next(iter(found.values()))[0]
@@ -63,11 +60,7 @@ def attribute_similarity(experiment: Experiment) -> Found:
         "attributes": names,
         "real": {what: first[f"attribute_{what}_real"].value for what in ("cosine", "error")},
         "random": {what: first[f"attribute_{what}_random"].value for what in ("cosine", "error")},
-        "runs": {
-            one.key: {what: values[f"attribute_{what}"].value for what in ("cosine", "error")}
-            for label, runs in grid.items()
-            for one, values in zip(runs, found[label], strict=True)
-        },
+        "runs": {one.key: {what: values[f"attribute_{what}"].value for what in ("cosine", "error")} for one, values in by_run(grid, found)},
         "paper_on_lfw_recalled": PAPER,
     }
     sections = [
@@ -107,7 +100,7 @@ def _conditional(experiment: Experiment, kind: str) -> dict[str, Any]:
     return {"objective.kind": kind, "networks.attributes": experiment.recipe.networks.attributes or ("all",)}
 
 
-def _table(experiment: Experiment, found: Measured) -> Table:
+def _table(experiment: Experiment, found: MeasuredGrid) -> Table:
     first = next(iter(found.values()))[0]
     paper = {} if experiment.existing else {label: PAPER[kind] for kind, label in KINDS.items()}
 
@@ -136,7 +129,7 @@ def _number(values: Mapping[str, Value], name: str) -> float:
     return number
 
 
-def _order(found: Measured) -> list[str]:
+def _order(found: MeasuredGrid) -> list[str]:
     """Sentences on how sure it is that the VAE/GAN is ahead."""
     sentences = []
     ours = found[KINDS["vaegan"]]
@@ -152,7 +145,9 @@ def _order(found: Measured) -> list[str]:
 
 
 @torch.inference_mode()
-def _sheet(experiment: Experiment, grid: Grid, found: Measured, queries: NDArray[np.int64], attributes: NDArray[np.float32]) -> Image.Image:
+def _sheet(
+    experiment: Experiment, grid: Grid, found: MeasuredGrid, queries: NDArray[np.int64], attributes: NDArray[np.float32]
+) -> Image.Image:
     """Some queries, and what the models of the first seed make of them, a row each."""
     shown = np.arange(min(SHOWN, len(queries)))
     parts = [("held-out images, whose attributes are asked for", to_tensor(experiment.images.images[queries[shown]]))]

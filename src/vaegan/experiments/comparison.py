@@ -18,20 +18,17 @@ from ..metrics.context import FEWEST, asked_of, attributes_of
 from ..metrics.extractors.base import Extractor
 from ..metrics.extractors.registry import Kind, choose
 from ..metrics.registry import METRICS, metrics
-from ..metrics.tables import ORDER, Table
+from ..metrics.tables import Table, in_order
 from ..viz.grid import save, sheet
 from .experiment import Experiment
 from .page import Found, Section, write_page
-from .runs import Grid, Variant
+from .runs import Grid, MeasuredGrid, Variant, by_run
 from .seeds import change_over_seeds, over_seeds
 
 COMPARED = tuple(name for name in METRICS if name != "similarity_error")
 """All metrics but the one by which a model is its own judge."""
 SHOWN = 12
 SHEET = "samples.png"
-
-Measured = Mapping[str, Sequence[Mapping[str, Value]]]
-"""Of each variant, by label, and each seed, the values by name."""
 
 
 def compare_variants(
@@ -69,7 +66,7 @@ def compare_variants(
         chosen = choose(extractor, experiment.images, experiment.parts[0], experiment.device, progress)
     grid = experiment.grid(variants)
     measures = metrics(COMPARED)
-    found = {label: [experiment.measure(one, measures, samples=samples, extractor=chosen) for one in runs] for label, runs in grid.items()}
+    found = experiment.measure_grid(grid, measures, samples=samples, extractor=chosen)
     tables = _tables(experiment, found, samples, chosen, base.label if base else None)
     picture = _sheet(experiment, grid)
     results = {
@@ -81,8 +78,7 @@ def compare_variants(
         "samples": samples,
         "runs": {
             one.key: {name: number for value in values.values() for name, number in value.numbers().items()}
-            for label, runs in grid.items()
-            for one, values in zip(runs, found[label], strict=True)
+            for one, values in by_run(grid, found)
         },
     }
     sections = [
@@ -93,7 +89,7 @@ def compare_variants(
     return Found(tables, [save(picture, experiment.folder / SHEET), experiment.write_results(results), page])
 
 
-def _tables(experiment: Experiment, found: Measured, samples: int, extractor: Extractor, base: str | None) -> list[Table]:
+def _tables(experiment: Experiment, found: MeasuredGrid, samples: int, extractor: Extractor, base: str | None) -> list[Table]:
     """A table for each one of `vaegan evaluate`, a column for each number; after each, the changes against a base if there is one."""
     columns: dict[str, dict[str, Value]] = {}
     for values in (values for of_variant in found.values() for values in of_variant):
@@ -101,7 +97,7 @@ def _tables(experiment: Experiment, found: Measured, samples: int, extractor: Ex
             if value.name and value.label and not isinstance(value.value, list):
                 columns.setdefault(value.table, {}).setdefault(name, value)
     tables = []
-    for table in sorted(columns, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name)):
+    for table in in_order(columns):
         title = _title(experiment, table, samples)
         tables.append(_table(experiment, found, title, columns[table], _made_with(experiment, extractor)))
         if base:
@@ -120,7 +116,7 @@ def _title(experiment: Experiment, table: str, samples: int) -> str:
     }.get(table, table)
 
 
-def _table(experiment: Experiment, found: Measured, title: str, columns: Mapping[str, Value], note: str) -> Table:
+def _table(experiment: Experiment, found: MeasuredGrid, title: str, columns: Mapping[str, Value], note: str) -> Table:
     """Every number of every variant, over seeds."""
     rows = [(label, [over_seeds(_numbers(of_seeds, name, missing=False)) for name in columns]) for label, of_seeds in found.items()]
     baselines = [
@@ -138,7 +134,7 @@ def _table(experiment: Experiment, found: Measured, title: str, columns: Mapping
     return Table(title, tuple(column.label for column in columns.values()), rows, tuple(notes))
 
 
-def _changes(experiment: Experiment, found: Measured, title: str, columns: Mapping[str, Value], base: str) -> Table:
+def _changes(experiment: Experiment, found: MeasuredGrid, title: str, columns: Mapping[str, Value], base: str) -> Table:
     """How every other variant differs from one, seed by seed."""
     rows = [
         (label, [change_over_seeds(_numbers(of_seeds, name), _numbers(found[base], name)) for name in columns])

@@ -17,6 +17,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -43,7 +44,7 @@ from ..training.conditions import varying
 from ..training.device import make_fabric
 from ..training.trainer import MAY_CHANGE
 from ..workflow import images_of, split_of, train
-from .runs import OF_THE_IMAGES, Grid, GridRun, Variant
+from .runs import OF_THE_IMAGES, Grid, GridRun, MeasuredGrid, Variant
 
 ABOUT, RESULTS, PAGE = "experiment.json", "results.json", "page.html"
 RUNS, MEASUREMENTS = "runs", "measurements"
@@ -107,8 +108,6 @@ class Experiment:
         opened = [Run.open(path) for path in runs]
         recipes: list[Recipe] = []
         for run in opened:
-            if not run.recipe:
-                raise UserError(f"{run.folder} is no run folder: it does not say what it was trained on")
             recipes.append(run.recipe)
             for key, (one, other) in recipes[0].differences(run.recipe).items():
                 if key.startswith(OF_THE_IMAGES):
@@ -118,6 +117,7 @@ class Experiment:
         experiment.existing = {
             name if names.count(name) == 1 else str(path): run for name, path, run in zip(names, runs, opened, strict=True)
         }
+        experiment.seeds = tuple(sorted({recipe.training.seed for recipe in recipes}))
         return experiment
 
     def _begin(self) -> None:
@@ -147,7 +147,7 @@ class Experiment:
     @property
     def recipes(self) -> list[Recipe]:
         """Those of the runs that exist, or what all runs to come have in common."""
-        return [run.recipe for run in self.existing.values() if run.recipe] or [self.recipe]
+        return [run.recipe for run in self.existing.values()] or [self.recipe]
 
     @cached_property
     def images(self) -> ImageSet:
@@ -224,8 +224,7 @@ class Experiment:
         weights = run.model_folder / WEIGHTS
         if not weights.is_file():
             raise UserError(f"run {run.folder} has no model yet: it was stopped before its first checkpoint")
-        assert run.recipe
-        return GridRun(label, run.recipe.training.seed, run, run.recipe, sha256(weights), self.device)
+        return GridRun(label, run.recipe.training.seed, run, run.recipe, sha256(weights), self.device, label)
 
     def trained(self, name: str, seed: int, settings: Mapping[str, Any], *, discriminator_of: GridRun | None = None) -> GridRun:
         """A run of the experiment's recipe with some settings changed; trained now, or gone on with, if it is not finished.
@@ -264,7 +263,7 @@ class Experiment:
             if finished is None:
                 raise UserError(f"the run {folder} is finished, but its model is gone: remove the folder, and it is trained again")
             self._write(marker, depends_on, finished)
-        return GridRun(name, seed, Run(folder), recipe, finished, self.device)
+        return GridRun(name, seed, Run(folder), recipe, finished, self.device, folder.name)
 
     def _forget_other_discriminators(self, folder: Path, recipe: Recipe, wanted: Mapping[str, Any]) -> None:
         """See that a run which is there took the discriminator that is wanted: gone on with, it would keep the one that it took.
@@ -280,6 +279,15 @@ class Experiment:
                         f"the run {folder} was trained with the discriminator of another run: remove it, or choose another --out"
                     )
                 marker.unlink(missing_ok=True)  # of a run that was removed
+
+    def measure_grid(
+        self, grid: Grid, metrics: Sequence[Metric], *, samples: int = SAMPLES, extractor: Extractor | None = None, strict: bool = False
+    ) -> MeasuredGrid:
+        """What metrics find of every run; see `measure`."""
+        return {
+            label: [self.measure(one, metrics, samples=samples, extractor=extractor, strict=strict) for one in runs]
+            for label, runs in grid.items()
+        }
 
     def measure(
         self, one: GridRun, metrics: Sequence[Metric], *, samples: int = SAMPLES, extractor: Extractor | None = None, strict: bool = False
@@ -301,8 +309,7 @@ class Experiment:
 
         def measure(metric: Metric, progress: Progress) -> list[dict[str, Any]]:
             if not contexts:
-                level = one.recipe.objective.level
-                new = Context(one.model(), self.images, *self.parts, extractor, level=level, samples=samples, seed=one.seed)
+                new = Context(one.model(), self.images, *self.parts, extractor, samples=samples, seed=one.seed)
                 new.metrics = [metric for metric in metrics if not metric.lacking(new)]
                 contexts.append(new)
             (context,) = contexts
@@ -324,7 +331,10 @@ class Experiment:
                 "seed": one.seed,
                 "resamplings": RESAMPLINGS,
             }
-            for content in self.measured(f"{metric.name}-{one.key}", depends_on, partial(measure, metric)):
+            name = f"{metric.name}-{one.key}"
+            if not self._path(name, depends_on).is_file() and not metric.installed:
+                continue  # and nothing is kept of it: it may be installed when this is run again
+            for content in self.measured(name, depends_on, partial(measure, metric)):
                 value = Value.of_json(content)
                 found[value.name or value.label] = value
         return found
@@ -333,7 +343,7 @@ class Experiment:
         """What `measure` returns, as JSON has it; made once for all that it depends on, and kept.
 
         Args:
-            name: a file name for it.
+            name: of the file.
             depends_on: weights, images, settings: all that would change the result.
             measure: is given a function to be called as the work goes on.
 
@@ -378,7 +388,8 @@ class Experiment:
 
     def _path(self, name: str, depends_on: Mapping[str, Any]) -> Path:
         digest = hashlib.sha256(json.dumps([__version__, depends_on], sort_keys=True).encode()).hexdigest()
-        return self.folder / MEASUREMENTS / f"{name}-{digest[:16]}.json"
+        file_name = re.sub(r"[^\w.+-]+", "-", name)[-100:]  # runs that exist may be called by their paths
+        return self.folder / MEASUREMENTS / f"{file_name}-{digest[:16]}.json"
 
     def _write(self, path: Path, depends_on: Mapping[str, Any], found: Any) -> None:
         with replacing(path) as partial:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..errors import UserError
 from ..metrics.base import Value
@@ -11,7 +11,7 @@ from ..metrics.few_labels import DRAWS, PIXELS, POOLED, SPACES, FewLabels, Quest
 from ..metrics.tables import Table
 from .experiment import Experiment
 from .page import Found, Section, write_page
-from .runs import Variant
+from .runs import Variant, by_run
 from .seeds import over_seeds
 
 VARIANTS = (Variant("vaegan", "VAE/GAN"),)
@@ -37,7 +37,7 @@ def features(experiment: Experiment, *, draws: int = DRAWS) -> Found:
     experiment.require(training=FEWEST)
     metrics = [FewLabels(space, draws) for space in SPACES]
     grid = experiment.grid(VARIANTS)
-    found = {label: [experiment.measure(one, metrics, strict=True) for one in runs] for label, runs in grid.items()}
+    found = experiment.measure_grid(grid, metrics, strict=True)
     tables = [_table(question, f"{label}: " if experiment.existing else "", found[label], draws) for label in grid]
     about = (
         "Labelled images are drawn from the training images, and a linear classifier learns from what each network makes of them: the "
@@ -53,14 +53,13 @@ def features(experiment: Experiment, *, draws: int = DRAWS) -> Found:
         "draws": draws,
         "runs": {
             one.key: {space: {str(count): _scores([values], space, count) for count in question.labels} for space in SPACES}
-            for label, runs in grid.items()
-            for one, values in zip(runs, found[label], strict=True)
+            for one, values in by_run(grid, found)
         },
     }
     return Found(tables, [experiment.write_results(results), page])
 
 
-def _scores(of_seeds: Sequence[dict[str, Value]], space: str, labels: int) -> list[float]:
+def _scores(of_seeds: Sequence[Mapping[str, Value]], space: str, labels: int) -> list[float]:
     """Of all draws of all seeds."""
     found: list[float] = []
     for values in of_seeds:
@@ -70,7 +69,7 @@ def _scores(of_seeds: Sequence[dict[str, Value]], space: str, labels: int) -> li
     return found
 
 
-def _table(question: Question, run: str, of_seeds: Sequence[dict[str, Value]], draws: int) -> Table:
+def _table(question: Question, run: str, of_seeds: Sequence[Mapping[str, Value]], draws: int) -> Table:
     rows = [(label, [over_seeds(_scores(of_seeds, space, count)) for count in question.labels]) for space, label in SPACES.items()]
     names, classes = question.answers.names, question.answers.classes
     asked = f"{len(question.columns)} of {len(names)}"

@@ -62,6 +62,7 @@ def write_page(experiment: Experiment, title: str, lead: str, sections: Sequence
         title=title,
         lead=lead,
         sections=sections,
+        recipe_of="The recipe of the first run" if experiment.existing else "The recipe of all runs",
         recipe_text=experiment.recipe.to_yaml(),
         command=experiment.command,
         style=style,

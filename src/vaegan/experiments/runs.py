@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 
+from ..metrics.base import Value
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
 from ..run import Run
@@ -39,16 +41,21 @@ class GridRun(NamedTuple):
     weights: str
     """The sha256 of its weights."""
     device: torch.device
+    key: str
+    """What it is called in results.json: no other run of the experiment is called so."""
 
     def model(self) -> VAEGAN:
         """Its model, in evaluation mode."""
         return self.run.model(self.device)
 
-    @property
-    def key(self) -> str:
-        """What it is called in results.json."""
-        return self.run.folder.name
-
 
 Grid = dict[str, list[GridRun]]
 """The runs of each variant, one for each seed, by the variant's label."""
+MeasuredGrid = Mapping[str, Sequence[Mapping[str, Value]]]
+"""What metrics found of a grid: of each variant, by label, and each seed, the values by name."""
+
+
+def by_run(grid: Grid, found: MeasuredGrid) -> Iterator[tuple[GridRun, Mapping[str, Value]]]:
+    """Every run of a grid, and what metrics found of it."""
+    for label, runs in grid.items():
+        yield from zip(runs, found[label], strict=True)

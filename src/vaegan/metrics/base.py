@@ -88,6 +88,11 @@ class Metric:
     version: ClassVar[int] = 1
     """Raised when a number would come out otherwise: experiments keep what they measured."""
 
+    @property
+    def installed(self) -> bool:
+        """Whether this machine has the packages that it takes. Experiments do not keep that it has not."""
+        return True
+
     def of_samples(self, context: Context, samples: Tensor) -> Mapping[str, Tensor]:  # noqa: ARG002
         """Numbers of some samples n x C x H x W in [-1, 1], each under a name, n of each."""
         return {}

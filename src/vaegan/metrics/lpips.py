@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .base import Metric, Value
+from .extractors.base import in_colour
 
 if TYPE_CHECKING:
     from .context import Context
@@ -27,6 +28,11 @@ class Lpips(Metric):
     def network(self) -> Callable[[Tensor, Tensor], Tensor] | None:
         """None where it is not installed."""
         return find_lpips()
+
+    @property
+    def installed(self) -> bool:
+        """Whether the package and its weights are there."""
+        return self.network is not None
 
     def of_reconstructions(self, context: Context, images: Tensor, reconstructions: Tensor) -> Mapping[str, Tensor]:  # noqa: ARG002
         """0 for the image itself."""
@@ -60,7 +66,6 @@ def find_lpips() -> Callable[[Tensor, Tensor], Tensor] | None:
 
     @torch.inference_mode()
     def measure(one: Tensor, other: Tensor) -> Tensor:
-        colour = [images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images[:, :3] for images in (one, other)]
-        return network(*colour).flatten()
+        return network(in_colour(one), in_colour(other)).flatten()
 
     return measure

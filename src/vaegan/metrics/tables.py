@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich import table as rich_table
@@ -47,8 +47,13 @@ class Table:
 def tables(found: Evaluation) -> list[Table]:
     """All that was found, and what it depends on."""
     shown = [value for value in found.values if value.label]
-    names = sorted({value.table for value in shown}, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+    names = in_order({value.table for value in shown})
     return [*(_table(found, name, [value for value in shown if value.table == name]) for name in names), _settings(found)]
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """The names of tables in the order in which people see them; those that are not in `ORDER` come last."""
+    return sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
 
 
 def _table(found: Evaluation, name: str, values: Sequence[Value]) -> Table:
