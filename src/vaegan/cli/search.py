@@ -79,13 +79,17 @@ def search(
     if samples and within:
         raise UserError("--samples looks among the images that the run was trained on: leave out --in")
     opened = Run.open(run)
+    if samples and not opened.is_run:
+        raise UserError(
+            "--samples looks among the images that the run was trained on, which a model folder does not name: name the run folder"
+        )
     drawn = out or opened.folder / "neighbours.png"
     grid.kind_of(drawn)  # now, and not after minutes of work
     model = opened.model()
     if images:
         names, pixels = read_pictures(images, model.preparation)
         queries = to_tensor(pixels)
-    images_of_set = open_set(opened, within, "--in")
+    images_of_set = open_set(opened, within, "" if samples else "--in")  # samples do not go with --in
     if within:
         say_skipped(images_of_set)
     with progress_bar(err) as progress:
