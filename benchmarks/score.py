@@ -112,7 +112,7 @@ def main(run: Path, others: str | None, folder: Path | None, *, half: bool) -> N
         write(normal, folder)
         return
     began = time.perf_counter()
-    scorer = Scorer.calibrate(model, images.images, calibrating, fitted_on=None if half else training, level=opened.level)
+    scorer = Scorer.calibrate(model, images.images, calibrating, fitted_on=None if half else training)
     calibrated = time.perf_counter()
     of_normal = scorer.score(normal)
     scored = time.perf_counter()

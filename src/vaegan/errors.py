@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+NOT_FINITE = "the model produced NaN or infinity: it is damaged, or its training diverged"
+
 
 class UserError(Exception):
     """A mistake in what was asked for: one sentence that names the thing and the way out. The command line prints it and exits with 2."""

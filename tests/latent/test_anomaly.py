@@ -135,5 +135,5 @@ def test_what_cannot_be_calibrated(model: VAEGAN) -> None:
     with pytest.raises(UserError, match="too few normal images"):
         Scorer.calibrate(model, smooth(39, 0), np.arange(39))
     model.get_parameter("decoder.image.weight").data.fill_(np.nan)
-    with pytest.raises(UserError, match="not finite"):
+    with pytest.raises(UserError, match="NaN or infinity"):
         Scorer.calibrate(model, smooth(40, 0), np.arange(40))

@@ -133,7 +133,7 @@ def test_too_few_examples() -> None:
     assert "left out Unknown: 0 of the images have it and 0 have not" in sentences[1]
     with pytest.raises(UserError, match="left out Never"):
         learn_directions.learn(codes, answers[:, :5], [*NAMES, "Never"])
-    with pytest.raises(UserError, match="not finite"):
+    with pytest.raises(UserError, match="NaN or infinity"):
         learn_directions.learn(codes * np.nan, answers[:, :4], NAMES)
 
 

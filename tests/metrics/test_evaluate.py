@@ -133,8 +133,8 @@ def test_reconstructions(images: ImageSet, model: VAEGAN) -> None:
     assert means == pytest.approx(exactly, abs=1e-9)
     assert perfect.posterior.mean.shape == (50, 4)
 
+    model.level = 2
     other = context(model, images)
-    other.level = 2
     other.measure(metrics(["image_errors", "similarity_error"]))
     originals = to_tensor(images.images[other.new_numbers[-3:]])
     with torch.inference_mode():
@@ -143,6 +143,13 @@ def test_reconstructions(images: ImageSet, model: VAEGAN) -> None:
     each = {name: values for metric in other.metrics for name, values in other.of_reconstructions(metric).items()}
     np.testing.assert_allclose(each["similarity_error"][-3:], expected, rtol=1e-4)
     np.testing.assert_allclose(each["pixel_error"][-3:], (made - originals).square().mean((1, 2, 3)), rtol=1e-4)
+
+
+def test_metrics_may_be_asked_for_one_after_the_other(model: VAEGAN, images: ImageSet) -> None:
+    names = ["feature_error", "image_errors", "posterior"]
+    together = context(model, images).measure(metrics(names))
+    measuring = context(model, images)
+    assert {name: measuring.measure(metrics([name]))[name] for name in names} == together
 
 
 def test_samples_get_attributes_of_images_that_they_are_not_compared_with() -> None:
@@ -243,11 +250,11 @@ def test_a_posterior_that_went_astray(model: VAEGAN, images: ImageSet) -> None:
     """A logvar of 800 is finite; the variance, and with it the KL, is not."""
     encode = model.encode
     model.encode = lambda *given: encode(*given)._replace(logvar=torch.full((len(given[0]), 4), 800.0))  # type: ignore[method-assign]
-    with pytest.raises(UserError, match="not finite"):
+    with pytest.raises(UserError, match="NaN or infinity"):
         evaluated(model, images)
 
 
 def test_a_model_that_went_astray(model: VAEGAN, images: ImageSet) -> None:
     torch.nn.init.constant_(model.get_parameter("decoder.image.weight"), float("nan"))
-    with pytest.raises(UserError, match="not finite"):
+    with pytest.raises(UserError, match="NaN or infinity"):
         evaluated(model, images)

@@ -92,5 +92,5 @@ def test_what_cannot_be_compared() -> None:
     with pytest.raises(ValueError, match="3 x 2, not 3 x 3"):
         neighbors.nearest(codes[:, :2], codes, 1)
     codes[1, 1] = np.nan
-    with pytest.raises(UserError, match="not finite"):
+    with pytest.raises(UserError, match="NaN or infinity"):
         neighbors.nearest(codes[:1], codes, 1)

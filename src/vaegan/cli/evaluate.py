@@ -82,7 +82,6 @@ def evaluate(
             training,
             held_out,
             choose(extractor, images, training, model.device, progress),
-            level=opened.level,
             samples=samples,
             seed=seed,
             resamplings=resamplings,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import ImageSet, Numbers
-from ..errors import UserError
+from ..errors import NOT_FINITE, UserError
 from ..evenly_spaced import some_of
 from ..models.fingerprint import fingerprint
 from ..models.vaegan import PART, VAEGAN
@@ -113,7 +113,7 @@ def learn(codes: Tensor, answers: NDArray[np.float32], names: Sequence[str]) -> 
         raise UserError(wrong[0] if wrong else "there are no attributes to learn")
     z = codes.double()
     if not torch.isfinite(z).all():
-        raise UserError("the codes of these images are not finite numbers: the model is broken")
+        raise UserError(NOT_FINITE)
     if torch.equal(z, z[:1].expand_as(z)):
         raise UserError("all of these images have the same code: the model has learned nothing of them")
     given = torch.from_numpy(np.asarray(answers, np.float64))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..data import Numbers
 from ..data.batches import Images, to_tensor
-from ..errors import UserError
+from ..errors import NOT_FINITE, UserError
 from ..losses.kl import kl_divergence
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
@@ -73,7 +73,7 @@ def measure_all(
         part = slice(start, min(start + PART, len(numbers)))
         _, measured = measure(model, to_tensor(images[numbers[part]]), level)
         if not all(np.isfinite(values).all() for values in measured.values()):
-            raise UserError("the model makes numbers that are not finite of these images: it is damaged, or its training went astray")
+            raise UserError(NOT_FINITE)
         yield part, measured
         progress(what, part.stop, len(numbers))
 

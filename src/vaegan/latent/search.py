@@ -55,8 +55,7 @@ class Search:
         """
         numbers = np.arange(len(self.images)) if among is None else np.sort(among[:])
         if self.by == "similarity":
-            level = self.model.level if self.level is None else self.level
-            return nearest_by_similarity(self.model, queries, self.images.images, numbers, count, level=level, progress=self.progress)
+            return nearest_by_similarity(self.model, queries, self.images.images, numbers, count, level=self.level, progress=self.progress)
         codes = codes_of(self.model, self.images, self.progress)
         with torch.inference_mode():
             means = torch.cat([self.model.encode(part).mean.cpu() for part in queries.split(PART)])

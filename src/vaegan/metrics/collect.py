@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..data import ImageSet, cache_folder
 from ..data.batches import Images, to_tensor
-from ..errors import UserError
+from ..errors import NOT_FINITE, UserError
 from ..files import replacing
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
@@ -47,7 +47,7 @@ class Collector:
         """
         vectors = features.numpy()
         if not np.isfinite(vectors).all():
-            raise UserError("an image has features that are not finite: the model is damaged, or its training went astray")
+            raise UserError(NOT_FINITE)
         place = self._vectors[self._moments.count :][: len(vectors)]
         place[:] = vectors[: len(place)]
         self._moments.add(vectors)

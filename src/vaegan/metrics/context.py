@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import ImageSet, Numbers
-from ..errors import UserError
+from ..errors import NOT_FINITE, UserError
 from ..models.posterior import Posterior
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
@@ -35,6 +35,8 @@ class Seen(NamedTuple):
     """In the extractor's space, if there is an extractor."""
     each: dict[str, dict[str, NDArray[np.float64]]]
     """By the name of a metric, its numbers of every image, each by name."""
+    posterior: Posterior | None = None
+    """Of reconstructed images, N x latent, on the CPU."""
 
 
 @dataclass(eq=False)
@@ -60,8 +62,6 @@ class Context:
     """Numbers of images that it was not trained on."""
     extractor: Extractor | None = None
     """Makes the features that distances are measured in."""
-    level: int = 3
-    """The layer of the discriminator that gives the learned similarity, as `objective.level` has it."""
     samples: int = SAMPLES
     """How many samples, and at most how many training and held-out images."""
     seed: int = 0
@@ -71,7 +71,7 @@ class Context:
     progress: Progress = lambda *_: None
     """Called as the work goes on."""
     metrics: Sequence[Metric] = ()
-    """Those that look at images as they pass; `measure` sets them."""
+    """Those that look at images as they pass; `measure` sets them, and one that asks later is added."""
     _kept: dict[str, object] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -135,20 +135,30 @@ class Context:
     @property
     def reconstructed(self) -> Features:
         """Features of the reconstructions of `new_numbers`, by way of the posterior means."""
-        return _there(self._reconstructed[0].features)
+        return _there(self._reconstructed.features)
 
     @property
     def posterior(self) -> Posterior:
         """Of `new_numbers`, N x latent, on the CPU."""
-        return self._reconstructed[1]
+        assert self._reconstructed.posterior
+        return self._reconstructed.posterior
 
     def of_samples(self, metric: Metric) -> Mapping[str, NDArray[np.float64]]:
         """What a metric finds of every sample; nothing of a metric that does not look at samples."""
-        return self._sampled.each[metric.name] if _overrides(metric, "of_samples") else {}
+        return self._seen_by(metric, "_sampled") if _overrides(metric, "of_samples") else {}
 
     def of_reconstructions(self, metric: Metric) -> Mapping[str, NDArray[np.float64]]:
         """What a metric finds of every reconstruction; nothing of a metric that does not look at reconstructions, or without an encoder."""
-        return self._reconstructed[0].each[metric.name] if _overrides(metric, "of_reconstructions") and self.has_encoder else {}
+        return self._seen_by(metric, "_reconstructed") if _overrides(metric, "of_reconstructions") and self.has_encoder else {}
+
+    def _seen_by(self, metric: Metric, images: Literal["_sampled", "_reconstructed"]) -> Mapping[str, NDArray[np.float64]]:
+        """What a metric finds of every image. Images that passed before it was asked for are made again: they are the same."""
+        if metric.name not in [one.name for one in self.metrics]:
+            self.metrics = [*self.metrics, metric]
+        if images in self.__dict__ and metric.name not in self.__dict__[images].each:
+            del self.__dict__[images]
+        seen: Seen = getattr(self, images)
+        return seen.each[metric.name]
 
     @cached_property
     def _sampled(self) -> Seen:
@@ -158,7 +168,7 @@ class Context:
         return self._look(each, self.samples)
 
     @cached_property
-    def _reconstructed(self) -> tuple[Seen, Posterior]:
+    def _reconstructed(self) -> Seen:
         means: list[Tensor] = []
         logvars: list[Tensor] = []
         cond = attributes_of(self.model, self.images, self.new_numbers)
@@ -180,7 +190,7 @@ class Context:
         mean, logvar = torch.cat(means), torch.cat(logvars)
         if not all(torch.isfinite(values).all() for values in (mean, logvar, logvar.exp())):
             raise UserError(NOT_FINITE)
-        return seen, Posterior(mean, logvar)
+        return seen._replace(posterior=Posterior(mean, logvar))
 
     @torch.inference_mode()
     def _look(self, parts: Iterable[tuple[Tensor, dict[str, Mapping[str, Tensor]]]], count: int) -> Seen:
@@ -202,9 +212,6 @@ class Context:
     @property
     def _extractor(self) -> Extractor:
         return _there(self.extractor)
-
-
-NOT_FINITE = "the model makes numbers that are not finite of these images: it is damaged, or its training went astray"
 
 
 def _there(thing: Made | None) -> Made:

@@ -71,7 +71,7 @@ def settings_of(context: Context) -> dict[str, Any]:
         "images": {"samples": context.samples, "training": len(context.real_numbers), "held_out": len(context.new_numbers)},
         "images_kept": MOST_KEPT,
         "reconstructions": "by the posterior mean",
-        "similarity_level": context.level,
+        "similarity_level": context.model.level,
         "ms_ssim": {"window": window, "scales": scales},
         "seed": context.seed,
         "resamplings": context.resamplings,

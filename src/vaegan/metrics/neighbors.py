@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..data import Numbers
 from ..data.batches import Images, to_tensor
-from ..errors import UserError
+from ..errors import NOT_FINITE, UserError
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
 
@@ -141,7 +141,7 @@ def nearest_by_similarity(
     numbers: Numbers,
     count: int,
     *,
-    level: int = 3,
+    level: int | None = None,
     progress: Progress = lambda *_: None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The nearest images to each query by the learned similarity; the set passes through the discriminator and is not kept.
@@ -154,7 +154,7 @@ def nearest_by_similarity(
         images: N x H x W x C, uint8, of the model's size: an array, or the images of a packed set.
         numbers: which of them to look among.
         count: how many neighbors of each.
-        level: the layer of the discriminator, as `objective.level` has it.
+        level: the layer of the discriminator that gives the features; by default that of the learned similarity.
         progress: called as the work goes on.
 
     Returns:
@@ -164,6 +164,7 @@ def nearest_by_similarity(
         UserError: the features are not finite, or the discriminator was never trained.
     """
     model.require("discriminator")
+    level = model.level if level is None else level
     with torch.inference_mode():
         wanted = torch.cat([model.discriminator.features(part.to(model.device), level).float().cpu() for part in queries.split(PART)])
     search = Nearest(wanted, min(count, len(numbers)))
@@ -183,7 +184,7 @@ def _array(vectors: Vectors) -> NDArray[np.float32]:
 
 def _finite(array: NDArray[np.float32]) -> NDArray[np.float32]:
     if not np.isfinite(array).all():
-        raise UserError("the model makes numbers that are not finite of these images: it is damaged, or its training went astray")
+        raise UserError(NOT_FINITE)
     return array
 
 

@@ -23,7 +23,5 @@ class SimilarityError(Metric):
     def of_reconstructions(self, context: Context, images: Tensor, reconstructions: Tensor) -> Mapping[str, Tensor]:
         """0 for the image itself."""
         model = context.model
-        ours, theirs = (
-            model.discriminator.features(pixels.to(model.device), context.level).float() for pixels in (images, reconstructions)
-        )
+        ours, theirs = (model.discriminator.features(pixels.to(model.device), model.level).float() for pixels in (images, reconstructions))
         return {"similarity_error": 0.5 * (ours - theirs).square().sum(1)}
