@@ -191,6 +191,8 @@ MISTAKES = {
     "two lengths": (["train", "--steps", "3", "--epochs", "2"], "one length is enough"),
     "a length that is no number": (["train", "--steps", "x"], '--steps must be a whole number, not "x"'),
     "a flag without a value": (["train", "--steps", "--seed", "3"], "--steps needs a value"),
+    "runs that no pattern has found": (["experiment", "samples", "--runs"], "--runs needs a value"),
+    "attributes without one": (["sample", "RUN", "--set"], "--set needs a value"),
     "no length": (["train", "--steps", "0"], "must be above 0"),
     "one setting twice": (["train", "--seed", "3", "--training.seed", "4"], "given twice"),
     "an unknown device": (["train", "--device", "tpu"], "device must be auto, cpu, cuda or mps"),

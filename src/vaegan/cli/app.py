@@ -30,7 +30,7 @@ def make_app(wanted: str = "") -> cyclopts.App:
         name="vaegan",
         help="Train a VAE/GAN on a folder of images, and use it.",
         default_parameter=cyclopts.Parameter(show_default=lambda value: None if value is None or value is False else str(value)),
-        config=_whole_numbers,
+        config=_check_values,
         suppress_keyboard_interrupt=False,
     )
     groups = {name: cyclopts.Group(name, sort_key=order) for order, name in enumerate(dict.fromkeys(one.group for one in COMMANDS))}
@@ -43,13 +43,15 @@ def make_app(wanted: str = "") -> cyclopts.App:
     return app
 
 
-def _whole_numbers(app: cyclopts.App, commands: tuple[str, ...], arguments: cyclopts.ArgumentCollection) -> None:  # noqa: ARG001 (as cyclopts calls it)
-    """Refuse 1.5 where a whole number is asked for: cyclopts would round it.
+def _check_values(app: cyclopts.App, commands: tuple[str, ...], arguments: cyclopts.ArgumentCollection) -> None:  # noqa: ARG001 (as cyclopts calls it)
+    """Refuse what cyclopts would take: a flag without any of its values, and 1.5 where a whole number is asked for, which it would round.
 
     Raises:
         UserError: there is such a value.
     """
     for argument in arguments:
+        if empty := [token for token in argument.tokens if token.implicit_value == []]:
+            raise UserError(f"{empty[0].keyword or argument.name} needs a value")
         if argument.hint is not int and int not in get_args(argument.hint):
             continue
         for token in argument.tokens:
