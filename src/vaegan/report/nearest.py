@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..latent.search import Search, copying
 from ..metrics.memorization import Copying
 from ..models.vaegan import VAEGAN
-from ..viz.grid import to_uint8
+from ..viz.grid import three_channels, to_uint8
 from .facts import Trained
 from .pictures import Embedded, embed, embed_exactly
 
@@ -34,7 +34,7 @@ class Near:
 
 
 @dataclass(frozen=True)
-class Nearest:
+class NearestToSamples:
     """A few samples with their neighbours, and how near samples and held-out images are."""
 
     samples: list[tuple[Embedded, list[Near]]]
@@ -50,7 +50,7 @@ class Nearest:
 
 
 @torch.inference_mode()
-def nearest_to_samples(model: VAEGAN, trained: Trained) -> Nearest:
+def nearest_to_samples(model: VAEGAN, trained: Trained) -> NearestToSamples:
     """Draw samples and look for the training images whose codes are nearest to theirs.
 
     Raises:
@@ -65,7 +65,7 @@ def nearest_to_samples(model: VAEGAN, trained: Trained) -> Nearest:
     ]
     pictures = [_picture(pixels) for pixels in to_uint8(images)]
     compared = copying(search, trained.training, trained.held_out) if len(trained.held_out) else None
-    return Nearest(list(zip(pictures, rows, strict=True)), compared)
+    return NearestToSamples(list(zip(pictures, rows, strict=True)), compared)
 
 
 class _Impatient:
@@ -81,7 +81,6 @@ class _Impatient:
 
 
 def _picture(pixels: NDArray[np.uint8]) -> Embedded:
-    """An image H x W x C: grey as colour, of more channels the first three; small ones as they are, large ones coarser."""
-    colour = np.repeat(pixels[..., :1], 3, axis=2) if pixels.shape[2] < 3 else pixels[..., :3]
-    picture = Image.fromarray(np.ascontiguousarray(colour))
+    """An image H x W x C in colour: a small one as it is, a large one coarser."""
+    picture = Image.fromarray(np.ascontiguousarray(three_channels(pixels)))
     return embed_exactly(picture) if max(picture.size) <= SMALL else embed(picture, LARGE_BYTES, LARGE_WIDTH)

@@ -33,7 +33,12 @@ def open_picture(path: Path) -> Image.Image | None:
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
     """N x C x H x W in [-1, 1] to N x H x W x 3, with grey images as colour ones and only the first three of more channels."""
     pixels = ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    return np.repeat(pixels[..., :1], 3, axis=3) if pixels.shape[3] < 3 else pixels[..., :3]
+    return three_channels(pixels)
+
+
+def three_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """... x C to ... x 3: grey repeated, of more than three channels the first three."""
+    return np.repeat(pixels[..., :1], 3, axis=-1) if pixels.shape[-1] < 3 else pixels[..., :3]
 
 
 def pair_rows(above: Tensor, below: Tensor, columns: int) -> Tensor:
