@@ -36,7 +36,7 @@ def test_a_walk(avatars_run: Path, tmp_path: Path) -> None:
 
 MISTAKES = {
     "an image that is none": (["interpolate", "PHOTO", "BAD"], "cannot read"),
-    "one image alone": (["interpolate", "PHOTO"], "name two or more"),
+    "one image alone": (["interpolate", "PHOTO"], "at least two images"),
     "steps without end": (["interpolate", "PHOTO", "PHOTO", "--steps", "100000000"], "--steps must be from 2 to 1,000"),
     "one step": (["interpolate", "PHOTO", "PHOTO", "--steps", "1"], "--steps must be from 2"),
     "a course that is none": (["interpolate", "PHOTO", "PHOTO", "--how", "round"], "spherical"),

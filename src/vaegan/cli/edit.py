@@ -81,7 +81,8 @@ def edit(
     images
         Image files, or folders or archives of them.
     add
-        Attributes and strengths, such as Eyeglasses=1 Smiling=-0.5: 1 makes of a typical image without it one with it, -1 the reverse.
+        Attributes and strengths, such as Eyeglasses=1 Smiling=-0.5. Strength 1 turns a typical image without the attribute into one with
+        it; -1 does the reverse.
     how
         probe leaves alone what only goes together with the attribute, and goes as far as each image needs; mean adds the difference of
         means, as the paper does.

@@ -176,7 +176,7 @@ def _do(
             one = Experiment(name, folder, recipe, seeds=flags.seeds, device=flags.device, command=command, console=err)
         found = work(one)
     except Stopped as stopped:
-        err.print("stopped; run the same command again, and it goes on where it was", soft_wrap=True)
+        err.print("stopped: run the same command again to continue", soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
     wide = Console(width=1_000, highlight=False, emoji=False)  # lines that are too long rather than numbers that are cut short
     for table in found.tables:

@@ -69,7 +69,7 @@ def interpolate(
     model = opened.model()
     names, _, stops = encode_pictures(model, images)
     if len(stops) < 2:
-        raise UserError("one image is no way to go: name two or more")
+        raise UserError("interpolate needs at least two images")
     with torch.inference_mode():
         if not moves:
             legs = [interpolate.between(start, end, count, how) for start, end in pairwise(stops)]

@@ -44,7 +44,7 @@ def attribute_similarity(experiment: Experiment) -> Found:
 
     Raises:
         UserError: the set has no attributes that tell images apart, or too few images; or runs that exist get other attributes.
-        Stopped: an interrupt or SIGTERM came; run again, it goes on.
+        Stopped: an interrupt or SIGTERM came; the same call continues.
     """
     experiment.require(attributes=True, held_out=FEWEST, training=BATCH)
     names = _names(experiment)

@@ -36,7 +36,7 @@ def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> Fo
 
     Raises:
         UserError: the set has no attributes, or none of such a name.
-        Stopped: an interrupt or SIGTERM came; run again, it goes on.
+        Stopped: an interrupt or SIGTERM came; the same call continues.
     """
     if any(recipe.networks.attributes for recipe in experiment.recipes):
         raise UserError("networks.attributes: attribute vectors are of models that are not conditional: leave it out")

@@ -54,7 +54,7 @@ def compare_variants(
 
     Raises:
         UserError: a variant's settings do not fit, or there are too few images.
-        Stopped: an interrupt or SIGTERM came; run again, it goes on.
+        Stopped: an interrupt or SIGTERM came; the same call continues.
     """
     if samples < FEWEST:
         raise UserError(f"--samples must be at least {FEWEST}, not {samples}")

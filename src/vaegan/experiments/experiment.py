@@ -8,7 +8,7 @@ An experiment is a folder:
     measurements/*.json   what was measured, each named by a hash of all that it depends on
     results.json          everything together; page.html shows it, with the pictures that lie beside it
 
-Stopped at any time, it goes on where it was when it is run again: a run from its checkpoint, the rest from the last measurement.
+An experiment that was stopped continues when it is run again: a run from its checkpoint, the rest from the last measurement.
 """
 
 from __future__ import annotations

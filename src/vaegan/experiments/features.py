@@ -26,7 +26,7 @@ def features(experiment: Experiment, *, draws: int = DRAWS) -> Found:
 
     Raises:
         UserError: the set has neither, or too few images.
-        Stopped: an interrupt or SIGTERM came; run again, it goes on.
+        Stopped: an interrupt or SIGTERM came; the same call continues.
     """
     if draws < 2:
         raise UserError(f"a spread needs --draws of at least 2, not {draws}")

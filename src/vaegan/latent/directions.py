@@ -80,7 +80,7 @@ class Directions:
     def edit(self, codes: Tensor, strengths: Mapping[str, float], how: How = "probe") -> Tensor:
         """Codes with attributes added (strength above 0) or taken away (below), one after the other.
 
-        Strength 1 makes of a typical image without an attribute a typical one with it, -1 the reverse.
+        Strength 1 turns a typical image without the attribute into one with it; -1 does the reverse.
 
         Args:
             codes: N x L.
