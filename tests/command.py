@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +63,16 @@ def is_picture(path: Path) -> bool:
     """Whether a file holds a picture that is not all of one colour."""
     with Image.open(path) as image:
         return bool(np.asarray(image.convert("RGB")).std() > 1)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """What a command wrote as CSV."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture that a command wrote, which is not all one colour."""
+    with Image.open(path) as picture:
+        assert np.asarray(picture).std() > 1
+        return picture.size

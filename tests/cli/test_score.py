@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from pathlib import Path
 
@@ -12,23 +11,12 @@ from PIL import Image
 
 from vaegan.data import prepare
 
-from ..command import fails, fails_with_notice, notices, works
+from ..command import fails, fails_with_notice, notices, rows, size, works
 
 
 @pytest.fixture
 def run(trained: Path) -> Path:
     return trained
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as picture:
-        assert np.asarray(picture).std() > 1
-        return picture.size
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:

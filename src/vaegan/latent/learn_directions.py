@@ -28,7 +28,7 @@ FEWEST = 10
 RIDGE = 1e-3
 """Penalty of the probes, as a part of the mean variance of a code."""
 TOGETHER = 0.01
-"""Two attributes exclude each other if they go together less than this often, as a part of what chance would have."""
+"""Two attributes exclude each other if they go together at most this often, as a part of what chance would have."""
 TRIED = (0.5, 1.0, 1.5, 2.0)
 """Lengths that `calibrate` tries."""
 LOOKED_AT = 128

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class FeatureError(Metric):
-    """0 for the image itself, 1 for any other image."""
+    """0 for the image itself, 1 on average for another image."""
 
     name = "feature_error"
     needs = ("encoder", "extractor")
