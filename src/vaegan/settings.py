@@ -5,6 +5,7 @@ What does the work takes its settings from here: data, networks, losses, trainin
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from math import inf
@@ -19,6 +20,10 @@ PerNetwork = tuple[float, float, float]
 """One value each for encoder, decoder, discriminator."""
 STRIDES = 2**3
 """Networks of family `larsen` halve an image three times: its sides are multiples of this."""
+
+
+LARGEST_MAP = 8
+"""Networks of family `resize` halve an image until its shorter side is at most this."""
 
 
 def require(condition: bool, sentence: str) -> None:
@@ -95,23 +100,27 @@ class Architecture:
     """
 
     family: str = "larsen"
-    """Which networks, by name (see `vaegan.models.families`). `larsen`: those of the paper."""
+    """Which networks, by name (see `vaegan.models.families`). `larsen`: those of the paper. `resize`: their depth follows the size, they
+    upsample by resizing, and the discriminator judges each image by itself."""
     size: tuple[int, int] = (64, 64)
-    """Height and width in pixels; for `larsen` each a multiple of 8, at least 16."""
+    """Height and width in pixels. `larsen`: each a multiple of 8, at least 16. `resize`: both can be halved until the shorter is at most
+    8."""
     channels: int = 3
     """Colour channels of an image."""
     latent: int = 128
     """Length of a latent code z."""
     width: float = 1.0
     """Multiplies the number of units in every hidden layer."""
-    encoder: tuple[int, int, int] = (64, 128, 256)
-    """Channels after each strided convolution of the encoder, at width 1."""
+    encoder: tuple[int, ...] = (64, 128, 256)
+    """Channels after each strided convolution of the encoder, at width 1. `larsen` takes three. Of `resize`, the last holds for all that
+    follow, in this and the next two."""
     encoder_units: int = 1024
     """Units of the encoder's fully connected layer, at width 1."""
-    decoder: tuple[int, int, int, int] = (256, 256, 128, 32)
-    """Channels of the decoder's first feature map and after each upsampling convolution, at width 1."""
-    discriminator: tuple[int, int, int, int] = (32, 128, 256, 256)
-    """Channels after each convolution of the discriminator, at width 1."""
+    decoder: tuple[int, ...] = (256, 256, 128, 32)
+    """Channels of the decoder's maps at width 1. `larsen`: four, from the smallest map to the image. `resize`: from the image (full
+    resolution) to the smallest map."""
+    discriminator: tuple[int, ...] = (32, 128, 256, 256)
+    """Channels after each convolution of the discriminator, at width 1. `larsen` takes four."""
     discriminator_units: int = 512
     """Units of the discriminator's fully connected layer, at width 1."""
     attributes: tuple[str, ...] = ()
@@ -121,10 +130,40 @@ class Architecture:
         if self.family == "larsen":  # another family checks sizes where its networks are built
             fits = all(side >= 16 and side % STRIDES == 0 for side in self.size)
             require(fits, f"networks.size {self.size[0]} {self.size[1]}: height and width must be multiples of {STRIDES}, at least 16")
+            for name, count in (("encoder", 3), ("decoder", 4), ("discriminator", 4)):
+                listed = getattr(self, name)
+                require(len(listed) == count, f"networks.{name} must be {count} numbers for family larsen, not {len(listed)}")
+        if self.family == "resize":
+            height, width = self.size
+            fits = min(self.size) >= LARGEST_MAP and height % (1 << self.halvings) == width % (1 << self.halvings) == 0
+            near = "" if fits else " ".join(map(str, self._nearest_size()))
+            require(fits, f"networks.size {height} {width} cannot be halved {self.halvings} times: the nearest size that can is {near}")
         for name in ("encoder", "decoder", "discriminator"):
-            require(min(getattr(self, name)) > 0, f"networks.{name} must be above 0, not {getattr(self, name)}")
+            listed = getattr(self, name)
+            require(len(listed) > 0 and min(listed) > 0, f"networks.{name} must be numbers above 0, not {listed}")
         for name in ("channels", "latent", "width", "encoder_units", "discriminator_units"):
             require(0 < getattr(self, name) < inf, f"networks.{name} must be above 0 and finite, not {getattr(self, name)}")
+
+    def _nearest_size(self) -> tuple[int, int]:
+        """The nearest height and width that family `resize` can halve often enough."""
+        found = []
+        for halvings in range(1, 12):
+            step = 1 << halvings
+            height, width = (max(step * LARGEST_MAP // 2, step * round(side / step)) for side in self.size)
+            if min(height, width) <= step * LARGEST_MAP:
+                found.append((abs(height - self.size[0]) + abs(width - self.size[1]), height, width))
+        return min(found)[1:]
+
+    @property
+    def halvings(self) -> int:
+        """How often family `resize` halves height and width: until the shorter is at most 8."""
+        return max(0, math.ceil(math.log2(min(self.size) / LARGEST_MAP)))
+
+    @property
+    def smallest_map(self) -> tuple[int, int]:
+        """Height and width of the smallest feature map of family `resize`."""
+        height, width = self.size
+        return height >> self.halvings, width >> self.halvings
 
     def scaled(self, units: int) -> int:
         """`units` at width 1, scaled by the width multiplier (to a multiple of 8, which is what fast kernels want)."""
@@ -142,6 +181,9 @@ class ObjectiveSettings:
     """The run whose discriminator a `vae-dis` takes."""
     gamma: float = 1e-6
     """Weight of the learned similarity against the GAN in the decoder's objective; in (0, 1]."""
+    similarity: Literal["level", "levels"] = "level"
+    """`level`: half the squared error of the features of one level, summed. `levels`: the squared error of each level as a part of the
+    variance of its features, the mean over all levels; it means the same for any width, size and data."""
     level: int = 3
     """Which layer of the discriminator gives the features: see `Discriminator.features`. The family of networks says which there are."""
     saturating: bool = True
@@ -169,6 +211,7 @@ class ObjectiveSettings:
     """Factor an epoch of gamma, up to 1 at most."""
 
     def __post_init__(self) -> None:
+        require(not self.joint or self.similarity == "level", "objective.joint is for objective.similarity level, not levels")
         require(not self.joint or self.kind == "vaegan", f"objective.joint is for kind vaegan, not {self.kind}")
         if self.kind == "vae-dis":
             way = "name a trained run, such as one of kind gan, by --objective.discriminator RUN"

@@ -158,9 +158,9 @@ def _check_names(recipe: Recipe) -> None:
     Raises:
         UserError: there are not.
     """
-    Objective(recipe.objective)
+    objective = Objective(recipe.objective)
     with torch.device("meta"):  # tensors without values: this takes neither memory nor random numbers
-        VAEGAN(recipe.networks, level=recipe.objective.level)
+        objective.check(VAEGAN(recipe.networks, level=recipe.objective.level).discriminator)
 
 
 def _start_others(job: Job, world: World, console: Console) -> Result:

@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ..errors import UserError
 
@@ -58,9 +59,44 @@ class NonSaturating(Saturating):
         return -(torch.sigmoid(logits)[1:] + EPSILON).log().mean(1)
 
 
+class Hinge:
+    """max(0, 1 - D(x)) + max(0, 1 + D(x_p)); the decoder minimises -D(x_p) (Lim and Ye 2017, "Geometric GAN")."""
+
+    opposed: ClassVar[bool] = False
+
+    def discriminator(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """max(0, 1 - D(x)), and max(0, 1 + D(x_p))."""
+        return functional.relu(1 - logits[0]).mean(), functional.relu(1 + logits[1:]).mean(1)
+
+    def decoder(self, logits: Tensor) -> Tensor:
+        """-D(x_p)."""
+        return -logits[1:].mean(1)
+
+
+class Relativistic:
+    """softplus(D(x_p) - D(x)), of each image and the generated one in its place; the decoder minimises softplus(D(x) - D(x_p))
+    (Jolicoeur-Martineau 2018, "The relativistic discriminator").
+
+    Half of the discriminator's cost is said to be of the images.
+    """
+
+    opposed: ClassVar[bool] = False
+
+    def discriminator(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """softplus(D(x_p) - D(x)), halved: as the cost of images, the mean over the kinds of generated image, and as that of each kind."""
+        costs = 0.5 * functional.softplus(logits[1:] - logits[0]).mean(1)
+        return costs.mean(), costs
+
+    def decoder(self, logits: Tensor) -> Tensor:
+        """softplus(D(x) - D(x_p))."""
+        return functional.softplus(logits[0] - logits[1:]).mean(1)
+
+
 GAN_LOSSES: dict[str, type[GanLoss]] = {
     "saturating": Saturating,
     "non_saturating": NonSaturating,
+    "hinge": Hinge,
+    "relativistic": Relativistic,
 }
 
 

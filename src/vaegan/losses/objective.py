@@ -32,6 +32,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from ..errors import UserError
 from ..models.base import Decoder, Discriminator, Encoder
 from ..models.posterior import Posterior
 from ..settings import ObjectiveSettings
@@ -39,7 +40,7 @@ from .gan import find_gan_loss
 from .kl import kl_divergence
 from .penalties import find_penalty
 from .routing import Number, constant, evaluating, scale, statistics_fixed, wide
-from .similarity import features_together, squared_error
+from .similarity import Average, features_together, relative_error, squared_error
 
 
 class Networks(Protocol):
@@ -104,15 +105,29 @@ class _Game(NamedTuple):
 class Objective:
     """The VAE/GAN objective, or one of its parts. Call it with the networks and a batch, then `Losses.backward`."""
 
-    def __init__(self, settings: ObjectiveSettings | None = None, **changes: Any) -> None:
+    def __init__(self, settings: ObjectiveSettings | None = None, average: Average = lambda tensor: tensor, **changes: Any) -> None:
         """Take settings, by default the reference's, with changes by name, as in `Objective(gamma=1e-5)`.
+
+        `average` is the mean over the processes that train together.
 
         Raises:
             UserError: they do not go together, or name a GAN loss or a penalty that there is not.
         """
         self.settings = replace(settings or ObjectiveSettings(), **changes)
+        self._average = average
         self._gan_loss = find_gan_loss(self.settings.gan_loss)
         self._penalty = find_penalty(self.settings.penalty) if self.settings.penalty else None
+
+    def check(self, discriminator: Discriminator) -> None:
+        """See that this discriminator can serve this objective.
+
+        Raises:
+            UserError: it compares the images of a batch, where each must be judged by itself.
+        """
+        if self.settings.similarity == "levels" and self.settings.kind != "vae" and not discriminator.independent:
+            raise UserError(
+                "objective.similarity levels needs a discriminator without batch normalisation, such as that of networks.family resize"
+            )
 
     def __call__(
         self,
@@ -139,6 +154,8 @@ class Objective:
             return self._gan(networks, batch)
         if not self.settings.plays:
             return self._vae(networks, batch)
+        if self.settings.similarity == "levels":
+            return self._vaegan_of_levels(networks, batch, self.settings.gamma if gamma is None else gamma)
         return self._vaegan(networks, batch, self.settings.gamma if gamma is None else gamma)
 
     def _gan(self, networks: Networks, batch: _Batch) -> Losses:
@@ -154,14 +171,23 @@ class Objective:
         encoded = _encode(networks.encoder, batch)
         reconstructed = networks.decoder(encoded.codes, batch.conditions)
         if self.settings.kind == "vae":
-            similarity = squared_error(reconstructed, images)
+            similarity = self._error_of_pixels(reconstructed, images)
         else:
             with constant(discriminator), evaluating(discriminator):
-                stems = [discriminator.stem(reconstructed), discriminator.stem(images)]
-                similarity = squared_error(*features_together(discriminator, stems, self.settings.level))
+                similarity = self._error_of_features(discriminator, reconstructed, images)
         total = self.settings.prior_weight * encoded.prior + similarity
         zero = torch.zeros_like(encoded.prior)
         return Losses(encoded.prior.detach(), similarity.detach(), zero, zero, _pixel_error(reconstructed, images), total)
+
+    def _error_of_pixels(self, reconstructed: Tensor, images: Tensor) -> Tensor:
+        if self.settings.similarity == "levels":
+            return relative_error([reconstructed], [images], self._average)
+        return squared_error(reconstructed, images)
+
+    def _error_of_features(self, discriminator: Discriminator, reconstructed: Tensor, images: Tensor) -> Tensor:
+        if self.settings.similarity == "levels":
+            return relative_error(discriminator.judge(reconstructed)[0], discriminator.judge(images)[0], self._average)
+        return squared_error(*features_together(discriminator, [*map(discriminator.stem, (reconstructed, images))], self.settings.level))
 
     def _vaegan(self, networks: Networks, batch: _Batch, gamma: Number) -> Losses:
         """All three networks."""
@@ -196,6 +222,29 @@ class Objective:
         pixel = _pixel_error(reconstructed, batch.images)
         return Losses(encoded.prior.detach(), similarity.detach(), game.real, game.fake, pixel, total)
 
+    def _vaegan_of_levels(self, networks: Networks, batch: _Batch, gamma: Number) -> Losses:
+        """All three networks, with an error over all levels of a discriminator that judges each image by itself, which sees it once."""
+        settings, discriminator = self.settings, networks.discriminator
+        encoded = _encode(networks.encoder, batch)
+        twice = None if batch.conditions is None else batch.conditions.repeat(2, 1)
+        # What comes back from the discriminator passes the decoder as gamma and reaches the encoder as 1.
+        generated = networks.decoder(torch.cat([scale(encoded.codes, 1 / gamma), batch.prior_noise]), twice)
+        leaf = generated.detach().requires_grad_()
+        targets, logits = discriminator.judge(batch.images, batch.conditions)
+        maps, others = discriminator.judge(leaf.view_as(leaf), twice)
+        count = len(batch.images)
+        error = relative_error([map_[:count] for map_ in maps], targets, self._average)
+        logits = wide(torch.stack([logits, *others.chunk(2)]))
+        judged = logits if settings.reconstructions else logits[[0, 2]]
+        real, fakes = self._gan_loss.discriminator(judged)
+        total = settings.prior_weight * encoded.prior + 2 * settings.real_weight * real + 2 * (1 - settings.real_weight) * fakes.sum()
+        if torch.is_grad_enabled():
+            cost = gamma * error + (1 - gamma) * self._gan_loss.decoder(judged).sum()
+            (wanted,) = torch.autograd.grad(cost, leaf, retain_graph=True)
+            total = total + (generated * wanted).sum() + self._penalties(discriminator, batch, leaf.detach())
+        pixel = _pixel_error(generated[:count], batch.images)
+        return Losses(encoded.prior.detach(), error.detach(), real.detach(), fakes[-1].detach(), pixel, total)
+
     def _play(self, discriminator: Discriminator, batch: _Batch, stem: Tensor, generated: Tensor, gamma: Number) -> _Game:
         """The GAN, on images (with their `stem`) and one or two kinds of generated image, the samples last."""
         loss, real_weight = self._gan_loss, self.settings.real_weight
@@ -213,11 +262,16 @@ class Objective:
             cost = (1 - gamma) * loss.decoder(logits).sum()
             (wanted,) = torch.autograd.grad(cost, leaf, retain_graph=True)
             total = total + (generated * wanted).sum()
-        if self._penalty and torch.is_grad_enabled():
-            with statistics_fixed(discriminator):
-                penalty = self._penalty(discriminator, batch.images, generated.detach(), batch.conditions)
-            total = total + self.settings.penalty_weight * penalty
+        if torch.is_grad_enabled():
+            total = total + self._penalties(discriminator, batch, generated.detach())
         return _Game(real.detach(), fakes[-1].detach(), total)
+
+    def _penalties(self, discriminator: Discriminator, batch: _Batch, generated: Tensor) -> Tensor | float:
+        """What else the discriminator minimises."""
+        if not self._penalty:
+            return 0.0
+        with statistics_fixed(discriminator):
+            return self.settings.penalty_weight * self._penalty(discriminator, batch.images, generated, batch.conditions)
 
 
 def _encode(encoder: Encoder, batch: _Batch) -> _Encoded:

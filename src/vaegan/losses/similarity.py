@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from ..models.base import Discriminator
 from .routing import wide
+
+LEAST_VARIANCE = 1e-6
+"""Of a level: images that are all alike have none."""
 
 
 def squared_error(one: Tensor, other: Tensor) -> Tensor:
@@ -28,3 +31,29 @@ def features_together(discriminator: Discriminator, stems: Sequence[Tensor], lev
         level: of the features.
     """
     return wide(discriminator.features_of(torch.cat(list(stems)), level)).chunk(len(stems))
+
+
+Average = Callable[[Tensor], Tensor]
+"""The mean of a tensor over all processes that train together; of one process, the tensor itself."""
+
+
+def relative_error(maps: Sequence[Tensor], targets: Sequence[Tensor], average: Average = lambda tensor: tensor) -> Tensor:
+    """The squared error of feature maps as a part of the variance of their targets, the mean over several levels: a scalar.
+
+    0 for the targets themselves, 1 for the mean of each channel. So it does not depend on how large features are, nor on how many there are.
+    A level's variance is that over images and places in each channel, the mean over channels.
+
+    Args:
+        maps: for each level, N x F x h x w.
+        targets: as many; no gradient reaches them.
+        average: see `Average`; then the variance is that over the images of all processes.
+    """
+    constants = [wide(target.detach()) for target in targets]
+    places = (0, 2, 3)
+    moments = average(torch.cat([moment for target in constants for moment in (target.mean(places), target.square().mean(places))]))
+    errors = []
+    for map_, target in zip(maps, constants, strict=True):
+        first, second, moments = moments.tensor_split((target.shape[1], 2 * target.shape[1]))
+        variance = (second - first.square()).mean().clamp(min=LEAST_VARIANCE)
+        errors.append((wide(map_) - target).square().mean() / variance)
+    return torch.stack(errors).mean()

@@ -6,6 +6,7 @@ Everybody outside a family's file (the objective, measurements, experiments, tor
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -37,6 +38,8 @@ class Discriminator(nn.Module):
     So the stem of an image can be computed once and used in several batches.
     """
 
+    independent: ClassVar[bool] = False
+    """Nothing in it compares the images of a batch: then `judge` is there, too."""
     levels: Sequence[int]
     """The levels that have features: the allowed values of objective.level, rising."""
 
@@ -54,6 +57,13 @@ class Discriminator(nn.Module):
 
     def logits_of(self, stems: Tensor, conditions: Tensor | None = None) -> Tensor:
         """What `stem` returns, and N x attributes of a conditional model -> N logits."""
+        raise NotImplementedError
+
+    def judge(self, images: Tensor, conditions: Tensor | None = None) -> tuple[list[Tensor], Tensor]:
+        """Of an independent discriminator, the feature maps of all its levels and the logits, in one pass.
+
+        N x C x H x W in [-1, 1], and N x attributes of a conditional model -> for each level N x F x h x w; N logits.
+        """
         raise NotImplementedError
 
     def features_of(self, stems: Tensor, level: int) -> Tensor:

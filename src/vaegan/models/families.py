@@ -31,6 +31,7 @@ def _in_module(name: str) -> Family:
 
 FAMILIES = {
     "larsen": _in_module("larsen"),
+    "resize": _in_module("resize"),
 }
 """A new family is a new module and a line here. A program can add its own: FAMILIES["mine"] = Family(MyEncoder, MyDecoder, ...)."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -175,7 +176,8 @@ class TrainingStep:
         self.recipe, self.fabric, self.model = recipe, fabric, model
         self.average: VAEGAN | None = copy.deepcopy(model).requires_grad_(False).eval() if recipe.training.ema else None
         self.augment = Augmenter(recipe.augmentation)
-        self.objective = Objective(recipe.objective)
+        self.objective = Objective(recipe.objective, average=partial(mean_over_processes, fabric))
+        self.objective.check(model.discriminator)
         self.parameters = {name: list(getattr(model, name).parameters()) for name in NETWORKS}
         self.optimizers = {name: make_optimizer(parameters, recipe.optimizer) for name, parameters in self.parameters.items()}
         self.tally = Tally(model.device)
