@@ -1,0 +1,118 @@
+"""The objective over all levels of a discriminator that judges each image by itself, against the same written out plainly."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from vaegan import VAEGAN, Architecture, Objective, UserError
+from vaegan.losses.gan import find_gan_loss
+from vaegan.losses.similarity import relative_error
+from vaegan.settings import ObjectiveSettings
+
+from .. import textbook
+
+LEVELS = {
+    "hinge": Objective(similarity="levels", gamma=0.8, gan="hinge", prior_weight=0.01),
+    "hinge, with reconstructions": Objective(similarity="levels", gamma=0.8, gan="hinge", reconstructions=True, real_weight=2 / 3),
+    "relativistic": Objective(similarity="levels", gamma=0.5, gan="relativistic", reconstructions=True),
+    "non-saturating": Objective(similarity="levels", gamma=0.5, saturating=False),
+    "saturating": Objective(similarity="levels", gamma=0.5),
+    "R1": Objective(similarity="levels", gamma=0.8, gan="relativistic", penalty="r1", penalty_weight=0.7),
+}
+
+
+@pytest.fixture
+def model() -> VAEGAN:
+    torch.manual_seed(0)
+    return VAEGAN(Architecture(family="resize", size=(16, 16), width=0.125, latent=5, attributes=("A",)), level=1).train().double()
+
+
+@pytest.fixture
+def batch() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    torch.manual_seed(1)
+    images = torch.rand(6, 3, 16, 16, dtype=torch.float64) * 2 - 1
+    noise, prior_noise = torch.randn(2, 6, 5, dtype=torch.float64)
+    return images, noise, prior_noise, torch.randn(6, 1, dtype=torch.float64)
+
+
+def plain(model: VAEGAN, settings: ObjectiveSettings, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    """What encoder, decoder and discriminator minimise."""
+    images, noise, prior_noise, conditions = batch
+    mean, logvar = model.encoder(images, conditions)
+    codes = torch.cat([mean + torch.exp(logvar / 2) * noise, prior_noise])
+    reconstructed, sampled = model.decoder(codes, torch.cat([conditions, conditions])).chunk(2)
+    errors = []
+    for level in model.discriminator.levels:
+        maps, target = (model.discriminator.maps_of(seen, level) for seen in (reconstructed, images))
+        target = target.detach()
+        channels = target.transpose(0, 1).flatten(1)
+        errors.append((maps - target).square().mean() / channels.var(1, correction=0).mean())
+    error = sum(errors) / len(errors)
+    generated = [reconstructed, sampled] if settings.reconstructions else [sampled]
+    logits = torch.stack([model.discriminator(seen, conditions) for seen in (images, *generated)])
+    loss = find_gan_loss(settings.gan_loss)
+    real, fakes = loss.discriminator(logits)
+    gan = 2 * settings.real_weight * real + 2 * (1 - settings.real_weight) * fakes.sum()
+    if settings.penalty:
+        points = images.clone().requires_grad_()
+        (slopes,) = torch.autograd.grad(model.discriminator(points, conditions).sum(), points, create_graph=True)
+        gan = gan + settings.penalty_weight * slopes.square().sum((1, 2, 3)).mean() / 2
+    decoder = settings.gamma * error + (1 - settings.gamma) * loss.decoder(logits).sum()
+    return settings.prior_weight * textbook.divergence(mean, logvar) + decoder / settings.gamma, decoder, gan
+
+
+@pytest.mark.parametrize("objective", LEVELS.values(), ids=LEVELS.keys())
+def test_gradients_are_those_of_three_separate_losses(objective: Objective, model: VAEGAN, batch: tuple[Tensor, ...]) -> None:
+    model.discriminator.eval()  # each pass in training mode moves the estimates of spectral normalisation: no two would be of one network
+    losses = objective(model, *batch[:3], conditions=batch[3])
+    losses.backward(model.parameters())
+    for network, loss in zip(("encoder", "decoder", "discriminator"), plain(model, objective.settings, batch), strict=True):
+        parameters = dict(getattr(model, network).named_parameters())
+        wanted = torch.autograd.grad(loss, list(parameters.values()), retain_graph=True, allow_unused=True)
+        for (name, parameter), gradient in zip(parameters.items(), wanted, strict=True):
+            if gradient is None:
+                assert parameter.grad is None or not parameter.grad.any(), name
+            else:
+                assert parameter.grad is not None, name
+                assert (parameter.grad - gradient).norm() <= 1e-9 * gradient.norm() + 1e-12, name
+
+
+def test_an_autoencoder_alone_has_the_relative_error_of_pixels(model: VAEGAN, batch: tuple[Tensor, ...]) -> None:
+    losses = Objective(kind="vae", similarity="levels")(model, *batch[:3], conditions=batch[3])
+    mean, logvar = model.encoder(batch[0], batch[3])
+    reconstructed = model.decoder(mean + torch.exp(logvar / 2) * batch[1], batch[3])
+    variance = batch[0].transpose(0, 1).flatten(1).var(1, correction=0).mean()
+    torch.testing.assert_close(losses.similarity, (reconstructed - batch[0]).square().mean() / variance)
+
+
+def test_an_autoencoder_with_a_borrowed_discriminator(model: VAEGAN, batch: tuple[Tensor, ...]) -> None:
+    losses = Objective(kind="vae-dis", discriminator="x", similarity="levels")(model, *batch[:3], conditions=batch[3])
+    losses.backward(model.parameters())
+    assert losses.similarity > 0
+    assert all(parameter.grad is None for parameter in model.discriminator.parameters())
+    assert all(parameter.grad is not None for parameter in model.decoder.parameters())
+
+
+def test_the_relative_error_does_not_depend_on_scale_or_number() -> None:
+    torch.manual_seed(0)
+    target, error = torch.randn(40, 3, 4, 4, dtype=torch.float64), 0.5 * torch.randn(40, 3, 4, 4, dtype=torch.float64)
+    found = relative_error([target + error], [target])
+    assert found.item() == pytest.approx(0.25, rel=0.1)
+    torch.testing.assert_close(relative_error([1e3 * (target + error) + 7], [1e3 * target + 7]), found)
+    torch.testing.assert_close(relative_error([torch.cat([target + error] * 2, 1)], [torch.cat([target] * 2, 1)]), found)
+    assert relative_error([target], [target]) == 0
+    assert relative_error([target.mean((0, 2, 3), keepdim=True).expand_as(target)], [target]).item() == pytest.approx(1)
+
+
+def test_images_that_are_all_alike_have_a_finite_error() -> None:
+    assert relative_error([torch.zeros(2, 3, 4, 4)], [torch.full((2, 3, 4, 4), 0.5)]).isfinite()
+
+
+def test_a_discriminator_that_compares_images_is_refused() -> None:
+    discriminator = VAEGAN(Architecture(size=(16, 16), width=0.0625, latent=4)).discriminator
+    with pytest.raises(UserError, match=r"objective.similarity levels needs .* networks.family resize"):
+        Objective(similarity="levels").check(discriminator)
+    Objective().check(discriminator)
+    Objective(similarity="levels", kind="vae").check(discriminator)
