@@ -191,9 +191,12 @@ class ObjectiveSettings:
     gan: str = ""
     """Another GAN loss than these two, by name (see `vaegan.losses.gan`); then `saturating` has no effect."""
     penalty: str = ""
-    """A term that the discriminator minimises, too. `r1`: half the squared norm of the gradient of its logit at real images."""
+    """A term that the discriminator minimises, too. `r1`: half the squared norm of the gradient of its logit at real images. `r1_r2`: that
+    at generated images, too."""
     penalty_weight: float = 1.0
     """Weight of that term."""
+    penalty_every: int = 1
+    """Steps between those that have the penalty, which then counts so many times: computing it is slow, and it changes little."""
     reconstructions: bool = False
     """L_GAN has -log(1 - Dis(x~)) in it, too: the paper's algorithm 1 has it, the authors' runs do not."""
     real_weight: float = 0.5
@@ -223,11 +226,16 @@ class ObjectiveSettings:
         require(self.level >= 0, f"objective.level must be at least 0, not {self.level}")
         require(self.prior_weight >= 0, f"objective.prior_weight must not be negative: {self.prior_weight}")
         require(0 <= self.penalty_weight < inf, f"objective.penalty_weight must be at least 0, not {self.penalty_weight}")
+        require(self.penalty_every > 0, f"objective.penalty_every must be above 0, not {self.penalty_every}")
         require(self.gamma_decay > 0, f"objective.gamma_decay must be above 0, not {self.gamma_decay}")
 
     def at(self, epoch: int) -> ObjectiveSettings:
         """The objective as it is in an epoch (from 0): gamma decays."""
         return self if self.gamma_decay == 1 else replace(self, gamma=min(1.0, self.gamma * self.gamma_decay**epoch))
+
+    def penalty_at(self, step: int) -> float:
+        """The weight of the penalty in a step (from 0)."""
+        return self.penalty_weight * self.penalty_every if self.penalty and step % self.penalty_every == 0 else 0.0
 
     @property
     def gan_loss(self) -> str:

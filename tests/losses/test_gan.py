@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from vaegan import VAEGAN, Architecture, Objective, UserError
-from vaegan.losses.gan import GAN_LOSSES
+from vaegan.losses.gan import GAN_LOSSES, GanLoss, Hinge, Relativistic
 from vaegan.losses.penalties import PENALTIES
 from vaegan.models.base import Discriminator
+from vaegan.settings import ObjectiveSettings
 
 
-class Hinge:
-    """Hinge loss."""
-
-    opposed: ClassVar[bool] = False
-
-    def discriminator(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        return (1 - logits[0]).relu().mean(), (1 + logits[1:]).relu().mean(1)
-
-    def decoder(self, logits: Tensor) -> Tensor:
-        return -logits[1:].mean(1)
-
-
-class Relativistic:
-    """Each generated image against an image; half of the cost is said to be of images, so that both sides are compared."""
-
-    opposed: ClassVar[bool] = False
-
-    def discriminator(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        costs = 0.5 * softplus(logits[1:] - logits[0]).mean(1)
-        return costs.sum(), costs
-
-    def decoder(self, logits: Tensor) -> Tensor:
-        return softplus(logits[0] - logits[1:]).mean(1)
-
-
-def of_all(model: VAEGAN, loss: Hinge | Relativistic, images: Tensor, sampled: Tensor) -> tuple[Tensor, Tensor]:
+def of_all(model: VAEGAN, loss: GanLoss, images: Tensor, sampled: Tensor) -> tuple[Tensor, Tensor]:
     """Plainly: what the decoder and the discriminator minimise."""
     logits = model.discriminator(torch.cat([images, sampled])).unflatten(0, (2, -1))
     real, fakes = loss.discriminator(logits)
@@ -69,7 +42,7 @@ def given(network: torch.nn.Module) -> list[Tensor]:
 
 @pytest.mark.parametrize("loss", [Hinge, Relativistic])
 def test_another_gan_loss_gives_both_opponents_its_gradients(
-    loss: type[Hinge | Relativistic], model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+    loss: type[GanLoss], model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(GAN_LOSSES, "mine", loss)
     of_decoder, of_discriminator = of_all(model, loss(), batch[0], model.decoder(batch[2]))
@@ -117,10 +90,47 @@ def test_a_penalty_of_ones_own(model: VAEGAN, batch: tuple[Tensor, Tensor, Tenso
 
 
 def test_an_unknown_name_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(UserError, match=r"there is no objective\.gan hing: there are saturating, non_saturating"):
+    with pytest.raises(UserError, match=r"there is no objective\.gan hing: there are saturating, non_saturating, hinge, relativistic"):
         Objective(gan="hing")
-    with pytest.raises(UserError, match=r"there is no objective\.penalty r3: there are r1"):
+    with pytest.raises(UserError, match=r"there is no objective\.penalty r3: there are r1, r1_r2"):
         Objective(penalty="r3")
+
+
+def test_hinge_and_relativistic_are_what_their_papers_write() -> None:
+    images, reconstructions, samples = logits = torch.tensor([[2.0, 0.5], [-3.0, 0.0], [1.0, -0.5]])
+    real, fakes = Hinge().discriminator(logits)
+    assert real == pytest.approx(0.25)
+    assert fakes.tolist() == pytest.approx([0.5, 1.25])
+    assert Hinge().decoder(logits).tolist() == pytest.approx([1.5, -0.25])
+    real, fakes = Relativistic().discriminator(logits)
+    for found, generated in zip(fakes, (reconstructions, samples), strict=True):
+        assert 2 * found == pytest.approx((1 + (generated - images).exp()).log().mean())
+    assert real == fakes.sum()
+    assert Relativistic().decoder(logits)[1] == pytest.approx((1 + (images - samples).exp()).log().mean())
+
+
+def test_r2_is_the_same_at_generated_images(model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    images, generated = batch[0], torch.cat([batch[0].flip(0), 0.5 * batch[0]])
+    model.discriminator.eval()
+    r1, both = (PENALTIES[name](model.discriminator, images, generated, None) for name in ("r1", "r1_r2"))
+    torch.testing.assert_close(both - r1, PENALTIES["r1"](model.discriminator, generated, images, None))
+    assert both > r1
+
+
+def test_a_lazy_penalty_counts_for_the_steps_without_it() -> None:
+    settings = ObjectiveSettings(penalty="r1", penalty_weight=0.5, penalty_every=4)
+    assert [settings.penalty_at(step) for step in range(6)] == [2.0, 0.0, 0.0, 0.0, 2.0, 0.0]
+    assert ObjectiveSettings(penalty_every=4).penalty_at(0) == 0
+
+
+def test_a_step_without_the_penalty_does_no_work_for_it(model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    objective = Objective(penalty="r1", penalty_weight=3.0)
+    objective(model, *batch, penalty=0.0).backward(model.parameters())
+    found = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
+    model.zero_grad()
+    Objective()(model, *batch).backward(model.parameters())
+    for name, parameter in model.named_parameters():
+        assert torch.equal(found[name], parameter.grad), name  # type: ignore[arg-type]
 
 
 def test_saturating_names_one_of_two_losses() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vaegan import VAEGAN, Architecture, Objective, UserError
-from vaegan.losses.gan import find_gan_loss
+from vaegan.bench.textbook import use_plain_convolutions
 from vaegan.losses.similarity import relative_error
 from vaegan.settings import ObjectiveSettings
 
@@ -40,27 +40,12 @@ def batch() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def plain(model: VAEGAN, settings: ObjectiveSettings, batch: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
     """What encoder, decoder and discriminator minimise."""
     images, noise, prior_noise, conditions = batch
-    mean, logvar = model.encoder(images, conditions)
-    codes = torch.cat([mean + torch.exp(logvar / 2) * noise, prior_noise])
-    reconstructed, sampled = model.decoder(codes, torch.cat([conditions, conditions])).chunk(2)
-    errors = []
-    for level in model.discriminator.levels:
-        maps, target = (model.discriminator.maps_of(seen, level) for seen in (reconstructed, images))
-        target = target.detach()
-        channels = target.transpose(0, 1).flatten(1)
-        errors.append((maps - target).square().mean() / channels.var(1, correction=0).mean())
-    error = sum(errors) / len(errors)
-    generated = [reconstructed, sampled] if settings.reconstructions else [sampled]
-    logits = torch.stack([model.discriminator(seen, conditions) for seen in (images, *generated)])
-    loss = find_gan_loss(settings.gan_loss)
-    real, fakes = loss.discriminator(logits)
-    gan = 2 * settings.real_weight * real + 2 * (1 - settings.real_weight) * fakes.sum()
+    encoder, decoder, discriminator = textbook.losses(model, settings, images, noise, prior_noise, conditions=conditions)
     if settings.penalty:
         points = images.clone().requires_grad_()
         (slopes,) = torch.autograd.grad(model.discriminator(points, conditions).sum(), points, create_graph=True)
-        gan = gan + settings.penalty_weight * slopes.square().sum((1, 2, 3)).mean() / 2
-    decoder = settings.gamma * error + (1 - settings.gamma) * loss.decoder(logits).sum()
-    return settings.prior_weight * textbook.divergence(mean, logvar) + decoder / settings.gamma, decoder, gan
+        discriminator = discriminator + settings.penalty_weight * slopes.square().sum((1, 2, 3)).mean() / 2
+    return encoder, decoder, discriminator
 
 
 @pytest.mark.parametrize("objective", LEVELS.values(), ids=LEVELS.keys())
@@ -68,6 +53,7 @@ def test_gradients_are_those_of_three_separate_losses(objective: Objective, mode
     model.discriminator.eval()  # each pass in training mode moves the estimates of spectral normalisation: no two would be of one network
     losses = objective(model, *batch[:3], conditions=batch[3])
     losses.backward(model.parameters())
+    use_plain_convolutions(model)
     for network, loss in zip(("encoder", "decoder", "discriminator"), plain(model, objective.settings, batch), strict=True):
         parameters = dict(getattr(model, network).named_parameters())
         wanted = torch.autograd.grad(loss, list(parameters.values()), retain_graph=True, allow_unused=True)

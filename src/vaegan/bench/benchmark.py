@@ -33,7 +33,7 @@ from .arithmetic import alone, count, yardsticks
 from .contenders import Contender, Setting, Step
 from .results import Measured, Result
 from .subprocess import Apart
-from .textbook import paper_only
+from .textbook import textbook_only
 from .timing import ROUNDS, Turn, alternate, repeated, with_peak_memory
 
 MOST_IMAGES, MOST_BYTES = 4096, 4096 * 64 * 64 * 3
@@ -72,7 +72,7 @@ class Benchmark:
         """
         if not 0 < seconds < math.inf:
             raise UserError(f"--seconds must be above 0 and finite, not {seconds:g}")
-        paper_only(recipe.objective)
+        textbook_only(recipe.objective)
         self.seconds = seconds
         self.threads = recipe.training.threads or torch.get_num_threads()
         self.recipes = [

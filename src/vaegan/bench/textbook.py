@@ -1,18 +1,22 @@
 """The training step as it is usually written: what the package's own step is compared with.
 
-Plainly from the method, without any of the package's ways to save work: three losses, three passes back through the whole graph, float32,
-images as N x C x H x W, optimisers as torch makes them, losses read at every step. The networks are the package's, and so are the numbers:
-a test holds one such step against one of `vaegan.training.trainer.Trainer`.
+It follows the method plainly, without any of the package's ways to save work: three losses, three passes back through the whole graph,
+float32, images as N x C x H x W, layers and optimisers as torch makes them, losses read at every step. The networks are the package's,
+and so are the numbers: a test holds one such step against one of `vaegan.training.trainer.Trainer`.
 """
 
 from __future__ import annotations
 
+from types import MethodType
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..errors import UserError
 from ..losses.gate import EquilibriumGate
 from ..models.convolution import ImageConvolution
+from ..models.resize import Downsampling, Upsampling
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
 from ..settings import ObjectiveSettings, Optimizer
@@ -25,9 +29,9 @@ class Textbook:
         """Train `model`, in bfloat16 where torch thinks it safe if `autocast`.
 
         Raises:
-            UserError: see `paper_only`.
+            UserError: see `textbook_only`.
         """
-        paper_only(recipe.objective)
+        textbook_only(recipe.objective)
         self.recipe, self.autocast = recipe, autocast
         use_plain_convolutions(model)
         self.model = model.to(memory_format=torch.contiguous_format).train()  # type: ignore[call-overload]
@@ -86,6 +90,8 @@ def losses(
         prior_noise: N x latent, the codes of the samples.
         conditions: N x attributes, of a conditional model.
     """
+    if objective.similarity == "levels":
+        return losses_of_levels(model, objective, images, noise, prior_noise, conditions=conditions)
     gamma, weight = objective.gamma, objective.real_weight
     mean, logvar = model.encoder(images, conditions)
     reconstructed = model.decoder(mean + torch.exp(logvar / 2) * noise, conditions)
@@ -111,26 +117,69 @@ def losses(
     }
 
 
+def losses_of_levels(
+    model: VAEGAN, objective: ObjectiveSettings, images: Tensor, noise: Tensor, prior_noise: Tensor, *, conditions: Tensor | None
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The same with an error over all levels of a discriminator that judges each image by itself."""
+    gamma, weight = objective.gamma, objective.real_weight
+    mean, logvar = model.encoder(images, conditions)
+    codes = torch.cat([mean + torch.exp(logvar / 2) * noise, prior_noise])
+    generated = model.decoder(codes, None if conditions is None else torch.cat([conditions] * 2))
+    maps, logits = model.discriminator.judge(torch.cat([images, generated]), None if conditions is None else torch.cat([conditions] * 3))
+    prior, similarity = divergence(mean, logvar), torch.stack([unexplained(*part.chunk(3)[:2]) for part in maps]).mean()
+
+    of_images, of_reconstructions, of_samples = logits.chunk(3)
+    fakes = [of_reconstructions, of_samples] if objective.reconstructions else [of_samples]
+    if objective.gan == "hinge":
+        real, costs = torch.mean(torch.relu(1 - of_images)), [torch.mean(torch.relu(1 + fake)) for fake in fakes]
+        adversarial = sum(-torch.mean(fake) for fake in fakes)
+    elif objective.gan == "relativistic":
+        costs = [torch.mean(functional.softplus(fake - of_images)) / 2 for fake in fakes]
+        real, adversarial = torch.stack(costs).sum(), sum(torch.mean(functional.softplus(of_images - fake)) for fake in fakes)
+    else:
+        real, costs = cost(torch.sigmoid(of_images)), [cost(1 - torch.sigmoid(fake)) for fake in fakes]
+        adversarial = -sum(costs) if objective.saturating else sum(cost(torch.sigmoid(fake)) for fake in fakes)
+    gan = 2 * weight * real + 2 * (1 - weight) * sum(costs)
+    decoder = gamma * similarity + (1 - gamma) * adversarial
+
+    watched = {"prior": prior, "similarity": similarity, "real": real, "fake": costs[-1]}
+    return watched, {"encoder": objective.prior_weight * prior + decoder / gamma, "decoder": decoder, "discriminator": gan}
+
+
+def unexplained(images: Tensor, reconstructions: Tensor) -> Tensor:
+    """The squared error of feature maps N x F x h x w as a part of the variance of those of the images, which are constants."""
+    target = images.detach()
+    variance = target.transpose(0, 1).flatten(1).var(1, correction=0).mean()
+    return torch.mean((reconstructions - target) ** 2) / variance
+
+
 def use_plain_convolutions(network: nn.Module) -> None:
-    """Put torch's convolutions in the place of those that the package computes in its own way; the weights are the same."""
-    for name, module in network.named_children():
-        if isinstance(module, ImageConvolution):
-            plain = nn.Conv2d(module.in_channels, module.out_channels, module.weight.shape[-1], padding="same")
-            plain.weight, plain.bias = module.weight, module.bias
-            setattr(network, name, plain)
-        else:
-            use_plain_convolutions(module)
+    """Have the layers that the package computes in its own way computed as torch's are; the weights are the same."""
+    for module in network.modules():
+        for layer, forward in ((ImageConvolution, nn.Conv2d.forward), (Upsampling, _upsample), (Downsampling, _downsample)):
+            if isinstance(module, layer):
+                module.forward = MethodType(forward, module)
 
 
-def paper_only(objective: ObjectiveSettings) -> None:
+def _upsample(layer: Upsampling, maps: Tensor) -> Tensor:
+    kernel = layer.weight.transpose(0, 1).flip(2, 3)
+    return functional.conv2d(functional.interpolate(maps, scale_factor=2), kernel, padding=1)
+
+
+def _downsample(layer: Downsampling, maps: Tensor) -> Tensor:
+    return functional.avg_pool2d(functional.conv2d(maps, layer.weight, layer.bias, padding=1), 2)
+
+
+def textbook_only(objective: ObjectiveSettings) -> None:
     """Refuse what the textbook step does not know.
 
     Raises:
-        UserError: it has what is not the paper's: the joint objective, another GAN loss, a penalty.
+        UserError: the joint objective, another GAN loss, a penalty.
     """
-    for name in ("joint", "gan", "penalty"):
-        if getattr(objective, name):
-            raise UserError(f"there is no textbook step for objective.{name}, which is not the paper's: choose a recipe without it")
+    known = ("", "saturating", "non_saturating", "hinge", "relativistic") if objective.similarity == "levels" else ("",)
+    for name, refused in (("joint", objective.joint), ("gan", objective.gan not in known), ("penalty", objective.penalty)):
+        if refused:
+            raise UserError(f"there is no textbook step for objective.{name}: choose a recipe without it")
 
 
 def divergence(mean: Tensor, logvar: Tensor) -> Tensor:

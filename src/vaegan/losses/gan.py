@@ -74,18 +74,18 @@ class Hinge:
 
 
 class Relativistic:
-    """softplus(D(x_p) - D(x)), of each image and the generated one in its place; the decoder minimises softplus(D(x) - D(x_p))
+    """softplus(D(x_p) - D(x)), of each image and the generated image in its place; the decoder minimises softplus(D(x) - D(x_p))
     (Jolicoeur-Martineau 2018, "The relativistic discriminator").
 
-    Half of the discriminator's cost is said to be of the images.
+    Images and generated images share the discriminator's cost by halves.
     """
 
     opposed: ClassVar[bool] = False
 
     def discriminator(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """softplus(D(x_p) - D(x)), halved: as the cost of images, the mean over the kinds of generated image, and as that of each kind."""
+        """Half of softplus(D(x_p) - D(x)) summed over the kinds of generated image, and half of it for each kind."""
         costs = 0.5 * functional.softplus(logits[1:] - logits[0]).mean(1)
-        return costs.mean(), costs
+        return costs.sum(), costs
 
     def decoder(self, logits: Tensor) -> Tensor:
         """softplus(D(x) - D(x_p))."""

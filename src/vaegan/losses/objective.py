@@ -80,6 +80,7 @@ class _Batch(NamedTuple):
     noise: Tensor
     prior_noise: Tensor
     conditions: Tensor | None
+    penalty: Number
 
 
 class _Encoded(NamedTuple):
@@ -137,6 +138,7 @@ class Objective:
         prior_noise: Tensor,
         *,
         gamma: Number | None = None,
+        penalty: Number | None = None,
         conditions: Tensor | None = None,
     ) -> Losses:
         """Run the forward pass.
@@ -147,9 +149,10 @@ class Objective:
             noise: N x latent, standard normal: z = mean + exp(logvar / 2) * noise.
             prior_noise: N x latent, standard normal: z_p.
             gamma: in place of the objective's own.
+            penalty: the weight of the discriminator's penalty, in place of the objective's own. Where it is the number 0, no work is done.
             conditions: N x attributes, of a conditional model: of each image, and of the sample that has its place.
         """
-        batch = _Batch(images, noise, prior_noise, conditions)
+        batch = _Batch(images, noise, prior_noise, conditions, self.settings.penalty_weight if penalty is None else penalty)
         if not self.settings.autoencodes:
             return self._gan(networks, batch)
         if not self.settings.plays:
@@ -268,10 +271,10 @@ class Objective:
 
     def _penalties(self, discriminator: Discriminator, batch: _Batch, generated: Tensor) -> Tensor | float:
         """What else the discriminator minimises."""
-        if not self._penalty:
+        if not self._penalty or (isinstance(batch.penalty, float) and batch.penalty == 0):
             return 0.0
         with statistics_fixed(discriminator):
-            return self.settings.penalty_weight * self._penalty(discriminator, batch.images, generated, batch.conditions)
+            return batch.penalty * self._penalty(discriminator, batch.images, generated, batch.conditions)
 
 
 def _encode(encoder: Encoder, batch: _Batch) -> _Encoded:

@@ -19,13 +19,25 @@ N x attributes; returns a scalar, whose gradient reaches the discriminator alone
 
 def r1(discriminator: Discriminator, images: Tensor, generated: Tensor, conditions: Tensor | None) -> Tensor:  # noqa: ARG001
     """R1: half the squared norm of the gradient of the logit at real images, the mean over images (Mescheder et al. 2018, equation 9)."""
-    places = images.detach().requires_grad_()
-    (slopes,) = torch.autograd.grad(discriminator(places, conditions).sum(), places, create_graph=True)
+    return _half_squared_slope(discriminator, images, conditions)
+
+
+def r1_r2(discriminator: Discriminator, images: Tensor, generated: Tensor, conditions: Tensor | None) -> Tensor:
+    """R1, and the same at generated images, which is R2 (Mescheder et al. 2018, equation 10)."""
+    kinds = len(generated) // len(images)
+    theirs = None if conditions is None else conditions.repeat(kinds, 1)
+    return _half_squared_slope(discriminator, images, conditions) + _half_squared_slope(discriminator, generated, theirs)
+
+
+def _half_squared_slope(discriminator: Discriminator, images: Tensor, conditions: Tensor | None) -> Tensor:
+    points = images.detach().requires_grad_()
+    (slopes,) = torch.autograd.grad(discriminator(points, conditions).sum(), points, create_graph=True)
     return 0.5 * slopes.square().sum((1, 2, 3)).mean()
 
 
 PENALTIES: dict[str, Penalty] = {
     "r1": r1,
+    "r1_r2": r1_r2,
 }
 
 

@@ -40,8 +40,8 @@ Average = Callable[[Tensor], Tensor]
 def relative_error(maps: Sequence[Tensor], targets: Sequence[Tensor], average: Average = lambda tensor: tensor) -> Tensor:
     """The squared error of feature maps as a part of the variance of their targets, the mean over several levels: a scalar.
 
-    0 for the targets themselves, 1 for the mean of each channel. So it does not depend on how large features are, nor on how many there are.
-    A level's variance is that over images and places in each channel, the mean over channels.
+    It is 0 for the targets themselves, and 1 for the mean of each channel. It depends neither on how large features are nor on how many
+    there are. The variance of a level is that over images and places in each channel, the mean over channels.
 
     Args:
         maps: for each level, N x F x h x w.

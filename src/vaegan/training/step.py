@@ -51,6 +51,8 @@ class Rates(NamedTuple):
     high: Number
     average: Number
     """How far the average moves towards the weights."""
+    penalty: Number
+    """Weight of the discriminator's penalty."""
 
 
 class Requests(NamedTuple):
@@ -193,7 +195,8 @@ class TrainingStep:
         images = self.augment(to_tensor(inputs.pixels, inputs.pixels.device), inputs.changes)
         with self.fabric.autocast():
             conditions = self.model.conditions(inputs.attributes)
-            losses = self.objective(self.model, images, inputs.noise[0], inputs.noise[1], gamma=rates.gamma, conditions=conditions)
+            batch = (images, inputs.noise[0], inputs.noise[1])
+            losses = self.objective(self.model, *batch, gamma=rates.gamma, penalty=rates.penalty, conditions=conditions)
         means, requests = self._agree(losses, requests)
         cost = dict(zip(TERMS, means.unbind(), strict=True))
         decision = decide(cost["real"], cost["fake"], rates.low, rates.high) if objective.plays else GateDecision(True, False)

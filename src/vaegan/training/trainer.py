@@ -144,8 +144,8 @@ class Trainer:
         kept = min(recipe.training.ema, (1 + self.step) / (10 + self.step))  # short-sighted at first, or it would show the start
         encoder, decoder, discriminator = (lr * factor for factor in recipe.optimizer.lr_factors)
         low, high = recipe.gate.bounds(self.epoch)
-        gamma = recipe.objective.at(self.epoch).gamma
-        return Rates(encoder, decoder, discriminator, gamma, low, high, average=1 - kept)
+        gamma, penalty = recipe.objective.at(self.epoch).gamma, recipe.objective.penalty_at(self.step)
+        return Rates(encoder, decoder, discriminator, gamma, low, high, average=1 - kept, penalty=penalty)
 
     def train_step(self, requests: Requests = NO_REQUESTS, inputs: Inputs | None = None) -> Step:
         """One step: three objectives out of one forward and one backward pass, for the networks that the gate lets step.
