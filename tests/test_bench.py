@@ -83,8 +83,8 @@ def test_the_textbook_step_is_the_same_step(name: str, overrides: dict[str, Any]
     for key, tensor in trainer.model.state_dict().items():
         change, expected = after[key] - before[key], tensor - before[key]
         scale = float(expected.abs().max())
-        assert scale > 0, key
-        assert (change - expected).abs().max() < 1e-3 * scale, key
+        assert scale > 0 or tensor.numel() == 1, key  # a direction of one number stays as it is
+        assert (change - expected).abs().max() <= 1e-3 * scale, key
 
 
 def test_the_textbook_step_keeps_to_the_gate() -> None:

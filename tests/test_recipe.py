@@ -11,7 +11,7 @@ from vaegan.recipe import about, names, read
 
 
 def test_the_recipes_there_are() -> None:
-    assert names() == ["larsen-celeba", "larsen-cifar", "larsen-lfw", "larsen-stl", "quick", "reference", "reference-joint"]
+    assert names() == ["larsen-celeba", "larsen-cifar", "larsen-lfw", "larsen-stl", "quick", "quick-larsen", "reference", "reference-joint"]
 
 
 @pytest.mark.parametrize("name", names())

@@ -69,8 +69,8 @@ def test_another_family_trains_measures_saves_and_loads(judged: Architecture, tm
 
 def test_a_run_of_another_family_goes_on_from_its_checkpoint(judged: Architecture, tmp_path: Path) -> None:
     more: dict[str, Any] = {"networks__family": judged.family, "objective__level": 1, "objective__gan": "non_saturating"}
-    train(tiny(training__length="3 steps", **more), tmp_path / "run", **QUIETLY)
-    resume(tmp_path / "run", tiny(**more), **QUIETLY)
+    train(tiny("reference", training__length="3 steps", **more), tmp_path / "run", **QUIETLY)
+    resume(tmp_path / "run", tiny("reference", **more), **QUIETLY)
     assert vaegan.load(tmp_path / "run").level == 1
 
 
@@ -87,7 +87,7 @@ def test_a_run_says_what_there_is_before_it_opens_images(
 ) -> None:
     monkeypatch.setattr("vaegan.workflow.images_of", lambda *_: pytest.fail("images were opened"))
     with pytest.raises(UserError, match=sentence):
-        train(tiny(**setting), tmp_path / "run", **QUIETLY)
+        train(tiny("reference", **setting), tmp_path / "run", **QUIETLY)
 
 
 def test_a_model_knows_its_level(tmp_path: Path) -> None:

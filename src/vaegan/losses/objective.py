@@ -31,6 +31,7 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from ..errors import UserError
 from ..models.base import Decoder, Discriminator, Encoder
@@ -232,19 +233,22 @@ class Objective:
         twice = None if batch.conditions is None else batch.conditions.repeat(2, 1)
         # What comes back from the discriminator passes the decoder as gamma and reaches the encoder as 1.
         generated = networks.decoder(torch.cat([scale(encoded.codes, 1 / gamma), batch.prior_noise]), twice)
-        leaf = generated.detach().requires_grad_()
-        targets, logits = discriminator.judge(batch.images, batch.conditions)
-        maps, others = discriminator.judge(leaf.view_as(leaf), twice)
-        count = len(batch.images)
+        leaf, count = generated.detach().requires_grad_(), len(batch.images)
+        with parametrize.cached():  # both passes with the same weights, normalised once
+            targets, logits = discriminator.judge(batch.images, batch.conditions)
+            maps, others = discriminator.judge(leaf.view_as(leaf), twice)
+            extra = self._penalties(discriminator, batch, leaf.detach()) if torch.is_grad_enabled() else 0.0
         error = relative_error([map_[:count] for map_ in maps], targets, self._average)
         logits = wide(torch.stack([logits, *others.chunk(2)]))
         judged = logits if settings.reconstructions else logits[[0, 2]]
         real, fakes = self._gan_loss.discriminator(judged)
-        total = settings.prior_weight * encoded.prior + 2 * settings.real_weight * real + 2 * (1 - settings.real_weight) * fakes.sum()
+        total = (
+            settings.prior_weight * encoded.prior + 2 * settings.real_weight * real + 2 * (1 - settings.real_weight) * fakes.sum() + extra
+        )
         if torch.is_grad_enabled():
             cost = gamma * error + (1 - gamma) * self._gan_loss.decoder(judged).sum()
             (wanted,) = torch.autograd.grad(cost, leaf, retain_graph=True)
-            total = total + (generated * wanted).sum() + self._penalties(discriminator, batch, leaf.detach())
+            total = total + (generated * wanted).sum()
         pixel = _pixel_error(generated[:count], batch.images)
         return Losses(encoded.prior.detach(), error.detach(), real.detach(), fakes[-1].detach(), pixel, total)
 

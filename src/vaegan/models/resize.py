@@ -15,7 +15,6 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ..settings import Architecture
@@ -169,10 +168,9 @@ class Discriminator(base.Discriminator):
     def judge(self, images: Tensor, conditions: Tensor | None = None) -> tuple[list[Tensor], Tensor]:
         """The maps of all levels and the logits, in one pass."""
         found = [images]
-        with parametrize.cached():
-            for layer in self.convolutions:
-                found.append(functional.leaky_relu(layer(found[-1]), SLOPE))
-            return found[1:], self._logits(found[-1], conditions)
+        for layer in self.convolutions:
+            found.append(functional.leaky_relu(layer(found[-1]), SLOPE))
+        return found[1:], self._logits(found[-1], conditions)
 
     def _logits(self, maps: Tensor, conditions: Tensor | None) -> Tensor:
         """Of the last maps; attributes come in by their projection on the mean of these (Miyato and Koyama 2018)."""
