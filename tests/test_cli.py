@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vaegan import Recipe
+from vaegan import Recipe, load
 
 from .command import fails, fails_with_notice, train, works
 from .processes import run, run_command
@@ -27,7 +27,8 @@ def test_train_on_a_folder(photos: Path, tmp_path: Path, capsys: pytest.CaptureF
     error = capsys.readouterr().err
     assert str(trained / "samples" / "step-000002.png") in error
     assert f"The run is {trained}" in error
-    assert "32 images of 16x16 to train on, 8 held out" in error
+    parameters = sum(parameter.numel() for parameter in load(trained).parameters())
+    assert f"32 images of 16x16 to train on, 8 held out; {parameters:,} parameters; 2 steps on the CPU" in error
     assert f"The page to look at is {trained / 'report.html'}" in error
     assert "32" in (trained / "report.html").read_text()
 
@@ -188,7 +189,7 @@ MISTAKES = {
     "a wrong choice": (["train", "--optimizer.kind", "sgd"], "rmsprop"),
     "a wrong size": (["train", "--size", "60"], "multiples of 8"),
     "a size that is none": (["train", "--size", "big"], "--size must be a number of pixels"),
-    "two lengths": (["train", "--steps", "3", "--epochs", "2"], "one length is enough"),
+    "two lengths": (["train", "--steps", "3", "--minutes", "2"], "one length is enough"),
     "a length that is no number": (["train", "--steps", "x"], '--steps must be a whole number, not "x"'),
     "a flag without a value": (["train", "--steps", "--seed", "3"], "--steps needs a value"),
     "runs that no pattern has found": (["experiment", "samples", "--runs"], "--runs needs a value"),

@@ -85,6 +85,7 @@ def test_every_setting_is_documented() -> None:
         ({"training.batch": 1}, "training.batch"),
         ({"training.batch": "six"}, "training.batch"),
         ({"training.ema": 1}, "training.ema"),
+        ({"training.average_half_life": -1}, "training.average_half_life"),
         ({"training.length": "3 parsecs"}, "3 parsecs"),
         ({"training.length": "0 steps"}, "training.length"),
         ({"gate.margin": -1}, "gate.margin"),

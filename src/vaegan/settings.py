@@ -18,6 +18,8 @@ Resampling = Literal["fast", "bicubic", "lanczos", "bilinear", "nearest"]
 NETWORKS = ("encoder", "decoder", "discriminator")
 PerNetwork = tuple[float, float, float]
 """One value each for encoder, decoder, discriminator."""
+NO_END = 10**9
+"""Steps of a run whose length is not known yet: a schedule that depends on the length is at its start."""
 STRIDES = 2**3
 """Networks of family `larsen` halve an image three times: its sides are multiples of this."""
 
@@ -347,13 +349,18 @@ class Training:
     """How long, how much at a time, and what is shown and kept on the way."""
 
     length: str = "13 epochs"
-    """How long to train: a number of `epochs`, `steps` or `images`, such as "1500 steps"."""
+    """How long to train: a number of `epochs`, `steps` or `images`, such as "1500 steps"; or of `minutes`, which a run turns into the steps
+    that this machine takes in them (see docs/recipes.md) and writes down here."""
     batch: int = 64
     """Images a step, in each process."""
     seed: int = 0
     """Everything random follows from it: weights, order, flips, noise."""
     ema: float = 0.0
-    """Show and save the exponential moving average of the weights: how much of the old average a step keeps; 0 for no average."""
+    """Show and save the exponential moving average of the weights: how much of the old average a step keeps; 0 for no average. The running
+    statistics of batch normalisation stay those of the last weights. For old recipes; see `training.average_half_life`."""
+    average_half_life: int = 0
+    """Show and save an average of the weights and of the running statistics of batch normalisation, in which what is so many images old
+    counts half; 0 for no average. Early in a run it is at most 5% of the images seen so far."""
     precision: Literal["auto", "32", "bf16"] = "auto"
     """Of matrix products and convolutions; weights are always float32. `auto` is bf16 where the machine computes in it, else 32."""
     threads: int = 0
@@ -386,19 +393,38 @@ class Training:
     def __post_init__(self) -> None:
         for name in ("batch", "log_every", "picture_every", "checkpoint_every", "keep"):
             require(getattr(self, name) > 0, f"training.{name} must be above 0, not {getattr(self, name)}")
-        for name in ("threads", "keep_every", "rollbacks"):
+        for name in ("threads", "keep_every", "rollbacks", "average_half_life"):
             require(getattr(self, name) >= 0, f"training.{name} must be at least 0, not {getattr(self, name)}")
         require(self.keep_every % self.checkpoint_every == 0, "training.keep_every must be a multiple of training.checkpoint_every")
         require(self.batch > 1, "training.batch must be at least 2: batch normalisation needs more than one image")
         require(0 <= self.seed < 2**63, f"training.seed must be at least 0 and below 2^63, not {self.seed}")
         require(0 <= self.ema < 1, f"training.ema must be at least 0 and below 1, not {self.ema}")
+        both = self.ema > 0 and self.average_half_life > 0
+        require(not both, "training.ema and training.average_half_life are two averages of the weights: set one of them to 0")
         self.steps(1, 1)
 
     def steps(self, steps_per_epoch: int, images_per_step: int) -> int:
-        """The length in steps."""
-        match = re.fullmatch(r"(\d[\d_,]*) ?(epoch|step|image)s?", self.length.strip())
-        require(match is not None, f'training.length must be a number of epochs, steps or images such as "1500 steps", not "{self.length}"')
+        """The length in steps; of a length in minutes, which says no number of steps, `NO_END`."""
+        count, unit = self._counted()
+        return {"epoch": count * steps_per_epoch, "step": count, "image": -(-count // images_per_step), "minute": NO_END}[unit]
+
+    @property
+    def averages(self) -> bool:
+        """Whether an average of the weights is shown and saved."""
+        return self.ema > 0 or self.average_half_life > 0
+
+    @property
+    def minutes(self) -> int | None:
+        """The length in minutes, if that is how it is given."""
+        count, unit = self._counted()
+        return count if unit == "minute" else None
+
+    def _counted(self) -> tuple[int, str]:
+        """The length's number and unit."""
+        match = re.fullmatch(r"(\d[\d_,]*) ?(epoch|step|image|minute)s?", self.length.strip())
+        units = "epochs, steps, images or minutes"
+        require(match is not None, f'training.length must be a number of {units} such as "1500 steps", not "{self.length}"')
         assert match is not None
         count = int(re.sub("[_,]", "", match[1]))
         require(count > 0, f"training.length must be above 0, not {self.length}")
-        return {"epoch": count * steps_per_epoch, "step": count, "image": -(-count // images_per_step)}[match[2]]
+        return count, match[2]

@@ -21,8 +21,6 @@ from .data.dataset import report_skipped
 from .data.sources import anchored, short_name
 from .errors import UserError, refusals_told
 from .files import PARTIAL, from_home, locked, remove_partial, replacing
-from .losses.objective import Objective
-from .models.vaegan import VAEGAN
 from .progress import progress_bar
 from .recipe import RECIPE, Recipe, of_run
 from .run import Run, load
@@ -33,11 +31,15 @@ from .training.conditions import varying
 from .training.device import World, computes_in_bf16, find_device, find_world, make_fabric, usual_threads
 from .training.distributed import JoinError, LostProcessError, SharedError, all_or_none, from_leader
 from .training.launcher import launch, take_part
+from .training.memory import check_size
+from .training.minutes import clock, in_steps
 from .training.trainer import STOPPING, Trainer, way_on
 
 __all__ = ["Result", "Stopped", "resume", "train"]
 
 
+REPORT_SECONDS = 3.0
+"""What the report takes, about, of a run's minutes."""
 HEADER = "# Every setting of this run. It is a recipe itself: vaegan train --recipe THIS-FILE\n"
 
 
@@ -107,6 +109,8 @@ def resume(
     """
     begun = Run(run)
     job = Job(recipe or Recipe.load(of_run(begun.folder)), begun, "resume", device, report)
+    if job.recipe.training.minutes:
+        raise UserError("a run that has begun has a number of steps: leave --minutes out, or ask for more by --steps")
     return _start(job, processes, nodes, console)
 
 
@@ -143,28 +147,19 @@ def _start(job: Job, processes: int | None, nodes: int | None, console: Console 
     """Run a job in this process; or in several, which this one starts unless somebody else has."""
     console = console or _console()
     console.quiet = console.quiet or not is_leader()
-    _check_names(job.recipe)
     world = find_world(processes, nodes)
+    starts_others = world.size > 1 and not world.environment
+    device = find_device(job.device, world)
+    asks_device = device != "cuda" or not starts_others  # whoever asks a GPU for its memory takes some of it, and keeps it
+    check_size(job.recipe, device if asks_device else None, world.processes)  # before images are packed: that can take an hour
     job = replace(job, recipe=_anchored(job.recipe))
-    if world.size > 1 and not world.environment:
+    if starts_others:
         return _start_others(job, world, console)
     with nullcontext() if world.size == 1 else _first_process_speaks(job.run):
         return _run(job, world, console, StopSignal(STOPPING if is_leader() else "", saves=True))
 
 
-def _check_names(recipe: Recipe) -> None:
-    """See that there are such networks and losses, before images are packed: that can take an hour.
-
-    Raises:
-        UserError: there are not.
-    """
-    objective = Objective(recipe.objective)
-    with torch.device("meta"):  # tensors without values: this takes neither memory nor random numbers
-        objective.check(VAEGAN(recipe.networks, level=recipe.objective.level).discriminator)
-
-
 def _start_others(job: Job, world: World, console: Console) -> Result:
-    find_device(job.device, world)
     if world.nodes == 1:  # else another machine would wait for this one
         with ExitStack() as kept:
             _look(job, console, kept)  # mistakes are found, and images packed, before other processes are started
@@ -246,16 +241,20 @@ def _run(job: Job, world: World, console: Console, signals: StopSignal) -> Resul
             found = error
         _join(fabric)
         console.quiet = console.quiet or not fabric.is_global_zero
+        began = clock()  # packing, which is done once, does not count
         with all_or_none(fabric):
             if isinstance(found, UserError):
                 raise found
             images, resumed = found
             training, held_out = split_of(job.recipe, images)
             recipe = _with_attributes(job.recipe, images, training)
-        resumed, threads = from_leader(fabric, lambda: (resumed, _threads(job, resumed, world)))
-        recipe = replace(recipe, training=replace(recipe.training, threads=threads))
+        resumed, threads, length = from_leader(fabric, lambda: (resumed, _threads(job, resumed, world), _length(job, resumed)))
+        recipe = replace(recipe, training=replace(recipe.training, threads=threads, length=length))
         kept.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(threads)
+        if recipe.training.minutes is not None:
+            recipe = in_steps(recipe, fabric, images, training, held_out, began=began, after=REPORT_SECONDS * job.report)
+            console.print(f"{length} are {recipe.training.length} on this machine", soft_wrap=True)
         with all_or_none(fabric):
             trainer = Trainer(recipe, fabric, images, training, note=lambda sentence: console.print(sentence, soft_wrap=True))
         goes_on = resumed and _take_up(trainer, run, console, auto=job.mode == "auto")
@@ -314,6 +313,14 @@ def _threads(job: Job, resumed: bool, world: World) -> int:
     return asked or usual_threads(world)
 
 
+def _length(job: Job, resumed: bool) -> str:
+    """How long to train: as was asked for; or where that was in minutes, as many steps as those were when the run began."""
+    if resumed and job.recipe.training.minutes and job.run.is_run:
+        with suppress(UserError):  # a damaged one is replaced
+            return job.run.recipe.training.length
+    return job.recipe.training.length
+
+
 def _with_attributes(recipe: Recipe, images: ImageSet, training: Numbers) -> Recipe:
     """With the names of the attributes, where it asks for all."""
     if recipe.networks.attributes != ("all",):
@@ -369,7 +376,8 @@ def _what(trainer: Trainer, held_out: int) -> str:
     begun = f" from step {trainer.step:,}" if trainer.step else ""
     height, width = trainer.recipe.networks.size
     images = f"{len(trainer.batches.numbers):,} images of {height}x{width} to train on, {held_out:,} held out"
-    return f"{images}; {trainer.steps:,} steps{begun} on {where} in {kind}"
+    parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
+    return f"{images}; {parameters:,} parameters; {trainer.steps:,} steps{begun} on {where} in {kind}"
 
 
 def images_of(recipe: Recipe, console: Console) -> ImageSet:

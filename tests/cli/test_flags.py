@@ -10,7 +10,7 @@ import pytest
 
 from vaegan import Recipe, UserError
 from vaegan.cli.app import UnknownFlagError
-from vaegan.cli.flags import SHORT, BenchFlags, RecipeFlags, TrainingFlags, read_settings
+from vaegan.cli.flags import LENGTHS, SHORT, BenchFlags, RecipeFlags, RunFlags, TrainingFlags, read_settings
 from vaegan.data import prepare
 from vaegan.parse_settings import setting_types
 
@@ -76,6 +76,12 @@ def test_short_flags() -> None:
     assert (training.length, training.batch) == ("5 epochs", 8)
     assert set(SHORT.values()) < set(setting_types(Recipe))
     assert set(SHORT) < {one.name for one in fields(TrainingFlags)}
+
+
+def test_a_length_is_in_steps_epochs_images_or_minutes() -> None:
+    for name in LENGTHS:
+        values: dict[str, Any] = {name: 10}
+        assert RunFlags(**values).load_recipe().training.length == f"10 {name}"
 
 
 def test_the_defaults_are_the_recipes() -> None:

@@ -177,11 +177,11 @@ from pathlib import Path
 from vaegan.training import trainer
 original = trainer.Trainer.train
 def train(self, run, *more):
-    self.fabric.is_global_zero and self._save(run)
+    self.fabric.is_global_zero and self.save(run)
     def save(run):
         Path({str(tmp_path / "saving")!r}).touch()
         time.sleep(600)
-    self._save = save
+    self.save = save
     return original(self, run, *more)
 trainer.Trainer.train = train
 """

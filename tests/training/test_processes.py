@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,13 +18,15 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined] # is not na
 
 from vaegan import EquilibriumGate, Objective, UserError
 from vaegan.recipe import names
+from vaegan.training import minutes
 from vaegan.training.device import make_fabric
 from vaegan.training.distributed import SharedError, SyncBatchNorm, all_or_none, average_gradients, from_leader, synchronise
+from vaegan.training.minutes import in_steps
 from vaegan.training.step import Inputs, Requests
 from vaegan.training.trainer import Trainer
 
 from .. import processes
-from ..tiny import equal, make_trainer, tiny
+from ..tiny import avatars, equal, make_trainer, tiny
 
 NARROW: dict[str, Any] = {"gate__equilibrium": 0.68, "gate__margin": 0.02}  # so that the costs of each process alone would part them
 
@@ -50,7 +53,7 @@ def find_everything() -> None:
     fabric = make_fabric("cpu", "32")
     fabric.launch()
     assert (str(fabric.global_rank), fabric.world_size) == (os.environ["RANK"], 2)
-    found = {"trained": _train_a_while(fabric), "gradients": _gradients(fabric), "said": _meet_errors(fabric)}
+    found = {"trained": _train_a_while(fabric), "gradients": _gradients(fabric), "said": _meet_errors(fabric), "minutes": _minutes(fabric)}
     torch.save(found, os.environ["FOUND"])
     torch.distributed.destroy_process_group()
 
@@ -109,6 +112,32 @@ def test_two_processes_share_the_set_and_agree_where_their_own_costs_would_not(b
     for epoch in range(200 // steps):
         seen = [image for rank in (first, second) for batch in rank["images"][epoch * steps :][:steps] for image in batch]
         assert len(seen) == len(set(seen)) == 8 * steps  # of 20 images, 4 are left for another epoch
+
+
+def _minutes(fabric: Fabric) -> tuple[str, int]:
+    """What a minute becomes by clocks that do not agree, and how many steps it took to find out."""
+    taken: list[int] = []
+    now = itertools.count(0.0, 0.01 if fabric.global_rank else 1.0)  # seconds pass with every look
+    original = Trainer.train_step
+
+    def train_step(self: Trainer, *more: Any) -> Any:
+        taken.append(self.step)
+        return original(self, *more)
+
+    recipe = tiny(training__length="1 minutes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(minutes, "clock", lambda: next(now))
+        patch.setattr(Trainer, "train_step", train_step)
+        found = in_steps(recipe, fabric, avatars(), np.arange(20), np.arange(20, 24), began=0.0, after=0.0)
+    return found.training.length, len(taken)
+
+
+def test_the_first_process_says_how_many_steps_the_minutes_are(both: list[dict[str, Any]]) -> None:
+    first, second = (found["minutes"] for found in both)
+    assert first == second
+    length, taken = first
+    assert taken == 4  # two to warm up, one that takes a second, and one more in the 1.2 seconds
+    assert 20 < int(length.removesuffix(" steps")) < 60
 
 
 BATCH = 6

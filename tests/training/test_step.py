@@ -35,7 +35,7 @@ EVERYTHING: dict[str, Any] = {
     "augmentation.flip": True,
     "augmentation.shift": 0.05,
     "augmentation.hue": 0.1,
-    "training.ema": 0.9,
+    "training.average_half_life": 40,
     "objective.gamma_decay": 1.5,
     "objective.gamma": 0.1,
     "gate.equilibrium": 0.6,

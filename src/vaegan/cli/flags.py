@@ -32,7 +32,7 @@ SHORT = {
     "on_nan": "training.on_nan",
 }
 """The settings that short flags stand for."""
-LENGTHS = ("steps", "epochs", "images")
+LENGTHS = ("steps", "epochs", "images", "minutes")
 
 RECIPE = Group("Recipe", help="Any setting is a flag, such as --objective.gamma 0.1: see `vaegan recipes NAME`.", sort_key=1)
 RUN = Group("Run", sort_key=2)
@@ -109,6 +109,15 @@ class TrainingFlags(RecipeFlags):
     """Another seed gives another run."""
     on_nan: str | None = None
     """What to do if a loss or a gradient is NaN or infinite: stop, or rollback."""
+
+
+@Parameter(name="*", group=RECIPE)
+@dataclass(frozen=True)
+class RunFlags(TrainingFlags):
+    """What a single run takes."""
+
+    minutes: int | None = None
+    """How long to train, in minutes on this machine: its speed is tried first, and the number of steps is then fixed."""
 
 
 @Parameter(name="*", group=RECIPE)

@@ -13,12 +13,12 @@ from ..errors import UserError
 from ..recipe import Recipe, about, names
 from ..words import plain
 from .console import err, out, parse_size
-from .flags import MACHINE, RUN, BenchFlags, Settings, TrainingFlags
+from .flags import MACHINE, RUN, BenchFlags, RunFlags, Settings
 
 
 def train(
     *settings: Settings,
-    flags: TrainingFlags = TrainingFlags(),
+    flags: RunFlags = RunFlags(),
     run: Annotated[Path | None, Parameter(group=RUN)] = None,
     resume: Annotated[Path | None, Parameter(group=RUN)] = None,
     auto_resume: Annotated[bool, Parameter(group=RUN, negative="")] = False,

@@ -82,6 +82,10 @@ class Experiment:
         """
         if seeds < 1:
             raise UserError(f"--seeds must be at least 1, not {seeds}")
+        if recipe.training.minutes:
+            raise UserError(
+                "the runs of an experiment must be equally long: give training.length in steps, epochs or images, not in minutes"
+            )
         self.name, self.folder, self.command = name, from_home(folder), command or f"vaegan experiment {name}"
         self.recipe = recipe
         self.existing: dict[str, Run] = {}

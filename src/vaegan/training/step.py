@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from ..losses.routing import Number
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
 from ..settings import NETWORKS
+from .average import Average
 from .distributed import average_gradients, mean_over_processes
 from .optimizers import load_optimizer, make_optimizer, step_if
 
@@ -176,7 +176,7 @@ class TrainingStep:
     def __init__(self, recipe: Recipe, fabric: Fabric, model: VAEGAN) -> None:
         """Begin with a model that is on the device, in training mode."""
         self.recipe, self.fabric, self.model = recipe, fabric, model
-        self.average: VAEGAN | None = copy.deepcopy(model).requires_grad_(False).eval() if recipe.training.ema else None
+        self.average = Average(model, recipe.training) if recipe.training.averages else None
         self.augment = Augmenter(recipe.augmentation)
         self.objective = Objective(recipe.objective, average=partial(mean_over_processes, fabric))
         self.objective.check(model.discriminator)
@@ -216,14 +216,15 @@ class TrainingStep:
         for name, go in zip(NETWORKS, active & sound, strict=True):
             if name in stepping:
                 self._step_network(name, getattr(rates, name), norms[name], go)
-        self._follow(rates.average * sound)
+        if self.average:
+            self.average.follow(rates.average * sound)
         return step
 
     def state_dict(self) -> dict[str, Any]:
         """All that a step changes."""
         return {
             "model": self.model.state_dict(),
-            "average": self.average.state_dict() if self.average else None,
+            "average": self.average.model.state_dict() if self.average else None,
             "optimizers": {name: optimizer.state_dict()["state"] for name, optimizer in self.optimizers.items()},
             "tally": self.tally.state(),  # so that the next line of stats.jsonl is of all its steps
         }
@@ -237,7 +238,7 @@ class TrainingStep:
         self.tally.load_state(state["tally"])
         self.model.load_state_dict(state["model"])
         if self.average:
-            self.average.load_state_dict(state["average"])
+            self.average.model.load_state_dict(state["average"])
         for name, optimizer in self.optimizers.items():
             load_optimizer(optimizer, state["optimizers"][name])
 
@@ -268,19 +269,6 @@ class TrainingStep:
             elif settings.clip == "norm":
                 nn.utils.clip_grads_with_norm_(parameters, limit, norm)
         step_if(self.optimizers[name], lr, go)
-
-    @torch.no_grad()
-    def _follow(self, weight: Number) -> None:
-        """Move the average towards the weights; batch normalisation's statistics are averages already."""
-        if self.average is None:
-            return
-        averages: list[Tensor] = list(self.average.parameters())
-        weights: list[Tensor] = list(self.model.parameters())
-        ways = list(torch._foreach_sub(weights, averages))
-        torch._foreach_mul_(ways, weight)
-        torch._foreach_add_(averages, ways)
-        for mine, theirs in zip(self.average.buffers(), self.model.buffers(), strict=True):
-            mine.copy_(theirs)
 
 
 def device_decides(fabric: Fabric) -> bool:

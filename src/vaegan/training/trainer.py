@@ -23,6 +23,7 @@ from ..run import Run
 from ..signals import Stopped, StopSignal
 from ..words import plain
 from . import checkpoint
+from .average import averaging_weight
 from .conditions import learn_scale
 from .cuda_graph import Recorded
 from .device import compile_networks
@@ -108,7 +109,8 @@ class Trainer:
     @property
     def average(self) -> VAEGAN | None:
         """The average of its weights over the last steps, where the recipe asks for one."""
-        return self.training_step.average
+        average = self.training_step.average
+        return average.model if average else None
 
     @property
     def shown(self) -> VAEGAN:
@@ -141,11 +143,11 @@ class Trainer:
         """What schedules make of the next step."""
         recipe = self.recipe
         lr = self.learning_rate()
-        kept = min(recipe.training.ema, (1 + self.step) / (10 + self.step))  # short-sighted at first, or it would show the start
         encoder, decoder, discriminator = (lr * factor for factor in recipe.optimizer.lr_factors)
         low, high = recipe.gate.bounds(self.epoch)
         gamma, penalty = recipe.objective.at(self.epoch).gamma, recipe.objective.penalty_at(self.step)
-        return Rates(encoder, decoder, discriminator, gamma, low, high, average=1 - kept, penalty=penalty)
+        average = averaging_weight(recipe.training, self.step, self.images_per_step)
+        return Rates(encoder, decoder, discriminator, gamma, low, high, average, penalty)
 
     def train_step(self, requests: Requests = NO_REQUESTS, inputs: Inputs | None = None) -> Step:
         """One step: three objectives out of one forward and one backward pass, for the networks that the gate lets step.
@@ -248,6 +250,16 @@ class Trainer:
             self.advance.forget()
         self.training_step.load_state_dict(state)
 
+    def exhibits(self, images: ImageSet, held_out: Numbers) -> Exhibits:
+        """What the pictures of a run show: held-out images, or the first ones where none are held out."""
+        shown = held_out[:RECONSTRUCTIONS] if len(held_out) else np.arange(min(RECONSTRUCTIONS, len(images)))
+        return Exhibits(
+            to_tensor(images.images[shown], self.fabric.device),
+            None if self.attributes is None else to_device(self.attributes[shown], self.fabric.device),
+            "held-out images" if len(held_out) else "training images",
+            self.recipe.objective.autoencodes,
+        )
+
     def train(self, run: Run, images: ImageSet, held_out: Numbers, console: Console, signals: StopSignal) -> Path:
         """Train to the end, writing into the run folder; returns the last picture. `signals` says how this process stops.
 
@@ -256,16 +268,10 @@ class Trainer:
             Diverged: a loss, a gradient or a weight is no longer a number, and the recipe says to stop then, or it was too often.
         """
         settings = self.recipe.training
-        shown = held_out[:RECONSTRUCTIONS] if len(held_out) else np.arange(min(RECONSTRUCTIONS, len(images)))
         picture = run.pictures_folder
         monitor = None
         if self.fabric.is_global_zero:  # one process writes and speaks for all
-            exhibits = Exhibits(
-                to_tensor(images.images[shown], self.fabric.device),
-                None if self.attributes is None else to_device(self.attributes[shown], self.fabric.device),
-                "held-out images" if len(held_out) else "training images",
-                self.recipe.objective.autoencodes,
-            )
+            exhibits = self.exhibits(images, held_out)
             watch = Watch(self.recipe.objective, self.recipe.networks.latent)
             monitor = Monitor(run, watch, step=self.step, steps=self.steps, images_per_step=self.images_per_step, console=console)
 
@@ -295,11 +301,11 @@ class Trainer:
                 monitor.update()
                 if logging:
                     monitor.log(means, **schedule)
-                with monitor.aside(), self._as_written():
+                with monitor.aside(), self.as_written():
                     if drawing:
                         picture = monitor.picture(self.shown, exhibits)
                     if saving:
-                        self._save(run)
+                        self.save(run)
                     if requests.save:
                         monitor.say(f"saved at step {self.step}, as asked")
         wait_for_all(self.fabric)  # nobody leaves while the first process is still writing
@@ -335,11 +341,11 @@ class Trainer:
             monitor.say(f"{error}: back at step {self.step}, with {ROLLBACK_LR**rollbacks:g} of the learning rates (rollback {rollbacks})")
             self._save_checkpoint(run)  # the same one, but that it knows of the rollback
 
-    def _as_written(self) -> AbstractContextManager[object]:
+    def as_written(self) -> AbstractContextManager[object]:
         """Networks that are compiled are not compiled anew for the few images of a picture."""
         return torch.compiler.set_stance("force_eager") if self.recipe.training.compile else nullcontext()
 
-    def _save(self, run: Run) -> None:
+    def save(self, run: Run) -> None:
         """Write the model to use, and then a checkpoint to go on from: where there is one of a step, its model was written."""
         self.shown.save_pretrained(run.model_folder)
         self._save_checkpoint(run)

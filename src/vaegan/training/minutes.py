@@ -1,0 +1,118 @@
+"""How many steps a run takes in some minutes: found by a rehearsal, before the run begins.
+
+The rehearsal takes some steps with a trainer of its own, draws a picture and saves, and is thrown away. Its steps are not the first ones of
+the run, because what a step does depends on how many there will be (an annealed learning rate falls from the first step on), and how many
+there will be is known only after the rehearsal. So a run of some minutes is a run of a number of steps from its first step on. With that
+number, which is in its recipe.yaml, it is resumed exactly, and trained again with the same result, and no schedule has to know of minutes.
+The time of the rehearsal counts: it is a few seconds.
+"""
+
+from __future__ import annotations
+
+import gc
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from lightning_fabric import Fabric
+
+from ..data import Numbers
+from ..data.dataset import ImageSet
+from ..errors import UserError
+from ..recipe import Recipe
+from ..run import Run
+from ..settings import Training
+from .cuda_graph import WARM_UP as BEFORE_RECORDING
+from .distributed import all_or_none, from_leader
+from .logger import draw
+from .trainer import Trainer
+
+SHARE, MOST_SECONDS = 0.02, 10.0
+"""For how long steps are timed: this share of the minutes, at most so many seconds."""
+WARM_UP = {"cuda": BEFORE_RECORDING + 1}
+"""Steps before that, in which kernels are chosen, compiled and recorded. Elsewhere 2."""
+
+clock = time.perf_counter
+
+
+class Costs(NamedTuple):
+    """What a run spends its time on, in seconds."""
+
+    start: float
+    """To make a trainer, and what its first steps take longer than others."""
+    step: float
+    picture: float
+    save: float
+    """Of a model and a checkpoint."""
+
+
+def in_steps(
+    recipe: Recipe, fabric: Fabric, images: ImageSet, training: Numbers, held_out: Numbers, *, began: float, after: float
+) -> Recipe:
+    """The recipe of a run of some minutes, with its length in steps. All processes must come here, and get the same.
+
+    Args:
+        recipe: its length is in minutes.
+        fabric, images, training: as for a `Trainer`.
+        held_out: the numbers of the images that pictures show.
+        began: when the minutes began, by `clock`.
+        after: the seconds that the run takes after its last step.
+
+    Raises:
+        UserError: the minutes are too few for a single step; or what a `Trainer` raises.
+    """
+    assert recipe.training.minutes is not None
+    seconds = 60.0 * recipe.training.minutes
+    costs = _rehearse(recipe, fabric, images, training, held_out, seconds=min(MOST_SECONDS, SHARE * seconds))
+    gc.collect()  # the trainer of the run may need the memory that this one took
+    steps = from_leader(fabric, lambda: steps_in(seconds - (clock() - began) - after, costs, recipe.training))
+    return replace(recipe, training=replace(recipe.training, length=f"{steps} steps"))
+
+
+def steps_in(seconds: float, costs: Costs, settings: Training) -> int:
+    """The steps, with their pictures and checkpoints, that a run takes in so many seconds, from making its trainer on.
+
+    Raises:
+        UserError: it takes none.
+    """
+    once = costs.start + costs.picture + costs.save  # there is always a picture and a checkpoint at the end
+    each = costs.step + costs.picture / settings.picture_every + costs.save / settings.checkpoint_every
+    steps = int((seconds - once) / each)
+    if steps < 1:
+        what = f"a step takes {costs.step:.2g} s here, and all that is around the steps {once:.2g} s and more"
+        raise UserError(f"training.length {settings.length} leaves no time for a step: {what}; give more minutes, or a number of steps")
+    return steps
+
+
+def _rehearse(recipe: Recipe, fabric: Fabric, images: ImageSet, training: Numbers, held_out: Numbers, *, seconds: float) -> Costs:
+    """Time what a run does. In other processes than the first one, only what all do together is timed."""
+    began = clock()
+    with all_or_none(fabric):
+        trainer = Trainer(recipe, fabric, images, training)
+    _take(trainer, warm_up := WARM_UP.get(fabric.device.type, 2))
+    warm = clock()
+    _take(trainer, 1)
+    more = from_leader(fabric, lambda: round(seconds / (clock() - warm)))
+    _take(trainer, more)
+    step = (clock() - warm) / (1 + more)
+    picture = save = 0.0
+    if fabric.is_global_zero:
+        with tempfile.TemporaryDirectory(prefix="vaegan-rehearsal-") as folder, trainer.as_written():
+            exhibits = trainer.exhibits(images, held_out)
+            for _ in range(2):  # the first one loads what it takes
+                before = clock()
+                draw(trainer.shown, exhibits)[0].save(Path(folder) / "picture.png")
+                picture = clock() - before
+            before = clock()
+            trainer.save(Run(folder))
+            save = clock() - before
+    return Costs(max(0.0, warm - began - warm_up * step), step, picture, save)
+
+
+def _take(trainer: Trainer, steps: int) -> None:
+    """Take some steps, and wait for the device."""
+    for _ in range(steps):
+        trainer.train_step()
+    trainer.training_step.tally.state().tolist()
