@@ -37,8 +37,8 @@ CHANGES = {"": (0,), "blurred": (0.5, 1, 2), "noisy": (4, 8, 16), "JPEG": (75, 5
 def changed(pixels: NDArray[np.uint8], how: str, strength: float) -> NDArray[np.uint8]:
     """H x W x C, changed in one way."""
     if how == "chequered":
-        rows, columns = np.indices(pixels.shape[:2])
-        return (pixels + strength * (1 - 2.0 * ((rows + columns) % 2))[..., None]).clip(0, 255).astype(np.uint8)
+        signs = np.where(np.indices(pixels.shape[:2]).sum(0) % 2, -1.0, 1.0)
+        return (pixels + strength * signs[..., None]).clip(0, 255).astype(np.uint8)
     if how == "noisy":
         noise = np.random.default_rng(int(pixels.sum())).normal(0, strength, pixels.shape)
         return (pixels + noise).round().clip(0, 255).astype(np.uint8)

@@ -30,7 +30,7 @@ def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     for words in (
         "50 samples of the prior",
         "50 reconstructions of held-out images",
-        "Frechet distance (EfficientNet",
+        "(EfficientNet-Lite0)",
         "floor: 25",
         "PSNR, dB",
         "active units",

@@ -25,8 +25,8 @@ def photographs() -> NDArray[np.uint8]:
 def changed(images: NDArray[np.uint8], how: str, strength: float) -> NDArray[np.uint8]:
     """N x H x W x 3: blurred (standard deviation in pixels), noisy or chequered (levels of 255), or by JPEG (quality)."""
     if how == "chequered":
-        rows, columns = np.indices(images.shape[1:3])
-        return (images + strength * (1.0 - 2 * ((rows + columns) % 2))[..., None]).clip(0, 255).astype(np.uint8)
+        signs = np.where(np.indices(images.shape[1:3]).sum(0) % 2, -1.0, 1.0)
+        return (images + strength * signs[..., None]).clip(0, 255).astype(np.uint8)
     if how == "noisy":
         return (images + np.random.default_rng(0).normal(0, strength, images.shape)).round().clip(0, 255).astype(np.uint8)
     return np.stack([_drawn(Image.fromarray(pixels), how, strength) for pixels in images])

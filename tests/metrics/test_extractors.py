@@ -169,8 +169,8 @@ def written_out(weights: Mapping[str, Tensor], maps: Tensor) -> Tensor:
         padded = maps.new_zeros(*maps.shape[:2], rows + missing[0], columns + missing[1])
         top, left = missing[0] // 2, missing[1] // 2
         padded[:, :, top : top + rows, left : left + columns] = maps
-        statistics = (weights[f"{norm}.{name}"] for name in ("running_mean", "running_var", "weight", "bias"))
-        return batch_norm(conv2d(padded, kernels, stride=stride, groups=groups), *statistics, eps=1e-3)
+        mean, variance, scale, shift = (weights[f"{norm}.{name}"] for name in ("running_mean", "running_var", "weight", "bias"))
+        return batch_norm(conv2d(padded, kernels, stride=stride, groups=groups), mean, variance, scale, shift, eps=1e-3)
 
     maps, channels, number = relu6(layer(maps, "_conv_stem", "_bn0", 2)), 32, 0
     for expansion, outputs, blocks, first_stride, side in STAGES:
