@@ -1,6 +1,6 @@
 """How long an evaluation takes, and how much memory.
 
-    python benchmarks/evaluation.py [--samples 2000 10000 20000] [--side 64] [--extractor mobilenet] [--threads 2]
+    python benchmarks/evaluation.py [--samples 2000 10000 20000] [--side 64] [--extractor efficientnet] [--threads 2]
 
 evaluates networks of the recipe `quick` on built-in avatars, once for each number of samples and in a fresh process each, with nothing in
 the cache but the avatars. The networks are not trained: what they take does not depend on it. Seconds are of the wall clock and of the
@@ -24,7 +24,7 @@ from vaegan import VAEGAN, Recipe
 from vaegan.data import ImageSet, Preparation, open_images, split
 from vaegan.metrics.context import Context
 from vaegan.metrics.evaluate import evaluate
-from vaegan.metrics.extractors.registry import Kind, choose
+from vaegan.metrics.extractors.registry import DEFAULT, Kind, choose
 from vaegan.training.device import keep_freed_memory
 
 HELD_OUT = 0.05
@@ -54,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, nargs="+", default=[2000, 10_000, 20_000])
     parser.add_argument("--side", type=int, default=64)
-    parser.add_argument("--extractor", choices=get_args(Kind), default="mobilenet")
+    parser.add_argument("--extractor", choices=get_args(Kind), default=DEFAULT)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     count = round(max(arguments.samples) / (1 - HELD_OUT)) + 100

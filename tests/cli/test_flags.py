@@ -10,7 +10,7 @@ import pytest
 
 from vaegan import Recipe, UserError
 from vaegan.cli.app import UnknownFlagError
-from vaegan.cli.flags import LENGTHS, SHORT, BenchFlags, RecipeFlags, RunFlags, TrainingFlags, read_settings
+from vaegan.cli.flags import LENGTHS, SHORT, BenchFlags, ExperimentFlags, RecipeFlags, RunFlags, TrainingFlags, read_settings
 from vaegan.data import prepare
 from vaegan.parse_settings import setting_types
 
@@ -63,7 +63,7 @@ def test_the_flags_of_a_command_are_suggested(capsys: pytest.CaptureFixture[str]
     assert "Did you mean --auto-resume?" in fails(capsys, "train", "--autoresume")
     assert "Did you mean --training.batch?" in fails(capsys, "train", "--batch", 4)
     assert "Did you mean --augmentation.gamma or --objective.gamma?" in fails(capsys, "train", "--gamma", 0.1)
-    assert "Did you mean --extractor?" in fails(capsys, "experiment", "samples", "--extracter", "mobilenet")
+    assert "Did you mean --extractor?" in fails(capsys, "experiment", "samples", "--extracter", "efficientnet")
     assert "Did you mean --batches?" in fails(capsys, "bench", "--batchs", 4)
 
 
@@ -74,6 +74,7 @@ def test_short_flags() -> None:
     training = recipe.training
     assert (training.seed, training.precision, training.threads, training.on_nan) == (3, "32", 2, "rollback")
     assert (training.length, training.batch) == ("5 epochs", 8)
+    assert ExperimentFlags(objective="gan").load_recipe().objective.kind == "gan"  # of which only ablation makes use
     assert set(SHORT.values()) < set(setting_types(Recipe))
     assert set(SHORT) < {one.name for one in fields(TrainingFlags)}
 

@@ -14,19 +14,13 @@ from PIL import Image
 from vaegan import Recipe, UserError
 from vaegan.experiments.ablation import ablation, asked, changes_of, variants_of
 from vaegan.experiments.samples import samples
-from vaegan.metrics.extractors import mobilenet
 
 from ..command import fails, works
 from .small import FLAGS, small
 
 
-@pytest.fixture(autouse=True)
-def _no_mobilenet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mobilenet, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
-
-
 def test_the_four_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = samples(small("samples", tmp_path / "out"), count=60)
+    found = samples(small("samples", tmp_path / "out"), count=60, extractor="attributes")
     assert [table.title for table in found.tables] == [
         "60 samples of the prior against 60 training images",
         "60 reconstructions of held-out images against 60 training images",
@@ -53,7 +47,7 @@ def test_the_four_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("vaegan.experiments.experiment.train", lambda *_, **__: pytest.fail("it is trained already"))
     monkeypatch.setattr("vaegan.experiments.experiment.Context", lambda *_, **__: pytest.fail("it is measured already"))
     (tmp_path / "out").rename(tmp_path / "moved")
-    assert samples(small("samples", tmp_path / "moved"), count=60).tables == found.tables
+    assert samples(small("samples", tmp_path / "moved"), count=60, extractor="attributes").tables == found.tables
 
 
 def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
@@ -107,14 +101,14 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_conditional_models_are_told_of_the_images(tmp_path: Path) -> None:
-    found = samples(small("samples", tmp_path / "out", networks__attributes=["Beard", "Eyeglasses"]), count=40)
+    found = samples(small("samples", tmp_path / "out", networks__attributes=["Beard", "Eyeglasses"]), count=40, extractor="attributes")
     assert all("-" not in cells for _, cells in found.tables[0].rows)
     assert (tmp_path / "out" / "samples.png").is_file()
 
 
 def test_each_change_alone(tmp_path: Path) -> None:
     experiment = small("ablation", tmp_path / "out", seeds=2)
-    tables = ablation(experiment, ["objective.gamma=0.1,1", "training.batch=4"], alone=True, count=40).tables
+    tables = ablation(experiment, ["objective.gamma=0.1,1", "training.batch=4"], alone=True, count=40, extractor="attributes").tables
     assert [name for name, _ in tables[0].rows] == ["the recipe as it is", "gamma 1", "batch 4", "real images"]
     assert [name for name, _ in tables[1].rows] == ["gamma 1", "batch 4"]
     runs = json.loads((tmp_path / "out" / "results.json").read_text())["runs"]
@@ -136,7 +130,10 @@ def test_values_that_the_recipe_has_already_are_no_changes() -> None:
 
 
 def test_other_settings_leave_the_folder_alone(tmp_path: Path) -> None:
-    ablation(small("ablation", tmp_path), ["objective.gamma=1"], count=40)
+    found = ablation(small("ablation", tmp_path), ["objective.gamma=1"], count=40, extractor="none")
+    assert not [head for table in found.tables for head in table.heads if "distance" in head]
+    assert "features" not in found.tables[0].notes[0]
+    assert json.loads((tmp_path / "results.json").read_text())["extractor"] is None
     before = (tmp_path / "recipe.yaml").read_bytes()
     with pytest.raises(UserError, match=r"were trained with networks.latent 4, not 5: ask for the same, or choose another --out"):
         small("ablation", tmp_path, networks__latent=5)
@@ -145,7 +142,9 @@ def test_other_settings_leave_the_folder_alone(tmp_path: Path) -> None:
 
 
 def test_settings_are_varied(tmp_path: Path) -> None:
-    found = ablation(small("ablation", tmp_path / "out", seeds=2), ["objective.gamma=0.1,1", "training.batch=4,8"], count=40)
+    found = ablation(
+        small("ablation", tmp_path / "out", seeds=2), ["objective.gamma=0.1,1", "training.batch=4,8"], count=40, extractor="attributes"
+    )
     labels = [name for name, _ in found.tables[0].rows]
     assert labels == ["gamma 0.1, batch 4", "gamma 0.1, batch 8", "gamma 1, batch 4", "gamma 1, batch 8", "real images"]
     assert all("±" in cell for _, cells in found.tables[0].rows[:-1] for cell in cells)
@@ -187,7 +186,7 @@ def test_what_cannot_be_varied(vary: list[str], words: str) -> None:
 
 def test_the_commands_and_their_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = ["--out", tmp_path / "out"]
-    command = ["experiment", "ablation", *out, *FLAGS, "--samples", 30]
+    command = ["experiment", "ablation", *out, *FLAGS, "--samples", 30, "--extractor", "attributes"]
     works(*command, "--seeds", 2, "--vary", "objective.gamma=0.1,1", "objective.saturating=false,true")
     text = capsys.readouterr().out
     assert "gamma 0.1, saturating false" in text

@@ -13,7 +13,6 @@ from vaegan import UserError
 from vaegan.experiments.experiment import Experiment
 from vaegan.experiments.features import features
 from vaegan.metrics import lpips, regressor
-from vaegan.metrics.extractors import mobilenet
 from vaegan.run import Run
 from vaegan.workflow import train
 
@@ -41,11 +40,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vaegan.experiments.experiment.train", lambda *_, **__: pytest.fail("a run was trained"))
     monkeypatch.setattr(regressor, "STEPS", 10)
-    monkeypatch.setattr(mobilenet, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
 
 
 def test_they_are_compared_by_the_numbers_of_evaluate(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out, some = tmp_path / "out", ["--samples", 40, "--device", "cpu"]
+    out, some = tmp_path / "out", ["--samples", 40, "--device", "cpu", "--extractor", "attributes"]
     works("experiment", "samples", *some, "--out", out, "--runs", runs / "plain", runs / "gan", runs / "conditional")
     assert "conditional" in capsys.readouterr().out
     results = json.loads((out / "results.json").read_text())["runs"]
@@ -61,7 +59,8 @@ def test_runs_of_one_name(runs: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     """And of other seeds; and a package that is installed later, whose number is then measured."""
     other, out = tmp_path / "plain", tmp_path / "out"
     shutil.copytree(runs / "conditional", other)
-    arguments = ("experiment", "samples", "--samples", 40, "--device", "cpu", "--out", out, "--runs", runs / "plain", other)
+    options = ("--samples", 40, "--device", "cpu", "--extractor", "none", "--out", out)
+    arguments = ("experiment", "samples", *options, "--runs", runs / "plain", other)
     for found in (None, lambda one, _: one.mean((1, 2, 3))):
         monkeypatch.setattr(lpips, "find_lpips", lambda: found)  # noqa: B023 (it is called before the next one)
         works(*arguments)

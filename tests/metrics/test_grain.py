@@ -1,19 +1,16 @@
-"""Grain is what the Fourier transform says, and moves as it should."""
+"""Grain is what the Fourier transform says, beside that of real images; test_changes.py has how it moves as images are changed."""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageFilter
 
 from vaegan import VAEGAN, Architecture
 from vaegan.data import prepare
 from vaegan.data.batches import to_tensor
-from vaegan.data.sources.avatars import draw_factors, render
 from vaegan.metrics.context import Context
 from vaegan.metrics.evaluate import evaluate
 from vaegan.metrics.grain import share_of_period_two
@@ -34,40 +31,6 @@ def test_a_chequer_is_all_grain_and_a_flat_image_has_none() -> None:
     for images in (chequer, stripes, stripes.mT):
         torch.testing.assert_close(share_of_period_two(images), torch.ones(1, dtype=torch.float64))
     assert share_of_period_two(torch.full((2, 3, 9, 9), 0.3)).tolist() == [0, 0]
-
-
-def changed(pixels: np.ndarray, how: str) -> np.ndarray:
-    if how.startswith("chequered"):
-        height, width = pixels.shape[:2]
-        rows, columns = np.arange(height)[:, None], np.arange(width)
-        return (pixels + int(how.split()[1]) * (1 - 2 * ((rows + columns) % 2))[..., None]).clip(0, 255).astype(np.uint8)
-    if how == "noisy":
-        return (pixels + np.random.default_rng(0).normal(0, 8, pixels.shape)).clip(0, 255).astype(np.uint8)
-    picture = Image.fromarray(pixels)
-    if how == "blurred":
-        return np.asarray(picture.filter(ImageFilter.GaussianBlur(1)))
-    content = io.BytesIO()
-    picture.save(content, "JPEG", quality=30)
-    return np.asarray(Image.open(content))
-
-
-@pytest.fixture(scope="module")
-def avatars() -> list[np.ndarray]:
-    return [render(draw_factors(0, number), (48, 48)) for number in range(24)]
-
-
-def test_it_moves_as_images_are_changed(avatars: list[np.ndarray]) -> None:
-    def grain(how: str) -> float:
-        images = avatars if how == "real" else [changed(pixels, how) for pixels in avatars]
-        return float(share_of_period_two(to_tensor(np.stack(images))).mean())
-
-    real = grain("real")
-    assert grain("blurred") < 0.9 * real
-    assert 0.5 * real < grain("JPEG") < 2 * real
-    assert grain("noisy") > real
-    levels = [real, *(grain(f"chequered {level}") for level in (1, 2, 4))]
-    assert levels == sorted(levels)
-    assert levels[3] > 2 * real
 
 
 def test_evaluate_compares_with_real_images(photos: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..metrics.base import RESAMPLINGS, SAMPLES
-from ..metrics.extractors.registry import Kind
+from ..metrics.extractors.registry import DEFAULT, Kind
 from .console import err, wrote
 from .console import out as stdout
 from .inputs import check_seed, open_set
@@ -17,7 +17,7 @@ def evaluate(
     *,
     data: str | None = None,
     samples: int = SAMPLES,
-    extractor: Kind | None = None,
+    extractor: Kind = DEFAULT,
     seed: int = 0,
     resamplings: int = RESAMPLINGS,
     device: str = "auto",
@@ -39,8 +39,8 @@ def evaluate(
     samples
         How many samples of the prior; and at most how many training and held-out images.
     extractor
-        The network whose features are compared: mobilenet, inception (which gives FID), or attributes (learned from the set). By default
-        mobilenet where its weights are installed, else attributes where the set has some.
+        The network whose features are compared: efficientnet, mobilenet, inception (which gives FID), or attributes (learned from the
+        set). With none, only what needs no features is measured, such as errors of pixels.
     seed
         Another seed, other samples and other draws.
     resamplings

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from ..errors import UserError
-from ..metrics.extractors.registry import Kind
+from ..metrics.extractors.registry import DEFAULT, Kind
 from .console import err, wrote
 from .console import out as stdout
 from .flags import ExperimentFlags, Settings
@@ -30,7 +30,6 @@ experiment = cyclopts.App(
 )
 
 
-Extractors = Kind | None
 Runs = Annotated[list[Path] | None, Parameter(negative="", consume_multiple=True)]
 
 
@@ -59,7 +58,7 @@ def samples(
     *settings: Settings,
     flags: ExperimentFlags = ExperimentFlags(),
     samples: int = 2_000,
-    extractor: Extractors = None,
+    extractor: Kind = DEFAULT,
     runs: Runs = None,
 ) -> None:
     """Compare VAE, GAN, VAE_Disl and VAE/GAN.
@@ -87,7 +86,7 @@ def ablation(
     vary: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True, json_list=False)] = None,
     alone: Annotated[bool, Parameter(negative="")] = False,
     samples: int = 2_000,
-    extractor: Extractors = None,
+    extractor: Kind = DEFAULT,
 ) -> None:
     """Vary settings of the recipe, and measure every run.
 

@@ -134,6 +134,8 @@ class BenchFlags(RecipeFlags):
 class ExperimentFlags(TrainingFlags):
     """What all experiments take."""
 
+    objective: Annotated[str | None, Parameter(show=False)] = None
+    """Of ablation alone: the other experiments choose it themselves, and refuse one that differs."""
     seeds: Annotated[int, Parameter(group=RUN)] = 1
     """How many runs of each kind, with seeds from --seed on."""
     out: Annotated[Path | None, Parameter(group=RUN)] = None

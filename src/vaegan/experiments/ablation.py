@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from ..errors import UserError
-from ..metrics.extractors.registry import Kind
+from ..metrics.extractors.registry import DEFAULT, Kind
 from ..recipe import Recipe
 from ..words import plain
 from .comparison import compare_variants
@@ -20,9 +20,7 @@ from .page import Found
 from .runs import OF_THE_IMAGES, Variant
 
 
-def ablation(
-    experiment: Experiment, vary: Sequence[str], *, alone: bool = False, count: int = 2_000, extractor: Kind | None = None
-) -> Found:
+def ablation(experiment: Experiment, vary: Sequence[str], *, alone: bool = False, count: int = 2_000, extractor: Kind = DEFAULT) -> Found:
     """Compare all combinations of settings, or each change alone; see `compare_variants`.
 
     Args:

@@ -15,8 +15,9 @@ from ..evenly_spaced import some_of
 from ..metrics.base import RESAMPLINGS, Value
 from ..metrics.collect import MOST_KEPT
 from ..metrics.context import FEWEST, asked_of, attributes_of
+from ..metrics.evaluate import about_extractor
 from ..metrics.extractors.base import Extractor
-from ..metrics.extractors.registry import Kind, choose
+from ..metrics.extractors.registry import DEFAULT, Kind, choose
 from ..metrics.registry import METRICS, metrics
 from ..metrics.tables import Table, in_order
 from ..viz.grid import save, sheet
@@ -38,7 +39,7 @@ def compare_variants(
     lead: str,
     *,
     samples: int = 2_000,
-    extractor: Kind | None = None,
+    extractor: Kind = DEFAULT,
     base: Variant | None = None,
 ) -> Found:
     """Train every variant for every seed, measure all alike, and write the tables, the sheet and the page.
@@ -70,9 +71,7 @@ def compare_variants(
     tables = _tables(experiment, found, samples, chosen, base.label if base else None)
     picture = _sheet(experiment, grid)
     results = {
-        "extractor": chosen.name,
-        "extractor_weights_sha256": chosen.weights,
-        "extractor_resize": chosen.resize,
+        **about_extractor(chosen),
         "preparation": experiment.images.preparation.as_dict(),
         "resamplings": RESAMPLINGS,
         "samples": samples,
@@ -83,13 +82,13 @@ def compare_variants(
     }
     sections = [
         Section("Pictures", "Of the first seed. All kinds are shown the same held-out images and codes.", [("Samples", picture)]),
-        Section("Figures", _about(_features_of(chosen)), tables=tables),
+        Section("Figures", _about(chosen), tables=tables),
     ]
     page = write_page(experiment, title, lead, sections)
     return Found(tables, [save(picture, experiment.folder / SHEET), experiment.write_results(results), page])
 
 
-def _tables(experiment: Experiment, found: MeasuredGrid, samples: int, extractor: Extractor, base: str | None) -> list[Table]:
+def _tables(experiment: Experiment, found: MeasuredGrid, samples: int, extractor: Extractor | None, base: str | None) -> list[Table]:
     """A table for each one of `vaegan evaluate`, a column for each number; after each, the changes against a base if there is one."""
     columns: dict[str, dict[str, Value]] = {}
     for values in (values for of_variant in found.values() for values in of_variant):
@@ -174,24 +173,29 @@ def _sheet(experiment: Experiment, grid: Grid) -> Image.Image:
     return sheet([("held-out images", originals), *again, *made], SHOWN)
 
 
-def _made_with(experiment: Experiment, extractor: Extractor) -> str:
+def _made_with(experiment: Experiment, extractor: Extractor | None) -> str:
     """What the numbers depend on beside the models: under each table, to say what they can be compared with."""
     prepared = experiment.images.preparation
     training, held_out = map(len, experiment.parts)
-    return (
-        f"In features of {_features_of(extractor)} (weights {extractor.weights[:8]}, resize: {extractor.resize}) of images of "
-        f"{prepared.size[0]}x{prepared.size[1]}, crop {prepared.crop}; {training:,} training and {held_out:,} held-out images; "
+    images = (
+        f"Images of {prepared.size[0]}x{prepared.size[1]}, crop {prepared.crop}; {training:,} training and {held_out:,} held-out images; "
         f"of seed {', '.join(map(str, experiment.seeds))}."
     )
+    if extractor is None:
+        return images
+    return f"{images} In features of {_features_of(extractor)} (weights {extractor.weights[:8]}, resize: {extractor.resize})."
 
 
 def _features_of(extractor: Extractor) -> str:
     return "a network that learned the set's attributes" if extractor.name == "attributes" else extractor.name
 
 
-def _about(extractor: str) -> str:
+def _about(extractor: Extractor | None) -> str:
+    pixels = "The squared pixel error is of values in [-1, 1]."
+    if extractor is None:
+        return f"Nothing was measured in features. {pixels}"
     return (
-        f"Distances and shares are in features of {extractor}, of all generated against all real training images; the row of real images "
-        "is of training images against others. The feature error is the squared distance of a reconstruction from its original in these "
-        "features, as a part of that of two different images. The squared pixel error is of values in [-1, 1]."
+        f"Distances and shares are in features of {_features_of(extractor)}, of all generated against all real training images; the row of "
+        "real images is of training images against others. The feature error is the squared distance of a reconstruction from its original "
+        f"in these features, as a part of that of two different images. {pixels}"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..metrics.extractors.registry import Kind
+from ..metrics.extractors.registry import DEFAULT, Kind
 from .comparison import compare_variants
 from .experiment import Experiment
 from .page import Found
@@ -16,7 +16,7 @@ VARIANTS = (
 )
 
 
-def samples(experiment: Experiment, *, count: int = 2_000, extractor: Kind | None = None) -> Found:
+def samples(experiment: Experiment, *, count: int = 2_000, extractor: Kind = DEFAULT) -> Found:
     """Compare the four, or runs that exist; see `compare_variants`."""
     experiment.require()
     source = experiment.recipe.data.source

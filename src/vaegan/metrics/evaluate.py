@@ -18,6 +18,7 @@ from ..models.fingerprint import fingerprint
 from .base import Metric, Value
 from .collect import MOST_KEPT
 from .context import Context
+from .extractors.base import Extractor
 from .image import multiscale
 from .registry import metrics as registered
 
@@ -57,14 +58,11 @@ def evaluate(context: Context, metrics: Iterable[Metric] | None = None) -> Evalu
 def settings_of(context: Context) -> dict[str, Any]:
     """All that the numbers depend on, as JSON has it."""
     window, scales = multiscale(context.model.architecture.size)
-    extractor = context.extractor
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "version": __version__,
         "model": fingerprint(context.model),
-        "extractor": extractor.name if extractor else None,
-        "extractor_weights_sha256": extractor.weights if extractor else None,
-        "extractor_resize": extractor.resize if extractor else None,
+        **about_extractor(context.extractor),
         "set": context.images.identity,
         "preparation": context.images.preparation.as_dict(),
         "split": {"training": len(context.training), "held_out": len(context.held_out)},
@@ -76,4 +74,13 @@ def settings_of(context: Context) -> dict[str, Any]:
         "seed": context.seed,
         "resamplings": context.resamplings,
         "spread": SPREAD,
+    }
+
+
+def about_extractor(extractor: Extractor | None) -> dict[str, str | None]:
+    """What features depend on, as JSON has it."""
+    return {
+        "extractor": extractor.name if extractor else None,
+        "extractor_weights_sha256": extractor.weights if extractor else None,
+        "extractor_resize": extractor.resize if extractor else None,
     }

@@ -20,7 +20,9 @@ RANKED = {"similarity_error": "learned similarity", "pixel_error": "pixels"}
 
 @torch.inference_mode()
 def evaluation_sheet(context: Context) -> Image.Image:
-    """Samples, each above its nearest training image; held-out images; the best, middling and worst reconstructions if any.
+    """Samples; held-out images; the best, middling and worst reconstructions if any.
+
+    With an extractor, each sample is above the training image that is nearest to it in features.
 
     Args:
         context: after it measured by all metrics.
@@ -28,16 +30,13 @@ def evaluation_sheet(context: Context) -> Image.Image:
     model, images, cond = context.model, context.images, context.sample_attributes
     codes = model.prior_codes(context.samples, context.seed)[:COLUMNS]  # those that were measured
     samples = model.decode(codes, None if cond is None else cond[:COLUMNS]).cpu()
-    places, _ = nearest(context.sampled.vectors[:COLUMNS], context.real.vectors, 1)
-    copied = to_tensor(images.images[context.real_numbers[: len(context.real.vectors)][places[:, 0]]])
-    assert context.extractor
-    parts = [
-        (
-            f"samples of the prior, each above the training image nearest to it in features ({context.extractor.name})",
-            pair_rows(samples, copied, COLUMNS),
-        ),
-        ("held-out images", to_tensor(images.images[context.new_numbers[:COLUMNS]])),
-    ]
+    title = "samples of the prior"
+    if context.extractor:
+        places, _ = nearest(context.sampled.vectors[:COLUMNS], context.real.vectors, 1)
+        copied = to_tensor(images.images[context.real_numbers[: len(context.real.vectors)][places[:, 0]]])
+        title = f"{title}, each above the training image nearest to it in features ({context.extractor.name})"
+        samples = pair_rows(samples, copied, COLUMNS)
+    parts = [(title, samples), ("held-out images", to_tensor(images.images[context.new_numbers[:COLUMNS]]))]
     each = {name: values for metric in context.metrics for name, values in context.of_reconstructions(metric).items()}
     name = next((name for name in RANKED if name in each), None)
     if name:

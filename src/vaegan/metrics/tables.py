@@ -33,8 +33,7 @@ class Table:
         """The same for the console, without lines; for 80 columns with long names folded and the notes below, if it is to be narrow."""
         shown = rich_table.Table(box=None, pad_edge=False, title=Text(self.title, "bold"), title_justify="left", header_style="dim")
         shown.show_header = any(self.heads)
-        longest = len("Frechet distance (MobileNetV2)") if narrow else None
-        shown.add_column("", no_wrap=not narrow, min_width=len("1000 x kernel distance"), max_width=longest)
+        shown.add_column("", no_wrap=not narrow, min_width=len("1000 x kernel distance"), max_width=30 if narrow else None)
         for head in self.heads:
             shown.add_column(Text(head), justify="right" if head else "left", no_wrap=bool(head), overflow="fold")
         for name, cells in self.rows:
@@ -94,7 +93,7 @@ def _settings(found: Evaluation) -> Table:
     prepared = settings["preparation"]
     height, width = prepared["size"]
     rows = {
-        "extractor": f"{settings['extractor']}, images {settings['extractor_resize']}",
+        "extractor": f"{settings['extractor']}, images {settings['extractor_resize']}" if settings["extractor"] else "none",
         "sha256 of its weights": settings["extractor_weights_sha256"] or "",
         "images": f"{height}x{width}, crop {prepared['crop']}, resampling {prepared['resampling']}",
         "split": "{training:,} training, {held_out:,} held out".format(**settings["split"]),

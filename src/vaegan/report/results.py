@@ -103,7 +103,7 @@ def _about(settings: dict[str, Any]) -> str:
         return ""
     many = ", ".join(f"{count:,} {_words(what)}" for what, count in counts.items() if isinstance(count, int))
     of = f"Measured on another set, {settings['source']}" if settings.get("source") else "Measured on the run's own images"
-    return f"{of}: {many}; extractor {settings.get('extractor')}, seed {settings.get('seed')}, {settings.get('time')}."
+    return f"{of}: {many}; extractor {settings.get('extractor') or 'none'}, seed {settings.get('seed')}, {settings.get('time')}."
 
 
 def _words(name: str) -> str:

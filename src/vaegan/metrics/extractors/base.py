@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor
@@ -29,6 +31,13 @@ class Extractor(Protocol):
 
     def __call__(self, images: Tensor) -> Tensor:
         """N x C x H x W in [-1, 1], of any size, in colour or grey -> N x D float32, on the CPU."""
+
+
+def find_weights(package: str, file: str) -> Path | None:
+    """A file inside an installed package, none of whose code is run; None where the package or the file is not there."""
+    found = importlib.util.find_spec(package)
+    paths = (Path(folder) / file for folder in (found.submodule_search_locations if found else None) or ())
+    return next((path for path in paths if path.is_file()), None)
 
 
 def in_colour(images: Tensor) -> Tensor:

