@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from ..errors import UserError
 from ..losses.gate import EquilibriumGate
+from ..losses.routing import statistics_fixed
 from ..models.convolution import ImageConvolution
 from ..models.resize import Downsampling, Upsampling
 from ..models.vaegan import VAEGAN
@@ -123,9 +124,12 @@ def losses_of_levels(
     """The same with an error over all levels of a discriminator that judges each image by itself."""
     gamma, weight = objective.gamma, objective.real_weight
     mean, logvar = model.encoder(images, conditions)
-    codes = torch.cat([mean + torch.exp(logvar / 2) * noise, prior_noise])
-    generated = model.decoder(codes, None if conditions is None else torch.cat([conditions] * 2))
-    maps, logits = model.discriminator.judge(torch.cat([images, generated]), None if conditions is None else torch.cat([conditions] * 3))
+    reconstructed = model.decoder(mean + torch.exp(logvar / 2) * noise, conditions)
+    with statistics_fixed(model.decoder):
+        sampled = model.decoder(prior_noise, conditions)
+    maps, logits = model.discriminator.judge(
+        torch.cat([images, reconstructed, sampled]), None if conditions is None else torch.cat([conditions] * 3)
+    )
     prior, similarity = divergence(mean, logvar), torch.stack([unexplained(*part.chunk(3)[:2]) for part in maps]).mean()
 
     of_images, of_reconstructions, of_samples = logits.chunk(3)

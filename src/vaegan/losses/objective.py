@@ -232,7 +232,7 @@ class Objective:
         encoded = _encode(networks.encoder, batch)
         twice = None if batch.conditions is None else batch.conditions.repeat(2, 1)
         # What comes back from the discriminator passes the decoder as gamma and reaches the encoder as 1.
-        generated = networks.decoder(torch.cat([scale(encoded.codes, 1 / gamma), batch.prior_noise]), twice)
+        generated = self._decoded(networks.decoder, batch, scale(encoded.codes, 1 / gamma))
         leaf, count = generated.detach().requires_grad_(), len(batch.images)
         with parametrize.cached():  # both passes with the same weights, normalised once
             targets, logits = discriminator.judge(batch.images, batch.conditions)
@@ -251,6 +251,17 @@ class Objective:
             total = total + (generated * wanted).sum()
         pixel = _pixel_error(generated[:count], batch.images)
         return Losses(encoded.prior.detach(), error.detach(), real.detach(), fakes[-1].detach(), pixel, total)
+
+    @staticmethod
+    def _decoded(decoder: Decoder, batch: _Batch, codes: Tensor) -> Tensor:
+        """Reconstructions, then samples, of codes of the images and of the prior: 2N x C x H x W.
+
+        They are two batches, because the codes differ in how far they spread. Batch normalisation keeps the running statistics of the
+        reconstructions: codes that are drawn later, from a fitted prior, are like those of images.
+        """
+        reconstructed = decoder(codes, batch.conditions)
+        with statistics_fixed(decoder):
+            return torch.cat([reconstructed, decoder(batch.prior_noise, batch.conditions)])
 
     def _play(self, discriminator: Discriminator, batch: _Batch, stem: Tensor, generated: Tensor, gamma: Number) -> _Game:
         """The GAN, on images (with their `stem`) and one or two kinds of generated image, the samples last."""
