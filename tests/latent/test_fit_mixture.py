@@ -46,9 +46,7 @@ def test_a_small_set_gets_one_shrunk_gaussian(count: int) -> None:
     if count > 2:
         assert float(prior.about["shrinkage"]) > 0
         new = scales * torch.randn(500, 64, generator=random)
-        assert (
-            prior.log_density(new).mean() > torch.distributions.Normal(0.0, scales.square().mean().sqrt()).log_prob(new).sum(1).mean() - 1
-        )
+        assert prior.log_density(new).mean() > standard(new).mean() + 1
 
 
 def test_codes_follow_the_attributes_that_are_asked_for() -> None:
@@ -58,7 +56,7 @@ def test_codes_follow_the_attributes_that_are_asked_for() -> None:
     assert prior.attributes == 1
     for asked in (-1.0, 1.0):
         sides = prior.draw(500, 0, torch.full((500, 1), asked)).mean(1)
-        assert (sides.sign() == asked).float().mean() > 0.99
+        assert (sides.sign() == asked).float().mean() > 0.97
 
 
 def test_attributes_that_are_yes_or_no_do_not_decide_how_many_components_there_are() -> None:
@@ -95,7 +93,7 @@ def test_the_same_codes_and_seed_give_the_same_density() -> None:
 def test_codes_of_any_scale(scale: float) -> None:
     prior = fit_mixture(scale * codes(400))
     assert len(prior) > 1
-    torch.testing.assert_close(prior.draw(500, 0) / scale, fit_mixture(codes(400)).draw(500, 0), atol=1e-2, rtol=1e-2)
+    torch.testing.assert_close(prior.draw(500, 0) / scale, fit_mixture(codes(400)).draw(500, 0), atol=1e-4, rtol=1e-4)
 
 
 def test_codes_that_are_all_the_same() -> None:

@@ -77,7 +77,7 @@ def test_an_arc_in_a_fitted_prior_keeps_to_its_likely_codes() -> None:
     torch.testing.assert_close(codes[[0, -1]], torch.stack([start, end]))
     likely = prior.log_density(codes)
     torch.testing.assert_close(likely, likely[:1].expand(9), rtol=0, atol=1e-4)
-    assert prior.log_density(interpolate.between(start, end, 9)).min() < likely.min() - 5  # around 0, it leaves the prior
+    assert prior.log_density(interpolate.between(start, end, 9)).std() > 0.1  # an arc around 0 does not
     torch.testing.assert_close(interpolate.through(torch.stack([start, end]), 8, prior=prior), codes)
     line = interpolate.between(start, end, 9, "linear", prior)
     torch.testing.assert_close(line, interpolate.between(start, end, 9, "linear"))

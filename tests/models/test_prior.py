@@ -119,6 +119,7 @@ def test_a_damaged_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is damaged, or belongs to another model: fit it again with: vaegan fit-prior RUN"):
         Mixture.load(tmp_path, LATENT + 1, ATTRIBUTES)
     whole = path.read_bytes()
+    assert rb"\"format\": 1" in whole
     for content in (whole[:-5], whole[:20], b"", b"no tensors"):
         path.write_bytes(content)
         with pytest.raises(UserError, match=f"{FILE} is damaged: fit it again"):
@@ -129,6 +130,6 @@ def test_a_damaged_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
         broken.save(tmp_path)
         with pytest.raises(UserError, match="is damaged"):
             Mixture.load(tmp_path, LATENT, ATTRIBUTES)
-    path.write_bytes(whole.replace(b'"format":"1"', b'"format":"9"'))
+    path.write_bytes(whole.replace(rb"\"format\": 1", rb"\"format\": 9"))
     with pytest.raises(UserError, match="is of another version"):
         Mixture.load(tmp_path, LATENT, ATTRIBUTES)

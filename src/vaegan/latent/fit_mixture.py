@@ -26,7 +26,7 @@ HELD_OUT = 0.1
 ROUNDS = 30
 """Of expectation maximisation, at most."""
 LEAST_VARIANCE = 1e-4
-"""Added to every variance, as a share of the mean variance, so that every density is positive definite."""
+"""Added to every variance, where the mean variance is 1, so that every density is positive definite."""
 
 Array = NDArray[np.float64]
 
@@ -69,7 +69,10 @@ def fit_mixture(
     latent = codes.shape[1]
     points = codes if attributes is None else torch.cat([codes, attributes.nan_to_num(0.0)], 1)
     values = points.double().numpy()
-    order = np.random.default_rng(seed).permutation(len(values))
+    scale = float(np.sqrt(values.var(0).mean())) or 1.0
+    values = values / scale  # so that the least variance fits codes of any scale
+    random = np.random.default_rng(seed)
+    order, seed_of_draws = random.permutation(len(values)), int(random.integers(2**62))  # the codes may come of the seed itself
     count = max(1, round(len(values) * HELD_OUT))
     held_out, fitted = values[order[:count]], values[order[count:]]
     room = len(fitted) / (CODES_A_NUMBER * values.shape[1])
@@ -79,7 +82,7 @@ def fit_mixture(
     for done, number in enumerate(numbers, 1):
         progress("fitting the prior", done, len(numbers) + 1)
         larger = _likeliest(_mixtures(fitted, latent, number, seed), held_out)
-        if larger.held_out <= best.held_out or _copies(larger.mixture, fitted, held_out, seed):
+        if larger.held_out <= best.held_out or _copies(larger.mixture, fitted, held_out, seed_of_draws):
             break  # more components would only fit chance
         best = larger
     progress("fitting the prior", len(numbers) + 1, len(numbers) + 1)
@@ -88,17 +91,18 @@ def fit_mixture(
         "components": str(len(mixture)),
         "shrinkage": f"{best.shrinkage:g}",
         "codes": str(len(values)),
-        "held_out_log_density": f"{best.held_out:.6g}",
+        "held_out_log_density": f"{best.held_out - latent * np.log(scale):.6g}",
         "seed": str(seed),
     }
-    return Mixture(mixture.weights, mixture.means, mixture.factors, latent, about=about)
+    means, factors = ((scale * tensor).float().double() for tensor in (mixture.means, mixture.factors))  # as a file holds them
+    return Mixture(mixture.weights.float().double(), means, factors, latent, about=about)
 
 
 def _one_gaussian(fitted: Array, latent: int) -> Iterable[tuple[float, Mixture]]:
     """One Gaussian, with each shrinkage."""
     mean = fitted.mean(0, keepdims=True)
     covariance = (fitted - mean).T @ (fitted - mean) / len(fitted)
-    simpler = _mean_variance(covariance) * np.eye(len(covariance))
+    simpler = np.trace(covariance) / len(covariance) * np.eye(len(covariance))
     return ((s, _mixture(np.ones(1), mean, ((1 - s) * covariance + s * simpler)[None], latent)) for s in SHRINKAGES)
 
 
@@ -108,8 +112,7 @@ def _mixtures(fitted: Array, latent: int, components: int, seed: int) -> Iterabl
     from sklearn.mixture import GaussianMixture
     from threadpoolctl import threadpool_limits
 
-    least = LEAST_VARIANCE * float(fitted.var(0).mean())
-    found = GaussianMixture(components, reg_covar=least, max_iter=ROUNDS, tol=1e-2, random_state=seed)
+    found = GaussianMixture(components, reg_covar=LEAST_VARIANCE, max_iter=ROUNDS, tol=1e-2, random_state=seed)
     with warnings.catch_warnings(), threadpool_limits(1):  # threads add in an order of chance
         warnings.simplefilter("ignore", ConvergenceWarning)  # the last rounds change little
         found.fit(fitted)
@@ -132,12 +135,5 @@ def _copies(mixture: Mixture, fitted: Array, held_out: Array, seed: int) -> bool
 
 
 def _mixture(weights: Array, means: Array, covariances: Array, latent: int) -> Mixture:
-    """The density, rounded to what a file holds."""
-    least = LEAST_VARIANCE * np.mean([_mean_variance(covariance) for covariance in covariances])
-    factors = np.linalg.cholesky(covariances + least * np.eye(means.shape[1]))
-    return Mixture(*(torch.from_numpy(array).float().double() for array in (weights, means, factors)), latent)
-
-
-def _mean_variance(covariance: Array) -> float:
-    """1 where nothing varies."""
-    return float(np.trace(covariance)) / len(covariance) or 1.0
+    factors = np.linalg.cholesky(covariances + LEAST_VARIANCE * np.eye(means.shape[1]))
+    return Mixture(*map(torch.from_numpy, (weights, means, factors)), latent)

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from ..data import ImageSet, Numbers
@@ -94,7 +95,8 @@ def prior_of(
     numbers = some_of(training, MOST)
     attributes = torch.from_numpy(images.attributes_named(model.architecture.attributes)[numbers]) if model.conditional else None
     posterior = encode(model, images.images, numbers, progress, attributes=attributes)
-    codes = posterior.sample(torch.randn(posterior.mean.shape, generator=torch.Generator().manual_seed(seed)))
+    noise = np.random.default_rng([seed, 1]).standard_normal(posterior.mean.shape, np.float32)  # other noise than that of samples
+    codes = posterior.sample(torch.from_numpy(noise))
     if not torch.isfinite(codes).all():
         raise UserError(NOT_FINITE)
     standardised = None if attributes is None else model.standardised(attributes).cpu()

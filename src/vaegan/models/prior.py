@@ -7,11 +7,12 @@ section 4). latent/fit_prior.py fits it.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import safetensors
 import safetensors.torch
@@ -25,7 +26,7 @@ from ..files import replacing
 PriorKind = Literal["fitted", "standard"]
 """A fitted mixture, or N(0, I)."""
 FILE = "prior.safetensors"
-FORMAT = "1"
+FORMAT = 1
 NAMES = ("weights", "means", "factors")
 WAY_OUT = "fit it again with: vaegan fit-prior RUN"
 
@@ -160,7 +161,8 @@ class Mixture:
             OSError: it cannot be written.
         """
         tensors = {name: getattr(self, name).float().contiguous() for name in NAMES}
-        content = safetensors.torch.save(tensors, {**self.about, "format": FORMAT, "model": self.model})
+        about = {"format": FORMAT, "model": self.model, "about": dict(self.about)}
+        content = safetensors.torch.save(tensors, {"prior": json.dumps(about)})  # of several keys, the order would be one of chance
         with replacing(folder / FILE) as path:
             path.write_bytes(content)
         return folder / FILE
@@ -175,15 +177,15 @@ class Mixture:
         path = folder / FILE
         try:
             with safetensors.safe_open(path, "pt") as file:
-                about: dict[str, str] = file.metadata() or {}
+                about: dict[str, Any] = json.loads((file.metadata() or {}).get("prior", "{}"))
                 weights, means, factors = (file.get_tensor(name).double() for name in NAMES)
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, ValueError) as error:
             raise UserError(f"{path} is damaged: {WAY_OUT}") from error
-        if about.pop("format", "") != FORMAT:
+        if about.get("format") != FORMAT:
             raise UserError(f"{path} is of another version of vaegan: {WAY_OUT}")
         if not _is_mixture(weights, means, factors, latent + attributes):
             raise UserError(f"{path} is damaged, or belongs to another model: {WAY_OUT}")
-        return cls(weights / weights.sum(), means, factors, latent, about.pop("model", ""), about)
+        return cls(weights / weights.sum(), means, factors, latent, about["model"], about["about"])
 
 
 def _is_mixture(weights: Tensor, means: Tensor, factors: Tensor, dimensions: int) -> bool:
