@@ -21,7 +21,7 @@ from ..run import Run
 from .encode import encode
 from .fit_mixture import COMPONENTS, fit_mixture
 
-MOST = 10_000
+MOST = 8_000
 """Images that are encoded; of more, evenly spaced ones."""
 FEWEST = 20
 """Images, below which nothing can be said of their codes: samples are then drawn from N(0, I)."""

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import safetensors
 import safetensors.torch
@@ -177,15 +177,16 @@ class Mixture:
         path = folder / FILE
         try:
             with safetensors.safe_open(path, "pt") as file:
-                about: dict[str, Any] = json.loads((file.metadata() or {}).get("prior", "{}"))
+                about = json.loads(file.metadata()["prior"])
+                form, model, how = about["format"], about["model"], dict(about["about"])
                 weights, means, factors = (file.get_tensor(name).double() for name in NAMES)
-        except (SafetensorError, OSError, ValueError) as error:
+        except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
             raise UserError(f"{path} is damaged: {WAY_OUT}") from error
-        if about.get("format") != FORMAT:
+        if form != FORMAT:
             raise UserError(f"{path} is of another version of vaegan: {WAY_OUT}")
         if not _is_mixture(weights, means, factors, latent + attributes):
             raise UserError(f"{path} is damaged, or belongs to another model: {WAY_OUT}")
-        return cls(weights / weights.sum(), means, factors, latent, about["model"], about["about"])
+        return cls(weights / weights.sum(), means, factors, latent, model, how)
 
 
 def _is_mixture(weights: Tensor, means: Tensor, factors: Tensor, dimensions: int) -> bool:
