@@ -34,7 +34,7 @@ def test_commands_and_flags_exist(page: Path) -> None:
     text = page.read_text()
     app = make_app()
     known = {name for name in app if not name.startswith("-")}
-    for command in re.findall(r"^ +vaegan (\w+)|`vaegan (\w+)", text, re.MULTILINE):
+    for command in re.findall(r"^ +vaegan (\w[\w-]*)|`vaegan (\w[\w-]*)", text, re.MULTILINE):
         assert "".join(command) in known
     commands = [app[command] for command in known - {"experiment"}]
     commands += [app["experiment"][name] for name in app["experiment"] if not name.startswith("-")]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .errors import UserError
     from .latent.anomaly import Scorer
     from .latent.directions import Directions
+    from .latent.fit_prior import fit_prior
     from .latent.search import Search
     from .losses.gate import EquilibriumGate
     from .losses.objective import Losses, Objective
@@ -30,6 +31,7 @@ _HOME = {
     "errors": ("UserError",),
     "latent.anomaly": ("Scorer",),
     "latent.directions": ("Directions",),
+    "latent.fit_prior": ("fit_prior",),
     "latent.search": ("Search",),
     "metrics.neighbors": ("nearest",),
     "models.posterior": ("Posterior",),
@@ -58,6 +60,7 @@ __all__ = [
     "Search",
     "UserError",
     "__version__",
+    "fit_prior",
     "load",
     "nearest",
     "resume",

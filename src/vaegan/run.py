@@ -94,6 +94,13 @@ class Run:
         inside = self.folder / "model"
         return inside if self.is_run or inside.is_dir() else self.folder
 
+    @property
+    def prior_file(self) -> Path:
+        """The fitted prior, beside the model; see `vaegan.models.prior.Mixture`."""
+        from .models.prior import FILE
+
+        return self.model_folder / FILE
+
     @cached_property
     def recipe(self) -> Recipe:
         """All settings of the run.
@@ -154,17 +161,17 @@ class Run:
             raise UserError(f"{path} is damaged: it holds no settings")
         return config
 
-    def model(self, device: str | torch.device = "cpu") -> VAEGAN:
-        """The model, in evaluation mode.
+    def model(self, device: str | torch.device = "cpu", *, prior: bool = True) -> VAEGAN:
+        """The model, in evaluation mode; without its fitted prior, if that is not wanted.
 
         Raises:
-            UserError: there is none, or it is damaged.
+            UserError: there is none, or it or its prior is damaged.
         """
         from .models.vaegan import VAEGAN
 
         if self.is_run and not self.model_folder.is_dir():
             raise UserError(f"run {self.folder} has no model yet: it was stopped before its first checkpoint")
-        model = VAEGAN.from_pretrained(self.model_folder, device)
+        model = VAEGAN.from_pretrained(self.model_folder, device, prior=prior)
         if "level" not in self._config:  # it was saved by a version that did not write it
             with suppress(UserError):  # a damaged recipe does not keep the model from being used
                 model.level = self.level

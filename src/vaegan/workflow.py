@@ -1,4 +1,4 @@
-"""From a recipe to a finished run: images, one process or several, training, the report."""
+"""From a recipe to a finished run: images, one process or several, training, the prior, the report."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from .data.dataset import report_skipped
 from .data.sources import anchored, short_name
 from .errors import UserError, refusals_told
 from .files import PARTIAL, from_home, locked, remove_partial, replacing
+from .latent.fit_prior import FEWEST, prior_of
+from .models.vaegan import WEIGHTS
 from .progress import progress_bar
 from .recipe import RECIPE, Recipe, of_run
 from .run import Run, load
@@ -38,8 +40,9 @@ from .training.trainer import STOPPING, Trainer, way_on
 __all__ = ["Result", "Stopped", "resume", "train"]
 
 
-REPORT_SECONDS = 3.0
-"""What the report takes, about, of a run's minutes."""
+REPORT_SECONDS, FIT_SECONDS = 3.0, 15.0
+"""What the report and the fit of the prior take, about, of a run's minutes."""
+STOPPING_FIT = "stopping: the run is saved ..."
 HEADER = "# Every setting of this run. It is a recipe itself: vaegan train --recipe THIS-FILE\n"
 
 
@@ -253,7 +256,7 @@ def _run(job: Job, world: World, console: Console, signals: StopSignal) -> Resul
         kept.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(threads)
         if recipe.training.minutes is not None:
-            recipe = in_steps(recipe, fabric, images, training, held_out, began=began, after=REPORT_SECONDS * job.report)
+            recipe = in_steps(recipe, fabric, images, training, held_out, began=began, after=FIT_SECONDS * recipe.objective.autoencodes + REPORT_SECONDS * job.report)
             console.print(f"{length} are {recipe.training.length} on this machine", soft_wrap=True)
         with all_or_none(fabric):
             trainer = Trainer(recipe, fabric, images, training, note=lambda sentence: console.print(sentence, soft_wrap=True))
@@ -271,6 +274,8 @@ def _run(job: Job, world: World, console: Console, signals: StopSignal) -> Resul
             console.print(f"{_what(trainer, len(held_out))}, into {run.folder}", soft_wrap=True)
             with refusals_told():
                 picture = trainer.train(run, images, held_out, console, signals)
+        if fabric.is_global_zero and _lacks_prior(run, recipe, training):
+            _fit_prior(trainer, run, images, training, console)
         return Result(run.folder, picture, _report(run, images) if job.report and fabric.is_global_zero else None)
 
 
@@ -350,11 +355,15 @@ def _take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool) -> boo
         return state
 
     state = from_leader(trainer.fabric, find)
+    lacks_prior = from_leader(trainer.fabric, lambda: _lacks_prior(run, trainer.recipe, trainer.batches.numbers))
     with all_or_none(trainer.fabric):
         if state:
             trainer.load_state_dict(state)
         if trainer.step >= trainer.steps and not auto:
-            raise UserError(f"the run is at step {trainer.step} already: ask for more, such as --steps {2 * trainer.step}")
+            more = f"ask for more, such as --steps {2 * trainer.step}"
+            if lacks_prior:
+                more += f"; only its prior is not fitted: do that with: vaegan fit-prior {run.folder}"
+            raise UserError(f"the run is at step {trainer.step} already: {more}")
     return state is not None
 
 
@@ -411,6 +420,36 @@ def _is_begun(run: Run) -> bool:
     """Whether a run was begun here; it may have been killed before its recipe was written."""
     early = {run.lock_file.name, run.recipe_file.name + PARTIAL}
     return run.is_run or (run.folder.is_dir() and all(path.name in early for path in run.folder.iterdir()))
+
+
+def _lacks_prior(run: Run, recipe: Recipe, training: Numbers) -> bool:
+    """Whether the prior of a finished run is still to be fitted. Each save of a model removes the prior of its older weights."""
+    can = recipe.objective.autoencodes and len(training) >= FEWEST and (run.model_folder / WEIGHTS).is_file()
+    return can and not run.prior_file.is_file()
+
+
+def _fit_prior(trainer: Trainer, run: Run, images: ImageSet, training: Numbers, console: Console) -> None:
+    """Fit the prior to the model that was saved, which does not change. The first process alone is still here.
+
+    Raises:
+        Stopped: an interrupt or SIGTERM came.
+    """
+    with progress_bar(console) as progress, StopSignal(STOPPING_FIT) as signals:
+
+        def watched(what: str, done: int, total: int | None) -> None:
+            progress(what, done, total)
+            if signals.received is not None:
+                sentence = f"{run.folder} is trained, but its prior is not fitted: fit it with: vaegan fit-prior {run.folder}"
+                raise Stopped(sentence, signals.received)
+
+        try:
+            model = run.model(trainer.fabric.device, prior=False)
+            prior = prior_of(model, images, training, seed=trainer.recipe.training.seed, progress=watched)
+            prior.save(run.model_folder)
+        except UserError as error:  # the model is saved, and of use
+            console.print(f"samples are drawn from N(0, I), because no prior could be fitted: {error}", soft_wrap=True)
+        else:
+            console.print(prior.summary, soft_wrap=True)
 
 
 def _report(run: Run, images: ImageSet) -> Path:

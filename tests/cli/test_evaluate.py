@@ -28,7 +28,7 @@ def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     works("evaluate", run, *options)
     text = capsys.readouterr().out
     for words in (
-        "50 samples of the prior",
+        "50 samples of the fitted prior",
         "50 reconstructions of held-out images",
         "(EfficientNet-Lite0)",
         "floor: 25",

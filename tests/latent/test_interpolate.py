@@ -7,6 +7,7 @@ import math
 import torch
 
 from vaegan.latent import interpolate
+from vaegan.models.prior import Mixture
 
 
 def test_both_ends_are_on_the_way() -> None:
@@ -59,3 +60,40 @@ def test_all_of_a_walk_is_as_likely_as_samples() -> None:
     codes = interpolate.walk(20_000, 2, 4, turns=3)
     torch.testing.assert_close(codes.mean(1), torch.zeros(4, 2), rtol=0, atol=0.04)
     torch.testing.assert_close(codes.std(1), torch.ones(4, 2), rtol=0, atol=0.03)
+
+
+def off_centre(components: int = 1) -> Mixture:
+    """A prior around (5, 5), and other places, with its first number ten times as wide as the second."""
+    means = torch.tensor([[5.0, 5], [-5, 9], [40, 40]], dtype=torch.float64)[:components]
+    factor = torch.tensor([[1.0, 0], [0.05, 0.1]], dtype=torch.float64)
+    return Mixture(torch.full((components,), 1 / components, dtype=torch.float64), means, factor.repeat(components, 1, 1), 2)
+
+
+def test_an_arc_in_a_fitted_prior_keeps_to_its_likely_codes() -> None:
+    prior = off_centre()
+    noise = torch.tensor([[1.2, 0], [0, 1.2]])
+    start, end = prior.codes(noise, torch.zeros(2))
+    codes = interpolate.between(start, end, 9, prior=prior)
+    torch.testing.assert_close(codes[[0, -1]], torch.stack([start, end]))
+    likely = prior.log_density(codes)
+    torch.testing.assert_close(likely, likely[:1].expand(9), rtol=0, atol=1e-4)
+    assert prior.log_density(interpolate.between(start, end, 9)).std() > 0.1  # an arc around 0 does not
+    torch.testing.assert_close(interpolate.through(torch.stack([start, end]), 8, prior=prior), codes)
+    line = interpolate.between(start, end, 9, "linear", prior)
+    torch.testing.assert_close(line, interpolate.between(start, end, 9, "linear"))
+
+
+def test_a_walk_through_a_fitted_prior() -> None:
+    prior = off_centre(3)
+    codes = interpolate.walk(30_000, 2, 4, turns=3, prior=prior)
+    drawn = prior.draw(30_000, 1)
+    for frame in codes:
+        torch.testing.assert_close(frame.mean(0), drawn.mean(0), rtol=0, atol=0.6)
+        torch.testing.assert_close(prior.log_density(frame).mean(), prior.log_density(drawn).mean(), rtol=0, atol=0.03)
+    near = torch.cdist(codes.double(), prior.means).argmin(2)
+    assert (near == near[0]).all(), "each walk stays in one component"
+    assert near[0].unique().tolist() == [0, 1, 2]
+    few = interpolate.walk(3, 2, 60, turns=2, prior=prior)
+    steps = (few - few.roll(1, 0)).norm(dim=2)
+    assert (steps[0] <= steps.amax(0)).all()
+    assert steps.max() < 0.5

@@ -28,19 +28,19 @@ def images(model: VAEGAN) -> Tensor:
         return model.decode(torch.randn(70, 4, generator=torch.Generator().manual_seed(1)))
 
 
-def objective(model: VAEGAN, images: Tensor, codes: Tensor, prior: float) -> Tensor:
+def objective(model: VAEGAN, images: Tensor, codes: Tensor, kl_weight: float) -> Tensor:
     with torch.no_grad():
         apart = model.discriminator.features(model.decode(codes), 2) - model.discriminator.features(images, 2)
-    return 0.5 * apart.square().sum(1) + prior * 0.5 * codes.square().sum(1)
+    return 0.5 * apart.square().sum(1) + kl_weight * 0.5 * codes.square().sum(1)
 
 
-@pytest.mark.parametrize("prior", [0.0, 1e-5])
-def test_what_is_minimised_falls(model: VAEGAN, images: Tensor, prior: float) -> None:
+@pytest.mark.parametrize("kl_weight", [0.0, 1e-5])
+def test_what_is_minimised_falls(model: VAEGAN, images: Tensor, kl_weight: float) -> None:
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    found = project(model, images, 30, lr=0.1, level=2, prior=prior, shown=(0, 30))
+    found = project(model, images, 30, lr=0.1, level=2, kl_weight=kl_weight, shown=(0, 30))
     with torch.no_grad():
         start = model.encode(images).mean
-    at_first, at_last = (objective(model, images, codes, prior) for codes in (start, found.codes))
+    at_first, at_last = (objective(model, images, codes, kl_weight) for codes in (start, found.codes))
     assert (at_last <= at_first).all()
     assert float(at_last.mean()) < 0.7 * float(at_first.mean())
     torch.testing.assert_close(found.path, torch.stack([start, found.codes]), rtol=1e-4, atol=1e-5)
@@ -53,7 +53,7 @@ def test_what_is_minimised_falls(model: VAEGAN, images: Tensor, prior: float) ->
 
 
 def test_steps_that_are_too_long_do_no_harm(model: VAEGAN, images: Tensor) -> None:
-    found = project(model, images[:5], 3, lr=1e4, level=2, prior=1.0)
+    found = project(model, images[:5], 3, lr=1e4, level=2, kl_weight=1.0)
     with torch.no_grad():
         start = model.encode(images[:5]).mean
     torch.testing.assert_close(found.codes, start)
@@ -72,7 +72,7 @@ def test_progress(model: VAEGAN, images: Tensor) -> None:
     assert told == [("projecting", done, 4) for done in (1, 2, 3, 4)]
 
 
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"lr": 0.0}, {"lr": float("nan")}, {"prior": -1.0}])
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"lr": 0.0}, {"lr": float("nan")}, {"kl_weight": -1.0}])
 def test_settings_out_of_range(model: VAEGAN, images: Tensor, wrong: dict[str, float]) -> None:
-    with pytest.raises(UserError, match=next(iter(wrong))):
+    with pytest.raises(UserError, match=next(iter(wrong)).replace("_", "-")):
         project(model, images, **wrong)  # type: ignore[arg-type]

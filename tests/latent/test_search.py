@@ -47,7 +47,7 @@ def test_a_model_that_copies_is_found_out(model: VAEGAN, images: ImageSet, monke
     pixels = to_tensor(images.images[training])
     noise = torch.rand(200, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
-    def copies(count: int, seed: int = 0) -> Tensor:  # noqa: ARG001
+    def copies(count: int, seed: int = 0, prior: object = None) -> Tensor:  # noqa: ARG001
         return pixels[torch.arange(count) % len(pixels)]
 
     monkeypatch.setattr(model, "sample", copies)
@@ -55,5 +55,5 @@ def test_a_model_that_copies_is_found_out(model: VAEGAN, images: ImageSet, monke
     assert found.share == 1
     assert np.median(found.samples) < 1e-3 < np.median(found.held_out)
     assert (len(found.samples), len(found.held_out)) == (200, 10)
-    monkeypatch.setattr(model, "sample", lambda count, seed=0: noise[:count])  # noqa: ARG005
+    monkeypatch.setattr(model, "sample", lambda count, seed=0, prior=None: noise[:count])  # noqa: ARG005
     assert copying(Search(model, images, "similarity"), training, held_out).share < 0.5

@@ -25,6 +25,7 @@ from vaegan.metrics.figure import evaluation_sheet
 from vaegan.metrics.registry import metrics
 from vaegan.metrics.tables import tables
 from vaegan.models.posterior import Posterior
+from vaegan.models.prior import Mixture
 from vaegan.viz.grid import pair_rows
 
 from .fixed import RandomFeatures, squares
@@ -213,6 +214,30 @@ def test_a_network_that_was_never_trained_measures_nothing(images: ImageSet, tmp
         assert ("pixel_error" in line) == (untrained == "discriminator")
         assert len(tables(found)) == (7 if untrained == "discriminator" else 4)
         assert evaluation_sheet(measured).size[0] > 0
+
+
+def test_both_priors_are_measured_side_by_side(model: VAEGAN, images: ImageSet) -> None:
+    standard = evaluated(model, images)
+    eye = torch.eye(4, dtype=torch.float64)[None]
+    model.prior = Mixture(torch.ones(1, dtype=torch.float64), torch.full((1, 4), 3.0, dtype=torch.float64), 0.1 * eye, 4)
+    measured = context(model, images)
+    both = evaluate(measured)
+    beside = {name.removeprefix("standard_prior_"): number for name, number in both.numbers().items() if name.startswith("standard_prior_")}
+    alone = standard.numbers()
+    assert beside == {name: alone[name] for name in beside}
+    names = ("samples_frechet_distance_random", "samples_recall_random_halves", "samples_grain", "copying_p")
+    assert set(names) <= set(beside)
+    mine = both.numbers()
+    assert all(mine[name] != alone[name] for name in ("samples_frechet_distance_random", "samples_grain", "copying_z"))
+    assert mine["psnr"] == alone["psnr"]
+    assert not [name for name in beside if name.startswith(("psnr", "kl", "reconstructions"))]
+    assert (both.settings["prior"], standard.settings["prior"]) == ("the fitted prior", "N(0, I)")
+    (table,) = (table for table in tables(both) if table.heads == ("fitted prior", "N(0, I)"))
+    assert {"Frechet distance (random)", "precision", "recall", "copies"} <= {name for name, _ in table.rows}
+    assert not [table for table in tables(standard) if "N(0, I)" in table.heads]
+    assert evaluation_sheet(measured).size[1] > evaluation_sheet(context(VAEGAN(model.architecture).eval(), images)).size[1]
+    named = Context(model, images, np.arange(100), np.arange(100, 150), EXTRACTOR, samples=60, resamplings=2, prior="standard")
+    assert evaluate(named).numbers() == alone
 
 
 def test_the_picture_shows_samples_that_were_measured(images: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ COMMANDS = (
     Command("prepare", "data", "Data", "Pack images into a set that opens at once."),
     Command("data", "data", "Data", "Show what is in a packed set or behind a run."),
     Command("train", "training", "Train", "Train a VAE/GAN on a folder of images."),
+    Command("fit-prior", "prior", "Train", "Fit the prior that samples are drawn from."),
     Command("recipes", "training", "Train", "List the recipes, or every setting of one."),
     Command("bench", "training", "Train", "Time the training step on this machine."),
     Command("sample", "look", "Look", "Draw images from the prior."),

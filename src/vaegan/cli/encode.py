@@ -57,7 +57,7 @@ def project(
     *,
     steps: int = 200,
     lr: float = 0.05,
-    prior: float = 1.0,
+    kl_weight: float = 1.0,
     out: Path | None = None,
 ) -> None:
     """Find better codes for images than the encoder does.
@@ -74,8 +74,8 @@ def project(
         How many; each decodes the images once and goes back.
     lr
         Learning rate of Adam.
-    prior
-        Weight of the prior, which keeps codes among those that samples have; 0 for none.
+    kl_weight
+        Weight of the prior N(0, I), which keeps codes near the codes of samples; 0 for none.
     out
         The picture to write; RUN/projections.png by default.
     """
@@ -92,7 +92,7 @@ def project(
     names, originals, _ = encode_pictures(model, images)
     shown = sorted({0, steps // 20, steps // 5, steps // 2, steps})
     with progress_bar(err) as progress:
-        found = project.project(model, originals, steps, lr=lr, prior=prior, shown=shown, progress=progress)
+        found = project.project(model, originals, steps, lr=lr, kl_weight=kl_weight, shown=shown, progress=progress)
     for name, similarity, pixel in zip(names, found.similarity.T.tolist(), found.pixel.T.tolist(), strict=True):
         print(f"{name}: similarity error {similarity[0]:.4g} -> {similarity[-1]:.4g}, pixel error {pixel[0]:.4g} -> {pixel[-1]:.4g}")
     say_how_many(len(originals))

@@ -8,7 +8,7 @@ from ..metrics.base import RESAMPLINGS, SAMPLES
 from ..metrics.extractors.registry import DEFAULT, Kind
 from .console import err, wrote
 from .console import out as stdout
-from .inputs import check_seed, open_set
+from .inputs import Prior, check_seed, open_set
 
 
 def evaluate(
@@ -20,6 +20,7 @@ def evaluate(
     extractor: Kind = DEFAULT,
     seed: int = 0,
     resamplings: int = RESAMPLINGS,
+    prior: Prior | None = None,
     device: str = "auto",
     out: Path | None = None,
 ) -> None:
@@ -37,7 +38,7 @@ def evaluate(
         The set to measure on, by default the one that the run was trained on. It is split as that one; if it lacks such splits, as by
         default.
     samples
-        How many samples of the prior; and at most how many training and held-out images.
+        How many samples of each prior; and at most how many training and held-out images.
     extractor
         The network whose features are compared: efficientnet, mobilenet, inception (which gives FID), or attributes (learned from the
         set). With none, only what needs no features is measured, such as errors of pixels.
@@ -45,6 +46,9 @@ def evaluate(
         Another seed, other samples and other draws.
     resamplings
         How many draws the spread of each number is taken over.
+    prior
+        fitted measures samples of the density that was fitted to codes of training images (see vaegan fit-prior); standard measures
+        samples of N(0, I). By default both, side by side, if there is a fitted one.
     device
         auto takes a GPU if there is one; or cpu, cuda, mps.
     out
@@ -86,6 +90,7 @@ def evaluate(
             seed=seed,
             resamplings=resamplings,
             progress=progress,
+            prior=prior,
         )
         found = measure(context)
     found.settings["split"] |= {"train_on": opened.train_on(images), "share_held_out": opened.data.held_out}

@@ -164,15 +164,15 @@ def _do(
     from ..signals import Stopped
 
     command = f"vaegan {shlex.join(sys.argv[1:])}"
-    if runs and (settings or replace(flags, out=None, device="auto") != ExperimentFlags()):
+    if runs and (settings or replace(flags, out=None, prior=None, device="auto") != ExperimentFlags()):
         raise UserError("--runs measures runs that exist: leave out --data, --seeds and all that says how runs are trained")
     folder = flags.out or Path("experiments") / name
     try:
         if runs:
-            one = Experiment.of_runs(name, folder, runs, device=flags.device, command=command, console=err)
+            one = Experiment.of_runs(name, folder, runs, prior=flags.prior, device=flags.device, command=command, console=err)
         else:
             recipe = flags.load_recipe(settings)
-            one = Experiment(name, folder, recipe, seeds=flags.seeds, device=flags.device, command=command, console=err)
+            one = Experiment(name, folder, recipe, seeds=flags.seeds, prior=flags.prior, device=flags.device, command=command, console=err)
         found = work(one)
     except Stopped as stopped:
         err.print("stopped: run the same command again to continue", soft_wrap=True)

@@ -19,6 +19,7 @@ from ..parse_settings import Layer, as_tree, convert, describe, setting_types
 from ..recipe import Recipe, of_run, resolve
 from .app import UnknownFlagError
 from .console import err, parse_size
+from .inputs import Prior
 
 DEFAULT_RECIPE = "quick"
 BENCH_RECIPE = "reference"
@@ -140,6 +141,8 @@ class ExperimentFlags(TrainingFlags):
     """How many runs of each kind, with seeds from --seed on."""
     out: Annotated[Path | None, Parameter(group=RUN)] = None
     """The folder to make for runs and results; experiments/NAME by default."""
+    prior: Annotated[Prior | None, Parameter(group=RUN)] = None
+    """standard draws codes of samples from N(0, I), fitted from the fitted prior; by default fitted, if a run has one."""
 
 
 def read_settings(tokens: Sequence[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from ..errors import UserError
 from .console import check_fps, err, wrote
-from .inputs import check_seed, read_pictures
+from .inputs import Prior, check_seed, read_pictures
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +28,7 @@ def sample(
     count: int = 64,
     seed: int = 0,
     values: Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=True)] = None,
+    prior: Prior | None = None,
 ) -> None:
     """Draw images from the prior.
 
@@ -44,6 +45,9 @@ def sample(
     values
         Attribute values for the samples of a conditional model, as in Smiling=1 Eyeglasses=0, on the scale of the set. Attributes that are
         left out count as unknown.
+    prior
+        fitted draws codes from the density that was fitted to codes of training images (see vaegan fit-prior); standard from N(0, I). By
+        default fitted, if there is one.
     """
     import torch
 
@@ -59,8 +63,8 @@ def sample(
     model = opened.model()
     attributes = None if values is None else model.attributes(dict(map(_setting, values))).expand(count, -1)
     with torch.inference_mode():
-        images = model.sample(count, seed=seed, attributes=attributes)
-    caption = ", ".join([f"samples of the prior, seed {seed}", *(values or [])])
+        images = model.sample(count, seed, attributes, prior)
+    caption = ", ".join([f"samples of {model.name_prior(prior)}, seed {seed}", *(values or [])])
     wrote(grid.save(grid.sheet([(caption, images)], _columns(count)), path))
 
 

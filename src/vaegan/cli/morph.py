@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from ..errors import UserError
 from .console import check_fps, err, parse_size, wrote
-from .inputs import check_seed, encode_pictures
+from .inputs import Prior, check_seed, encode_pictures
 
 Course = Literal["spherical", "linear"]  # as in latent/interpolate.py, without waiting for torch
 MOST_STEPS = 1_000
@@ -27,6 +27,7 @@ def interpolate(
     how: Course = "spherical",
     steps: int | None = None,
     fps: float = 25.0,
+    prior: Prior | None = None,
     out: Path | None = None,
 ) -> None:
     """Morph from image to image.
@@ -45,6 +46,9 @@ def interpolate(
         From one image to the next: images of a strip, 9 by default, or frames of a video, 40 by default.
     fps
         Frames a second of a video.
+    prior
+        Whose likely codes spherical keeps to: fitted is the density that was fitted to codes of training images (see vaegan fit-prior);
+        standard is N(0, I). By default fitted, if there is one.
     out
         What to write, as .png, .gif or .mp4; RUN/interpolation.png by default.
     """
@@ -67,18 +71,19 @@ def interpolate(
         grid.kind_of(path)
     check_fps(fps)
     model = opened.model()
+    mixture = model.find_prior(prior)
     names, _, stops = encode_pictures(model, images)
     if len(stops) < 2:
         raise UserError("interpolate needs at least two images")
     with torch.inference_mode():
         if not moves:
-            legs = [interpolate.between(start, end, count, how) for start, end in pairwise(stops)]
+            legs = [interpolate.between(start, end, count, how, mixture) for start, end in pairwise(stops)]
             parts = [
                 (f"{Path(a).name} to {Path(b).name}, {how}", decode(model, leg)) for (a, b), leg in zip(pairwise(names), legs, strict=True)
             ]
             wrote(grid.save(grid.sheet(parts, count), path))
             return
-        there = interpolate.through(stops, count, how)
+        there = interpolate.through(stops, count, how, mixture)
         codes = torch.cat([there, there[1:-1].flip(0)])
         with progress_bar(err) as progress:
             frame = lambda number: enlarged(model.decode(codes[number : number + 1]), 1)  # noqa: E731
@@ -93,6 +98,7 @@ def walk(
     fps: float = 20.0,
     tiles: str = "4x4",
     seed: int = 0,
+    prior: Prior | None = None,
     out: Path | None = None,
 ) -> None:
     """Film random walks through the prior.
@@ -111,6 +117,9 @@ def walk(
         Rows x columns of walks.
     seed
         Another seed, other walks.
+    prior
+        fitted walks through the density that was fitted to codes of training images (see vaegan fit-prior); standard through N(0, I). By
+        default fitted, if there is one.
     out
         What to write, as .gif or .mp4; RUN/walk.gif by default.
     """
@@ -132,7 +141,8 @@ def walk(
     check_seed(seed)
     opened = Run.open(run)
     model = opened.model()
-    codes = interpolate.walk(rows * columns, model.architecture.latent, frames, max(1, round(seconds / SECONDS_A_TURN)), seed)
+    turns = max(1, round(seconds / SECONDS_A_TURN))
+    codes = interpolate.walk(rows * columns, model.architecture.latent, frames, turns, seed, prior=model.find_prior(prior))
     with torch.inference_mode(), progress_bar(err) as progress:
         frame = lambda number: enlarged(model.decode(codes[number]), columns)  # noqa: E731
         wrote(video.save(frame, frames, out or opened.folder / "walk.gif", fps, progress))

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from ..errors import UserError
 from ..files import replacing
 from .console import err, wrote
-from .inputs import MOST_ROWS, open_set, read_pictures, say_skipped
+from .inputs import MOST_ROWS, Prior, open_set, read_pictures, say_skipped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +37,7 @@ def search(
     count: int = 10,
     samples: int = 0,
     seed: int = 0,
+    prior: Prior | None = None,
     out: Path | None = None,
     csv: Path | None = None,
 ) -> None:
@@ -60,6 +61,9 @@ def search(
         Instead of images, take so many samples of the prior, and look among the images that the run was trained on.
     seed
         Another seed, other samples.
+    prior
+        For samples: fitted draws codes from the density that was fitted to codes of training images (see vaegan fit-prior); standard from
+        N(0, I). By default fitted, if there is one.
     out
         The picture to write; RUN/neighbours.png by default.
     csv
@@ -95,7 +99,7 @@ def search(
     with progress_bar(err) as progress:
         looking = Search(model, images_of_set, by, progress=progress)
         if samples:
-            names, queries, numbers, distances = _of_samples(looking, opened, samples, seed, count)
+            names, queries, numbers, distances = _of_samples(looking, opened, samples, seed, count, prior=prior)
         else:
             numbers, distances = looking(queries, count)
     found = images_of_set.names
@@ -113,7 +117,7 @@ def search(
 
 
 def _of_samples(
-    looking: Search, run: Run, samples: int, seed: int, count: int
+    looking: Search, run: Run, samples: int, seed: int, count: int, *, prior: Prior | None
 ) -> tuple[list[str], Tensor, NDArray[np.int64], NDArray[np.float64]]:
     """Samples with names, and their neighbours among the training images; says whether they are nearer than held-out images are."""
     import numpy as np
@@ -123,12 +127,12 @@ def _of_samples(
 
     training, held_out = run.split(looking.images)
     with torch.inference_mode():
-        queries = looking.model.sample(samples, seed)
+        queries = looking.model.sample(samples, seed, prior=prior)
     numbers, distances = looking(queries, count, among=training)
     if len(held_out):
-        compared = copying(looking, training, held_out, seed)
+        compared = copying(looking, training, held_out, seed, prior)
         print(f"median distance to the nearest of {len(training):,} training images, by {looking.by}:")
-        print(f"  {np.median(compared.samples):8.3f}  of {len(compared.samples)} samples")
+        print(f"  {np.median(compared.samples):8.3f}  of {len(compared.samples)} samples of {looking.model.name_prior(prior)}")
         print(f"  {np.median(compared.held_out):8.3f}  of {len(compared.held_out)} held-out images")
         share = f"{compared.share:.0%} of the samples are nearer than half of the held-out images are"
         print(f"{share}; of copies nearly all would be, and far nearer")

@@ -152,7 +152,7 @@ def _sheet(
     shown = np.arange(min(SHOWN, len(queries)))
     parts = [("held-out images, whose attributes are asked for", to_tensor(experiment.images.images[queries[shown]]))]
     for label, runs in grid.items():
-        made = samples_for(runs[0].model(), attributes[shown], shown, seed=runs[0].seed)
+        made = samples_for(runs[0].model(), attributes[shown], shown, seed=runs[0].seed, prior=experiment.prior)
         best = made[torch.from_numpy(shown), torch.tensor(found[label][0]["best_samples"].value)[shown]]
         parts.append((f"{label}: the best of {EACH} samples of each", best))
     return sheet(parts, len(shown))
@@ -161,7 +161,7 @@ def _sheet(
 def _about(queries: int, attributes: int) -> str:
     return (
         f"The {attributes} attributes of each of {queries:,} held-out images are a query. A model that is given them makes {EACH} samples, "
-        "of codes from the prior. A regressor, trained on real images alone, reads the attributes off each, and the best sample by cosine "
+        "of codes from its prior. A regressor, trained on real images alone, reads the attributes off each, and the best sample by cosine "
         "similarity to the query counts. Attributes have mean 0 and standard deviation 1 over the training images; squared errors are "
         "summed over them."
     )

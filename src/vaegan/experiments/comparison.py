@@ -75,6 +75,7 @@ def compare_variants(
         "preparation": experiment.images.preparation.as_dict(),
         "resamplings": RESAMPLINGS,
         "samples": samples,
+        "prior": experiment.prior or "fitted, if there is one",
         "runs": {
             one.key: {name: number for value in values.values() for name, number in value.numbers().items()}
             for one, values in by_run(grid, found)
@@ -169,7 +170,12 @@ def _sheet(experiment: Experiment, grid: Grid) -> Image.Image:
         if one.recipe.objective.autoencodes:
             again.append((f"{label}: reconstructions", model.reconstruct(originals, attributes_of(model, images, shown)).cpu()))
         wanted = attributes_of(model, images, asked_of(training, np.empty(0, np.int64), 2 * SHOWN))
-        made.append((f"{label}: samples", model.sample(2 * SHOWN, experiment.first_seed, wanted).cpu()))
+        made.append(
+            (
+                f"{label}: samples of {model.name_prior(experiment.prior)}",
+                model.sample(2 * SHOWN, experiment.first_seed, wanted, experiment.prior).cpu(),
+            )
+        )
     return sheet([("held-out images", originals), *again, *made], SHOWN)
 
 

@@ -35,6 +35,7 @@ from ..files import PARTIAL, from_home, replacing, sha256
 from ..metrics.base import RESAMPLINGS, SAMPLES, Metric, Value
 from ..metrics.context import Context
 from ..metrics.extractors.base import Extractor
+from ..models.prior import PriorKind
 from ..models.vaegan import WEIGHTS
 from ..progress import Progress, progress_bar
 from ..recipe import RECIPE, Recipe
@@ -62,6 +63,7 @@ class Experiment:
         recipe: Recipe,
         *,
         seeds: int = 1,
+        prior: PriorKind | None = None,
         device: str = "auto",
         command: str = "",
         console: Console | None = None,
@@ -73,6 +75,7 @@ class Experiment:
             folder: where everything is put.
             recipe: what all runs have in common.
             seeds: how many, from the recipe's on.
+            prior: that samples are drawn from; see `VAEGAN.find_prior`.
             device: `auto`, `cpu`, `cuda` or `mps`.
             command: what the page says that it was made by.
             console: where progress is shown; standard error by default.
@@ -87,7 +90,7 @@ class Experiment:
                 "the runs of an experiment must be equally long: give training.length in steps, epochs or images, not in minutes"
             )
         self.name, self.folder, self.command = name, from_home(folder), command or f"vaegan experiment {name}"
-        self.recipe = recipe
+        self.recipe, self.prior = recipe, prior
         self.existing: dict[str, Run] = {}
         """Runs that are measured in place of a grid, by label."""
         self.first_seed = recipe.training.seed
@@ -104,7 +107,7 @@ class Experiment:
             name: of the experiment.
             folder: where everything but the runs is put.
             runs: run folders, all trained on the same images.
-            settings: `device`, `command` and `console`, as for any experiment.
+            settings: `prior`, `device`, `command` and `console`, as for any experiment.
 
         Raises:
             UserError: a run is not there, or has no recipe; or they were not trained on the same images.
@@ -313,7 +316,7 @@ class Experiment:
 
         def measure(metric: Metric, progress: Progress) -> list[dict[str, Any]]:
             if not contexts:
-                new = Context(one.model(), self.images, *self.parts, extractor, samples=samples, seed=one.seed)
+                new = Context(one.model(), self.images, *self.parts, extractor, samples=samples, seed=one.seed, prior=self.prior)
                 new.metrics = [metric for metric in metrics if not metric.lacking(new)]
                 contexts.append(new)
             (context,) = contexts
@@ -335,6 +338,8 @@ class Experiment:
                 "seed": one.seed,
                 "resamplings": RESAMPLINGS,
             }
+            if self.prior != "standard" and one.run.prior_file.is_file():
+                depends_on["prior"] = sha256(one.run.prior_file)
             name = f"{metric.name}-{one.key}"
             if not self._path(name, depends_on).is_file() and not metric.installed:
                 continue  # and nothing is kept of it: it may be installed when this is run again

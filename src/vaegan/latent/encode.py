@@ -22,7 +22,14 @@ from ..progress import Progress
 
 
 @torch.inference_mode()
-def encode(model: VAEGAN, images: Images, numbers: Numbers | None = None, progress: Progress = lambda *_: None) -> Posterior:
+def encode(
+    model: VAEGAN,
+    images: Images,
+    numbers: Numbers | None = None,
+    progress: Progress = lambda *_: None,
+    *,
+    attributes: Tensor | None = None,
+) -> Posterior:
     """The posteriors of many images, a part at a time, so that memory holds codes and not images.
 
     Args:
@@ -30,6 +37,7 @@ def encode(model: VAEGAN, images: Images, numbers: Numbers | None = None, progre
         images: N x H x W x C, uint8, of the model's size: an array, or the images of a packed set.
         numbers: which of them; all by default.
         progress: called as the work goes on.
+        attributes: of a conditional model, those of each of these images; see `VAEGAN.conditions`.
 
     Returns:
         Mean and logvar, each len(numbers) x latent, on the CPU.
@@ -39,7 +47,7 @@ def encode(model: VAEGAN, images: Images, numbers: Numbers | None = None, progre
     means, logvars = (torch.empty(count, model.architecture.latent) for _ in range(2))
     for start in range(0, count, PART):
         part = slice(start, start + PART)
-        posterior = model.encode(to_tensor(images[chosen[part]], model.device))
+        posterior = model.encode(to_tensor(images[chosen[part]], model.device), None if attributes is None else attributes[part])
         means[part], logvars[part] = posterior.mean.cpu(), posterior.logvar.cpu()
         progress("encoding", min(start + PART, count), count)
     return Posterior(means, logvars)

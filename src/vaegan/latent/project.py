@@ -38,13 +38,13 @@ def project(
     *,
     lr: float = 0.05,
     level: int | None = None,
-    prior: float = 1.0,
+    kl_weight: float = 1.0,
     shown: Sequence[int] = (),
     progress: Progress = lambda *_: None,
 ) -> Projection:
     """Start from the posterior mean, and improve each code by Adam on
 
-        1/2 sum (Dis_l(x) - Dis_l(Dec(z)))^2 + prior * 1/2 sum z^2,
+        1/2 sum (Dis_l(x) - Dis_l(Dec(z)))^2 + kl_weight * 1/2 sum z^2,
 
     which is, but for a constant, minus the logarithm of the likelihood that VAE/GAN gives features times the prior. Networks are constants,
     with the statistics of training. The code of the least sum met is kept, so it is never above that of the posterior mean.
@@ -55,7 +55,7 @@ def project(
         steps: of Adam.
         lr: its learning rate.
         level: the layer of the discriminator that gives the features, 1 to 3; by default that of the learned similarity.
-        prior: weight of the prior against the likelihood.
+        kl_weight: weight of the second term, which is the prior N(0, I), against the likelihood.
         shown: after which steps to note the codes.
         progress: called as the work goes on.
 
@@ -67,14 +67,14 @@ def project(
         raise UserError(f"--steps must be above 0, not {steps}")
     if not 0 < lr < torch.inf:
         raise UserError(f"--lr must be above 0 and finite, not {lr}")
-    if not 0 <= prior < torch.inf:
-        raise UserError(f"--prior must be at least 0 and finite, not {prior}")
+    if not 0 <= kl_weight < torch.inf:
+        raise UserError(f"--kl-weight must be at least 0 and finite, not {kl_weight}")
     level = model.level if level is None else level
     parts = images.split(PART)
     done = []
     for number, part in enumerate(parts):
         told = partial(_tell, progress, number * steps, len(parts) * steps)
-        done.append(_project(model, part, steps, lr=lr, level=level, prior=prior, shown=shown, told=told))
+        done.append(_project(model, part, steps, lr=lr, level=level, kl_weight=kl_weight, shown=shown, told=told))
     return Projection(
         torch.cat([part.codes for part in done]),
         torch.cat([part.similarity for part in done], 1),
@@ -88,7 +88,7 @@ def _tell(progress: Progress, before: int, total: int, step: int) -> None:
 
 
 def _project(
-    model: VAEGAN, images: Tensor, steps: int, *, lr: float, level: int, prior: float, shown: Sequence[int], told: Callable[[int], None]
+    model: VAEGAN, images: Tensor, steps: int, *, lr: float, level: int, kl_weight: float, shown: Sequence[int], told: Callable[[int], None]
 ) -> Projection:
     images = images.to(model.device)
     with torch.no_grad():
@@ -103,7 +103,7 @@ def _project(
     for step in range(steps + 1):
         decoded = model.decode(codes)
         similarity = 0.5 * (model.discriminator.features(decoded, level) - wanted).square().sum(1)
-        objective = similarity + prior * 0.5 * codes.square().sum(1)
+        objective = similarity + kl_weight * 0.5 * codes.square().sum(1)
         with torch.no_grad():
             better = objective < least
             least = torch.where(better, objective, least)

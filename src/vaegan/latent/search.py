@@ -15,6 +15,7 @@ from ..data.batches import to_tensor
 from ..evenly_spaced import some_of
 from ..metrics.memorization import Copying
 from ..metrics.neighbors import nearest, nearest_by_similarity
+from ..models.prior import PriorKind
 from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
 from .encode import codes_of
@@ -63,7 +64,7 @@ class Search:
         return numbers[places], distances
 
 
-def copying(search: Search, training: Numbers, held_out: Numbers, seed: int = 0) -> Copying:
+def copying(search: Search, training: Numbers, held_out: Numbers, seed: int = 0, prior: PriorKind | None = None) -> Copying:
     """Compare up to `MEASURED` samples and held-out images by their nearest training images.
 
     Args:
@@ -71,9 +72,10 @@ def copying(search: Search, training: Numbers, held_out: Numbers, seed: int = 0)
         training: numbers of the images that the model was trained on.
         held_out: numbers of images that it was not trained on; at least one.
         seed: of the samples.
+        prior: that they are drawn from; see `VAEGAN.find_prior`.
     """
     with torch.inference_mode():
-        drawn = search.model.sample(MEASURED, seed).cpu()
+        drawn = search.model.sample(MEASURED, seed, prior=prior).cpu()
     queries = torch.cat([drawn, to_tensor(search.images.images[some_of(held_out, MEASURED)])])
     _, distances = search(queries, 1, among=training)
     return Copying(distances[:MEASURED, 0], distances[MEASURED:, 0])

@@ -19,6 +19,7 @@ from ..data import ImageSet, Numbers
 from ..data.batches import Images, to_tensor
 from ..errors import UserError
 from ..evenly_spaced import some_of
+from ..models.prior import PriorKind
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
 from .base import Metric, Value
@@ -47,7 +48,7 @@ class AttributeSimilarity(Metric):
         images, names = context.images, context.model.architecture.attributes
         queries, attributes = queries_of(images, context.held_out, names)
         regressor = regressor_of(images, context.training, names, context.progress)
-        best = best_samples(context.model, regressor, attributes, seed=context.seed, progress=context.progress)
+        best = best_samples(context.model, regressor, attributes, seed=context.seed, prior=context.prior, progress=context.progress)
         real = best_of(regressor.standard(attributes), _read(images.images, queries, regressor)[:, None])
         random = best_images(images.images, some_of(context.training, MOST), regressor, attributes, seed=context.seed)
         yield Value("attribute_cosine", float(best.cosine.mean()), "cosine", TABLE)
@@ -108,6 +109,7 @@ def best_samples(
     *,
     seed: int,
     each: int = EACH,
+    prior: PriorKind | None = None,
     progress: Progress = lambda *_: None,
 ) -> Best:
     """The best of the samples of a conditional model for each query.
@@ -116,15 +118,16 @@ def best_samples(
         model: conditional, in evaluation mode, on the attributes of the regressor in their order.
         regressor: the judge.
         attributes: N x A, as the set has them.
-        seed: of the codes, which come from the prior.
+        seed: of the codes.
         each: samples of a query.
+        prior: that codes are drawn from; see `VAEGAN.find_prior`.
         progress: called as the work goes on.
     """
     queries = regressor.standard(attributes)
     readings = np.empty((len(queries), each, len(regressor.names)))
     for start in range(0, len(queries), PART):
         part = slice(start, min(start + PART, len(queries)))
-        images = samples_for(model, attributes[part], np.arange(part.start, part.stop), seed=seed, each=each)
+        images = samples_for(model, attributes[part], np.arange(part.start, part.stop), seed=seed, each=each, prior=prior)
         readings[part] = regressor.read(images.flatten(0, 1)).reshape(-1, each, len(regressor.names))
         progress("sampling for queries", part.stop, len(queries))
     return best_of(queries, readings)
@@ -142,12 +145,24 @@ def best_images(
 
 
 @torch.inference_mode()
-def samples_for(model: VAEGAN, attributes: NDArray[np.float32], places: NDArray[np.int64], *, seed: int, each: int = EACH) -> Tensor:
-    """Samples given attributes: N x each x C x H x W in [-1, 1], on the CPU. A query's codes follow from the seed and its place alone."""
+def samples_for(
+    model: VAEGAN,
+    attributes: NDArray[np.float32],
+    places: NDArray[np.int64],
+    *,
+    seed: int,
+    each: int = EACH,
+    prior: PriorKind | None = None,
+) -> Tensor:
+    """Samples given attributes: N x each x C x H x W in [-1, 1], on the CPU. A query's noise follows from the seed and its place alone."""
     shape = (each, model.architecture.latent)
-    codes = np.stack([np.random.default_rng([seed, place]).standard_normal(shape, np.float32) for place in places.tolist()])
+    generators = [np.random.default_rng([seed, place]) for place in places.tolist()]
+    codes = torch.from_numpy(np.concatenate([generator.standard_normal(shape, np.float32) for generator in generators]))
     cond = torch.from_numpy(attributes).repeat_interleave(each, 0)
-    made = model.decode(torch.from_numpy(codes).flatten(0, 1), cond).float().cpu()
+    if mixture := model.find_prior(prior):
+        uniform = torch.from_numpy(np.concatenate([generator.random(each) for generator in generators]))
+        codes = mixture.codes(codes, uniform, model.standardised(cond))
+    made = model.decode(codes, cond).float().cpu()
     return made.unflatten(0, (len(places), each))
 
 

@@ -111,7 +111,7 @@ class Metric:
     def lacking(self, context: Context) -> Need | None:
         """What it needs and the model has not, if there is such a thing."""
         there = {
-            "encoder": "encoder" not in context.model.untrained,
+            "encoder": context.has_encoder,
             "discriminator": "discriminator" not in context.model.untrained,
             "extractor": context.extractor is not None,
             "attributes": context.model.conditional,

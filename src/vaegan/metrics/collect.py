@@ -18,6 +18,7 @@ from ..data import ImageSet, cache_folder
 from ..data.batches import Images, to_tensor
 from ..errors import NOT_FINITE, UserError
 from ..files import replacing
+from ..models.prior import PriorKind
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
 from .extractors.base import Extractor
@@ -75,10 +76,16 @@ def read_parts(images: Images, numbers: NDArray[np.int64], what: str, progress: 
 
 @torch.inference_mode()
 def sample_parts(
-    model: VAEGAN, count: int, seed: int, attributes: Tensor | None = None, *, progress: Progress = lambda *_: None
+    model: VAEGAN,
+    count: int,
+    seed: int,
+    attributes: Tensor | None = None,
+    *,
+    prior: PriorKind | None = None,
+    progress: Progress = lambda *_: None,
 ) -> Iterator[Tensor]:
-    """Samples of the prior, those of `VAEGAN.sample` with this seed and these attributes, part by part."""
-    codes = model.prior_codes(count, seed)
+    """Samples, those of `VAEGAN.sample` with this seed, these attributes and this prior, part by part."""
+    codes = model.prior_codes(count, seed, attributes, prior)
     for start in range(0, count, PART):
         part = slice(start, min(start + PART, count))
         yield model.decode(codes[part], None if attributes is None else attributes[part])

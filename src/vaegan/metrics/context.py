@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, NamedTuple, TypeVar
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from ..data import ImageSet, Numbers
 from ..errors import NOT_FINITE, UserError
 from ..models.posterior import Posterior
+from ..models.prior import PriorKind
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
 from .base import RESAMPLINGS, SAMPLES, Metric, Value
@@ -49,7 +50,8 @@ class Context:
     images alone.
 
     Raises:
-        UserError: there are too few images, or the set does not have the attributes of a conditional model.
+        UserError: there are too few images, the set does not have the attributes of a conditional model, or the model has no fitted prior
+            where that is asked for.
     """
 
     model: VAEGAN
@@ -70,12 +72,17 @@ class Context:
     """How many draws of images spreads are taken over."""
     progress: Progress = lambda *_: None
     """Called as the work goes on."""
+    prior: PriorKind | None = None
+    """That the samples are drawn from; see `VAEGAN.find_prior`."""
+    samples_only: bool = False
+    """Whether reconstructions are left out."""
     metrics: Sequence[Metric] = ()
     """Those that look at images as they pass; `measure` sets them, and one that asks later is added."""
     _kept: dict[str, object] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         require_enough(self.training, self.held_out, self.samples, self.resamplings)
+        self.model.find_prior(self.prior)
         attributes_of(self.model, self.images, np.empty(0, np.int64))  # a set without them is refused before the work
 
     def measure(self, metrics: Iterable[Metric]) -> dict[str, list[Value]]:
@@ -120,7 +127,19 @@ class Context:
     @property
     def has_encoder(self) -> bool:
         """Whether there are reconstructions."""
-        return "encoder" not in self.model.untrained
+        return not self.samples_only and "encoder" not in self.model.untrained
+
+    @cached_property
+    def with_standard_prior(self) -> Context | None:
+        """The same with as many samples of N(0, I) and no reconstructions, to be shown beside those of the fitted prior.
+
+        None where a prior is asked for by name, or there is no fitted one.
+        """
+        if self.prior is not None or self.model.prior is None:
+            return None
+        other = replace(self, prior="standard", samples_only=True, metrics=())
+        other.__dict__ |= {name: self.__dict__[name] for name in ("real", "new") if name in self.__dict__}  # their features are the same
+        return other
 
     @cached_property
     def sample_attributes(self) -> Tensor | None:
@@ -162,7 +181,7 @@ class Context:
 
     @cached_property
     def _sampled(self) -> Seen:
-        parts = sample_parts(self.model, self.samples, self.seed, self.sample_attributes, progress=self.progress)
+        parts = sample_parts(self.model, self.samples, self.seed, self.sample_attributes, prior=self.prior, progress=self.progress)
         looking = [metric for metric in self.metrics if _overrides(metric, "of_samples")]
         each = ((part, {metric.name: metric.of_samples(self, part) for metric in looking}) for part in parts)
         return self._look(each, self.samples)

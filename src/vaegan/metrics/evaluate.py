@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ from .extractors.base import Extractor
 from .image import multiscale
 from .registry import metrics as registered
 
+PRIORS = "priors"
+"""The table of samples of N(0, I) beside those of the fitted prior."""
+OF_SAMPLES = ("samples", "copies")
+"""Tables whose numbers are of samples."""
 SPREAD = "standard deviation over random draws without replacement"
 
 
@@ -48,11 +52,22 @@ class Evaluation:
 def evaluate(context: Context, metrics: Iterable[Metric] | None = None) -> Evaluation:
     """Measure a model by all metrics that fit it, or by some.
 
+    A model with a fitted prior is measured with samples of that prior. Samples of N(0, I) are measured, too, unless `Context.prior` names
+    a prior: the names of their numbers begin with standard_prior_.
+
     Raises:
         UserError: the model's numbers are not finite.
     """
-    found = context.measure(registered() if metrics is None else metrics)
-    return Evaluation([*chain.from_iterable(found.values())], settings_of(context))
+    metrics = tuple(registered() if metrics is None else metrics)
+    values = [*chain.from_iterable(context.measure(metrics).values())]
+    if other := context.with_standard_prior:
+        beside = chain.from_iterable(other.measure(metrics).values())
+        values += [
+            replace(value, name=value.name and f"standard_prior_{value.name}", table=PRIORS)
+            for value in beside
+            if value.table in OF_SAMPLES
+        ]
+    return Evaluation(values, settings_of(context))
 
 
 def settings_of(context: Context) -> dict[str, Any]:
@@ -68,6 +83,8 @@ def settings_of(context: Context) -> dict[str, Any]:
         "split": {"training": len(context.training), "held_out": len(context.held_out)},
         "images": {"samples": context.samples, "training": len(context.real_numbers), "held_out": len(context.new_numbers)},
         "images_kept": MOST_KEPT,
+        "prior": context.model.name_prior(context.prior),
+        "fitted_prior": dict(prior.about) if (prior := context.model.find_prior(context.prior)) else None,
         "reconstructions": "by the posterior mean",
         "similarity_level": context.model.level,
         "ms_ssim": {"window": window, "scales": scales},

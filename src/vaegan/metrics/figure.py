@@ -27,16 +27,8 @@ def evaluation_sheet(context: Context) -> Image.Image:
     Args:
         context: after it measured by all metrics.
     """
-    model, images, cond = context.model, context.images, context.sample_attributes
-    codes = model.prior_codes(context.samples, context.seed)[:COLUMNS]  # those that were measured
-    samples = model.decode(codes, None if cond is None else cond[:COLUMNS]).cpu()
-    title = "samples of the prior"
-    if context.extractor:
-        places, _ = nearest(context.sampled.vectors[:COLUMNS], context.real.vectors, 1)
-        copied = to_tensor(images.images[context.real_numbers[: len(context.real.vectors)][places[:, 0]]])
-        title = f"{title}, each above the training image nearest to it in features ({context.extractor.name})"
-        samples = pair_rows(samples, copied, COLUMNS)
-    parts = [(title, samples), ("held-out images", to_tensor(images.images[context.new_numbers[:COLUMNS]]))]
+    parts = [_samples(one) for one in filter(None, (context, context.with_standard_prior))]
+    parts.append(("held-out images", to_tensor(context.images.images[context.new_numbers[:COLUMNS]])))
     each = {name: values for metric in context.metrics for name, values in context.of_reconstructions(metric).items()}
     name = next((name for name in RANKED if name in each), None)
     if name:
@@ -49,6 +41,20 @@ def evaluation_sheet(context: Context) -> Image.Image:
             pairs = _pairs(context, context.new_numbers[chosen])
             parts.append((f"held-out images above their reconstructions: {what} by {RANKED[name]}, error {low:.3g} to {high:.3g}", pairs))
     return sheet(parts, COLUMNS)
+
+
+def _samples(context: Context) -> tuple[str, Tensor]:
+    """The first samples that were measured; with an extractor, each above its nearest training image."""
+    model, cond = context.model, context.sample_attributes
+    codes = model.prior_codes(context.samples, context.seed, cond, context.prior)[:COLUMNS]  # drawn alone, they would be others
+    samples = model.decode(codes, None if cond is None else cond[:COLUMNS]).cpu()
+    caption = f"samples of {model.name_prior(context.prior)}"
+    if not context.extractor:
+        return caption, samples
+    places, _ = nearest(context.sampled.vectors[:COLUMNS], context.real.vectors, 1)
+    copied = to_tensor(context.images.images[context.real_numbers[: len(context.real.vectors)][places[:, 0]]])
+    caption = f"{caption}, each above the training image nearest to it in features ({context.extractor.name})"
+    return caption, pair_rows(samples, copied, COLUMNS)
 
 
 def _pairs(context: Context, numbers: NDArray[np.int64]) -> Tensor:

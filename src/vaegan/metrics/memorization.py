@@ -30,12 +30,13 @@ class Memorization(Metric):
         """The share of samples that are, and a test of all distances."""
         found = copying_of(context.sampled.vectors, context.new.vectors, context.real.vectors)
         z, p = copying_test(found)
-        share, fair = "share_of_samples_nearer_than_half_of_held_out", "50% if samples were new real images"
+        share = "share_of_samples_nearer_than_half_of_held_out"
         return [
             Value("", float(np.median(found.samples)), "median of samples", "copies"),
             Value("", float(np.median(found.held_out)), "median of held-out images", "copies"),
-            Value(share, found.share, "samples nearer than the latter", "copies", f"{found.share:.1%} ({fair})"),
-            Value("copying_z", z, "test of the distances, z", "copies", f"{z:.1f}, p {p:.2g}: {verdict(p)}"),
+            Value(share, found.share, "samples nearer than the latter", "copies", f"{found.share:.1%}"),
+            Value("copying_z", z, "test of the distances, z", "copies", f"{z:.1f}, p {p:.2g}"),
+            Value("", p, "copies", "copies", verdict(p)),
             Value("copying_p", p, table="copies"),
         ]
 
@@ -83,4 +84,4 @@ def copying_test(copying: Copying) -> tuple[float, float]:
 
 def verdict(p: float) -> str:
     """What the p-value of `copying_test` says, in words."""
-    return "nearer than new images would be: look for copies in the picture" if p < UNLIKELY else "no sign of copies"
+    return "look for copies in the picture" if p < UNLIKELY else "no sign of copies"

@@ -10,11 +10,12 @@ from rich import table as rich_table
 from rich.text import Text
 
 from .base import Value
-from .evaluate import Evaluation
+from .evaluate import OF_SAMPLES, PRIORS, Evaluation
+from .memorization import UNLIKELY
 
 DISTANCES = ("samples", "reconstructions")
 """Tables whose numbers stand beside those of random halves and of real images."""
-ORDER = (*DISTANCES, "errors", "codes", "copies")
+ORDER = (*DISTANCES, "errors", "codes", "copies", PRIORS)
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,19 @@ def _table(found: Evaluation, name: str, values: Sequence[Value]) -> Table:
     images, extractor = found.settings["images"], found.settings["extractor"]
     held_out = f"{images['held_out']:,}"
     if name in DISTANCES:
-        what = f"{images['samples']:,} samples of the prior" if name == "samples" else f"{held_out} reconstructions of held-out images"
+        what = (
+            f"{images['samples']:,} samples of {found.settings['prior']}"
+            if name == "samples"
+            else f"{held_out} reconstructions of held-out images"
+        )
         real, each = f"{images['training']:,}", f"{found.numbers().get(f'{name}_images_a_half', 0):,}"
         heads = (f"all\nagainst\n{real} real", f"{each}\nagainst\n{each} real", f"floor: {each}\nreal against\n{each} others")
         note = f"±: {found.settings['spread']}, {found.settings['resamplings']} of them"
         return Table(f"{what}; real: training images", heads, [(value.label, _compared(value)) for value in values], (note,))
+    if name == PRIORS:
+        of_fitted = {value.label: value for value in found.values if value.table in OF_SAMPLES}
+        rows = [(value.label, (shown(of_fitted[value.label]), shown(value))) for value in values]
+        return Table(f"{images['samples']:,} samples of each prior, as above", ("fitted prior", "N(0, I)"), rows)
     titles = {
         "errors": f"{held_out} held-out images and their reconstructions",
         "codes": f"codes of {held_out} held-out images",
@@ -71,7 +80,16 @@ def _table(found: Evaluation, name: str, values: Sequence[Value]) -> Table:
         f"({extractor})",
     }
     head = "mean ± standard error" if any(value.standard_error is not None for value in values) else ""
-    return Table(titles.get(name, name), (head,), [(value.label, (shown(value),)) for value in values])
+    notes = _notes_on_copies(found) if name == "copies" else ()
+    return Table(titles.get(name, name), (head,), [(value.label, (shown(value),)) for value in values], notes)
+
+
+def _notes_on_copies(found: Evaluation) -> tuple[str, ...]:
+    notes = ["Half of new real images would be nearer than the median of held-out images."]
+    p = found.numbers()["copying_p"]
+    if found.settings["fitted_prior"] and isinstance(p, float) and p < UNLIKELY:
+        notes.append("If the picture shows copies, fit a prior of fewer components: vaegan fit-prior RUN --components 1")
+    return tuple(notes)
 
 
 def shown(value: Value) -> str:
@@ -90,7 +108,7 @@ def _compared(value: Value) -> tuple[str, str, str]:
 
 def _settings(found: Evaluation) -> Table:
     settings = found.settings
-    prepared = settings["preparation"]
+    prepared, fitted = settings["preparation"], settings["fitted_prior"]
     height, width = prepared["size"]
     rows = {
         "extractor": f"{settings['extractor']}, images {settings['extractor_resize']}" if settings["extractor"] else "none",
@@ -98,6 +116,7 @@ def _settings(found: Evaluation) -> Table:
         "images": f"{height}x{width}, crop {prepared['crop']}, resampling {prepared['resampling']}",
         "split": "{training:,} training, {held_out:,} held out".format(**settings["split"]),
         "MS-SSIM": "window {window}, {scales} scales".format(**settings["ms_ssim"]),
+        "prior": settings["prior"] + (" of {components} components and {codes} codes".format(**fitted) if fitted else ""),
         "seed": str(settings["seed"]),
     }
     return Table("what these numbers depend on", ("",), [(name, (text,)) for name, text in rows.items()])

@@ -6,8 +6,9 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import safetensors.torch
 import torch
@@ -20,7 +21,10 @@ from ..files import replacing
 from ..settings import NETWORKS, Architecture
 from .base import Decoder, Discriminator, Encoder
 from .families import find_family
+from .fingerprint import fingerprint
 from .posterior import Posterior
+from .prior import FILE as PRIOR
+from .prior import WAY_OUT, Mixture, PriorKind
 
 FORMAT = 2  # of a model folder
 PART = 256  # images at a time, so that memory does not grow with their number
@@ -63,6 +67,8 @@ class VAEGAN(nn.Module):
             raise ValueError(f"the networks take no images of {self.preparation.shape}")
         self.untrained = untrained
         """Networks that are of no use: the encoder of a GAN, the discriminator of a VAE."""
+        self.prior: Mixture | None = None
+        """The density that samples are drawn from; None until one is fitted (see `vaegan.fit_prior`), and N(0, I) then."""
         family = find_family(self.architecture.family)
         self.encoder: Encoder = family.encoder(self.architecture)
         self.decoder: Decoder = family.decoder(self.architecture)
@@ -121,15 +127,21 @@ class VAEGAN(nn.Module):
         Raises:
             ValueError: the model is not conditional, or on another number of attributes.
         """
-        if attributes is None:
-            return None
+        return None if attributes is None else self.standardised(attributes).nan_to_num(0.0)
+
+    def standardised(self, attributes: Tensor) -> Tensor:
+        """The same as `conditions`, but NaN stays NaN: N x attributes.
+
+        Raises:
+            ValueError: the model is not conditional, or on another number of attributes.
+        """
         count = len(self.architecture.attributes)
         if not count:
             raise ValueError("the model is not conditional: it takes no attributes")
         if attributes.ndim != 2 or attributes.shape[1] != count:
             raise ValueError(f"attributes must be N x {count}, not {' x '.join(map(str, attributes.shape))}")
         standard = (attributes.to(self.device) - self.attribute_mean) / self.attribute_scale
-        return standard.nan_to_num(0.0).clamp(-MOST_DEVIATION, MOST_DEVIATION)
+        return standard.clamp(-MOST_DEVIATION, MOST_DEVIATION)
 
     def encode(self, images: Tensor, attributes: Tensor | None = None) -> Posterior:
         """The posterior of each image; of a conditional model, given its attributes (see `conditions`).
@@ -149,13 +161,46 @@ class VAEGAN(nn.Module):
         images: Tensor = self.decoder(codes.to(self.device), self.conditions(attributes))
         return images
 
-    def prior_codes(self, count: int, seed: int) -> Tensor:
-        """Codes drawn from the prior N(0, I): count x latent. Those of a smaller count need not be the first of these."""
-        return torch.randn(count, self.architecture.latent, generator=torch.Generator().manual_seed(seed))
+    def find_prior(self, prior: PriorKind | None = None) -> Mixture | None:
+        """The prior of this name: the fitted one, or None for N(0, I). By default the fitted one if there is one.
 
-    def sample(self, count: int, seed: int = 0, attributes: Tensor | None = None) -> Tensor:
-        """`count` images decoded from the prior N(0, I); the same seed gives the same codes on any device."""
-        codes = self.prior_codes(count, seed)
+        Raises:
+            UserError: the fitted one is asked for, and there is none.
+            ValueError: there is no prior of this name.
+        """
+        if prior not in (None, *get_args(PriorKind)):
+            raise ValueError(f"a prior is one of {', '.join(get_args(PriorKind))}, not {prior}")
+        if prior == "fitted" and self.prior is None:
+            if "encoder" in self.untrained:
+                raise UserError("this model has no encoder, so its prior is N(0, I): leave out --prior fitted")
+            raise UserError("this model has no fitted prior: fit one with vaegan fit-prior RUN, or leave out --prior fitted")
+        return None if prior == "standard" else self.prior
+
+    def name_prior(self, prior: PriorKind | None = None) -> str:
+        """The prior of this name as people call it; see `find_prior`."""
+        return "N(0, I)" if self.find_prior(prior) is None else "the fitted prior"
+
+    def prior_codes(self, count: int, seed: int, attributes: Tensor | None = None, prior: PriorKind | None = None) -> Tensor:
+        """Codes drawn from the prior: count x latent, on the CPU. Those of a smaller count need not be the first of these.
+
+        Args:
+            count: how many.
+            seed: the same seed gives the same codes on any device.
+            attributes: of a conditional model, count x attributes (see `conditions`): the fitted prior gives codes that go with those that
+                are known. N(0, I) does not depend on attributes.
+            prior: see `find_prior`.
+
+        Raises:
+            UserError: as for `find_prior`.
+        """
+        mixture = self.find_prior(prior)
+        if mixture is None:
+            return torch.randn(count, self.architecture.latent, generator=torch.Generator().manual_seed(seed))
+        return mixture.draw(count, seed, None if attributes is None else self.standardised(attributes))
+
+    def sample(self, count: int, seed: int = 0, attributes: Tensor | None = None, prior: PriorKind | None = None) -> Tensor:
+        """`count` images decoded from codes of the prior; see `prior_codes`."""
+        codes = self.prior_codes(count, seed, attributes, prior)
         parts = range(0, count, PART)
         return torch.cat([self.decode(codes[i : i + PART], None if attributes is None else attributes[i : i + PART]) for i in parts])
 
@@ -170,6 +215,8 @@ class VAEGAN(nn.Module):
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json and model.safetensors; each replaces its older self only once it is whole.
 
+        A fitted prior is written beside them. It is left out if it was fitted to other weights, as after more training.
+
         Raises:
             UserError: the networks are not those of the model's family, so that the files could not be loaded again.
         """
@@ -183,10 +230,15 @@ class VAEGAN(nn.Module):
             "level": self.level,
         }
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        (folder / PRIOR).unlink(missing_ok=True)  # first, so that it is never beside weights that it was not fitted to
         with replacing(folder / WEIGHTS) as path:
             path.write_bytes(safetensors.torch.save(weights))  # by a path, safetensors would hide that a disk is full
         with replacing(folder / CONFIG) as path:
             path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        if self.prior is not None:
+            mine = fingerprint(self)
+            if self.prior.model in ("", mine):
+                replace(self.prior, model=mine).save(folder)
 
     def _require_own_networks(self) -> None:
         """See that the architecture describes the networks, some of which a user may have replaced.
@@ -206,11 +258,16 @@ class VAEGAN(nn.Module):
                 raise UserError(f"cannot save the model, because its {network} is not that of family {name}: {way}")
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu") -> VAEGAN:
+    def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu", *, prior: bool = True) -> VAEGAN:
         """Load what `save_pretrained` wrote, in evaluation mode. No code in the files is run.
 
+        Args:
+            folder: the model folder.
+            device: where the weights are put.
+            prior: whether to load the fitted prior, if there is one.
+
         Raises:
-            UserError: the folder does not hold a model, or holds a damaged one.
+            UserError: the folder does not hold a model, or holds a damaged one; or its prior is damaged, or was fitted to other weights.
         """
         folder = Path(folder)
         for name in (CONFIG, WEIGHTS):
@@ -231,4 +288,8 @@ class VAEGAN(nn.Module):
             model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
         except (SafetensorError, RuntimeError) as error:
             raise UserError(f"{folder / WEIGHTS} is damaged or does not belong to its {CONFIG}") from error
+        if prior and (folder / PRIOR).is_file():
+            model.prior = Mixture.load(folder, model.architecture.latent, len(model.architecture.attributes))
+            if model.prior.model != fingerprint(model):
+                raise UserError(f"{folder / PRIOR} was fitted to other weights than the model has now: {WAY_OUT}")
         return model.eval().to(device)

@@ -39,6 +39,8 @@ class NearestToSamples:
 
     samples: list[tuple[Embedded, list[Near]]]
     """Each with the nearest training images, nearest first."""
+    prior: str
+    """That they are drawn from, in words."""
     compared: Copying | None
     """None where no images are held out."""
 
@@ -65,7 +67,7 @@ def nearest_to_samples(model: VAEGAN, trained: Trained) -> NearestToSamples:
     ]
     pictures = [_picture(pixels) for pixels in to_uint8(images)]
     compared = copying(search, trained.training, trained.held_out) if len(trained.held_out) else None
-    return NearestToSamples(list(zip(pictures, rows, strict=True)), compared)
+    return NearestToSamples(list(zip(pictures, rows, strict=True)), model.name_prior(), compared)
 
 
 class _Impatient:

@@ -1,0 +1,139 @@
+"""Fit a Gaussian mixture to codes: how many components, and how much each covariance is shrunk, is decided by codes that were left out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..metrics.memorization import UNLIKELY, copying_of, copying_test
+from ..models.prior import Mixture
+from ..progress import Progress
+
+COMPONENTS = (1, 3, 10)
+"""Numbers of components that are tried, from few to many."""
+CODES_A_NUMBER = 2
+"""A component needs so many codes for each number of a code: a covariance of fewer is noise."""
+SHRINKAGES = (0.0, 0.03, 0.1, 0.3, 0.6, 1.0)
+"""How far covariances are moved towards a simpler one."""
+HELD_OUT = 0.1
+"""Share of the codes that decide, and are not fitted to."""
+ROUNDS = 30
+"""Of expectation maximisation, at most."""
+LEAST_VARIANCE = 1e-4
+"""Added to every variance, where the mean variance is 1, so that every density is positive definite."""
+
+Array = NDArray[np.float64]
+
+
+class Candidate(NamedTuple):
+    """A density that is tried."""
+
+    mixture: Mixture
+    shrinkage: float
+    held_out: float
+    """Mean log density of the held-out codes, in nats; see `Mixture.log_density`."""
+
+
+def fit_mixture(
+    codes: Tensor,
+    attributes: Tensor | None = None,
+    *,
+    most_components: int = COMPONENTS[-1],
+    seed: int = 0,
+    progress: Progress = lambda *_: None,
+) -> Mixture:
+    """Fit a density to codes, and to their attributes if there are some.
+
+    A tenth of the codes is left out, and decides. First comes one Gaussian, with the covariance (1 - s) C + s c I, where c is the mean
+    variance. Then come mixtures of more components, by expectation maximisation, with the covariances (1 - s) C_k + s sum_k w_k C_k. The
+    shrinkage s of each is that under which the left-out codes are likeliest. A larger mixture is taken if the left-out codes are likelier
+    under it, and if it does not copy: codes that are drawn from it must not be nearer to the codes that it was fitted to than the left-out
+    codes are (see `vaegan.metrics.memorization.copying_test`).
+
+    Args:
+        codes: N x latent, at least 2.
+        attributes: N x A, standardised, NaN where one is not known: it then counts as the mean, as it does for the networks.
+        most_components: a limit on the number of components.
+        seed: of what is left out, and of the fit.
+        progress: called as candidates are fitted.
+
+    Returns:
+        The density, with float32 numbers, as a file holds them.
+    """
+    latent = codes.shape[1]
+    points = codes if attributes is None else torch.cat([codes, attributes.nan_to_num(0.0)], 1)
+    values = points.double().numpy()
+    scale = float(np.sqrt(values.var(0).mean())) or 1.0
+    values = values / scale  # so that the least variance fits codes of any scale
+    random = np.random.default_rng(seed)
+    order, seed_of_draws = random.permutation(len(values)), int(random.integers(2**62))  # the codes may come of the seed itself
+    count = max(1, round(len(values) * HELD_OUT))
+    held_out, fitted = values[order[:count]], values[order[count:]]
+    room = len(fitted) / (CODES_A_NUMBER * values.shape[1])
+    numbers = [number for number in COMPONENTS if 1 < number <= min(room, most_components)]
+    progress("fitting the prior", 0, len(numbers) + 1)
+    best = _likeliest(_one_gaussian(fitted, latent), held_out)
+    for done, number in enumerate(numbers, 1):
+        progress("fitting the prior", done, len(numbers) + 1)
+        larger = _likeliest(_mixtures(fitted, latent, number, seed), held_out)
+        if larger.held_out <= best.held_out or _copies(larger.mixture, fitted, held_out, seed_of_draws):
+            break  # more components would only fit chance
+        best = larger
+    progress("fitting the prior", len(numbers) + 1, len(numbers) + 1)
+    mixture = best.mixture
+    about = {
+        "components": str(len(mixture)),
+        "shrinkage": f"{best.shrinkage:g}",
+        "codes": str(len(values)),
+        "held_out_log_density": f"{best.held_out - latent * np.log(scale):.6g}",
+        "seed": str(seed),
+    }
+    means, factors = ((scale * tensor).float().double() for tensor in (mixture.means, mixture.factors))  # as a file holds them
+    return Mixture(mixture.weights.float().double(), means, factors, latent, about=about)
+
+
+def _one_gaussian(fitted: Array, latent: int) -> Iterable[tuple[float, Mixture]]:
+    """One Gaussian, with each shrinkage."""
+    mean = fitted.mean(0, keepdims=True)
+    covariance = (fitted - mean).T @ (fitted - mean) / len(fitted)
+    simpler = np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+    return ((s, _mixture(np.ones(1), mean, ((1 - s) * covariance + s * simpler)[None], latent)) for s in SHRINKAGES)
+
+
+def _mixtures(fitted: Array, latent: int, components: int, seed: int) -> Iterable[tuple[float, Mixture]]:
+    """A mixture of so many components, with each shrinkage."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+    from threadpoolctl import threadpool_limits
+
+    found = GaussianMixture(components, reg_covar=LEAST_VARIANCE, max_iter=ROUNDS, tol=1e-2, random_state=seed)
+    with warnings.catch_warnings(), threadpool_limits(1):  # threads add in an order of chance
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the last rounds change little
+        found.fit(fitted)
+    covariances = found.covariances_
+    shared = np.einsum("k,kij->ij", found.weights_, covariances)
+    return ((s, _mixture(found.weights_, found.means_, (1 - s) * covariances + s * shared, latent)) for s in SHRINKAGES)
+
+
+def _likeliest(candidates: Iterable[tuple[float, Mixture]], held_out: Array) -> Candidate:
+    points = torch.from_numpy(held_out)
+    tried = [Candidate(mixture, shrinkage, float(mixture.log_density(points).mean())) for shrinkage, mixture in candidates]
+    return max(tried, key=lambda candidate: candidate.held_out)
+
+
+def _copies(mixture: Mixture, fitted: Array, held_out: Array, seed: int) -> bool:
+    """Whether draws are nearer to the codes that the mixture was fitted to than new codes are."""
+    drawn = mixture.draw(len(held_out), seed).numpy()
+    _, p = copying_test(copying_of(drawn, held_out[:, : mixture.latent], fitted[:, : mixture.latent]))
+    return p < UNLIKELY
+
+
+def _mixture(weights: Array, means: Array, covariances: Array, latent: int) -> Mixture:
+    factors = np.linalg.cholesky(covariances + LEAST_VARIANCE * np.eye(means.shape[1]))
+    return Mixture(*map(torch.from_numpy, (weights, means, factors)), latent)
