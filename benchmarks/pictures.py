@@ -183,7 +183,7 @@ def open_set(given: argparse.Namespace) -> ImageSet:
     source = given.set or given.data or AVATARS
     if folder := packed_folder(source):
         return ImageSet.open(folder)
-    crop = given.crop or "centre"
+    crop: Crop = given.crop or "centre"
     if source != AVATARS:
         found = find_source(source)
         crop = given.crop or found.crop

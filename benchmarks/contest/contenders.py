@@ -102,8 +102,8 @@ class Program:
     """MODULE:FUNCTION, or FILE.py:FUNCTION."""
     images_a_step: int = 64
     note: str = ""
-    package: str = ""
-    """A package that it needs."""
+    packages: tuple[str, ...] = ()
+    """Packages that it imports; the first one brings the others."""
 
     def batch(self, images: str) -> int:  # noqa: ARG002
         """Its own."""
@@ -121,10 +121,11 @@ class Program:
         return [self.function, self.images_a_step, hashlib.sha256(file.read_bytes()).hexdigest(), repr(networks)]
 
     def missing(self) -> str:
-        """Its package, where that is not installed."""
-        return f"pip install {self.package}" if self.package and importlib.util.find_spec(self.package) is None else ""
+        """The first of its packages, where one is not installed."""
+        return f"pip install {self.packages[0]}" if any(importlib.util.find_spec(name) is None for name in self.packages) else ""
 
 
+PACKAGES = ("pythae", "pydantic", "imageio", "cloudpickle")
 PYTHAE = "pythae 0.1.2 as its users run it (its trainer, its loader, float32), with the networks of quick; its own mixture of 10 Gaussians"
 CONTENDERS: tuple[Contender, ...] = (
     OwnRecipe("quick", "quick"),
@@ -136,16 +137,16 @@ CONTENDERS: tuple[Contender, ...] = (
         32,
         note="Soft-IntroVAE (Daniel and Tamar 2021) with the authors' settings for CIFAR-10, and the encoder and decoder of quick; float32",
     ),
-    Program("pythae-vae", "contest.pythae_models:vae", 100, note=PYTHAE, package="pythae"),
+    Program("pythae-vae", "contest.pythae_models:vae", 100, note=PYTHAE, packages=PACKAGES),
     Program(
         "pythae-vaegan",
         "contest.pythae_models:vaegan",
         100,
         note=f"{PYTHAE}; the sign of its decoder's adversarial term is inverted by its trainer",
-        package="pythae",
+        packages=PACKAGES,
     ),
-    Program("pythae-rae", "contest.pythae_models:rae", 100, note=f"RAE_L2; {PYTHAE}", package="pythae"),
-    Program("pythae-wae", "contest.pythae_models:wae", 100, note=f"WAE_MMD; {PYTHAE}", package="pythae"),
+    Program("pythae-rae", "contest.pythae_models:rae", 100, note=f"RAE_L2; {PYTHAE}", packages=PACKAGES),
+    Program("pythae-wae", "contest.pythae_models:wae", 100, note=f"WAE_MMD; {PYTHAE}", packages=PACKAGES),
 )
 
 

@@ -59,7 +59,7 @@ def table(rows: Sequence[Row], floor: Mapping[str, Mapping[str, float]], lead: s
     """The whole table, as Markdown: samples by either prior, reconstructions, and what each training took."""
     extractors = list(floor)
     blocks = [lead, _samples(rows, floor, extractors), _reconstructions(rows, extractors)]
-    notes = [f"- {row.name}: {row.note}" for row in rows if row.note] + [
+    notes = [f"- {row.name}: {row.note}" for row in rows if row.note and row.found] + [
         f"- {row.name}: no result, {row.failed}" for row in rows if row.failed
     ]
     return "\n\n".join([*blocks, "\n".join(notes)]).rstrip() + "\n"
@@ -101,7 +101,7 @@ class Columns:
         means = [float(np.mean(of_seeds)) for of_seeds in values]
         known = [mean for line, mean in zip(self.lines, means, strict=True) if line[0] != FLOOR and math.isfinite(mean)]
         for line, of_seeds, mean in zip(self.lines, values, means, strict=True):
-            is_best = best and len(known) > 1 and line[0] != FLOOR and mean == best(known)
+            is_best = best and known and min(known) < max(known) and line[0] != FLOOR and mean == best(known)
             line.append(f"**{over_seeds(of_seeds)}**" if is_best else over_seeds(of_seeds))
 
     def markdown(self) -> str:
