@@ -74,7 +74,8 @@ class Ruler:
         self.images = images
         self.held_out, self.others = drawn(held_out, count, 0), drawn(training, count, 1)
         self.shown = some_of(held_out, COLUMNS)
-        self.extractors = [choose(kind, images, training, torch.device("cpu")) for kind in kinds]
+        chosen = (choose(kind, images, training, torch.device("cpu")) for kind in kinds)
+        self.extractors = [extractor for extractor in chosen if extractor]
         self._real: dict[str, Features] = {}
         self.real_grain = grain(self.real_parts())
 

@@ -256,7 +256,15 @@ def _run(job: Job, world: World, console: Console, signals: StopSignal) -> Resul
         kept.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(threads)
         if recipe.training.minutes is not None:
-            recipe = in_steps(recipe, fabric, images, training, held_out, began=began, after=FIT_SECONDS * recipe.objective.autoencodes + REPORT_SECONDS * job.report)
+            recipe = in_steps(
+                recipe,
+                fabric,
+                images,
+                training,
+                held_out,
+                began=began,
+                after=FIT_SECONDS * recipe.objective.autoencodes + REPORT_SECONDS * job.report,
+            )
             console.print(f"{length} are {recipe.training.length} on this machine", soft_wrap=True)
         with all_or_none(fabric):
             trainer = Trainer(recipe, fabric, images, training, note=lambda sentence: console.print(sentence, soft_wrap=True))

@@ -15,6 +15,7 @@ from torch import Tensor
 import vaegan
 from vaegan import VAEGAN, Recipe, Run, UserError
 from vaegan.latent import fit_prior as fitting
+from vaegan.latent.encode import encode
 from vaegan.latent.fit_prior import fit_prior, prior_of
 from vaegan.models.fingerprint import fingerprint
 from vaegan.models.posterior import Posterior
@@ -83,11 +84,10 @@ def test_a_run_that_was_killed_before_its_fit(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_during_the_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = fitting.encode
 
     def interrupted(*given: Any, **more: Any) -> Posterior:
         signal.raise_signal(signal.SIGINT)
-        return original(*given, **more)
+        return encode(*given, **more)
 
     monkeypatch.setattr(fitting, "encode", interrupted)
     with pytest.raises(Stopped, match="is trained, but its prior is not fitted: fit it with: vaegan fit-prior") as stopped:

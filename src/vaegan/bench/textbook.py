@@ -162,7 +162,7 @@ def use_plain_convolutions(network: nn.Module) -> None:
     for module in network.modules():
         for layer, forward in ((ImageConvolution, nn.Conv2d.forward), (Upsampling, _upsample), (Downsampling, _downsample)):
             if isinstance(module, layer):
-                module.forward = MethodType(forward, module)
+                module.forward = MethodType(forward, module)  # type: ignore[method-assign]
 
 
 def _upsample(layer: Upsampling, maps: Tensor) -> Tensor:

@@ -136,4 +136,4 @@ def _copies(mixture: Mixture, fitted: Array, held_out: Array, seed: int) -> bool
 
 def _mixture(weights: Array, means: Array, covariances: Array, latent: int) -> Mixture:
     factors = np.linalg.cholesky(covariances + LEAST_VARIANCE * np.eye(means.shape[1]))
-    return Mixture(*map(torch.from_numpy, (weights, means, factors)), latent)
+    return Mixture(torch.from_numpy(weights), torch.from_numpy(means), torch.from_numpy(factors), latent)

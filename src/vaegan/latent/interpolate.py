@@ -43,7 +43,7 @@ def between(start: Tensor, end: Tensor, steps: int, course: Course = "spherical"
         mean, factor = prior.moments()
         ends = torch.stack([start, end]).cpu().double() - mean
         white = torch.linalg.solve_triangular(factor, ends.mT, upper=False).mT
-        return (mean + between(*white, steps) @ factor.mT).to(start)
+        return (mean + between(white[0], white[1], steps) @ factor.mT).to(start)
     t = torch.linspace(0, 1, steps, device=start.device, dtype=start.dtype)[:, None]
     cosine = torch.nn.functional.cosine_similarity(start, end, dim=0).clamp(-1, 1)
     angle = torch.arccos(cosine)
