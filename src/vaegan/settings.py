@@ -199,6 +199,9 @@ class ObjectiveSettings:
     """Weight of that term."""
     penalty_every: int = 1
     """Steps between those that have the penalty, which then counts so many times: computing it is slow, and it changes little."""
+    diff_augment: bool = False
+    """Change all that the discriminator sees at random, so that it cannot learn a small set by heart: brightness, saturation, contrast,
+    place, and a hole (DiffAugment, Zhao et al. 2020). For similarity `levels`."""
     reconstructions: bool = False
     """L_GAN has -log(1 - Dis(x~)) in it, too: the paper's algorithm 1 has it, the authors' runs do not."""
     real_weight: float = 0.5
@@ -217,6 +220,8 @@ class ObjectiveSettings:
 
     def __post_init__(self) -> None:
         require(not self.joint or self.similarity == "level", "objective.joint is for objective.similarity level, not levels")
+        fits = self.similarity == "levels" and self.kind == "vaegan"
+        require(not self.diff_augment or fits, "objective.diff_augment is for objective.similarity levels and objective.kind vaegan")
         require(not self.joint or self.kind == "vaegan", f"objective.joint is for kind vaegan, not {self.kind}")
         if self.kind == "vae-dis":
             way = "name a trained run, such as one of kind gan, by --objective.discriminator RUN"

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vaegan import VAEGAN, Architecture, Objective, UserError
 from vaegan.bench.textbook import use_plain_convolutions
+from vaegan.losses.diff_augment import diff_augment, draw
 from vaegan.losses.similarity import relative_error
 from vaegan.settings import ObjectiveSettings
 
@@ -63,6 +64,28 @@ def test_gradients_are_those_of_three_separate_losses(objective: Objective, mode
             else:
                 assert parameter.grad is not None, name
                 assert (parameter.grad - gradient).norm() <= 1e-9 * gradient.norm() + 1e-12, name
+
+
+def test_the_discriminator_sees_an_image_and_what_is_made_in_its_place_with_the_same_changes(
+    model: VAEGAN, batch: tuple[Tensor, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model.discriminator.eval()
+    objective, numbers = LEVELS["hinge, with reconstructions"], draw(6, torch.Generator().manual_seed(2)).double()
+    found = objective(model, *batch[:3], conditions=batch[3], numbers=numbers)
+    found.backward(model.parameters())
+    gradients = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
+    judge = model.discriminator.judge
+    monkeypatch.setattr(
+        model.discriminator, "judge", lambda seen, *more: judge(diff_augment(seen, torch.cat([numbers] * (len(seen) // 6))), *more)
+    )
+    model.zero_grad()
+    losses = objective(model, *batch[:3], conditions=batch[3])
+    losses.backward(model.parameters())
+    assert losses.similarity == found.similarity
+    for name, parameter in model.named_parameters():
+        assert name not in gradients or torch.equal(gradients[name], parameter.grad), name  # type: ignore[arg-type]
+    monkeypatch.undo()
+    assert objective(model, *batch[:3], conditions=batch[3]).similarity != found.similarity
 
 
 def test_an_autoencoder_alone_has_the_relative_error_of_pixels(model: VAEGAN, batch: tuple[Tensor, ...]) -> None:

@@ -284,9 +284,9 @@ def test_a_recording_is_replayed_on_the_inputs_of_each_step(monkeypatch: pytest.
     step = Counting()
     recorded = Recorded(step, pytest.fail)  # type: ignore[arg-type]
 
-    def record(inputs: list[Tensor]) -> tuple[Any, Step]:
+    def record(inputs: Inputs) -> tuple[Any, Step]:
         tape = Tape()
-        tape.replay = lambda: step(Inputs(*inputs)) and None
+        tape.replay = lambda: step(inputs) and None
         return tape, Step(results, None, Requests())  # type: ignore[arg-type]
 
     monkeypatch.setattr(recorded, "_aside", step)

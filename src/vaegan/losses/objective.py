@@ -37,6 +37,7 @@ from ..errors import UserError
 from ..models.base import Decoder, Discriminator, Encoder
 from ..models.posterior import Posterior
 from ..settings import ObjectiveSettings
+from .diff_augment import diff_augment
 from .gan import find_gan_loss
 from .kl import kl_divergence
 from .penalties import find_penalty
@@ -81,6 +82,7 @@ class _Batch(NamedTuple):
     noise: Tensor
     prior_noise: Tensor
     conditions: Tensor | None
+    numbers: Tensor | None
     penalty: Number
 
 
@@ -141,6 +143,7 @@ class Objective:
         gamma: Number | None = None,
         penalty: Number | None = None,
         conditions: Tensor | None = None,
+        numbers: Tensor | None = None,
     ) -> Losses:
         """Run the forward pass.
 
@@ -152,8 +155,10 @@ class Objective:
             gamma: in place of the objective's own.
             penalty: the weight of the discriminator's penalty, in place of the objective's own. Where it is the number 0, no work is done.
             conditions: N x attributes, of a conditional model: of each image, and of the sample that has its place.
+            numbers: N x 7, see `vaegan.losses.diff_augment.draw`: then the discriminator sees each image, its reconstruction and the sample
+                in its place with the same random changes.
         """
-        batch = _Batch(images, noise, prior_noise, conditions, self.settings.penalty_weight if penalty is None else penalty)
+        batch = _Batch(images, noise, prior_noise, conditions, numbers, self.settings.penalty_weight if penalty is None else penalty)
         if not self.settings.autoencodes:
             return self._gan(networks, batch)
         if not self.settings.plays:
@@ -235,8 +240,8 @@ class Objective:
         generated = self._decoded(networks.decoder, batch, scale(encoded.codes, 1 / gamma))
         leaf, count = generated.detach().requires_grad_(), len(batch.images)
         with parametrize.cached():  # both passes with the same weights, normalised once
-            targets, logits = discriminator.judge(batch.images, batch.conditions)
-            maps, others = discriminator.judge(leaf.view_as(leaf), twice)
+            targets, logits = discriminator.judge(_changed(batch.images, batch.numbers), batch.conditions)
+            maps, others = discriminator.judge(_changed(leaf.view_as(leaf), batch.numbers), twice)
             extra = self._penalties(discriminator, batch, leaf.detach()) if torch.is_grad_enabled() else 0.0
         error = relative_error([map_[:count] for map_ in maps], targets, self._average)
         logits = wide(torch.stack([logits, *others.chunk(2)]))
@@ -296,6 +301,11 @@ def _encode(encoder: Encoder, batch: _Batch) -> _Encoded:
     mean, logvar = encoder(batch.images, batch.conditions)
     posterior = Posterior(wide(mean), wide(logvar))
     return _Encoded(kl_divergence(posterior).sum(1).mean(), posterior.sample(batch.noise))
+
+
+def _changed(images: Tensor, numbers: Tensor | None) -> Tensor:
+    """As the discriminator sees them: one or two kinds of image, N each, with the same changes of each kind."""
+    return images if numbers is None else diff_augment(images, numbers.repeat(len(images) // len(numbers), 1))
 
 
 def _pixel_error(reconstructed: Tensor, images: Tensor) -> Tensor:

@@ -64,20 +64,21 @@ class Recorded:
 
     def _record(self, inputs: Inputs) -> None:
         """Recording runs nothing: the step that was asked for is the first replay."""
-        self._inputs = [tensor.clone() for tensor in _tensors(inputs)]
+        mine = inputs._replace(**{name: part.clone() for name, part in inputs._asdict().items() if isinstance(part, Tensor)})
+        self._inputs = _tensors(mine)
         try:
-            self._recording = _record(self._step, self._inputs, self._stream)
+            self._recording = _record(self._step, mine, self._stream)
         except RuntimeError as error:
             self._step.drop_gradients()  # they are of a step that was not run
             cause = error.__context__ or error  # what broke a recording makes ending it fail, too
             self._note(f"the step could not be recorded, so each is started operation by operation: {str(cause).splitlines()[0]}")
 
 
-def _record(step: TrainingStep, inputs: list[Tensor], stream: torch.cuda.Stream | None) -> tuple[torch.cuda.CUDAGraph, Step]:
+def _record(step: TrainingStep, inputs: Inputs, stream: torch.cuda.Stream | None) -> tuple[torch.cuda.CUDAGraph, Step]:
     graph, before = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
     try:
         with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):  # other threads may use the GPU meanwhile
-            result = step(Inputs(*inputs))
+            result = step(inputs)
     finally:
         torch.cuda.set_stream(before)  # a recording that fails leaves its own behind
     return graph, result

@@ -78,6 +78,8 @@ class Inputs(NamedTuple):
     """Or `Rates` as one tensor, so that the device gets all numbers in one copy."""
     attributes: Tensor | None = None
     """N x attributes, for a conditional model."""
+    diff_augment: Tensor | None = None
+    """N x 7 random numbers, for what the discriminator sees."""
 
 
 class Step(NamedTuple):
@@ -196,7 +198,9 @@ class TrainingStep:
         with self.fabric.autocast():
             conditions = self.model.conditions(inputs.attributes)
             batch = (images, inputs.noise[0], inputs.noise[1])
-            losses = self.objective(self.model, *batch, gamma=rates.gamma, penalty=rates.penalty, conditions=conditions)
+            losses = self.objective(
+                self.model, *batch, gamma=rates.gamma, penalty=rates.penalty, conditions=conditions, numbers=inputs.diff_augment
+            )
         means, requests = self._agree(losses, requests)
         cost = dict(zip(TERMS, means.unbind(), strict=True))
         decision = decide(cost["real"], cost["fake"], rates.low, rates.high) if objective.plays else GateDecision(True, False)

@@ -17,6 +17,7 @@ from ..data import Numbers
 from ..data.batches import Batches, to_device, to_tensor
 from ..data.dataset import ImageSet
 from ..errors import UserError
+from ..losses.diff_augment import draw
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
 from ..run import Run
@@ -132,7 +133,9 @@ class Trainer:
         if self.training_step.device_decides:
             rates = to_device(np.array(rates, np.float32), device)
         attributes = None if self.attributes is None else to_device(self.attributes[self.batches.chosen(self.step)], device)
-        return Inputs(*self.batches.inputs(self.step, device), to_device(noise.numpy(), device), rates, attributes)
+        changes = draw(len(noise[0]), generator) if self.recipe.objective.diff_augment else None  # after the noise, which does not change
+        changes = None if changes is None else to_device(changes.numpy(), device)
+        return Inputs(*self.batches.inputs(self.step, device), to_device(noise.numpy(), device), rates, attributes, changes)
 
     def learning_rate(self) -> float:
         """The learning rate of the next step, before the networks' factors."""
