@@ -43,6 +43,7 @@ from vaegan.files import PARTIAL
 from vaegan.training import checkpoint
 
 SETTINGS = {
+    "recipe": "quick-larsen",  # it has a gate
     "data.avatars": 48,
     "data.held_out": 0.2,
     "size": 16,

@@ -56,7 +56,7 @@ def test_resume(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     works("train", "--resume", trained, "--steps", 4, "--device", "cpu", "--no-report")
     assert json.loads((trained / "stats.jsonl").read_text().splitlines()[-1])["step"] == 4
     assert "leave out --recipe and --run" in fails(capsys, "train", "--resume", trained, "--recipe", "x", "--run", "y")
-    assert "its objective.gamma is 0.1, not 0.2" in fails(capsys, "train", "--resume", trained, "--objective.gamma", 0.2, "--steps", 5)
+    assert "its objective.gamma is 0.8, not 0.2" in fails(capsys, "train", "--resume", trained, "--objective.gamma", 0.2, "--steps", 5)
 
 
 def test_sample_and_reconstruct(trained: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -187,7 +187,8 @@ MISTAKES = {
     "a wrong value": (["train", "--objective.gamma", "lots"], "--objective.gamma"),
     "an impossible value": (["train", "--objective.gamma", "7"], "objective.gamma must be above 0 and at most 1"),
     "a wrong choice": (["train", "--optimizer.kind", "sgd"], "rmsprop"),
-    "a wrong size": (["train", "--size", "60"], "multiples of 8"),
+    "a wrong size": (["train", "--size", "60", "--recipe", "reference"], "multiples of 8"),
+    "a size that cannot be halved": (["train", "--size", "60"], "the nearest size that can is 64 64"),
     "a size that is none": (["train", "--size", "big"], "--size must be a number of pixels"),
     "two lengths": (["train", "--steps", "3", "--minutes", "2"], "one length is enough"),
     "a length that is no number": (["train", "--steps", "x"], '--steps must be a whole number, not "x"'),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -77,14 +78,14 @@ def test_stopped_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_run_that_was_changed_is_measured_anew(tmp_path: Path) -> None:
     first = attribute_similarity(small("attribute-similarity", tmp_path / "out"))
     results = json.loads((tmp_path / "out" / "results.json").read_text())
-    weights = tmp_path / "out" / "runs" / "vae-0" / "model" / "model.safetensors"
-    content = weights.read_bytes()
+    model, kept = tmp_path / "out" / "runs" / "vae-0" / "model", tmp_path / "kept"
+    shutil.copytree(model, kept)
     other = small("attribute-similarity", tmp_path / "other", training__seed=5)
     attribute_similarity(other)
-    weights.write_bytes((tmp_path / "other" / "runs" / "vae-5" / "model" / "model.safetensors").read_bytes())
+    shutil.copytree(tmp_path / "other" / "runs" / "vae-5" / "model", model, dirs_exist_ok=True)
     again = attribute_similarity(small("attribute-similarity", tmp_path / "out"))
     assert again.tables != first.tables
-    weights.write_bytes(content)
+    shutil.copytree(kept, model, dirs_exist_ok=True)
     attribute_similarity(small("attribute-similarity", tmp_path / "out"))
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == results
 

@@ -66,7 +66,9 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
 def write_run(run: Path, *, steps: int = 40, pictures: int = 3, source: Path | None = None) -> Path:
     """A run folder as training leaves it, without the training."""
     (run / "samples").mkdir(parents=True)
-    recipe = tiny(data__source=str(source or run.parent / "gone"), data__held_out=0.05, training__length="40 steps", training__batch=8)
+    recipe = tiny(
+        "quick-larsen", data__source=str(source or run.parent / "gone"), data__held_out=0.05, training__length="40 steps", training__batch=8
+    )
     (run / "recipe.yaml").write_text(recipe.to_yaml(documented=True))
     line = {"images_per_second": 80.0, "prior": 3.0, "similarity": 9.0, "real": 0.6, "fake": 0.7, "pixel": 0.2}
     line |= {"decoder_steps": 1.0, "discriminator_steps": 0.5, "lr": 1e-3, "gamma": 0.1}

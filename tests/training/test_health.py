@@ -68,7 +68,7 @@ def test_a_warning_is_in_the_log_on_the_screen_and_in_tensorboard(tmp_path: Path
 
     monkeypatch.setitem(SIGNS, "discriminator held", SIGNS["discriminator held"]._replace(patience=2))
     console = Console(record=True, width=400, quiet=False, file=(tmp_path / "screen").open("w"))
-    recipe = tiny(gate__equilibrium=50.0, gate__margin=1.0)
+    recipe = tiny("quick-larsen", gate__equilibrium=50.0, gate__margin=1.0)
     run = train(recipe, tmp_path / "run", device="cpu", console=console).run
     lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     assert [line.get("warnings") for line in lines] == [None, ["discriminator held"], ["discriminator held"]]
@@ -170,7 +170,9 @@ def test_rollbacks_come_to_an_end(tmp_path: Path) -> None:
 
 
 def test_gradients_are_means_over_the_steps_in_which_a_network_stepped() -> None:
-    trainer = make_trainer(tiny(gate__equilibrium=50.0, gate__margin=1.0, optimizer__clip="norm", optimizer__clip_at=(1e-9, 1e-9, 1e-9)))
+    trainer = make_trainer(
+        tiny("quick-larsen", gate__equilibrium=50.0, gate__margin=1.0, optimizer__clip="norm", optimizer__clip_at=(1e-9, 1e-9, 1e-9))
+    )
     for _ in range(3):
         trainer.train_step()
     means = trainer.read()

@@ -102,7 +102,7 @@ def test_a_discriminator_of_another_run_is_taken_and_kept(tmp_path: Path) -> Non
     ("more", "sentence"),
     [
         ({"objective__discriminator": "nowhere"}, "there is no run folder"),
-        ({"networks__discriminator_units": 1024}, r"the discriminator of .* is of another shape"),
+        ({"networks__discriminator": (32, 64, 64, 64)}, r"the discriminator of .* is of another shape"),
         ({"objective__discriminator": "vae"}, "this takes the discriminator, which this model's objective.kind left untrained"),
     ],
 )
@@ -135,7 +135,7 @@ def test_the_networks_are_told_the_attributes_of_their_images() -> None:
 
 def test_a_conditional_model_keeps_what_it_is_told_and_uses_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
-    settings: dict[str, Any] = {"networks__attributes": TOLD, "data__avatars": 200, "training__ema": 0.5, **STEADY}
+    settings: dict[str, Any] = {"networks__attributes": TOLD, "data__avatars": 200, "training__average_half_life": 8, **STEADY}
     recipe = tiny(**settings)
     straight = train(recipe, tmp_path / "straight", **QUIETLY).run
     train(tiny(**settings, training__length="3 steps"), run, **QUIETLY)
@@ -145,12 +145,12 @@ def test_a_conditional_model_keeps_what_it_is_told_and_uses_it(tmp_path: Path, c
     assert model.conditional
     assert model.architecture.attributes == TOLD
     with torch.no_grad():
-        plain = model.sample(3)
-        told = model.sample(3, attributes=model.attributes({"Eyeglasses": 1.0}).expand(3, -1))
-        average = model.sample(3, attributes=model.attribute_mean.expand(3, -1))
+        plain = model.sample(3, prior="standard")
+        told = model.sample(3, attributes=model.attributes({"Eyeglasses": 1.0}).expand(3, -1), prior="standard")
+        average = model.sample(3, attributes=model.attribute_mean.expand(3, -1), prior="standard")
         assert not torch.equal(plain, told)
         assert torch.equal(plain, average)
-        assert torch.equal(plain, model.sample(3, attributes=model.attributes({}).expand(3, -1)))
+        assert torch.equal(plain, model.sample(3, attributes=model.attributes({}).expand(3, -1), prior="standard"))
         images = torch.zeros(2, 3, 16, 16)
         assert not torch.equal(model.reconstruct(images), model.reconstruct(images, torch.ones(2, 2)))
     with pytest.raises(ValueError, match="attributes must be N x 2, not 3 x 1"):

@@ -43,6 +43,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(minutes, "clock", clock)
     monkeypatch.setattr("vaegan.workflow.clock", clock)
+    monkeypatch.setattr("vaegan.workflow.FIT_SECONDS", 0.0)  # there are too few images for a fit
     monkeypatch.setattr(Trainer, "train_step", clock.passes(5, Trainer.train_step))
     monkeypatch.setattr(minutes, "draw", clock.passes(1, draw))
     monkeypatch.setattr(Monitor, "picture", clock.passes(1, Monitor.picture))

@@ -65,7 +65,7 @@ def evaluate(context: Context, metrics: Iterable[Metric] | None = None) -> Evalu
         values += [
             replace(value, name=value.name and f"standard_prior_{value.name}", table=PRIORS)
             for value in beside
-            if value.table in OF_SAMPLES
+            if value.table in OF_SAMPLES or value.name == "samples_grain"
         ]
     return Evaluation(values, settings_of(context))
 
