@@ -102,7 +102,7 @@ def test_a_discriminator_of_another_run_is_taken_and_kept(tmp_path: Path) -> Non
     ("more", "sentence"),
     [
         ({"objective__discriminator": "nowhere"}, "there is no run folder"),
-        ({"networks__discriminator": (32, 64, 64, 64)}, r"the discriminator of .* is of another shape"),
+        ({"networks__discriminator": (256, 256, 256, 256)}, r"the discriminator of .* is of another shape"),
         ({"objective__discriminator": "vae"}, "this takes the discriminator, which this model's objective.kind left untrained"),
     ],
 )
