@@ -1,9 +1,9 @@
 """Make the pictures and print the figures of docs/theory.md, and the picture of the README, from two runs on the avatars.
 
 pip install matplotlib
-vaegan train --run runs/quick
+vaegan train --recipe quick-larsen --run runs/quick-larsen
 vaegan train --recipe reference --steps 50 --run runs/reference
-python docs/figures.py runs/quick runs/reference
+python docs/figures.py runs/quick-larsen runs/reference
 """
 
 from __future__ import annotations

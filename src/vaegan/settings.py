@@ -102,11 +102,11 @@ class Architecture:
     """
 
     family: str = "larsen"
-    """Which networks, by name (see `vaegan.models.families`). `larsen`: those of the paper. `resize`: their depth follows the size, they
-    upsample by resizing, and the discriminator judges each image by itself."""
+    """Which networks, by name (see `vaegan.models.families`). `larsen`: those of the paper. `resize`: the depth follows the size, the
+    decoder enlarges by nearest neighbours, and the discriminator judges each image by itself."""
     size: tuple[int, int] = (64, 64)
-    """Height and width in pixels. `larsen`: each a multiple of 8, at least 16. `resize`: both can be halved until the shorter is at most
-    8."""
+    """Height and width in pixels. `larsen`: each a multiple of 8, at least 16. `resize`: both at least 8, and such that both can be halved
+    until the shorter is at most 8."""
     channels: int = 3
     """Colour channels of an image."""
     latent: int = 128
@@ -114,17 +114,18 @@ class Architecture:
     width: float = 1.0
     """Multiplies the number of units in every hidden layer."""
     encoder: tuple[int, ...] = (64, 128, 256)
-    """Channels after each strided convolution of the encoder, at width 1. `larsen` takes three. Of `resize`, the last holds for all that
-    follow, in this and the next two."""
+    """Channels after each strided convolution of the encoder, at width 1. `larsen`: three numbers. `resize`: one for each halving. If
+    there are fewer, the last holds for the rest; this is so in `decoder` and `discriminator`, too."""
     encoder_units: int = 1024
-    """Units of the encoder's fully connected layer, at width 1."""
+    """Units of the encoder's fully connected layer, at width 1. `resize` has no such layer."""
     decoder: tuple[int, ...] = (256, 256, 128, 32)
-    """Channels of the decoder's maps at width 1. `larsen`: four, from the smallest map to the image. `resize`: from the image (full
-    resolution) to the smallest map."""
+    """Channels of the decoder's maps, at width 1. `larsen`: four numbers, from the smallest map to the image. `resize`: one for each map,
+    from full resolution to the smallest."""
     discriminator: tuple[int, ...] = (32, 128, 256, 256)
-    """Channels after each convolution of the discriminator, at width 1. `larsen` takes four."""
+    """Channels after each convolution of the discriminator, at width 1. `larsen`: four numbers. `resize`: one for each level, from full
+    resolution to the smallest."""
     discriminator_units: int = 512
-    """Units of the discriminator's fully connected layer, at width 1."""
+    """Units of the discriminator's fully connected layer, at width 1. `resize` has no such layer."""
     attributes: tuple[str, ...] = ()
     """Attributes of each image that all three networks take, which makes a conditional model. `all` for all that the set has."""
 
@@ -184,24 +185,25 @@ class ObjectiveSettings:
     gamma: float = 1e-6
     """Weight of the learned similarity against the GAN in the decoder's objective; in (0, 1]."""
     similarity: Literal["level", "levels"] = "level"
-    """`level`: half the squared error of the features of one level, summed. `levels`: the squared error of each level as a part of the
-    variance of its features, the mean over all levels; it means the same for any width, size and data."""
+    """`level`: half the squared error of the features of one level, summed, as in the paper. `levels`: for each level, the squared error
+    divided by the variance of the features; then the mean over all levels. It means the same for any width, size and data."""
     level: int = 3
-    """Which layer of the discriminator gives the features: see `Discriminator.features`. The family of networks says which there are."""
+    """Which layer of the discriminator gives the features: see `Discriminator.features`. The family of networks says which there are. With
+    similarity `levels`, training does not use it; search, project, score and evaluate do."""
     saturating: bool = True
     """The decoder minimises -(1 - gamma) L_GAN, as the paper writes; else the non-saturating (1 - gamma) * -log Dis(x_p)."""
     gan: str = ""
     """Another GAN loss than these two, by name (see `vaegan.losses.gan`); then `saturating` has no effect."""
     penalty: str = ""
-    """A term that the discriminator minimises, too. `r1`: half the squared norm of the gradient of its logit at real images. `r1_r2`: that
-    at generated images, too."""
+    """A term that the discriminator minimises, too. `r1`: half the squared norm of the gradient of its logit at real images. `r1_r2`: the
+    same at real images and at generated images."""
     penalty_weight: float = 1.0
     """Weight of that term."""
     penalty_every: int = 1
-    """Steps between those that have the penalty, which then counts so many times: computing it is slow, and it changes little."""
+    """Only every so many steps have the penalty, with so many times its weight. Computing it is slow, and it changes little."""
     diff_augment: bool = False
-    """Change all that the discriminator sees at random, so that it cannot learn a small set by heart: brightness, saturation, contrast,
-    place, and a hole (DiffAugment, Zhao et al. 2020). For similarity `levels`."""
+    """Change everything that the discriminator sees at random, so that it cannot learn a small set by heart: brightness, saturation,
+    contrast, place, and a hole (DiffAugment, Zhao et al. 2020). Only for similarity `levels`."""
     reconstructions: bool = False
     """L_GAN has -log(1 - Dis(x~)) in it, too: the paper's algorithm 1 has it, the authors' runs do not."""
     real_weight: float = 0.5
@@ -354,18 +356,18 @@ class Training:
     """How long, how much at a time, and what is shown and kept on the way."""
 
     length: str = "13 epochs"
-    """How long to train: a number of `epochs`, `steps` or `images`, such as "1500 steps"; or of `minutes`, which a run turns into the steps
-    that this machine takes in them (see docs/recipes.md) and writes down here."""
+    """How long to train: a number of `epochs`, `steps`, `images` or `minutes`, such as "1500 steps". A run turns minutes into the number of
+    steps that this machine takes in this time (see docs/recipes.md), and writes that number here."""
     batch: int = 64
     """Images a step, in each process."""
     seed: int = 0
     """Everything random follows from it: weights, order, flips, noise."""
     ema: float = 0.0
     """Show and save the exponential moving average of the weights: how much of the old average a step keeps; 0 for no average. The running
-    statistics of batch normalisation stay those of the last weights. For old recipes; see `training.average_half_life`."""
+    statistics of batch normalisation stay those of the last weights. `training.average_half_life` is the newer average."""
     average_half_life: int = 0
-    """Show and save an average of the weights and of the running statistics of batch normalisation, in which what is so many images old
-    counts half; 0 for no average. Early in a run it is at most 5% of the images seen so far."""
+    """Show and save an average of the weights, and of the running statistics of batch normalisation. Values that are so many images old
+    count half as much as the newest; 0 for no average. Early in a run, the half-life is at most 5% of the images seen so far."""
     precision: Literal["auto", "32", "bf16"] = "auto"
     """Of matrix products and convolutions; weights are always float32. `auto` is bf16 where the machine computes in it, else 32."""
     threads: int = 0

@@ -71,11 +71,11 @@ def project(
     images
         Image files, or folders or archives of them.
     steps
-        How many; each decodes the images once and goes back.
+        How many steps; each takes one forward and one backward pass through decoder and discriminator.
     lr
         Learning rate of Adam.
     kl_weight
-        Weight of the prior N(0, I), which keeps codes near the codes of samples; 0 for none.
+        Weight of the term that pulls codes towards N(0, I); 0 for none.
     out
         The picture to write; RUN/projections.png by default.
     """

@@ -28,27 +28,27 @@ def evaluate(
 
     Samples and reconstructions are compared with real images, and samples with the training images, to find copies.
 
-    A gan has no encoder, hence no reconstructions and codes; a vae no discriminator, hence no learned similarity.
+    A gan has no encoder, so it has no reconstructions and codes. A vae has no discriminator, so it has no learned similarity.
 
     Parameters
     ----------
     run
         A run folder or a model folder.
     data
-        The set to measure on, by default the one that the run was trained on. It is split as that one; if it lacks such splits, as by
-        default.
+        The set to measure on, by default the one that the run was trained on. Another set is split in the same way; if it lacks such
+        splits, it is split as by default.
     samples
-        How many samples of each prior; and at most how many training and held-out images.
+        How many samples of each prior, and at most how many training and held-out images.
     extractor
         The network whose features are compared: efficientnet, mobilenet, inception (which gives FID), or attributes (learned from the
-        set). With none, only what needs no features is measured, such as errors of pixels.
+        set). none measures only what needs no features, such as errors of pixels.
     seed
         Another seed, other samples and other draws.
     resamplings
         How many draws the spread of each number is taken over.
     prior
-        fitted measures samples of the density that was fitted to codes of training images (see vaegan fit-prior); standard measures
-        samples of N(0, I). By default both, side by side, if there is a fitted one.
+        Which samples to measure. fitted is the density that vaegan train fits to codes of training images (see vaegan fit-prior);
+        standard is N(0, I). By default both, side by side, if the run has a fitted prior.
     device
         auto takes a GPU if there is one; or cpu, cuda, mps.
     out

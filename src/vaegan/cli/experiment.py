@@ -124,7 +124,7 @@ def attribute_vectors(
     Parameters
     ----------
     attributes
-        Those in the pictures; by default the eight that are told best.
+        The attributes in the pictures; by default the eight that are separated best.
     runs
         Run folders to measure, in place of new ones: nothing is trained.
     """

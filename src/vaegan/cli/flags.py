@@ -99,7 +99,7 @@ class TrainingFlags(RecipeFlags):
     objective: str | None = None
     """vaegan; or vae, gan or vae-dis, to compare with."""
     size: str | None = None
-    """Side of the square images in pixels, or height x width such as 96x64; multiples of 8."""
+    """Side of the square images in pixels, or height x width such as 96x64. Multiples of 16 up to 128 fit all networks."""
     steps: int | None = None
     """How long to train, in steps of one batch."""
     epochs: int | None = None
@@ -118,7 +118,7 @@ class RunFlags(TrainingFlags):
     """What a single run takes."""
 
     minutes: int | None = None
-    """How long to train, in minutes on this machine: its speed is tried first, and the number of steps is then fixed."""
+    """How long to train, in minutes on this machine. A short trial measures the speed first; then the number of steps is fixed."""
 
 
 @Parameter(name="*", group=RECIPE)
@@ -136,13 +136,14 @@ class ExperimentFlags(TrainingFlags):
     """What all experiments take."""
 
     objective: Annotated[str | None, Parameter(show=False)] = None
-    """Of ablation alone: the other experiments choose it themselves, and refuse one that differs."""
+    """Only for ablation: the other experiments choose it themselves, and refuse another one."""
     seeds: Annotated[int, Parameter(group=RUN)] = 1
     """How many runs of each kind, with seeds from --seed on."""
     out: Annotated[Path | None, Parameter(group=RUN)] = None
     """The folder to make for runs and results; experiments/NAME by default."""
     prior: Annotated[Prior | None, Parameter(group=RUN)] = None
-    """standard draws codes of samples from N(0, I), fitted from the fitted prior; by default fitted, if a run has one."""
+    """Where the codes of samples come from: the fitted prior of each run (see vaegan fit-prior), or standard, which is N(0, I). By default
+    fitted for each run that has one."""
 
 
 def read_settings(tokens: Sequence[str]) -> dict[str, Any]:

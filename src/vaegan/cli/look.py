@@ -46,8 +46,8 @@ def sample(
         Attribute values for the samples of a conditional model, as in Smiling=1 Eyeglasses=0, on the scale of the set. Attributes that are
         left out count as unknown.
     prior
-        fitted draws codes from the density that was fitted to codes of training images (see vaegan fit-prior); standard from N(0, I). By
-        default fitted, if there is one.
+        Where the codes come from. fitted is the density that vaegan train fits to codes of training images (see vaegan fit-prior);
+        standard is N(0, I). By default fitted, if the run has one.
     """
     import torch
 

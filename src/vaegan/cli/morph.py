@@ -41,14 +41,14 @@ def interpolate(
     images
         Two image files or more.
     how
-        spherical keeps to codes as likely as those at both ends; linear takes the straight line.
+        spherical takes an arc on which codes are as likely under the prior as at both ends; linear takes the straight line.
     steps
         From one image to the next: images of a strip, 9 by default, or frames of a video, 40 by default.
     fps
         Frames a second of a video.
     prior
-        Whose likely codes spherical keeps to: fitted is the density that was fitted to codes of training images (see vaegan fit-prior);
-        standard is N(0, I). By default fitted, if there is one.
+        The prior of spherical. fitted is the density that vaegan train fits to codes of training images (see vaegan fit-prior); standard
+        is N(0, I). By default fitted, if the run has one.
     out
         What to write, as .png, .gif or .mp4; RUN/interpolation.png by default.
     """
@@ -118,8 +118,8 @@ def walk(
     seed
         Another seed, other walks.
     prior
-        fitted walks through the density that was fitted to codes of training images (see vaegan fit-prior); standard through N(0, I). By
-        default fitted, if there is one.
+        The prior to walk through. fitted is the density that vaegan train fits to codes of training images (see vaegan fit-prior);
+        standard is N(0, I). By default fitted, if the run has one.
     out
         What to write, as .gif or .mp4; RUN/walk.gif by default.
     """

@@ -11,22 +11,23 @@ from .inputs import check_seed
 def fit_prior(run: Path, /, *, data: str | None = None, components: int = 10, seed: int | None = None, device: str = "auto") -> None:
     """Fit the prior that samples are drawn from.
 
-    vaegan train does this at its end. It is needed for runs of older versions, for runs that were interrupted before it was done, and to
-    fit with fewer components.
+    vaegan train does this after its last step. Use this command for a run of an older version, for a run that was interrupted before the
+    fit, or to fit fewer components.
 
-    A Gaussian mixture is fitted to codes of training images, and written beside the model as prior.safetensors. The weights of the
-    model do not change.
+    It fits a Gaussian mixture to codes of training images, and writes it beside the model as prior.safetensors. The weights of the model
+    do not change.
 
     Parameters
     ----------
     run
         A run folder, or a model folder with --data.
     data
-        The training images; by default those that the run was trained on.
+        The set with the training images; by default the one that the run was trained on.
     components
-        At most so many Gaussians; held-out codes decide how many. Take fewer if vaegan evaluate says that samples are copies.
+        The largest number of Gaussians. Codes that are left out of the fit decide between 1, 3 and 10. Take fewer if vaegan evaluate finds
+        copies.
     seed
-        Another seed, another fit; by default that of the run.
+        Another seed, another fit; by default the seed of the run.
     device
         auto takes a GPU if there is one; or cpu, cuda, mps.
     """

@@ -43,7 +43,7 @@ def search(
 ) -> None:
     """Find the images of a set that are nearest to others.
 
-    With --samples: those that samples are nearest to, to see whether samples are copies.
+    With --samples, it finds the training images that are nearest to samples, to show whether samples are copies.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ def search(
     seed
         Another seed, other samples.
     prior
-        For samples: fitted draws codes from the density that was fitted to codes of training images (see vaegan fit-prior); standard from
-        N(0, I). By default fitted, if there is one.
+        Where the codes of samples come from. fitted is the density that vaegan train fits to codes of training images (see vaegan
+        fit-prior); standard is N(0, I). By default fitted, if the run has one.
     out
         The picture to write; RUN/neighbours.png by default.
     csv

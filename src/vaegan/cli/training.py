@@ -28,7 +28,7 @@ def train(
 ) -> None:
     """Train a VAE/GAN on a folder of images.
 
-    Without flags: on built-in avatars, by the quick recipe.
+    Without flags, it trains on built-in avatars, by the recipe quick.
 
     Parameters
     ----------
