@@ -24,7 +24,13 @@ def bytes_of(state: Any) -> int:
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"training__average_half_life": 100}, {"objective__kind": "vae"}, {"objective__kind": "gan"}, {"networks__attributes": ["Smiling"]}],
+    [
+        {},
+        {"training__average_half_life": 100},
+        {"objective__kind": "vae"},
+        {"objective__kind": "gan"},
+        {"networks__attributes": ["Smiling"]},
+    ],
     ids=str,
 )
 def test_what_is_counted_is_what_there_is(settings: dict[str, Any]) -> None:

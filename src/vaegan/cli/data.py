@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,8 +10,10 @@ from cyclopts import Parameter
 
 from ..data.dataset import report_skipped
 from ..errors import UserError
+from ..recipe import Recipe
 from ..settings import Crop, Resampling
 from .console import err, parse_size, wrote
+from .flags import DEFAULT_RECIPE
 from .inputs import open_set
 
 if TYPE_CHECKING:
@@ -110,12 +113,11 @@ def prepare(
     if rest := len(images) - sum(images.splits.values()) if images.splits else 0:
         err.print(f"in no split, and so never used: {rest:,}", soft_wrap=True)
     look = f"Look at it: vaegan data {out}"
-    if any(side % 8 for side in images.preparation.size):
-        err.print(
-            "the networks take sides that are multiples of 8: to train on these images, prepare them with such a --size", soft_wrap=True
-        )
-    else:
+    try:
+        replace(Recipe.load(DEFAULT_RECIPE).networks, size=images.preparation.size)
         look += f"\nTrain on it: vaegan train --data {out}"
+    except UserError as error:
+        err.print(f"{error}; to train on these images, prepare them with such a --size", soft_wrap=True)
     err.print(look, soft_wrap=True)
 
 
