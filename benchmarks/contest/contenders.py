@@ -128,6 +128,7 @@ class Program:
 PACKAGES = ("pythae", "pydantic", "imageio", "cloudpickle")
 PYTHAE = "pythae 0.1.2 as its users run it (its trainer, its loader, float32), with the networks of quick; its own mixture of 10 Gaussians"
 CONTENDERS: tuple[Contender, ...] = (
+    OwnRecipe("quick-larsen", "quick-larsen", note="the recipe quick of version 0.1"),
     OwnRecipe("quick", "quick"),
     OwnRecipe("vae", "quick", {"objective.kind": "vae"}, note="recipe quick with the error of pixels, and no discriminator"),
     OwnRecipe("reference", "reference", note="the paper's networks, at the size of this set"),
