@@ -132,7 +132,7 @@ def test_contenders_by_name(tmp_path: Path) -> None:
     assert (larsen.name, larsen.function) == ("larsen-celeba", "")
     assert isinstance(program, Program)
     assert program.name == "train"
-    with pytest.raises(UserError, match=r"none of the contenders quick, vae.* Did you mean quick"):
+    with pytest.raises(UserError, match=r"none of the contenders quick-larsen, quick, vae.* Did you mean quick"):
         find_contender("quik")
     with pytest.raises(UserError, match="there is no file"):
         find_contender("nowhere.py:train")
