@@ -28,7 +28,8 @@ from vaegan.training.trainer import Trainer
 from .. import processes
 from ..tiny import avatars, equal, make_trainer, tiny
 
-NARROW: dict[str, Any] = {"gate__equilibrium": 0.68, "gate__margin": 0.02}  # so that the costs of each process alone would part them
+NARROW: dict[str, Any] = {"name": "quick-larsen", "gate__equilibrium": 0.68, "gate__margin": 0.02}
+"""A gate by which the costs of each process alone would part them."""
 
 
 def in_two(found: Path) -> list[dict[str, Any]]:
@@ -162,7 +163,7 @@ def _gradients(fabric: Fabric | None = None) -> dict[str, list[Tensor]]:
         rank = fabric.global_rank if fabric else 0
         inputs = _inputs(trainer, slice(rank * batch, (rank + 1) * batch))
         images = trainer.batches.finish(inputs.pixels, inputs.changes).double()
-        losses = Objective(recipe.objective)(trainer.model, images, inputs.noise[0], inputs.noise[1])
+        losses = trainer.training_step.objective(trainer.model, images, inputs.noise[0], inputs.noise[1])
         parameters = list(trainer.model.parameters())
         losses.backward(parameters)
         if fabric:
@@ -176,7 +177,7 @@ def test_with_synchronised_batch_norm_two_processes_are_one_with_twice_the_batch
     alone = _gradients()
     for found in both:
         for name, gradients in alone.items():
-            assert len(gradients) == len(found["gradients"][name]) > 50
+            assert len(gradients) == len(found["gradients"][name]) >= 30
             for mine, theirs in zip(found["gradients"][name], gradients, strict=True):
                 difference = (mine - theirs).norm() / theirs.norm() if theirs.any() else mine.norm()
                 assert difference < 1e-4, (name, difference)
