@@ -178,7 +178,7 @@ def test_rollbacks_come_to_an_end(tmp_path: Path) -> None:
 
 
 def test_gradients_are_means_over_the_steps_in_which_a_network_stepped() -> None:
-    gate = {"gate__enabled": True, "gate__equilibrium": 50.0, "gate__margin": 1.0}
+    gate: dict[str, Any] = {"gate__enabled": True, "gate__equilibrium": 50.0, "gate__margin": 1.0}
     trainer = make_trainer(tiny(**gate, optimizer__clip="norm", optimizer__clip_at=(1e-9, 1e-9, 1e-9)))
     for _ in range(3):
         trainer.train_step()

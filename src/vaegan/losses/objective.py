@@ -233,7 +233,11 @@ class Objective:
         return Losses(encoded.prior.detach(), similarity.detach(), game.real, game.fake, pixel, total)
 
     def _vaegan_of_levels(self, networks: Networks, batch: _Batch, gamma: Number) -> Losses:
-        """All three networks, with an error over all levels of a discriminator that judges each image by itself, which sees it once."""
+        """All three networks, with an error over all levels of a discriminator that judges each image by itself, which sees it once.
+
+        Here the encoder minimises L_prior + L_llike; where reconstructions are judged, also (1 - gamma) / gamma times what they cost the
+        decoder.
+        """
         settings, discriminator = self.settings, networks.discriminator
         encoded = _encode(networks.encoder, batch)
         twice = None if batch.conditions is None else batch.conditions.repeat(2, 1)
