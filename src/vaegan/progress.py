@@ -31,13 +31,13 @@ def progress_bar(console: Console) -> Iterator[Progress]:
     with bars.Progress(*columns, console=console, expand=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", visible=False, speed="")
         began = printed = time.monotonic()
-        first: int | None = None
+        doing, first = "", 0
 
         def progress(what: str, done: int, total: int | None) -> None:
-            nonlocal first, began, printed
+            nonlocal doing, first, began, printed
             now = time.monotonic()
-            if first is None:  # work of an earlier time says nothing of the speed of this one
-                first, began = done, now
+            if what != doing:  # work of an earlier time, or of another kind, says nothing of the speed of this one
+                doing, first, began = what, done, now
             rate = (done - first) / (now - began) if done > first and now > began else 0.0
             speed = f"{rate:,.0f}/s" if rate >= 1 else ""
             bar.update(task, description=what, completed=done, total=total, visible=True, speed=speed)

@@ -22,8 +22,6 @@ NO_END = 10**9
 """Steps of a run whose length is not known yet: a schedule that depends on the length is at its start."""
 STRIDES = 2**3
 """Networks of family `larsen` halve an image three times: its sides are multiples of this."""
-
-
 LARGEST_MAP = 8
 """Networks of family `resize` halve an image until its shorter side is at most this."""
 
@@ -138,9 +136,11 @@ class Architecture:
                 require(len(listed) == count, f"networks.{name} must be {count} numbers for family larsen, not {len(listed)}")
         if self.family == "resize":
             height, width = self.size
-            fits = min(self.size) >= LARGEST_MAP and height % (1 << self.halvings) == width % (1 << self.halvings) == 0
-            near = "" if fits else " ".join(map(str, self._nearest_size()))
-            require(fits, f"networks.size {height} {width} cannot be halved {self.halvings} times: the nearest size that can is {near}")
+            require(min(self.size) >= LARGEST_MAP, f"networks.size {height} {width}: height and width must be at least {LARGEST_MAP}")
+            if height % (1 << self.halvings) or width % (1 << self.halvings):
+                near = " ".join(map(str, self._nearest_size()))
+                what = f"cannot be halved until the shorter side is at most {LARGEST_MAP}"
+                raise UserError(f"networks.size {height} {width} {what}: the nearest size that can is {near}")
         for name in ("encoder", "decoder", "discriminator"):
             listed = getattr(self, name)
             require(len(listed) > 0 and min(listed) > 0, f"networks.{name} must be numbers above 0, not {listed}")
@@ -150,7 +150,7 @@ class Architecture:
     def _nearest_size(self) -> tuple[int, int]:
         """The nearest height and width that family `resize` can halve often enough."""
         found = []
-        for halvings in range(1, 12):
+        for halvings in range(1, self.halvings + 2):
             step = 1 << halvings
             height, width = (max(step * LARGEST_MAP // 2, step * round(side / step)) for side in self.size)
             if min(height, width) <= step * LARGEST_MAP:
@@ -250,6 +250,11 @@ class ObjectiveSettings:
     def gan_loss(self) -> str:
         """The name of the GAN loss. The joint objective is non-saturating."""
         return self.gan or ("saturating" if self.saturating and not self.joint else "non_saturating")
+
+    @property
+    def has_cross_entropy(self) -> bool:
+        """Whether images and samples cost the discriminator cross entropies, in nats; other GAN losses have scales of their own."""
+        return self.gan_loss in ("saturating", "non_saturating")
 
     @property
     def trained(self) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ from torch import Tensor
 from vaegan import VAEGAN, Architecture, Objective, UserError
 from vaegan.bench.textbook import use_plain_convolutions
 from vaegan.losses.diff_augment import diff_augment, draw
+from vaegan.losses.penalties import PENALTIES
 from vaegan.losses.similarity import relative_error
+from vaegan.models.base import Discriminator
 from vaegan.settings import ObjectiveSettings
 
 from .. import textbook
@@ -86,6 +88,27 @@ def test_the_discriminator_sees_an_image_and_what_is_made_in_its_place_with_the_
         assert name not in gradients or torch.equal(gradients[name], parameter.grad), name  # type: ignore[arg-type]
     monkeypatch.undo()
     assert objective(model, *batch[:3], conditions=batch[3]).similarity != found.similarity
+
+
+def test_a_penalty_is_at_what_the_discriminator_sees(
+    model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Tensor] = []
+
+    def penalty(_: Discriminator, images: Tensor, generated: Tensor, __: Tensor | None) -> Tensor:
+        seen.extend((images, generated))
+        return images.new_zeros(())
+
+    monkeypatch.setitem(PENALTIES, "mine", penalty)
+    numbers = draw(6, torch.Generator().manual_seed(2)).double()
+    Objective(similarity="levels", penalty="mine")(model, *batch[:3], conditions=batch[3], numbers=numbers)
+    images, generated = seen
+    assert torch.equal(images, diff_augment(batch[0], numbers))
+    assert len(generated) == 12
+    holes = images.detach() == 0
+    assert holes.any()
+    assert not generated.chunk(2)[1][holes].any()  # the same changes in the same place
+    assert not generated.requires_grad
 
 
 def test_an_autoencoder_alone_has_the_relative_error_of_pixels(model: VAEGAN, batch: tuple[Tensor, ...]) -> None:

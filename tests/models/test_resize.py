@@ -55,13 +55,27 @@ def test_depth_follows_the_size(size: tuple[int, int], halvings: int, smallest: 
 
 
 @pytest.mark.parametrize(
-    ("size", "nearest"), [((50, 50), "48 48"), ((100, 100), "96 96"), ((64, 65), "64 64"), ((4, 4), "8 8"), ((1000, 1000), "1024 1024")]
+    ("size", "nearest"),
+    [
+        ((50, 50), "48 48"),
+        ((100, 100), "96 96"),
+        ((64, 65), "64 64"),
+        ((9, 9), "8 8"),
+        ((1000, 1000), "1024 1024"),
+        ((99_999, 9), "100000 8"),
+    ],
 )
 def test_a_size_that_cannot_be_halved_names_the_nearest_that_can(size: tuple[int, int], nearest: str) -> None:
     with pytest.raises(UserError, match=f"the nearest size that can is {nearest}"):
         Architecture(family="resize", size=size)
     height, width = map(int, nearest.split())
     Architecture(family="resize", size=(height, width))
+
+
+@pytest.mark.parametrize("size", [(4, 4), (0, 64), (64, -8)])
+def test_a_size_that_is_too_small_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(UserError, match="height and width must be at least 8"):
+        Architecture(family="resize", size=size)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 8])

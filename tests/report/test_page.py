@@ -86,7 +86,7 @@ def write_run(run: Path, *, steps: int = 40, pictures: int = 3, source: Path | N
         ("vaegan", ["A VAE/GAN trained", "Learned similarity", "Gate", "encoder", "vaegan score"], ["--by similarity"]),
         (
             "vae",
-            ["A VAE of pixels trained", "summed over pixels", "vaegan edit"],
+            ["A VAE of pixels trained", "as a part of the variance of pixels", "vaegan edit"],
             ["Learned similarity", "Gate", "discriminator 0", "vaegan score"],
         ),
         (
@@ -255,7 +255,7 @@ def test_nearest_training_images(tmp_path: Path, photos: Path, monkeypatch: pyte
     found = [image["src"] for image in page.all("img") if "Training image" in (image["alt"] or "")]
     model, trained = load(run), Trained.of(Run(run))
     with torch.no_grad():
-        samples = model.encode(model.sample(1)).mean
+        samples = model.encode(model.sample(SAMPLES)).mean[:1]
     codes = encode(model, trained.images.images, trained.training).mean
     order = torch.linalg.vector_norm(codes - samples, dim=1).argsort()[:NEIGHBOURS].numpy()
     pixels = trained.images.images[trained.training[order]]

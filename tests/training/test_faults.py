@@ -27,7 +27,7 @@ from ..command import works
 from ..tiny import QUIETLY, equal, flags, tiny
 from .test_checkpoint import Hostile
 
-EVERYTHING: dict[str, Any] = {"training__ema": 0.9, "augmentation__flip": True, "objective__gamma_decay": 1.5}
+EVERYTHING: dict[str, Any] = {"training__average_half_life": 10, "augmentation__flip": True, "objective__gamma_decay": 1.5}
 """What makes a resume harder."""
 
 
@@ -389,8 +389,8 @@ def test_a_checkpoint_that_does_not_fit_its_networks_is_refused(what: str, run: 
 
 def test_a_changed_recipe_is_refused_with_what_differs(run: Path) -> None:
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    with pytest.raises(UserError, match=r"cannot change a run that has begun: its training\.ema is 0\.9, not 0\.5; leave that out"):
-        train(tiny(**{**EVERYTHING, "training__ema": 0.5}), run, auto_resume=True, **QUIETLY)
+    with pytest.raises(UserError, match=r"cannot change a run that has begun: its training\.average_half_life is 10, not 20"):
+        train(tiny(**{**EVERYTHING, "training__average_half_life": 20}), run, auto_resume=True, **QUIETLY)
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 

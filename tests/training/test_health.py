@@ -53,6 +53,14 @@ def test_a_sign_is_told_once_after_a_while_and_again_if_it_comes_back(name: str)
     assert "try " in sentence
 
 
+@pytest.mark.parametrize("gan", ["hinge", "relativistic"])
+def test_costs_that_are_no_cross_entropies_say_nothing_of_certainty(gan: str) -> None:
+    watch = Watch(ObjectiveSettings(gan=gan), latent=64)
+    for name in ("discriminator certain", "discriminator wrong"):
+        assert not any(watch(step, WELL | ILL[name]) for step in (10, 10 + SIGNS[name].patience))
+        assert watch.current == []
+
+
 def test_samples_that_are_alike_are_seen_at_pictures() -> None:
     watch = Watch(ObjectiveSettings(), latent=64)
     watch.see_samples(0.02)
@@ -68,7 +76,7 @@ def test_a_warning_is_in_the_log_on_the_screen_and_in_tensorboard(tmp_path: Path
 
     monkeypatch.setitem(SIGNS, "discriminator held", SIGNS["discriminator held"]._replace(patience=2))
     console = Console(record=True, width=400, quiet=False, file=(tmp_path / "screen").open("w"))
-    recipe = tiny("quick-larsen", gate__equilibrium=50.0, gate__margin=1.0)
+    recipe = tiny(gate__enabled=True, gate__equilibrium=50.0, gate__margin=1.0)
     run = train(recipe, tmp_path / "run", device="cpu", console=console).run
     lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     assert [line.get("warnings") for line in lines] == [None, ["discriminator held"], ["discriminator held"]]
@@ -170,9 +178,8 @@ def test_rollbacks_come_to_an_end(tmp_path: Path) -> None:
 
 
 def test_gradients_are_means_over_the_steps_in_which_a_network_stepped() -> None:
-    trainer = make_trainer(
-        tiny("quick-larsen", gate__equilibrium=50.0, gate__margin=1.0, optimizer__clip="norm", optimizer__clip_at=(1e-9, 1e-9, 1e-9))
-    )
+    gate: dict[str, Any] = {"gate__enabled": True, "gate__equilibrium": 50.0, "gate__margin": 1.0}
+    trainer = make_trainer(tiny(**gate, optimizer__clip="norm", optimizer__clip_at=(1e-9, 1e-9, 1e-9)))
     for _ in range(3):
         trainer.train_step()
     means = trainer.read()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -96,7 +97,7 @@ def test_a_run_of_minutes_that_was_stopped_keeps_its_steps(
 def test_a_rehearsal_that_is_killed_leaves_nothing(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tiny(training__length="1 minutes")
     with monkeypatch.context() as patch:
-        patch.setattr(minutes, "draw", lambda *_: signal.raise_signal(signal.SIGINT))
+        patch.setattr(minutes, "draw", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             train(recipe, tmp_path / "run", **QUIETLY)
     assert not (tmp_path / "run").exists()

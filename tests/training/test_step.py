@@ -35,15 +35,30 @@ EVERYTHING: dict[str, Any] = {
     "augmentation.flip": True,
     "augmentation.shift": 0.05,
     "augmentation.hue": 0.1,
+    "training.ema": 0.0,
     "training.average_half_life": 40,
     "objective.gamma_decay": 1.5,
     "objective.gamma": 0.1,
+    "gate.enabled": True,
     "gate.equilibrium": 0.6,
     "gate.margin": 0.02,  # narrow, so that both players are held now and then
     "gate.margin_decay": 0.95,
     "optimizer.clip": "norm",
     "optimizer.clip_at": (1.0, 0.5, 2.0),
 }
+OF_LEVELS: dict[str, Any] = {
+    "objective.diff_augment": True,
+    "objective.penalty": "r1_r2",
+    "objective.penalty_every": 2,
+    "gate.equilibrium": 0.95,  # hinge costs begin at 1
+    "gate.margin": 0.4,
+}
+"""What the objective over levels has besides."""
+
+
+def everything_of(name: str) -> dict[str, Any]:
+    """The settings of a recipe by which a step does all that it can."""
+    return EVERYTHING | (OF_LEVELS if name == "quick" else {})
 
 
 def make_trainer(name: str = "quick", device: str = "cpu", **overrides: Any) -> Trainer:
@@ -69,8 +84,7 @@ def everything(trainer: Trainer) -> dict[str, Tensor]:
 @pytest.mark.parametrize("name", names())
 def test_the_device_decides_as_the_host_does(name: str) -> None:
     """On a CPU, where both can be had, and bit for bit."""
-    more = {**EVERYTHING, "gate.equilibrium": 1.0} if name == "quick" else EVERYTHING  # where its hinge costs begin
-    host, device = make_trainer(name, **more), let_device_decide(make_trainer(name, **more))
+    host, device = make_trainer(name, **everything_of(name)), let_device_decide(make_trainer(name, **everything_of(name)))
     held = [0, 0]
     for _ in range(16):
         inputs = device.inputs()
@@ -126,8 +140,9 @@ def optimisers_on_meta(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("name", names())
 def test_where_the_device_decides_nothing_is_read_from_it_or_mixed_with_the_hosts(name: str) -> None:
     """Run on torch's meta device, whose tensors have no values: reading one, or mixing it with one of the CPU, is an error."""
-    trainer = let_device_decide(make_trainer(name, **EVERYTHING))
-    inputs = Inputs(*(part.to("meta") for part in trainer.inputs() if isinstance(part, Tensor)))
+    trainer = let_device_decide(make_trainer(name, **everything_of(name)))
+    inputs = trainer.inputs()
+    inputs = inputs._replace(**{part: value.to("meta") for part, value in inputs._asdict().items() if isinstance(value, Tensor)})
     step = TrainingStep(trainer.recipe, trainer.fabric, trainer.model.to("meta"))
     assert step.average is not None
     for decides in (True, False):

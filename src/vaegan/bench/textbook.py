@@ -178,10 +178,11 @@ def textbook_only(objective: ObjectiveSettings) -> None:
     """Refuse what the textbook step does not know.
 
     Raises:
-        UserError: the joint objective, another GAN loss, a penalty.
+        UserError: the joint objective, another GAN loss, a penalty, random changes of what the discriminator sees.
     """
     known = ("", "saturating", "non_saturating", "hinge", "relativistic") if objective.similarity == "levels" else ("",)
-    for name, refused in (("joint", objective.joint), ("gan", objective.gan not in known), ("penalty", objective.penalty)):
+    unknown = {"joint": objective.joint, "gan": objective.gan not in known, "penalty": objective.penalty}
+    for name, refused in {**unknown, "diff_augment": objective.diff_augment}.items():
         if refused:
             raise UserError(f"there is no textbook step for objective.{name}: choose a recipe without it")
 

@@ -143,7 +143,7 @@ class Scorer:
             images: N x H x W x C, uint8, of the model's size: an array, or the images of a packed set.
             numbers: normal images that the model was not trained on.
             fitted_on: normal images for the distributions, such as the training images; by default a random half of `numbers`.
-            level: the layer of the discriminator that gives the features, 1 to 3; by default that of the learned similarity.
+            level: the layer of the discriminator that gives the features; by default that of the learned similarity.
             source: what the images are, in words.
             progress: called as the work goes on.
 

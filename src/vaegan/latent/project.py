@@ -54,7 +54,7 @@ def project(
         images: N x C x H x W in [-1, 1].
         steps: of Adam.
         lr: its learning rate.
-        level: the layer of the discriminator that gives the features, 1 to 3; by default that of the learned similarity.
+        level: the layer of the discriminator that gives the features; by default that of the learned similarity.
         kl_weight: weight of the second term, which is the prior N(0, I), against the likelihood.
         shown: after which steps to note the codes.
         progress: called as the work goes on.

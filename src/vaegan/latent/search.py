@@ -36,7 +36,7 @@ class Search:
     """Where to look."""
     by: By = "code"
     level: int | None = None
-    """The layer of the discriminator that gives the features of `similarity`, 1 to 3; by default that of the learned similarity."""
+    """The layer of the discriminator that gives the features of `similarity`; by default that of the learned similarity."""
     progress: Progress = lambda *_: None
     """Called as the work goes on."""
 

@@ -26,8 +26,8 @@ class GanLoss(Protocol):
     def discriminator(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """The cost of images, a scalar, and that of each kind of generated image, K; means over images.
 
-        The gate and the warnings of a run read both. They expect the cross entropy: 0.69 where the discriminator knows nothing, 0 where it
-        wins. With other costs, set gate.equilibrium and gate.margin, or gate.enabled to false.
+        The gate reads both. It expects the cross entropy: 0.69 where the discriminator knows nothing, 0 where it wins. With other costs,
+        set gate.equilibrium and gate.margin, or gate.enabled to false.
         """
 
     def decoder(self, logits: Tensor) -> Tensor:

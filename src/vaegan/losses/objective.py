@@ -60,7 +60,8 @@ class Losses:
     prior: Tensor
     """L_prior, in nats."""
     similarity: Tensor
-    """L_llike: half the squared error of the reconstructions' features, summed over features; of kind `vae`, of their pixels."""
+    """L_llike: half the squared error of the reconstructions' features, summed over features; of kind `vae`, of their pixels. With
+    similarity `levels`, the squared error as a part of the variance, the mean over levels."""
     real: Tensor
     """-log Dis(x), or what else the GAN loss says images cost the discriminator. The gate reads this one and the next."""
     fake: Tensor
@@ -232,7 +233,11 @@ class Objective:
         return Losses(encoded.prior.detach(), similarity.detach(), game.real, game.fake, pixel, total)
 
     def _vaegan_of_levels(self, networks: Networks, batch: _Batch, gamma: Number) -> Losses:
-        """All three networks, with an error over all levels of a discriminator that judges each image by itself, which sees it once."""
+        """All three networks, with an error over all levels of a discriminator that judges each image by itself, which sees it once.
+
+        Here the encoder minimises L_prior + L_llike; where reconstructions are judged, also (1 - gamma) / gamma times what they cost the
+        decoder.
+        """
         settings, discriminator = self.settings, networks.discriminator
         encoded = _encode(networks.encoder, batch)
         twice = None if batch.conditions is None else batch.conditions.repeat(2, 1)
@@ -240,18 +245,20 @@ class Objective:
         generated = self._decoded(networks.decoder, batch, scale(encoded.codes, 1 / gamma))
         leaf, count = generated.detach().requires_grad_(), len(batch.images)
         with parametrize.cached():  # both passes with the same weights, normalised once
-            targets, logits = discriminator.judge(_changed(batch.images, batch.numbers), batch.conditions)
-            maps, others = discriminator.judge(_changed(leaf.view_as(leaf), batch.numbers), twice)
-            extra = self._penalties(discriminator, batch, leaf.detach()) if torch.is_grad_enabled() else 0.0
+            images, judged = _changed(batch.images, batch.numbers), _changed(leaf.view_as(leaf), batch.numbers)
+            targets, logits = discriminator.judge(images, batch.conditions)
+            maps, others = discriminator.judge(judged, twice)
+            seen = batch._replace(images=images)  # a penalty, too, is at what the discriminator sees
+            extra = self._penalties(discriminator, seen, judged.detach()) if torch.is_grad_enabled() else 0.0
         error = relative_error([map_[:count] for map_ in maps], targets, self._average)
         logits = wide(torch.stack([logits, *others.chunk(2)]))
-        judged = logits if settings.reconstructions else logits[[0, 2]]
-        real, fakes = self._gan_loss.discriminator(judged)
+        playing = logits if settings.reconstructions else logits[[0, 2]]
+        real, fakes = self._gan_loss.discriminator(playing)
         total = (
             settings.prior_weight * encoded.prior + 2 * settings.real_weight * real + 2 * (1 - settings.real_weight) * fakes.sum() + extra
         )
         if torch.is_grad_enabled():
-            cost = gamma * error + (1 - gamma) * self._gan_loss.decoder(judged).sum()
+            cost = gamma * error + (1 - gamma) * self._gan_loss.decoder(playing).sum()
             (wanted,) = torch.autograd.grad(cost, leaf, retain_graph=True)
             total = total + (generated * wanted).sum()
         pixel = _pixel_error(generated[:count], batch.images)

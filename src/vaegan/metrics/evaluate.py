@@ -26,6 +26,10 @@ PRIORS = "priors"
 """The table of samples of N(0, I) beside those of the fitted prior."""
 OF_SAMPLES = ("samples", "copies")
 """Tables whose numbers are of samples."""
+LABELS = {"samples_grain": "grain"}
+"""Numbers of samples in other tables, with what they are called in that of both priors."""
+STANDARD = "standard_prior_"
+"""How the names of numbers of N(0, I) begin, beside those of the fitted prior."""
 SPREAD = "standard deviation over random draws without replacement"
 
 
@@ -63,9 +67,9 @@ def evaluate(context: Context, metrics: Iterable[Metric] | None = None) -> Evalu
     if other := context.with_standard_prior:
         beside = chain.from_iterable(other.measure(metrics).values())
         values += [
-            replace(value, name=value.name and f"standard_prior_{value.name}", table=PRIORS)
+            replace(value, name=value.name and f"{STANDARD}{value.name}", label=LABELS.get(value.name, value.label), table=PRIORS)
             for value in beside
-            if value.table in OF_SAMPLES or value.name == "samples_grain"
+            if value.table in OF_SAMPLES or value.name in LABELS
         ]
     return Evaluation(values, settings_of(context))
 

@@ -10,7 +10,7 @@ from rich import table as rich_table
 from rich.text import Text
 
 from .base import Value
-from .evaluate import OF_SAMPLES, PRIORS, Evaluation
+from .evaluate import PRIORS, STANDARD, Evaluation
 from .memorization import UNLIKELY
 
 DISTANCES = ("samples", "reconstructions")
@@ -70,8 +70,8 @@ def _table(found: Evaluation, name: str, values: Sequence[Value]) -> Table:
         note = f"±: {found.settings['spread']}, {found.settings['resamplings']} of them"
         return Table(f"{what}; real: training images", heads, [(value.label, _compared(value)) for value in values], (note,))
     if name == PRIORS:
-        of_fitted = {value.label: value for value in found.values if value.table in OF_SAMPLES}
-        rows = [(value.label, (shown(of_fitted[value.label]), shown(value))) for value in values]
+        of_fitted = {value.name or value.label: value for value in found.values if value.table != PRIORS}
+        rows = [(value.label, (shown(of_fitted[value.name.removeprefix(STANDARD) or value.label]), shown(value))) for value in values]
         return Table(f"{images['samples']:,} samples of each prior, as above", ("fitted prior", "N(0, I)"), rows)
     titles = {
         "errors": f"{held_out} held-out images and their reconstructions",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..settings import STRIDES, Architecture
 from . import base
+from .conditions import beside
 from .convolution import ImageConvolution
 
 KERNEL = 5  # every convolution of the paper is 5x5
@@ -57,15 +58,6 @@ def _initialise(network: nn.Module) -> None:
                 module.bias.zero_()
 
 
-def _beside(features: Tensor, conditions: Tensor | None, attributes: int) -> Tensor:
-    """Features beside the conditions, as the input of a fully connected layer; without conditions, beside those of the average image."""
-    if not attributes:
-        return features
-    if conditions is None:
-        conditions = features.new_zeros(len(features), attributes)
-    return torch.cat([features, conditions.to(features.dtype)], 1)
-
-
 class Encoder(base.Encoder):
     """Images to the mean and log variance of the posterior q(z|x) = N(mean, exp(logvar))."""
 
@@ -87,7 +79,7 @@ class Encoder(base.Encoder):
 
     def features(self, images: Tensor, conditions: Tensor | None = None) -> Tensor:
         """What the fully connected layer puts out: N x units."""
-        features: Tensor = self.hidden(_beside(self.convolutions(images).flatten(1), conditions, self.attributes))
+        features: Tensor = self.hidden(beside(self.convolutions(images).flatten(1), conditions, self.attributes))
         return features
 
 
@@ -107,7 +99,7 @@ class Decoder(base.Decoder):
 
     def forward(self, codes: Tensor, conditions: Tensor | None = None) -> Tensor:
         """N x latent, and N x attributes of a conditional model -> N x C x H x W in [-1, 1]."""
-        maps = self.hidden(_beside(codes, conditions, self.attributes)).unflatten(1, self.map_shape)
+        maps = self.hidden(beside(codes, conditions, self.attributes)).unflatten(1, self.map_shape)
         return torch.tanh(self.image(self.upsamplings(maps)))
 
 
@@ -150,7 +142,7 @@ class Discriminator(base.Discriminator):
     def logits_of(self, stems: Tensor, conditions: Tensor | None = None) -> Tensor:
         """By a fully connected layer and a linear one."""
         maps = self.last_maps_of(stems)
-        return self.logit(self.hidden(_beside(maps.flatten(1), conditions, self.attributes))).squeeze(1)
+        return self.logit(self.hidden(beside(maps.flatten(1), conditions, self.attributes))).squeeze(1)
 
     def _layers(self, number: int) -> nn.Sequential:
         """Strided convolution, batch normalisation and ReLU, counted from 1."""

@@ -20,6 +20,7 @@ from torch.nn.utils import parametrize
 
 from ..settings import Architecture
 from . import base
+from .conditions import beside
 from .convolution import ImageConvolution
 
 KERNEL = 3
@@ -107,15 +108,6 @@ def _norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, momentum=0.1)
 
 
-def _beside(features: Tensor, conditions: Tensor | None, attributes: int) -> Tensor:
-    """Features beside the conditions; without conditions, beside those of the average image."""
-    if not attributes:
-        return features
-    if conditions is None:
-        conditions = features.new_zeros(len(features), attributes)
-    return torch.cat([features, conditions.to(features.dtype)], 1)
-
-
 class Encoder(base.Encoder):
     """Images to the mean and log variance of the posterior."""
 
@@ -141,7 +133,7 @@ class Encoder(base.Encoder):
 
     def features(self, images: Tensor, conditions: Tensor | None = None) -> Tensor:
         """The smallest feature maps, flat, and the conditions: N x features."""
-        return _beside(self.convolutions(images).flatten(1), conditions, self.attributes)
+        return beside(self.convolutions(images).flatten(1), conditions, self.attributes)
 
 
 class Decoder(base.Decoder):
@@ -160,7 +152,7 @@ class Decoder(base.Decoder):
 
     def forward(self, codes: Tensor, conditions: Tensor | None = None) -> Tensor:
         """N x latent, and N x attributes of a conditional model -> N x C x H x W in [-1, 1]."""
-        maps = self.norm(self.first(_beside(codes, conditions, self.attributes)).unflatten(1, self.map_shape))
+        maps = self.norm(self.first(beside(codes, conditions, self.attributes)).unflatten(1, self.map_shape))
         return torch.tanh(self.image(self.upsamplings(maps)))
 
 

@@ -39,13 +39,19 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
 
     prior = "How far posteriors are from the prior, in nats: what the codes say of their images."
     add("Prior", prior, take("prior"))
+    relative = objective.similarity == "levels"
     if objective.kind == "vae":
-        add("Reconstruction", "Half the squared error of reconstructions, summed over pixels. Lower is closer.", take("similarity"))
-    add("Learned similarity", "Error of reconstructions in the discriminator’s features. Lower is closer.", take("similarity"))
+        how = "as a part of the variance of pixels" if relative else "half of it, summed over pixels"
+        add("Reconstruction", f"Squared error of reconstructions, {how}. Lower is closer.", take("similarity"))
+    of_features = ", as a part of their variance: the mean over levels" if relative else ""
+    add(
+        "Learned similarity", f"Error of reconstructions in the discriminator’s features{of_features}. Lower is closer.", take("similarity")
+    )
     watched = "" if objective.kind == "vae" else " Watched, not minimised."
     add("Pixel error", f"Mean squared error of reconstructions, with values in [−1, 1].{watched}", take("pixel"))
     bounds, about_gate = _gate(recipe)
-    add("Discriminator’s costs", f"For real images and for samples, in nats; 0.69 is a guess.{about_gate}", take("real", "fake"), bounds)
+    costs = "in nats; 0.69 is a guess" if objective.has_cross_entropy else f"by the {objective.gan_loss.replace('_', ' ')} loss"
+    add("Discriminator’s costs", f"For real images and for samples, {costs}.{about_gate}", take("real", "fake"), bounds)
     shares = take("decoder_steps", "discriminator_steps", factor=100)
     add("Gate", "Share of the steps that each player of the GAN took.", shares, unit="%")
     add("Learning rate", "Before the factors of the three networks.", take("lr"))

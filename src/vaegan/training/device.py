@@ -184,7 +184,7 @@ def compile_networks(model: VAEGAN, note: Callable[[str], None]) -> None:
         return
     model.encoder.compile(dynamic=False)
     model.decoder.compile(dynamic=False)
-    for name in ("stem", "features_of", "logits_of"):  # what the objective calls; the rest of `Discriminator` is made of these
+    for name in ("stem", "features_of", "logits_of", "judge"):  # what the objective calls; the rest of `Discriminator` is made of these
         setattr(model.discriminator, name, torch.compile(getattr(model.discriminator, name), dynamic=False))
 
 

@@ -60,7 +60,7 @@ SIGNS = {
 }
 
 CERTAIN = 0.01
-"""Costs below this, in nats, are those of a discriminator that says at least 0.99 of images and at most 0.01 of samples."""
+"""Cross entropies below this, in nats, are those of a discriminator that says at least 0.99 of images and at most 0.01 of samples."""
 WRONG = 4.0
 """A cost above this is that of one that is right with a probability of less than 1 in 50."""
 NO_INFORMATION = 0.005
@@ -90,11 +90,12 @@ class Watch:
             Warnings: a sentence for each kind of failure that has now lasted too long, once.
         """
         plays, autoencodes = self.objective.plays, self.objective.autoencodes
+        says = plays and self.objective.has_cross_entropy  # of other GAN losses, it is not known which cost says what
         there = {
             "decoder held": plays and means["decoder_steps"] < 0.01,
             "discriminator held": plays and means["discriminator_steps"] < 0.01,
-            "discriminator certain": plays and max(means["real"], means["fake"]) < CERTAIN,
-            "discriminator wrong": plays and max(means["real"], means["fake"]) > WRONG,
+            "discriminator certain": says and max(means["real"], means["fake"]) < CERTAIN,
+            "discriminator wrong": says and max(means["real"], means["fake"]) > WRONG,
             "posterior at the prior": autoencodes and means["prior"] < NO_INFORMATION * self.latent,
             "samples alike": self._variety < ALIKE,
         }

@@ -170,7 +170,7 @@ def draw(model: VAEGAN, exhibits: Exhibits) -> tuple[Image.Image, float]:
             parts.append((f"{caption}, each above its reconstruction", pairs))
         theirs = None if attributes is None else attributes[torch.arange(SAMPLES, device=attributes.device) % len(attributes)]
         samples = model.sample(SAMPLES, seed=0, attributes=theirs)
-        parts.append(("samples of the prior", samples))
+        parts.append((f"samples of {model.name_prior()}", samples))
     model.train(was_training)
     return grid.sheet(parts, COLUMNS), _spread(samples) / _spread(originals) if _spread(originals) else 1.0
 
