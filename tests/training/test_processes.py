@@ -78,7 +78,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 def _train_a_while(fabric: Fabric) -> dict[str, Any]:
     """200 steps, with what each process by itself would have let step, and which images it saw."""
-    trainer = make_trainer(tiny("quick-larsen", **NARROW), fabric)
+    trainer = make_trainer(tiny(**NARROW), fabric)
     local, together, images = [], [], []
     original = Objective.__call__
 
@@ -247,8 +247,8 @@ def test_a_run_goes_on_with_another_number_of_processes(both: list[dict[str, Any
     """As on another machine: two processes of four images, then one of eight, which are the same images."""
     first, second = (found["trained"] for found in both)
     with pytest.raises(UserError, match=r"takes 8 images a step, not 4 \(1 process with a batch of 4\): set --training\.batch 8"):
-        make_trainer(tiny("quick-larsen", **NARROW, training__length="300 steps")).load_state_dict(first["state"])
-    trainer = make_trainer(tiny("quick-larsen", **NARROW, training__length="300 steps", training__batch=8))
+        make_trainer(tiny(**NARROW, training__length="300 steps")).load_state_dict(first["state"])
+    trainer = make_trainer(tiny(**NARROW, training__length="300 steps", training__batch=8))
     for step in (0, 7, 199):
         assert trainer.batches.chosen(step).tolist() == sorted(first["images"][step] + second["images"][step])
     trainer.load_state_dict(first["state"])

@@ -108,7 +108,7 @@ def test_the_device_decides_as_the_host_does(name: str) -> None:
     ],
 )
 def test_a_held_network_and_its_optimiser_do_not_change_by_a_bit(name: str, gate: dict[str, Any], stepping: set[str]) -> None:
-    trainer = let_device_decide(make_trainer(name, **{"gate.enabled": True, "training.ema": 0.0, **gate}))
+    trainer = let_device_decide(make_trainer(name, **{"gate.enabled": True, "training.average_half_life": 0, **gate}))
     trainer.train_step()
     parameters = {f"model {key}" for key, _ in trainer.model.named_parameters()}
     before = everything(trainer)
