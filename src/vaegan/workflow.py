@@ -33,9 +33,11 @@ from .training.conditions import varying
 from .training.device import World, computes_in_bf16, find_device, find_world, make_fabric, usual_threads
 from .training.distributed import JoinError, LostProcessError, SharedError, all_or_none, from_leader
 from .training.launcher import launch, take_part
+from .training.logger import draw
 from .training.memory import check_size
 from .training.minutes import clock, in_steps
 from .training.trainer import STOPPING, Trainer, way_on
+from .viz.grid import save as save_picture
 
 __all__ = ["Result", "Stopped", "resume", "train"]
 
@@ -283,7 +285,7 @@ def _run(job: Job, world: World, console: Console, signals: StopSignal) -> Resul
             with refusals_told():
                 picture = trainer.train(run, images, held_out, console, signals)
         if fabric.is_global_zero and _lacks_prior(run, recipe, training):
-            _fit_prior(trainer, run, images, training, console)
+            _fit_prior(trainer, run, images, held_out, console)
         return Result(run.folder, picture, _report(run, images) if job.report and fabric.is_global_zero else None)
 
 
@@ -436,8 +438,10 @@ def _lacks_prior(run: Run, recipe: Recipe, training: Numbers) -> bool:
     return can and not run.prior_file.is_file()
 
 
-def _fit_prior(trainer: Trainer, run: Run, images: ImageSet, training: Numbers, console: Console) -> None:
-    """Fit the prior to the model that was saved, which does not change. The first process alone is still here.
+def _fit_prior(trainer: Trainer, run: Run, images: ImageSet, held_out: Numbers, console: Console) -> None:
+    """Fit the prior to the model that was saved, which does not change, and draw the last picture anew, with samples of that prior.
+
+    The first process alone is still here.
 
     Raises:
         Stopped: an interrupt or SIGTERM came.
@@ -452,8 +456,9 @@ def _fit_prior(trainer: Trainer, run: Run, images: ImageSet, training: Numbers, 
 
         try:
             model = run.model(trainer.fabric.device, prior=False)
-            prior = prior_of(model, images, training, seed=trainer.recipe.training.seed, progress=watched)
-            prior.save(run.model_folder)
+            prior = model.prior = prior_of(model, images, trainer.batches.numbers, seed=trainer.recipe.training.seed, progress=watched)
+            save_picture(draw(model, trainer.exhibits(images, held_out))[0], run.picture_file(trainer.step))
+            prior.save(run.model_folder)  # last: a run without it is taken up again
         except UserError as error:  # the model is saved, and of use
             console.print(f"samples are drawn from N(0, I), because no prior could be fitted: {error}", soft_wrap=True)
         else:

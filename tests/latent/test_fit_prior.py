@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 import vaegan
-from vaegan import VAEGAN, Recipe, Run, UserError
+from vaegan import VAEGAN, Recipe, Run, UserError, workflow
 from vaegan.latent import fit_prior as fitting
 from vaegan.latent.encode import encode
 from vaegan.latent.fit_prior import fit_prior, prior_of
 from vaegan.models.fingerprint import fingerprint
 from vaegan.models.posterior import Posterior
+from vaegan.training import logger
+from vaegan.training.logger import Exhibits, draw
 from vaegan.training.trainer import Trainer
 from vaegan.workflow import Stopped, resume, train
 
@@ -32,12 +35,23 @@ def conditional(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(tiny(**SETTINGS, networks__attributes=["Beard", "Smiling"]), tmp_path_factory.mktemp("c") / "run", **QUIETLY).run
 
 
-def test_training_fits_a_prior_and_changes_no_weight(tmp_path: Path) -> None:
+def test_training_fits_a_prior_and_changes_no_weight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[VAEGAN] = []
+
+    def watched(model: VAEGAN, exhibits: Exhibits) -> tuple[Image.Image, float]:
+        drawn.append(model)
+        return draw(model, exhibits)
+
+    for module in (logger, workflow):
+        monkeypatch.setattr(module, "draw", watched)
     run = Run(train(tiny(**SETTINGS), tmp_path / "run", **QUIETLY).run)
     model = run.model()
     assert model.prior is not None
     assert model.prior.about["codes"] == "48"
     assert model.prior.model == fingerprint(model)
+    assert len(drawn) == 3  # after 4 steps and 6, and once more of the fitted prior
+    last = [None if seen.prior is None else seen.prior.about for seen in drawn]
+    assert last == [None, None, model.prior.about]
     kept, weights = run.prior_file.read_bytes(), (run.model_folder / "model.safetensors").read_bytes()
     run.prior_file.unlink()
     again = fit_prior(run.folder)

@@ -26,8 +26,6 @@ PRIORS = "priors"
 """The table of samples of N(0, I) beside those of the fitted prior."""
 OF_SAMPLES = ("samples", "copies")
 """Tables whose numbers are of samples."""
-LABELS = {"samples_grain": "grain"}
-"""Numbers of samples in other tables, with what they are called in that of both priors."""
 STANDARD = "standard_prior_"
 """How the names of numbers of N(0, I) begin, beside those of the fitted prior."""
 SPREAD = "standard deviation over random draws without replacement"
@@ -66,12 +64,14 @@ def evaluate(context: Context, metrics: Iterable[Metric] | None = None) -> Evalu
     values = [*chain.from_iterable(context.measure(metrics).values())]
     if other := context.with_standard_prior:
         beside = chain.from_iterable(other.measure(metrics).values())
-        values += [
-            replace(value, name=value.name and f"{STANDARD}{value.name}", label=LABELS.get(value.name, value.label), table=PRIORS)
-            for value in beside
-            if value.table in OF_SAMPLES or value.name in LABELS
-        ]
+        values += [_beside(value) for value in beside if value.table in OF_SAMPLES or value.name.startswith("samples_")]
     return Evaluation(values, settings_of(context))
+
+
+def _beside(value: Value) -> Value:
+    """A number of samples of N(0, I), under a name of its own."""
+    label = value.label if value.table in OF_SAMPLES else value.table  # a table of its own has the label of what is measured
+    return replace(value, name=value.name and f"{STANDARD}{value.name}", label=value.label and label, table=PRIORS)
 
 
 def settings_of(context: Context) -> dict[str, Any]:
