@@ -1,9 +1,10 @@
-"""Make the pictures and print the figures of docs/theory.md, and the picture of the README, from two runs on the avatars.
+"""Make the pictures and print the figures of docs/theory.md, and the picture of the README, from three runs on the avatars.
 
 pip install matplotlib
 vaegan train --recipe quick-larsen --run runs/quick-larsen
 vaegan train --recipe reference --steps 50 --run runs/reference
-python docs/figures.py runs/quick-larsen runs/reference
+vaegan train --threads 1 --run runs/avatars
+python docs/figures.py runs/quick-larsen runs/reference runs/avatars
 """
 
 from __future__ import annotations
@@ -125,11 +126,11 @@ def gradients(name: str, model: vaegan.VAEGAN, images: Tensor) -> None:
     print(f"  gradients at the images: L_llike {a:.3g}, L_GAN {b:.3g}, ratio {a / b:,.0f}; they balance at gamma {b / (a + b):.1g}")
 
 
-def main(run: Path, reference: Path) -> None:
+def main(run: Path, reference: Path, demo: Path) -> None:
     """Make everything."""
     FIGURES.mkdir(exist_ok=True)
+    shutil.copy(list(vaegan.Run.open(demo).pictures.values())[-1], FIGURES / "demo.png")
     opened = vaegan.Run.open(run)
-    shutil.copy(list(opened.pictures.values())[-1], FIGURES / "demo.png")
     images = opened.images()
     _, held_out = opened.split(images)
     ruler(opened.model(), to_tensor(images.images[held_out[:2]]), opened.level)
@@ -142,6 +143,6 @@ def main(run: Path, reference: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 4:
         sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(*map(Path, sys.argv[1:]))
