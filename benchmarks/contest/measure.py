@@ -35,7 +35,7 @@ from vaegan.metrics.frechet import FrechetDistance
 from vaegan.metrics.grain import share_of_period_two
 from vaegan.metrics.kid import KernelDistance
 from vaegan.metrics.prdc import Prdc
-from vaegan.models.prior import PriorKind
+from vaegan.settings import PriorKind
 from vaegan.viz.grid import to_uint8
 
 from .job import Job, parts_of, write_json

@@ -15,6 +15,8 @@ from .errors import UserError
 
 Crop = Literal["centre", "none", "celeba", "box"]
 Resampling = Literal["fast", "bicubic", "lanczos", "bilinear", "nearest"]
+PriorKind = Literal["fitted", "standard"]
+"""What codes of samples are drawn from: a fitted mixture, or N(0, I)."""
 NETWORKS = ("encoder", "decoder", "discriminator")
 PerNetwork = tuple[float, float, float]
 """One value each for encoder, decoder, discriminator."""

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from ..metrics.base import RESAMPLINGS, SAMPLES
 from ..metrics.extractors.registry import DEFAULT, Kind
+from ..settings import PriorKind
 from .console import err, wrote
 from .console import out as stdout
-from .inputs import Prior, check_seed, open_set
+from .inputs import check_seed, open_set
 
 
 def evaluate(
@@ -20,7 +21,7 @@ def evaluate(
     extractor: Kind = DEFAULT,
     seed: int = 0,
     resamplings: int = RESAMPLINGS,
-    prior: Prior | None = None,
+    prior: PriorKind | None = None,
     device: str = "auto",
     out: Path | None = None,
 ) -> None:

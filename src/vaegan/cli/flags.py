@@ -17,9 +17,9 @@ from ..errors import UserError
 from ..files import from_home
 from ..parse_settings import Layer, as_tree, convert, describe, setting_types
 from ..recipe import Recipe, of_run, resolve
+from ..settings import PriorKind
 from .app import UnknownFlagError
 from .console import err, parse_size
-from .inputs import Prior
 
 DEFAULT_RECIPE = "quick"
 BENCH_RECIPE = "reference"
@@ -141,7 +141,7 @@ class ExperimentFlags(TrainingFlags):
     """How many runs of each kind, with seeds from --seed on."""
     out: Annotated[Path | None, Parameter(group=RUN)] = None
     """The folder to make for runs and results; experiments/NAME by default."""
-    prior: Annotated[Prior | None, Parameter(group=RUN)] = None
+    prior: Annotated[PriorKind | None, Parameter(group=RUN)] = None
     """Where the codes of samples come from: the fitted prior of each run (see vaegan fit-prior), or standard, which is N(0, I). By default
     fitted for each run that has one."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import UserError
 from .console import err
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..models.vaegan import VAEGAN
     from ..run import Run
 
-Prior = Literal["fitted", "standard"]  # as in models/prior.py, without waiting for torch
 MOST_ROWS = 50
 """Rows of a picture that has one for each image."""
 

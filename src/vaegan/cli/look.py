@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ..errors import UserError
+from ..settings import PriorKind
 from .console import check_fps, err, wrote
-from .inputs import Prior, check_seed, read_pictures
+from .inputs import check_seed, read_pictures
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,7 @@ def sample(
     count: int = 64,
     seed: int = 0,
     values: Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=True)] = None,
-    prior: Prior | None = None,
+    prior: PriorKind | None = None,
 ) -> None:
     """Draw images from the prior.
 

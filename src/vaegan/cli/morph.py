@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from ..errors import UserError
+from ..settings import PriorKind
 from .console import check_fps, err, parse_size, wrote
-from .inputs import Prior, check_seed, encode_pictures
+from .inputs import check_seed, encode_pictures
 
 Course = Literal["spherical", "linear"]  # as in latent/interpolate.py, without waiting for torch
 MOST_STEPS = 1_000
@@ -27,7 +28,7 @@ def interpolate(
     how: Course = "spherical",
     steps: int | None = None,
     fps: float = 25.0,
-    prior: Prior | None = None,
+    prior: PriorKind | None = None,
     out: Path | None = None,
 ) -> None:
     """Morph from image to image.
@@ -98,7 +99,7 @@ def walk(
     fps: float = 20.0,
     tiles: str = "4x4",
     seed: int = 0,
-    prior: Prior | None = None,
+    prior: PriorKind | None = None,
     out: Path | None = None,
 ) -> None:
     """Film random walks through the prior.

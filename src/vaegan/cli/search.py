@@ -11,8 +11,9 @@ from cyclopts import Parameter
 
 from ..errors import UserError
 from ..files import replacing
+from ..settings import PriorKind
 from .console import err, wrote
-from .inputs import MOST_ROWS, Prior, open_set, read_pictures, say_skipped
+from .inputs import MOST_ROWS, open_set, read_pictures, say_skipped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,7 @@ def search(
     count: int = 10,
     samples: int = 0,
     seed: int = 0,
-    prior: Prior | None = None,
+    prior: PriorKind | None = None,
     out: Path | None = None,
     csv: Path | None = None,
 ) -> None:
@@ -117,7 +118,7 @@ def search(
 
 
 def _of_samples(
-    looking: Search, run: Run, samples: int, seed: int, count: int, *, prior: Prior | None
+    looking: Search, run: Run, samples: int, seed: int, count: int, *, prior: PriorKind | None
 ) -> tuple[list[str], Tensor, NDArray[np.int64], NDArray[np.float64]]:
     """Samples with names, and their neighbours among the training images; says whether they are nearer than held-out images are."""
     import numpy as np

@@ -35,11 +35,11 @@ from ..files import PARTIAL, from_home, replacing, sha256
 from ..metrics.base import RESAMPLINGS, SAMPLES, Metric, Value
 from ..metrics.context import Context
 from ..metrics.extractors.base import Extractor
-from ..models.prior import PriorKind
 from ..models.vaegan import WEIGHTS
 from ..progress import Progress, progress_bar
 from ..recipe import RECIPE, Recipe
 from ..run import Run
+from ..settings import PriorKind
 from ..signals import Stopped, StopSignal
 from ..training.conditions import varying
 from ..training.device import make_fabric

@@ -15,9 +15,9 @@ from ..data.batches import to_tensor
 from ..evenly_spaced import some_of
 from ..metrics.memorization import Copying
 from ..metrics.neighbors import nearest, nearest_by_similarity
-from ..models.prior import PriorKind
 from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
+from ..settings import PriorKind
 from .encode import codes_of
 
 By = Literal["code", "similarity"]

@@ -19,9 +19,9 @@ from ..data import ImageSet, Numbers
 from ..data.batches import Images, to_tensor
 from ..errors import UserError
 from ..evenly_spaced import some_of
-from ..models.prior import PriorKind
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
+from ..settings import PriorKind
 from .base import Metric, Value
 from .regressor import MOST, Regressor, regressor_of
 

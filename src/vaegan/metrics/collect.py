@@ -18,9 +18,9 @@ from ..data import ImageSet, cache_folder
 from ..data.batches import Images, to_tensor
 from ..errors import NOT_FINITE, UserError
 from ..files import replacing
-from ..models.prior import PriorKind
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
+from ..settings import PriorKind
 from .extractors.base import Extractor
 from .features import Features
 from .moments import Moments

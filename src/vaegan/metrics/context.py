@@ -15,9 +15,9 @@ from torch import Tensor
 from ..data import ImageSet, Numbers
 from ..errors import NOT_FINITE, UserError
 from ..models.posterior import Posterior
-from ..models.prior import PriorKind
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
+from ..settings import PriorKind
 from .base import RESAMPLINGS, SAMPLES, Metric, Value
 from .collect import Collector, features_of, read_parts, sample_parts
 from .extractors.base import Extractor

@@ -12,7 +12,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import safetensors
 import safetensors.torch
@@ -23,8 +22,6 @@ from torch import Tensor
 from ..errors import UserError
 from ..files import replacing
 
-PriorKind = Literal["fitted", "standard"]
-"""A fitted mixture, or N(0, I)."""
 FILE = "prior.safetensors"
 FORMAT = 1
 NAMES = ("weights", "means", "factors")

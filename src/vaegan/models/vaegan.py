@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from ..data.images import Preparation
 from ..errors import UserError
 from ..files import replacing
-from ..settings import NETWORKS, Architecture
+from ..settings import NETWORKS, Architecture, PriorKind
 from .base import Decoder, Discriminator, Encoder
 from .families import find_family
 from .fingerprint import fingerprint
 from .posterior import Posterior
 from .prior import FILE as PRIOR
-from .prior import WAY_OUT, Mixture, PriorKind
+from .prior import WAY_OUT, Mixture
 
 FORMAT = 2  # of a model folder
 PART = 256  # images at a time, so that memory does not grow with their number

