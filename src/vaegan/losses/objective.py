@@ -254,13 +254,9 @@ class Objective:
         logits = wide(torch.stack([logits, *others.chunk(2)]))
         playing = logits if settings.reconstructions else logits[[0, 2]]
         real, fakes = self._gan_loss.discriminator(playing)
-        total = (
-            settings.prior_weight * encoded.prior + 2 * settings.real_weight * real + 2 * (1 - settings.real_weight) * fakes.sum() + extra
-        )
+        total = settings.prior_weight * encoded.prior + self._discriminator_cost(real, fakes) + extra
         if torch.is_grad_enabled():
-            cost = gamma * error + (1 - gamma) * self._gan_loss.decoder(playing).sum()
-            (wanted,) = torch.autograd.grad(cost, leaf, retain_graph=True)
-            total = total + (generated * wanted).sum()
+            total = total + _passed_on(gamma * error + (1 - gamma) * self._gan_loss.decoder(playing).sum(), leaf, generated)
         pixel = _pixel_error(generated[:count], batch.images)
         return Losses(encoded.prior.detach(), error.detach(), real.detach(), fakes[-1].detach(), pixel, total)
 
@@ -277,8 +273,8 @@ class Objective:
 
     def _play(self, discriminator: Discriminator, batch: _Batch, stem: Tensor, generated: Tensor, gamma: Number) -> _Game:
         """The GAN, on images (with their `stem`) and one or two kinds of generated image, the samples last."""
-        loss, real_weight = self._gan_loss, self.settings.real_weight
-        against = -(1 - gamma) / (2 * (1 - real_weight))
+        loss = self._gan_loss
+        against = -(1 - gamma) / (2 * (1 - self.settings.real_weight))
         leaf = generated.detach().requires_grad_()
         judged = scale(generated, against) if loss.opposed else leaf.view_as(leaf)  # (FlopCounterMode knows no leaves)
         stems = torch.cat([stem, discriminator.stem(judged)])
@@ -286,15 +282,17 @@ class Objective:
         conditions = None if batch.conditions is None else batch.conditions.repeat(kinds, 1)
         logits = wide(discriminator.logits_of(stems, conditions)).unflatten(0, (kinds, -1))
         real, fakes = loss.discriminator(logits)
-        total = 2 * real_weight * real + 2 * (1 - real_weight) * fakes.sum()
+        total = self._discriminator_cost(real, fakes)
         if not loss.opposed and torch.is_grad_enabled():
-            # Another cotangent at the discriminator's output, so one more pass back through it, for the generated images alone.
-            cost = (1 - gamma) * loss.decoder(logits).sum()
-            (wanted,) = torch.autograd.grad(cost, leaf, retain_graph=True)
-            total = total + (generated * wanted).sum()
+            total = total + _passed_on((1 - gamma) * loss.decoder(logits).sum(), leaf, generated)
         if torch.is_grad_enabled():
             total = total + self._penalties(discriminator, batch, generated.detach())
         return _Game(real.detach(), fakes[-1].detach(), total)
+
+    def _discriminator_cost(self, real: Tensor, fakes: Tensor) -> Tensor:
+        """L_GAN, of the cost of images, a scalar, and of each kind of generated image."""
+        weight = self.settings.real_weight
+        return 2 * weight * real + 2 * (1 - weight) * fakes.sum()
 
     def _penalties(self, discriminator: Discriminator, batch: _Batch, generated: Tensor) -> Tensor | float:
         """What else the discriminator minimises."""
@@ -308,6 +306,16 @@ def _encode(encoder: Encoder, batch: _Batch) -> _Encoded:
     mean, logvar = encoder(batch.images, batch.conditions)
     posterior = Posterior(wide(mean), wide(logvar))
     return _Encoded(kl_divergence(posterior).sum(1).mean(), posterior.sample(batch.noise))
+
+
+def _passed_on(cost: Tensor, leaf: Tensor, generated: Tensor) -> Tensor:
+    """A scalar whose gradient at `generated` is that of `cost` at `leaf`, its constant copy.
+
+    The decoder's cost has another gradient at the discriminator's output than the discriminator's own, so it is one more pass back through
+    the discriminator, for the generated images alone.
+    """
+    (wanted,) = torch.autograd.grad(cost, leaf, retain_graph=True)
+    return (generated * wanted).sum()
 
 
 def _changed(images: Tensor, numbers: Tensor | None) -> Tensor:
