@@ -208,6 +208,9 @@ class ObjectiveSettings:
     contrast, place, and a hole (DiffAugment, Zhao et al. 2020). Only for similarity `levels`."""
     reconstructions: bool = False
     """L_GAN has -log(1 - Dis(x~)) in it, too: the paper's algorithm 1 has it, the authors' runs do not."""
+    images_per_sample: int = 1
+    """In a step, one sample is drawn and judged for so many images; the batch is a multiple of it. It has an effect only with similarity
+    `levels` and kind `vaegan`."""
     real_weight: float = 0.5
     """Weight w of real against generated images in L_GAN = 2 w real + 2 (1 - w) fake. It is for the discriminator alone: as in the
     authors' code, the decoder's part is scaled back to 1."""
@@ -225,6 +228,7 @@ class ObjectiveSettings:
     def __post_init__(self) -> None:
         require(not self.joint or self.similarity == "level", "objective.joint is for objective.similarity level, not levels")
         fits = self.similarity == "levels" and self.kind == "vaegan"
+        require(self.images_per_sample > 0, f"objective.images_per_sample must be above 0, not {self.images_per_sample}")
         require(not self.diff_augment or fits, "objective.diff_augment is for objective.similarity levels and objective.kind vaegan")
         require(not self.joint or self.kind == "vaegan", f"objective.joint is for kind vaegan, not {self.kind}")
         if self.kind == "vae-dis":

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from vaegan import VAEGAN, Architecture, Objective, UserError
-from vaegan.losses.gan import GAN_LOSSES, GanLoss, Hinge, Relativistic
-from vaegan.losses.penalties import PENALTIES
+from vaegan.losses.gan import GAN_LOSSES, GanLoss, Hinge, Relativistic, by_count
+from vaegan.losses.penalties import PENALTIES, Seen
 from vaegan.models.base import Discriminator
 from vaegan.settings import ObjectiveSettings
 
@@ -16,8 +16,8 @@ from vaegan.settings import ObjectiveSettings
 def of_all(model: VAEGAN, loss: GanLoss, images: Tensor, sampled: Tensor) -> tuple[Tensor, Tensor]:
     """Plainly: what the decoder and the discriminator minimise."""
     logits = model.discriminator(torch.cat([images, sampled])).unflatten(0, (2, -1))
-    real, fakes = loss.discriminator(logits)
-    return loss.decoder(logits).sum(), real + fakes.sum()
+    real, fakes = loss.discriminator(logits[0], logits[1:])
+    return loss.decoder(logits[0], logits[1:]).sum(), real + fakes.sum()
 
 
 @pytest.fixture
@@ -80,9 +80,9 @@ def test_a_penalty_leaves_running_statistics_as_they_are_without_it(model: VAEGA
 def test_a_penalty_of_ones_own(model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, ...]] = []
 
-    def drift(discriminator: Discriminator, images: Tensor, generated: Tensor, conditions: Tensor | None) -> Tensor:
-        seen.append((*images.shape[:1], *generated.shape[:1]))
-        return discriminator(images, conditions).square().mean()
+    def drift(discriminator: Discriminator, images: Seen, generated: Seen) -> Tensor:
+        seen.append((len(images.images), len(generated.images)))
+        return discriminator(*images).square().mean()
 
     monkeypatch.setitem(PENALTIES, "drift", drift)
     Objective(penalty="drift", reconstructions=True)(model, *batch).backward(model.parameters())
@@ -97,23 +97,32 @@ def test_an_unknown_name_is_refused_with_those_that_there_are() -> None:
 
 
 def test_hinge_and_relativistic_are_what_their_papers_write() -> None:
-    images, reconstructions, samples = logits = torch.tensor([[2.0, 0.5], [-3.0, 0.0], [1.0, -0.5]])
-    real, fakes = Hinge().discriminator(logits)
+    images, reconstructions, samples = torch.tensor([[2.0, 0.5], [-3.0, 0.0], [1.0, -0.5]])
+    logits = images, (reconstructions, samples)
+    real, fakes = Hinge().discriminator(*logits)
     assert real == pytest.approx(0.25)
     assert fakes.tolist() == pytest.approx([0.5, 1.25])
-    assert Hinge().decoder(logits).tolist() == pytest.approx([1.5, -0.25])
-    real, fakes = Relativistic().discriminator(logits)
+    assert Hinge().decoder(*logits).tolist() == pytest.approx([1.5, -0.25])
+    real, fakes = Relativistic().discriminator(*logits)
     for found, generated in zip(fakes, (reconstructions, samples), strict=True):
         assert 2 * found == pytest.approx((1 + (generated - images).exp()).log().mean())
     assert real == fakes.sum()
-    assert Relativistic().decoder(logits)[1] == pytest.approx((1 + (images - samples).exp()).log().mean())
+    assert Relativistic().decoder(*logits)[1] == pytest.approx((1 + (images - samples).exp()).log().mean())
+
+
+def test_a_kind_of_fewer_images_counts_less_and_is_compared_with_the_images_in_its_places() -> None:
+    images, reconstructions, samples = torch.tensor([2.0, 9.0, 0.5, 9.0]), torch.tensor([-3.0, 0.0, 1.0, 2.0]), torch.tensor([1.0, -0.5])
+    assert by_count(torch.tensor([3.0, 5.0]), images, (reconstructions, samples)).tolist() == [3, 2.5]
+    real, fakes = Relativistic().discriminator(images, (reconstructions, samples))
+    torch.testing.assert_close(2 * fakes[1], (1 + (samples - images[[0, 2]]).exp()).log().mean())
+    torch.testing.assert_close(real, fakes[0] + fakes[1] / 2)
 
 
 def test_r2_is_the_same_at_generated_images(model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor]) -> None:
-    images, generated = batch[0], torch.cat([batch[0].flip(0), 0.5 * batch[0]])
+    images, generated = Seen(batch[0]), Seen(torch.cat([batch[0].flip(0), 0.5 * batch[0]]))
     model.discriminator.eval()
-    r1, both = (PENALTIES[name](model.discriminator, images, generated, None) for name in ("r1", "r1_r2"))
-    torch.testing.assert_close(both - r1, PENALTIES["r1"](model.discriminator, generated, images, None))
+    r1, both = (PENALTIES[name](model.discriminator, images, generated) for name in ("r1", "r1_r2"))
+    torch.testing.assert_close(both - r1, PENALTIES["r1"](model.discriminator, generated, images))
     assert both > r1
 
 

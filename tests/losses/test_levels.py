@@ -9,7 +9,7 @@ from torch import Tensor
 from vaegan import VAEGAN, Architecture, Objective, UserError
 from vaegan.bench.textbook import use_plain_convolutions
 from vaegan.losses.diff_augment import diff_augment, draw
-from vaegan.losses.penalties import PENALTIES
+from vaegan.losses.penalties import PENALTIES, Seen
 from vaegan.losses.similarity import relative_error
 from vaegan.models.base import Discriminator
 from vaegan.settings import ObjectiveSettings
@@ -22,6 +22,13 @@ LEVELS = {
     "relativistic": Objective(similarity="levels", gamma=0.5, gan="relativistic", reconstructions=True),
     "non-saturating": Objective(similarity="levels", gamma=0.5, saturating=False),
     "saturating": Objective(similarity="levels", gamma=0.5),
+    "hinge, with a sample for two images": Objective(
+        similarity="levels", gamma=0.8, gan="hinge", reconstructions=True, real_weight=0.6, images_per_sample=2
+    ),
+    "relativistic, with a sample for three images": Objective(
+        similarity="levels", gamma=0.5, gan="relativistic", reconstructions=True, images_per_sample=3
+    ),
+    "saturating, with a sample for two images": Objective(similarity="levels", gamma=0.5, images_per_sample=2),
     "R1": Objective(similarity="levels", gamma=0.8, gan="relativistic", penalty="r1", penalty_weight=0.7),
 }
 
@@ -95,19 +102,22 @@ def test_a_penalty_is_at_what_the_discriminator_sees(
 ) -> None:
     seen: list[Tensor] = []
 
-    def penalty(_: Discriminator, images: Tensor, generated: Tensor, __: Tensor | None) -> Tensor:
-        seen.extend((images, generated))
-        return images.new_zeros(())
+    def penalty(_: Discriminator, images: Seen, generated: Seen) -> Tensor:
+        assert generated.conditions is not None
+        assert torch.equal(generated.conditions, torch.cat([batch[3], batch[3][::2]]))
+        seen.extend((images.images, generated.images))
+        return images.images.new_zeros(())
 
     monkeypatch.setitem(PENALTIES, "mine", penalty)
     numbers = draw(6, torch.Generator().manual_seed(2)).double()
-    Objective(similarity="levels", penalty="mine")(model, *batch[:3], conditions=batch[3], numbers=numbers)
+    Objective(similarity="levels", penalty="mine", images_per_sample=2)(model, *batch[:3], conditions=batch[3], numbers=numbers)
     images, generated = seen
     assert torch.equal(images, diff_augment(batch[0], numbers))
-    assert len(generated) == 12
+    assert len(generated) == 9
     holes = images.detach() == 0
     assert holes.any()
-    assert not generated.chunk(2)[1][holes].any()  # the same changes in the same place
+    assert not generated[:6][holes].any()  # the same changes in the same place
+    assert not generated[6:][holes[::2]].any()
     assert not generated.requires_grad
 
 

@@ -126,27 +126,32 @@ def losses_of_levels(
     mean, logvar = model.encoder(images, conditions)
     reconstructed = model.decoder(mean + torch.exp(logvar / 2) * noise, conditions)
     with statistics_fixed(model.decoder):
-        sampled = model.decoder(prior_noise, conditions)
-    maps, logits = model.discriminator.judge(
-        torch.cat([images, reconstructed, sampled]), None if conditions is None else torch.cat([conditions] * 3)
-    )
-    prior, similarity = divergence(mean, logvar), torch.stack([unexplained(*part.chunk(3)[:2]) for part in maps]).mean()
+        every = objective.images_per_sample
+        some = None if conditions is None else conditions[::every]
+        sampled = model.decoder(prior_noise[::every], some)
+    count, all_conditions = len(images), None if some is None else torch.cat([conditions, conditions, some])
+    maps, logits = model.discriminator.judge(torch.cat([images, reconstructed, sampled]), all_conditions)
+    prior = divergence(mean, logvar)
+    similarity = torch.stack([unexplained(part[:count], part[count : 2 * count]) for part in maps]).mean()
 
-    of_images, of_reconstructions, of_samples = logits.chunk(3)
-    fakes = [of_reconstructions, of_samples] if objective.reconstructions else [of_samples]
+    of_images, of_reconstructions, of_samples = logits[:count], logits[count : 2 * count], logits[2 * count :]
+    # (logits, those of the images in their places, their number as a share of that of the images)
+    kinds = [(of_reconstructions, of_images, 1.0), (of_samples, of_images[::every], 1 / every)]
+    kinds = kinds if objective.reconstructions else kinds[1:]
     if objective.gan == "hinge":
-        real, costs = torch.mean(torch.relu(1 - of_images)), [torch.mean(torch.relu(1 + fake)) for fake in fakes]
-        adversarial = sum(-torch.mean(fake) for fake in fakes)
+        real, costs = torch.mean(torch.relu(1 - of_images)), [share * torch.mean(torch.relu(1 + fake)) for fake, _, share in kinds]
+        adversarial = sum(-share * torch.mean(fake) for fake, _, share in kinds)
     elif objective.gan == "relativistic":
-        costs = [torch.mean(functional.softplus(fake - of_images)) / 2 for fake in fakes]
-        real, adversarial = torch.stack(costs).sum(), sum(torch.mean(functional.softplus(of_images - fake)) for fake in fakes)
+        costs = [share * torch.mean(functional.softplus(fake - image)) / 2 for fake, image, share in kinds]
+        real = torch.stack(costs).sum()
+        adversarial = sum(share * torch.mean(functional.softplus(image - fake)) for fake, image, share in kinds)
     else:
-        real, costs = cost(torch.sigmoid(of_images)), [cost(1 - torch.sigmoid(fake)) for fake in fakes]
-        adversarial = -sum(costs) if objective.saturating else sum(cost(torch.sigmoid(fake)) for fake in fakes)
+        real, costs = cost(torch.sigmoid(of_images)), [share * cost(1 - torch.sigmoid(fake)) for fake, _, share in kinds]
+        adversarial = -sum(costs) if objective.saturating else sum(share * cost(torch.sigmoid(fake)) for fake, _, share in kinds)
     gan = 2 * weight * real + 2 * (1 - weight) * sum(costs)
     decoder = gamma * similarity + (1 - gamma) * adversarial
 
-    watched = {"prior": prior, "similarity": similarity, "real": real, "fake": costs[-1]}
+    watched = {"prior": prior, "similarity": similarity, "real": real, "fake": costs[-1] * every}
     return watched, {"encoder": objective.prior_weight * prior + decoder / gamma, "decoder": decoder, "discriminator": gan}
 
 

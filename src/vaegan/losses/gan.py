@@ -1,11 +1,12 @@
 """GAN losses, by the name that `ObjectiveSettings.gan_loss` has. A new one is a class and a line in `GAN_LOSSES`.
 
-All take the discriminator's logits, (1 + K) x N: logits[0] are of N images, logits[1:] of K kinds of generated image (perhaps
-reconstructions, then samples).
+All take the discriminator's logits of N images, and of each of K kinds of generated image (perhaps reconstructions, then samples). A kind
+has N images, or fewer: N / n, of which each stands in the place of every n-th image.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
 import torch
@@ -23,15 +24,15 @@ class GanLoss(Protocol):
     opposed: ClassVar[bool]
     """The decoder minimises the negative of the discriminator's cost: then `decoder` is not called, and there is one backward pass less."""
 
-    def discriminator(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """The cost of images, a scalar, and that of each kind of generated image, K; means over images.
+    def discriminator(self, images: Tensor, generated: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The cost of images, a scalar, and that of each kind of generated image, K; means over the images of a kind.
 
         The gate reads both. It expects the cross entropy: 0.69 where the discriminator knows nothing, 0 where it wins. With other costs,
         set gate.equilibrium and gate.margin, or gate.enabled to false.
         """
 
-    def decoder(self, logits: Tensor) -> Tensor:
-        """What each kind of generated image costs the decoder, K; means over images."""
+    def decoder(self, images: Tensor, generated: Sequence[Tensor]) -> Tensor:
+        """What each kind of generated image costs the decoder, K; means over the images of a kind."""
 
 
 class Saturating:
@@ -39,14 +40,13 @@ class Saturating:
 
     opposed: ClassVar[bool] = True
 
-    def discriminator(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+    def discriminator(self, images: Tensor, generated: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """-log Dis(x), and -log(1 - Dis(x_p))."""
-        scores = torch.sigmoid(logits)
-        return -(scores[0] + EPSILON).log().mean(), -(1 - scores[1:] + EPSILON).log().mean(1)
+        return _cost(torch.sigmoid(images)), torch.stack([_cost(1 - torch.sigmoid(kind)) for kind in generated])
 
-    def decoder(self, logits: Tensor) -> Tensor:
+    def decoder(self, images: Tensor, generated: Sequence[Tensor]) -> Tensor:
         """log(1 - Dis(x_p))."""
-        return -self.discriminator(logits)[1]
+        return -self.discriminator(images, generated)[1]
 
 
 class NonSaturating(Saturating):
@@ -54,9 +54,9 @@ class NonSaturating(Saturating):
 
     opposed: ClassVar[bool] = False
 
-    def decoder(self, logits: Tensor) -> Tensor:
+    def decoder(self, images: Tensor, generated: Sequence[Tensor]) -> Tensor:  # noqa: ARG002
         """-log Dis(x_p)."""
-        return -(torch.sigmoid(logits)[1:] + EPSILON).log().mean(1)
+        return torch.stack([_cost(torch.sigmoid(kind)) for kind in generated])
 
 
 class Hinge:
@@ -64,13 +64,13 @@ class Hinge:
 
     opposed: ClassVar[bool] = False
 
-    def discriminator(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+    def discriminator(self, images: Tensor, generated: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """max(0, 1 - D(x)), and max(0, 1 + D(x_p))."""
-        return functional.relu(1 - logits[0]).mean(), functional.relu(1 + logits[1:]).mean(1)
+        return functional.relu(1 - images).mean(), torch.stack([functional.relu(1 + kind).mean() for kind in generated])
 
-    def decoder(self, logits: Tensor) -> Tensor:
+    def decoder(self, images: Tensor, generated: Sequence[Tensor]) -> Tensor:  # noqa: ARG002
         """-D(x_p)."""
-        return -logits[1:].mean(1)
+        return -torch.stack([kind.mean() for kind in generated])
 
 
 class Relativistic:
@@ -82,14 +82,29 @@ class Relativistic:
 
     opposed: ClassVar[bool] = False
 
-    def discriminator(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Half of softplus(D(x_p) - D(x)) summed over the kinds of generated image, and half of it for each kind."""
-        costs = 0.5 * functional.softplus(logits[1:] - logits[0]).mean(1)
-        return costs.sum(), costs
+    def discriminator(self, images: Tensor, generated: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Half of softplus(D(x_p) - D(x)) summed over the kinds of generated image, by their numbers, and half of it for each kind."""
+        costs = 0.5 * torch.stack([functional.softplus(kind - _paired(images, kind)).mean() for kind in generated])
+        return by_count(costs, images, generated).sum(), costs
 
-    def decoder(self, logits: Tensor) -> Tensor:
+    def decoder(self, images: Tensor, generated: Sequence[Tensor]) -> Tensor:
         """softplus(D(x) - D(x_p))."""
-        return functional.softplus(logits[0] - logits[1:]).mean(1)
+        return torch.stack([functional.softplus(_paired(images, kind) - kind).mean() for kind in generated])
+
+
+def by_count(costs: Tensor, images: Tensor, generated: Sequence[Tensor]) -> Tensor:
+    """The mean cost of each kind of generated image, K, times the share of its number in the number of images: so all count the same."""
+    return torch.stack([cost * (len(kind) / len(images)) for cost, kind in zip(costs, generated, strict=True)])
+
+
+def _cost(scores: Tensor) -> Tensor:
+    """The cross entropy of scores that should be 1."""
+    return -(scores + EPSILON).log().mean()
+
+
+def _paired(images: Tensor, kind: Tensor) -> Tensor:
+    """The images in whose places the generated ones stand."""
+    return images[:: len(images) // len(kind)]
 
 
 GAN_LOSSES: dict[str, type[GanLoss]] = {

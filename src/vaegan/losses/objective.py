@@ -38,9 +38,9 @@ from ..models.base import Decoder, Discriminator, Encoder
 from ..models.posterior import Posterior
 from ..settings import ObjectiveSettings
 from .diff_augment import diff_augment
-from .gan import find_gan_loss
+from .gan import by_count, find_gan_loss
 from .kl import kl_divergence
-from .penalties import find_penalty
+from .penalties import Seen, find_penalty
 from .routing import Number, constant, evaluating, scale, statistics_fixed, wide
 from .similarity import Average, features_together, relative_error, squared_error
 
@@ -240,36 +240,44 @@ class Objective:
         """
         settings, discriminator = self.settings, networks.discriminator
         encoded = _encode(networks.encoder, batch)
-        twice = None if batch.conditions is None else batch.conditions.repeat(2, 1)
         # What comes back from the discriminator passes the decoder as gamma and reaches the encoder as 1.
         generated = self._decoded(networks.decoder, batch, scale(encoded.codes, 1 / gamma))
         leaf, count = generated.detach().requires_grad_(), len(batch.images)
         with parametrize.cached():  # both passes with the same weights, normalised once
-            images, judged = _changed(batch.images, batch.numbers), _changed(leaf.view_as(leaf), batch.numbers)
-            targets, logits = discriminator.judge(images, batch.conditions)
-            maps, others = discriminator.judge(judged, twice)
-            seen = batch._replace(images=images)  # a penalty, too, is at what the discriminator sees
-            extra = self._penalties(discriminator, seen, judged.detach()) if torch.is_grad_enabled() else 0.0
+            images, judged = _changed(batch.images, batch.numbers), _changed(leaf.view_as(leaf), self._in_place(batch.numbers))
+            seen, theirs = Seen(images, batch.conditions), self._in_place(batch.conditions)
+            targets, logits = discriminator.judge(*seen)
+            maps, others = discriminator.judge(judged, theirs)
+            extra: Tensor | float = 0.0
+            if torch.is_grad_enabled():
+                extra = self._penalties(discriminator, seen, Seen(judged.detach(), theirs), batch.penalty)
         error = relative_error([map_[:count] for map_ in maps], targets, self._average)
-        logits = wide(torch.stack([logits, *others.chunk(2)]))
-        playing = logits if settings.reconstructions else logits[[0, 2]]
-        real, fakes = self._gan_loss.discriminator(playing)
-        total = settings.prior_weight * encoded.prior + self._discriminator_cost(real, fakes) + extra
+        logits, *kinds = wide(logits), *wide(others).tensor_split([count])
+        playing = kinds if settings.reconstructions else kinds[1:]
+        real, fakes = self._gan_loss.discriminator(logits, playing)
+        costs = self._discriminator_cost(real, by_count(fakes, logits, playing))
+        total = settings.prior_weight * encoded.prior + costs + extra
         if torch.is_grad_enabled():
-            total = total + _passed_on(gamma * error + (1 - gamma) * self._gan_loss.decoder(playing).sum(), leaf, generated)
+            against = by_count(self._gan_loss.decoder(logits, playing), logits, playing).sum()
+            total = total + _passed_on(gamma * error + (1 - gamma) * against, leaf, generated)
         pixel = _pixel_error(generated[:count], batch.images)
         return Losses(encoded.prior.detach(), error.detach(), real.detach(), fakes[-1].detach(), pixel, total)
 
-    @staticmethod
-    def _decoded(decoder: Decoder, batch: _Batch, codes: Tensor) -> Tensor:
-        """Reconstructions, then samples, of codes of the images and of the prior: 2N x C x H x W.
+    def _decoded(self, decoder: Decoder, batch: _Batch, codes: Tensor) -> Tensor:
+        """Reconstructions, then samples, of codes of the images and of the prior: N + N / images_per_sample of C x H x W.
 
         They are two batches, because the codes differ in how far they spread. Batch normalisation keeps the running statistics of the
         reconstructions: codes that are drawn later, from a fitted prior, are like those of images.
         """
+        every = self.settings.images_per_sample
         reconstructed = decoder(codes, batch.conditions)
         with statistics_fixed(decoder):
-            return torch.cat([reconstructed, decoder(batch.prior_noise, batch.conditions)])
+            sampled = decoder(batch.prior_noise[::every], None if batch.conditions is None else batch.conditions[::every])
+        return torch.cat([reconstructed, sampled])
+
+    def _in_place(self, of_images: Tensor | None) -> Tensor | None:
+        """What belongs to the images, N x ..., for their reconstructions and for the samples in their places."""
+        return None if of_images is None else torch.cat([of_images, of_images[:: self.settings.images_per_sample]])
 
     def _play(self, discriminator: Discriminator, batch: _Batch, stem: Tensor, generated: Tensor, gamma: Number) -> _Game:
         """The GAN, on images (with their `stem`) and one or two kinds of generated image, the samples last."""
@@ -281,12 +289,13 @@ class Objective:
         kinds = len(stems) // len(stem)  # images, perhaps reconstructions, samples
         conditions = None if batch.conditions is None else batch.conditions.repeat(kinds, 1)
         logits = wide(discriminator.logits_of(stems, conditions)).unflatten(0, (kinds, -1))
-        real, fakes = loss.discriminator(logits)
+        real, fakes = loss.discriminator(logits[0], logits[1:].unbind())
         total = self._discriminator_cost(real, fakes)
         if not loss.opposed and torch.is_grad_enabled():
-            total = total + _passed_on((1 - gamma) * loss.decoder(logits).sum(), leaf, generated)
+            total = total + _passed_on((1 - gamma) * loss.decoder(logits[0], logits[1:].unbind()).sum(), leaf, generated)
         if torch.is_grad_enabled():
-            total = total + self._penalties(discriminator, batch, generated.detach())
+            seen, theirs = Seen(batch.images, batch.conditions), None if conditions is None else conditions[len(batch.images) :]
+            total = total + self._penalties(discriminator, seen, Seen(generated.detach(), theirs), batch.penalty)
         return _Game(real.detach(), fakes[-1].detach(), total)
 
     def _discriminator_cost(self, real: Tensor, fakes: Tensor) -> Tensor:
@@ -294,12 +303,12 @@ class Objective:
         weight = self.settings.real_weight
         return 2 * weight * real + 2 * (1 - weight) * fakes.sum()
 
-    def _penalties(self, discriminator: Discriminator, batch: _Batch, generated: Tensor) -> Tensor | float:
+    def _penalties(self, discriminator: Discriminator, images: Seen, generated: Seen, weight: Number) -> Tensor | float:
         """What else the discriminator minimises."""
-        if not self._penalty or (isinstance(batch.penalty, float) and batch.penalty == 0):
+        if not self._penalty or (isinstance(weight, float) and weight == 0):
             return 0.0
         with statistics_fixed(discriminator):
-            return batch.penalty * self._penalty(discriminator, batch.images, generated, batch.conditions)
+            return weight * self._penalty(discriminator, images, generated)
 
 
 def _encode(encoder: Encoder, batch: _Batch) -> _Encoded:
@@ -319,8 +328,8 @@ def _passed_on(cost: Tensor, leaf: Tensor, generated: Tensor) -> Tensor:
 
 
 def _changed(images: Tensor, numbers: Tensor | None) -> Tensor:
-    """As the discriminator sees them: one or two kinds of image, N each, with the same changes of each kind."""
-    return images if numbers is None else diff_augment(images, numbers.repeat(len(images) // len(numbers), 1))
+    """As the discriminator sees them."""
+    return images if numbers is None else diff_augment(images, numbers)
 
 
 def _pixel_error(reconstructed: Tensor, images: Tensor) -> Tensor:

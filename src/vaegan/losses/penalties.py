@@ -5,6 +5,7 @@ line in `PENALTIES`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,26 +13,33 @@ from torch import Tensor
 from ..errors import UserError
 from ..models.base import Discriminator
 
-Penalty = Callable[[Discriminator, Tensor, Tensor, Tensor | None], Tensor]
-"""Takes the discriminator, images N x C x H x W, generated images K N x C x H x W, both constants, and the conditions of the images,
-N x attributes; returns a scalar, whose gradient reaches the discriminator alone."""
+
+class Seen(NamedTuple):
+    """What the discriminator sees, as constants."""
+
+    images: Tensor
+    """N x C x H x W."""
+    conditions: Tensor | None = None
+    """N x attributes, of a conditional model."""
 
 
-def r1(discriminator: Discriminator, images: Tensor, generated: Tensor, conditions: Tensor | None) -> Tensor:  # noqa: ARG001
+Penalty = Callable[[Discriminator, Seen, Seen], Tensor]
+"""Takes the discriminator, images, and generated images; returns a scalar, whose gradient reaches the discriminator alone."""
+
+
+def r1(discriminator: Discriminator, images: Seen, generated: Seen) -> Tensor:  # noqa: ARG001
     """R1: half the squared norm of the gradient of the logit at real images, the mean over images (Mescheder et al. 2018, equation 9)."""
-    return _half_squared_slope(discriminator, images, conditions)
+    return _half_squared_slope(discriminator, images)
 
 
-def r1_r2(discriminator: Discriminator, images: Tensor, generated: Tensor, conditions: Tensor | None) -> Tensor:
+def r1_r2(discriminator: Discriminator, images: Seen, generated: Seen) -> Tensor:
     """R1, and the same at generated images, which is R2 (Mescheder et al. 2018, equation 10)."""
-    kinds = len(generated) // len(images)
-    theirs = None if conditions is None else conditions.repeat(kinds, 1)
-    return _half_squared_slope(discriminator, images, conditions) + _half_squared_slope(discriminator, generated, theirs)
+    return _half_squared_slope(discriminator, images) + _half_squared_slope(discriminator, generated)
 
 
-def _half_squared_slope(discriminator: Discriminator, images: Tensor, conditions: Tensor | None) -> Tensor:
-    points = images.detach().requires_grad_()
-    (slopes,) = torch.autograd.grad(discriminator(points, conditions).sum(), points, create_graph=True)
+def _half_squared_slope(discriminator: Discriminator, seen: Seen) -> Tensor:
+    points = seen.images.detach().requires_grad_()
+    (slopes,) = torch.autograd.grad(discriminator(points, seen.conditions).sum(), points, create_graph=True)
     return 0.5 * slopes.square().sum((1, 2, 3)).mean()
 
 
