@@ -21,10 +21,10 @@ def over_seeds(values: Sequence[float], digits: int = 3) -> str:
     if not math.isfinite(spread):
         return _number(mean, digits) + left
     size = max(abs(mean), spread) or 1.0
-    places = min(max(0, digits - 1 - math.floor(math.log10(size))), 6)
+    decimals = min(max(0, digits - 1 - math.floor(math.log10(size))), 6)
     if spread > 0:  # one digit of the spread at least
-        places = min(max(places, -math.floor(math.log10(spread))), 6)
-    return f"{mean:,.{places}f} ± {spread:,.{places}f}{left}"
+        decimals = min(max(decimals, -math.floor(math.log10(spread))), 6)
+    return f"{mean:,.{decimals}f} ± {spread:,.{decimals}f}{left}"
 
 
 def change_over_seeds(values: Sequence[float], base: Sequence[float], digits: int = 2) -> str:
@@ -49,8 +49,8 @@ def change_over_seeds(values: Sequence[float], base: Sequence[float], digits: in
         return _number(mean, digits, "+") + left
     half = float(stdtrit(len(differences) - 1, 0.975)) * spread / math.sqrt(len(differences))
     size = max(abs(mean), half) or 1.0
-    places = min(max(0, digits - 1 - math.floor(math.log10(size))), 6)
-    return f"{mean:+,.{places}f} ± {half:,.{places}f}{' *' if abs(mean) > half else ''}{left}"
+    decimals = min(max(0, digits - 1 - math.floor(math.log10(size))), 6)
+    return f"{mean:+,.{decimals}f} ± {half:,.{decimals}f}{' *' if abs(mean) > half else ''}{left}"
 
 
 def _number(value: float, digits: int, sign: str = "") -> str:

@@ -37,7 +37,7 @@ class Grain(Metric):
 
     def __call__(self, context: Context) -> Iterable[Value]:
         """The mean share of images of each kind, divided by the mean share of the real images that samples are compared with."""
-        parts = read_parts(context.images.images, context.real_numbers, "grain of training images", context.progress)
+        parts = read_parts(context.images.images, context.real_indices, "grain of training images", context.progress)
         real = float(np.concatenate([share_of_period_two(part).numpy() for part in parts]).mean())
         for found in (context.of_samples(self), context.of_reconstructions(self)):
             for kind, shares in found.items():

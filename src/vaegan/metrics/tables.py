@@ -19,7 +19,7 @@ ORDER = (*DISTANCES, "errors", "codes", "copies", PRIORS)
 
 
 @dataclass(frozen=True)
-class Table:
+class MetricTable:
     """Names and numbers."""
 
     title: str
@@ -44,7 +44,7 @@ class Table:
         return shown
 
 
-def tables(found: Evaluation) -> list[Table]:
+def tables(found: Evaluation) -> list[MetricTable]:
     """All that was found, and what it depends on."""
     shown = [value for value in found.values if value.label]
     names = in_order({value.table for value in shown})
@@ -56,7 +56,7 @@ def in_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
 
 
-def _table(found: Evaluation, name: str, values: Sequence[Value]) -> Table:
+def _table(found: Evaluation, name: str, values: Sequence[Value]) -> MetricTable:
     images, extractor = found.settings["images"], found.settings["extractor"]
     held_out = f"{images['held_out']:,}"
     if name in DISTANCES:
@@ -66,13 +66,13 @@ def _table(found: Evaluation, name: str, values: Sequence[Value]) -> Table:
             else f"{held_out} reconstructions of held-out images"
         )
         real, each = f"{images['training']:,}", f"{found.numbers().get(f'{name}_images_a_half', 0):,}"
-        heads = (f"all\nagainst\n{real} real", f"{each}\nagainst\n{each} real", f"floor: {each}\nreal against\n{each} others")
+        heads = (f"all\nagainst\n{real} real", f"{each}\nagainst\n{each} real", f"real baseline:\n{each} against\n{each} others")
         note = f"±: {found.settings['spread']}, {found.settings['resamplings']} of them"
-        return Table(f"{what}; real: training images", heads, [(value.label, _compared(value)) for value in values], (note,))
+        return MetricTable(f"{what}; real: training images", heads, [(value.label, _compared(value)) for value in values], (note,))
     if name == PRIORS:
         of_fitted = {value.name or value.label: value for value in found.values if value.table != PRIORS}
         rows = [(value.label, (shown(of_fitted[value.name.removeprefix(STANDARD) or value.label]), shown(value))) for value in values]
-        return Table(f"{images['samples']:,} samples of each prior, as above", ("fitted prior", "N(0, I)"), rows)
+        return MetricTable(f"{images['samples']:,} samples of each prior, as above", ("fitted prior", "N(0, I)"), rows)
     titles = {
         "errors": f"{held_out} held-out images and their reconstructions",
         "codes": f"codes of {held_out} held-out images",
@@ -81,7 +81,7 @@ def _table(found: Evaluation, name: str, values: Sequence[Value]) -> Table:
     }
     head = "mean ± standard error" if any(value.standard_error is not None for value in values) else ""
     notes = _notes_on_copies(found) if name == "copies" else ()
-    return Table(titles.get(name, name), (head,), [(value.label, (shown(value),)) for value in values], notes)
+    return MetricTable(titles.get(name, name), (head,), [(value.label, (shown(value),)) for value in values], notes)
 
 
 def _notes_on_copies(found: Evaluation) -> tuple[str, ...]:
@@ -106,7 +106,7 @@ def _compared(value: Value) -> tuple[str, str, str]:
     return (shown(value), *drawn)  # type: ignore[return-value]
 
 
-def _settings(found: Evaluation) -> Table:
+def _settings(found: Evaluation) -> MetricTable:
     settings = found.settings
     prepared, fitted = settings["preparation"], settings["fitted_prior"]
     height, width = prepared["size"]
@@ -119,12 +119,12 @@ def _settings(found: Evaluation) -> Table:
         "prior": settings["prior"] + (" of {components} components and {codes} codes".format(**fitted) if fitted else ""),
         "seed": str(settings["seed"]),
     }
-    return Table("what these numbers depend on", ("",), [(name, (text,)) for name, text in rows.items()])
+    return MetricTable("what these numbers depend on", ("",), [(name, (text,)) for name, text in rows.items()])
 
 
 def with_error(value: float, spread: float) -> str:
     """A number and how far it may be off, of which two digits say enough."""
     if not (math.isfinite(value) and 0 < spread < math.inf):
         return f"{value:.4g} ± {spread:.2g}"
-    places = min(max(0, 1 - math.floor(math.log10(spread))), 4)
-    return f"{value:.{places}f} ± {spread:.{places}f}"
+    decimals = min(max(0, 1 - math.floor(math.log10(spread))), 4)
+    return f"{value:.{decimals}f} ± {spread:.{decimals}f}"
