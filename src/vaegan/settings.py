@@ -370,8 +370,9 @@ class Training:
     seed: int = 0
     """Everything random follows from it: weights, order, flips, noise."""
     ema: float = 0.0
-    """Show and save the exponential moving average of the weights: how much of the old average a step keeps; 0 for no average. The running
-    statistics of batch normalisation stay those of the last weights. `training.average_half_life` is the newer average."""
+    """Show and save the exponential moving average of the weights: how much of the old average a step keeps; 0 for no average. At step s
+    (from 0), a step keeps at most (1 + s) / (10 + s), or the average would show the start for long. The running statistics of batch
+    normalisation stay those of the last weights. `training.average_half_life` is the newer average."""
     average_half_life: int = 0
     """Show and save an average of the weights, and of the running statistics of batch normalisation. Values that are so many images old
     count half as much as the newest; 0 for no average. Early in a run, the half-life is at most 5% of the images seen so far."""

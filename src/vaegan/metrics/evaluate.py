@@ -86,7 +86,7 @@ def settings_of(context: Context) -> dict[str, Any]:
         "preparation": context.images.preparation.as_dict(),
         "split": {"training": len(context.training), "held_out": len(context.held_out)},
         "images": {"samples": context.samples, "training": len(context.real_indices), "held_out": len(context.held_out_indices)},
-        "images_kept": MOST_VECTORS,
+        "most_images_compared": MOST_VECTORS,
         "prior": context.model.name_prior(context.prior),
         "fitted_prior": dict(prior.about) if (prior := context.model.find_prior(context.prior)) else None,
         "reconstructions": "by the posterior mean",
