@@ -60,7 +60,7 @@ class Monitor:
 
     def _open(self, step: int) -> None:
         """The logs, of which what is after a step will be written again."""
-        from .tensorboard import TensorBoardWriter  # TensorBoard takes its time to load
+        from .tensorboard import TensorboardWriter  # TensorBoard takes its time to load
 
         self.step = step
         self._stats = self.run.stats_file
@@ -68,7 +68,7 @@ class Monitor:
             lines = [line for line in self._stats.read_text(encoding="utf-8", errors="replace").splitlines() if _step_of(line) <= step]
             with replacing(self._stats) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        self._tensorboard = TensorBoardWriter(self.run.tensorboard_folder, step)
+        self._tensorboard = TensorboardWriter(self.run.tensorboard_folder, step)
         self._count, self._since = 0, time.perf_counter()
 
     def go_back(self, step: int) -> None:
