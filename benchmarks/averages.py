@@ -31,7 +31,7 @@ from vaegan.cli.flags import read_settings
 from vaegan.data.batches import to_tensor
 from vaegan.metrics.extractors.mobilenet import MobileNet
 from vaegan.metrics.kid import kernel_distance
-from vaegan.training.average import Average, averaging_weight
+from vaegan.training.average import WeightAverage, averaging_weight
 from vaegan.training.device import make_fabric
 from vaegan.training.trainer import Trainer
 from vaegan.workflow import images_of, split_of
@@ -51,7 +51,7 @@ def main(name: str, arguments: list[str]) -> None:
     training, held_out = split_of(recipe, images)
     trainer = Trainer(recipe, make_fabric("cpu", recipe.training.precision), images, training)
     ways = {half_life: replace(recipe.training, ema=0.0, average_half_life=half_life) for half_life in half_lives}
-    averages = {half_life: Average(trainer.model, settings) for half_life, settings in ways.items()}
+    averages = {half_life: WeightAverage(trainer.model, settings) for half_life, settings in ways.items()}
     while trainer.step < trainer.steps:
         weights = {h: averaging_weight(settings, trainer.step, trainer.images_per_step) for h, settings in ways.items()}
         trainer.train_step()

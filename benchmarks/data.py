@@ -52,11 +52,11 @@ BATCH = 64
 TODAY, ITS_TIME = "best-known loader, scikit-image of today", "best-known loader, scikit-image of its time"
 PER_ITEM = f"torch DataLoader, an image at a time, uint8, {BATCH}"
 
-Run = Iterator[int]
+ReadCounts = Iterator[int]
 """Reads images without end, and says each time how many it has just read."""
 
 
-def measure(contenders: Mapping[str, Run], rounds: int, seconds: float) -> dict[str, NDArray[np.float64]]:
+def measure(contenders: Mapping[str, ReadCounts], rounds: int, seconds: float) -> dict[str, NDArray[np.float64]]:
     """Images per second of each contender in each round."""
     measured = {name: np.empty(rounds) for name in contenders}
     for run in contenders.values():
@@ -98,7 +98,7 @@ def make_jpegs(folder: Path, count: int) -> list[str]:
     return paths
 
 
-def read_each(paths: Iterable[str], reader: Callable[[str], Sized]) -> Run:
+def read_each(paths: Iterable[str], reader: Callable[[str], Sized]) -> ReadCounts:
     """Files one after another."""
     for path in itertools.cycle(paths):
         reader(path)
@@ -138,7 +138,7 @@ def resize_of_its_time(image: NDArray[np.float64]) -> NDArray[np.float64]:
     return warp(image, places, output_shape=(*SIZE, 3), order=3, mode="constant")
 
 
-def readers(paths: Sequence[str]) -> dict[str, Run]:
+def readers(paths: Sequence[str]) -> dict[str, ReadCounts]:
     """The contenders of the first table."""
     contenders = {
         "vaegan, resampling fast": read_each(paths, packages_reader(Preparation(SIZE, 3, "celeba"))),
@@ -161,7 +161,7 @@ def make_set(folder: Path, pictures: NDArray[np.uint8], count: int) -> ImageSet:
     return pack(source, Preparation(SIZE, 3, "none"), folder, workers=1, progress=lambda *_: None)
 
 
-def batch_each(batch_of: Callable[[int], Sized]) -> Run:
+def batch_each(batch_of: Callable[[int], Sized]) -> ReadCounts:
     """One step's batch after another."""
     for step in itertools.count():
         yield len(batch_of(step))
@@ -182,7 +182,7 @@ class PerItem(Dataset[Tensor]):
         return image.permute(2, 0, 1).float().div_(127.5).sub_(1) if self.floats else image
 
 
-def load_per_item(path: Path, *, floats: bool) -> Run:
+def load_per_item(path: Path, *, floats: bool) -> ReadCounts:
     """Batches of such images, epoch after epoch."""
     loader = DataLoader(PerItem(path, floats=floats), batch_size=BATCH, shuffle=True, num_workers=0)
     while True:
@@ -196,7 +196,7 @@ def as_png(picture: NDArray[np.uint8]) -> bytes:
     return content.getvalue()
 
 
-def load_hugging_face(folder: Path, pictures: NDArray[np.uint8], count: int, *, png: bool) -> Run:
+def load_hugging_face(folder: Path, pictures: NDArray[np.uint8], count: int, *, png: bool) -> ReadCounts:
     """Batches N x H x W x C, uint8, epoch after epoch, out of a Hugging Face dataset on disk: a column of PNG images or of plain bytes."""
     import datasets
 
@@ -218,7 +218,7 @@ def load_hugging_face(folder: Path, pictures: NDArray[np.uint8], count: int, *, 
             yield len(pixels)
 
 
-def batchers(folder: Path, pictures: NDArray[np.uint8], count: int) -> dict[str, Run]:
+def batchers(folder: Path, pictures: NDArray[np.uint8], count: int) -> dict[str, ReadCounts]:
     """The contenders of the second table."""
     images = make_set(folder / "packed", pictures, count)
     numbers, _ = split(images, held_out=0)

@@ -24,13 +24,13 @@ from vaegan import VAEGAN, Recipe
 from vaegan.data import ImageSet, Preparation, open_images, split
 from vaegan.metrics.context import Context
 from vaegan.metrics.evaluate import evaluate
-from vaegan.metrics.extractors.registry import DEFAULT, Kind, choose
+from vaegan.metrics.extractors.registry import DEFAULT, ExtractorName, choose
 from vaegan.training.device import keep_freed_memory
 
 HELD_OUT = 0.05
 
 
-def measure(images: ImageSet, samples: int, kind: Kind, threads: int) -> None:
+def measure(images: ImageSet, samples: int, kind: ExtractorName, threads: int) -> None:
     """Evaluate, and print a line; in a process of its own."""
     torch.set_num_threads(threads)
     keep_freed_memory()
@@ -54,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, nargs="+", default=[2000, 10_000, 20_000])
     parser.add_argument("--side", type=int, default=64)
-    parser.add_argument("--extractor", choices=get_args(Kind), default=DEFAULT)
+    parser.add_argument("--extractor", choices=get_args(ExtractorName), default=DEFAULT)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     count = round(max(arguments.samples) / (1 - HELD_OUT)) + 100

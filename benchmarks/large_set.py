@@ -98,7 +98,7 @@ def use(folder: Path) -> dict[str, float]:
     step = 2 * batches.steps_per_epoch + batches.steps_per_epoch // 2
     pixels = batches.pixels(step)
     resuming, resumed = time.perf_counter() - start, own_memory()
-    assert (numbers_in(pixels) == batches.chosen(step)).all()
+    assert (numbers_in(pixels) == batches.indices_of(step)).all()
     return {
         "open ms": opening * 1e3,
         "first ms": beginning * 1e3,

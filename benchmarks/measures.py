@@ -20,7 +20,7 @@ from rich.console import Console
 
 from vaegan import Recipe
 from vaegan.bench.benchmark import processor, random_images, steady
-from vaegan.bench.contenders import Setting
+from vaegan.bench.contenders import BenchmarkCase
 from vaegan.bench.textbook import Textbook, make_optimizer, use_plain_convolutions
 from vaegan.bench.timing import ROUNDS, alternate, repeated
 from vaegan.progress import progress_bar
@@ -46,8 +46,8 @@ def main() -> None:
     setting_of = {precision: make_fabric("cpu", precision) for precision in dict.fromkeys(("32", bf16))}
     with tempfile.TemporaryDirectory() as folder, progress_bar(Console(stderr=True)) as progress:
         images = random_images(Path(folder) / "set", recipe, progress)
-        setting = Setting(recipe, setting_of, images)
-        steps = {name: repeated(step, torch.device("cpu")) for name, step in ways(setting, bf16).items()}
+        case = BenchmarkCase(recipe, setting_of, images)
+        steps = {name: repeated(step, torch.device("cpu")) for name, step in ways(case, bf16).items()}
 
         def turn(name: str) -> Callable[[float], float]:
             def timed(seconds: float) -> float:
@@ -69,11 +69,11 @@ def main() -> None:
 EVERYTHING, RETURNED = "everything", "freed memory returned to the system"
 
 
-def ways(setting: Setting, best: str) -> dict[str, Callable[[], object]]:
+def ways(case: BenchmarkCase, best: str) -> dict[str, Callable[[], object]]:
     """The step with everything, then with one measure at a time left out, and then other steps."""
 
     def step(change: Callable[[Trainer], object] = lambda _: None, precision: str = best) -> Callable[[], object]:
-        trainer = setting.trainer(precision, {})
+        trainer = case.trainer(precision, {})
         change(trainer)
         inputs = trainer.inputs()
         return lambda: trainer.train_step(inputs=inputs)
@@ -85,10 +85,10 @@ def ways(setting: Setting, best: str) -> dict[str, Callable[[], object]]:
 
     def not_fused(trainer: Trainer) -> None:
         for name in trainer.training_step.optimizers:
-            optimizer = make_optimizer(getattr(trainer.model, name), setting.recipe.optimizer, setting.recipe.optimizer.lr)
+            optimizer = make_optimizer(getattr(trainer.model, name), case.recipe.optimizer, case.recipe.optimizer.lr)
             trainer.training_step.optimizers[name] = optimizer  # type: ignore[assignment]
 
-    held = replace(setting, recipe=replace(setting.recipe, gate=SHUT)).trainer(best, {})
+    held = replace(case, recipe=replace(case.recipe, gate=SHUT)).trainer(best, {})
     held_inputs = held.inputs()
     found = {
         EVERYTHING: step(),
@@ -96,7 +96,7 @@ def ways(setting: Setting, best: str) -> dict[str, Callable[[], object]]:
         "channels first": step(channels_first),
         "torch's own convolutions to and from images": step(lambda trainer: use_plain_convolutions(trainer.model)),
         "optimisers as torch makes them": step(not_fused),
-        "three losses and three passes back": three_passes(setting),
+        "three losses and three passes back": three_passes(case),
         "(the discriminator held by the gate)": lambda: held.train_step(inputs=held_inputs),
     }
     if best != "32":
@@ -104,11 +104,11 @@ def ways(setting: Setting, best: str) -> dict[str, Callable[[], object]]:
     return found
 
 
-def three_passes(setting: Setting) -> Callable[[], object]:
+def three_passes(case: BenchmarkCase) -> Callable[[], object]:
     """The textbook step with all measures but its own way back."""
     torch.manual_seed(0)
-    trainer = setting.trainer("32", {})
-    textbook = Textbook(setting.recipe, trainer.model, autocast=has_bf16("cpu"))
+    trainer = case.trainer("32", {})
+    textbook = Textbook(case.recipe, trainer.model, autocast=has_bf16("cpu"))
     textbook.model.to(memory_format=torch.channels_last)
     pixels = trainer.inputs().pixels.permute(0, 3, 1, 2)
     return lambda: textbook.step(pixels)

@@ -36,7 +36,7 @@ from vaegan.data import AVATARS, ImageSet, Preparation, open_images, packed_fold
 from vaegan.data.batches import to_tensor
 from vaegan.data.sources import find_source
 from vaegan.metrics.context import FEWEST
-from vaegan.metrics.extractors.registry import Kind, choose
+from vaegan.metrics.extractors.registry import ExtractorName, choose
 from vaegan.progress import progress_bar
 from vaegan.settings import Crop
 from vaegan.training.device import has_bf16
@@ -193,19 +193,19 @@ def open_set(given: argparse.Namespace) -> ImageSet:
         return open_images(source, Preparation((given.size, given.size), 3, crop), count=given.avatars, progress=progress)
 
 
-def extractors_of(given: argparse.Namespace, images: ImageSet) -> list[Kind]:
+def extractors_of(given: argparse.Namespace, images: ImageSet) -> list[ExtractorName]:
     """The names of those that are asked for; by default those that are installed.
 
     Raises:
         UserError: one that was asked for is not there.
     """
     training, _ = parts_of(images)
-    found: list[Kind] = []
+    found: list[ExtractorName] = []
     asked: list[Any] = given.extractors or EXTRACTORS
     for name in asked:
         try:
-            if name not in get_args(Kind):
-                raise UserError(f"there is no extractor {name}: there are {', '.join(get_args(Kind))}")
+            if name not in get_args(ExtractorName):
+                raise UserError(f"there is no extractor {name}: there are {', '.join(get_args(ExtractorName))}")
             choose(name, images, training, torch.device("cpu"))
             found.append(name)
         except UserError:

@@ -28,9 +28,9 @@ from sklearn.metrics import roc_auc_score
 import vaegan
 from vaegan.data import open_images
 from vaegan.evenly_spaced import evenly_spaced
-from vaegan.latent.anomaly import TERMS, Scorer, Scores
+from vaegan.latent.anomaly import MEASUREMENTS, Scorer, Scores
 
-Pixels = NDArray[np.uint8]
+PixelArray = NDArray[np.uint8]
 Values = NDArray[np.float64]
 OTHERS = 800
 
@@ -40,7 +40,7 @@ def auc(odd: Values, normal: Values) -> float:
     return float(roc_auc_score(np.repeat([1, 0], [len(odd), len(normal)]), np.concatenate([odd, normal])))
 
 
-def square(images: Pixels) -> Pixels:
+def square(images: PixelArray) -> PixelArray:
     """A coloured square on each."""
     random = np.random.default_rng(0)
     covered, side = images.copy(), images.shape[1] // 5
@@ -50,7 +50,7 @@ def square(images: Pixels) -> Pixels:
     return covered
 
 
-def odd_ones(normal: Pixels) -> dict[str, Pixels]:
+def odd_ones(normal: PixelArray) -> dict[str, PixelArray]:
     """Altered images, of each kind."""
     half = normal.copy()
     half[:, :, : half.shape[2] // 2] = 128
@@ -68,19 +68,19 @@ def odd_ones(normal: Pixels) -> dict[str, Pixels]:
 
 def combinations(calibration: Scores) -> dict[str, Callable[[Scores], Values]]:
     """What `vaegan score` does, and what else could be done; each a number that is larger for odder images."""
-    logarithms = {name: np.sort(np.log(calibration.terms[name])) for name in TERMS}
+    logarithms = {name: np.sort(np.log(calibration.measurements[name])) for name in MEASUREMENTS}
 
     def standard(scores: Scores) -> Values:
         columns = []
         for name, normal in logarithms.items():
             median = np.median(normal)
-            columns.append((np.log(scores.terms[name]) - median) / (1.4826 * np.median(np.abs(normal - median))))
+            columns.append((np.log(scores.measurements[name]) - median) / (1.4826 * np.median(np.abs(normal - median))))
         return np.stack(columns, 1)
 
     def fisher(scores: Scores) -> Values:
         total = np.zeros(len(scores))
         for name, normal in logarithms.items():
-            higher = len(normal) - np.searchsorted(normal, np.log(scores.terms[name]))
+            higher = len(normal) - np.searchsorted(normal, np.log(scores.measurements[name]))
             total -= 2 * np.log((1 + higher) / (len(normal) + 1))
         return total
 
@@ -92,7 +92,7 @@ def combinations(calibration: Scores) -> dict[str, Callable[[Scores], Values]]:
     }
 
 
-def write(normal: Pixels, folder: Path) -> None:
+def write(normal: PixelArray, folder: Path) -> None:
     """A folder of 40 normal images and 2 of each kind of odd ones, all of different avatars."""
     folder.mkdir(parents=True, exist_ok=True)
     odd = {kind: pixels[2 * place : 2 * place + 2] for place, (kind, pixels) in enumerate(odd_ones(normal).items())}
@@ -124,7 +124,7 @@ def main(run: Path, others: str | None, folder: Path | None, *, half: bool) -> N
         foreign = open_images(others, model.preparation, count=OTHERS, progress=lambda *_: None).images
         kinds = {"others": foreign[evenly_spaced(len(foreign), OTHERS)], **kinds}
     scores = {kind: scorer.score(pixels) for kind, pixels in kinds.items()}
-    ways: dict[str, Callable[[Scores], Values]] = {name: lambda scores, name=name: scores.terms[name] for name in TERMS}  # type: ignore[misc]
+    ways: dict[str, Callable[[Scores], Values]] = {name: lambda scores, name=name: scores.measurements[name] for name in MEASUREMENTS}  # type: ignore[misc]
     of_calibration = scorer.score(images.images, calibrating)
     ways |= combinations(of_calibration)
     print(f"{'AUC':18}", *(f"{kind:>11}" for kind in kinds), f"{'mean':>7}", f"{'first 4':>8}")

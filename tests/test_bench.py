@@ -21,7 +21,7 @@ from torch.nn import functional
 from vaegan import VAEGAN, Recipe, UserError
 from vaegan.bench import Benchmark, arithmetic, benchmark
 from vaegan.bench.arithmetic import CONVOLUTIONS, alone, count
-from vaegan.bench.contenders import Setting
+from vaegan.bench.contenders import BenchmarkCase
 from vaegan.bench.textbook import Textbook
 from vaegan.bench.timing import ROUNDS, alternate, time_each, with_peak_memory
 from vaegan.cli import run
@@ -139,21 +139,21 @@ def test_a_recorded_convolution_can_be_made_again() -> None:
 def test_contenders_of_a_gpu() -> None:
     """Nothing of them is made yet, so that this takes none."""
     fabric: Any = SimpleNamespace(device=torch.device("cuda"))
-    found = [contender.name for contender in Setting(tiny("reference"), {"bfloat16": fabric}, avatars()).contenders()]
+    found = [contender.name for contender in BenchmarkCase(tiny("reference"), {"bfloat16": fabric}, avatars()).contenders()]
     ours = ["vaegan, plain", "vaegan, compiled", "vaegan, graphed", "vaegan, whole loop"]
     assert found == ["textbook", "textbook + bf16", *ours]
-    found = [contender.name for contender in Setting(tiny("reference"), {"float32": fabric}, avatars()).contenders()]
+    found = [contender.name for contender in BenchmarkCase(tiny("reference"), {"float32": fabric}, avatars()).contenders()]
     assert found == ["textbook", *ours]
 
 
 def test_turns_alternate() -> None:
     order = []
 
-    def turn(name: str, seconds: float) -> float:
+    def timer(name: str, seconds: float) -> float:
         order.append((name, seconds))
         return len(order)
 
-    times = alternate({"a": partial(turn, "a"), "b": partial(turn, "b")}, 10.0, lambda *_: None)
+    times = alternate({"a": partial(timer, "a"), "b": partial(timer, "b")}, 10.0, lambda *_: None)
     assert order == [("a", 10 / ROUNDS), ("b", 10 / ROUNDS)] * ROUNDS
     assert times["b"].tolist() == [2 * number + 2 for number in range(ROUNDS)]
 

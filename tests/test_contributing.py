@@ -15,7 +15,7 @@ from vaegan import Objective
 from vaegan.cli.app import make_app
 from vaegan.cli.commands import COMMANDS, Command
 from vaegan.data import prepare
-from vaegan.data.sources.registry import KINDS, Kind
+from vaegan.data.sources.registry import KINDS, SourceKind
 from vaegan.losses.gan import GAN_LOSSES
 from vaegan.losses.penalties import PENALTIES
 from vaegan.models.families import FAMILIES
@@ -73,7 +73,7 @@ def test_an_extractor() -> None:
 
 def test_a_source(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vaegan.data.sources.flowers", SimpleNamespace(source=shown("A source of images")["source"]))
-    monkeypatch.setitem(KINDS, "flowers", Kind("flowers:source"))
+    monkeypatch.setitem(KINDS, "flowers", SourceKind("flowers:source"))
     (tmp_path / "oxford").mkdir()
     photos.rename(tmp_path / "oxford" / "rose")
     packed = prepare(f"flowers:{tmp_path / 'oxford'}", tmp_path / "set", progress=lambda *_: None, size=(16, 16))

@@ -15,7 +15,7 @@ from PIL import Image
 from vaegan import Recipe
 from vaegan.cli.app import make_app
 from vaegan.data import prepare
-from vaegan.data.sources.registry import KINDS, Kind
+from vaegan.data.sources.registry import KINDS, SourceKind
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -78,7 +78,7 @@ def test_the_python_of_the_data_page_runs(tmp_path: Path, photos: Path, monkeypa
     photos.rename(tmp_path / "oxford" / "jpg")
     (tmp_path / "oxford" / "labels.txt").write_text("rose\n" * 39 + "daisy\n")
     monkeypatch.setitem(sys.modules, "vaegan.data.sources.flowers", SimpleNamespace(source=names["source"]))
-    monkeypatch.setitem(KINDS, "flowers", Kind("flowers:source"))
+    monkeypatch.setitem(KINDS, "flowers", SourceKind("flowers:source"))
     packed = prepare("flowers:oxford", Path("flowers"), progress=lambda *_: None, size=(16, 16))
     assert packed.labels[-2:] == ["rose", "daisy"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vaegan.evenly_spaced import evenly_spaced, some_of
+from vaegan.evenly_spaced import evenly_spaced, subsample
 
 
 @pytest.mark.parametrize(("count", "most"), [(5, 9), (5, 5), (9, 5), (1000, 999), (123_457, 20_000), (3, 1), (1, 1), (0, 4)])
@@ -19,4 +19,4 @@ def test_places_are_spread_from_the_first_to_the_last(count: int, most: int) -> 
 
 
 def test_numbers_keep_their_order() -> None:
-    assert some_of(np.array([7, 3, 9, 1, 5]), 3).tolist() == [7, 9, 5]
+    assert subsample(np.array([7, 3, 9, 1, 5]), 3).tolist() == [7, 9, 5]

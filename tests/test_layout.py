@@ -10,7 +10,8 @@ import vaegan
 
 LAYERS = (
     {"errors", "evenly_spaced", "progress", "signals", "this_process", "words"},
-    {"files", "parse_settings", "settings", "threads"},
+    {"files", "old_names", "settings", "threads"},
+    {"parse_settings"},
     {"", "viz"},  # the package itself, which gives its version to metrics and experiments
     {"data"},
     {"models", "recipe"},

@@ -35,7 +35,7 @@ def unset(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 @pytest.mark.parametrize(("running", "spins"), [(1, None), (2, threads.SPINS), (9, threads.SPINS)])
 def test_threads_sleep_soon_beside_other_programs(running: int, spins: str | None, unset: pytest.MonkeyPatch) -> None:
     busy(running, unset)
-    threads.choose_waiting()
+    threads.set_wait_policy()
     assert os.environ.get("GOMP_SPINCOUNT") == spins
 
 
@@ -52,14 +52,14 @@ def test_cores_that_this_process_may_not_use_are_for_others(unset: pytest.Monkey
 def test_what_the_user_has_set_stays(name: str, unset: pytest.MonkeyPatch) -> None:
     busy(9, unset)
     unset.setenv(name, "active" if name == "OMP_WAIT_POLICY" else "7")
-    threads.choose_waiting()
+    threads.set_wait_policy()
     assert os.environ.get("GOMP_SPINCOUNT") in {None, "7"}
 
 
 def test_workers_keep_what_their_agent_has_chosen(unset: pytest.MonkeyPatch) -> None:
     busy(9, unset)
     unset.setenv("LOCAL_WORLD_SIZE", "2")
-    threads.choose_waiting()
+    threads.set_wait_policy()
     assert "GOMP_SPINCOUNT" not in os.environ
 
 

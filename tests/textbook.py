@@ -36,14 +36,14 @@ def joint(model: VAEGAN, settings: ObjectiveSettings, images: Tensor, noise: Ten
     error = squared_error(features[0], features[1]) + squared_error(features[2], features[1])
     gan = cost(score_real) * 2 * weight + (cost(1 - score_rec) + cost(1 - score_sampled)) * 2 * (1 - weight)
     decoder = gamma / 2 * error + (1 - gamma) * (cost(score_rec) + cost(score_sampled))
-    return settings.prior_weight * divergence(mean, logvar) + error, decoder, gan
+    return settings.kl_weight * divergence(mean, logvar) + error, decoder, gan
 
 
 def vae(model: VAEGAN, settings: ObjectiveSettings, images: Tensor, noise: Tensor) -> Tensor:
     """What encoder and decoder of a VAE minimise: of pixels, or of the features of a discriminator that does not change."""
     mean, logvar = model.encoder(images)
     reconstructed = model.decoder(mean + torch.exp(logvar / 2) * noise)
-    prior = settings.prior_weight * divergence(mean, logvar)
+    prior = settings.kl_weight * divergence(mean, logvar)
     if settings.kind == "vae":
         return prior + squared_error(reconstructed.flatten(1), images.flatten(1))
     discriminator = copy.deepcopy(model.discriminator).eval()

@@ -94,7 +94,7 @@ class OwnRecipe:
 
 
 @dataclass(frozen=True)
-class Program:
+class OtherProgram:
     """A function that trains the networks of recipe `quick` in another way; see contest/train.py."""
 
     name: str
@@ -132,22 +132,22 @@ CONTENDERS: tuple[Contender, ...] = (
     OwnRecipe("quick", "quick"),
     OwnRecipe("vae", "quick", {"objective.kind": "vae"}, note="recipe quick with the error of pixels, and no discriminator"),
     OwnRecipe("reference", "reference", note="the paper's networks, at the size of this set"),
-    Program(
+    OtherProgram(
         "soft-intro-vae",
         "contest.soft_intro:train",
         32,
         note="Soft-IntroVAE (Daniel and Tamar 2021) with the authors' settings for CIFAR-10, and the encoder and decoder of quick; float32",
     ),
-    Program("pythae-vae", "contest.pythae_models:vae", 100, note=PYTHAE, packages=PACKAGES),
-    Program(
+    OtherProgram("pythae-vae", "contest.pythae_models:vae", 100, note=PYTHAE, packages=PACKAGES),
+    OtherProgram(
         "pythae-vaegan",
         "contest.pythae_models:vaegan",
         100,
         note=f"{PYTHAE}; the sign of its decoder's adversarial term is inverted by its trainer",
         packages=PACKAGES,
     ),
-    Program("pythae-rae", "contest.pythae_models:rae", 100, note=f"RAE_L2; {PYTHAE}", packages=PACKAGES),
-    Program("pythae-wae", "contest.pythae_models:wae", 100, note=f"WAE_MMD; {PYTHAE}", packages=PACKAGES),
+    OtherProgram("pythae-rae", "contest.pythae_models:rae", 100, note=f"RAE_L2; {PYTHAE}", packages=PACKAGES),
+    OtherProgram("pythae-wae", "contest.pythae_models:wae", 100, note=f"WAE_MMD; {PYTHAE}", packages=PACKAGES),
 )
 
 
@@ -166,7 +166,7 @@ def find_contender(name: str) -> Contender:
         file, _, function = name.rpartition(":")
         if not Path(file).is_file():
             raise UserError(f"there is no file {file}: name a contender by FILE.py:FUNCTION")
-        return Program(function, f"{Path(file).resolve()}:{function}")
+        return OtherProgram(function, f"{Path(file).resolve()}:{function}")
     try:
         Recipe.load(name)
     except UserError as error:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vaegan.data import ImageSet, Numbers, split
+from vaegan.data import ImageSet, Indices, split
 from vaegan.files import replacing
 
 HELD_OUT = 0.2
@@ -60,7 +60,7 @@ class Job:
         return Job(**json.loads((folder / "job.json").read_text()))
 
 
-def parts_of(images: ImageSet) -> tuple[Numbers, NDArray[np.int64]]:
+def parts_of(images: ImageSet) -> tuple[Indices, NDArray[np.int64]]:
     """Numbers of the images to train on, and of those to measure on, which no contender sees.
 
     A set with splits is trained on its split `train`, and measured on validation and test images together.

@@ -23,12 +23,12 @@ from torch import Tensor
 
 import vaegan
 from vaegan import VAEGAN, UserError
-from vaegan.data import ImageSet, Numbers
+from vaegan.data import ImageSet, Indices
 from vaegan.data.batches import to_tensor
-from vaegan.evenly_spaced import some_of
+from vaegan.evenly_spaced import subsample
 from vaegan.metrics.collect import PART, collect, features_of
 from vaegan.metrics.extractors.base import Extractor
-from vaegan.metrics.extractors.registry import Kind, choose
+from vaegan.metrics.extractors.registry import ExtractorName, choose
 from vaegan.metrics.feature_error import feature_error
 from vaegan.metrics.features import Features
 from vaegan.metrics.frechet import FrechetDistance
@@ -49,7 +49,7 @@ STANDARD, FITTED = "N(0, I)", "fitted"
 MEASURES = (FrechetDistance(), KernelDistance(), Prdc())
 
 
-def main(folder: Path, count: int, kinds: Sequence[Kind]) -> None:
+def main(folder: Path, count: int, kinds: Sequence[ExtractorName]) -> None:
     """Measure one contender."""
     torch.set_num_threads(1)
     job = Job.read(folder)
@@ -60,7 +60,7 @@ def main(folder: Path, count: int, kinds: Sequence[Kind]) -> None:
     write_json(folder / FOUND, found)
 
 
-def drawn(numbers: Numbers, count: int, seed: int) -> NDArray[np.int64]:
+def drawn(numbers: Indices, count: int, seed: int) -> NDArray[np.int64]:
     """So many of the numbers, in random order: blocks of the kernel distance must not follow the order of the set."""
     places = np.random.default_rng([SEED, seed]).permutation(len(numbers))[:count]
     return np.asarray(numbers[places], np.int64)
@@ -69,11 +69,11 @@ def drawn(numbers: Numbers, count: int, seed: int) -> NDArray[np.int64]:
 class Ruler:
     """What all contenders of a set are measured by."""
 
-    def __init__(self, images: ImageSet, count: int, kinds: Sequence[Kind]) -> None:
+    def __init__(self, images: ImageSet, count: int, kinds: Sequence[ExtractorName]) -> None:
         training, held_out = parts_of(images)
         self.images = images
         self.held_out, self.others = drawn(held_out, count, 0), drawn(training, count, 1)
-        self.shown = some_of(held_out, COLUMNS)
+        self.shown = subsample(held_out, COLUMNS)
         chosen = (choose(kind, images, training, torch.device("cpu")) for kind in kinds)
         self.extractors = [extractor for extractor in chosen if extractor]
         self._real: dict[str, Features] = {}

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from vaegan.models.prior import Mixture
 
 from .plan import epochs_of
-from .train import Progress, Task
+from .train import JobProgress, Task
 
 BATCH = 100
 RATE = 1e-3
@@ -101,7 +101,7 @@ class Stream(torch.utils.data.Dataset[DatasetOutput]):
 class Steps(TrainingCallback):  # type: ignore[misc]
     """Tells the benchmark of every step."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: JobProgress) -> None:
         self.progress = progress
 
     def on_train_step_end(self, *_: Any, **__: Any) -> None:

@@ -33,7 +33,7 @@ GAMMA = 1e-8
 """gamma_r."""
 
 
-class Step:
+class SoftIntroStep:
     """A model and its two optimisers; call it with images N x C x H x W in [-1, 1]."""
 
     def __init__(self, model: VAEGAN) -> None:
@@ -87,7 +87,7 @@ def train(task: Task) -> Mixture:
     keep_freed_memory()
     model, images, training, job, progress = task
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    batches, step = Batches(images.images, training, BATCH, seed=job.seed), Step(model)
+    batches, step = Batches(images.images, training, BATCH, seed=job.seed), SoftIntroStep(model)
     for number in range(job.steps):
         step(batches(number))
         progress()

@@ -20,14 +20,14 @@ from typing import Any, NamedTuple
 import torch
 
 from vaegan import VAEGAN
-from vaegan.data import ImageSet, Numbers
+from vaegan.data import ImageSet, Indices
 from vaegan.files import append
 
 from .contenders import OwnRecipe
 from .job import LOG_EVERY, Job, parts_of
 
 
-class Progress:
+class JobProgress:
     """Writes down how far a training is."""
 
     def __init__(self, job: Job) -> None:
@@ -47,11 +47,11 @@ class Task(NamedTuple):
     model: VAEGAN
     """New networks, in training mode, to be trained in place."""
     images: ImageSet
-    training: Numbers
+    training: Indices
     """The numbers of the images to train on."""
     job: Job
     """Says how many steps, and the seed of everything random."""
-    progress: Progress
+    progress: JobProgress
     """To be called after every step."""
 
 
@@ -68,7 +68,7 @@ def main(folder: Path) -> None:
     torch.manual_seed(job.seed)
     networks = OwnRecipe("quick", "quick").load(job.images).networks
     model = VAEGAN(networks, images.preparation, untrained=("discriminator",)).train()
-    progress = Progress(job)
+    progress = JobProgress(job)
     model.prior = find_function(job.function)(Task(model, images, training, job, progress))
     append(job.stats_file, json.dumps({"step": progress.steps}).encode() + b"\n")
     model.eval().save_pretrained(job.run)

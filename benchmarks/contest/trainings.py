@@ -38,7 +38,7 @@ class Failed(Exception):  # noqa: N818 (a name for what happened)
 
 
 @dataclass(frozen=True)
-class Trained:
+class FinishedTraining:
     """A training that is done."""
 
     folder: Path
@@ -55,7 +55,7 @@ class Trainings:
 
     # One training
 
-    def train(self, contender: Contender, seed: int, steps: int) -> Trained:
+    def train(self, contender: Contender, seed: int, steps: int) -> FinishedTraining:
         """Train once, or find that it is done.
 
         Raises:
@@ -65,7 +65,7 @@ class Trainings:
         if (usage := Usage.read(folder)) is None:
             usage = self._run(contender, seed, steps, folder)
             shutil.rmtree(folder / "run" / "checkpoints", ignore_errors=True)  # they are large, and nobody goes on from there
-        return Trained(folder, usage, usage.points[-1][0] if contender.function and usage.points else steps)
+        return FinishedTraining(folder, usage, usage.points[-1][0] if contender.function and usage.points else steps)
 
     def _run(self, contender: Contender, seed: int, steps: int, folder: Path) -> Usage:
         shutil.rmtree(folder, ignore_errors=True)  # half of a training says nothing of what the whole takes
@@ -81,7 +81,7 @@ class Trainings:
         self.say(f"{contender.name}, seed {seed}: {usage.processor_seconds:,.1f} s of processor")
         return usage
 
-    def found(self, trained: Trained) -> dict[str, Any]:
+    def found(self, trained: FinishedTraining) -> dict[str, Any]:
         """What is measured of a training, once.
 
         Raises:
@@ -97,7 +97,7 @@ class Trainings:
         content: dict[str, Any] = json.loads(path.read_text())
         return content
 
-    def costs(self, contender: Contender, trained: Trained) -> Mapping[str, float]:
+    def costs(self, contender: Contender, trained: FinishedTraining) -> Mapping[str, float]:
         """What a training took, as the table has it."""
         return {
             "processor_seconds": trained.usage.processor_seconds,

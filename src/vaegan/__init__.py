@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .threads import choose_waiting
+from .threads import set_wait_policy
 
 if TYPE_CHECKING:
     from .data.batches import to_tensor
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .settings import Architecture
     from .workflow import resume, train
 
-choose_waiting()
+set_wait_policy()
 
 _HOME = {
     "data.batches": ("to_tensor",),

@@ -17,7 +17,7 @@ class UserError(Exception):
 
 
 @contextmanager
-def refusals_told() -> Iterator[None]:
+def os_errors_as_user_errors() -> Iterator[None]:
     """What the system refuses within, such as a file that may not be read, or space, becomes a `UserError`."""
     try:
         yield

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from .data import Numbers
+    from .data import Indices
 
 
 def evenly_spaced(count: int, most: int) -> NDArray[np.int64]:
@@ -16,6 +16,6 @@ def evenly_spaced(count: int, most: int) -> NDArray[np.int64]:
     return np.linspace(0, count - 1, min(most, count)).astype(np.int64)
 
 
-def some_of(numbers: Numbers, most: int) -> NDArray[np.int64]:
+def subsample(indices: Indices, most: int) -> NDArray[np.int64]:
     """All of the numbers, or `most` of them, evenly spaced."""
-    return np.asarray(numbers[evenly_spaced(len(numbers), most)], np.int64)
+    return np.asarray(indices[evenly_spaced(len(indices), most)], np.int64)

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from . import old_names
 from .errors import UserError
 from .words import plain
 
@@ -56,7 +57,7 @@ def parse(kind: type[T], layers: Iterable[Layer]) -> T:
             if not settings and section.replace("-", "_") not in kinds:
                 raise layer.refuse(f"there is no section {section}{hint(section, kinds)}")
             for name, value in settings.items():
-                key = f"{section}.{name}".replace("-", "_")
+                key = old_names.setting(f"{section}.{name}".replace("-", "_"))
                 if key not in types:
                     raise layer.refuse(f"there is no setting {section}.{name}{hint(key, types)}")
                 if key not in values:

@@ -108,8 +108,8 @@ def resolve(name: str | Path, over: Layer, note: Callable[[str], None] = lambda 
     asked = tree.get("data", {})
     decided = of_set(over.tree.get("data", {}).get("source") or asked.get("source"))
     if overruled := {key: value for key, value in decided.get("data", {}).items() if key in asked and asked[key] != value}:
-        kept = ", ".join(f"{key} {plain(value)}" for key, value in overruled.items())
-        note(f"the packed set was prepared with {kept}, other than recipe {name} asks for")
+        prepared = ", ".join(f"{key} {plain(value)}" for key, value in overruled.items())
+        note(f"the packed set was prepared with {prepared}, other than recipe {name} asks for")
     return parse(Recipe, [over, Layer(decided, "the packed set"), Layer(tree, f"recipe {name}")])
 
 

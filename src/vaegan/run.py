@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import old_names
 from .errors import UserError
 from .files import from_home
 from .progress import Progress
@@ -21,7 +22,7 @@ from .settings import Data
 if TYPE_CHECKING:
     import torch
 
-    from .data import ImageSet, Numbers, Preparation
+    from .data import ImageSet, Indices, Preparation
     from .models.vaegan import VAEGAN
 
 
@@ -214,8 +215,8 @@ class Run:
             raise UserError(f"the images of {self.data.source} are not packed on this machine")
         return images
 
-    def split(self, images: ImageSet) -> tuple[Numbers, Numbers]:
-        """The numbers of the training images and of the held-out images of a set, by the settings of the run; see `train_on`.
+    def split(self, images: ImageSet) -> tuple[Indices, Indices]:
+        """The indices of the training images and of the held-out images of a set, by the settings of the run; see `train_on`.
 
         Raises:
             UserError: the set has splits, but none to train on.
@@ -250,7 +251,7 @@ class Run:
             except (ValueError, RecursionError):
                 continue
             if isinstance(read, dict):
-                found.append(read)
+                found.append(old_names.metrics(read))
         return found
 
 

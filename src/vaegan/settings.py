@@ -216,7 +216,7 @@ class ObjectiveSettings:
     authors' code, the decoder's part is scaled back to 1."""
     detach_target: bool = False
     """The features of x are constants. They depend on x~ only by way of batch normalisation, but gradients through that way disturb."""
-    prior_weight: float = 1.0
+    kl_weight: float = 1.0
     """Weight of L_prior in the encoder's objective. Below 1, codes carry more than a Gaussian of unit variance says they should: narrow
     networks have few features, so that without it L_prior outweighs them."""
     joint: bool = False
@@ -239,7 +239,7 @@ class ObjectiveSettings:
         require(0 < self.gamma <= 1, f"objective.gamma must be above 0 and at most 1, not {self.gamma}")
         require(0 < self.real_weight < 1, f"objective.real_weight must be between 0 and 1, not {self.real_weight}")
         require(self.level >= 0, f"objective.level must be at least 0, not {self.level}")
-        require(self.prior_weight >= 0, f"objective.prior_weight must not be negative: {self.prior_weight}")
+        require(self.kl_weight >= 0, f"objective.kl_weight must not be negative: {self.kl_weight}")
         require(0 <= self.penalty_weight < inf, f"objective.penalty_weight must be at least 0, not {self.penalty_weight}")
         require(self.penalty_every > 0, f"objective.penalty_every must be above 0, not {self.penalty_every}")
         require(self.gamma_decay > 0, f"objective.gamma_decay must be above 0, not {self.gamma_decay}")
@@ -265,7 +265,7 @@ class ObjectiveSettings:
     @property
     def trained(self) -> tuple[str, ...]:
         """The networks that learn."""
-        learns = (self.autoencodes, True, self.plays)
+        learns = (self.autoencodes, True, self.adversarial)
         return tuple(name for name, does in zip(NETWORKS, learns, strict=True) if does)
 
     @property
@@ -280,7 +280,7 @@ class ObjectiveSettings:
         return self.kind != "gan"
 
     @property
-    def plays(self) -> bool:
+    def adversarial(self) -> bool:
         """Whether decoder and discriminator play the GAN's game."""
         return self.kind in ("vaegan", "gan")
 
@@ -374,8 +374,9 @@ class Training:
     seed: int = 0
     """Everything random follows from it: weights, order, flips, noise."""
     ema: float = 0.0
-    """Show and save the exponential moving average of the weights: how much of the old average a step keeps; 0 for no average. The running
-    statistics of batch normalisation stay those of the last weights. `training.average_half_life` is the newer average."""
+    """Show and save the exponential moving average of the weights: how much of the old average a step keeps; 0 for no average. At step s
+    (from 0), a step keeps at most (1 + s) / (10 + s), or the average would show the start for long. The running statistics of batch
+    normalisation stay those of the last weights. `training.average_half_life` is the newer average."""
     average_half_life: int = 0
     """Show and save an average of the weights, and of the running statistics of batch normalisation. Values that are so many images old
     count half as much as the newest; 0 for no average. Early in a run, the half-life is at most 5% of the images seen so far."""

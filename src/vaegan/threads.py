@@ -15,7 +15,7 @@ LOOKS = 5
 """How often to look whether other programs compute."""
 
 
-def choose_waiting() -> None:
+def set_wait_policy() -> None:
     """On a busy machine, let threads that wait for each other sleep soon.
 
     OpenMP keeps such a thread looking for 3 ms. On an idle machine that is right: the thread is there at once when there is work. Beside

@@ -17,3 +17,17 @@ def plain(value: object, *, between: str = " ", yes: str = "True", no: str = "Fa
     if isinstance(value, (list, tuple)):
         return between.join(plain(item, between=between, yes=yes, no=no) for item in value)
     return str(value)
+
+
+def fixed(value: float, decimals: int, most: int, form: str = "") -> str:
+    """A number with `decimals` after the point, at most `most`; one that is too small for these as a power of ten, as in 1.2e-09.
+
+    Args:
+        value: the number.
+        decimals: how many digits after the point are worth reading.
+        most: how many there may be.
+        form: what goes before these in a format, such as "+" for a sign, or "," for thousands.
+    """
+    if 0 < abs(value) < 10.0 ** (1 - most):
+        return f"{value:{form}.2g}"
+    return f"{value:{form}.{min(max(0, decimals), most)}f}"

@@ -16,10 +16,10 @@ import torch
 from lightning_fabric import Fabric
 from rich.console import Console
 
-from .data import AVATARS, ImageSet, Numbers, open_images, split
+from .data import AVATARS, ImageSet, Indices, open_images, split
 from .data.dataset import report_skipped
 from .data.sources import anchored, short_name
-from .errors import UserError, refusals_told
+from .errors import UserError, os_errors_as_user_errors
 from .files import PARTIAL, from_home, locked, remove_partial, replacing
 from .latent.fit_prior import FEWEST, prior_of
 from .models.vaegan import WEIGHTS
@@ -32,14 +32,14 @@ from .training import checkpoint
 from .training.conditions import varying
 from .training.device import World, computes_in_bf16, find_device, find_world, make_fabric, usual_threads
 from .training.distributed import JoinError, LostProcessError, SharedError, all_or_none, from_leader
-from .training.launcher import launch, take_part
+from .training.launcher import launch, run_worker
 from .training.logger import draw
 from .training.memory import check_size
 from .training.minutes import clock, in_steps
-from .training.trainer import STOPPING, Trainer, way_on
+from .training.trainer import STOPPING, Trainer, resume_hint
 from .viz.grid import save as save_picture
 
-__all__ = ["Result", "Stopped", "resume", "train"]
+__all__ = ["Stopped", "TrainingResult", "resume", "train"]
 
 
 REPORT_SECONDS, FIT_SECONDS = 3.0, 15.0
@@ -49,7 +49,7 @@ HEADER = "# Every setting of this run. It is a recipe itself: vaegan train --rec
 
 
 @dataclass(frozen=True)
-class Result:
+class TrainingResult:
     """Where a finished run put things."""
 
     run: Path
@@ -69,7 +69,7 @@ def train(
     nodes: int | None = None,
     report: bool = True,
     console: Console | None = None,
-) -> Result:
+) -> TrainingResult:
     """Train a VAE/GAN from scratch.
 
     Args:
@@ -90,7 +90,7 @@ def train(
     """
     if auto_resume and not run:
         raise UserError("--auto-resume goes on with --run, if that was begun before: give that, too")
-    job = Job(recipe, Run(run or _free_name(Path("runs"), recipe)), "auto" if auto_resume else "new", device, report)
+    job = TrainingJob(recipe, Run(run or _free_name(Path("runs"), recipe)), "auto" if auto_resume else "new", device, report)
     return _start(job, processes, nodes, console)
 
 
@@ -103,7 +103,7 @@ def resume(
     nodes: int | None = None,
     report: bool = True,
     console: Console | None = None,
-) -> Result:
+) -> TrainingResult:
     """Go on with a run from its newest checkpoint that is whole.
 
     `recipe` may ask for another length, for pictures and checkpoints at other steps, or name another place where the same images are.
@@ -113,14 +113,14 @@ def resume(
         Stopped: as for `train`.
     """
     begun = Run(run)
-    job = Job(recipe or Recipe.load(of_run(begun.folder)), begun, "resume", device, report)
+    job = TrainingJob(recipe or Recipe.load(of_run(begun.folder)), begun, "resume", device, report)
     if job.recipe.training.minutes:
         raise UserError("a run that has begun has a number of steps: leave --minutes out, or ask for more by --steps")
     return _start(job, processes, nodes, console)
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """What is to be trained, and where."""
 
     recipe: Recipe
@@ -148,7 +148,7 @@ def _taken(folder: Path) -> UserError:
     return UserError(f"{folder} exists already: choose another --run, or go on with it by --resume {folder}")
 
 
-def _start(job: Job, processes: int | None, nodes: int | None, console: Console | None) -> Result:
+def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: Console | None) -> TrainingResult:
     """Run a job in this process; or in several, which this one starts unless somebody else has."""
     console = console or _console()
     console.quiet = console.quiet or not is_leader()
@@ -164,26 +164,26 @@ def _start(job: Job, processes: int | None, nodes: int | None, console: Console 
         return _run(job, world, console, StopSignal(STOPPING if is_leader() else "", saves=True))
 
 
-def _start_others(job: Job, world: World, console: Console) -> Result:
+def _start_others(job: TrainingJob, world: World, console: Console) -> TrainingResult:
     if world.nodes == 1:  # else another machine would wait for this one
-        with ExitStack() as kept:
-            _look(job, console, kept)  # mistakes are found, and images packed, before other processes are started
+        with ExitStack() as stack:
+            _look(job, console, stack)  # mistakes are found, and images packed, before other processes are started
     more = {"folder": str(job.run.folder), "mode": job.mode, "device": job.device, "report": job.report, "quiet": console.quiet}
     notice = STOPPING if is_leader() else ""
-    found = launch(more, job.recipe.to_yaml(), world.processes, world.nodes, notice, lambda: way_on(job.run))
-    return Result(Path(found["run"]), Path(found["picture"]), found["page"] and Path(found["page"]))
+    found = launch(more, job.recipe.to_yaml(), world.processes, world.nodes, notice, lambda: resume_hint(job.run))
+    return TrainingResult(Path(found["run"]), Path(found["picture"]), found["page"] and Path(found["page"]))
 
 
 def work(folder: Path, agent: int) -> NoReturn:
     """What each process does that `launch` has started."""
 
     def run(more: dict[str, Any]) -> dict[str, Any]:
-        job = Job(Recipe.load(folder / RECIPE), Run(more["folder"]), more["mode"], more["device"], more["report"])
+        job = TrainingJob(Recipe.load(folder / RECIPE), Run(more["folder"]), more["mode"], more["device"], more["report"])
         console = _console(quiet=more["quiet"] or not is_leader())
         result = _run(job, find_world(), console, StopSignal(saves=True, insists=False))
         return {"run": str(result.run), "picture": str(result.picture), "page": result.page and str(result.page)}
 
-    take_part(run, folder, agent)
+    run_worker(run, folder, agent)
 
 
 @contextmanager
@@ -196,7 +196,7 @@ def _first_process_speaks(run: Run) -> Iterator[None]:
             raise
         raise SystemExit(0) from None
     except (UserError, LostProcessError) as error:
-        sentence = f"{error}; {way_on(run)}" if isinstance(error, LostProcessError) else str(error)
+        sentence = f"{error}; {resume_hint(run)}" if isinstance(error, LostProcessError) else str(error)
         if is_leader():
             raise UserError(sentence) from None
         print(f"vaegan: process {os.environ.get('RANK', os.environ.get('SLURM_PROCID'))}: {sentence}", file=sys.stderr)
@@ -207,7 +207,7 @@ def _console(*, quiet: bool = False) -> Console:
     return Console(stderr=True, highlight=False, markup=False, emoji=False, quiet=quiet)
 
 
-def _look(job: Job, console: Console, kept: ExitStack) -> tuple[ImageSet, bool]:
+def _look(job: TrainingJob, console: Console, stack: ExitStack) -> tuple[ImageSet, bool]:
     """The images, and whether the run was begun before, which the first process finds: others may not see its folder.
 
     Raises:
@@ -215,14 +215,14 @@ def _look(job: Job, console: Console, kept: ExitStack) -> tuple[ImageSet, bool]:
     """
     resumed = False
     try:
-        with refusals_told():
-            resumed = is_leader() and job.begun() and _keep(job.run, kept)
+        with os_errors_as_user_errors():
+            resumed = is_leader() and job.begun() and _keep(job.run, stack)
             return images_of(job.recipe, console), resumed
     except UserError as error:
         raise UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error from None
 
 
-def _run(job: Job, world: World, console: Console, signals: StopSignal) -> Result:
+def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) -> TrainingResult:
     """All processes come through here.
 
     Args:
@@ -238,10 +238,10 @@ def _run(job: Job, world: World, console: Console, signals: StopSignal) -> Resul
     """
     run = job.run
     fabric = make_fabric(job.device, job.recipe.training.precision, world)
-    with ExitStack() as kept:
+    with ExitStack() as stack:
         found: tuple[ImageSet, bool] | UserError
         try:  # before processes wait for each other: packing may take its time, and one of them does it for all
-            found = _look(job, console, kept)
+            found = _look(job, console, stack)
         except UserError as error:
             found = error
         _join(fabric)
@@ -255,7 +255,7 @@ def _run(job: Job, world: World, console: Console, signals: StopSignal) -> Resul
             recipe = _with_attributes(job.recipe, images, training)
         resumed, threads, length = from_leader(fabric, lambda: (resumed, _threads(job, resumed, world), _length(job, resumed)))
         recipe = replace(recipe, training=replace(recipe.training, threads=threads, length=length))
-        kept.callback(torch.set_num_threads, torch.get_num_threads())
+        stack.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(threads)
         if recipe.training.minutes is not None:
             recipe = in_steps(
@@ -275,22 +275,22 @@ def _run(job: Job, world: World, console: Console, signals: StopSignal) -> Resul
             _borrow_discriminator(trainer)
         if fabric.is_global_zero:
             if not resumed:
-                _keep(run, kept, new=True)
+                _keep(run, stack, new=True)
             _set_up(run, recipe, images, console)
         if trainer.step >= trainer.steps:
             console.print(f"{run.folder} is finished: it is at step {trainer.step} of {trainer.steps}", soft_wrap=True)
             picture = next(reversed(run.pictures.values()), run.pictures_folder)
         else:
             console.print(f"{_what(trainer, len(held_out))}, into {run.folder}", soft_wrap=True)
-            with refusals_told():
+            with os_errors_as_user_errors():
                 picture = trainer.train(run, images, held_out, console, signals)
         if fabric.is_global_zero and _lacks_prior(run, recipe, training):
             _fit_prior(trainer, run, images, held_out, console)
-        return Result(run.folder, picture, _report(run, images) if job.report and fabric.is_global_zero else None)
+        return TrainingResult(run.folder, picture, _report(run, images) if job.report and fabric.is_global_zero else None)
 
 
-def _keep(run: Run, kept: ExitStack, *, new: bool = False) -> bool:
-    """Keep a run folder, made if it is new, for this process for as long as `kept` lasts.
+def _keep(run: Run, stack: ExitStack, *, new: bool = False) -> bool:
+    """Keep a run folder, made if it is new, for this process for as long as `stack` lasts.
 
     Raises:
         UserError: another one writes into it.
@@ -300,7 +300,7 @@ def _keep(run: Run, kept: ExitStack, *, new: bool = False) -> bool:
             run.folder.mkdir(parents=True)
         except FileExistsError:  # somebody has made it since this process looked
             raise _taken(run.folder) from None
-    if not kept.enter_context(locked(run.lock_file)):
+    if not stack.enter_context(locked(run.lock_file)):
         raise UserError(f"another process is training into {run.folder}: choose another --run, or wait until that has ended")
     return True
 
@@ -314,7 +314,7 @@ def _join(fabric: Fabric) -> None:
         raise JoinError.of(error) from error
 
 
-def _threads(job: Job, resumed: bool, world: World) -> int:
+def _threads(job: TrainingJob, resumed: bool, world: World) -> int:
     """How many threads each process computes with: as was asked for, or as when the run began, or as is usual."""
     asked = job.recipe.training.threads
     begun = None
@@ -328,7 +328,7 @@ def _threads(job: Job, resumed: bool, world: World) -> int:
     return asked or usual_threads(world)
 
 
-def _length(job: Job, resumed: bool) -> str:
+def _length(job: TrainingJob, resumed: bool) -> str:
     """How long to train: as was asked for; or where that was in minutes, as many steps as those were when the run began."""
     if resumed and job.recipe.training.minutes and job.run.is_run:
         with suppress(UserError):  # a damaged one is replaced
@@ -336,7 +336,7 @@ def _length(job: Job, resumed: bool) -> str:
     return job.recipe.training.length
 
 
-def _with_attributes(recipe: Recipe, images: ImageSet, training: Numbers) -> Recipe:
+def _with_attributes(recipe: Recipe, images: ImageSet, training: Indices) -> Recipe:
     """With the names of the attributes, where it asks for all."""
     if recipe.networks.attributes != ("all",):
         return recipe
@@ -365,7 +365,7 @@ def _take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool) -> boo
         return state
 
     state = from_leader(trainer.fabric, find)
-    lacks_prior = from_leader(trainer.fabric, lambda: _lacks_prior(run, trainer.recipe, trainer.batches.numbers))
+    lacks_prior = from_leader(trainer.fabric, lambda: _lacks_prior(run, trainer.recipe, trainer.batches.indices))
     with all_or_none(trainer.fabric):
         if state:
             trainer.load_state_dict(state)
@@ -394,7 +394,7 @@ def _what(trainer: Trainer, held_out: int) -> str:
     kind = "bfloat16" if computes_in_bf16(fabric) else "float32"
     begun = f" from step {trainer.step:,}" if trainer.step else ""
     height, width = trainer.recipe.networks.size
-    images = f"{len(trainer.batches.numbers):,} images of {height}x{width} to train on, {held_out:,} held out"
+    images = f"{len(trainer.batches.indices):,} images of {height}x{width} to train on, {held_out:,} held out"
     parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
     return f"{images}; {parameters:,} parameters; {trainer.steps:,} steps{begun} on {where} in {kind}"
 
@@ -409,8 +409,8 @@ def images_of(recipe: Recipe, console: Console) -> ImageSet:
         return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
 
 
-def split_of(recipe: Recipe, images: ImageSet) -> tuple[Numbers, Numbers]:
-    """The numbers of the images to train on and of those to hold out; of a run that is there already, `Run.split` tells them.
+def split_of(recipe: Recipe, images: ImageSet) -> tuple[Indices, Indices]:
+    """The indices of the images to train on and of those to hold out; of a run that is there already, `Run.split` tells them.
 
     Raises:
         UserError: the set has splits, but not those that the recipe names.
@@ -432,13 +432,13 @@ def _is_begun(run: Run) -> bool:
     return run.is_run or (run.folder.is_dir() and all(path.name in early for path in run.folder.iterdir()))
 
 
-def _lacks_prior(run: Run, recipe: Recipe, training: Numbers) -> bool:
+def _lacks_prior(run: Run, recipe: Recipe, training: Indices) -> bool:
     """Whether the prior of a finished run is still to be fitted. Each save of a model removes the prior of its older weights."""
     can = recipe.objective.autoencodes and len(training) >= FEWEST and (run.model_folder / WEIGHTS).is_file()
     return can and not run.prior_file.is_file()
 
 
-def _fit_prior(trainer: Trainer, run: Run, images: ImageSet, held_out: Numbers, console: Console) -> None:
+def _fit_prior(trainer: Trainer, run: Run, images: ImageSet, held_out: Indices, console: Console) -> None:
     """Fit the prior to the model that was saved, which does not change, and draw the last picture anew, with samples of that prior.
 
     The first process alone is still here.
@@ -456,8 +456,8 @@ def _fit_prior(trainer: Trainer, run: Run, images: ImageSet, held_out: Numbers, 
 
         try:
             model = run.model(trainer.fabric.device, prior=False)
-            prior = model.prior = prior_of(model, images, trainer.batches.numbers, seed=trainer.recipe.training.seed, progress=watched)
-            save_picture(draw(model, trainer.exhibits(images, held_out))[0], run.picture_file(trainer.step))
+            prior = model.prior = prior_of(model, images, trainer.batches.indices, seed=trainer.recipe.training.seed, progress=watched)
+            save_picture(draw(model, trainer.picture_inputs(images, held_out))[0], run.picture_file(trainer.step))
             prior.save(run.model_folder)  # last: a run without it is taken up again
         except UserError as error:  # the model is saved, and of use
             console.print(f"samples are drawn from N(0, I), because no prior could be fitted: {error}", soft_wrap=True)

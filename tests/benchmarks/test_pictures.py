@@ -21,7 +21,7 @@ from ..tiny import tiny
 sys.path.append(str(ROOT / "benchmarks"))
 
 import pictures
-from contest.contenders import CONTENDERS, OwnRecipe, Program, find_contender
+from contest.contenders import CONTENDERS, OtherProgram, OwnRecipe, find_contender
 from contest.plan import WARM_UP, Speed, Usage, corrected, epochs_of, is_near
 from contest.results import Row, table
 
@@ -130,7 +130,7 @@ def test_contenders_by_name(tmp_path: Path) -> None:
     assert isinstance(mine, OwnRecipe)
     assert (mine.name, mine.recipe) == ("mine", str(recipe))
     assert (larsen.name, larsen.function) == ("larsen-celeba", "")
-    assert isinstance(program, Program)
+    assert isinstance(program, OtherProgram)
     assert program.name == "train"
     with pytest.raises(UserError, match=r"none of the contenders quick-larsen, quick, vae.* Did you mean quick"):
         find_contender("quik")

@@ -31,7 +31,7 @@ def test_evaluate(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
         "50 samples of the fitted prior",
         "50 reconstructions of held-out images",
         "(EfficientNet-Lite0)",
-        "floor: 25",
+        "real baseline:",
         "PSNR, dB",
         "active units",
         "of 4",

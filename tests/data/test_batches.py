@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from vaegan import UserError
-from vaegan.data import ImageSet, Numbers, Preparation, batches, split, writer
+from vaegan.data import ImageSet, Indices, Preparation, batches, split, writer
 from vaegan.data.batches import Batches, to_tensor
 from vaegan.data.sources.base import Item, Pixels, Source
 from vaegan.settings import Augmentation
@@ -72,14 +72,14 @@ def test_the_order_is_the_same_for_any_number_of_processes() -> None:
     together = Batches(IMAGES, NUMBERS, 12, seed=3)
     parts = [Batches(IMAGES, NUMBERS, 4, seed=3, rank=rank, processes=3) for rank in range(3)]
     for step in range(7):
-        assert sorted(np.concatenate([part.chosen(step) for part in parts])) == together.chosen(step).tolist()
+        assert sorted(np.concatenate([part.indices_of(step) for part in parts])) == together.indices_of(step).tolist()
 
 
 def test_a_batch_may_span_blocks_of_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = [Batches(IMAGES, NUMBERS, 5, seed=0).chosen(step) for step in range(12)]
+    whole = [Batches(IMAGES, NUMBERS, 5, seed=0).indices_of(step) for step in range(12)]
     for block in (1, 3, 7, 46):
         monkeypatch.setattr(batches, "BLOCK", block)
-        assert all(np.array_equal(Batches(IMAGES, NUMBERS, 5, seed=0).chosen(step), whole[step]) for step in range(12))
+        assert all(np.array_equal(Batches(IMAGES, NUMBERS, 5, seed=0).indices_of(step), whole[step]) for step in range(12))
 
 
 def test_a_set_that_is_kept_on_the_device_gives_the_same_batches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +96,7 @@ def packed(folder: Path, splits: list[str]) -> ImageSet:
     return writer.pack(source, Preparation((8, 8)), folder, workers=1, progress=lambda *_: None)
 
 
-def every(numbers: Numbers) -> list[int]:
+def every(numbers: Indices) -> list[int]:
     return sorted(numbers[:].tolist())
 
 

@@ -12,7 +12,7 @@ import pytest
 from vaegan import UserError
 from vaegan.data import prepare
 from vaegan.experiments.features import features
-from vaegan.metrics.few_labels import SPACES, Question
+from vaegan.metrics.few_labels import SPACES, Classification
 
 from ..command import fails, works
 from ..tiny import flags
@@ -35,7 +35,7 @@ def test_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_was_measured_before_a_stop_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vaegan.metrics.few_labels.LABELS", (10,))
-    score, calls = Question.score, []
+    score, calls = Classification.score, []
 
     def counted(*arguments: Any) -> float:
         calls.append(arguments)
@@ -43,7 +43,7 @@ def test_what_was_measured_before_a_stop_is_kept(tmp_path: Path, monkeypatch: py
             raise KeyboardInterrupt
         return score(*arguments)
 
-    monkeypatch.setattr(Question, "score", counted)
+    monkeypatch.setattr(Classification, "score", counted)
     with pytest.raises(KeyboardInterrupt):
         features(small("features", tmp_path), draws=2)
     features(small("features", tmp_path), draws=2)

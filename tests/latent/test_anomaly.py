@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vaegan import VAEGAN, Architecture, UserError
 from vaegan.data.batches import to_tensor
-from vaegan.latent.anomaly import TERMS, OtherWeightsError, Scorer, joined
+from vaegan.latent.anomaly import MEASUREMENTS, OtherWeightsError, Scorer, joined
 from vaegan.latent.measurements import measure
 from vaegan.losses.objective import Objective
 
@@ -60,7 +60,7 @@ def test_one_strange_place_is_enough(model: VAEGAN) -> None:
     spoilt = smooth(20, 7)
     spoilt[:, 5:9, 9:13] = np.indices((4, 4)).sum(0)[..., None] % 2 * 255
     before, after = scorer.score(smooth(20, 7)), scorer.score(spoilt)
-    assert (after.terms["place"] > before.terms["place"]).mean() > 0.9
+    assert (after.measurements["place"] > before.measurements["place"]).mean() > 0.9
     assert after.over(0.05).mean() > 0.7
     assert before.over(0.05).mean() < 0.2
 
@@ -90,8 +90,8 @@ def test_scores_do_not_depend_on_the_company(model: VAEGAN, monkeypatch: pytest.
     monkeypatch.setattr("vaegan.latent.measurements.PART", 7)
     apart = joined([scorer.score(pixels, np.arange(50)), scorer.score(pixels, np.arange(50, 120))])
     assert len(apart) == 120
-    for name in TERMS:
-        np.testing.assert_allclose(apart.terms[name], together.terms[name], rtol=1e-3)
+    for name in MEASUREMENTS:
+        np.testing.assert_allclose(apart.measurements[name], together.measurements[name], rtol=1e-3)
     np.testing.assert_allclose(apart.combined, together.combined, rtol=1e-3)
 
 
@@ -116,7 +116,7 @@ def test_a_calibration_is_kept_whole(model: VAEGAN, tmp_path: Path) -> None:
     path = tmp_path / "score.safetensors"
     scorer.save(path)
     again = Scorer.load(path, model)
-    assert (again.source, again.level, again.normal.usual) == ("gradients", 2, scorer.normal.usual)
+    assert (again.source, again.level, again.calibration.usual) == ("gradients", 2, scorer.calibration.usual)
     assert np.array_equal(again.score(pixels).p, scorer.score(pixels).p)
     content = path.read_bytes()
     for damage in (b"", b"nothing", content[:-9]):

@@ -21,7 +21,7 @@ from vaegan.latent.fit_prior import fit_prior, prior_of
 from vaegan.models.fingerprint import fingerprint
 from vaegan.models.posterior import Posterior
 from vaegan.training import logger
-from vaegan.training.logger import Exhibits, draw
+from vaegan.training.logger import PictureInputs, draw
 from vaegan.training.trainer import Trainer
 from vaegan.workflow import Stopped, resume, train
 
@@ -38,9 +38,9 @@ def conditional(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_training_fits_a_prior_and_changes_no_weight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[VAEGAN] = []
 
-    def watched(model: VAEGAN, exhibits: Exhibits) -> tuple[Image.Image, float]:
+    def watched(model: VAEGAN, picture_inputs: PictureInputs) -> tuple[Image.Image, float]:
         drawn.append(model)
-        return draw(model, exhibits)
+        return draw(model, picture_inputs)
 
     for module in (logger, workflow):
         monkeypatch.setattr(module, "draw", watched)

@@ -47,17 +47,17 @@ def test_through_all_stops() -> None:
 
 
 def test_a_walk_ends_where_it_began() -> None:
-    codes = interpolate.walk(3, 10, 50, turns=2, seed=4)
+    codes = interpolate.walk(3, 10, 50, periods=2, seed=4)
     assert codes.shape == (50, 3, 10)
-    assert torch.equal(codes, interpolate.walk(3, 10, 50, turns=2, seed=4))
-    assert not torch.equal(codes, interpolate.walk(3, 10, 50, turns=2, seed=5))
+    assert torch.equal(codes, interpolate.walk(3, 10, 50, periods=2, seed=4))
+    assert not torch.equal(codes, interpolate.walk(3, 10, 50, periods=2, seed=5))
     steps = (codes - codes.roll(1, 0)).norm(dim=2)  # the first is from the last back to the first
     assert (steps[0] <= steps.amax(0)).all()
     assert steps.max() < 0.5 * codes.std() * math.sqrt(10), "frames follow smoothly"
 
 
 def test_all_of_a_walk_is_as_likely_as_samples() -> None:
-    codes = interpolate.walk(20_000, 2, 4, turns=3)
+    codes = interpolate.walk(20_000, 2, 4, periods=3)
     torch.testing.assert_close(codes.mean(1), torch.zeros(4, 2), rtol=0, atol=0.04)
     torch.testing.assert_close(codes.std(1), torch.ones(4, 2), rtol=0, atol=0.03)
 
@@ -85,7 +85,7 @@ def test_an_arc_in_a_fitted_prior_keeps_to_its_likely_codes() -> None:
 
 def test_a_walk_through_a_fitted_prior() -> None:
     prior = off_centre(3)
-    codes = interpolate.walk(30_000, 2, 4, turns=3, prior=prior)
+    codes = interpolate.walk(30_000, 2, 4, periods=3, prior=prior)
     drawn = prior.draw(30_000, 1)
     for frame in codes:
         torch.testing.assert_close(frame.mean(0), drawn.mean(0), rtol=0, atol=0.6)
@@ -93,7 +93,7 @@ def test_a_walk_through_a_fitted_prior() -> None:
     near = torch.cdist(codes.double(), prior.means).argmin(2)
     assert (near == near[0]).all(), "each walk stays in one component"
     assert near[0].unique().tolist() == [0, 1, 2]
-    few = interpolate.walk(3, 2, 60, turns=2, prior=prior)
+    few = interpolate.walk(3, 2, 60, periods=2, prior=prior)
     steps = (few - few.roll(1, 0)).norm(dim=2)
     assert (steps[0] <= steps.amax(0)).all()
     assert steps.max() < 0.5

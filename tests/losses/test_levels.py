@@ -17,7 +17,7 @@ from vaegan.settings import ObjectiveSettings
 from .. import textbook
 
 LEVELS = {
-    "hinge": Objective(similarity="levels", gamma=0.8, gan="hinge", prior_weight=0.01),
+    "hinge": Objective(similarity="levels", gamma=0.8, gan="hinge", kl_weight=0.01),
     "hinge, with reconstructions": Objective(similarity="levels", gamma=0.8, gan="hinge", reconstructions=True, real_weight=2 / 3),
     "relativistic": Objective(similarity="levels", gamma=0.5, gan="relativistic", reconstructions=True),
     "non-saturating": Objective(similarity="levels", gamma=0.5, saturating=False),

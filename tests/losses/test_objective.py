@@ -24,7 +24,7 @@ OBJECTIVES = {
     "non-saturating, with reconstructions": Objective(saturating=False, reconstructions=True),
     "non-saturating, weighted": Objective(gamma=0.01, real_weight=0.66, saturating=False),
     "detached target": Objective(gamma=0.1, saturating=False, detach_target=True),
-    "weighted prior": Objective(gamma=0.1, saturating=False, prior_weight=0.3),
+    "weighted prior": Objective(gamma=0.1, saturating=False, kl_weight=0.3),
     "features of level 1": Objective(gamma=0.1, level=1),
     "features of level 2": Objective(gamma=0.1, level=2),
     "joint": Objective(saturating=False, joint=True),
@@ -83,7 +83,7 @@ def test_gradients_of_a_conditional_model(objective: Objective) -> None:
     "objective",
     [
         Objective(kind="vae"),
-        Objective(kind="vae", prior_weight=0.3, gamma=0.1),
+        Objective(kind="vae", kl_weight=0.3, gamma=0.1),
         Objective(kind="vae-dis", discriminator="x"),
         Objective(kind="vae-dis", discriminator="x", level=2, gamma=0.1),
     ],
@@ -96,7 +96,7 @@ def test_gradients_of_an_autoencoder_alone(objective: Objective) -> None:
     wanted = dict(zip(trained, torch.autograd.grad(loss, list(trained.values())), strict=True))
     statistics = [buffer.clone() for buffer in model.discriminator.buffers()]
     losses = objective(model, *batch)
-    torch.testing.assert_close(objective.settings.prior_weight * losses.prior + losses.similarity, loss)
+    torch.testing.assert_close(objective.settings.kl_weight * losses.prior + losses.similarity, loss)
     assert losses.real == losses.fake == 0
     losses.backward(trained.values())
     assert_same({name: p.grad for name, p in trained.items() if p.grad is not None}, wanted)

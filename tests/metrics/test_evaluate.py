@@ -1,4 +1,4 @@
-"""The numbers of an evaluation: worse images get worse ones, real images the floor, the same seed the same, with or without the cache."""
+"""The numbers of an evaluation: worse images get worse ones, the same seed the same, with or without the cache."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vaegan.errors import UserError
 from vaegan.metrics import collect as collecting
 from vaegan.metrics import figure
 from vaegan.metrics.collect import collect, features_of, sample_parts
-from vaegan.metrics.context import Context, asked_of
+from vaegan.metrics.context import Context, images_for_attributes
 from vaegan.metrics.evaluate import Evaluation, evaluate
 from vaegan.metrics.figure import evaluation_sheet
 from vaegan.metrics.registry import metrics
@@ -137,7 +137,7 @@ def test_reconstructions(images: ImageSet, model: VAEGAN) -> None:
     model.level = 2
     other = context(model, images)
     other.measure(metrics(["image_errors", "similarity_error"]))
-    originals = to_tensor(images.images[other.new_numbers[-3:]])
+    originals = to_tensor(images.images[other.held_out_indices[-3:]])
     with torch.inference_mode():
         made = model.reconstruct(originals)
         expected = 0.5 * (model.discriminator.features(originals, 2) - model.discriminator.features(made, 2)).square().sum(1)
@@ -155,10 +155,10 @@ def test_metrics_may_be_asked_for_one_after_the_other(model: VAEGAN, images: Ima
 
 def test_samples_get_attributes_of_images_that_they_are_not_compared_with() -> None:
     training, compared = np.arange(10, 30), np.array([11, 17, 25])
-    asked = asked_of(training, compared, 40)
+    asked = images_for_attributes(training, compared, 40)
     assert len(asked) == 40
     assert set(asked) == set(training) - set(compared)
-    assert set(asked_of(training, training, 8)) <= set(training)  # there are no others
+    assert set(images_for_attributes(training, training, 8)) <= set(training)  # there are no others
 
 
 def test_a_conditional_model_gets_attributes(tmp_path: Path) -> None:
@@ -170,7 +170,10 @@ def test_a_conditional_model_gets_attributes(tmp_path: Path) -> None:
     found.measure(metrics())
     assert found.sample_attributes is not None
     assert set(map(tuple, found.sample_attributes.tolist())) == {(a, b) for a in (0, 1) for b in (0, 1)}
-    originals, cond = to_tensor(avatars.images[found.new_numbers]), torch.from_numpy(avatars.attributes_named(names)[found.new_numbers])
+    originals, cond = (
+        to_tensor(avatars.images[found.held_out_indices]),
+        torch.from_numpy(avatars.attributes_named(names)[found.held_out_indices]),
+    )
     measured = {name: values for metric in found.metrics for name, values in found.of_reconstructions(metric).items()}["pixel_error"]
     with torch.inference_mode():
         for attributes, alike in ((cond, True), (None, False)):
@@ -197,7 +200,7 @@ def test_what_is_written(model: VAEGAN, images: ImageSet, tmp_path: Path) -> Non
     assert settings["preparation"]["size"] == [16, 16]
     assert len(lines[0]["kl_of_dimensions"]) == 4
     assert lines[0]["kl"] == pytest.approx(sum(lines[0]["kl_of_dimensions"]), abs=1e-5)
-    for name in ("samples_frechet_distance_random", "reconstructions_coverage_random_floor_spread", "psnr", "copying_p"):
+    for name in ("samples_frechet_distance_random", "reconstructions_coverage_random_real_baseline_spread", "psnr", "copying_p"):
         assert isinstance(lines[0][name], float)
     assert evaluation_sheet(measured).size[0] > 12 * 64
 

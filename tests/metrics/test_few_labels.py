@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vaegan import VAEGAN, Architecture
 from vaegan.data import open_images
 from vaegan.data.images import Preparation
-from vaegan.metrics.few_labels import PENALTIES, SPACES, Answers, Question, fit_ridge, spaces
+from vaegan.metrics.few_labels import PENALTIES, SPACES, Classification, Targets, fit_ridge, spaces
 
 
 @pytest.mark.parametrize(("count", "dimensions"), [(12, 40), (60, 7)])
@@ -50,14 +50,14 @@ def test_scores_tell_what_is_there_from_what_is_not() -> None:
     answers = np.where(random.normal(size=(400, 2)) > 0.5, 1.0, -1.0)
     answers[:7, 0] = np.nan
     halves = np.arange(200), np.arange(200, 400)
-    question = Question(Answers(("A", "B"), answers, classes=False), *halves, np.arange(2), [20])
+    question = Classification(Targets(("A", "B"), answers, classes=False), *halves, np.arange(2), [20])
     good = np.nan_to_num(answers) + 0.3 * random.normal(size=answers.shape)
     noise = random.normal(size=(400, 5))
     assert question.score(good[:200], good[200:], 20, [0]) > 0.95
     assert question.score(noise[:200], noise[200:], 20, [0]) == pytest.approx(0.5, abs=0.1)
     kinds = random.integers(0, 3, 400)
-    classes = Answers(("a", "b", "c"), np.where(kinds[:, None] == np.arange(3), 1.0, -1.0), classes=True)
-    question = Question(classes, *halves, np.arange(3), [20])
+    classes = Targets(("a", "b", "c"), np.where(kinds[:, None] == np.arange(3), 1.0, -1.0), classes=True)
+    question = Classification(classes, *halves, np.arange(3), [20])
     good = np.eye(3)[kinds] + 0.2 * random.normal(size=(400, 3))
     assert classes.examples(question.training).tolist() == [(kinds[:200] == kind).sum() for kind in range(3)]
     assert question.score(good[:200], good[200:], 20, [0]) > 0.95

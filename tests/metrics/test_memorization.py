@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vaegan.metrics.memorization import Copying, copying_of, copying_test, verdict
+from vaegan.metrics.memorization import Copying, copying_of, copying_test, unlike_real_images, verdict
 
 RANDOM = np.random.default_rng(0)
 TRAINING = RANDOM.normal(size=(300, 6)).astype(np.float32)
@@ -37,6 +37,21 @@ def test_new_images_and_far_ones() -> None:
     z, p = copying_test(copying_of(HELD_OUT * 4, HELD_OUT, TRAINING))
     assert z > 5
     assert p > 0.999
+
+
+def test_no_verdict_on_samples_that_are_unlike_real_images() -> None:
+    """Features of grainy images may lie close together and near those of training images, which looks like copies."""
+    copies = TRAINING[:100] + RANDOM.normal(0, 0.05, (100, 6)).astype(np.float32)
+    near, far = copying_of(copies, HELD_OUT, TRAINING), copying_of(HELD_OUT * 9, HELD_OUT, TRAINING)
+    real = RANDOM.uniform(0.1, 0.2, 300)
+    ways = {
+        "": (near, real[:100]),
+        "grainier": (near, real[:100] + 0.2),
+        "smoother": (near, real[:100] / 10),
+        "farther from training images": (far, real[:100]),
+    }
+    assert {word: unlike_real_images(distances, grain, real) for word, (distances, grain) in ways.items()} == {word: word for word in ways}
+    assert verdict(copying_test(near)[1], "grainier") == "no verdict: samples are grainier than real images"
 
 
 def test_the_statistic_by_hand() -> None:

@@ -57,7 +57,7 @@ def test_fewer_codes_than_asked_for() -> None:
     numbers, distances = neighbors.nearest(codes[:1], codes, 10)
     assert numbers.tolist() == [[0, 1, 2]]
     assert distances.shape == (1, 3)
-    search = neighbors.Nearest(codes[:2], 10)
+    search = neighbors.NearestNeighbors(codes[:2], 10)
     search.add(codes, np.array([7, 8, 9]))
     assert search.result()[0].tolist() == [[7, 8, 9], [8, 7, 9]]
     none = neighbors.nearest(codes[:0], codes, 2)

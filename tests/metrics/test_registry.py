@@ -74,4 +74,4 @@ def test_values_come_back_from_files() -> None:
     value = Value("a", 1.5, "A", "samples", times=1000.0, halves=Resampled(1, 2), real_baseline=Resampled(3, 4))
     assert Value.of_json(json.loads(json.dumps(value.as_json()))) == value
     assert Value.of_json(json.loads(json.dumps(Value("b", [1.0, 2.0]).as_json()))) == Value("b", [1.0, 2.0])
-    assert value.numbers() == {"a": 1.5, "a_halves": 1, "a_halves_spread": 2, "a_floor": 3, "a_floor_spread": 4}
+    assert value.numbers() == {"a": 1.5, "a_halves": 1, "a_halves_spread": 2, "a_real_baseline": 3, "a_real_baseline_spread": 4}

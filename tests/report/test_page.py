@@ -24,7 +24,7 @@ from vaegan.latent.directions import Directions
 from vaegan.latent.encode import encode
 from vaegan.models.fingerprint import fingerprint
 from vaegan.report import report
-from vaegan.report.facts import Trained, called, differences
+from vaegan.report.facts import RunImages, called, differences
 from vaegan.report.nearest import LARGE_BYTES, NEIGHBOURS, SAMPLES, _picture
 from vaegan.report.pictures import MOST, Frames, embed_exactly
 
@@ -254,7 +254,7 @@ def test_nearest_training_images(tmp_path: Path, photos: Path, monkeypatch: pyte
     page = Page(report(run))
     assert "38 to train on, 2 held out" in page.text
     found = [image["src"] for image in page.all("img") if "Training image" in (image["alt"] or "")]
-    model, trained = load(run), Trained.of(Run(run))
+    model, trained = load(run), RunImages.of(Run(run))
     with torch.no_grad():
         samples = model.encode(model.sample(SAMPLES)).mean[:1]
     codes = encode(model, trained.images.images, trained.training).mean
@@ -329,9 +329,9 @@ def test_metrics(tmp_path: Path) -> None:
 def test_metrics_of_an_evaluation_as_a_table(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     numbers = {"samples_recall_attributes": 0.25, "samples_recall_attributes_halves": 0.5, "samples_recall_attributes_halves_spread": 0.125}
-    floor = {"samples_recall_attributes_floor": 0.75, "samples_recall_attributes_floor_spread": 0.0625}
+    baseline = {"samples_recall_attributes_real_baseline": 0.75, "samples_recall_attributes_real_baseline_spread": 0.0625}
     settings = {"images": {"samples": 1000, "held_out": 40}, "extractor": "attributes", "seed": 3, "time": "2026-01-02"}
-    own = {**numbers, **floor, "psnr": 21.5, "settings": settings}
+    own = {**numbers, **baseline, "psnr": 21.5, "settings": settings}
     other = {**own, "psnr": 9.0, "settings": {**settings, "source": "celeba:faces"}}
     (run / "metrics.jsonl").write_text(f"{json.dumps(own)}\n{json.dumps(other)}\n")
     text = " ".join(Page(report(run)).text.split())

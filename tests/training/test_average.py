@@ -10,7 +10,7 @@ from torch import nn
 
 from vaegan import VAEGAN, Architecture, UserError
 from vaegan.settings import Training
-from vaegan.training.average import Average, averaging_weight
+from vaegan.training.average import WeightAverage, averaging_weight
 
 from ..tiny import equal, make_trainer, tiny
 
@@ -52,7 +52,7 @@ def test_statistics_of_batches_are_averaged_or_copied_and_other_buffers_copied(s
     model = VAEGAN(Architecture(size=(16, 16), width=0.0625, latent=4)).train()
     image: Any = model.decoder.image
     model.decoder.image = nn.utils.parametrizations.spectral_norm(image)
-    average = Average(model, Training(**settings))
+    average = WeightAverage(model, Training(**settings))
     before = {name: tensor.clone() for name, tensor in average.model.state_dict().items()}
     model.decoder(torch.randn(5, 4, generator=torch.Generator().manual_seed(0)))
     with torch.no_grad():

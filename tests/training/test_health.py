@@ -15,8 +15,8 @@ from vaegan import UserError
 from vaegan.losses.objective import Losses
 from vaegan.settings import ObjectiveSettings
 from vaegan.training import checkpoint
-from vaegan.training.health import SIGNS, Watch
-from vaegan.training.step import Step
+from vaegan.training.health import SIGNS, FailureMonitor
+from vaegan.training.step import StepResult
 from vaegan.training.trainer import Diverged, Trainer
 from vaegan.workflow import resume, train
 
@@ -38,7 +38,7 @@ def test_every_sign_can_be_seen() -> None:
 
 @pytest.mark.parametrize("name", ILL)
 def test_a_sign_is_told_once_after_a_while_and_again_if_it_comes_back(name: str) -> None:
-    watch = Watch(ObjectiveSettings(), latent=64)
+    watch = FailureMonitor(ObjectiveSettings(), latent=64)
     patience = SIGNS[name].patience
     told: dict[int, list[str]] = {}
     for step in range(10, 3 * patience, 10):
@@ -55,14 +55,14 @@ def test_a_sign_is_told_once_after_a_while_and_again_if_it_comes_back(name: str)
 
 @pytest.mark.parametrize("gan", ["hinge", "relativistic"])
 def test_costs_that_are_no_cross_entropies_say_nothing_of_certainty(gan: str) -> None:
-    watch = Watch(ObjectiveSettings(gan=gan), latent=64)
+    watch = FailureMonitor(ObjectiveSettings(gan=gan), latent=64)
     for name in ("discriminator certain", "discriminator wrong"):
         assert not any(watch(step, WELL | ILL[name]) for step in (10, 10 + SIGNS[name].patience))
         assert watch.current == []
 
 
 def test_samples_that_are_alike_are_seen_at_pictures() -> None:
-    watch = Watch(ObjectiveSettings(), latent=64)
+    watch = FailureMonitor(ObjectiveSettings(), latent=64)
     watch.see_samples(0.02)
     assert not watch(10, WELL)
     assert "samples are all alike" in watch(10 + SIGNS["samples alike"].patience, WELL)[0]
@@ -95,14 +95,14 @@ class Spoilt:
         original = Trainer.train_step
         backward = Losses.backward
 
-        def train_step(trainer: Trainer, *arguments: Any, **more: Any) -> Step:
+        def train_step(trainer: Trainer, *arguments: Any, **more: Any) -> StepResult:
             def spoil(losses: Losses, parameters: Any) -> None:
-                chosen: list[nn.Parameter] = list(parameters)
-                backward(losses, chosen)
+                stepping: list[nn.Parameter] = list(parameters)
+                backward(losses, stepping)
                 mine = {id(parameter) for parameter in trainer.training_step.parameters[network]}
                 if trainer.step + 1 == step and self.left:
                     self.left -= 1
-                    for parameter in chosen:
+                    for parameter in stepping:
                         if id(parameter) in mine and parameter.grad is not None:
                             parameter.grad[0] = torch.nan
 

@@ -129,7 +129,7 @@ def test_the_networks_are_told_the_attributes_of_their_images() -> None:
     images = open_images("avatars", trainer.model.preparation, count=200, progress=lambda *_: None)
     truth = torch.from_numpy(images.attributes_named(TOLD))
     mean, spread = truth[:20].mean(0), truth[:20].std(0, unbiased=False)  # make_trainer trains on the first 20
-    torch.testing.assert_close(seen[0], (truth[trainer.batches.chosen(step)] - mean) / spread)
+    torch.testing.assert_close(seen[0], (truth[trainer.batches.indices_of(step)] - mean) / spread)
     assert trainer.attributes is not None
 
 

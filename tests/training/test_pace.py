@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vaegan.training.health import SLOW_SECONDS, Pace
+from vaegan.training.health import SLOW_SECONDS, SpeedMonitor
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 @pytest.mark.usefixtures("load")
 def test_once_each_time_it_becomes_slow() -> None:
-    pace = Pace()
+    pace = SpeedMonitor()
     assert not any(pace(400 + 50 * (line % 3), 2) for line in range(30))
     slow = [pace(150, SLOW_SECONDS / 4) for _ in range(20)]
     assert [line for line, sentence in enumerate(slow) if sentence] == [3]
@@ -31,17 +31,17 @@ def test_once_each_time_it_becomes_slow() -> None:
 
 @pytest.mark.usefixtures("load")
 def test_a_short_delay_is_not_worth_a_word() -> None:
-    pace = Pace()
+    pace = SpeedMonitor()
     for speed in (400, 10, 400, 10, 250, 10):
         assert pace(speed, SLOW_SECONDS / 2) is None
 
 
 def test_where_others_do_not_compute_it_says_where_to_look(load: pytest.MonkeyPatch) -> None:
     load.setattr("os.getloadavg", lambda: (1.0, 0, 0), raising=False)
-    pace = Pace()
+    pace = SpeedMonitor()
     pace(400, 1)
     assert (pace(100, SLOW_SECONDS) or "").endswith("(load 1.0), so look at the disk, the memory and the temperature of this machine")
     load.delattr("os.getloadavg")
-    pace = Pace()
+    pace = SpeedMonitor()
     pace(400, 1)
     assert (pace(100, SLOW_SECONDS) or "").endswith("other programs may use this machine")

@@ -91,7 +91,7 @@ def _train_a_while(fabric: Fabric) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Objective, "__call__", record)
         for _ in range(200):
-            images.append(trainer.batches.chosen(trainer.step).tolist())
+            images.append(trainer.batches.indices_of(trainer.step).tolist())
             requests = Requests(stop=second and trainer.step == 199, save=second and trainer.step == 150)
             step = trainer.train_step(requests)
             together.append((*step.decision, *step.requests))
@@ -250,7 +250,7 @@ def test_a_run_goes_on_with_another_number_of_processes(both: list[dict[str, Any
         make_trainer(tiny(**NARROW, training__length="300 steps")).load_state_dict(first["state"])
     trainer = make_trainer(tiny(**NARROW, training__length="300 steps", training__batch=8))
     for step in (0, 7, 199):
-        assert trainer.batches.chosen(step).tolist() == sorted(first["images"][step] + second["images"][step])
+        assert trainer.batches.indices_of(step).tolist() == sorted(first["images"][step] + second["images"][step])
     trainer.load_state_dict(first["state"])
     trainer.train_step()
     assert trainer.step == 201

@@ -20,10 +20,10 @@ from vaegan import UserError
 from vaegan.recipe import names
 from vaegan.settings import Optimizer
 from vaegan.training import cuda_graph
-from vaegan.training.cuda_graph import WARM_UP, Recorded
+from vaegan.training.cuda_graph import WARM_UP, GraphedStep
 from vaegan.training.device import compile_networks, make_fabric
 from vaegan.training.optimizers import make_optimizer, step_if
-from vaegan.training.step import NO_REQUESTS, Inputs, Requests, Step, TrainingStep
+from vaegan.training.step import NO_REQUESTS, Inputs, Requests, StepResult, TrainingStep
 from vaegan.training.trainer import Trainer
 from vaegan.workflow import Stopped, train
 
@@ -176,7 +176,7 @@ def test_a_loss_that_is_no_number_leaves_the_weights_and_is_named_with_its_step(
 @pytest.fixture
 def device_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vaegan.training.step.device_decides", lambda _: True)
-    monkeypatch.setattr("vaegan.training.trainer.Recorded", lambda step, _: step)
+    monkeypatch.setattr("vaegan.training.trainer.GraphedStep", lambda step, _: step)
 
 
 def run(folder: Path, **overrides: Any) -> list[dict[str, float]]:
@@ -211,7 +211,7 @@ def test_a_run_that_breaks_between_two_readings_leaves_no_picture_or_checkpoint_
 def test_a_run_stops_at_the_step_after_a_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = Trainer.train_step
 
-    def interrupted(self: Trainer, requests: Requests = NO_REQUESTS) -> Step:
+    def interrupted(self: Trainer, requests: Requests = NO_REQUESTS) -> StepResult:
         if self.step == 6:
             signal.raise_signal(signal.SIGTERM)
         return original(self, requests)
@@ -291,18 +291,18 @@ def test_a_recording_is_replayed_on_the_inputs_of_each_step(monkeypatch: pytest.
     results = Tensor(1)
 
     class Counting:
-        def __call__(self, inputs: Inputs) -> Step:
+        def __call__(self, inputs: Inputs) -> StepResult:
             seen.append(float(inputs.noise.sum()))
             results.copy_(inputs.noise.sum())
-            return Step(results, None, Requests())  # type: ignore[arg-type]
+            return StepResult(results, None, Requests())  # type: ignore[arg-type]
 
     step = Counting()
-    recorded = Recorded(step, pytest.fail)  # type: ignore[arg-type]
+    recorded = GraphedStep(step, pytest.fail)  # type: ignore[arg-type]
 
-    def record(inputs: Inputs) -> tuple[Any, Step]:
+    def record(inputs: Inputs) -> tuple[Any, StepResult]:
         tape = Tape()
         tape.replay = lambda: step(inputs) and None
-        return tape, Step(results, None, Requests())  # type: ignore[arg-type]
+        return tape, StepResult(results, None, Requests())  # type: ignore[arg-type]
 
     monkeypatch.setattr(recorded, "_aside", step)
     monkeypatch.setattr(cuda_graph, "_record", lambda _, inputs, __: record(inputs))
@@ -315,7 +315,7 @@ def test_a_recording_is_replayed_on_the_inputs_of_each_step(monkeypatch: pytest.
 def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     plain, trainer = let_device_decide(make_trainer()), let_device_decide(make_trainer())
     said: list[str] = []
-    recorded = Recorded(trainer.training_step, said.append)
+    recorded = GraphedStep(trainer.training_step, said.append)
     monkeypatch.setattr(recorded, "_aside", trainer.training_step)
 
     def fail(step: TrainingStep, *_: object) -> None:
@@ -343,7 +343,7 @@ def test_a_recorded_step_computes_what_a_plain_one_does(name: str, precision: st
     for _ in range(WARM_UP + 8):
         one, other = plain.train_step().means.clone(), recorded.train_step().means.clone()
         torch.testing.assert_close(one, other, rtol=1e-3 if precision == "32" else 3e-2, atol=1e-3)
-    assert isinstance(recorded.advance, Recorded)
+    assert isinstance(recorded.advance, GraphedStep)
     assert recorded.advance.replays
     for mine, theirs in zip(recorded.model.parameters(), plain.model.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-2, atol=1e-3 if precision == "32" else 1e-2)

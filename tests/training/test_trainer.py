@@ -27,7 +27,7 @@ from vaegan.training.logger import Monitor
 from vaegan.training.optimizers import learning_rate
 from vaegan.training.step import Requests
 from vaegan.training.trainer import Trainer
-from vaegan.workflow import Job, Stopped, _threads, resume, train
+from vaegan.workflow import Stopped, TrainingJob, _threads, resume, train
 
 from ..tiny import QUIETLY, SILENT, equal, make_trainer, tiny
 
@@ -395,9 +395,9 @@ def test_a_run_keeps_its_number_of_threads(tmp_path: Path, monkeypatch: pytest.M
 def test_another_number_of_processes_shares_the_cores_anew(tmp_path: Path) -> None:
     recipe = tiny(training__threads=8, training__batch=8)
     (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
-    for batch, asked, chosen in ((8, 0, 8), (8, 8, 8), (8, 3, 3), (4, 8, torch.get_num_threads()), (4, 3, 3)):
-        job = Job(tiny(training__threads=asked, training__batch=batch), Run(tmp_path), "auto", "cpu", report=False)
-        assert _threads(job, True, World(1, 1, None)) == chosen
+    for batch, asked, expected in ((8, 0, 8), (8, 8, 8), (8, 3, 3), (4, 8, torch.get_num_threads()), (4, 3, 3)):
+        job = TrainingJob(tiny(training__threads=asked, training__batch=batch), Run(tmp_path), "auto", "cpu", report=False)
+        assert _threads(job, True, World(1, 1, None)) == expected
     assert _threads(job, False, World(1, 1, None)) == 3
 
 

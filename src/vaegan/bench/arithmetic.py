@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from .timing import Turn, repeated, time_each
+from .timing import Timer, repeated, time_each
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 CONVOLUTIONS = (torch.ops.aten.convolution.default, torch.ops.aten.convolution_backward.default)
@@ -22,7 +22,7 @@ BLOCK = 1 << 20  # random numbers that are drawn; more are these again
 YARDSTICK_SHARE = 0.25  # of a turn
 
 
-class Like(NamedTuple):
+class TensorLike(NamedTuple):
     """What matters of a tensor for the time that arithmetic with it takes."""
 
     shape: tuple[int, ...]
@@ -44,7 +44,7 @@ class Call(NamedTuple):
 
     def work(self, device: torch.device) -> Callable[[], object]:
         """The same again, on random data."""
-        arguments = [argument.random(device) if isinstance(argument, Like) else argument for argument in self.arguments]
+        arguments = [argument.random(device) if isinstance(argument, TensorLike) else argument for argument in self.arguments]
         return lambda: self.operation(*arguments)
 
 
@@ -73,7 +73,7 @@ class _Recorder(TorchDispatchMode):
 
 def _without_data(argument: Any) -> Any:
     if isinstance(argument, Tensor):
-        return Like(tuple(argument.shape), argument.stride(), argument.dtype)
+        return TensorLike(tuple(argument.shape), argument.stride(), argument.dtype)
     return tuple(argument) if isinstance(argument, list) else argument
 
 
@@ -86,15 +86,15 @@ def count(step: Callable[[], object]) -> Work:
     return Work(counter.get_total_flops(), of_convolutions, recorder.convolutions)
 
 
-def alone(convolutions: Counter[Call], device: torch.device) -> Turn:
+def alone(convolutions: Counter[Call], device: torch.device) -> Timer:
     """Turns that return the seconds a step's convolutions take, each made again and again with nothing between."""
 
-    def turn(seconds: float) -> float:
+    def timer(seconds: float) -> float:
         with torch.no_grad():
             each = seconds / len(convolutions)
             return sum(times * time_each(call.work(device), device, each) for call, times in convolutions.items())
 
-    return turn
+    return timer
 
 
 class Yardstick(NamedTuple):
@@ -102,7 +102,7 @@ class Yardstick(NamedTuple):
 
     name: str
     flops: int
-    turn: Turn
+    timer: Timer
 
 
 def yardsticks(precision: str, device: torch.device, seconds: float) -> list[Yardstick]:

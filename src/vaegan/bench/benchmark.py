@@ -30,11 +30,11 @@ from ..this_process import cores
 from ..training.cuda_graph import WARM_UP as BEFORE_RECORDING
 from ..training.device import computes_in_bf16, keep_freed_memory, make_fabric
 from .arithmetic import alone, count, yardsticks
-from .contenders import Contender, Setting, Step
-from .results import Measured, Result
-from .subprocess import Apart
+from .contenders import BenchmarkCase, Contender, StepFunction
+from .results import BenchmarkResult, RoundTimes
+from .subprocess import TimedSubprocess
 from .textbook import textbook_only
-from .timing import ROUNDS, Turn, alternate, repeated, with_peak_memory
+from .timing import ROUNDS, Timer, alternate, repeated, with_peak_memory
 
 MOST_IMAGES, MOST_BYTES = 4096, 4096 * 64 * 64 * 3
 """Of random images to read, unless that is less than two batches."""
@@ -102,7 +102,7 @@ class Benchmark:
             "date": datetime.now().astimezone().isoformat(timespec="seconds"),
         }
 
-    def results(self, console: Console) -> Iterator[Result]:
+    def results(self, console: Console) -> Iterator[BenchmarkResult]:
         """Measure at one size and batch after another; what is under way is shown on the console.
 
         Raises:
@@ -114,7 +114,7 @@ class Benchmark:
                 torch.set_num_threads(self.threads)
                 images = random_images(Path(folder) / "set", recipe, progress)
                 try:
-                    result = _measure(Setting(recipe, self.fabrics, images), self.seconds, progress, undo)
+                    result = _measure(BenchmarkCase(recipe, self.fabrics, images), self.seconds, progress, undo)
                 except RuntimeError as error:
                     if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
                         raise
@@ -163,42 +163,42 @@ def random_images(folder: Path, recipe: Recipe, progress: Progress) -> ImageSet:
     return pack(source, Preparation(size, channels, "none"), folder, workers=1, progress=progress)
 
 
-def _measure(setting: Setting, seconds: float, progress: Progress, processes: ExitStack) -> Result:
+def _measure(case: BenchmarkCase, seconds: float, progress: Progress, processes: ExitStack) -> BenchmarkResult:
     """All contenders and yardsticks, in turns; `processes` ends those that are begun."""
-    recipe, device, what = setting.recipe, setting.device, _what(setting.recipe)
+    recipe, device, what = case.recipe, case.device, _what(case.recipe)
     keep_freed_memory()
-    works, arithmetics = {}, setting.arithmetics()
+    works, arithmetics = {}, case.arithmetics()
     for number, (kind, build) in enumerate(arithmetics.items()):
         progress(f"{what}: counting {kind}", number, len(arithmetics))
         works[kind] = count(build())
 
-    contenders: dict[Contender, Turn] = {}
+    contenders: dict[Contender, Timer] = {}
     memory: dict[Contender, int | None] = {}
     left_out: dict[str, str] = {}
-    found, warm_up = setting.contenders(), WARM_UP.get(device.type, 2)
+    found, warm_up = case.contenders(), WARM_UP.get(device.type, 2)
     for number, contender in enumerate(found):
         progress(f"{what}: warming up {contender.name}", number, len(found))
-        if contender.apart:
-            apart = processes.enter_context(Apart(recipe, setting.images.folder, warm_up))
-            contenders[contender], memory[contender] = apart, apart.memory
+        if contender.in_subprocess:
+            timed = processes.enter_context(TimedSubprocess(recipe, case.images.folder, warm_up))
+            contenders[contender], memory[contender] = timed, timed.memory
         else:
-            setting.notes.clear()
+            case.notes.clear()
             step, rise = with_peak_memory(partial(_warmed_up, contender.build, warm_up), device)
-            if setting.notes:  # what would be timed is not what it is called
-                left_out[contender.name] = setting.notes[-1]
+            if case.notes:  # what would be timed is not what it is called
+                left_out[contender.name] = case.notes[-1]
                 continue
             contenders[contender], memory[contender] = repeated(step, device), rise
     peaks = {precision: yardsticks(precision, device, seconds / ROUNDS) for precision in {c.precision: None for c in contenders}}
-    convolutions = {precision: alone(works[f"vaegan {precision}"].convolutions, device) for precision in setting.fabrics}
-    loading = repeated(setting.loading(), device, share=LOADING_SHARE)
+    convolutions = {precision: alone(works[f"vaegan {precision}"].convolutions, device) for precision in case.fabrics}
+    loading = repeated(case.loading(), device, share=LOADING_SHARE)
 
-    turns: dict[str, Turn] = {contender.name: turn for contender, turn in contenders.items()}
-    turns |= {f"{yardstick.name}, {precision}": yardstick.turn for precision, found in peaks.items() for yardstick in found}
-    turns |= {f"convolutions alone, {precision}": turn for precision, turn in convolutions.items()}
-    turns["loading"] = loading
-    total = ROUNDS * len(turns)
-    times = alternate(turns, seconds, lambda name, done: progress(f"{what}: timing {name}", done, total))
-    measured = Measured(
+    timers: dict[str, Timer] = {contender.name: timer for contender, timer in contenders.items()}
+    timers |= {f"{yardstick.name}, {precision}": yardstick.timer for precision, found in peaks.items() for yardstick in found}
+    timers |= {f"convolutions alone, {precision}": timer for precision, timer in convolutions.items()}
+    timers["loading"] = loading
+    total = ROUNDS * len(timers)
+    times = alternate(timers, seconds, lambda name, done: progress(f"{what}: timing {name}", done, total))
+    measured = RoundTimes(
         {contender: times[contender.name] for contender in contenders},
         memory,
         works,
@@ -210,7 +210,7 @@ def _measure(setting: Setting, seconds: float, progress: Progress, processes: Ex
     return measured.result(recipe.networks.size, recipe.training.batch)
 
 
-def _warmed_up(build: Callable[[], Step], times: int) -> Step:
+def _warmed_up(build: Callable[[], StepFunction], times: int) -> StepFunction:
     """A contender's step, made and done a few times."""
     step = build()
     for _ in range(times):

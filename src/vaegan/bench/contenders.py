@@ -20,7 +20,7 @@ from ..training.device import keep_freed_memory
 from ..training.trainer import Trainer
 from .textbook import Textbook
 
-Step = Callable[[], object]
+StepFunction = Callable[[], object]
 WHOLE_LOOP = "vaegan, whole loop"
 
 
@@ -30,16 +30,16 @@ class Contender:
 
     name: str
     arithmetic: str
-    """What it computes, whatever the way: a key of `Setting.arithmetics`."""
+    """What it computes, whatever the way: a key of `BenchmarkCase.arithmetics`."""
     precision: str
-    build: Callable[[], Step]
+    build: Callable[[], StepFunction]
     """Make the networks and all that is needed to step them."""
-    apart: bool = False
+    in_subprocess: bool = False
     """Whether it runs in a process of its own; see subprocess.py."""
 
 
 @dataclass(frozen=True)
-class Setting:
+class BenchmarkCase:
     """Where contenders meet: settings, a device and images."""
 
     recipe: Recipe
@@ -59,7 +59,7 @@ class Setting:
         """The precision that was asked for."""
         return list(self.fabrics)[-1]
 
-    def textbook(self, *, autocast: bool = False) -> Step:
+    def textbook(self, *, autocast: bool = False) -> StepFunction:
         """The textbook step on a batch that is on the device, as bytes."""
         return textbook(self.recipe, self.images, self.device, autocast=autocast)
 
@@ -68,11 +68,11 @@ class Setting:
         recipe = replace(self.recipe, training=replace(self.recipe.training, **changes))
         return Trainer(recipe, self.fabrics[precision], self.images, np.arange(len(self.images)), note=self.notes.append)
 
-    def step(self, precision: str, changes: dict[str, Any]) -> Step:
+    def step(self, precision: str, changes: dict[str, Any]) -> StepFunction:
         """The package's step on inputs that are there already."""
         return _step_of(self.trainer(precision, changes))
 
-    def whole_loop(self) -> Step:
+    def whole_loop(self) -> StepFunction:
         """All that `Trainer.train` does for a step but showing and saving: reading images, and losses now and then."""
         trainer = self.trainer(self.precision, {})
 
@@ -83,11 +83,11 @@ class Setting:
 
         return step
 
-    def loading(self) -> Step:
+    def loading(self) -> StepFunction:
         """Making a batch on the device, as a trainer does."""
         training, steps = self.recipe.training, count()
-        numbers = np.arange(len(self.images))
-        batches = Batches(self.images.images, numbers, training.batch, seed=training.seed, augmentation=self.recipe.augmentation)
+        indices = np.arange(len(self.images))
+        batches = Batches(self.images.images, indices, training.batch, seed=training.seed, augmentation=self.recipe.augmentation)
         batches.keep_on(self.device)
         return lambda: batches(next(steps), self.device)
 
@@ -95,9 +95,9 @@ class Setting:
         """The settings with which a step is run operation by operation, so that they can be counted."""
         return {"graph": False, "compile": False} if self.device.type == "cuda" else {}
 
-    def arithmetics(self) -> dict[str, Callable[[], Step]]:
+    def arithmetics(self) -> dict[str, Callable[[], StepFunction]]:
         """The different computations among the contenders."""
-        kinds: dict[str, Callable[[], Step]] = {"textbook float32": self.textbook}
+        kinds: dict[str, Callable[[], StepFunction]] = {"textbook float32": self.textbook}
         if self.device.type == "cuda" and self.precision == "bfloat16":
             kinds["textbook bfloat16"] = partial(self.textbook, autocast=True)
         for precision in self.fabrics:
@@ -115,7 +115,7 @@ class Setting:
         return [*found, Contender(WHOLE_LOOP, f"vaegan {self.precision}", self.precision, self.whole_loop)]
 
     def _on_cpu(self) -> list[Contender]:
-        found = [Contender("textbook, as users run it", "textbook float32", "float32", self.textbook, apart=True)]
+        found = [Contender("textbook, as users run it", "textbook float32", "float32", self.textbook, in_subprocess=True)]
         if keep_freed_memory():  # or the two would be the same
             found.append(Contender("textbook, freed memory kept", "textbook float32", "float32", self.textbook))
         return [*found, *self._in_each_precision()]
@@ -137,16 +137,16 @@ class Setting:
         return found
 
 
-def textbook(recipe: Recipe, images: ImageSet, device: torch.device, *, autocast: bool = False) -> Step:
+def textbook(recipe: Recipe, images: ImageSet, device: torch.device, *, autocast: bool = False) -> StepFunction:
     """The textbook step on a batch that is on the device, as bytes."""
     torch.manual_seed(recipe.training.seed)
     made = Textbook(recipe, VAEGAN(recipe.networks, images.preparation).to(device), autocast=autocast)
-    chosen = np.arange(recipe.training.batch)
-    pixels = torch.from_numpy(images.images[chosen]).permute(0, 3, 1, 2).contiguous().to(device)
+    batch = np.arange(recipe.training.batch)
+    pixels = torch.from_numpy(images.images[batch]).permute(0, 3, 1, 2).contiguous().to(device)
     return lambda: made.step(pixels)
 
 
-def _step_of(trainer: Trainer) -> Step:
+def _step_of(trainer: Trainer) -> StepFunction:
     """Steps of a trainer, always on the same inputs."""
     inputs = trainer.inputs()
     return lambda: trainer.train_step(inputs=inputs)

@@ -18,7 +18,7 @@ GIGA = 1e9
 
 
 @dataclass(frozen=True)
-class Line:
+class ContenderResult:
     """How one contender did."""
 
     contender: str
@@ -38,7 +38,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Alone:
+class ConvolutionsAlone:
     """A step's convolutions where nothing else is done, and the whole step beside them."""
 
     ms: float
@@ -60,15 +60,15 @@ class Loading:
 
 
 @dataclass(frozen=True)
-class Result:
+class BenchmarkResult:
     """What was measured at one size and batch."""
 
     size: tuple[int, int]
     batch: int
-    lines: list[Line]
+    lines: list[ContenderResult]
     peak_gflop_per_second: dict[str, dict[str, float]]
     """By precision and yardstick."""
-    convolutions_alone: dict[str, Alone]
+    convolutions_alone: dict[str, ConvolutionsAlone]
     """By precision."""
     loading: Loading
     left_out: dict[str, str]
@@ -76,7 +76,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Measured:
+class RoundTimes:
     """All that was seen at one size and batch, by names; times are seconds, round by round."""
 
     contenders: dict[Contender, NDArray[np.float64]]
@@ -90,7 +90,7 @@ class Measured:
     loading: NDArray[np.float64]
     left_out: dict[str, str]
 
-    def result(self, size: tuple[int, int], batch: int) -> Result:
+    def result(self, size: tuple[int, int], batch: int) -> BenchmarkResult:
         """What it comes to."""
         peaks = {
             precision: {yardstick.name: yardstick.flops / float(np.median(times)) / GIGA for yardstick, times in found.items()}
@@ -107,13 +107,15 @@ class Measured:
         }
         alone = {precision: self._alone(precision, float(np.median(times)), fastest[precision]) for precision, times in self.alone.items()}
         loading = float(np.median(self.loading))
-        return Result(size, batch, lines, peaks, alone, Loading(1000 * loading, loading / list(fastest.values())[-1]), self.left_out)
+        return BenchmarkResult(
+            size, batch, lines, peaks, alone, Loading(1000 * loading, loading / list(fastest.values())[-1]), self.left_out
+        )
 
-    def _line(self, contender: Contender, batch: int, peak: float) -> Line:
+    def _line(self, contender: Contender, batch: int, peak: float) -> ContenderResult:
         times, memory = self.contenders[contender], self.memory[contender]
         baseline = next(iter(self.contenders.values()))
         seconds, gflop = float(np.median(times)), self.works[contender.arithmetic].flops / GIGA
-        return Line(
+        return ContenderResult(
             contender.name,
             contender.precision,
             ms=1000 * seconds,
@@ -126,13 +128,13 @@ class Measured:
             rounds_ms=[1000 * float(time) for time in times],
         )
 
-    def _alone(self, precision: str, seconds: float, step: float) -> Alone:
+    def _alone(self, precision: str, seconds: float, step: float) -> ConvolutionsAlone:
         work = self.works[f"vaegan {precision}"]
         rate, step_rate = work.convolution_flops / seconds / GIGA, work.flops / step / GIGA
-        return Alone(1000 * seconds, work.convolution_flops / GIGA, rate, step_rate, step_rate / rate)
+        return ConvolutionsAlone(1000 * seconds, work.convolution_flops / GIGA, rate, step_rate, step_rate / rate)
 
 
-def table(result: Result) -> Table:
+def table(result: BenchmarkResult) -> Table:
     """The contenders of a result."""
     height, width = result.size
     title = f"{height}x{width}, batch {result.batch}"
@@ -148,7 +150,7 @@ def table(result: Result) -> Table:
     return drawn
 
 
-def notes(result: Result) -> list[str]:
+def notes(result: BenchmarkResult) -> list[str]:
     """What else is to be said of a result, a line each."""
     found = []
     for precision, rates in result.peak_gflop_per_second.items():

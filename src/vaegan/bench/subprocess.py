@@ -22,7 +22,7 @@ from .contenders import textbook
 from .timing import time_each, with_peak_memory
 
 
-class Apart:
+class TimedSubprocess:
     """The textbook step in a fresh process, as a context manager; call it for a turn."""
 
     def __init__(self, recipe: Recipe, images: Path, warm_up: int) -> None:
@@ -32,7 +32,7 @@ class Apart:
         arguments = (theirs, recipe, images, warm_up, torch.get_num_threads())
         self._process = context.Process(target=_serve, args=arguments, daemon=True)
 
-    def __enter__(self) -> Apart:
+    def __enter__(self) -> TimedSubprocess:
         # An interrupt at a terminal goes to both; this process is the one to speak, and it ends the other. A fresh process inherits what
         # is ignored, so that it is deaf from its first moment on.
         if threading.current_thread() is threading.main_thread():

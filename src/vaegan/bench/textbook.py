@@ -103,8 +103,8 @@ def losses(
     similarity = squared_error(of_reconstructed, of_images.detach() if objective.detach_target else of_images)
 
     generated = [reconstructed, sampled] if objective.reconstructions else [sampled]
-    told = None if conditions is None else torch.cat([conditions] * (1 + len(generated)))
-    scores = torch.sigmoid(model.discriminator(torch.cat([images, *generated]), told)).chunk(1 + len(generated))
+    repeated_conditions = None if conditions is None else torch.cat([conditions] * (1 + len(generated)))
+    scores = torch.sigmoid(model.discriminator(torch.cat([images, *generated]), repeated_conditions)).chunk(1 + len(generated))
     real = cost(scores[0])
     fakes = [cost(1 - score) for score in scores[1:]]
     gan = 2 * weight * real + 2 * (1 - weight) * sum(fakes)
@@ -112,7 +112,7 @@ def losses(
 
     watched = {"prior": prior, "similarity": similarity, "real": real, "fake": fakes[-1]}
     return watched, {
-        "encoder": objective.prior_weight * prior + similarity,
+        "encoder": objective.kl_weight * prior + similarity,
         "decoder": gamma * similarity + (1 - gamma) * adversarial,
         "discriminator": gan,
     }
@@ -152,7 +152,7 @@ def losses_of_levels(
     decoder = gamma * similarity + (1 - gamma) * adversarial
 
     watched = {"prior": prior, "similarity": similarity, "real": real, "fake": costs[-1] * every}
-    return watched, {"encoder": objective.prior_weight * prior + decoder / gamma, "decoder": decoder, "discriminator": gan}
+    return watched, {"encoder": objective.kl_weight * prior + decoder / gamma, "decoder": decoder, "discriminator": gan}
 
 
 def unexplained(images: Tensor, reconstructions: Tensor) -> Tensor:

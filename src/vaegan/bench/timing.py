@@ -16,22 +16,22 @@ from ..training.device import trim_memory
 
 ROUNDS = 5
 
-Turn = Callable[[float], float]
+Timer = Callable[[float], float]
 """Does its work again and again for about so many seconds, and returns the seconds that each time took."""
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 
-def alternate(turns: Mapping[str, Turn], seconds: float, progress: Callable[[str, int], None]) -> dict[str, NDArray[np.float64]]:
+def alternate(timers: Mapping[str, Timer], seconds: float, progress: Callable[[str, int], None]) -> dict[str, NDArray[np.float64]]:
     """Give each a turn, round after round, in all `seconds` long; returns what each says, round by round."""
-    measured = {name: np.empty(ROUNDS) for name in turns}
+    measured = {name: np.empty(ROUNDS) for name in timers}
     for number in range(ROUNDS):
-        for place, (name, turn) in enumerate(turns.items()):
-            progress(name, number * len(turns) + place)
-            measured[name][number] = turn(seconds / ROUNDS)
+        for place, (name, timer) in enumerate(timers.items()):
+            progress(name, number * len(timers) + place)
+            measured[name][number] = timer(seconds / ROUNDS)
     return measured
 
 
-def repeated(work: Callable[[], object], device: torch.device, *, share: float = 1.0) -> Turn:
+def repeated(work: Callable[[], object], device: torch.device, *, share: float = 1.0) -> Timer:
     """Turns of work that is always the same, which take this share of the time."""
     return lambda seconds: time_each(work, device, share * seconds)
 
@@ -63,7 +63,7 @@ def synchronize(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def with_peak_memory(work: Callable[[], Result], device: torch.device) -> tuple[Result, int | None]:
+def with_peak_memory(work: Callable[[], T], device: torch.device) -> tuple[T, int | None]:
     """Do some work; also says by how many bytes the memory in use rose meanwhile, at most, if that can be known.
 
     On a GPU that is what torch has taken for tensors. On the CPU it is the process's resident memory, as Linux counts it.

@@ -13,7 +13,7 @@ from .console import err, out, wrote
 from .inputs import MOST_ROWS, encode_pictures, open_set, say_how_many
 
 if TYPE_CHECKING:
-    from ..data import ImageSet, Numbers
+    from ..data import ImageSet, Indices
     from ..latent.directions import Directions
     from ..models.vaegan import VAEGAN
     from ..run import Run
@@ -48,13 +48,13 @@ def attributes(run: Path, /, *, data: str | None = None, image: Path | None = No
 
     opened = Run.open(run)
     model = opened.model()
-    given = read_images([image], model.preparation)[1] if image else None
+    pixels = read_images([image], model.preparation)[1] if image else None
     images = open_set(opened, data)
     directions, (training, held_out) = _learn(opened, model, images)
     _show(directions)
     wrote(opened.attributes_file)
-    numbers = np.concatenate([held_out[:], training[:]])  # of few that are held out, all may have an attribute
-    wrote(grid.save(attribute_sheet(model, directions, images, numbers, given), opened.attributes_picture_file))
+    indices = np.concatenate([held_out[:], training[:]])  # of few that are held out, all may have an attribute
+    wrote(grid.save(attribute_sheet(model, directions, images, indices, pixels), opened.attributes_picture_file))
     some = directions.names[0]
     err.print(f"Use them: vaegan edit {run} IMAGE --add {some}=1", soft_wrap=True)
 
@@ -121,7 +121,7 @@ def edit(
 
 
 def arithmetic(
-    run: Path, terms: Annotated[list[str], Parameter(negative="", allow_leading_hyphen=True)], /, *, out: Path | None = None
+    run: Path, expression: Annotated[list[str], Parameter(negative="", allow_leading_hyphen=True)], /, *, out: Path | None = None
 ) -> None:
     """Add and subtract images as codes.
 
@@ -131,35 +131,35 @@ def arithmetic(
     ----------
     run
         A run folder or a model folder.
-    terms
+    expression
         Image files with + and - between them, each a word of its own; of several images without a sign between them, the mean is taken.
     out
         The picture to write; RUN/arithmetic.png by default.
     """
-    from ..latent.figures import Term, sum_of
+    from ..latent.figures import Summand, sum_of
     from ..run import Run
     from ..viz import grid
 
     opened = Run.open(run)
     path = out or opened.folder / "arithmetic.png"
     grid.kind_of(path)
-    signs, groups = _terms(terms)
+    signs, groups = _parse_sum(expression)
     model = opened.model()
     found = []
     for sign, group in zip(signs, groups, strict=True):
         names, originals, codes = encode_pictures(model, group)
-        found.append(Term(sign, [Path(name).name for name in names], originals, codes))
+        found.append(Summand(sign, [Path(name).name for name in names], originals, codes))
     wrote(grid.save(sum_of(model, found), path))
 
 
-def _strengths(given: list[str]) -> dict[str, float]:
+def _strengths(texts: list[str]) -> dict[str, float]:
     """Attributes and strengths out of NAME=STRENGTH, or of NAME alone for strength 1.
 
     Raises:
         UserError: a strength is no number, or an attribute is given twice.
     """
     strengths: dict[str, float] = {}
-    for text in given:
+    for text in texts:
         name, _, strength = text.rpartition("=") if "=" in text else (text, "", "1")
         if name in strengths:
             raise UserError(f"--add {name} is given twice")
@@ -170,7 +170,7 @@ def _strengths(given: list[str]) -> dict[str, float]:
     return strengths
 
 
-def _terms(words: list[str]) -> tuple[list[int], list[list[Path]]]:
+def _parse_sum(words: list[str]) -> tuple[list[int], list[list[Path]]]:
     """The signs and the groups of images of a sum.
 
     Raises:
@@ -215,7 +215,7 @@ def _directions(run: Run, model: VAEGAN) -> Directions:
     return _learn(run, model, open_set(run, flag=way_out))[0]
 
 
-def _learn(run: Run, model: VAEGAN, images: ImageSet) -> tuple[Directions, tuple[Numbers, Numbers]]:
+def _learn(run: Run, model: VAEGAN, images: ImageSet) -> tuple[Directions, tuple[Indices, Indices]]:
     """Learn the directions of a set's attributes, and keep them in the run."""
     from ..latent.learn_directions import learn_from
     from ..progress import progress_bar
@@ -237,8 +237,8 @@ def _show(directions: Directions) -> None:
         table.add_column(column, justify="right")
     rows = list(zip(directions.names, about["counts"], about["probe"], about["mean"], strict=True))
     for name, (yes, no), probe, mean in sorted(rows, key=lambda row: -(row[2][1] or 0)):
-        numbers = ("-" if value is None else f"{value:.3f}" for value in (*probe, *mean))
-        table.add_row(name, f"{yes:,}", f"{no:,}", *numbers)
+        cells = ("-" if value is None else f"{value:.3f}" for value in (*probe, *mean))
+        table.add_row(name, f"{yes:,}", f"{no:,}", *cells)
     out.print(table)
     out.print(
         f"learned from {about['learned_from']:,} images and tried on {about['tried_on']:,} held-out ones; right: the mean of the shares of"

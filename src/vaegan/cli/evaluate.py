@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..metrics.base import RESAMPLINGS, SAMPLES
-from ..metrics.extractors.registry import DEFAULT, Kind
+from ..metrics.extractors.registry import DEFAULT, ExtractorName
 from ..settings import PriorKind
 from .console import err, wrote
 from .console import out as stdout
@@ -18,7 +18,7 @@ def evaluate(
     *,
     data: str | None = None,
     samples: int = SAMPLES,
-    extractor: Kind = DEFAULT,
+    extractor: ExtractorName = DEFAULT,
     seed: int = 0,
     resamplings: int = RESAMPLINGS,
     prior: PriorKind | None = None,

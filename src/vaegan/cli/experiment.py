@@ -14,14 +14,14 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from ..errors import UserError
-from ..metrics.extractors.registry import DEFAULT, Kind
+from ..metrics.extractors.registry import DEFAULT, ExtractorName
 from .console import err, wrote
 from .console import out as stdout
 from .flags import ExperimentFlags, Settings
 
 if TYPE_CHECKING:
     from ..experiments.experiment import Experiment
-    from ..experiments.page import Found
+    from ..experiments.page import ExperimentResult
 
 experiment = cyclopts.App(
     name="experiment",
@@ -58,7 +58,7 @@ def samples(
     *settings: Settings,
     flags: ExperimentFlags = ExperimentFlags(),
     samples: int = 2_000,
-    extractor: Kind = DEFAULT,
+    extractor: ExtractorName = DEFAULT,
     runs: Runs = None,
 ) -> None:
     """Compare VAE, GAN, VAE_Disl and VAE/GAN.
@@ -86,7 +86,7 @@ def ablation(
     vary: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True, json_list=False)] = None,
     alone: Annotated[bool, Parameter(negative="")] = False,
     samples: int = 2_000,
-    extractor: Kind = DEFAULT,
+    extractor: ExtractorName = DEFAULT,
 ) -> None:
     """Vary settings of the recipe, and measure every run.
 
@@ -157,7 +157,11 @@ def features(
 
 
 def _do(
-    name: str, flags: ExperimentFlags, settings: Sequence[str], work: Callable[[Experiment], Found], runs: list[Path] | None = None
+    name: str,
+    flags: ExperimentFlags,
+    settings: Sequence[str],
+    work: Callable[[Experiment], ExperimentResult],
+    runs: list[Path] | None = None,
 ) -> None:
     """Do an experiment, print its tables, and say where everything is."""
     from ..experiments.experiment import Experiment

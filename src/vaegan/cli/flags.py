@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from cyclopts import Group, Parameter
 
+from .. import old_names
 from ..errors import UserError
 from ..files import from_home
 from ..parse_settings import Layer, as_tree, convert, describe, setting_types
@@ -184,7 +185,7 @@ def read_settings(tokens: Sequence[str]) -> dict[str, Any]:
 
 
 def _key(section: str, name: str) -> str:
-    return f"{section}.{name.replace('-', '_')}"
+    return old_names.setting(f"{section}.{name.replace('-', '_')}")
 
 
 def _any_length(kind: Any) -> bool:

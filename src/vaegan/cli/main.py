@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import cyclopts
 
-from ..errors import UserError, refusals_told
+from .. import old_names
+from ..errors import UserError, os_errors_as_user_errors
 from ..parse_settings import describe, hint, setting_types
 from ..this_process import is_first_here, is_leader
 from .app import UnknownFlagError, make_app
@@ -25,10 +26,10 @@ def run(arguments: Sequence[str] | None = None) -> None:
         arguments: as the shell gives them; those of this process by default.
     """
     err.quiet = not is_leader()
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = old_names.arguments(sys.argv[1:] if arguments is None else arguments)
     app = make_app(*words[:1])
     try:
-        with refusals_told():
+        with os_errors_as_user_errors():
             app(words, exit_on_error=False, print_error=False)
     except UnknownFlagError as error:
         sentence, code = f"{error}{hint(error.flag, known_flags(app, words))}", error.exit_code

@@ -16,7 +16,7 @@ from .inputs import check_seed, encode_pictures
 Course = Literal["spherical", "linear"]  # as in latent/interpolate.py, without waiting for torch
 MOST_STEPS = 1_000
 """From one image to the next."""
-SECONDS_A_TURN = 4.0
+SECONDS_PER_PERIOD = 4.0
 """Of a walk: the more, the slower."""
 
 
@@ -142,8 +142,8 @@ def walk(
     check_seed(seed)
     opened = Run.open(run)
     model = opened.model()
-    turns = max(1, round(seconds / SECONDS_A_TURN))
-    codes = interpolate.walk(rows * columns, model.architecture.latent, frames, turns, seed, prior=model.find_prior(prior))
+    periods = max(1, round(seconds / SECONDS_PER_PERIOD))
+    codes = interpolate.walk(rows * columns, model.architecture.latent, frames, periods, seed, prior=model.find_prior(prior))
     with torch.inference_mode(), progress_bar(err) as progress:
         frame = lambda number: enlarged(model.decode(codes[number]), columns)  # noqa: E731
         wrote(video.save(frame, frames, out or opened.folder / "walk.gif", fps, progress))

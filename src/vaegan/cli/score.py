@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from ..data import Numbers
+    from ..data import Indices
     from ..data.batches import Images
     from ..latent.anomaly import Scorer, Scores
     from ..models.vaegan import VAEGAN
     from ..run import Run
 
-    Part = tuple[Sequence[str], Images]
+    NamedImages = tuple[Sequence[str], Images]
 
 GROUPS = 4
 """Of the strangest, in a row of the picture."""
@@ -95,12 +95,12 @@ def score(
     wrote(grid.save(_strangest(scorer, parts, names, scores, strangest), table.with_suffix(".png")))
 
 
-def _parts(run: Run, named: Sequence[str]) -> list[Part]:
+def _parts(run: Run, named: Sequence[str]) -> list[NamedImages]:
     """What was named: pictures one by one together, and each set by itself."""
     from ..data.sources.files import TARS
 
     files = [Path(name) for name in named if Path(name).is_file() and not name.lower().endswith((".zip", *TARS))]
-    parts: list[Part] = []
+    parts: list[NamedImages] = []
     if files:
         parts.append(read_pictures(files, run.preparation))
     for name in named:
@@ -131,21 +131,21 @@ def _scorer(run: Run, model: VAEGAN, calibrate: str | None) -> Scorer:
             err.print(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images{again}", soft_wrap=True)
             return scorer
     images = open_set(run, calibrate, "--calibrate")
-    numbers: Numbers = np.arange(len(images))
+    indices: Indices = np.arange(len(images))
     fitted_on = None
     if calibrate is None:
-        fitted_on, numbers = run.split(images)
-        if not len(numbers):
+        fitted_on, indices = run.split(images)
+        if not len(indices):
             raise UserError("the run holds out no images to calibrate on: name normal images by --calibrate")
     with progress_bar(err) as progress:
         source = calibrate or HELD_OUT
-        scorer = Scorer.calibrate(model, images.images, numbers, fitted_on=fitted_on, source=source, progress=progress)
+        scorer = Scorer.calibrate(model, images.images, indices, fitted_on=fitted_on, source=source, progress=progress)
     scorer.save(file)
     err.print(f"calibrated on {source}: {len(scorer.ranked):,} normal images; kept in {file}", soft_wrap=True)
     return scorer
 
 
-def _score(scorer: Scorer, parts: Sequence[Part]) -> Scores:
+def _score(scorer: Scorer, parts: Sequence[NamedImages]) -> Scores:
     """The scores of all that was named, in order."""
     from ..latent.anomaly import joined
     from ..progress import progress_bar
@@ -156,10 +156,10 @@ def _score(scorer: Scorer, parts: Sequence[Part]) -> Scores:
 
 def _write_scores(path: Path, names: Sequence[str], scores: Scores, alarms: float) -> None:
     """A line an image."""
-    columns = [*scores.terms.values(), scores.combined, scores.p]
+    columns = [*scores.measurements.values(), scores.combined, scores.p]
     with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("name", *scores.terms, "combined", "p", "over"))
+        writer.writerow(("name", *scores.measurements, "combined", "p", "over"))
         for name, over, *values in zip(names, scores.over(alarms), *columns, strict=True):
             writer.writerow((name, *(f"{value:.6g}" for value in values), int(over)))
 
@@ -172,15 +172,15 @@ def _print_strangest(scorer: Scorer, names: Sequence[str], scores: Scores, stran
     caption = "each term as a multiple of its median among normal images"
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, expand=True, caption=caption, caption_justify="left")
     table.add_column("strangest", no_wrap=True, overflow="ellipsis", min_width=12, ratio=1)
-    for name in ("p", "combined", *scores.terms):
+    for name in ("p", "combined", *scores.measurements):
         table.add_column(name, no_wrap=True, justify="right", min_width=len(name))
     for place in strangest.tolist():
-        times = [f"{values[place] / scorer.normal.usual[term]:.2f}" for term, values in scores.terms.items()]
+        times = [f"{values[place] / scorer.calibration.usual[measurement]:.2f}" for measurement, values in scores.measurements.items()]
         table.add_row(Text(names[place]), f"{scores.p[place]:.2g}", f"{scores.combined[place]:.1f}", *times)
     stdout.print(table)
 
 
-def _strangest(scorer: Scorer, parts: Sequence[Part], names: Sequence[str], scores: Scores, strangest: NDArray[np.int64]) -> Image:
+def _strangest(scorer: Scorer, parts: Sequence[NamedImages], names: Sequence[str], scores: Scores, strangest: NDArray[np.int64]) -> Image:
     """The picture: each of the strangest images, its reconstruction, and where its features are not what is usual."""
     import math
 

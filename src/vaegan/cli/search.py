@@ -100,20 +100,20 @@ def search(
     with progress_bar(err) as progress:
         looking = Search(model, images_of_set, by, progress=progress)
         if samples:
-            names, queries, numbers, distances = _of_samples(looking, opened, samples, seed, count, prior=prior)
+            names, queries, indices, distances = _of_samples(looking, opened, samples, seed, count, prior=prior)
         else:
-            numbers, distances = looking(queries, count)
+            indices, distances = looking(queries, count)
     found = images_of_set.names
     if csv:
         with replacing(csv) as path, path.open("w", encoding="utf-8", newline="") as file:
             writer = csv_files.writer(file)
             writer.writerow(("query", "rank", "name", "number", "distance"))
-            for name, row, far in zip(names, numbers.tolist(), distances.tolist(), strict=True):
+            for name, row, far in zip(names, indices.tolist(), distances.tolist(), strict=True):
                 writer.writerows((name, rank, found[n], n, f"{d:.6g}") for rank, (n, d) in enumerate(zip(row, far, strict=True), 1))
         wrote(csv)
     if len(queries) > MOST_ROWS:
         err.print(f"the picture shows the first {MOST_ROWS} of {len(queries):,}; --csv FILE lists the neighbours of all", soft_wrap=True)
-    picture = _neighbours(looking, names[:MOST_ROWS], queries, numbers=numbers, distances=distances, found=found)
+    picture = _neighbours(looking, names[:MOST_ROWS], queries, indices=indices, distances=distances, found=found)
     wrote(grid.save(picture, drawn))
 
 
@@ -129,7 +129,7 @@ def _of_samples(
     training, held_out = run.split(looking.images)
     with torch.inference_mode():
         queries = looking.model.sample(samples, seed, prior=prior)
-    numbers, distances = looking(queries, count, among=training)
+    indices, distances = looking(queries, count, among=training)
     if len(held_out):
         compared = copying(looking, training, held_out, seed, prior)
         print(f"median distance to the nearest of {len(training):,} training images, by {looking.by}:")
@@ -139,7 +139,7 @@ def _of_samples(
         print(f"{share}; of copies nearly all would be, and far nearer")
     else:
         err.print("the run holds out no images, so there is nothing to compare these distances to", soft_wrap=True)
-    return [f"sample {number}" for number in range(samples)], queries, numbers, distances
+    return [f"sample {number}" for number in range(samples)], queries, indices, distances
 
 
 def _neighbours(
@@ -147,7 +147,7 @@ def _neighbours(
     names: Sequence[str],
     queries: Tensor,
     *,
-    numbers: NDArray[np.int64],
+    indices: NDArray[np.int64],
     distances: NDArray[np.float64],
     found: Sequence[str],
 ) -> Image:
@@ -159,8 +159,8 @@ def _neighbours(
     rows: list[list[Tile | None]] = []
     for place, name in enumerate(names):
         neighbours = [
-            Tile(to_tensor(images[numbers[place, rank : rank + 1]]), (found[numbers[place, rank]], f"{distances[place, rank]:.2f}"))
-            for rank in range(numbers.shape[1])
+            Tile(to_tensor(images[indices[place, rank : rank + 1]]), (found[indices[place, rank]], f"{distances[place, rank]:.2f}"))
+            for rank in range(indices.shape[1])
         ]
         first: Tile | None = Tile(queries[place : place + 1], (Path(name).name, "query"))
         for start in range(0, len(neighbours), ACROSS):

@@ -49,8 +49,8 @@ def train(
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # before there is anything to save, and after all is: it would end the process
     from .. import workflow
 
-    given = {"--recipe": flags.recipe, "--run": run, "--auto-resume": auto_resume}
-    if resume and (wrong := [flag for flag, value in given.items() if value]):
+    parsed = {"--recipe": flags.recipe, "--run": run, "--auto-resume": auto_resume}
+    if resume and (wrong := [flag for flag, value in parsed.items() if value]):
         raise UserError(f"--resume continues a run as it is: leave out {' and '.join(wrong)}")
     recipe = flags.load_recipe(settings, resume)
     device = flags.device
@@ -101,8 +101,8 @@ def bench(
     from ..bench.results import header, notes, table
 
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that what was laid out for it is tidied up
-    given = [parse_size(text, "--sizes") for text in sizes or []]
-    benchmark = Benchmark(flags.load_recipe(settings), given, batches or [], seconds=seconds, device=flags.device)
+    parsed = [parse_size(text, "--sizes") for text in sizes or []]
+    benchmark = Benchmark(flags.load_recipe(settings), parsed, batches or [], seconds=seconds, device=flags.device)
     about = {"recipe": flags.recipe, **benchmark.about()}
     if json:
         print(dumps({**about, "results": [asdict(result) for result in benchmark.results(err)]}, indent=2))

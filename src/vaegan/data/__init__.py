@@ -1,14 +1,14 @@
 """From a source of images to a packed set, made once, and from that to batches."""
 
 from .dataset import ImageSet
-from .held_out import Numbers, split
+from .held_out import Indices, split
 from .images import Preparation
 from .prepare import AVATARS, cache_folder, open_images, open_packed, packed_folder, prepare
 
 __all__ = [
     "AVATARS",
     "ImageSet",
-    "Numbers",
+    "Indices",
     "Preparation",
     "cache_folder",
     "open_images",

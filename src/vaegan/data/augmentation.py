@@ -27,25 +27,25 @@ class Augmenter:
         settings = self.settings
         height, width = size
         mirrored = random.random(count) < 0.5
-        shifts, (scales, turns, gammas, contrasts, hues) = random.standard_normal((count, 2)), random.standard_normal((count, 5)).T
-        # A pixel is looked up where the inverse of the change puts it. Places run from -1 to 1 in both directions, so a turn has to
+        shifts, (scales, rotations, gammas, contrasts, hues) = random.standard_normal((count, 2)), random.standard_normal((count, 5)).T
+        # A pixel is looked up where the inverse of the change puts it. Places run from -1 to 1 in both directions, so a rotation has to
         # know how much wider than high the image is.
         smaller = np.exp(-settings.scale * scales)
-        cosine, sine = np.cos(settings.rotation * turns) * smaller, np.sin(settings.rotation * turns) * smaller
+        cosine, sine = np.cos(settings.rotation * rotations) * smaller, np.sin(settings.rotation * rotations) * smaller
         across, down = (2 * settings.shift * shifts * [height / width, 1]).T
-        places = (cosine, -sine * height / width, across, sine * width / height, cosine, down)
+        matrix = (cosine, -sine * height / width, across, sine * width / height, cosine, down)
         # As the authors do: the mean of each power's logarithm is the square of its deviation, and it is divided by log 2.
         gamma, contrast = (np.exp((s * n + s**2) / math.log(2)) for s, n in ((settings.gamma, gammas), (settings.contrast, contrasts)))
-        return np.stack([mirrored, *places, gamma, contrast, settings.hue * hues], axis=1).astype(np.float32)
+        return np.stack([mirrored, *matrix, gamma, contrast, settings.hue * hues], axis=1).astype(np.float32)
 
     def __call__(self, images: Tensor, changes: Tensor) -> Tensor:
         """Change images N x C x H x W in [-1, 1], each as drawn; the edges are continued where something from outside comes in."""
         settings = self.settings
-        mirrored, places, colours = changes[:, 0], changes[:, 1:7], changes[:, 7:]
+        mirrored, matrix, colours = changes[:, 0], changes[:, 1:7], changes[:, 7:]
         if settings.flip:
             images = torch.where(mirrored[:, None, None, None] > 0, images.flip(3), images)
         if settings.shift or settings.scale or settings.rotation:
-            grid = functional.affine_grid(places.reshape(-1, 2, 3), list(images.shape), align_corners=False)
+            grid = functional.affine_grid(matrix.reshape(-1, 2, 3), list(images.shape), align_corners=False)
             moved = functional.grid_sample(images, grid, mode="bicubic", padding_mode="border", align_corners=False)
             images = moved.clamp_(-1, 1).contiguous(memory_format=torch.channels_last)
         if settings.gamma or settings.contrast or settings.hue:
@@ -77,6 +77,6 @@ def to_hsv(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def from_hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
     """The inverse of `to_hsv`."""
     offsets = 5 - 2 * torch.arange(3, device=hue.device)  # 5, 3, 1
-    places = (hue[:, None] * 6 + offsets[:, None, None]) % 6
-    share = torch.minimum(places, 4 - places).clamp(0, 1)
+    sectors = (hue[:, None] * 6 + offsets[:, None, None]) % 6
+    share = torch.minimum(sectors, 4 - sectors).clamp(0, 1)
     return value[:, None] * (1 - saturation[:, None] * share)

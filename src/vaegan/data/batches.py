@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..settings import Augmentation
-from . import Numbers
+from . import Indices
 from .augmentation import Augmenter
 from .permutation import Permutation
 
@@ -23,13 +23,13 @@ RESIDENT_PART = 2**24
 
 
 class Images(Protocol):
-    """Images by their numbers: an array N x H x W x C, uint8, or what is indexed like one, such as `vaegan.data.dataset.Images`."""
+    """Images by their indices: an array N x H x W x C, uint8, or what is indexed like one, such as `vaegan.data.dataset.PackedImages`."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """N, H, W, C."""
 
-    def __getitem__(self, numbers: NDArray[np.int64], /) -> NDArray[np.uint8]:
+    def __getitem__(self, indices: NDArray[np.int64], /) -> NDArray[np.uint8]:
         """Copies of some images."""
 
 
@@ -56,7 +56,7 @@ class Batches:
     def __init__(
         self,
         images: Images,
-        numbers: Numbers,
+        indices: Indices,
         batch: int,
         *,
         seed: int,
@@ -64,31 +64,31 @@ class Batches:
         rank: int = 0,
         processes: int = 1,
     ) -> None:
-        """Take batches of `batch` images a process out of `images`, of which only `numbers` are trained on.
+        """Take batches of `batch` images a process out of `images`, of which only `indices` are trained on.
 
         Raises:
             UserError: these do not fill a batch of each process.
         """
-        if len(numbers) < batch * processes:
+        if len(indices) < batch * processes:
             each = f"a batch of {batch}" if processes == 1 else f"{processes} batches of {batch}"
             raise UserError(
-                f"there are only {len(numbers)} images to train on, fewer than {each}: add images or set --training.batch lower"
+                f"there are only {len(indices)} images to train on, fewer than {each}: add images or set --training.batch lower"
             )
-        self.images, self.numbers, self.batch = images, numbers, batch
+        self.images, self.indices, self.batch = images, indices, batch
         self.seed, self.rank, self.processes = seed, rank, processes
         self.augment = Augmenter(augmentation or Augmentation())
-        self.steps_per_epoch = len(numbers) // (batch * processes)
+        self.steps_per_epoch = len(indices) // (batch * processes)
         self.resident: Tensor | None = None
-        self._order = lru_cache(maxsize=1)(lambda epoch: Permutation(len(self.numbers), [self.seed, epoch]))
+        self._order = lru_cache(maxsize=1)(lambda epoch: Permutation(len(self.indices), [self.seed, epoch]))
         self._block = lru_cache(maxsize=2)(self._new_block)
 
     def _new_block(self, epoch: int, block: int) -> NDArray[np.int64]:
-        """The numbers of the images at some places of an epoch's order."""
+        """The indices of the images at some positions of an epoch's order."""
         order = self._order(epoch)
-        return self.numbers[order[block * BLOCK : (block + 1) * BLOCK]]
+        return self.indices[order[block * BLOCK : (block + 1) * BLOCK]]
 
-    def chosen(self, step: int) -> NDArray[np.int64]:
-        """The numbers of the images of a step (from 0) for this process, rising."""
+    def indices_of(self, step: int) -> NDArray[np.int64]:
+        """The indices of the images of a step (from 0) for this process, rising."""
         epoch, position = divmod(step, self.steps_per_epoch)
         start = (position * self.processes + self.rank) * self.batch
         first, last = start // BLOCK, (start + self.batch - 1) // BLOCK
@@ -97,14 +97,14 @@ class Batches:
 
     def pixels(self, step: int) -> NDArray[np.uint8]:
         """The images of a step as they are kept: N x H x W x C, uint8."""
-        return self.images[self.chosen(step)]
+        return self.images[self.indices_of(step)]
 
     def inputs(self, step: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
         """What `finish` takes for a step: its images as they are kept, N x H x W x C uint8, and what to change in each; on the device."""
         _, height, width, _ = self.images.shape
         changes = self.augment.draw(self.batch, (height, width), np.random.default_rng([self.seed, step, self.rank, 1]))
         if self.resident is not None:
-            return self.resident[to_device(self.chosen(step), device)], to_device(changes, device)
+            return self.resident[to_device(self.indices_of(step), device)], to_device(changes, device)
         return to_device(self.pixels(step), device), to_device(changes, device)
 
     def finish(self, pixels: Tensor, changes: Tensor) -> Tensor:

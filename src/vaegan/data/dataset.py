@@ -5,7 +5,7 @@ A packed set is a folder that anyone can read with numpy alone:
     manifest.json       what it was made from and how, its shape, splits and classes, and a checksum of every other file
     images-00000.npy    n x H x W x C, uint8; at most 2 GiB a file, and all but the last are equally long
     items-00000.csv     for the same images: name, label, and attributes, if there are any (above 0: has it; empty: not known)
-    split-train.npy     numbers of the images of a split, int64 and rising, if there are splits; one file each
+    split-train.npy     indices of the images of a split, int64 and rising, if there are splits; one file each
     skipped.txt         pictures that gave no image, and why, if there were any
 
 manifest.json is written last, so a folder without it is no set.
@@ -61,8 +61,8 @@ def split_file(split: str) -> str:
     return f"split-{safe}.npy"
 
 
-class Images:
-    """The images of a set by their numbers, over all its files. Nothing is read before it is asked for."""
+class PackedImages:
+    """The images of a set by their indices, over all its files. Nothing is read before it is asked for."""
 
     def __init__(self, folder: Path, shape: tuple[int, int, int, int], per_file: int) -> None:
         self.folder, self.shape, self._per_file = folder, shape, per_file
@@ -73,15 +73,15 @@ class Images:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, numbers: int | slice | NDArray[np.int64]) -> NDArray[np.uint8]:
+    def __getitem__(self, indices: int | slice | NDArray[np.int64]) -> NDArray[np.uint8]:
         """Copies of some images: n x H x W x C, or H x W x C for a single number.
 
         Raises:
             IndexError: there is no such number.
         """
-        if isinstance(numbers, slice):
-            numbers = np.arange(*numbers.indices(len(self)))
-        wanted = np.atleast_1d(np.asarray(numbers, np.int64))
+        if isinstance(indices, slice):
+            indices = np.arange(*indices.indices(len(self)))
+        wanted = np.atleast_1d(np.asarray(indices, np.int64))
         if len(wanted) and not (wanted.min() >= 0 and wanted.max() < len(self)):
             raise IndexError(f"images are numbered from 0 to {len(self) - 1}")
         pixels = np.empty((len(wanted), *self.shape[1:]), np.uint8)
@@ -95,7 +95,7 @@ class Images:
                 here = shards == shard
                 rows = wanted[here] - shard * self._per_file
                 pixels[here] = self._shard(int(shard), rows)[rows]
-        return pixels if np.ndim(numbers) else pixels[0]
+        return pixels if np.ndim(indices) else pixels[0]
 
     def _shard(self, shard: int, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         """All images of a file, of which these rows are about to be read."""
@@ -159,7 +159,7 @@ def _allow_open_files(count: int) -> None:
 
 
 @dataclass(frozen=True)
-class Table:
+class ItemTable:
     """What is known of the images of one file, in their order."""
 
     names: list[str]
@@ -174,7 +174,7 @@ class ImageSet:
 
     folder: Path
     manifest: dict[str, Any]
-    images: Images
+    images: PackedImages
     preparation: Preparation
     """How its images were made from pictures."""
 
@@ -211,7 +211,7 @@ class ImageSet:
         return dict(self.manifest["splits"])
 
     def split(self, name: str) -> NDArray[np.int64]:
-        """The numbers of a split's images, rising; on disk until read.
+        """The indices of a split's images, rising; on disk until read.
 
         Raises:
             UserError: there is no such split.
@@ -219,8 +219,8 @@ class ImageSet:
         if name not in self.splits:
             there = f"it has {', '.join(self.splits)}" if self.splits else "it has none"
             raise UserError(f"the set {self.folder} has no split {name}: {there}")
-        numbers: NDArray[np.int64] = _map(self.folder / split_file(name))
-        return numbers
+        indices: NDArray[np.int64] = _map(self.folder / split_file(name))
+        return indices
 
     @property
     def names(self) -> list[str]:
@@ -257,7 +257,7 @@ class ImageSet:
         path = self.folder / "skipped.txt"
         return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 
-    def _tables(self) -> Iterator[Table]:
+    def _tables(self) -> Iterator[ItemTable]:
         shards = sum(name.startswith("items-") for name in self.manifest["files"])
         return (read_table(self.folder / item_file(shard), len(self.attribute_names)) for shard in range(shards))
 
@@ -281,7 +281,7 @@ class ImageSet:
                 raise UserError(f"the packed set {folder} is damaged: {name} {what}; pack it again, or put back a good copy")
         shape = tuple(manifest["shape"])
         preparation = Preparation.from_dict(manifest["preparation"])
-        return ImageSet(folder, manifest, Images(folder, shape, manifest["images_per_file"]), preparation)
+        return ImageSet(folder, manifest, PackedImages(folder, shape, manifest["images_per_file"]), preparation)
 
     def verify(self) -> Iterator[tuple[str, int, bool]]:
         """Check every file against its checksum: its name, how many bytes it has, and whether all is well."""
@@ -340,7 +340,7 @@ def _is_consistent(manifest: dict[str, Any]) -> bool:
     return all(split_file(split) in files and size <= count for split, size in splits.items())
 
 
-def read_table(path: Path, attributes: int) -> Table:
+def read_table(path: Path, attributes: int) -> ItemTable:
     """What is known of the images of one file.
 
     Raises:
@@ -350,6 +350,6 @@ def read_table(path: Path, attributes: int) -> Table:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file, strict=True))[1:]
         values = np.array([[float(cell) if cell else np.nan for cell in row[2:]] for row in rows], np.float32)
-        return Table([row[0] for row in rows], [row[1] for row in rows], values.reshape(len(rows), attributes))
+        return ItemTable([row[0] for row in rows], [row[1] for row in rows], values.reshape(len(rows), attributes))
     except (OSError, ValueError, IndexError, csv.Error) as error:
         raise UserError(f"{path} is damaged: pack the set again, or put back a good copy") from error

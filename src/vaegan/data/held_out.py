@@ -11,34 +11,34 @@ from .dataset import ImageSet
 from .permutation import SPLIT_SEED, Permutation
 
 
-class Numbers(Protocol):
-    """Numbers of images, by their places; perhaps computed or read only when they are asked for."""
+class Indices(Protocol):
+    """Indices of images, by their positions; perhaps computed or read only when they are asked for."""
 
     def __len__(self) -> int:
         """How many."""
 
-    def __getitem__(self, places: slice | NDArray[np.int64], /) -> NDArray[np.int64]:
+    def __getitem__(self, positions: slice | NDArray[np.int64], /) -> NDArray[np.int64]:
         """Some of them."""
 
 
-class Part:
+class IndexRange:
     """A run of places of a longer sequence, without a copy."""
 
-    def __init__(self, whole: Numbers, start: int, stop: int) -> None:
+    def __init__(self, whole: Indices, start: int, stop: int) -> None:
         self.whole, self.start, self.stop = whole, start, stop
 
     def __len__(self) -> int:
         return self.stop - self.start
 
-    def __getitem__(self, places: slice | NDArray[np.int64]) -> NDArray[np.int64]:
-        """The numbers at some places of this part."""
-        if isinstance(places, slice):
-            places = np.arange(*places.indices(len(self)))
-        return self.whole[places + self.start]
+    def __getitem__(self, positions: slice | NDArray[np.int64]) -> NDArray[np.int64]:
+        """The indices at some positions of this part."""
+        if isinstance(positions, slice):
+            positions = np.arange(*positions.indices(len(self)))
+        return self.whole[positions + self.start]
 
 
-def split(images: ImageSet, held_out: float, train_on: str = "train") -> tuple[Numbers, Numbers]:
-    """Numbers of the images to train on and of the held-out ones; always the same for a set.
+def split(images: ImageSet, held_out: float, train_on: str = "train") -> tuple[Indices, Indices]:
+    """Indices of the images to train on and of the held-out ones; always the same for a set.
 
     A set with splits is trained on those that `train_on` names, joined by +, and its validation or else its test images are held out. Of a
     set that has neither, or no splits at all, a share of `held_out` is held out at random; a share above 0 holds out at least one.
@@ -53,24 +53,24 @@ def split(images: ImageSet, held_out: float, train_on: str = "train") -> tuple[N
     for name in ("validation", "test"):
         if images.splits.get(name) and name not in train_on.split("+") and held_out:
             return training, images.split(name)
-    return tuple(Chosen(training, part) for part in _random_split(Permutation(len(training), SPLIT_SEED), held_out))  # type: ignore[return-value]
+    return tuple(IndexSubset(training, part) for part in _random_split(Permutation(len(training), SPLIT_SEED), held_out))  # type: ignore[return-value]
 
 
-class Chosen:
+class IndexSubset:
     """Numbers at places that are themselves looked up."""
 
-    def __init__(self, numbers: Numbers, places: Numbers) -> None:
-        self.numbers, self.places = numbers, places
+    def __init__(self, indices: Indices, positions: Indices) -> None:
+        self.indices, self.positions = indices, positions
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.positions)
 
-    def __getitem__(self, places: slice | NDArray[np.int64]) -> NDArray[np.int64]:
-        """The numbers at some places."""
-        return self.numbers[self.places[places]]
+    def __getitem__(self, positions: slice | NDArray[np.int64]) -> NDArray[np.int64]:
+        """The indices at some positions."""
+        return self.indices[self.positions[positions]]
 
 
-def _random_split(order: Permutation, held_out: float) -> tuple[Part, Part]:
+def _random_split(order: Permutation, held_out: float) -> tuple[IndexRange, IndexRange]:
     count = len(order)
     held = min(count - 1, max(1, round(count * held_out))) if held_out else 0
-    return Part(order, held, count), Part(order, 0, held)
+    return IndexRange(order, held, count), IndexRange(order, 0, held)

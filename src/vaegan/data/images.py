@@ -224,6 +224,6 @@ def _box(size: tuple[int, int], preparation: Preparation) -> Box:
         return (left, top, right, bottom)
     wanted_height, wanted_width = preparation.size
     scale = min(height / wanted_height, width / wanted_width)
-    kept_width, kept_height = wanted_width * scale, wanted_height * scale
-    left, top = (width - kept_width) / 2, (height - kept_height) / 2
-    return (left, top, left + kept_width, top + kept_height)
+    crop_width, crop_height = wanted_width * scale, wanted_height * scale
+    left, top = (width - crop_width) / 2, (height - crop_height) / 2
+    return (left, top, left + crop_width, top + crop_height)

@@ -30,13 +30,13 @@ class Permutation:
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, places: slice | NDArray[np.int64]) -> NDArray[np.int64]:
-        """The numbers at some places."""
-        if isinstance(places, slice):
-            places = np.arange(*places.indices(self.count))
-        elif len(places) and not (places.min() >= 0 and places.max() < self.count):
+    def __getitem__(self, positions: slice | NDArray[np.int64]) -> NDArray[np.int64]:
+        """The indices at some positions."""
+        if isinstance(positions, slice):
+            positions = np.arange(*positions.indices(self.count))
+        elif len(positions) and not (positions.min() >= 0 and positions.max() < self.count):
             raise IndexError(f"places must be at least 0 and below {self.count}")
-        numbers = self._scramble(places.astype(np.uint64))
+        numbers = self._scramble(positions.astype(np.uint64))
         while (outside := numbers >= self.count).any():
             numbers[outside] = self._scramble(numbers[outside])
         return numbers.astype(np.int64)

@@ -15,12 +15,12 @@ from .sources.files import TARS, listing
 
 
 def read_images(
-    given: Sequence[Path], preparation: Preparation, skipped: Callable[[str, str], None] = lambda *_: None
+    paths: Sequence[Path], preparation: Preparation, skipped: Callable[[str, str], None] = lambda *_: None
 ) -> tuple[list[str], NDArray[np.uint8]]:
     """The pictures of files, folders and archives, as the model takes them.
 
     Args:
-        given: image files, or folders or archives of them.
+        paths: image files, or folders or archives of them.
         preparation: how they are made ready; a model has it as `model.preparation`.
         skipped: told the name of a picture that gives no image, and why.
 
@@ -32,11 +32,11 @@ def read_images(
     """
     names: list[str] = []
     arrays: list[NDArray[np.uint8]] = []
-    for place in given:
-        if not place.exists():
-            raise UserError(f"there is no image {place}")
-        many = place.is_dir() or place.name.lower().endswith((".zip", *TARS))
-        for name, picture in listing(place) if many else [(str(place), File(str(place)))]:
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"there is no image {path}")
+        many = path.is_dir() or path.name.lower().endswith((".zip", *TARS))
+        for name, picture in listing(path) if many else [(str(path), File(str(path)))]:
             try:
                 arrays.append(read(picture, preparation))
             except Unreadable as reason:
@@ -44,5 +44,5 @@ def read_images(
             else:
                 names.append(name)
     if not arrays:
-        raise UserError(f"there is no readable image in {', '.join(map(str, given))}")
+        raise UserError(f"there is no readable image in {', '.join(map(str, paths))}")
     return names, np.stack(arrays)

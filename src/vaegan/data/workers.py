@@ -21,15 +21,15 @@ from ..errors import UserError
 MOST = 61  # processes: more than that Windows does not wait for
 
 Key = TypeVar("Key")
-Task = TypeVar("Task")
-Result = TypeVar("Result")
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class WorkerKilled(UserError):  # noqa: N818 (nothing here is in error)
     """A process that shared in the work was killed."""
 
 
-def in_order(work: Callable[[Task], Result], tasks: Iterable[tuple[Key, Task]], workers: int) -> Generator[tuple[Key, Result], None, None]:
+def in_order(work: Callable[[T], R], tasks: Iterable[tuple[Key, T]], workers: int) -> Generator[tuple[Key, R], None, None]:
     """Each task's result beside what came with the task, in order; only a few more tasks than there are workers are under way at a time.
 
     A single task, or a single worker, needs no other process. Processes, because Pillow holds the interpreter's lock for much of its work:
@@ -46,7 +46,7 @@ def in_order(work: Callable[[Task], Result], tasks: Iterable[tuple[Key, Task]], 
     context = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(min(workers, MOST), mp_context=context, initializer=_begin) as pool:
-            waiting: deque[tuple[Key, Future[Result]]] = deque()
+            waiting: deque[tuple[Key, Future[R]]] = deque()
             try:
                 for key, task in chain(first, remaining):
                     with _script_hidden():  # handing in a task may start a worker

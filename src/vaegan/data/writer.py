@@ -53,14 +53,14 @@ class Unfinished(Exception):  # noqa: N818 (nothing went wrong)
         self.seen = seen
 
 
-class Task(NamedTuple):
+class ReadingTask(NamedTuple):
     """Some pictures for a worker."""
 
     pictures: list[Picture]
     preparation: Preparation
 
 
-def prepare_all(task: Task) -> tuple[NDArray[np.uint8], list[str]]:
+def prepare_all(task: ReadingTask) -> tuple[NDArray[np.uint8], list[str]]:
     """The images of a task that could be read, n x H x W x C; and for each picture the reason why it gave none, or an empty text."""
     images, reasons = [], []
     for picture in task.pictures:
@@ -221,7 +221,7 @@ def _read_all(
         raise UserError(f"none of the {writer.seen} pictures of {source.name} could be read{first}")
 
 
-def _tasks(items: Iterable[Item], preparation: Preparation) -> Iterator[tuple[list[Item], Task]]:
+def _tasks(items: Iterable[Item], preparation: Preparation) -> Iterator[tuple[list[Item], ReadingTask]]:
     """Items in groups that take neither long nor much memory, before and after they are read."""
     most = max(1, min(TASK_PICTURES, TASK_BYTES // int(np.prod(preparation.shape))))
     group: list[Item] = []
@@ -230,10 +230,10 @@ def _tasks(items: Iterable[Item], preparation: Preparation) -> Iterator[tuple[li
         group.append(item)
         size += len(item.picture.content) if isinstance(item.picture, Encoded) else 0
         if len(group) == most or size >= TASK_BYTES:
-            yield group, Task([item.picture for item in group], preparation)
+            yield group, ReadingTask([item.picture for item in group], preparation)
             group, size = [], 0
     if group:
-        yield group, Task([item.picture for item in group], preparation)
+        yield group, ReadingTask([item.picture for item in group], preparation)
 
 
 def _move_up(work: Path, folder: Path) -> None:
@@ -433,13 +433,13 @@ class Writer:
         for start in range(0, self.images, BLOCK):
             counts += np.bincount(codes[start : start + BLOCK], minlength=len(counts))
         for code, name in enumerate(names, 1):
-            numbers = np.lib.format.open_memmap(self.folder / split_file(name), "w+", np.int64, (int(counts[code]),))
+            indices = np.lib.format.open_memmap(self.folder / split_file(name), "w+", np.int64, (int(counts[code]),))
             filled = 0
             for start in range(0, self.images, BLOCK):
                 found = np.flatnonzero(codes[start : start + BLOCK] == code) + start
-                numbers[filled : filled + len(found)] = found
+                indices[filled : filled + len(found)] = found
                 filled += len(found)
-            numbers.flush()
+            indices.flush()
         return {name: int(count) for name, count in zip(names, counts[1:], strict=True)}
 
     def _own_codes(self) -> NDArray[np.uint16]:
@@ -452,8 +452,8 @@ class Writer:
         order = Permutation(self.images, SPLIT_SEED)
         edges = np.round(np.cumsum(list(fractions.values())) * self.images).astype(np.int64)
         for start in range(0, self.images, BLOCK):
-            places = np.arange(start, min(start + BLOCK, self.images))
-            codes[order[places]] = np.minimum(np.searchsorted(edges, places, side="right"), len(edges) - 1) + 1
+            positions = np.arange(start, min(start + BLOCK, self.images))
+            codes[order[positions]] = np.minimum(np.searchsorted(edges, positions, side="right"), len(edges) - 1) + 1
         return codes
 
 

@@ -10,17 +10,20 @@ from typing import Any
 
 import yaml
 
+from .. import old_names
 from ..errors import UserError
-from ..metrics.extractors.registry import DEFAULT, Kind
+from ..metrics.extractors.registry import DEFAULT, ExtractorName
 from ..recipe import Recipe
 from ..words import plain
 from .comparison import compare_variants
 from .experiment import Experiment
-from .page import Found
+from .page import ExperimentResult
 from .runs import OF_THE_IMAGES, Variant
 
 
-def ablation(experiment: Experiment, vary: Sequence[str], *, alone: bool = False, count: int = 2_000, extractor: Kind = DEFAULT) -> Found:
+def ablation(
+    experiment: Experiment, vary: Sequence[str], *, alone: bool = False, count: int = 2_000, extractor: ExtractorName = DEFAULT
+) -> ExperimentResult:
     """Compare all combinations of settings, or each change alone; see `compare_variants`.
 
     Args:
@@ -85,6 +88,7 @@ def _parsed(vary: Sequence[str]) -> dict[str, list[Any]]:
         key, equals, values = text.partition("=")
         if not equals or not values.strip():
             raise UserError(f"--vary takes a setting and its values, such as objective.gamma=0.01,0.1,1, not {text}")
+        key = old_names.setting(key)
         if key in settings:
             raise UserError(f"--vary {key} was given twice: give all its values at once")
         if key.startswith((*OF_THE_IMAGES, "networks.attributes")):
@@ -101,12 +105,12 @@ def _parsed(vary: Sequence[str]) -> dict[str, list[Any]]:
     return settings
 
 
-def _variant(chosen: dict[str, Any], varied: Iterable[str]) -> Variant:
+def _variant(settings: dict[str, Any], varied: Iterable[str]) -> Variant:
     """A run with some settings, called by the last parts of their names where these tell them apart."""
     last = Counter(key.rpartition(".")[2] for key in varied)
-    called = {key: key if last[key.rpartition(".")[2]] > 1 else key.rpartition(".")[2] for key in chosen}
-    label = ", ".join(f"{called[key]} {plain(value, yes='true', no='false')}" for key, value in chosen.items())
-    return Variant(re.sub(r"[^\w.+-]+", "-", label), label, chosen)
+    called = {key: key if last[key.rpartition(".")[2]] > 1 else key.rpartition(".")[2] for key in settings}
+    label = ", ".join(f"{called[key]} {plain(value, yes='true', no='false')}" for key, value in settings.items())
+    return Variant(re.sub(r"[^\w.+-]+", "-", label), label, settings)
 
 
 def _comparable(value: Any) -> Any:

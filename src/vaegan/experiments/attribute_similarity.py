@@ -16,10 +16,10 @@ from ..metrics.attribute_similarity import EACH, AttributeSimilarity, queries_of
 from ..metrics.base import Value
 from ..metrics.context import FEWEST
 from ..metrics.regressor import BATCH
-from ..metrics.tables import Table
+from ..metrics.tables import MetricTable
 from ..viz.grid import save, sheet
 from .experiment import Experiment
-from .page import Found, Section, write_page
+from .page import ExperimentResult, Section, write_page
 from .runs import Grid, MeasuredGrid, Variant, by_run
 from .seeds import over_seeds, spread_of
 
@@ -36,7 +36,7 @@ SHOWN = 10
 SHEET = "samples.png"
 
 
-def attribute_similarity(experiment: Experiment) -> Found:
+def attribute_similarity(experiment: Experiment) -> ExperimentResult:
     """Train conditional models, or take runs that exist, have a regressor read their samples, and write the table, the sheet and the page.
 
     Args:
@@ -76,7 +76,7 @@ def attribute_similarity(experiment: Experiment) -> Found:
     )
     page = write_page(experiment, "Attribute similarity", lead, sections)
     files = [save(picture, experiment.folder / SHEET), experiment.write_results(results), page]
-    return Found([table], files)
+    return ExperimentResult([table], files)
 
 
 def _names(experiment: Experiment) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ def _conditional(experiment: Experiment, kind: str) -> dict[str, Any]:
     return {"objective.kind": kind, "networks.attributes": experiment.recipe.networks.attributes or ("all",)}
 
 
-def _table(experiment: Experiment, found: MeasuredGrid) -> Table:
+def _table(experiment: Experiment, found: MeasuredGrid) -> MetricTable:
     first = next(iter(found.values()))[0]
     paper = {} if experiment.existing else {label: PAPER[kind] for kind, label in KINDS.items()}
 
@@ -114,7 +114,7 @@ def _table(experiment: Experiment, found: MeasuredGrid) -> Table:
     rows.append((f"random real images, best of {EACH}", (*baseline("random"), *(("", "") if paper else ()))))
     heads = ("cosine", "squared error", *(("LFW: cosine", "LFW: error") if paper else ()))
     notes = [experiment.spread_note(), *(() if experiment.existing else (*_order(found), PAPER_NOTE))]
-    return Table(f"Best of {EACH}: cosine similarity to the attributes asked for, and squared error", heads, rows, tuple(notes))
+    return MetricTable(f"Best of {EACH}: cosine similarity to the attributes asked for, and squared error", heads, rows, tuple(notes))
 
 
 PAPER_NOTE = (

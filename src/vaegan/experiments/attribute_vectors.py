@@ -10,14 +10,14 @@ from PIL import Image
 
 from ..data.batches import to_tensor
 from ..errors import UserError
-from ..evenly_spaced import some_of
+from ..evenly_spaced import subsample
 from ..latent.directions import HOWS, Directions, How
 from ..latent.figures import edits
 from ..latent.learn_directions import FEWEST, MOST, learn_from, learnable
-from ..metrics.tables import Table
+from ..metrics.tables import MetricTable
 from ..viz.grid import save
 from .experiment import Experiment
-from .page import Found, Section, write_page
+from .page import ExperimentResult, Section, write_page
 from .runs import GridRun, Variant
 from .seeds import over_seeds
 
@@ -27,7 +27,7 @@ SHOWN, ACROSS = 6, 8
 HOW_SAID = {"mean": "the difference of means, as in the paper", "probe": "the probe, which leaves the other attributes where they are"}
 
 
-def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> Found:
+def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> ExperimentResult:
     """Train a VAE/GAN for every seed, or take runs that exist, learn its attributes' directions, and write figures, table and page.
 
     Args:
@@ -60,7 +60,7 @@ def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> Fo
     page = write_page(experiment, "Attribute vectors", lead, sections)
     results = {"shown": shown, "runs": {one.key: directions.about for one, directions in zip(runs, learned, strict=True)}}
     pictures = [save(figures[how], experiment.folder / f"edits-by-{how}.png") for how in figures]
-    return Found(tables, [*pictures, experiment.write_results(results), page])
+    return ExperimentResult(tables, [*pictures, experiment.write_results(results), page])
 
 
 def _require_learnable(experiment: Experiment, names: tuple[str, ...]) -> None:
@@ -69,7 +69,7 @@ def _require_learnable(experiment: Experiment, names: tuple[str, ...]) -> None:
     Raises:
         UserError: they are not, or there is no such attribute.
     """
-    images, learned = experiment.images, some_of(experiment.parts[0], MOST)
+    images, learned = experiment.images, subsample(experiment.parts[0], MOST)
     columns, lacking = learnable(images.attributes_named(names or images.attribute_names)[learned], names or images.attribute_names)
     if names and lacking:
         raise UserError(f"{lacking[0].removeprefix('left out ')}: name others by --attributes")
@@ -101,7 +101,7 @@ def _directions(experiment: Experiment, one: GridRun) -> Directions:
     return Directions.load(path)
 
 
-def _table(experiment: Experiment, run: str, learned: list[Directions]) -> tuple[Table, list[str]]:
+def _table(experiment: Experiment, run: str, learned: list[Directions]) -> tuple[MetricTable, list[str]]:
     """Accuracies over seeds, and the names of the attributes, the best known first."""
     names = [name for name in learned[0].names if all(name in directions.names for directions in learned)]
     rows: list[tuple[str, list[str]]] = []
@@ -122,11 +122,11 @@ def _table(experiment: Experiment, run: str, learned: list[Directions]) -> tuple
         "without. Of both, 0.5 is guessing. -: too few held-out images have it, or lack it.",
         experiment.spread_note(),
     )
-    return Table(f"{run}Attributes of held-out images, read off their codes", heads, rows, notes), [name for name, _ in rows]
+    return MetricTable(f"{run}Attributes of held-out images, read off their codes", heads, rows, notes), [name for name, _ in rows]
 
 
 def _figure(experiment: Experiment, one: GridRun, directions: Directions, names: tuple[str, ...], how: How) -> Image.Image:
     """A row for each of some held-out images, a column for each attribute."""
     held_out = experiment.parts[1]
-    images, model = to_tensor(experiment.images.images[some_of(held_out, SHOWN)]), one.model()
+    images, model = to_tensor(experiment.images.images[subsample(held_out, SHOWN)]), one.model()
     return edits(model, directions, images, model.encode(images).mean.detach(), steps=[{name: 1.0} for name in names], how=how)

@@ -11,18 +11,18 @@ from PIL import Image
 
 from ..data.batches import to_tensor
 from ..errors import UserError
-from ..evenly_spaced import some_of
+from ..evenly_spaced import subsample
 from ..metrics.base import RESAMPLINGS, Value
-from ..metrics.collect import MOST_KEPT
-from ..metrics.context import FEWEST, asked_of, attributes_of
+from ..metrics.collect import MOST_VECTORS
+from ..metrics.context import FEWEST, attributes_of, images_for_attributes
 from ..metrics.evaluate import about_extractor
 from ..metrics.extractors.base import Extractor
-from ..metrics.extractors.registry import DEFAULT, Kind, choose
+from ..metrics.extractors.registry import DEFAULT, ExtractorName, choose
 from ..metrics.registry import METRICS, metrics
-from ..metrics.tables import Table, in_order
+from ..metrics.tables import MetricTable, in_order
 from ..viz.grid import save, sheet
 from .experiment import Experiment
-from .page import Found, Section, write_page
+from .page import ExperimentResult, Section, write_page
 from .runs import Grid, MeasuredGrid, Variant, by_run
 from .seeds import change_over_seeds, over_seeds
 
@@ -39,9 +39,9 @@ def compare_variants(
     lead: str,
     *,
     samples: int = 2_000,
-    extractor: Kind = DEFAULT,
+    extractor: ExtractorName = DEFAULT,
     base: Variant | None = None,
-) -> Found:
+) -> ExperimentResult:
     """Train every variant for every seed, measure all alike, and write the tables, the sheet and the page.
 
     Args:
@@ -64,14 +64,14 @@ def compare_variants(
         experiment.recipe_with(experiment.first_seed, {**variant.settings, **stand_in})
     experiment.require(held_out=FEWEST, training=FEWEST, any_kind=True)
     with experiment.bar() as progress:
-        chosen = choose(extractor, experiment.images, experiment.parts[0], experiment.device, progress)
+        space = choose(extractor, experiment.images, experiment.parts[0], experiment.device, progress)
     grid = experiment.grid(variants)
     measures = metrics(COMPARED)
-    found = experiment.measure_grid(grid, measures, samples=samples, extractor=chosen)
-    tables = _tables(experiment, found, samples, chosen, base.label if base else None)
+    found = experiment.measure_grid(grid, measures, samples=samples, extractor=space)
+    tables = _tables(experiment, found, samples, space, base.label if base else None)
     picture = _sheet(experiment, grid)
     results = {
-        **about_extractor(chosen),
+        **about_extractor(space),
         "preparation": experiment.images.preparation.as_dict(),
         "resamplings": RESAMPLINGS,
         "samples": samples,
@@ -83,13 +83,13 @@ def compare_variants(
     }
     sections = [
         Section("Pictures", "Of the first seed. All kinds are shown the same held-out images and codes.", [("Samples", picture)]),
-        Section("Figures", _about(chosen), tables=tables),
+        Section("Figures", _about(space), tables=tables),
     ]
     page = write_page(experiment, title, lead, sections)
-    return Found(tables, [save(picture, experiment.folder / SHEET), experiment.write_results(results), page])
+    return ExperimentResult(tables, [save(picture, experiment.folder / SHEET), experiment.write_results(results), page])
 
 
-def _tables(experiment: Experiment, found: MeasuredGrid, samples: int, extractor: Extractor | None, base: str | None) -> list[Table]:
+def _tables(experiment: Experiment, found: MeasuredGrid, samples: int, extractor: Extractor | None, base: str | None) -> list[MetricTable]:
     """A table for each one of `vaegan evaluate`, a column for each number; after each, the changes against a base if there is one."""
     columns: dict[str, dict[str, Value]] = {}
     for values in (values for of_variant in found.values() for values in of_variant):
@@ -112,11 +112,11 @@ def _title(experiment: Experiment, table: str, samples: int) -> str:
         "reconstructions": f"{held_out:,} reconstructions of held-out images against {training:,} training images",
         "errors": f"{held_out:,} held-out images and their reconstructions",
         "codes": f"codes of {held_out:,} held-out images",
-        "copies": f"copies of {min(training, MOST_KEPT):,} training images",
+        "copies": f"copies of {min(training, MOST_VECTORS):,} training images",
     }.get(table, table)
 
 
-def _table(experiment: Experiment, found: MeasuredGrid, title: str, columns: Mapping[str, Value], note: str) -> Table:
+def _table(experiment: Experiment, found: MeasuredGrid, title: str, columns: Mapping[str, Value], note: str) -> MetricTable:
     """Every number of every variant, over seeds."""
     rows = [(label, [over_seeds(_numbers(of_seeds, name, missing=False)) for name in columns]) for label, of_seeds in found.items()]
     baselines = [
@@ -131,10 +131,10 @@ def _table(experiment: Experiment, found: MeasuredGrid, title: str, columns: Map
     if any(baselines):
         rows.append(("real images", [over_seeds(numbers) for numbers in baselines]))
         notes.append("Real images: one half of the training images against the other, so fewer than in the other rows.")
-    return Table(title, tuple(column.label for column in columns.values()), rows, tuple(notes))
+    return MetricTable(title, tuple(column.label for column in columns.values()), rows, tuple(notes))
 
 
-def _changes(experiment: Experiment, found: MeasuredGrid, title: str, columns: Mapping[str, Value], base: str) -> Table:
+def _changes(experiment: Experiment, found: MeasuredGrid, title: str, columns: Mapping[str, Value], base: str) -> MetricTable:
     """How every other variant differs from one, seed by seed."""
     rows = [
         (label, [change_over_seeds(_numbers(of_seeds, name), _numbers(found[base], name)) for name in columns])
@@ -148,7 +148,7 @@ def _changes(experiment: Experiment, found: MeasuredGrid, title: str, columns: M
         if count > 1
         else "A single seed: nothing says which of this is chance."
     )
-    return Table(f"{title}: change against {base}", tuple(column.label for column in columns.values()), rows, (note,))
+    return MetricTable(f"{title}: change against {base}", tuple(column.label for column in columns.values()), rows, (note,))
 
 
 def _numbers(of_seeds: Sequence[Mapping[str, Value]], name: str, *, missing: bool = True) -> list[float]:
@@ -161,7 +161,7 @@ def _numbers(of_seeds: Sequence[Mapping[str, Value]], name: str, *, missing: boo
 def _sheet(experiment: Experiment, grid: Grid) -> Image.Image:
     """Held-out images, their reconstructions by each kind, and samples of each kind, of the first seed."""
     images, (training, held_out) = experiment.images, experiment.parts
-    shown = some_of(held_out, SHOWN)
+    shown = subsample(held_out, SHOWN)
     originals = to_tensor(images.images[shown])
     again, made = [], []
     for label, runs in grid.items():
@@ -169,7 +169,7 @@ def _sheet(experiment: Experiment, grid: Grid) -> Image.Image:
         model = one.model()
         if one.recipe.objective.autoencodes:
             again.append((f"{label}: reconstructions", model.reconstruct(originals, attributes_of(model, images, shown)).cpu()))
-        wanted = attributes_of(model, images, asked_of(training, np.empty(0, np.int64), 2 * SHOWN))
+        wanted = attributes_of(model, images, images_for_attributes(training, np.empty(0, np.int64), 2 * SHOWN))
         made.append(
             (
                 f"{label}: samples of {model.name_prior(experiment.prior)}",

@@ -28,7 +28,7 @@ import numpy as np
 from rich.console import Console
 
 from .. import __version__
-from ..data import ImageSet, Numbers
+from ..data import ImageSet, Indices
 from ..data.sources import anchored
 from ..errors import UserError
 from ..files import PARTIAL, from_home, replacing, sha256
@@ -162,8 +162,8 @@ class Experiment:
         return images_of(self.recipe, self.console)
 
     @cached_property
-    def parts(self) -> tuple[Numbers, Numbers]:
-        """Numbers of the training and of the held-out images."""
+    def parts(self) -> tuple[Indices, Indices]:
+        """Indices of the training and of the held-out images."""
         return split_of(self.recipe, self.images)
 
     def recipe_with(self, seed: int, settings: Mapping[str, Any]) -> Recipe:
@@ -360,13 +360,13 @@ class Experiment:
             Stopped: an interrupt or SIGTERM came, and the measurement was given up.
         """
         path = self._path(name, depends_on)
-        kept = _read(path)
-        if "found" not in kept:
+        stored = _read(path)
+        if "found" not in stored:
             with self.bar() as progress:
                 found = measure(progress)
             self._write(path, depends_on, found)
-            kept = _read(path)  # the same, whether it was made now or before
-        return kept["found"]
+            stored = _read(path)  # the same, whether it was made now or before
+        return stored["found"]
 
     @contextmanager
     def bar(self) -> Iterator[Progress]:

@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from ..errors import UserError
 from ..metrics.base import Value
 from ..metrics.context import FEWEST
-from ..metrics.few_labels import DRAWS, PIXELS, POOLED, SPACES, FewLabels, Question
-from ..metrics.tables import Table
+from ..metrics.few_labels import DRAWS, PIXELS, POOLED, SPACES, Classification, FewLabels
+from ..metrics.tables import MetricTable
 from .experiment import Experiment
-from .page import Found, Section, write_page
+from .page import ExperimentResult, Section, write_page
 from .runs import Variant, by_run
 from .seeds import over_seeds
 
 VARIANTS = (Variant("vaegan", "VAE/GAN"),)
 
 
-def features(experiment: Experiment, *, draws: int = DRAWS) -> Found:
+def features(experiment: Experiment, *, draws: int = DRAWS) -> ExperimentResult:
     """Train a VAE/GAN for every seed, and linear classifiers on what it makes of images; write the tables and the page.
 
     Args:
@@ -33,7 +33,7 @@ def features(experiment: Experiment, *, draws: int = DRAWS) -> Found:
     if any(recipe.networks.attributes for recipe in experiment.recipes):
         raise UserError("networks.attributes: a conditional model need not find attributes out: leave it out")
     experiment.require(held_out=FEWEST)
-    question = Question.of(experiment.images, *experiment.parts)
+    question = Classification.of(experiment.images, *experiment.parts)
     experiment.require(training=FEWEST)
     metrics = [FewLabels(space, draws) for space in SPACES]
     grid = experiment.grid(VARIANTS)
@@ -56,7 +56,7 @@ def features(experiment: Experiment, *, draws: int = DRAWS) -> Found:
             for one, values in by_run(grid, found)
         },
     }
-    return Found(tables, [experiment.write_results(results), page])
+    return ExperimentResult(tables, [experiment.write_results(results), page])
 
 
 def _scores(of_seeds: Sequence[Mapping[str, Value]], space: str, labels: int) -> list[float]:
@@ -69,7 +69,7 @@ def _scores(of_seeds: Sequence[Mapping[str, Value]], space: str, labels: int) ->
     return found
 
 
-def _table(question: Question, run: str, of_seeds: Sequence[Mapping[str, Value]], draws: int) -> Table:
+def _table(question: Classification, run: str, of_seeds: Sequence[Mapping[str, Value]], draws: int) -> MetricTable:
     rows = [(label, [over_seeds(_scores(of_seeds, space, count)) for count in question.labels]) for space, label in SPACES.items()]
     names, classes = question.answers.names, question.answers.classes
     asked = f"{len(question.columns)} of {len(names)}"
@@ -84,4 +84,4 @@ def _table(question: Question, run: str, of_seeds: Sequence[Mapping[str, Value]]
         f"Ridge regression, its penalty chosen on the labelled images alone; {what}",
         f"±: standard deviation over {draws} draws of labels{many}.",
     )
-    return Table(f"{run}{title} on held-out images, by labels", heads, rows, notes)
+    return MetricTable(f"{run}{title} on held-out images, by labels", heads, rows, notes)

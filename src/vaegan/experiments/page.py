@@ -11,7 +11,7 @@ import jinja2
 from PIL import Image
 
 from ..files import replacing
-from ..metrics.tables import Table
+from ..metrics.tables import MetricTable
 from ..report import HERE, policy_hash
 from ..report.pictures import Embedded, embed
 from .experiment import PAGE, Experiment
@@ -22,10 +22,10 @@ LEAST = "table { margin-bottom: 1rem; } .sheet { margin: 1.5rem 0; } .muted + h3
 """What this page adds to the report's style."""
 
 
-class Found(NamedTuple):
+class ExperimentResult(NamedTuple):
     """What an experiment leaves behind."""
 
-    tables: list[Table]
+    tables: list[MetricTable]
     """To be printed."""
     files: list[Path]
     """To be looked at."""
@@ -38,7 +38,7 @@ class Section:
     title: str
     about: str = ""
     pictures: Sequence[tuple[str, Image.Image]] = ()
-    tables: Sequence[Table] = ()
+    tables: Sequence[MetricTable] = ()
     embedded: list[tuple[str, Embedded]] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..metrics.extractors.registry import DEFAULT, Kind
+from ..metrics.extractors.registry import DEFAULT, ExtractorName
 from .comparison import compare_variants
 from .experiment import Experiment
-from .page import Found
+from .page import ExperimentResult
 from .runs import Variant
 
 VARIANTS = (
@@ -16,7 +16,7 @@ VARIANTS = (
 )
 
 
-def samples(experiment: Experiment, *, count: int = 2_000, extractor: Kind = DEFAULT) -> Found:
+def samples(experiment: Experiment, *, count: int = 2_000, extractor: ExtractorName = DEFAULT) -> ExperimentResult:
     """Compare the four, or runs that exist; see `compare_variants`."""
     experiment.require()
     source = experiment.recipe.data.source

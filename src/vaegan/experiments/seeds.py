@@ -7,6 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..words import fixed
+
+MOST_DECIMALS = 6
+
 
 def over_seeds(values: Sequence[float], digits: int = 3) -> str:
     """The mean and the standard deviation of some numbers, or the number where there is only one; - where there is none.
@@ -21,10 +25,10 @@ def over_seeds(values: Sequence[float], digits: int = 3) -> str:
     if not math.isfinite(spread):
         return _number(mean, digits) + left
     size = max(abs(mean), spread) or 1.0
-    places = min(max(0, digits - 1 - math.floor(math.log10(size))), 6)
+    decimals = digits - 1 - math.floor(math.log10(size))
     if spread > 0:  # one digit of the spread at least
-        places = min(max(places, -math.floor(math.log10(spread))), 6)
-    return f"{mean:,.{places}f} ± {spread:,.{places}f}{left}"
+        decimals = max(decimals, -math.floor(math.log10(spread)))
+    return f"{fixed(mean, decimals, MOST_DECIMALS, ',')} ± {fixed(spread, decimals, MOST_DECIMALS, ',')}{left}"
 
 
 def change_over_seeds(values: Sequence[float], base: Sequence[float], digits: int = 2) -> str:
@@ -49,8 +53,9 @@ def change_over_seeds(values: Sequence[float], base: Sequence[float], digits: in
         return _number(mean, digits, "+") + left
     half = float(stdtrit(len(differences) - 1, 0.975)) * spread / math.sqrt(len(differences))
     size = max(abs(mean), half) or 1.0
-    places = min(max(0, digits - 1 - math.floor(math.log10(size))), 6)
-    return f"{mean:+,.{places}f} ± {half:,.{places}f}{' *' if abs(mean) > half else ''}{left}"
+    decimals = digits - 1 - math.floor(math.log10(size))
+    star = " *" if abs(mean) > half else ""
+    return f"{fixed(mean, decimals, MOST_DECIMALS, '+,')} ± {fixed(half, decimals, MOST_DECIMALS, ',')}{star}{left}"
 
 
 def _number(value: float, digits: int, sign: str = "") -> str:

@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..data import Numbers
+from ..data import Indices
 from ..data.batches import Images
 from ..errors import UserError
-from ..evenly_spaced import some_of
+from ..evenly_spaced import subsample
 from ..files import replacing
 from ..models.fingerprint import fingerprint
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
 from .gaussian import Gaussian, distances_left_out
-from .measurements import LEAST, Measured, measure, measure_all
+from .measurements import LEAST, RawMeasurements, measure, measure_all
 
 FORMAT = 1
-TERMS = ("similarity", "pixel", "prior", "code", "look", "place")
+MEASUREMENTS = ("similarity", "pixel", "prior", "code", "look", "place")
 """Numbers of an image: the first three as `measure` gives them; of code and look the distance from those of normal images;
 of places the largest, as a multiple of what few normal images exceed at that place."""
 VECTORS = ("code", "look")
@@ -53,8 +53,8 @@ class OtherWeightsError(UserError):
 class Scores:
     """What was found of N images."""
 
-    terms: dict[str, NDArray[np.float64]]
-    """Of each of `TERMS`, N numbers."""
+    measurements: dict[str, NDArray[np.float64]]
+    """Of each of `MEASUREMENTS`, N numbers."""
     combined: NDArray[np.float64]
     """By how many standard deviations an image is stranger than the median normal one, as a whole or else at one place."""
     p: NDArray[np.float64]
@@ -73,7 +73,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Normal:
+class Calibration:
     """What normal images are like."""
 
     fitted: Mapping[str, Gaussian]
@@ -86,25 +86,25 @@ class Normal:
     """Median and standard deviation of the logarithms of the terms in `COMBINED`, 2 x 2."""
 
     @classmethod
-    def fit(cls, measured: Measured) -> Normal:
+    def fit(cls, raw: RawMeasurements) -> Calibration:
         """Learn it from what `measure` tells of some normal images."""
-        limit = np.maximum(np.quantile(measured["places"].astype(np.float64), 1 - FEW, axis=0), LEAST)
-        terms = _terms(measured, {name: distances_left_out(measured[name]) for name in VECTORS}, limit)
-        usual = {name: max(float(np.median(values)), LEAST) for name, values in terms.items()}
-        logarithms = _logarithms(terms)
+        limit = np.maximum(np.quantile(raw["places"].astype(np.float64), 1 - FEW, axis=0), LEAST)
+        measurements = _measurements(raw, {name: distances_left_out(raw[name]) for name in VECTORS}, limit)
+        usual = {name: max(float(np.median(values)), LEAST) for name, values in measurements.items()}
+        logarithms = _logarithms(measurements)
         median = np.median(logarithms, 0)
         deviation = 1.4826 * np.median(np.abs(logarithms - median), 0)  # of a normal distribution, its standard deviation
-        fitted = {name: Gaussian.fit(measured[name]) for name in VECTORS}
+        fitted = {name: Gaussian.fit(raw[name]) for name in VECTORS}
         return cls(fitted, usual, limit, np.stack([median, np.maximum(deviation, LEAST)]))
 
-    def terms(self, measured: Measured) -> dict[str, NDArray[np.float64]]:
+    def measurements(self, raw: RawMeasurements) -> dict[str, NDArray[np.float64]]:
         """One number for each term of each image."""
-        return _terms(measured, {name: self.fitted[name].distance(measured[name]) for name in VECTORS}, self.limit)
+        return _measurements(raw, {name: self.fitted[name].distance(raw[name]) for name in VECTORS}, self.limit)
 
-    def combined(self, terms: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    def combined(self, measurements: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
         """One number for each image: how strange it looks as a whole, or else at one place, whichever is stranger."""
         median, deviation = self.spread
-        strangest: NDArray[np.float64] = ((_logarithms(terms) - median) / deviation).max(1)
+        strangest: NDArray[np.float64] = ((_logarithms(measurements) - median) / deviation).max(1)
         return strangest
 
 
@@ -114,7 +114,7 @@ class Scorer:
 
     model: VAEGAN
     level: int
-    normal: Normal
+    calibration: Calibration
     """What was learned of normal images."""
     ranked: NDArray[np.float64]
     """The combined number of other normal images, rising: p-values are ranks among these."""
@@ -126,9 +126,9 @@ class Scorer:
         cls,
         model: VAEGAN,
         images: Images,
-        numbers: Numbers,
+        indices: Indices,
         *,
-        fitted_on: Numbers | None = None,
+        fitted_on: Indices | None = None,
         level: int | None = None,
         source: str = "",
         progress: Progress = lambda *_: None,
@@ -141,8 +141,8 @@ class Scorer:
         Args:
             model: in evaluation mode.
             images: N x H x W x C, uint8, of the model's size: an array, or the images of a packed set.
-            numbers: normal images that the model was not trained on.
-            fitted_on: normal images for the distributions, such as the training images; by default a random half of `numbers`.
+            indices: normal images that the model was not trained on.
+            fitted_on: normal images for the distributions, such as the training images; by default a random half of `indices`.
             level: the layer of the discriminator that gives the features; by default that of the learned similarity.
             source: what the images are, in words.
             progress: called as the work goes on.
@@ -152,40 +152,40 @@ class Scorer:
         """
         level = model.level if level is None else level
         if fitted_on is None:
-            order = np.random.default_rng(0).permutation(len(numbers))
-            fitted_on, numbers = numbers[np.sort(order[len(order) // 2 :])], numbers[np.sort(order[: len(order) // 2])]
-        if min(len(fitted_on), len(numbers)) < FEWEST:
-            there = f"{len(fitted_on)} to fit and {len(numbers)} others to rank, of which at least {FEWEST} each are needed"
+            order = np.random.default_rng(0).permutation(len(indices))
+            fitted_on, indices = indices[np.sort(order[len(order) // 2 :])], indices[np.sort(order[: len(order) // 2])]
+        if min(len(fitted_on), len(indices)) < FEWEST:
+            there = f"{len(fitted_on)} to fit and {len(indices)} others to rank, of which at least {FEWEST} each are needed"
             raise UserError(f"there are too few normal images to calibrate on: {there}; name more by --calibrate SET")
-        fit, rank = np.sort(some_of(fitted_on, MOST_FITTED)), np.sort(some_of(numbers, MOST_RANKED))
-        parts = [measured for _, measured in measure_all(model, images, fit, level, progress=progress, what="fitting normal images")]
-        normal = Normal.fit({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
-        scorer = cls(model, level, normal, np.empty(0), source)
+        fit, rank = np.sort(subsample(fitted_on, MOST_FITTED)), np.sort(subsample(indices, MOST_RANKED))
+        parts = [raw for _, raw in measure_all(model, images, fit, level, progress=progress, what="fitting normal images")]
+        calibration = Calibration.fit({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+        scorer = cls(model, level, calibration, np.empty(0), source)
         combined = scorer.score(images, rank, progress=progress, what="ranking normal images").combined
-        return cls(model, level, normal, np.sort(combined), source)
+        return cls(model, level, calibration, np.sort(combined), source)
 
     def score(
-        self, images: Images, numbers: Numbers | None = None, *, progress: Progress = lambda *_: None, what: str = "scoring"
+        self, images: Images, indices: Indices | None = None, *, progress: Progress = lambda *_: None, what: str = "scoring"
     ) -> Scores:
         """Score images, a part at a time, so that memory holds numbers and not images.
 
         Args:
             images: N x H x W x C, uint8, of the model's size: an array, or the images of a packed set.
-            numbers: which of them; all by default.
+            indices: which of them; all by default.
             progress: called as the work goes on.
             what: what it is told is being done.
 
         Raises:
             UserError: the model's numbers are not finite.
         """
-        chosen: Numbers = np.arange(images.shape[0]) if numbers is None else numbers
-        terms = {name: np.empty(len(chosen)) for name in TERMS}
-        for part, measured in measure_all(self.model, images, chosen, self.level, progress=progress, what=what):
-            for name, values in self.normal.terms(measured).items():
-                terms[name][part] = values
-        combined = self.normal.combined(terms)
+        wanted: Indices = np.arange(images.shape[0]) if indices is None else indices
+        measurements = {name: np.empty(len(wanted)) for name in MEASUREMENTS}
+        for part, raw in measure_all(self.model, images, wanted, self.level, progress=progress, what=what):
+            for name, values in self.calibration.measurements(raw).items():
+                measurements[name][part] = values
+        combined = self.calibration.combined(measurements)
         as_foreign = len(self.ranked) - np.searchsorted(self.ranked, combined)
-        return Scores(terms, combined, (1 + as_foreign) / (len(self.ranked) + 1))
+        return Scores(measurements, combined, (1 + as_foreign) / (len(self.ranked) + 1))
 
     def maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Reconstructions of N x C x H x W images, and where these are foreign.
@@ -193,17 +193,21 @@ class Scorer:
         The second is the error of the features at each place, as a multiple of the limit that few normal images exceed there, at the size
         of the images: N x H x W.
         """
-        reconstructions, measured = measure(self.model, images, self.level)
-        times = torch.from_numpy(measured["places"] / self.normal.limit)
+        reconstructions, raw = measure(self.model, images, self.level)
+        times = torch.from_numpy(raw["places"] / self.calibration.limit)
         large = torch.nn.functional.interpolate(times[:, None], images.shape[2:], mode="bilinear", align_corners=False)
         return reconstructions, large[:, 0].float()
 
     def save(self, path: Path) -> None:
         """Write all but the model, with a hash of its weights."""
-        normal = self.normal
-        arrays = {"limit": normal.limit, "spread": normal.spread, "usual": np.array([normal.usual[name] for name in TERMS])}
+        calibration = self.calibration
+        arrays = {
+            "limit": calibration.limit,
+            "spread": calibration.spread,
+            "usual": np.array([calibration.usual[name] for name in MEASUREMENTS]),
+        }
         arrays["ranked"] = self.ranked
-        for name, gaussian in normal.fitted.items():
+        for name, gaussian in calibration.fitted.items():
             arrays |= gaussian.arrays(name)
         about = {"format": FORMAT, "model": fingerprint(self.model), "level": self.level, "source": self.source}
         content = safetensors.numpy.save(
@@ -227,9 +231,9 @@ class Scorer:
                 raise UserError(f"{path} has score format {about['format']}; this version of vaegan reads {FORMAT}: calibrate again")
             same = about["model"] == fingerprint(model)
             fitted = {name: Gaussian.of_arrays(arrays, name) for name in VECTORS}
-            usual = dict(zip(TERMS, arrays["usual"].tolist(), strict=True))
-            normal = Normal(fitted, usual, arrays["limit"], arrays["spread"])
-            scorer = cls(model, int(about["level"]), normal, arrays["ranked"], str(about["source"]))
+            usual = dict(zip(MEASUREMENTS, arrays["usual"].tolist(), strict=True))
+            calibration = Calibration(fitted, usual, arrays["limit"], arrays["spread"])
+            scorer = cls(model, int(about["level"]), calibration, arrays["ranked"], str(about["source"]))
         except FileNotFoundError:
             raise UserError(f"there is no calibration {path}") from None
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
@@ -241,16 +245,18 @@ class Scorer:
 
 def joined(parts: Sequence[Scores]) -> Scores:
     """The scores of several sets, one after the other."""
-    terms = {name: np.concatenate([part.terms[name] for part in parts]) for name in TERMS}
-    return Scores(terms, np.concatenate([part.combined for part in parts]), np.concatenate([part.p for part in parts]))
+    measurements = {name: np.concatenate([part.measurements[name] for part in parts]) for name in MEASUREMENTS}
+    return Scores(measurements, np.concatenate([part.combined for part in parts]), np.concatenate([part.p for part in parts]))
 
 
-def _terms(measured: Measured, distances: Mapping[str, NDArray[np.float64]], limit: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def _measurements(
+    raw: RawMeasurements, distances: Mapping[str, NDArray[np.float64]], limit: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
     """One number for each term of each image."""
-    terms = {name: distances[name] if name in VECTORS else measured[name].astype(np.float64) for name in TERMS if name != "place"}
-    return terms | {"place": (measured["places"] / limit).max((1, 2))}
+    measurements = {name: distances[name] if name in VECTORS else raw[name].astype(np.float64) for name in MEASUREMENTS if name != "place"}
+    return measurements | {"place": (raw["places"] / limit).max((1, 2))}
 
 
-def _logarithms(terms: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+def _logarithms(measurements: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     """N x `COMBINED`: errors and distances are positive and vary by factors."""
-    return np.log(np.stack([terms[name] for name in COMBINED], 1) + LEAST)
+    return np.log(np.stack([measurements[name] for name in COMBINED], 1) + LEAST)

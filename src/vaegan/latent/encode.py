@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ..data import ImageSet, Numbers, cache_folder
+from ..data import ImageSet, Indices, cache_folder
 from ..data.batches import Images, to_tensor
 from ..files import replacing
 from ..models.fingerprint import fingerprint
@@ -25,7 +25,7 @@ from ..progress import Progress
 def encode(
     model: VAEGAN,
     images: Images,
-    numbers: Numbers | None = None,
+    indices: Indices | None = None,
     progress: Progress = lambda *_: None,
     *,
     attributes: Tensor | None = None,
@@ -35,19 +35,19 @@ def encode(
     Args:
         model: in evaluation mode.
         images: N x H x W x C, uint8, of the model's size: an array, or the images of a packed set.
-        numbers: which of them; all by default.
+        indices: which of them; all by default.
         progress: called as the work goes on.
         attributes: of a conditional model, those of each of these images; see `VAEGAN.conditions`.
 
     Returns:
         Mean and logvar, each len(numbers) x latent, on the CPU.
     """
-    chosen: Numbers | NDArray[np.int64] = np.arange(images.shape[0]) if numbers is None else numbers
-    count = len(chosen)
+    wanted: Indices | NDArray[np.int64] = np.arange(images.shape[0]) if indices is None else indices
+    count = len(wanted)
     means, logvars = (torch.empty(count, model.architecture.latent) for _ in range(2))
     for start in range(0, count, PART):
         part = slice(start, start + PART)
-        posterior = model.encode(to_tensor(images[chosen[part]], model.device), None if attributes is None else attributes[part])
+        posterior = model.encode(to_tensor(images[wanted[part]], model.device), None if attributes is None else attributes[part])
         means[part], logvars[part] = posterior.mean.cpu(), posterior.logvar.cpu()
         progress("encoding", min(start + PART, count), count)
     return Posterior(means, logvars)
@@ -69,12 +69,12 @@ def codes_of(model: VAEGAN, images: ImageSet, progress: Progress = lambda *_: No
     made anew; where nothing can be written, nothing is kept.
     """
     path = cache_folder() / "codes" / f"{images.identity[:16]}-{fingerprint(model)[:16]}.safetensors"
-    kept = _read(path, (len(images), model.architecture.latent))
-    if kept is None:
-        kept = encode(model, images.images, progress=progress).mean
+    codes = _read(path, (len(images), model.architecture.latent))
+    if codes is None:
+        codes = encode(model, images.images, progress=progress).mean
         with suppress(OSError), replacing(path) as partial:
-            partial.write_bytes(safetensors.torch.save({NAME: kept}))
-    return kept
+            partial.write_bytes(safetensors.torch.save({NAME: codes}))
+    return codes
 
 
 def _read(path: Path, shape: tuple[int, int]) -> Tensor | None:

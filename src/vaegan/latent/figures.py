@@ -25,7 +25,7 @@ ACROSS = 5
 
 @torch.inference_mode()
 def attribute_sheet(
-    model: VAEGAN, directions: Directions, images: ImageSet, numbers: NDArray[np.int64], given: NDArray[np.uint8] | None = None
+    model: VAEGAN, directions: Directions, images: ImageSet, indices: NDArray[np.int64], image: NDArray[np.uint8] | None = None
 ) -> Image.Image:
     """For every attribute, the reconstruction of an image without it, beside the same with it.
 
@@ -33,18 +33,18 @@ def attribute_sheet(
         model: in evaluation mode.
         directions: of its latent space.
         images: a set with these attributes.
-        numbers: of the images to choose from, the first without an attribute first, and a different one for each.
-        given: 1 x H x W x C, uint8: to be shown under every attribute, instead.
+        indices: of the images to choose from, the first without an attribute first, and a different one for each.
+        image: 1 x H x W x C, uint8: to be shown under every attribute, instead.
     """
     tiles: list[Tile] = []
     columns = [images.attribute_names.index(name) for name in directions.names]
-    answers = images.attributes[numbers][:, columns]
+    answers = images.attributes[indices][:, columns]
     for number, name in enumerate(directions.names):
-        if given is None:
+        if image is None:
             without = np.flatnonzero(answers[:, number] <= 0)
-            pixels = images.images[numbers[without[[number % len(without)]]]]
+            pixels = images.images[indices[without[[number % len(without)]]]]
         else:
-            pixels = given
+            pixels = image
         codes = model.encode(to_tensor(pixels)).mean
         tiles.append(Tile(model.decode(torch.cat([codes, directions.edit(codes, {name: 1.0})])), (name,)))
     rows = [tiles[start : start + ACROSS] for start in range(0, len(tiles), ACROSS)]
@@ -73,7 +73,7 @@ def edits(
     return tiled(f"edits by {how}", rows)
 
 
-class Term(NamedTuple):
+class Summand(NamedTuple):
     """Some images whose mean code is added, or subtracted."""
 
     sign: int
@@ -84,14 +84,14 @@ class Term(NamedTuple):
 
 
 @torch.inference_mode()
-def sum_of(model: VAEGAN, terms: Sequence[Term]) -> Image.Image:
+def sum_of(model: VAEGAN, summands: Sequence[Summand]) -> Image.Image:
     """The images of a sum with their signs, and under them their reconstructions and the sum's image."""
-    total = torch.stack([term.sign * term.codes.mean(0) for term in terms]).sum(0, keepdim=True)
+    total = torch.stack([summand.sign * summand.codes.mean(0) for summand in summands]).sum(0, keepdim=True)
     above: list[Tile | None] = []
     below: list[Tile | None] = []
-    for term in terms:
-        signs = ["+" if term.sign > 0 else "-"] + ["and"] * (len(term.names) - 1)
-        for sign, name, image, again in zip(signs, term.names, term.images, decode(model, term.codes), strict=True):
+    for summand in summands:
+        signs = ["+" if summand.sign > 0 else "-"] + ["and"] * (len(summand.names) - 1)
+        for sign, name, image, again in zip(signs, summand.names, summand.images, decode(model, summand.codes), strict=True):
             above.append(Tile(image[None].cpu(), (f"{sign} {name}",)))
             below.append(Tile(again[None], ("reconstruction",)))
     below.append(Tile(decode(model, total), ("= the sum",)))

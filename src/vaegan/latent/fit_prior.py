@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..data import ImageSet, Numbers
+from ..data import ImageSet, Indices
 from ..errors import NOT_FINITE, UserError
-from ..evenly_spaced import some_of
+from ..evenly_spaced import subsample
 from ..files import locked
 from ..models.fingerprint import fingerprint
 from ..models.prior import Mixture
@@ -54,8 +54,8 @@ def fit_prior(
     if components < 1:
         raise UserError(f"--components must be at least 1, not {components}")
     opened = Run.open(run)
-    with ExitStack() as kept:
-        if opened.is_run and not kept.enter_context(locked(opened.lock_file)):
+    with ExitStack() as stack:
+        if opened.is_run and not stack.enter_context(locked(opened.lock_file)):
             raise UserError(f"another process is training into {opened.folder}: it fits the prior at its end")
         model = opened.model(device, prior=False)
         model.require("encoder")
@@ -71,7 +71,7 @@ def fit_prior(
 def prior_of(
     model: VAEGAN,
     images: ImageSet,
-    training: Numbers,
+    training: Indices,
     *,
     components: int = COMPONENTS[-1],
     seed: int = 0,
@@ -82,7 +82,7 @@ def prior_of(
     Args:
         model: in evaluation mode. It is not changed.
         images: the set that it was trained on.
-        training: numbers of the training images.
+        training: indices of the training images.
         components: at most so many; see `fit_mixture`.
         seed: of the posterior samples and of the fit.
         progress: called as the work goes on.
@@ -92,9 +92,9 @@ def prior_of(
     """
     if len(training) < FEWEST:
         raise UserError(f"a prior is fitted to {FEWEST} images or more, and there are {len(training)}: samples are drawn from N(0, I)")
-    numbers = some_of(training, MOST)
-    attributes = torch.from_numpy(images.attributes_named(model.architecture.attributes)[numbers]) if model.conditional else None
-    posterior = encode(model, images.images, numbers, progress, attributes=attributes)
+    indices = subsample(training, MOST)
+    attributes = torch.from_numpy(images.attributes_named(model.architecture.attributes)[indices]) if model.conditional else None
+    posterior = encode(model, images.images, indices, progress, attributes=attributes)
     noise = np.random.default_rng([seed, 1]).standard_normal(posterior.mean.shape, np.float32)  # other noise than that of samples
     codes = posterior.sample(torch.from_numpy(noise))
     if not torch.isfinite(codes).all():

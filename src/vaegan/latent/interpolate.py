@@ -58,10 +58,10 @@ def through(stops: Tensor, steps: int, course: Course = "spherical", prior: Mixt
     return torch.cat([*legs, stops[-1:]])
 
 
-def walk(walkers: int, latent: int, frames: int, turns: int, seed: int = 0, *, prior: Mixture | None = None) -> Tensor:
+def walk(walkers: int, latent: int, frames: int, periods: int, seed: int = 0, *, prior: Mixture | None = None) -> Tensor:
     """Random walks through the prior that end where they began, smoothly.
 
-    Each number of a code is a sum of waves with 1 to `turns` periods a walk,
+    Each number of a code is a sum of waves with 1 to `periods` periods a walk,
 
         z(t) = sum_k (a_k cos(2 pi k t) + b_k sin(2 pi k t)) / sqrt(turns),    a_k and b_k from N(0, 1),
 
@@ -74,7 +74,7 @@ def walk(walkers: int, latent: int, frames: int, turns: int, seed: int = 0, *, p
         walkers: how many walks.
         latent: the length of a code.
         frames: codes of a walk, at t = 0, 1/frames, ...
-        turns: the more, the faster.
+        periods: the more, the faster.
         seed: another seed, other walks.
         prior: the fitted prior; N(0, I) by default.
 
@@ -82,10 +82,10 @@ def walk(walkers: int, latent: int, frames: int, turns: int, seed: int = 0, *, p
         frames x walkers x latent.
     """
     generator = torch.Generator().manual_seed(seed)
-    cosines, sines = torch.randn(2, turns, walkers, latent, generator=generator, dtype=torch.float64)
-    phase = 2 * math.pi * torch.arange(frames, dtype=torch.float64)[:, None] / frames * torch.arange(1, turns + 1)  # frames x turns
+    cosines, sines = torch.randn(2, periods, walkers, latent, generator=generator, dtype=torch.float64)
+    phase = 2 * math.pi * torch.arange(frames, dtype=torch.float64)[:, None] / frames * torch.arange(1, periods + 1)  # frames x turns
     codes = torch.einsum("fk,kwl->fwl", phase.cos(), cosines) + torch.einsum("fk,kwl->fwl", phase.sin(), sines)
-    codes /= math.sqrt(turns)
+    codes /= math.sqrt(periods)
     if prior is None:
         return codes.float()
     uniform = torch.rand(walkers, generator=generator, dtype=torch.float64)  # one for all frames

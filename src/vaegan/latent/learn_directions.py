@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data import ImageSet, Numbers
+from ..data import ImageSet, Indices
 from ..errors import NOT_FINITE, UserError
-from ..evenly_spaced import some_of
+from ..evenly_spaced import subsample
 from ..models.fingerprint import fingerprint
 from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
@@ -47,15 +47,15 @@ class Accuracy(NamedTuple):
 
 
 def learn_from(
-    model: VAEGAN, images: ImageSet, training: Numbers, held_out: Numbers, progress: Progress = lambda *_: None
+    model: VAEGAN, images: ImageSet, training: Indices, held_out: Indices, progress: Progress = lambda *_: None
 ) -> tuple[Directions, list[str]]:
     """Directions of all attributes of a set that have enough examples, calibrated and tried on held-out images; and what there is to say.
 
     Args:
         model: in evaluation mode.
         images: a set with attributes.
-        training: numbers of the images to learn from; of more than `MOST`, so many, evenly spread.
-        held_out: numbers of others, to say how well the directions tell images apart.
+        training: indices of the images to learn from; of more than `MOST`, so many, evenly spread.
+        held_out: indices of others, to say how well the directions tell images apart.
         progress: called as the work goes on.
 
     Raises:
@@ -64,7 +64,7 @@ def learn_from(
     if not images.attribute_names:
         raise UserError(f"the set {images.folder} has no attributes: give some by vaegan prepare --attributes, and name that set by --data")
     known = images.attributes
-    learned, tried = (some_of(part, MOST) for part in (training, held_out))
+    learned, tried = (subsample(part, MOST) for part in (training, held_out))
     columns, notes = learnable(known[learned], images.attribute_names)
     if not columns:
         raise UserError(f"no attribute of the set {images.folder} has {FEWEST} images with it and {FEWEST} without: more are needed")
@@ -116,8 +116,8 @@ def learn(codes: Tensor, answers: NDArray[np.float32], names: Sequence[str]) -> 
         raise UserError(NOT_FINITE)
     if torch.equal(z, z[:1].expand_as(z)):
         raise UserError("all of these images have the same code: the model has learned nothing of them")
-    given = torch.from_numpy(np.asarray(answers, np.float64))
-    known, has = ~given.isnan(), given > 0  # N x A
+    values = torch.from_numpy(np.asarray(answers, np.float64))
+    known, has = ~values.isnan(), values > 0  # N x A
     yes, no = has.double(), (known & ~has).double()
     means = (yes.T @ z) / yes.sum(0)[:, None] - (no.T @ z) / no.sum(0)[:, None]
 
@@ -132,7 +132,7 @@ def learn(codes: Tensor, answers: NDArray[np.float32], names: Sequence[str]) -> 
     penalty = RIDGE * spread.trace() / len(spread) * torch.eye(len(spread), dtype=z.dtype)
     probes = torch.linalg.solve(spread + penalty, together.T).T
     readings = z @ probes.T
-    low, high = ((chosen * readings).sum(0) / chosen.sum(0) for chosen in (no, yes))
+    low, high = ((which * readings).sum(0) / which.sum(0) for which in (no, yes))
     directions = Directions(
         names=tuple(names),
         means=means.float(),
@@ -165,7 +165,7 @@ def calibrate(
     """
     lengths = []
     for number, name in enumerate(directions.names):
-        there, lacking = (codes[_some(chosen)] for chosen in _both(answers[:, number]))
+        there, lacking = (codes[_some(which)] for which in _both(answers[:, number]))
         before, wanted = (directions.readings(_again(model, some))[:, number].mean() for some in (lacking, there))
         reached = [0.0]
         for length in TRIED:
@@ -194,9 +194,9 @@ def accuracies(directions: Directions, codes: Tensor, answers: NDArray[np.float3
     return {"mean": by_mean, "probe": by_probe}
 
 
-def _some(chosen: NDArray[np.bool_]) -> Tensor:
+def _some(which: NDArray[np.bool_]) -> Tensor:
     """Places of some of those chosen, evenly spread."""
-    return torch.from_numpy(some_of(np.flatnonzero(chosen), LOOKED_AT))
+    return torch.from_numpy(subsample(np.flatnonzero(which), LOOKED_AT))
 
 
 def _exclusive(has: Tensor, known: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data import Numbers
+from ..data import Indices
 from ..data.batches import Images, to_tensor
 from ..errors import NOT_FINITE, UserError
 from ..losses.kl import kl_divergence
@@ -20,7 +20,7 @@ PART = 128
 LEAST = 1e-6
 """Added before a logarithm: a flat map, or a perfect reconstruction, is no minus infinity."""
 
-Measured = dict[str, NDArray[np.float32]]
+RawMeasurements = dict[str, NDArray[np.float32]]
 """Of N images:
 
 similarity: N, 1/2 sum (Dis_l(x) - Dis_l(x~))^2 with x~ = Dec(mean), the learned similarity's error.
@@ -34,7 +34,7 @@ places: N x h x w, the squared error of Dis_l at each place, summed over its map
 
 
 @torch.inference_mode()
-def measure(model: VAEGAN, images: Tensor, level: int) -> tuple[Tensor, Measured]:
+def measure(model: VAEGAN, images: Tensor, level: int) -> tuple[Tensor, RawMeasurements]:
     """The reconstructions of N x C x H x W images in [-1, 1] by a model in evaluation mode, and what is measured of them."""
     images = images.to(model.device)
     posterior = model.encode(images)
@@ -53,14 +53,14 @@ def measure(model: VAEGAN, images: Tensor, level: int) -> tuple[Tensor, Measured
 
 
 def measure_all(
-    model: VAEGAN, images: Images, numbers: Numbers, level: int, *, progress: Progress = lambda *_: None, what: str = "scoring"
-) -> Iterator[tuple[slice, Measured]]:
-    """Measure many images of a set, a part at a time: the places in `numbers`, and what `measure` tells of these.
+    model: VAEGAN, images: Images, indices: Indices, level: int, *, progress: Progress = lambda *_: None, what: str = "scoring"
+) -> Iterator[tuple[slice, RawMeasurements]]:
+    """Measure many images of a set, a part at a time: the places in `indices`, and what `measure` tells of these.
 
     Args:
         model: in evaluation mode.
         images: N x H x W x C, uint8, of the model's size.
-        numbers: which of them.
+        indices: which of them.
         level: the layer of the discriminator for similarity and places.
         progress: called as the work goes on.
         what: what it is told is being done.
@@ -69,13 +69,13 @@ def measure_all(
         UserError: a number is not finite; or encoder or discriminator was never trained.
     """
     model.require("discriminator")
-    for start in range(0, len(numbers), PART):
-        part = slice(start, min(start + PART, len(numbers)))
-        _, measured = measure(model, to_tensor(images[numbers[part]]), level)
+    for start in range(0, len(indices), PART):
+        part = slice(start, min(start + PART, len(indices)))
+        _, measured = measure(model, to_tensor(images[indices[part]]), level)
         if not all(np.isfinite(values).all() for values in measured.values()):
             raise UserError(NOT_FINITE)
         yield part, measured
-        progress(what, part.stop, len(numbers))
+        progress(what, part.stop, len(indices))
 
 
 def _look(maps: Tensor, errors: Tensor) -> tuple[Tensor, Tensor, Tensor]:

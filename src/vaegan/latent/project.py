@@ -73,8 +73,8 @@ def project(
     parts = images.split(PART)
     done = []
     for number, part in enumerate(parts):
-        told = partial(_tell, progress, number * steps, len(parts) * steps)
-        done.append(_project(model, part, steps, lr=lr, level=level, kl_weight=kl_weight, shown=shown, told=told))
+        report = partial(_report_step, progress, number * steps, len(parts) * steps)
+        done.append(_project(model, part, steps, lr=lr, level=level, kl_weight=kl_weight, shown=shown, report=report))
     return Projection(
         torch.cat([part.codes for part in done]),
         torch.cat([part.similarity for part in done], 1),
@@ -83,12 +83,20 @@ def project(
     )
 
 
-def _tell(progress: Progress, before: int, total: int, step: int) -> None:
+def _report_step(progress: Progress, before: int, total: int, step: int) -> None:
     progress("projecting", before + step, total)
 
 
 def _project(
-    model: VAEGAN, images: Tensor, steps: int, *, lr: float, level: int, kl_weight: float, shown: Sequence[int], told: Callable[[int], None]
+    model: VAEGAN,
+    images: Tensor,
+    steps: int,
+    *,
+    lr: float,
+    level: int,
+    kl_weight: float,
+    shown: Sequence[int],
+    report: Callable[[int], None],
 ) -> Projection:
     images = images.to(model.device)
     with torch.no_grad():
@@ -117,6 +125,6 @@ def _project(
         if step < steps:
             (codes.grad,) = torch.autograd.grad(objective.sum(), [codes])  # of the codes alone: the networks are constants
             optimizer.step()
-            told(step + 1)
+            report(step + 1)
     found = torch.stack(path) if path else best.new_empty(0, *best.shape)
     return Projection(*(tensor.cpu() for tensor in (best, torch.stack(errors), torch.stack(pixels), found)))

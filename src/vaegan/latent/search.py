@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data import ImageSet, Numbers
+from ..data import ImageSet, Indices
 from ..data.batches import to_tensor
-from ..evenly_spaced import some_of
+from ..evenly_spaced import subsample
 from ..metrics.memorization import Copying
 from ..metrics.neighbors import nearest, nearest_by_similarity
 from ..models.vaegan import PART, VAEGAN
@@ -40,42 +40,42 @@ class Search:
     progress: Progress = lambda *_: None
     """Called as the work goes on."""
 
-    def __call__(self, queries: Tensor, count: int, among: Numbers | None = None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def __call__(self, queries: Tensor, count: int, among: Indices | None = None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The `count` images nearest to each query, exactly; of equally near ones the lower number first.
 
         Args:
             queries: Q x C x H x W in [-1, 1].
             count: how many of each; fewer if there are fewer.
-            among: numbers of the images to look among; all by default.
+            among: indices of the images to look among; all by default.
 
         Returns:
-            Their numbers and distances, nearest first, each Q x count.
+            Their indices and distances, nearest first, each Q x count.
 
         Raises:
             UserError: codes or features are not finite.
         """
-        numbers = np.arange(len(self.images)) if among is None else np.sort(among[:])
+        indices = np.arange(len(self.images)) if among is None else np.sort(among[:])
         if self.by == "similarity":
-            return nearest_by_similarity(self.model, queries, self.images.images, numbers, count, level=self.level, progress=self.progress)
+            return nearest_by_similarity(self.model, queries, self.images.images, indices, count, level=self.level, progress=self.progress)
         codes = codes_of(self.model, self.images, self.progress)
         with torch.inference_mode():
             means = torch.cat([self.model.encode(part).mean.cpu() for part in queries.split(PART)])
-        places, distances = nearest(means, codes if among is None else codes[torch.from_numpy(numbers)], count)
-        return numbers[places], distances
+        rows, distances = nearest(means, codes if among is None else codes[torch.from_numpy(indices)], count)
+        return indices[rows], distances
 
 
-def copying(search: Search, training: Numbers, held_out: Numbers, seed: int = 0, prior: PriorKind | None = None) -> Copying:
+def copying(search: Search, training: Indices, held_out: Indices, seed: int = 0, prior: PriorKind | None = None) -> Copying:
     """Compare up to `MEASURED` samples and held-out images by their nearest training images.
 
     Args:
         search: where and by what to look.
-        training: numbers of the images that the model was trained on.
-        held_out: numbers of images that it was not trained on; at least one.
+        training: indices of the images that the model was trained on.
+        held_out: indices of images that it was not trained on; at least one.
         seed: of the samples.
         prior: that they are drawn from; see `VAEGAN.find_prior`.
     """
     with torch.inference_mode():
         drawn = search.model.sample(MEASURED, seed, prior=prior).cpu()
-    queries = torch.cat([drawn, to_tensor(search.images.images[some_of(held_out, MEASURED)])])
+    queries = torch.cat([drawn, to_tensor(search.images.images[subsample(held_out, MEASURED)])])
     _, distances = search(queries, 1, among=training)
     return Copying(distances[:MEASURED, 0], distances[MEASURED:, 0])

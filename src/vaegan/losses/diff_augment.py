@@ -48,19 +48,19 @@ def _shifted(images: Tensor, axis: int, numbers: Tensor) -> Tensor:
     """Images moved along an axis by whole pixels."""
     size = images.shape[axis]
     most = int(size * SHIFT + 0.5)
-    places = torch.arange(size, device=images.device) - (_whole(numbers, 2 * most + 1) - most)  # N x size: where each pixel comes from
+    positions = torch.arange(size, device=images.device) - (_whole(numbers, 2 * most + 1) - most)  # N x size: where each pixel comes from
     shape = [len(images), 1, 1, 1]
     shape[axis] = size
-    inside = (places >= 0) & (places < size)
-    return images.gather(axis, places.clamp(0, size - 1).view(shape).expand_as(images)) * inside.view(shape)
+    inside = (positions >= 0) & (positions < size)
+    return images.gather(axis, positions.clamp(0, size - 1).view(shape).expand_as(images)) * inside.view(shape)
 
 
 def _in_hole(size: int, numbers: Tensor) -> Tensor:
     """N x size: whether a row or column is in the hole, the centre of which is anywhere in the image."""
     hole = int(size * HOLE + 0.5)
     first = _whole(numbers, size + 1 - hole % 2) - hole // 2
-    places = torch.arange(size, device=numbers.device)
-    return (places >= first) & (places < first + hole)
+    positions = torch.arange(size, device=numbers.device)
+    return (positions >= first) & (positions < first + hole)
 
 
 def _whole(numbers: Tensor, count: int) -> Tensor:

@@ -42,7 +42,7 @@ from .gan import by_count, find_gan_loss
 from .kl import kl_divergence
 from .penalties import Seen, find_penalty
 from .routing import Number, constant, evaluating, scale, statistics_fixed, wide
-from .similarity import Average, features_together, relative_error, squared_error
+from .similarity import MeanOverProcesses, features_together, relative_error, squared_error
 
 
 class Networks(Protocol):
@@ -96,7 +96,7 @@ class _Encoded(NamedTuple):
     """Of the posteriors, N x latent."""
 
 
-class _Game(NamedTuple):
+class _GanLosses(NamedTuple):
     """The GAN."""
 
     real: Tensor
@@ -110,7 +110,9 @@ class _Game(NamedTuple):
 class Objective:
     """The VAE/GAN objective, or one of its parts. Call it with the networks and a batch, then `Losses.backward`."""
 
-    def __init__(self, settings: ObjectiveSettings | None = None, average: Average = lambda tensor: tensor, **changes: Any) -> None:
+    def __init__(
+        self, settings: ObjectiveSettings | None = None, average: MeanOverProcesses = lambda tensor: tensor, **changes: Any
+    ) -> None:
         """Take settings, by default the reference's, with changes by name, as in `Objective(gamma=1e-5)`.
 
         `average` is the mean over the processes that train together.
@@ -162,7 +164,7 @@ class Objective:
         batch = _Batch(images, noise, prior_noise, conditions, numbers, self.settings.penalty_weight if penalty is None else penalty)
         if not self.settings.autoencodes:
             return self._gan(networks, batch)
-        if not self.settings.plays:
+        if not self.settings.adversarial:
             return self._vae(networks, batch)
         if self.settings.similarity == "levels":
             return self._vaegan_of_levels(networks, batch, self.settings.gamma if gamma is None else gamma)
@@ -171,9 +173,9 @@ class Objective:
     def _gan(self, networks: Networks, batch: _Batch) -> Losses:
         """Decoder and discriminator alone."""
         sampled = networks.decoder(batch.prior_noise, batch.conditions)
-        game = self._play(networks.discriminator, batch, networks.discriminator.stem(batch.images), sampled, 0.0)
-        zero = torch.zeros_like(game.real)
-        return Losses(zero, zero, game.real, game.fake, zero, game.total)
+        gan_losses = self._gan_losses(networks.discriminator, batch, networks.discriminator.stem(batch.images), sampled, 0.0)
+        zero = torch.zeros_like(gan_losses.real)
+        return Losses(zero, zero, gan_losses.real, gan_losses.fake, zero, gan_losses.total)
 
     def _vae(self, networks: Networks, batch: _Batch) -> Losses:
         """Encoder and decoder alone, with the error of pixels, or of the features of a discriminator that does not change."""
@@ -185,7 +187,7 @@ class Objective:
         else:
             with constant(discriminator), evaluating(discriminator):
                 similarity = self._error_of_features(discriminator, reconstructed, images)
-        total = self.settings.prior_weight * encoded.prior + similarity
+        total = self.settings.kl_weight * encoded.prior + similarity
         zero = torch.zeros_like(encoded.prior)
         return Losses(encoded.prior.detach(), similarity.detach(), zero, zero, _pixel_error(reconstructed, images), total)
 
@@ -226,11 +228,11 @@ class Objective:
         if settings.reconstructions or settings.joint:  # decoded once more, from constant codes: no GAN gradient must reach the encoder
             with statistics_fixed(decoder):
                 generated = torch.cat([decoder(encoded.codes.detach(), batch.conditions), sampled])
-        game = self._play(discriminator, batch, stem, generated, gamma)
+        gan_losses = self._gan_losses(discriminator, batch, stem, generated, gamma)
 
-        total = settings.prior_weight * encoded.prior + (error + game.total)
+        total = settings.kl_weight * encoded.prior + (error + gan_losses.total)
         pixel = _pixel_error(reconstructed, batch.images)
-        return Losses(encoded.prior.detach(), similarity.detach(), game.real, game.fake, pixel, total)
+        return Losses(encoded.prior.detach(), similarity.detach(), gan_losses.real, gan_losses.fake, pixel, total)
 
     def _vaegan_of_levels(self, networks: Networks, batch: _Batch, gamma: Number) -> Losses:
         """All three networks, with an error over all levels of a discriminator that judges each image by itself, which sees it once.
@@ -256,7 +258,7 @@ class Objective:
         playing = kinds if settings.reconstructions else kinds[1:]
         real, fakes = self._gan_loss.discriminator(logits, playing)
         costs = self._discriminator_cost(real, by_count(fakes, logits, playing))
-        total = settings.prior_weight * encoded.prior + costs + extra
+        total = settings.kl_weight * encoded.prior + costs + extra
         if torch.is_grad_enabled():
             against = by_count(self._gan_loss.decoder(logits, playing), logits, playing).sum()
             total = total + _passed_on(gamma * error + (1 - gamma) * against, leaf, generated)
@@ -279,7 +281,7 @@ class Objective:
         """What belongs to the images, N x ..., for their reconstructions and for the samples in their places."""
         return None if of_images is None else torch.cat([of_images, of_images[:: self.settings.images_per_sample]])
 
-    def _play(self, discriminator: Discriminator, batch: _Batch, stem: Tensor, generated: Tensor, gamma: Number) -> _Game:
+    def _gan_losses(self, discriminator: Discriminator, batch: _Batch, stem: Tensor, generated: Tensor, gamma: Number) -> _GanLosses:
         """The GAN, on images (with their `stem`) and one or two kinds of generated image, the samples last."""
         loss = self._gan_loss
         against = -(1 - gamma) / (2 * (1 - self.settings.real_weight))
@@ -296,7 +298,7 @@ class Objective:
         if torch.is_grad_enabled():
             seen, theirs = Seen(batch.images, batch.conditions), None if conditions is None else conditions[len(batch.images) :]
             total = total + self._penalties(discriminator, seen, Seen(generated.detach(), theirs), batch.penalty)
-        return _Game(real.detach(), fakes[-1].detach(), total)
+        return _GanLosses(real.detach(), fakes[-1].detach(), total)
 
     def _discriminator_cost(self, real: Tensor, fakes: Tensor) -> Tensor:
         """L_GAN, of the cost of images, a scalar, and of each kind of generated image."""

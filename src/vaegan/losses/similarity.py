@@ -33,11 +33,11 @@ def features_together(discriminator: Discriminator, stems: Sequence[Tensor], lev
     return wide(discriminator.features_of(torch.cat(list(stems)), level)).chunk(len(stems))
 
 
-Average = Callable[[Tensor], Tensor]
+MeanOverProcesses = Callable[[Tensor], Tensor]
 """The mean of a tensor over all processes that train together; of one process, the tensor itself."""
 
 
-def relative_error(maps: Sequence[Tensor], targets: Sequence[Tensor], average: Average = lambda tensor: tensor) -> Tensor:
+def relative_error(maps: Sequence[Tensor], targets: Sequence[Tensor], average: MeanOverProcesses = lambda tensor: tensor) -> Tensor:
     """The squared error of feature maps as a part of the variance of their targets, the mean over several levels: a scalar.
 
     It is 0 for the targets themselves, and 1 for the mean of each channel. It depends neither on how large features are nor on how many
@@ -46,11 +46,11 @@ def relative_error(maps: Sequence[Tensor], targets: Sequence[Tensor], average: A
     Args:
         maps: for each level, N x F x h x w.
         targets: as many; no gradient reaches them.
-        average: see `Average`; then the variance is that over the images of all processes.
+        average: see `MeanOverProcesses`; then the variance is that over the images of all processes.
     """
     constants = [wide(target.detach()) for target in targets]
-    places = (0, 2, 3)
-    moments = average(torch.cat([moment for target in constants for moment in (target.mean(places), target.square().mean(places))]))
+    over = (0, 2, 3)
+    moments = average(torch.cat([moment for target in constants for moment in (target.mean(over), target.square().mean(over))]))
     errors = []
     for map_, target in zip(maps, constants, strict=True):
         first, second, moments = moments.tensor_split((target.shape[1], 2 * target.shape[1]))

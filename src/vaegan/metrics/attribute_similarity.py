@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data import ImageSet, Numbers
+from ..data import ImageSet, Indices
 from ..data.batches import Images, to_tensor
 from ..errors import UserError
-from ..evenly_spaced import some_of
+from ..evenly_spaced import subsample
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
 from ..settings import PriorKind
@@ -50,7 +50,7 @@ class AttributeSimilarity(Metric):
         regressor = regressor_of(images, context.training, names, context.progress)
         best = best_samples(context.model, regressor, attributes, seed=context.seed, prior=context.prior, progress=context.progress)
         real = best_of(regressor.standard(attributes), _read(images.images, queries, regressor)[:, None])
-        random = best_images(images.images, some_of(context.training, MOST), regressor, attributes, seed=context.seed)
+        random = best_images(images.images, subsample(context.training, MOST), regressor, attributes, seed=context.seed)
         yield Value("attribute_cosine", float(best.cosine.mean()), "cosine", TABLE)
         yield Value("attribute_error", float(best.error.mean()), "squared error", TABLE)
         yield Value("best_samples", best.number.tolist(), table=TABLE)
@@ -59,13 +59,13 @@ class AttributeSimilarity(Metric):
             yield Value(f"attribute_error_{who}", float(found.error.mean()), table=TABLE)
 
 
-def queries_of(images: ImageSet, held_out: Numbers, names: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Held-out images of which an attribute is known, up to `QUERIES`: their numbers, and their attributes as the set has them.
+def queries_of(images: ImageSet, held_out: Indices, names: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Held-out images of which an attribute is known, up to `QUERIES`: their indices, and their attributes as the set has them.
 
     Raises:
         UserError: there is none.
     """
-    queries = some_of(held_out, QUERIES)
+    queries = subsample(held_out, QUERIES)
     attributes = images.attributes_named(tuple(names))[queries]
     known = np.isfinite(attributes).any(1)
     if not known.any():
@@ -134,21 +134,21 @@ def best_samples(
 
 
 def best_images(
-    images: Images, numbers: NDArray[np.int64], regressor: Regressor, attributes: NDArray[np.float32], *, each: int = EACH, seed: int = 0
+    images: Images, indices: NDArray[np.int64], regressor: Regressor, attributes: NDArray[np.float32], *, each: int = EACH, seed: int = 0
 ) -> Best:
     """The best of real images that are drawn at random for each query: what comes of not looking at the query at all."""
     queries = regressor.standard(attributes)
-    drawn = np.random.default_rng([seed, 1]).choice(numbers, min(len(numbers), 2_000), replace=False)
+    drawn = np.random.default_rng([seed, 1]).choice(indices, min(len(indices), 2_000), replace=False)
     read = _read(images, drawn, regressor)
-    chosen = np.random.default_rng([seed, 2]).integers(0, len(drawn), (len(queries), each))
-    return best_of(queries, read[chosen])
+    picked = np.random.default_rng([seed, 2]).integers(0, len(drawn), (len(queries), each))
+    return best_of(queries, read[picked])
 
 
 @torch.inference_mode()
 def samples_for(
     model: VAEGAN,
     attributes: NDArray[np.float32],
-    places: NDArray[np.int64],
+    positions: NDArray[np.int64],
     *,
     seed: int,
     each: int = EACH,
@@ -156,16 +156,16 @@ def samples_for(
 ) -> Tensor:
     """Samples given attributes: N x each x C x H x W in [-1, 1], on the CPU. A query's noise follows from the seed and its place alone."""
     shape = (each, model.architecture.latent)
-    generators = [np.random.default_rng([seed, place]) for place in places.tolist()]
+    generators = [np.random.default_rng([seed, position]) for position in positions.tolist()]
     codes = torch.from_numpy(np.concatenate([generator.standard_normal(shape, np.float32) for generator in generators]))
     cond = torch.from_numpy(attributes).repeat_interleave(each, 0)
     if mixture := model.find_prior(prior):
         uniform = torch.from_numpy(np.concatenate([generator.random(each) for generator in generators]))
         codes = mixture.codes(codes, uniform, model.standardised(cond))
     made = model.decode(codes, cond).float().cpu()
-    return made.unflatten(0, (len(places), each))
+    return made.unflatten(0, (len(positions), each))
 
 
-def _read(images: Images, numbers: NDArray[np.int64], regressor: Regressor) -> NDArray[np.float64]:
+def _read(images: Images, indices: NDArray[np.int64], regressor: Regressor) -> NDArray[np.float64]:
     """What the judge reads off images of a set, N x A."""
-    return np.concatenate([regressor.read(to_tensor(images[numbers[start : start + 250]])) for start in range(0, len(numbers), 250)])
+    return np.concatenate([regressor.read(to_tensor(images[indices[start : start + 250]])) for start in range(0, len(indices), 250)])

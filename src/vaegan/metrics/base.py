@@ -48,7 +48,7 @@ class Value:
     halves: Resampled | None = None
     """The same of random halves of the images."""
     real_baseline: Resampled | None = None
-    """The same of real images in place of the model's, as many as in `halves`; in files it is called floor."""
+    """The same of real images in place of the model's, as many as in `halves`."""
 
     def as_json(self) -> dict[str, Any]:
         """What `of_json` takes."""
@@ -65,7 +65,7 @@ class Value:
         if not self.name:
             return {}
         found: dict[str, float | list[float]] = {self.name: self.value}
-        for which, resampled in (("halves", self.halves), ("floor", self.real_baseline)):
+        for which, resampled in (("halves", self.halves), ("real_baseline", self.real_baseline)):
             if resampled:
                 found |= {f"{self.name}_{which}": resampled.mean, f"{self.name}_{which}_spread": resampled.spread}
         if self.standard_error is not None:

@@ -28,7 +28,7 @@ from .moments import Moments
 FORMAT = 1
 PART = 128
 """Images at a time."""
-MOST_KEPT = 10_000
+MOST_VECTORS = 10_000
 """Images whose features stay in memory; of those beyond, mean and covariance alone take account."""
 
 
@@ -37,7 +37,7 @@ class Collector:
 
     def __init__(self, dimensions: int, count: int) -> None:
         """Expect `count` images of so many features."""
-        self._vectors = np.empty((min(count, MOST_KEPT), dimensions), np.float32)
+        self._vectors = np.empty((min(count, MOST_VECTORS), dimensions), np.float32)
         self._moments = Moments.none(dimensions)
 
     def add(self, features: Tensor) -> None:
@@ -66,12 +66,12 @@ def collect(extractor: Extractor, parts: Iterable[Tensor], count: int) -> Featur
     return collector.features()
 
 
-def read_parts(images: Images, numbers: NDArray[np.int64], what: str, progress: Progress = lambda *_: None) -> Iterator[Tensor]:
+def read_parts(images: Images, indices: NDArray[np.int64], what: str, progress: Progress = lambda *_: None) -> Iterator[Tensor]:
     """Images of a set, n x C x H x W in [-1, 1], part by part."""
-    for start in range(0, len(numbers), PART):
-        part = numbers[start : start + PART]
+    for start in range(0, len(indices), PART):
+        part = indices[start : start + PART]
         yield to_tensor(images[part])
-        progress(what, start + len(part), len(numbers))
+        progress(what, start + len(part), len(indices))
 
 
 @torch.inference_mode()
@@ -93,19 +93,19 @@ def sample_parts(
 
 
 def features_of(
-    extractor: Extractor, images: ImageSet, numbers: NDArray[np.int64], what: str, progress: Progress = lambda *_: None
+    extractor: Extractor, images: ImageSet, indices: NDArray[np.int64], what: str, progress: Progress = lambda *_: None
 ) -> Features:
     """Features of some images of a set.
 
     They are kept by what the images are, which of them in which order, and how features are made of them. A damaged file is made anew;
     where nothing can be written, nothing is kept.
     """
-    made_from = f"{FORMAT} {images.identity} {extractor.name} {extractor.weights} {extractor.resize} {MOST_KEPT}"
-    digest = hashlib.sha256(made_from.encode() + np.asarray(numbers, np.int64).tobytes())
+    made_from = f"{FORMAT} {images.identity} {extractor.name} {extractor.weights} {extractor.resize} {MOST_VECTORS}"
+    digest = hashlib.sha256(made_from.encode() + np.asarray(indices, np.int64).tobytes())
     path = cache_folder() / "features" / f"{digest.hexdigest()[:32]}.safetensors"
-    found = _read(path, (min(len(numbers), MOST_KEPT), extractor.dimensions), len(numbers))
+    found = _read(path, (min(len(indices), MOST_VECTORS), extractor.dimensions), len(indices))
     if found is None:
-        found = collect(extractor, read_parts(images.images, numbers, what, progress), len(numbers))
+        found = collect(extractor, read_parts(images.images, indices, what, progress), len(indices))
         content = safetensors.numpy.save({"vectors": found.vectors, "mean": found.moments.mean, "scatter": found.moments.scatter})
         with suppress(OSError), replacing(path) as partial:
             partial.write_bytes(content)
@@ -115,8 +115,8 @@ def features_of(
 def _read(path: Path, shape: tuple[int, int], count: int) -> Features | None:
     """What a file keeps, if it is whole."""
     try:
-        kept = safetensors.numpy.load_file(path)
-        vectors, mean, scatter = kept["vectors"], kept["mean"], kept["scatter"]
+        stored = safetensors.numpy.load_file(path)
+        vectors, mean, scatter = stored["vectors"], stored["mean"], stored["scatter"]
     except (SafetensorError, OSError, KeyError):
         return None
     whole = vectors.shape == shape and mean.shape == shape[1:] and scatter.shape == (shape[1], shape[1])

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data import ImageSet, Numbers
+from ..data import ImageSet, Indices
 from ..errors import NOT_FINITE, UserError
 from ..models.posterior import Posterior
 from ..models.vaegan import VAEGAN
@@ -26,10 +26,10 @@ from .features import Features
 FEWEST = 20
 """Images of each kind, below which nothing can be said."""
 
-Made = TypeVar("Made")
+T = TypeVar("T")
 
 
-class Seen(NamedTuple):
+class PassResult(NamedTuple):
     """What was found of images in one pass over them."""
 
     features: Features | None
@@ -45,9 +45,9 @@ class Context:
     """A model and what it is measured on.
 
     Samples and reconstructions are compared with images of the training distribution, of which up to `samples` are drawn, once. A
-    conditional model gets the attributes of other training images for its samples (see `asked_of`), and those of each held-out image for
-    its reconstruction. Beyond `collect.MOST_KEPT` images, memory grows by the codes of samples and by the posteriors and errors of held-out
-    images alone.
+    conditional model gets the attributes of other training images for its samples (see `images_for_attributes`), and those of each
+    held-out image for its reconstruction. Beyond `collect.MOST_VECTORS` images, memory grows by the codes of samples and by the posteriors
+    and errors of held-out images alone.
 
     Raises:
         UserError: there are too few images, the set does not have the attributes of a conditional model, or the model has no fitted prior
@@ -58,10 +58,10 @@ class Context:
     """In evaluation mode."""
     images: ImageSet
     """The set that the model was trained on."""
-    training: Numbers
-    """Numbers of the images that it was trained on."""
-    held_out: Numbers
-    """Numbers of images that it was not trained on."""
+    training: Indices
+    """Indices of the images that it was trained on."""
+    held_out: Indices
+    """Indices of images that it was not trained on."""
     extractor: Extractor | None = None
     """Makes the features that distances are measured in."""
     samples: int = SAMPLES
@@ -78,7 +78,7 @@ class Context:
     """Whether reconstructions are left out."""
     metrics: Sequence[Metric] = ()
     """Those that look at images as they pass; `measure` sets them, and one that asks later is added."""
-    _kept: dict[str, object] = field(default_factory=dict, init=False, repr=False)
+    _cache: dict[str, object] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         require_enough(self.training, self.held_out, self.samples, self.resamplings)
@@ -94,33 +94,33 @@ class Context:
         self.metrics = [metric for metric in metrics if not metric.lacking(self)]
         return {metric.name: list(metric(self)) for metric in self.metrics}
 
-    def once(self, name: str, make: Callable[[], Made]) -> Made:
+    def once(self, name: str, make: Callable[[], T]) -> T:
         """What `make` returns, made once for all metrics that ask for this name."""
-        if name not in self._kept:
-            self._kept[name] = make()
-        return self._kept[name]  # type: ignore[return-value]
+        if name not in self._cache:
+            self._cache[name] = make()
+        return self._cache[name]  # type: ignore[return-value]
 
     # Real images
 
     @cached_property
-    def real_numbers(self) -> NDArray[np.int64]:
-        """Numbers of the training images that are compared with, in random order."""
+    def real_indices(self) -> NDArray[np.int64]:
+        """Indices of the training images that are compared with, in random order."""
         return _drawn(self.training, self.samples, [self.seed, 0])
 
     @cached_property
-    def new_numbers(self) -> NDArray[np.int64]:
-        """Numbers of the held-out images that are reconstructed, in random order."""
+    def held_out_indices(self) -> NDArray[np.int64]:
+        """Indices of the held-out images that are reconstructed, in random order."""
         return _drawn(self.held_out, self.samples, [self.seed, 1])
 
     @cached_property
     def real(self) -> Features:
-        """Features of `real_numbers`."""
-        return features_of(self._extractor, self.images, self.real_numbers, "features of training images", self.progress)
+        """Features of `real_indices`."""
+        return features_of(self._extractor, self.images, self.real_indices, "features of training images", self.progress)
 
     @cached_property
     def new(self) -> Features:
-        """Features of `new_numbers`."""
-        return features_of(self._extractor, self.images, self.new_numbers, "features of held-out images", self.progress)
+        """Features of `held_out_indices`."""
+        return features_of(self._extractor, self.images, self.held_out_indices, "features of held-out images", self.progress)
 
     # What the model makes
 
@@ -144,7 +144,7 @@ class Context:
     @cached_property
     def sample_attributes(self) -> Tensor | None:
         """What a conditional model is asked for, `samples` x attributes."""
-        return attributes_of(self.model, self.images, asked_of(self.training, self.real_numbers, self.samples))
+        return attributes_of(self.model, self.images, images_for_attributes(self.training, self.real_indices, self.samples))
 
     @property
     def sampled(self) -> Features:
@@ -153,12 +153,12 @@ class Context:
 
     @property
     def reconstructed(self) -> Features:
-        """Features of the reconstructions of `new_numbers`, by way of the posterior means."""
+        """Features of the reconstructions of `held_out_indices`, by way of the posterior means."""
         return _there(self._reconstructed.features)
 
     @property
     def posterior(self) -> Posterior:
-        """Of `new_numbers`, N x latent, on the CPU."""
+        """Of `held_out_indices`, N x latent, on the CPU."""
         assert self._reconstructed.posterior
         return self._reconstructed.posterior
 
@@ -176,26 +176,26 @@ class Context:
             self.metrics = [*self.metrics, metric]
         if images in self.__dict__ and metric.name not in self.__dict__[images].each:
             del self.__dict__[images]
-        seen: Seen = getattr(self, images)
+        seen: PassResult = getattr(self, images)
         return seen.each[metric.name]
 
     @cached_property
-    def _sampled(self) -> Seen:
+    def _sampled(self) -> PassResult:
         parts = sample_parts(self.model, self.samples, self.seed, self.sample_attributes, prior=self.prior, progress=self.progress)
         looking = [metric for metric in self.metrics if _overrides(metric, "of_samples")]
         each = ((part, {metric.name: metric.of_samples(self, part) for metric in looking}) for part in parts)
         return self._look(each, self.samples)
 
     @cached_property
-    def _reconstructed(self) -> Seen:
+    def _reconstructed(self) -> PassResult:
         means: list[Tensor] = []
         logvars: list[Tensor] = []
-        cond = attributes_of(self.model, self.images, self.new_numbers)
+        cond = attributes_of(self.model, self.images, self.held_out_indices)
         looking = [metric for metric in self.metrics if _overrides(metric, "of_reconstructions")]
 
         def parts() -> Iterator[tuple[Tensor, dict[str, Mapping[str, Tensor]]]]:
             done = 0
-            for part in read_parts(self.images.images, self.new_numbers, "reconstructing", self.progress):
+            for part in read_parts(self.images.images, self.held_out_indices, "reconstructing", self.progress):
                 of_part = None if cond is None else cond[done : done + len(part)]
                 posterior = self.model.encode(part, of_part)
                 again = self.model.decode(posterior.mean, of_part).float().cpu()
@@ -205,35 +205,35 @@ class Context:
                 done += len(part)
                 yield again, found
 
-        seen = self._look(parts(), len(self.new_numbers))
+        seen = self._look(parts(), len(self.held_out_indices))
         mean, logvar = torch.cat(means), torch.cat(logvars)
         if not all(torch.isfinite(values).all() for values in (mean, logvar, logvar.exp())):
             raise UserError(NOT_FINITE)
         return seen._replace(posterior=Posterior(mean, logvar))
 
     @torch.inference_mode()
-    def _look(self, parts: Iterable[tuple[Tensor, dict[str, Mapping[str, Tensor]]]], count: int) -> Seen:
+    def _look(self, parts: Iterable[tuple[Tensor, dict[str, Mapping[str, Tensor]]]], count: int) -> PassResult:
         """Gather features, and what metrics find of every image."""
         collector = Collector(self.extractor.dimensions, count) if self.extractor else None
         found: dict[str, dict[str, list[NDArray[np.float64]]]] = {}
         for images, of_part in parts:
             for metric, values in of_part.items():
                 lists = found.setdefault(metric, {})
-                for name, numbers in values.items():
-                    lists.setdefault(name, []).append(numbers.cpu().double().numpy())
+                for name, each_image in values.items():
+                    lists.setdefault(name, []).append(each_image.cpu().double().numpy())
             if self.extractor and collector:
                 collector.add(self.extractor(images))
         each = {metric: {name: np.concatenate(arrays) for name, arrays in lists.items()} for metric, lists in found.items()}
         if any((np.isnan(values) | np.isneginf(values)).any() for lists in each.values() for values in lists.values()):
             raise UserError(NOT_FINITE)  # the PSNR of an image that is reconstructed exactly is +inf
-        return Seen(collector.features() if collector else None, each)
+        return PassResult(collector.features() if collector else None, each)
 
     @property
     def _extractor(self) -> Extractor:
         return _there(self.extractor)
 
 
-def _there(thing: Made | None) -> Made:
+def _there(thing: T | None) -> T:
     if thing is None:
         raise ValueError("without an extractor there are no features")
     return thing
@@ -243,7 +243,7 @@ def _overrides(metric: Metric, method: str) -> bool:
     return getattr(type(metric), method) is not getattr(Metric, method)
 
 
-def require_enough(training: Numbers, held_out: Numbers, samples: int, resamplings: int) -> None:
+def require_enough(training: Indices, held_out: Indices, samples: int, resamplings: int) -> None:
     """Whether anything can be said of so many images.
 
     Raises:
@@ -257,21 +257,21 @@ def require_enough(training: Numbers, held_out: Numbers, samples: int, resamplin
         raise UserError(
             "the run holds out no images, so nothing can be said of reconstructions and copies: train with --data.held_out 0.05"
         )
-    for what, numbers in (("training", training), ("held-out", held_out)):
-        if len(numbers) < FEWEST:
-            raise UserError(f"there are only {len(numbers)} {what} images, and at least {FEWEST} are needed to measure anything")
+    for what, part in (("training", training), ("held-out", held_out)):
+        if len(part) < FEWEST:
+            raise UserError(f"there are only {len(part)} {what} images, and at least {FEWEST} are needed to measure anything")
 
 
-def attributes_of(model: VAEGAN, images: ImageSet, numbers: NDArray[np.int64]) -> Tensor | None:
+def attributes_of(model: VAEGAN, images: ImageSet, indices: NDArray[np.int64]) -> Tensor | None:
     """The attributes of some images of a set that a conditional model takes; None for another model.
 
     Raises:
         UserError: the set does not have these attributes.
     """
-    return torch.from_numpy(images.attributes_named(model.architecture.attributes)[numbers]) if model.conditional else None
+    return torch.from_numpy(images.attributes_named(model.architecture.attributes)[indices]) if model.conditional else None
 
 
-def asked_of(training: Numbers, compared: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def images_for_attributes(training: Indices, compared: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Training images whose attributes the samples of a conditional model get.
 
     None that the samples are compared with, where there are others: each sample would have a real image of its very attributes beside it,
@@ -281,7 +281,7 @@ def asked_of(training: Numbers, compared: NDArray[np.int64], count: int) -> NDAr
     return np.resize(np.random.default_rng(0).permutation(others if len(others) else compared), count)
 
 
-def _drawn(numbers: Numbers, most: int, seed: list[int]) -> NDArray[np.int64]:
-    """Up to `most` of the numbers, in random order."""
-    places = np.random.default_rng(seed).choice(len(numbers), size=min(most, len(numbers)), replace=False)
-    return numbers[places]
+def _drawn(indices: Indices, most: int, seed: list[int]) -> NDArray[np.int64]:
+    """Up to `most` of the indices, in random order."""
+    positions = np.random.default_rng(seed).choice(len(indices), size=min(most, len(indices)), replace=False)
+    return indices[positions]

@@ -92,9 +92,9 @@ def compare_resampled(
     for draw in range(resamplings):
         progress(what, draw + 1, resamplings + 1)
         random = np.random.default_rng([seed, draw])
-        order, chosen = random.permutation(len(real.vectors)), random.permutation(len(generated.vectors))[:each]
+        order, drawn = random.permutation(len(real.vectors)), random.permutation(len(generated.vectors))[:each]
         target, others = Features(real.vectors[order[:each]]), Features(real.vectors[order[each : 2 * each]])
-        for found, features in ((halves, Features(generated.vectors[chosen])), (baseline, others)):
+        for found, features in ((halves, Features(generated.vectors[drawn])), (baseline, others)):
             for name, number in between(features, target).items():
                 found[name].append(number)
     progress(what, resamplings + 1, resamplings + 1)

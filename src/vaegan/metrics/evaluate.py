@@ -16,7 +16,7 @@ from .. import __version__
 from ..files import append
 from ..models.fingerprint import fingerprint
 from .base import Metric, Value
-from .collect import MOST_KEPT
+from .collect import MOST_VECTORS
 from .context import Context
 from .extractors.base import Extractor
 from .image import multiscale
@@ -85,8 +85,8 @@ def settings_of(context: Context) -> dict[str, Any]:
         "set": context.images.identity,
         "preparation": context.images.preparation.as_dict(),
         "split": {"training": len(context.training), "held_out": len(context.held_out)},
-        "images": {"samples": context.samples, "training": len(context.real_numbers), "held_out": len(context.new_numbers)},
-        "images_kept": MOST_KEPT,
+        "images": {"samples": context.samples, "training": len(context.real_indices), "held_out": len(context.held_out_indices)},
+        "most_images_compared": MOST_VECTORS,
         "prior": context.model.name_prior(context.prior),
         "fitted_prior": dict(prior.about) if (prior := context.model.find_prior(context.prior)) else None,
         "reconstructions": "by the posterior mean",

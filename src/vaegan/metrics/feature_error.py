@@ -35,5 +35,5 @@ def feature_error(reconstructions: NDArray[np.float32], originals: NDArray[np.fl
         reconstructions: N x D features.
         originals: as many, in the same order.
     """
-    apart = np.square(originals - np.roll(originals, 1, axis=0), dtype=np.float64).sum(1).mean()
-    return float(np.square(reconstructions - originals, dtype=np.float64).sum(1).mean() / max(apart, 1e-12))
+    spread = np.square(originals - np.roll(originals, 1, axis=0), dtype=np.float64).sum(1).mean()
+    return float(np.square(reconstructions - originals, dtype=np.float64).sum(1).mean() / max(spread, 1e-12))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .moments import Moments
 
-Made = TypeVar("Made")
+T = TypeVar("T")
 
 
 class Features:
@@ -27,15 +27,15 @@ class Features:
         self.vectors = vectors
         if moments:
             self.moments = moments
-        self._kept: dict[str, object] = {}
+        self._cache: dict[str, object] = {}
 
     @cached_property
     def moments(self) -> Moments:
         """Mean and covariance of all images."""
         return Moments.of(self.vectors)
 
-    def once(self, name: str, make: Callable[[], Made]) -> Made:
+    def once(self, name: str, make: Callable[[], T]) -> T:
         """What `make` returns, made once and kept under a name."""
-        if name not in self._kept:
-            self._kept[name] = make()
-        return self._kept[name]  # type: ignore[return-value]
+        if name not in self._cache:
+            self._cache[name] = make()
+        return self._cache[name]  # type: ignore[return-value]

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from ..data import ImageSet, Numbers
+from ..data import ImageSet, Indices
 from ..data.batches import to_tensor
 from ..errors import UserError
-from ..evenly_spaced import some_of
+from ..evenly_spaced import subsample
 from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
 from .base import Metric, Value
@@ -63,9 +63,9 @@ class FewLabels(Metric):
     def __call__(self, context: Context) -> Iterable[Value]:
         """For each number of labels, the score of each draw."""
         images, seed, progress = context.images, context.seed, context.progress
-        question = context.once("question", lambda: Question.of(images, context.training, context.held_out))
+        question = context.once("question", lambda: Classification.of(images, context.training, context.held_out))
         both = (question.training, question.held_out)
-        made = context.once("spaces", lambda: [spaces(context.model, images, numbers, seed, progress) for numbers in both])
+        made = context.once("spaces", lambda: [spaces(context.model, images, indices, seed, progress) for indices in both])
         train, test = (part[self.space] for part in made)
         middle, scale = train.mean(0), np.maximum(train.std(0), 1e-6)
         one, other = ((part - middle) / scale for part in (train, test))
@@ -76,28 +76,28 @@ class FewLabels(Metric):
             yield Value(f"{self.name}_{labels}", scores, label, "few labels", f"{np.mean(scores):.3f} ± {np.std(scores, ddof=1):.3f}")
 
 
-class Question(NamedTuple):
+class Classification(NamedTuple):
     """What is asked of classifiers."""
 
-    answers: Answers
+    answers: Targets
     training: NDArray[np.int64]
-    """Numbers of the images that labels are drawn from."""
+    """Indices of the images that labels are drawn from."""
     held_out: NDArray[np.int64]
-    """Numbers of the images that are classified."""
+    """Indices of the images that are classified."""
     columns: NDArray[np.int64]
     """Which of the names are asked for."""
     labels: list[int]
     """How many of each are drawn."""
 
     @classmethod
-    def of(cls, images: ImageSet, training: Numbers, held_out: Numbers) -> Question:
+    def of(cls, images: ImageSet, training: Indices, held_out: Indices) -> Classification:
         """Of all names of a set that have enough examples for the most labels.
 
         Raises:
             UserError: the set has neither attributes nor classes, or too few images of each.
         """
-        answers = Answers.of(images)
-        learned, asked = (some_of(part, MOST) for part in (training, held_out))
+        answers = Targets.of(images)
+        learned, asked = (subsample(part, MOST) for part in (training, held_out))
         examples = answers.examples(learned)
         enough = [count for count in LABELS if (examples.min() if answers.classes else examples.max()) >= count]
         if not enough:
@@ -117,16 +117,16 @@ class Question(NamedTuple):
         from sklearn.metrics import balanced_accuracy_score
 
         random = np.random.default_rng(seed)
-        known, truth = (self.answers.signs[numbers][:, self.columns] for numbers in (self.training, self.held_out))
+        known, truth = (self.answers.signs[indices][:, self.columns] for indices in (self.training, self.held_out))
         if self.answers.classes:
-            chosen = np.concatenate([random.choice(np.flatnonzero(answers == 1), labels, replace=False) for answers in known.T])
-            weights, offsets = fit_ridge(train[chosen], known[chosen])
+            drawn = np.concatenate([random.choice(np.flatnonzero(answers == 1), labels, replace=False) for answers in known.T])
+            weights, offsets = fit_ridge(train[drawn], known[drawn])
             asked = np.isfinite(truth).all(1) & (truth == 1).any(1)
             return float(((test[asked] @ weights + offsets).argmax(1) == truth[asked].argmax(1)).mean())
         scores = []
         for answers, right in zip(known.T, truth.T, strict=True):
-            chosen = np.concatenate([random.choice(np.flatnonzero(answers == side), labels, replace=False) for side in (1, -1)])
-            weights, offsets = fit_ridge(train[chosen], answers[chosen, None])
+            drawn = np.concatenate([random.choice(np.flatnonzero(answers == side), labels, replace=False) for side in (1, -1)])
+            weights, offsets = fit_ridge(train[drawn], answers[drawn, None])
             said = (test @ weights + offsets)[:, 0] > 0
             asked = np.isfinite(right)
             if (right == 1).any() and (right == -1).any():
@@ -135,7 +135,7 @@ class Question(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Targets:
     """What is known of the images of a set."""
 
     names: tuple[str, ...]
@@ -145,7 +145,7 @@ class Answers:
     classes: bool
 
     @classmethod
-    def of(cls, images: ImageSet) -> Answers:
+    def of(cls, images: ImageSet) -> Targets:
         """A set's attributes, one by one, or where it has none its classes.
 
         Raises:
@@ -160,9 +160,9 @@ class Answers:
         signs = np.where(labels[:, None] == np.array(names), 1.0, -1.0)
         return cls(tuple(names), np.where((labels == "")[:, None], np.nan, signs), classes=True)
 
-    def examples(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    def examples(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """For each name, how many labelled images can be drawn of each side: of a class, its own."""
-        yes, no = ((self.signs[numbers] == value).sum(0) for value in (1, -1))
+        yes, no = ((self.signs[indices] == value).sum(0) for value in (1, -1))
         return np.asarray(yes if self.classes else np.minimum(yes, no))
 
 
@@ -186,14 +186,14 @@ def fit_ridge(features: NDArray[np.float64], answers: NDArray[np.float64]) -> tu
 
 @torch.inference_mode()
 def spaces(
-    model: VAEGAN, images: ImageSet, numbers: NDArray[np.int64], seed: int, progress: Progress = lambda *_: None
+    model: VAEGAN, images: ImageSet, indices: NDArray[np.int64], seed: int, progress: Progress = lambda *_: None
 ) -> dict[Space, NDArray[np.float64]]:
     """What networks make of images: for each of `SPACES`, N x D.
 
     Args:
         model: in evaluation mode.
         images: a set.
-        numbers: which of its images.
+        indices: which of its images.
         seed: of the weights of the encoder that was never trained.
         progress: called as the work goes on.
     """
@@ -201,8 +201,8 @@ def spaces(
         torch.manual_seed(seed)
         untrained = VAEGAN(model.architecture).eval().to(model.device)
     parts: dict[Space, list[Tensor]] = {space: [] for space in SPACES}
-    for start in range(0, len(numbers), PART):
-        pixels = to_tensor(images.images[numbers[start : start + PART]], model.device)
+    for start in range(0, len(indices), PART):
+        pixels = to_tensor(images.images[indices[start : start + PART]], model.device)
         maps = model.discriminator.last_maps_of(model.discriminator.stem(pixels))
         made: dict[Space, Tensor] = {
             "codes": model.encoder(pixels)[0],
@@ -213,5 +213,5 @@ def spaces(
         }
         for space, values in made.items():
             parts[space].append(values.float().cpu())
-        progress("what networks make of images", min(start + PART, len(numbers)), len(numbers))
+        progress("what networks make of images", min(start + PART, len(indices)), len(indices))
     return {space: torch.cat(values).double().numpy() for space, values in parts.items()}

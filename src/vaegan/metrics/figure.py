@@ -28,7 +28,7 @@ def evaluation_sheet(context: Context) -> Image.Image:
         context: after it measured by all metrics.
     """
     parts = [_samples(one) for one in filter(None, (context, context.with_standard_prior))]
-    parts.append(("held-out images", to_tensor(context.images.images[context.new_numbers[:COLUMNS]])))
+    parts.append(("held-out images", to_tensor(context.images.images[context.held_out_indices[:COLUMNS]])))
     each = {name: values for metric in context.metrics for name, values in context.of_reconstructions(metric).items()}
     name = next((name for name in RANKED if name in each), None)
     if name:
@@ -36,9 +36,9 @@ def evaluation_sheet(context: Context) -> Image.Image:
         order = np.argsort(errors, kind="stable")
         columns = min(COLUMNS, len(order) // 3)
         middle = (len(order) - columns) // 2
-        for what, chosen in (("best", order[:columns]), ("middling", order[middle : middle + columns]), ("worst", order[-columns:])):
-            low, high = errors[chosen[[0, -1]]]
-            pairs = _pairs(context, context.new_numbers[chosen])
+        for what, ranked in (("best", order[:columns]), ("middling", order[middle : middle + columns]), ("worst", order[-columns:])):
+            low, high = errors[ranked[[0, -1]]]
+            pairs = _pairs(context, context.held_out_indices[ranked])
             parts.append((f"held-out images above their reconstructions: {what} by {RANKED[name]}, error {low:.3g} to {high:.3g}", pairs))
     return sheet(parts, COLUMNS)
 
@@ -51,13 +51,13 @@ def _samples(context: Context) -> tuple[str, Tensor]:
     caption = f"samples of {model.name_prior(context.prior)}"
     if not context.extractor:
         return caption, samples
-    places, _ = nearest(context.sampled.vectors[:COLUMNS], context.real.vectors, 1)
-    copied = to_tensor(context.images.images[context.real_numbers[: len(context.real.vectors)][places[:, 0]]])
+    rows, _ = nearest(context.sampled.vectors[:COLUMNS], context.real.vectors, 1)
+    copied = to_tensor(context.images.images[context.real_indices[: len(context.real.vectors)][rows[:, 0]]])
     caption = f"{caption}, each above the training image nearest to it in features ({context.extractor.name})"
     return caption, pair_rows(samples, copied, COLUMNS)
 
 
-def _pairs(context: Context, numbers: NDArray[np.int64]) -> Tensor:
-    originals = to_tensor(context.images.images[numbers])
-    reconstructions = context.model.reconstruct(originals, attributes_of(context.model, context.images, numbers)).cpu()
+def _pairs(context: Context, indices: NDArray[np.int64]) -> Tensor:
+    originals = to_tensor(context.images.images[indices])
+    reconstructions = context.model.reconstruct(originals, attributes_of(context.model, context.images, indices)).cpu()
     return pair_rows(originals, reconstructions, COLUMNS)

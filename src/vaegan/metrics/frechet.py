@@ -29,7 +29,7 @@ class FrechetDistance(Distance):
 
 
 @dataclass(frozen=True)
-class Normal:
+class NormalDistribution:
     """A normal distribution by its mean and a root of its covariance."""
 
     mean: NDArray[np.float64]
@@ -37,23 +37,23 @@ class Normal:
     """D x r with covariance = root root^T, r the rank."""
 
     @classmethod
-    def of(cls, mean: NDArray[np.float64], covariance: NDArray[np.float64]) -> Normal:
+    def of(cls, mean: NDArray[np.float64], covariance: NDArray[np.float64]) -> NormalDistribution:
         """From mean and covariance, of any rank.
 
         Eigenvalues that are nothing but rounding are left out: their roots are not small.
         """
         values, vectors = np.linalg.eigh(covariance)
-        kept = values > max(values[-1], 0) * len(values) * np.finfo(np.float64).eps
-        return cls(mean, vectors[:, kept] * np.sqrt(values[kept]))
+        large = values > max(values[-1], 0) * len(values) * np.finfo(np.float64).eps
+        return cls(mean, vectors[:, large] * np.sqrt(values[large]))
 
     @classmethod
-    def of_few(cls, vectors: NDArray[np.floating]) -> Normal:
+    def of_few(cls, vectors: NDArray[np.floating]) -> NormalDistribution:
         """From N x D, at least 2: the vectors' own mean and covariance. With fewer vectors than dimensions it is much faster than `of`."""
         mean = vectors.mean(0, dtype=np.float64)
         return cls(mean, (vectors - mean).T / np.sqrt(len(vectors) - 1))
 
 
-def frechet_distance(one: Normal, other: Normal) -> float:
+def frechet_distance(one: NormalDistribution, other: NormalDistribution) -> float:
     """The squared 2-Wasserstein distance of two Gaussians, which is what is called Frechet distance of features (Heusel et al. 2017).
 
         |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))
@@ -66,12 +66,12 @@ def frechet_distance(one: Normal, other: Normal) -> float:
     return float(max(squares - 2 * cross, 0.0))  # of equal Gaussians rounding may leave -1e-13
 
 
-def _normal(features: Features) -> Normal:
+def _normal(features: Features) -> NormalDistribution:
     return features.once("normal", lambda: _made_normal(features))
 
 
-def _made_normal(features: Features) -> Normal:
+def _made_normal(features: Features) -> NormalDistribution:
     vectors, moments = features.vectors, features.moments
     if 1 < len(vectors) == moments.count < vectors.shape[1]:
-        return Normal.of_few(vectors)
-    return Normal.of(moments.mean, moments.covariance)
+        return NormalDistribution.of_few(vectors)
+    return NormalDistribution.of(moments.mean, moments.covariance)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .base import Metric, Value
@@ -37,11 +38,20 @@ class Grain(Metric):
 
     def __call__(self, context: Context) -> Iterable[Value]:
         """The mean share of images of each kind, divided by the mean share of the real images that samples are compared with."""
-        parts = read_parts(context.images.images, context.real_numbers, "grain of training images", context.progress)
-        real = float(np.concatenate([share_of_period_two(part).numpy() for part in parts]).mean())
+        real = float(shares_of_real_images(context).mean())
         for found in (context.of_samples(self), context.of_reconstructions(self)):
             for kind, shares in found.items():
                 yield Value(f"{kind}_grain", float(shares.mean()) / max(real, LEAST), kind, "grain, 1 as of real images")
+
+
+def shares_of_real_images(context: Context) -> NDArray[np.float64]:
+    """The share of each real image that samples are compared with, computed once for all metrics."""
+
+    def shares() -> NDArray[np.float64]:
+        parts = read_parts(context.images.images, context.real_indices, "grain of training images", context.progress)
+        return np.concatenate([share_of_period_two(part).numpy() for part in parts])
+
+    return context.once("shares of real images", shares)
 
 
 def share_of_period_two(images: Tensor) -> Tensor:

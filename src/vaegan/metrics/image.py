@@ -86,8 +86,8 @@ def _similarities(one: Tensor, other: Tensor, window: int) -> tuple[Tensor, Tens
     """SSIM, and its factor of contrast and structure alone, of each pair."""
     # Luminance is a ratio of intensities, which start at 0; variances are differences of squares, and so want float64.
     one, other = one.double() + 1, other.double() + 1
-    places = torch.arange(window, dtype=torch.float64) - window // 2
-    line = torch.exp(-places.square() / (2 * SIGMA**2))
+    offsets = torch.arange(window, dtype=torch.float64) - window // 2
+    line = torch.exp(-offsets.square() / (2 * SIGMA**2))
     line /= line.sum()
 
     def blurred(values: Tensor) -> Tensor:

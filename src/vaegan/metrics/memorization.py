@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .base import Metric, Value
+from .grain import share_of_period_two, shares_of_real_images
 from .neighbors import nearest
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from .context import Context
+
+COPIES = "look for copies in the picture"
+"""The verdict on samples that are nearer to training images than new images are."""
 
 UNLIKELY = 0.01
 """The p below which samples are said to be nearer to training images than chance brings them."""
+EXTREME = 0.01
+"""Half of the samples lie where less than this share of real images does: then they are unlike real images."""
 
 
 class Memorization(Metric):
@@ -25,18 +33,24 @@ class Memorization(Metric):
 
     name = "memorization"
     needs = ("extractor",)
+    version = 2
+
+    def of_samples(self, context: Context, samples: Tensor) -> Mapping[str, Tensor]:  # noqa: ARG002
+        """The grain of each sample, by which it may be unlike any real image."""
+        return {"grain": share_of_period_two(samples)}
 
     def __call__(self, context: Context) -> Iterable[Value]:
         """The share of samples that are, and a test of all distances."""
         found = copying_of(context.sampled.vectors, context.new.vectors, context.real.vectors)
         z, p = copying_test(found)
+        unlike = unlike_real_images(found, context.of_samples(self)["grain"], shares_of_real_images(context))
         share = "share_of_samples_nearer_than_half_of_held_out"
         return [
             Value("", float(np.median(found.samples)), "median of samples", "copies"),
             Value("", float(np.median(found.held_out)), "median of held-out images", "copies"),
             Value(share, found.share, "samples nearer than the latter", "copies", f"{found.share:.1%}"),
             Value("copying_z", z, "test of the distances, z", "copies", f"{z:.1f}, p {p:.2g}"),
-            Value("", p, "copies", "copies", verdict(p)),
+            Value("", p, "copies", "copies", verdict(p, unlike)),
             Value("copying_p", p, table="copies"),
         ]
 
@@ -82,6 +96,27 @@ def copying_test(copying: Copying) -> tuple[float, float]:
     return float(statistic - ours * theirs / 2) / math.sqrt(variance), float(p)
 
 
-def verdict(p: float) -> str:
-    """What the p-value of `copying_test` says, in words."""
-    return "look for copies in the picture" if p < UNLIKELY else "no sign of copies"
+def unlike_real_images(copying: Copying, samples: NDArray[np.floating], real: NDArray[np.floating]) -> str:
+    """How samples differ from all real images, in a word; empty where they do not.
+
+    The distances of such samples say nothing of copies. Features of grainy or blurred images lie close together, and near those of many
+    training images.
+
+    Args:
+        copying: distances to training images.
+        samples: the grain of each sample, see `share_of_period_two`.
+        real: the grain of each real image.
+    """
+    low, high = np.quantile(real, (EXTREME, 1 - EXTREME))
+    if np.median(samples) > high:
+        return "grainier"
+    if np.median(samples) < low:
+        return "smoother"
+    return "farther from training images" if np.median(copying.samples) > np.quantile(copying.held_out, 1 - EXTREME) else ""
+
+
+def verdict(p: float, unlike: str = "") -> str:
+    """What the p-value of `copying_test` says, in words; nothing of samples that are unlike real images, see `unlike_real_images`."""
+    if unlike:
+        return f"no verdict: samples are {unlike} than real images"
+    return COPIES if p < UNLIKELY else "no sign of copies"

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data import Numbers
+from ..data import Indices
 from ..data.batches import Images, to_tensor
 from ..errors import NOT_FINITE, UserError
 from ..models.vaegan import VAEGAN
@@ -26,7 +26,7 @@ Vectors = Tensor | NDArray[np.floating]
 """N x D, real numbers."""
 
 
-class Nearest:
+class NearestNeighbors:
     """The nearest vectors to some queries among all that were added so far: a running choice of the best.
 
     One matrix product in float32 gives all distances, less exactly than float64 would. How far off they can be is known, and every vector
@@ -50,10 +50,10 @@ class Nearest:
         self._moved = self.queries - self._centre
         self._lengths = _lengths(self._moved)
         # Places that are not taken yet are infinitely far; no vector has the number -1.
-        self._numbers = np.full((len(self.queries), count), -1)
+        self._indices = np.full((len(self.queries), count), -1)
         self._squares = np.full((len(self.queries), count), np.inf)
 
-    def add(self, vectors: Vectors, numbers: NDArray[np.int64]) -> None:
+    def add(self, vectors: Vectors, indices: NDArray[np.int64]) -> None:
         """Compare all queries to more vectors, B x D, which have these numbers.
 
         Raises:
@@ -61,8 +61,8 @@ class Nearest:
             UserError: one is not finite.
         """
         array = _finite(_array(vectors))
-        if array.shape != (len(numbers), self.queries.shape[1]):
-            raise ValueError(f"vectors must be {len(numbers)} x {self.queries.shape[1]}, not {' x '.join(map(str, array.shape))}")
+        if array.shape != (len(indices), self.queries.shape[1]):
+            raise ValueError(f"vectors must be {len(indices)} x {self.queries.shape[1]}, not {' x '.join(map(str, array.shape))}")
         if not len(array):
             return
         moved = array - self._centre
@@ -70,12 +70,12 @@ class Nearest:
         for start in range(0, len(self.queries), QUERIES):
             here = slice(start, start + QUERIES)
             rows, columns = self._candidates(here, moved, lengths)
-            self._keep(here, rows, numbers[columns], squared_distances(self.queries[here], array, rows, columns))
+            self._keep(here, rows, indices[columns], squared_distances(self.queries[here], array, rows, columns))
 
     def result(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Numbers and Euclidean distances of the neighbors of each query, nearest first; each Q x count, or fewer if there were fewer."""
-        taken = int((self._numbers >= 0).sum(1).max(initial=0))
-        return self._numbers[:, :taken], np.sqrt(self._squares[:, :taken])
+        taken = int((self._indices >= 0).sum(1).max(initial=0))
+        return self._indices[:, :taken], np.sqrt(self._squares[:, :taken])
 
     def _candidates(
         self, here: slice, moved: NDArray[np.float32], lengths: NDArray[np.float64]
@@ -92,16 +92,19 @@ class Nearest:
         rows, columns = np.nonzero(~(about - off > enough))  # not <=, so that an overflow leaves the decision to float64
         return rows, columns
 
-    def _keep(self, here: slice, rows: NDArray[np.int64], numbers: NDArray[np.int64], squares: NDArray[np.float64]) -> None:
+    def _keep(self, here: slice, rows: NDArray[np.int64], indices: NDArray[np.int64], squares: NDArray[np.float64]) -> None:
         """Of what these queries had before and what is new, keep the nearest of each."""
-        before = self._numbers[here]
+        before = self._indices[here]
         rows = np.concatenate([np.repeat(np.arange(len(before)), self.count), rows])
-        numbers = np.concatenate([before.ravel(), numbers])
+        indices = np.concatenate([before.ravel(), indices])
         squares = np.concatenate([self._squares[here].ravel(), squares])
-        order = np.lexsort((numbers, squares, rows))
+        order = np.lexsort((indices, squares, rows))
         rank = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])
-        kept = order[rank < self.count]
-        self._numbers[here], self._squares[here] = numbers[kept].reshape(before.shape), squares[kept].reshape(before.shape)
+        nearest_first = order[rank < self.count]
+        self._indices[here], self._squares[here] = (
+            indices[nearest_first].reshape(before.shape),
+            squares[nearest_first].reshape(before.shape),
+        )
 
 
 def nearest(queries: Vectors, codes: Vectors, count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -119,7 +122,7 @@ def nearest(queries: Vectors, codes: Vectors, count: int) -> tuple[NDArray[np.in
         ValueError: queries and codes are not of the same length, or count is below 1.
         UserError: a query or a code is not finite.
     """
-    search = Nearest(queries, min(count, len(codes)))
+    search = NearestNeighbors(queries, min(count, len(codes)))
     for start in range(0, len(codes), BLOCK):
         block = codes[start : start + BLOCK]
         search.add(block, np.arange(start, start + len(block)))
@@ -127,9 +130,9 @@ def nearest(queries: Vectors, codes: Vectors, count: int) -> tuple[NDArray[np.in
 
 
 @torch.inference_mode()
-def features(model: VAEGAN, images: Images, numbers: Numbers, level: int) -> NDArray[np.float32]:
+def features(model: VAEGAN, images: Images, indices: Indices, level: int) -> NDArray[np.float32]:
     """Dis_l of some images, n x features; see `Discriminator.features`."""
-    parts = [to_tensor(images[numbers[start : start + PART]], model.device) for start in range(0, len(numbers), PART)]
+    parts = [to_tensor(images[indices[start : start + PART]], model.device) for start in range(0, len(indices), PART)]
     found = [model.discriminator.features(part, level).float().cpu() for part in parts]
     return torch.cat(found).numpy()
 
@@ -138,7 +141,7 @@ def nearest_by_similarity(
     model: VAEGAN,
     queries: Tensor,
     images: Images,
-    numbers: Numbers,
+    indices: Indices,
     count: int,
     *,
     level: int | None = None,
@@ -152,13 +155,13 @@ def nearest_by_similarity(
         model: in evaluation mode.
         queries: Q x C x H x W in [-1, 1].
         images: N x H x W x C, uint8, of the model's size: an array, or the images of a packed set.
-        numbers: which of them to look among.
+        indices: which of them to look among.
         count: how many neighbors of each.
         level: the layer of the discriminator that gives the features; by default that of the learned similarity.
         progress: called as the work goes on.
 
     Returns:
-        Numbers of images and their distances, nearest first, each Q x count.
+        Indices of images and their distances, nearest first, each Q x count.
 
     Raises:
         UserError: the features are not finite, or the discriminator was never trained.
@@ -167,11 +170,11 @@ def nearest_by_similarity(
     level = model.level if level is None else level
     with torch.inference_mode():
         wanted = torch.cat([model.discriminator.features(part.to(model.device), level).float().cpu() for part in queries.split(PART)])
-    search = Nearest(wanted, min(count, len(numbers)))
-    for start in range(0, len(numbers), PART):
-        part = numbers[start : start + PART]
+    search = NearestNeighbors(wanted, min(count, len(indices)))
+    for start in range(0, len(indices), PART):
+        part = indices[start : start + PART]
         search.add(features(model, images, part, level), np.asarray(part))
-        progress("comparing", min(start + PART, len(numbers)), len(numbers))
+        progress("comparing", min(start + PART, len(indices)), len(indices))
     return search.result()
 
 

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data import ImageSet, Numbers, cache_folder
+from ..data import ImageSet, Indices, cache_folder
 from ..errors import UserError
-from ..evenly_spaced import some_of
+from ..evenly_spaced import subsample
 from ..progress import Progress
-from .extractors.attributes import AttributeNetwork, content, kept, learned
+from .extractors.attributes import AttributeNetwork, cached, content, learned
 
 VERSION = 1
 """Of its training: raise it when that changes."""
@@ -47,14 +47,14 @@ class Regressor:
         return torch.cat([self.network(part.float().cpu()) for part in images.split(PART)]).double().numpy()
 
 
-def regressor_of(images: ImageSet, training: Numbers, names: tuple[str, ...], progress: Progress = lambda *_: None) -> Regressor:
+def regressor_of(images: ImageSet, training: Indices, names: tuple[str, ...], progress: Progress = lambda *_: None) -> Regressor:
     """The regressor of a set, trained once and kept in the cache; the same each time. What is not known of an image is left out.
 
     It minimises the squared error, on four strided convolutions and a linear layer (`AttributeNetwork`).
 
     Args:
         images: a set with attributes.
-        training: numbers of the images to learn from; of more than `MOST`, so many, evenly spread.
+        training: indices of the images to learn from; of more than `MOST`, so many, evenly spread.
         names: of the attributes, none of which is the same for all training images.
         progress: called as it learns.
 
@@ -63,16 +63,16 @@ def regressor_of(images: ImageSet, training: Numbers, names: tuple[str, ...], pr
     """
     if len(training) < BATCH:
         raise UserError(f"attributes are learned from at least {BATCH} images, not {len(training)}")
-    chosen = some_of(training, MOST)
+    learned_from = subsample(training, MOST)
     attributes = images.attributes_named(names)
     mean, scale = (np.asarray(moment(attributes[training[:]], 0, dtype=np.float64)) for moment in (np.nanmean, np.nanstd))
     wanted = ((attributes - mean) / scale).astype(np.float32)
     digest = hashlib.sha256(f"{VERSION} {STEPS} {BATCH} {LR} {images.identity} {names}".encode())
-    digest.update(chosen.tobytes() + wanted.tobytes())
+    digest.update(learned_from.tobytes() + wanted.tobytes())
     path = cache_folder() / "extractors" / f"regressor-{digest.hexdigest()[:16]}.safetensors"
     report = partial(progress, "learning to read attributes")
-    train = partial(learned, images, chosen, wanted, _squared_error, steps=STEPS, batch=BATCH, lr=LR, progress=report)
-    network = kept(path, images, len(names), train)
+    train = partial(learned, images, learned_from, wanted, _squared_error, steps=STEPS, batch=BATCH, lr=LR, progress=report)
+    network = cached(path, images, len(names), train)
     weights = hashlib.sha256(content(network) + mean.tobytes() + scale.tobytes()).hexdigest()
     return Regressor(names, mean, scale, network, weights)
 

@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from rich import table as rich_table
 from rich.text import Text
 
-from .base import Value
+from ..words import fixed
+from .base import Resampled, Value
 from .evaluate import PRIORS, STANDARD, Evaluation
-from .memorization import UNLIKELY
+from .memorization import COPIES
 
 DISTANCES = ("samples", "reconstructions")
 """Tables whose numbers stand beside those of random halves and of real images."""
+MOST_DECIMALS = 4
 ORDER = (*DISTANCES, "errors", "codes", "copies", PRIORS)
 
 
 @dataclass(frozen=True)
-class Table:
+class MetricTable:
     """Names and numbers."""
 
     title: str
@@ -44,7 +46,7 @@ class Table:
         return shown
 
 
-def tables(found: Evaluation) -> list[Table]:
+def tables(found: Evaluation) -> list[MetricTable]:
     """All that was found, and what it depends on."""
     shown = [value for value in found.values if value.label]
     names = in_order({value.table for value in shown})
@@ -56,7 +58,7 @@ def in_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
 
 
-def _table(found: Evaluation, name: str, values: Sequence[Value]) -> Table:
+def _table(found: Evaluation, name: str, values: Sequence[Value]) -> MetricTable:
     images, extractor = found.settings["images"], found.settings["extractor"]
     held_out = f"{images['held_out']:,}"
     if name in DISTANCES:
@@ -66,28 +68,37 @@ def _table(found: Evaluation, name: str, values: Sequence[Value]) -> Table:
             else f"{held_out} reconstructions of held-out images"
         )
         real, each = f"{images['training']:,}", f"{found.numbers().get(f'{name}_images_a_half', 0):,}"
-        heads = (f"all\nagainst\n{real} real", f"{each}\nagainst\n{each} real", f"floor: {each}\nreal against\n{each} others")
+        heads = (f"all\nagainst\n{real} real", f"{each}\nagainst\n{each} real", f"real baseline:\n{each} against\n{each} others")
         note = f"±: {found.settings['spread']}, {found.settings['resamplings']} of them"
-        return Table(f"{what}; real: training images", heads, [(value.label, _compared(value)) for value in values], (note,))
+        notes = (note, *_notes_on_precision(values))
+        return MetricTable(f"{what}; real: training images", heads, [(value.label, _compared(value)) for value in values], notes)
     if name == PRIORS:
         of_fitted = {value.name or value.label: value for value in found.values if value.table != PRIORS}
-        rows = [(value.label, (shown(of_fitted[value.name.removeprefix(STANDARD) or value.label]), shown(value))) for value in values]
-        return Table(f"{images['samples']:,} samples of each prior, as above", ("fitted prior", "N(0, I)"), rows)
+        beside = [of_fitted[value.name.removeprefix(STANDARD) or value.label] for value in values]
+        rows = [(value.label, (shown(one), shown(value), _baseline(one))) for one, value in zip(beside, values, strict=True)]
+        heads = ("fitted prior", "N(0, I)", "real baseline,\nas above")
+        return MetricTable(f"{images['samples']:,} samples of each prior, as above", heads, rows)
     titles = {
         "errors": f"{held_out} held-out images and their reconstructions",
         "codes": f"codes of {held_out} held-out images",
-        "copies": f"copies: distance to the nearest of {min(images['training'], found.settings['images_kept']):,} training images "
+        "copies": f"copies: distance to the nearest of {min(images['training'], found.settings['most_images_compared']):,} training images "
         f"({extractor})",
     }
     head = "mean ± standard error" if any(value.standard_error is not None for value in values) else ""
     notes = _notes_on_copies(found) if name == "copies" else ()
-    return Table(titles.get(name, name), (head,), [(value.label, (shown(value),)) for value in values], notes)
+    return MetricTable(titles.get(name, name), (head,), [(value.label, (shown(value),)) for value in values], notes)
+
+
+def _notes_on_precision(values: Sequence[Value]) -> tuple[str, ...]:
+    for value in values:
+        if value.label == "precision" and value.halves and value.real_baseline and value.halves.mean > value.real_baseline.mean:
+            return ("A precision above the real baseline is not a merit: these images vary less than real images in these features.",)
+    return ()
 
 
 def _notes_on_copies(found: Evaluation) -> tuple[str, ...]:
     notes = ["Half of new real images would be nearer than the median of held-out images."]
-    p = found.numbers()["copying_p"]
-    if found.settings["fitted_prior"] and isinstance(p, float) and p < UNLIKELY:
+    if found.settings["fitted_prior"] and any(value.text == COPIES and value.table == "copies" for value in found.values):
         notes.append("If the picture shows copies, fit a prior of fewer components: vaegan fit-prior RUN --components 1")
     return tuple(notes)
 
@@ -102,11 +113,18 @@ def shown(value: Value) -> str:
 
 def _compared(value: Value) -> tuple[str, str, str]:
     """All against all, halves, and real images in place of the model's."""
-    drawn = (with_error(value.times * one.mean, value.times * one.spread) if one else "" for one in (value.halves, value.real_baseline))
-    return (shown(value), *drawn)  # type: ignore[return-value]
+    return shown(value), _resampled(value, value.halves), _baseline(value)
 
 
-def _settings(found: Evaluation) -> Table:
+def _baseline(value: Value) -> str:
+    return _resampled(value, value.real_baseline)
+
+
+def _resampled(value: Value, drawn: Resampled | None) -> str:
+    return with_error(value.times * drawn.mean, value.times * drawn.spread) if drawn else ""
+
+
+def _settings(found: Evaluation) -> MetricTable:
     settings = found.settings
     prepared, fitted = settings["preparation"], settings["fitted_prior"]
     height, width = prepared["size"]
@@ -119,12 +137,12 @@ def _settings(found: Evaluation) -> Table:
         "prior": settings["prior"] + (" of {components} components and {codes} codes".format(**fitted) if fitted else ""),
         "seed": str(settings["seed"]),
     }
-    return Table("what these numbers depend on", ("",), [(name, (text,)) for name, text in rows.items()])
+    return MetricTable("what these numbers depend on", ("",), [(name, (text,)) for name, text in rows.items()])
 
 
 def with_error(value: float, spread: float) -> str:
     """A number and how far it may be off, of which two digits say enough."""
     if not (math.isfinite(value) and 0 < spread < math.inf):
         return f"{value:.4g} ± {spread:.2g}"
-    places = min(max(0, 1 - math.floor(math.log10(spread))), 4)
-    return f"{value:.{places}f} ± {spread:.{places}f}"
+    decimals = 1 - math.floor(math.log10(spread))
+    return f"{fixed(value, decimals, MOST_DECIMALS)} ± {fixed(spread, decimals, MOST_DECIMALS)}"

@@ -107,7 +107,7 @@ class Mixture:
         codes, known = torch.empty_like(noise), ~wanted.isnan()
         for pattern in known.unique(dim=0) if self.attributes else known[:1]:
             rows = (known == pattern).all(1)
-            codes[rows] = self._codes_given(wanted[rows][:, pattern], pattern, noise[rows], uniform[rows])
+            codes[rows] = self._conditional_codes(wanted[rows][:, pattern], pattern, noise[rows], uniform[rows])
         return codes.float()
 
     def moments(self) -> tuple[Tensor, Tensor]:
@@ -118,7 +118,7 @@ class Mixture:
         covariance = torch.einsum("k,kij->ij", self.weights, factors @ factors.mT + off[:, :, None] * off[:, None, :])
         return mean, torch.linalg.cholesky(covariance)
 
-    def _codes_given(self, values: Tensor, known: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
+    def _conditional_codes(self, values: Tensor, known: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
         """Codes given the values of the known attributes, N x known.
 
         With these attributes first, the Cholesky factor of a component is [[A, 0], [B, C]]. Given the values, codes have the mean
@@ -127,10 +127,10 @@ class Mixture:
         count = values.shape[1]
         means, factors = self._reordered(torch.cat([self.latent + known.nonzero().flatten(), torch.arange(self.latent)]))
         chances = torch.softmax(self._log_joint(values, means[:, :count], factors[:, :count, :count]), 1)
-        chosen = (uniform[:, None] > chances.cumsum(1)[:, :-1]).sum(1)
+        components = (uniform[:, None] > chances.cumsum(1)[:, :-1]).sum(1)
         codes = torch.empty_like(noise)
-        for component in chosen.unique().tolist():
-            rows, mean, factor = chosen == component, means[component], factors[component]
+        for component in components.unique().tolist():
+            rows, mean, factor = components == component, means[component], factors[component]
             off = torch.cat([_solved(factor[:count, :count], values[rows] - mean[:count]), noise[rows]], 1)
             codes[rows] = mean[count:] + off @ factor[count:].mT
         return codes

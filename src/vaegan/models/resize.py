@@ -79,10 +79,10 @@ class SpectralNorm(nn.Module):
         return weight / (matrix @ self.direction.clone()).norm()
 
 
-Layer = TypeVar("Layer", bound=nn.Module)
+T = TypeVar("T", bound=nn.Module)
 
 
-def _normalised(layer: Layer) -> Layer:
+def _normalised(layer: T) -> T:
     assert isinstance(layer.weight, Tensor)
     parametrize.register_parametrization(layer, "weight", SpectralNorm(layer.weight))
     return layer

@@ -33,7 +33,7 @@ class Series(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Line:
+class Curve:
     """One curve, as drawn."""
 
     name: str
@@ -46,7 +46,7 @@ class Line:
 class Chart:
     """A chart, as drawn."""
 
-    lines: list[Line]
+    lines: list[Curve]
     x_ticks: list[tuple[float, str]]
     y_ticks: list[tuple[float, str]]
     bounds: list[float]
@@ -144,12 +144,12 @@ def _decades(low: float, high: float) -> list[float]:
     return [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
 
 
-def _line(name: str, parts: _Thinned, x: _Axis, y: _Axis) -> Line:
-    places = [x(step) for step in parts.steps]
-    path, top, foot = ([f"{place:g},{y(value):g}" for place, value in zip(places, values, strict=True)] for values in parts[1:])
+def _line(name: str, parts: _Thinned, x: _Axis, y: _Axis) -> Curve:
+    xs = [x(step) for step in parts.steps]
+    path, top, foot = ([f"{place:g},{y(value):g}" for place, value in zip(xs, values, strict=True)] for values in parts[1:])
     if len(path) == 1:  # a line to itself is drawn as a dot
         path = path * 2
-    return Line(name, "M" + "L".join(path), "" if top == foot else "M" + "L".join([*top, *reversed(foot)]) + "Z")
+    return Curve(name, "M" + "L".join(path), "" if top == foot else "M" + "L".join([*top, *reversed(foot)]) + "Z")
 
 
 def _readings(series: Sequence[Series], thinned: Sequence[_Thinned], x: _Axis, unit: str) -> list[tuple[float, str, list[str]]]:
@@ -157,8 +157,8 @@ def _readings(series: Sequence[Series], thinned: Sequence[_Thinned], x: _Axis, u
     steps = thinned[0].steps[:-1]
     between = [[number(float(np.interp(step, parts.steps, parts.means))) + unit for parts in thinned] for step in steps]
     last = max(one.steps[-1] for one in series)
-    places = [(x(step), f"{step:,.0f}", values) for step, values in zip(steps, between, strict=True)]
-    return [*places, (x(last), f"{last:,.0f}", latest)]
+    xs = [(x(step), f"{step:,.0f}", values) for step, values in zip(steps, between, strict=True)]
+    return [*xs, (x(last), f"{last:,.0f}", latest)]
 
 
 def _in_words(series: Sequence[Series], one: Series, unit: str) -> str:

@@ -26,7 +26,7 @@ class Panel:
 def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     """The charts of everything that was written down, the well-known ones first."""
     objective = recipe.objective if recipe else ObjectiveSettings()
-    given = {name: stats.series(name) for name in stats.names if name not in _idle(objective)}
+    left = {name: stats.series(name) for name in stats.names if name not in _idle(objective)}
     found = []
 
     def add(title: str, about: str, series: list[Series], bounds: tuple[float, ...] = (), unit: str = "") -> None:
@@ -35,7 +35,7 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
 
     def take(*names: str, factor: float = 1.0) -> list[Series]:
         called = {"decoder_steps": "decoder", "discriminator_steps": "discriminator"}
-        return [stats.series(name, called.get(name, name), factor) for name in names if given.pop(name, None)]
+        return [stats.series(name, called.get(name, name), factor) for name in names if left.pop(name, None)]
 
     prior = "How far posteriors are from the prior, in nats: what the codes say of their images."
     add("Prior", prior, take("prior"))
@@ -56,13 +56,13 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     add("Gate", "Share of the steps that each player of the GAN took.", shares, unit="%")
     add("Learning rate", "Before the factors of the three networks.", take("lr"))
     add("Speed", "Images a second, without pictures and checkpoints.", take("images_per_second"))
-    if "gamma" in given and len(set(given["gamma"].values)) == 1:
-        del given["gamma"]  # the recipe says it
+    if "gamma" in left and len(set(left["gamma"].values)) == 1:
+        del left["gamma"]  # the recipe says it
     add("Gamma", "Weight of the learned similarity against the GAN in the decoder’s objective.", take("gamma"))
     for network in NETWORKS:
         length = f"Length of the {network}’s gradient, before clipping: a mean over the steps that it took."
         add(f"Gradient of the {network}", length, take(f"{network}_gradient"))
-    for name in list(given):
+    for name in list(left):
         add(name.replace("_", " ").capitalize(), "As written down in stats.jsonl.", take(name))
     return found
 
@@ -72,7 +72,7 @@ def _idle(objective: ObjectiveSettings) -> set[str]:
     idle = {f"{network}_gradient" for network in NETWORKS if network not in objective.trained}
     if not objective.autoencodes:
         idle |= {"prior", "similarity", "pixel"}
-    if not objective.plays:
+    if not objective.adversarial:
         idle |= {"real", "fake", "decoder_steps", "discriminator_steps"}
     if objective.kind != "vaegan":
         idle.add("gamma")

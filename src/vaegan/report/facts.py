@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from ..data import AVATARS, ImageSet, Numbers
+from ..data import AVATARS, ImageSet, Indices
 from ..data.sources import short_name
 from ..errors import UserError
 from ..models.vaegan import VAEGAN
@@ -26,15 +26,15 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Trained:
+class RunImages:
     """The images of a run, where they are at hand."""
 
     images: ImageSet
-    training: Numbers
-    held_out: Numbers
+    training: Indices
+    held_out: Indices
 
     @classmethod
-    def of(cls, run: Run, images: ImageSet | None = None) -> Trained:
+    def of(cls, run: Run, images: ImageSet | None = None) -> RunImages:
         """Take the images that a run was trained on: these, or else those that need not be packed or fetched first.
 
         Raises:
@@ -54,7 +54,7 @@ class Facts:
     """None where it is not known how long it was to be."""
 
 
-def facts(recipe: Recipe, stats: Stats, trained: Trained | None) -> Facts:
+def facts(recipe: Recipe, stats: Stats, trained: RunImages | None) -> Facts:
     """Say what was trained on what."""
     shape = "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}".join(map(str, recipe.networks.size))
     colour = {1: "grey", 3: "colour"}.get(recipe.networks.channels, f"{recipe.networks.channels}-channel")
@@ -87,7 +87,7 @@ def facts(recipe: Recipe, stats: Stats, trained: Trained | None) -> Facts:
     return Facts(lead, [row for row in rows if row[1]], None if not asked else stats.steps >= asked)
 
 
-def _steps_asked(recipe: Recipe, stats: Stats, trained: Trained | None) -> int | None:
+def _steps_asked(recipe: Recipe, stats: Stats, trained: RunImages | None) -> int | None:
     """How many steps the run was to take; None where that needs images that are not at hand."""
     a_step = stats.images_per_step or recipe.training.batch
     if trained:

@@ -15,7 +15,7 @@ from ..latent.search import Search, copying
 from ..metrics.memorization import Copying
 from ..models.vaegan import VAEGAN
 from ..viz.grid import three_channels, to_uint8
-from .facts import Trained
+from .facts import RunImages
 from .pictures import Embedded, embed, embed_exactly
 
 SAMPLES, NEIGHBOURS = 8, 4
@@ -26,7 +26,7 @@ PATIENCE = 6.0
 
 
 @dataclass(frozen=True)
-class Near:
+class NearImage:
     """A training image and its distance from a sample."""
 
     picture: Embedded
@@ -37,7 +37,7 @@ class Near:
 class NearestToSamples:
     """A few samples with their neighbours, and how near samples and held-out images are."""
 
-    samples: list[tuple[Embedded, list[Near]]]
+    samples: list[tuple[Embedded, list[NearImage]]]
     """Each with the nearest training images, nearest first."""
     prior: str
     """That they are drawn from, in words."""
@@ -52,25 +52,25 @@ class NearestToSamples:
 
 
 @torch.inference_mode()
-def nearest_to_samples(model: VAEGAN, trained: Trained) -> NearestToSamples:
+def nearest_to_samples(model: VAEGAN, trained: RunImages) -> NearestToSamples:
     """Draw samples and look for the training images whose codes are nearest to theirs.
 
     Raises:
         UserError: there are too many images to encode by the way, or the model's codes are not finite.
     """
-    search = Search(model, trained.images, progress=_Impatient())
+    search = Search(model, trained.images, progress=_TimeLimit())
     images = model.sample(SAMPLES)
-    numbers, distances = search(images, NEIGHBOURS, among=trained.training)
+    indices, distances = search(images, NEIGHBOURS, among=trained.training)
     rows = [
-        [Near(_picture(pixels), float(distance)) for pixels, distance in zip(trained.images.images[row], far, strict=True)]
-        for row, far in zip(numbers, distances, strict=True)
+        [NearImage(_picture(pixels), float(distance)) for pixels, distance in zip(trained.images.images[row], far, strict=True)]
+        for row, far in zip(indices, distances, strict=True)
     ]
     pictures = [_picture(pixels) for pixels in to_uint8(images)]
     compared = copying(search, trained.training, trained.held_out) if len(trained.held_out) else None
     return NearestToSamples(list(zip(pictures, rows, strict=True)), model.name_prior(), compared)
 
 
-class _Impatient:
+class _TimeLimit:
     """Watches the images being encoded, and gives up when it sees that it will take too long."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from ..models.fingerprint import fingerprint
 from ..run import Run
 from ..settings import ObjectiveSettings
 from .curves import panels, table
-from .facts import Trained, differences, facts
+from .facts import RunImages, differences, facts
 from .nearest import nearest_to_samples
 from .pictures import Frames
 from .results import attributes, metrics
@@ -61,7 +61,7 @@ def gather(run: Run, images: ImageSet | None) -> dict[str, Any]:
     recipe, trained = None, None
     try:
         recipe = run.recipe
-        trained = Trained.of(run, images)
+        trained = RunImages.of(run, images)
     except (UserError, OSError) as error:
         notes.append(f"{'Without the training images' if recipe else 'Without its recipe'}: {error}.")
     if stats.damaged:

@@ -12,7 +12,7 @@ from ..viz.grid import open_picture
 from .charts import number
 from .pictures import Embedded, embed
 
-HALVES = ("halves", "floor")
+HALVES = ("halves", "real_baseline")
 """What follows the name of a measure in the metrics: of random halves, and of real images in place of the model's."""
 SHEET_BYTES = 700_000
 """Of the sheet of attributes, as text in the page."""

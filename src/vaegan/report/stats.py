@@ -63,8 +63,8 @@ class Stats:
         """What training warned of: the sentence, at which step first, and how many times."""
         found: dict[str, tuple[int, int]] = {}
         for line in self.lines:
-            given = line.get("warnings") or []
-            for sentence in given if isinstance(given, list) else [given]:
+            warned = line.get("warnings") or []
+            for sentence in warned if isinstance(warned, list) else [warned]:
                 first, times = found.get(str(sentence), (line["step"], 0))
                 found[str(sentence)] = (first, times + 1)
         return [(sentence, first, times) for sentence, (first, times) in found.items()]

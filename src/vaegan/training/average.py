@@ -16,7 +16,7 @@ RAMP_UP = 0.05
 """The half-life is at most this share of the images seen so far, or the average would show the start for long (StyleGAN2-ADA's rule)."""
 
 
-class Average:
+class WeightAverage:
     """A model whose weights follow those of another.
 
     With a half-life, the running statistics of batch normalisation follow like the weights: they then belong to the averaged weights. With

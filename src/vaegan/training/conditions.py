@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..data import ImageSet, Numbers
+from ..data import ImageSet, Indices
 from ..errors import UserError
 from ..models.vaegan import VAEGAN
 
 
-def varying(images: ImageSet, training: Numbers) -> tuple[str, ...]:
+def varying(images: ImageSet, training: Indices) -> tuple[str, ...]:
     """The attributes of a set that are not the same for all the images that are trained on."""
     _, spread = _moments(images.attributes[training[:]])
     return tuple(name for name, spread in zip(images.attribute_names, spread.tolist(), strict=True) if spread > 0)

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .step import NO_REQUESTS, Inputs, Requests, Step, TrainingStep
+from .step import NO_REQUESTS, Inputs, Requests, StepResult, TrainingStep
 
 WARM_UP = 3
 """Steps taken as they are before one is recorded: libraries choose their kernels, and optimisers make their state, at first use."""
 
 
-class Recorded:
+class GraphedStep:
     """A step that after a few calls is recorded and replayed.
 
     What a replay returns are the tensors of the recording: they hold until the next one.
@@ -24,13 +24,13 @@ class Recorded:
         self._step, self._note = step, note
         self._calls = 0
         self._stream: torch.cuda.Stream | None = None
-        self._recording: tuple[torch.cuda.CUDAGraph, Step] | None = None
+        self._recording: tuple[torch.cuda.CUDAGraph, StepResult] | None = None
 
-    def __call__(self, inputs: Inputs, requests: Requests = NO_REQUESTS) -> Step:
+    def __call__(self, inputs: Inputs, requests: Requests = NO_REQUESTS) -> StepResult:
         """Take the step. Requests are this process's alone: they are no part of what is recorded."""
         return self._take(inputs)._replace(requests=requests)
 
-    def _take(self, inputs: Inputs) -> Step:
+    def _take(self, inputs: Inputs) -> StepResult:
         self._calls += 1
         if self._calls <= WARM_UP:
             return self._aside(inputs)
@@ -53,7 +53,7 @@ class Recorded:
         """Whether a recording could be made."""
         return self._recording is not None
 
-    def _aside(self, inputs: Inputs) -> Step:
+    def _aside(self, inputs: Inputs) -> StepResult:
         """On the stream that will record, as torch asks of steps before a recording."""
         stream = self._stream = self._stream or torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
@@ -74,7 +74,7 @@ class Recorded:
             self._note(f"the step could not be recorded, so each is started operation by operation: {str(cause).splitlines()[0]}")
 
 
-def _record(step: TrainingStep, inputs: Inputs, stream: torch.cuda.Stream | None) -> tuple[torch.cuda.CUDAGraph, Step]:
+def _record(step: TrainingStep, inputs: Inputs, stream: torch.cuda.Stream | None) -> tuple[torch.cuda.CUDAGraph, StepResult]:
     graph, before = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
     try:
         with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):  # other threads may use the GPU meanwhile

@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..errors import UserError, refusals_told
+from ..errors import UserError, os_errors_as_user_errors
 
 T = TypeVar("T")
 
@@ -68,17 +68,17 @@ def average_gradients(fabric: Fabric, parameters: list[nn.Parameter]) -> None:
 
 def from_leader(fabric: Fabric, make: Callable[[], T]) -> T:
     """What `make` returns in the first process, in all of them; what it raises that is the user's to mend, too, as a `SharedError`."""
-    given: list[Any] = [None, None]
+    sent: list[Any] = [None, None]
     if fabric.is_global_zero:
         try:
-            with refusals_told():
-                given = [make(), None]
+            with os_errors_as_user_errors():
+                sent = [make(), None]
         except UserError as error:
-            given = [None, str(error)]
+            sent = [None, str(error)]
     if fabric.world_size > 1:
         with _answered():
-            given = fabric.broadcast(given)
-    value, sentence = given
+            sent = fabric.broadcast(sent)
+    value, sentence = sent
     if sentence is not None:
         raise SharedError(sentence)
     return value
@@ -99,7 +99,7 @@ def all_or_none(fabric: Fabric) -> Iterator[None]:
     """
     sentences: list[str | None] = [None]
     try:
-        with refusals_told():
+        with os_errors_as_user_errors():
             yield
     except UserError as error:
         sentences = [str(error)]

@@ -17,7 +17,7 @@ SOON = 200
 """Steps that the other signs must last: the first steps of a run, and single ones, say nothing."""
 
 
-class Sign(NamedTuple):
+class FailureSign(NamedTuple):
     """Of one kind of failure."""
 
     patience: int
@@ -27,32 +27,32 @@ class Sign(NamedTuple):
 
 
 SIGNS = {
-    "decoder held": Sign(
+    "decoder held": FailureSign(
         PATIENCE,
         "the gate has held the decoder: the discriminator is too weak to teach it",
         "a higher third value of --optimizer.lr_factors, or a larger --gate.margin",
     ),
-    "discriminator held": Sign(
+    "discriminator held": FailureSign(
         PATIENCE,
         "the gate has held the discriminator: it wins although it does not learn",
         "a higher second value of --optimizer.lr_factors, or a larger --gate.margin",
     ),
-    "discriminator certain": Sign(
+    "discriminator certain": FailureSign(
         SOON,
         "the discriminator tells every image from every sample, which teaches the decoder nothing",
         "a lower third value of --optimizer.lr_factors, or the gate, if it is off",
     ),
-    "discriminator wrong": Sign(
+    "discriminator wrong": FailureSign(
         SOON,
         "the discriminator takes images for samples, or samples for images, nearly always",
         "a lower --optimizer.lr, or a smaller second value of --optimizer.lr_factors",
     ),
-    "posterior at the prior": Sign(
+    "posterior at the prior": FailureSign(
         SOON,
         "the posterior is the prior: codes tell nothing of their images",
-        "a lower --objective.prior_weight, or a higher --objective.gamma",
+        "a lower --objective.kl_weight, or a higher --objective.gamma",
     ),
-    "samples alike": Sign(
+    "samples alike": FailureSign(
         SOON,
         "samples are all alike",
         "a higher --objective.gamma, a lower second value of --optimizer.lr_factors, or a larger --training.batch",
@@ -70,7 +70,7 @@ ALIKE = 0.1
 
 
 @dataclass
-class Watch:
+class FailureMonitor:
     """Follows a run, and says when something seems to have gone wrong for good."""
 
     objective: ObjectiveSettings
@@ -89,11 +89,11 @@ class Watch:
         Returns:
             Warnings: a sentence for each kind of failure that has now lasted too long, once.
         """
-        plays, autoencodes = self.objective.plays, self.objective.autoencodes
-        says = plays and self.objective.has_cross_entropy  # of other GAN losses, it is not known which cost says what
+        adversarial, autoencodes = self.objective.adversarial, self.objective.autoencodes
+        says = adversarial and self.objective.has_cross_entropy  # of other GAN losses, it is not known which cost says what
         there = {
-            "decoder held": plays and means["decoder_steps"] < 0.01,
-            "discriminator held": plays and means["discriminator_steps"] < 0.01,
+            "decoder held": adversarial and means["decoder_steps"] < 0.01,
+            "discriminator held": adversarial and means["discriminator_steps"] < 0.01,
             "discriminator certain": says and max(means["real"], means["fake"]) < CERTAIN,
             "discriminator wrong": says and max(means["real"], means["fake"]) > WRONG,
             "posterior at the prior": autoencodes and means["prior"] < NO_INFORMATION * self.latent,
@@ -131,7 +131,7 @@ REMEMBERED = 100
 """Lines of the log whose median is the usual speed."""
 
 
-class Pace:
+class SpeedMonitor:
     """Follows the speed of a run."""
 
     def __init__(self) -> None:

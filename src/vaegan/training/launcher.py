@@ -52,7 +52,7 @@ SOON = 10
 LOOKING = 0.2
 """Seconds between looks whether the workers are there, and whether they have ended."""
 
-Outcome = dict[str, Any]
+ProcessResult = dict[str, Any]
 
 
 class WorkerFault(UserError):  # noqa: N818 (a name for what happened)
@@ -62,8 +62,8 @@ class WorkerFault(UserError):  # noqa: N818 (a name for what happened)
 
 
 def launch(  # noqa: PLR0917
-    job: dict[str, Any], recipe: str, processes: int, nodes: int, stop_notice: str, way_on: Callable[[], str]
-) -> Outcome:
+    job: dict[str, Any], recipe: str, processes: int, nodes: int, stop_notice: str, resume_hint: Callable[[], str]
+) -> ProcessResult:
     """Run a job in several processes; returns what the first process of this machine says of how it ended.
 
     Args:
@@ -72,7 +72,7 @@ def launch(  # noqa: PLR0917
         processes: how many on this machine.
         nodes: how many machines; MASTER_ADDR, MASTER_PORT and NODE_RANK say which of them this is.
         stop_notice: what to say at the first SIGINT or SIGTERM.
-        way_on: says what there is to go on from, if a process was lost.
+        resume_hint: says what there is to go on from, if a process was lost.
 
     Raises:
         UserError: a process met a mistake of the user's or a fault, or was lost; or the machines did not meet.
@@ -107,7 +107,7 @@ def launch(  # noqa: PLR0917
         except (RendezvousError, RuntimeError, ValueError) as error:  # of which kind, differs between ways to meet
             raise JoinError.of(error) from error
         outcomes = {int(path.stem): json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("[0-9]*.json")}
-    return _verdict(outcomes, result.failures, processes * nodes, signals, way_on)
+    return _verdict(outcomes, result.failures, processes * nodes, signals, resume_hint)
 
 
 @contextmanager
@@ -222,24 +222,28 @@ def _send(number: int, workers: list[int]) -> None:
 
 
 def _verdict(
-    outcomes: dict[int, Outcome], failures: dict[int, ProcessFailure], processes: int, signals: _Signals, way_on: Callable[[], str]
-) -> Outcome:
+    outcomes: dict[int, ProcessResult],
+    failures: dict[int, ProcessFailure],
+    processes: int,
+    signals: _Signals,
+    resume_hint: Callable[[], str],
+) -> ProcessResult:
     """How the run ended, out of how its workers did."""
     silent = {rank: failure for rank, failure in failures.items() if rank not in outcomes}
     by_kind = {outcome["kind"]: (rank, outcome) for rank, outcome in sorted(outcomes.items(), reverse=True)}  # of the first such process
     if REFUSED in by_kind:
         raise UserError(by_kind[REFUSED][1]["sentence"])
     if FAILED in by_kind:
-        raise WorkerFault(f"a fault ended process {by_kind[FAILED][0]} of {processes}, and the run with it: see above; {way_on()}")
+        raise WorkerFault(f"a fault ended process {by_kind[FAILED][0]} of {processes}, and the run with it: see above; {resume_hint()}")
     if silent:
         rank, failure = _cause(silent)
         if signals.received and (signals.insisted or failure.exitcode == -signals.received):  # or the workers could not save yet
             if signals.received == signal.SIGINT:
                 raise KeyboardInterrupt
             signal.raise_signal(signals.received)
-        raise UserError(f"process {rank} of {processes} {_how(failure.exitcode)}, and ended the run; {way_on()}")
+        raise UserError(f"process {rank} of {processes} {_how(failure.exitcode)}, and ended the run; {resume_hint()}")
     if LOST in by_kind:
-        raise UserError(f"{by_kind[LOST][1]['sentence']}; {way_on()}")
+        raise UserError(f"{by_kind[LOST][1]['sentence']}; {resume_hint()}")
     if STOPPED in by_kind:
         raise Stopped(by_kind[STOPPED][1]["sentence"], by_kind[STOPPED][1]["exit_code"] - 128)
     return by_kind[FINISHED][1]
@@ -265,7 +269,7 @@ def _how(code: int) -> str:
     return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
 
 
-def take_part(do: Callable[[dict[str, Any]], Outcome], folder: Path, agent: int) -> NoReturn:
+def run_worker(do: Callable[[dict[str, Any]], ProcessResult], folder: Path, agent: int) -> NoReturn:
     """What a worker does: the job in the folder.
 
     Args:

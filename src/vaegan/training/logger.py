@@ -25,14 +25,14 @@ from ..models.vaegan import VAEGAN
 from ..progress import PLAIN_SECONDS
 from ..run import Run
 from ..viz import grid
-from .health import Pace, Watch
+from .health import FailureMonitor, SpeedMonitor
 from .step import GRADIENTS
 
 COLUMNS = 12
 RECONSTRUCTIONS, SAMPLES = 2 * COLUMNS, 3 * COLUMNS
 
 
-class Exhibits(NamedTuple):
+class PictureInputs(NamedTuple):
     """What the pictures of a run show again and again."""
 
     originals: Tensor
@@ -47,10 +47,10 @@ class Exhibits(NamedTuple):
 class Monitor:
     """Follows a run, as a context manager."""
 
-    def __init__(self, run: Run, watch: Watch, *, step: int, steps: int, images_per_step: int, console: Console) -> None:
+    def __init__(self, run: Run, watch: FailureMonitor, *, step: int, steps: int, images_per_step: int, console: Console) -> None:
         self.run, self.watch, self.steps, self.images_per_step, self.console = run, watch, steps, images_per_step, console
         self._open(step)
-        self._pace = Pace()
+        self._pace = SpeedMonitor()
         self._printed = time.perf_counter()
         columns = (TextColumn("training"), BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), TimeRemainingColumn())
         self._bar = Progress(*columns, console=console, expand=True)
@@ -60,7 +60,7 @@ class Monitor:
 
     def _open(self, step: int) -> None:
         """The logs, of which what is after a step will be written again."""
-        from .tensorboard import Board  # TensorBoard takes its time to load
+        from .tensorboard import TensorboardWriter  # TensorBoard takes its time to load
 
         self.step = step
         self._stats = self.run.stats_file
@@ -68,7 +68,7 @@ class Monitor:
             lines = [line for line in self._stats.read_text(encoding="utf-8", errors="replace").splitlines() if _step_of(line) <= step]
             with replacing(self._stats) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        self._board = Board(self.run.tensorboard_folder, step)
+        self._tensorboard = TensorboardWriter(self.run.tensorboard_folder, step)
         self._count, self._since = 0, time.perf_counter()
 
     def go_back(self, step: int) -> None:
@@ -102,12 +102,12 @@ class Monitor:
             self.say(f"step {self.step}: {slow}")
         for warning in self.watch(self.step, means):
             self.say(f"step {self.step}: {warning}")
-            self._board.text("health", warning, self.step)
+            self._tensorboard.text("health", warning, self.step)
         if self.watch.current:
             line["warnings"] = self.watch.current
         append(self._stats, (json.dumps(line) + "\n").encode())
-        curves = {_board_name(name): value for name, value in line.items() if name not in ("step", "images", "warnings")}
-        self._board.scalars(curves, self.step)
+        curves = {_tensorboard_name(name): value for name, value in line.items() if name not in ("step", "images", "warnings")}
+        self._tensorboard.scalars(curves, self.step)
         self._count, self._since = 0, now
         self._show(means, speed, now)
 
@@ -117,10 +117,10 @@ class Monitor:
 
     def _show(self, means: dict[str, float], speed: float, now: float) -> None:
         objective = self.watch.objective
-        names = (["prior", "similarity"] if objective.autoencodes else []) + (["real", "fake"] if objective.plays else [])
+        names = (["prior", "similarity"] if objective.autoencodes else []) + (["real", "fake"] if objective.adversarial else [])
         called = {"similarity": "pixels"} if objective.kind == "vae" else {}
         text = "  ".join(f"{called.get(name, name)} {means[name]:.3g}" for name in names)
-        if objective.plays:
+        if objective.adversarial:
             text += f"  steps: decoder {means['decoder_steps']:.0%}, discriminator {means['discriminator_steps']:.0%}"
         self._bar.update(self._task, speed=f"{speed:,.0f} images/s")
         self._status.plain = text
@@ -142,17 +142,17 @@ class Monitor:
         finally:
             self._since += time.perf_counter() - started
 
-    def picture(self, model: VAEGAN, exhibits: Exhibits) -> Path:
+    def picture(self, model: VAEGAN, picture_inputs: PictureInputs) -> Path:
         """Draw originals, their reconstructions, and samples of a fixed noise; into samples/ and TensorBoard."""
-        picture, variety = draw(model, exhibits)
+        picture, variety = draw(model, picture_inputs)
         self.watch.see_samples(variety)
-        self._board.scalars({"health/variety": variety}, self.step)
+        self._tensorboard.scalars({"health/variety": variety}, self.step)
         path = grid.save(picture, self.run.picture_file(self.step))
-        self._board.image("pictures", picture, self.step)
+        self._tensorboard.image("pictures", picture, self.step)
         return path
 
 
-def draw(model: VAEGAN, exhibits: Exhibits) -> tuple[Image.Image, float]:
+def draw(model: VAEGAN, picture_inputs: PictureInputs) -> tuple[Image.Image, float]:
     """Pairs of originals over their reconstructions (decoding the posterior mean), then samples that have the same codes every time.
 
     Samples of a conditional model have the attributes of the originals, one after the other.
@@ -160,7 +160,7 @@ def draw(model: VAEGAN, exhibits: Exhibits) -> tuple[Image.Image, float]:
     Returns:
         The picture, and how much the samples differ from each other as a part of how much the originals do.
     """
-    originals, attributes, caption, autoencodes = exhibits
+    originals, attributes, caption, autoencodes = picture_inputs
     was_training = model.training
     model.eval()
     parts = []
@@ -198,5 +198,5 @@ GROUPS = {
 """Under which heading TensorBoard shows a curve; the others are losses."""
 
 
-def _board_name(name: str) -> str:
+def _tensorboard_name(name: str) -> str:
     return f"{GROUPS.get(name, 'loss')}/{name.removesuffix('_gradient')}"

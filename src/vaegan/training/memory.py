@@ -59,7 +59,7 @@ def size_of(recipe: Recipe, *, bf16: bool = False) -> Size:
         UserError: there are no such networks or losses.
     """
     objective, model = _on_meta(recipe)
-    activations = _kept_for_backward(objective, model, recipe.training.batch)
+    activations = _saved_for_backward(objective, model, recipe.training.batch)
     return _size(recipe, model, activations // 2 if bf16 else activations)
 
 
@@ -121,15 +121,15 @@ def _lacking(size: Size, device: str, processes: int) -> Iterator[tuple[str, int
     return ((kind, needed, free) for kind, needed, free in needs if free is not None and needed > free)
 
 
-def _kept_for_backward(objective: Objective, model: VAEGAN, batch: int) -> int:
+def _saved_for_backward(objective: Objective, model: VAEGAN, batch: int) -> int:
     """The bytes that the forward pass keeps, float32, each tensor's storage counted once; weights are not among them."""
     weights = {p.untyped_storage()._cdata for p in model.parameters()}
-    kept: dict[int, torch.UntypedStorage] = {}  # held, so that no other storage gets the same address
+    storages: dict[int, torch.UntypedStorage] = {}  # held, so that no other storage gets the same address
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         if storage._cdata not in weights:
-            kept[storage._cdata] = storage
+            storages[storage._cdata] = storage
         return tensor
 
     a = model.architecture
@@ -141,7 +141,7 @@ def _kept_for_backward(objective: Objective, model: VAEGAN, batch: int) -> int:
             losses = objective(model, images, noise, noise, conditions=conditions)  # noqa: F841 (what it holds is what is counted)
     except (NotImplementedError, RuntimeError):  # a family of a user's own may need values: then weights alone are counted
         return 0
-    return sum(storage.nbytes() for storage in kept.values())
+    return sum(storage.nbytes() for storage in storages.values())
 
 
 def _free_of_machine() -> Iterator[int]:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from lightning_fabric import Fabric
 
-from ..data import Numbers
+from ..data import Indices
 from ..data.dataset import ImageSet
 from ..errors import UserError
 from ..recipe import Recipe
@@ -49,14 +49,14 @@ class Costs(NamedTuple):
 
 
 def in_steps(
-    recipe: Recipe, fabric: Fabric, images: ImageSet, training: Numbers, held_out: Numbers, *, began: float, after: float
+    recipe: Recipe, fabric: Fabric, images: ImageSet, training: Indices, held_out: Indices, *, began: float, after: float
 ) -> Recipe:
     """The recipe of a run of some minutes, with its length in steps. All processes must come here, and get the same.
 
     Args:
         recipe: its length is in minutes.
         fabric, images, training: as for a `Trainer`.
-        held_out: the numbers of the images that pictures show.
+        held_out: the indices of the images that pictures show.
         began: when the minutes began, by `clock`.
         after: the seconds that the run takes after its last step.
 
@@ -86,7 +86,7 @@ def steps_in(seconds: float, costs: Costs, settings: Training) -> int:
     return steps
 
 
-def _rehearse(recipe: Recipe, fabric: Fabric, images: ImageSet, training: Numbers, held_out: Numbers, *, seconds: float) -> Costs:
+def _rehearse(recipe: Recipe, fabric: Fabric, images: ImageSet, training: Indices, held_out: Indices, *, seconds: float) -> Costs:
     """Time what a run does. In other processes than the first one, only what all do together is timed."""
     began = clock()
     with all_or_none(fabric):
@@ -100,10 +100,10 @@ def _rehearse(recipe: Recipe, fabric: Fabric, images: ImageSet, training: Number
     picture = save = 0.0
     if fabric.is_global_zero:
         with tempfile.TemporaryDirectory(prefix="vaegan-rehearsal-") as folder, trainer.as_written():
-            exhibits = trainer.exhibits(images, held_out)
+            picture_inputs = trainer.picture_inputs(images, held_out)
             for _ in range(2):  # the first one loads what it takes
                 before = clock()
-                draw(trainer.shown, exhibits)[0].save(Path(folder) / "picture.png")
+                draw(trainer.shown, picture_inputs)[0].save(Path(folder) / "picture.png")
                 picture = clock() - before
             before = clock()
             trainer.save(Run(folder))

@@ -18,16 +18,16 @@ from ..losses.routing import Number
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
 from ..settings import NETWORKS
-from .average import Average
+from .average import WeightAverage
 from .distributed import average_gradients, mean_over_processes
 from .optimizers import load_optimizer, make_optimizer, step_if
 
 LOSSES = ("prior", "similarity", "real", "fake")
 STEPS = ("encoder_steps", "decoder_steps", "discriminator_steps")
 GRADIENTS = ("encoder_gradient", "decoder_gradient", "discriminator_gradient")
-TERMS = (*LOSSES, "pixel")
+LOGGED_LOSSES = (*LOSSES, "pixel")
 """The terms of `Losses` that are watched."""
-MEANS = (*TERMS, *STEPS, *GRADIENTS)
+MEANS = (*LOGGED_LOSSES, *STEPS, *GRADIENTS)
 WATCHED = {
     "prior": "the prior loss (encoder)",
     "similarity": "the similarity loss (encoder, decoder)",
@@ -82,11 +82,11 @@ class Inputs(NamedTuple):
     """N x 7 random numbers, for what the discriminator sees."""
 
 
-class Step(NamedTuple):
+class StepResult(NamedTuple):
     """What is known after a step: where the device decides, tensors, which have their values once the device has got there."""
 
     means: Tensor
-    """`TERMS`; means over all processes."""
+    """`LOGGED_LOSSES`; means over all processes."""
     decision: GateDecision
     """Which of the decoder and the discriminator have stepped."""
     requests: Requests
@@ -102,7 +102,7 @@ class NotFiniteError(Exception):
         self.what, self.steps = what, steps
 
 
-class Tally:
+class RunningSums:
     """Sums over the steps since the last reading, on the device."""
 
     def __init__(self, device: torch.device) -> None:
@@ -113,7 +113,7 @@ class Tally:
         """Take in a step.
 
         Args:
-            means: `TERMS`.
+            means: `LOGGED_LOSSES`.
             steps: whether each of `NETWORKS` steps.
             gradients: the norm of the gradient of each that does, 0 for the others.
 
@@ -178,16 +178,16 @@ class TrainingStep:
     def __init__(self, recipe: Recipe, fabric: Fabric, model: VAEGAN) -> None:
         """Begin with a model that is on the device, in training mode."""
         self.recipe, self.fabric, self.model = recipe, fabric, model
-        self.average = Average(model, recipe.training) if recipe.training.averages else None
+        self.average = WeightAverage(model, recipe.training) if recipe.training.averages else None
         self.augment = Augmenter(recipe.augmentation)
         self.objective = Objective(recipe.objective, average=partial(mean_over_processes, fabric))
         self.objective.check(model.discriminator)
         self.parameters = {name: list(getattr(model, name).parameters()) for name in NETWORKS}
         self.optimizers = {name: make_optimizer(parameters, recipe.optimizer) for name, parameters in self.parameters.items()}
-        self.tally = Tally(model.device)
+        self.tally = RunningSums(model.device)
         self.device_decides = device_decides(fabric)
 
-    def __call__(self, inputs: Inputs, requests: Requests = NO_REQUESTS) -> Step:
+    def __call__(self, inputs: Inputs, requests: Requests = NO_REQUESTS) -> StepResult:
         """Take the step.
 
         If a loss or a gradient is no longer a number, no weight changes, nor in the steps after it; the tally's next reading raises.
@@ -202,15 +202,15 @@ class TrainingStep:
                 self.model, *batch, gamma=rates.gamma, penalty=rates.penalty, conditions=conditions, numbers=inputs.diff_augment
             )
         means, requests = self._agree(losses, requests)
-        cost = dict(zip(TERMS, means.unbind(), strict=True))
-        decision = decide(cost["real"], cost["fake"], rates.low, rates.high) if objective.plays else GateDecision(True, False)
+        cost = dict(zip(LOGGED_LOSSES, means.unbind(), strict=True))
+        decision = decide(cost["real"], cost["fake"], rates.low, rates.high) if objective.adversarial else GateDecision(True, False)
         no = torch.zeros((), dtype=torch.bool, device=means.device)
         active = torch.stack([no | steps for steps in (objective.autoencodes, *decision)])
         if self.device_decides:
-            step, stepping = Step(means, GateDecision(*active[1:]), requests), list(objective.trained)
+            step, stepping = StepResult(means, GateDecision(*active[1:]), requests), list(objective.trained)
         else:
             decided = active.tolist()
-            step = Step(means, GateDecision(*decided[1:]), requests)
+            step = StepResult(means, GateDecision(*decided[1:]), requests)
             stepping = [name for name, steps in zip(NETWORKS, decided, strict=True) if steps]
         losses.backward(parameter for name in stepping for parameter in self.parameters[name])
         norms = self._gradients(stepping)
@@ -248,11 +248,11 @@ class TrainingStep:
 
     def _agree(self, losses: Losses, requests: Requests) -> tuple[Tensor, Requests]:
         """The losses of all processes, and what any of them was asked for: what processes decide must be the same in all."""
-        terms = torch.stack([getattr(losses, name) for name in TERMS])
+        logged = torch.stack([getattr(losses, name) for name in LOGGED_LOSSES])
         if self.fabric.world_size == 1:
-            return terms, requests
-        everything = mean_over_processes(self.fabric, torch.cat([terms, terms.new_tensor(requests)]))
-        means, asked = everything[: len(TERMS)], everything[len(TERMS) :] > 0
+            return logged, requests
+        everything = mean_over_processes(self.fabric, torch.cat([logged, logged.new_tensor(requests)]))
+        means, asked = everything[: len(LOGGED_LOSSES)], everything[len(LOGGED_LOSSES) :] > 0
         return means, Requests(*asked.tolist())
 
     def drop_gradients(self) -> None:

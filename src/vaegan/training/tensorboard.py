@@ -20,7 +20,7 @@ from ..files import append
 VERSION = "brain.Event:2"
 
 
-class Board:
+class TensorboardWriter:
     """A file of events.
 
     torch's own writer has a thread, which keeps events for up to two minutes: a process that is killed loses them, and a full disk

@@ -13,7 +13,8 @@ from lightning_fabric import Fabric
 from rich.console import Console
 from torch import Tensor
 
-from ..data import Numbers
+from .. import old_names
+from ..data import Indices
 from ..data.batches import Batches, to_device, to_tensor
 from ..data.dataset import ImageSet
 from ..errors import UserError
@@ -26,13 +27,13 @@ from ..words import plain
 from . import checkpoint
 from .average import averaging_weight
 from .conditions import learn_scale
-from .cuda_graph import Recorded
+from .cuda_graph import GraphedStep
 from .device import compile_networks
 from .distributed import SharedError, from_leader, mean_over_processes, synchronise, wait_for_all
-from .health import Watch
-from .logger import RECONSTRUCTIONS, Exhibits, Monitor
+from .health import FailureMonitor
+from .logger import RECONSTRUCTIONS, Monitor, PictureInputs
 from .optimizers import learning_rate
-from .step import NO_REQUESTS, Inputs, NotFiniteError, Rates, Requests, Step, TrainingStep
+from .step import NO_REQUESTS, Inputs, NotFiniteError, Rates, Requests, StepResult, TrainingStep
 
 MAY_CHANGE = {
     *("data.source", "training.length", "training.precision", "training.threads", "training.graph", "training.compile"),
@@ -58,7 +59,7 @@ class Trainer:
     """
 
     def __init__(
-        self, recipe: Recipe, fabric: Fabric, images: ImageSet, training: Numbers, note: Callable[[str], None] = lambda _: None
+        self, recipe: Recipe, fabric: Fabric, images: ImageSet, training: Indices, note: Callable[[str], None] = lambda _: None
     ) -> None:
         """Begin at step 0.
 
@@ -66,7 +67,7 @@ class Trainer:
             recipe: all settings.
             fabric: launched; says device, precision and processes.
             images: the set.
-            training: the numbers of the images to train on.
+            training: the indices of the images to train on.
             note: takes a sentence where the machine cannot do what the recipe asks.
 
         Raises:
@@ -100,7 +101,7 @@ class Trainer:
         if settings.compile:
             compile_networks(self.model, note)
         graph = settings.graph and self.training_step.device_decides
-        self.advance: TrainingStep | Recorded = Recorded(self.training_step, note) if graph else self.training_step
+        self.advance: TrainingStep | GraphedStep = GraphedStep(self.training_step, note) if graph else self.training_step
 
     @property
     def model(self) -> VAEGAN:
@@ -132,7 +133,7 @@ class Trainer:
         rates: Rates | Tensor = self.rates()
         if self.training_step.device_decides:
             rates = to_device(np.array(rates, np.float32), device)
-        attributes = None if self.attributes is None else to_device(self.attributes[self.batches.chosen(self.step)], device)
+        attributes = None if self.attributes is None else to_device(self.attributes[self.batches.indices_of(self.step)], device)
         changes = draw(len(noise[0]), generator) if self.recipe.objective.diff_augment else None  # after the noise, which does not change
         changes = None if changes is None else to_device(changes.numpy(), device)
         return Inputs(*self.batches.inputs(self.step, device), to_device(noise.numpy(), device), rates, attributes, changes)
@@ -152,7 +153,7 @@ class Trainer:
         average = averaging_weight(recipe.training, self.step, self.images_per_step)
         return Rates(encoder, decoder, discriminator, gamma, low, high, average, penalty)
 
-    def train_step(self, requests: Requests = NO_REQUESTS, inputs: Inputs | None = None) -> Step:
+    def train_step(self, requests: Requests = NO_REQUESTS, inputs: Inputs | None = None) -> StepResult:
         """One step: three objectives out of one forward and one backward pass, for the networks that the gate lets step.
 
         If a loss or a gradient is no longer a number, this step and those after it change no weight; `read` and `check` raise that.
@@ -237,7 +238,10 @@ class Trainer:
         theirs, mine = state["identity"], self.identity
         if theirs["images"] != mine["images"]:
             raise UserError(f"the images in {self.recipe.data.source} are not those that the run has been trained on")
-        was, now = Recipe().flat() | theirs["recipe"], mine["recipe"]  # settings that are newer than the run had their defaults
+        was, now = (
+            Recipe().flat() | old_names.settings(theirs["recipe"]),
+            mine["recipe"],
+        )  # settings that are newer than the run had their defaults
         changed = [key for key in now if key not in MAY_CHANGE and was[key] != now[key]]
         if changed:
             what = ", ".join(f"its {key} is {plain(was[key]) or 'empty'}, not {plain(now[key]) or 'empty'}" for key in changed)
@@ -249,21 +253,21 @@ class Trainer:
             raise UserError(f"the run takes {images} images a step, not {mine['images_per_step']} ({here}){batch}")
         self.step, self.rollbacks = state["step"], state["rollbacks"]
         self._read_at = state["read_at"]
-        if isinstance(self.advance, Recorded):
+        if isinstance(self.advance, GraphedStep):
             self.advance.forget()
         self.training_step.load_state_dict(state)
 
-    def exhibits(self, images: ImageSet, held_out: Numbers) -> Exhibits:
+    def picture_inputs(self, images: ImageSet, held_out: Indices) -> PictureInputs:
         """What the pictures of a run show: held-out images, or the first ones where none are held out."""
         shown = held_out[:RECONSTRUCTIONS] if len(held_out) else np.arange(min(RECONSTRUCTIONS, len(images)))
-        return Exhibits(
+        return PictureInputs(
             to_tensor(images.images[shown], self.fabric.device),
             None if self.attributes is None else to_device(self.attributes[shown], self.fabric.device),
             "held-out images" if len(held_out) else "training images",
             self.recipe.objective.autoencodes,
         )
 
-    def train(self, run: Run, images: ImageSet, held_out: Numbers, console: Console, signals: StopSignal) -> Path:
+    def train(self, run: Run, images: ImageSet, held_out: Indices, console: Console, signals: StopSignal) -> Path:
         """Train to the end, writing into the run folder; returns the last picture. `signals` says how this process stops.
 
         Raises:
@@ -274,8 +278,8 @@ class Trainer:
         picture = run.pictures_folder
         monitor = None
         if self.fabric.is_global_zero:  # one process writes and speaks for all
-            exhibits = self.exhibits(images, held_out)
-            watch = Watch(self.recipe.objective, self.recipe.networks.latent)
+            picture_inputs = self.picture_inputs(images, held_out)
+            watch = FailureMonitor(self.recipe.objective, self.recipe.networks.latent)
             monitor = Monitor(run, watch, step=self.step, steps=self.steps, images_per_step=self.images_per_step, console=console)
 
         with monitor or nullcontext(), signals:
@@ -306,7 +310,7 @@ class Trainer:
                     monitor.log(means, **schedule)
                 with monitor.aside(), self.as_written():
                     if drawing:
-                        picture = monitor.picture(self.shown, exhibits)
+                        picture = monitor.picture(self.shown, picture_inputs)
                     if saving:
                         self.save(run)
                     if requests.save:
@@ -364,7 +368,7 @@ def last_checkpoint(run: Run) -> str:
     return f"the last checkpoint is {saved[0]}" if saved else "there is no checkpoint yet"
 
 
-def way_on(run: Run) -> str:
+def resume_hint(run: Run) -> str:
     """The same, with the command that goes on from there."""
     saved = checkpoint.checkpoints(run.checkpoints_folder)
     return last_checkpoint(run) + (f"; go on with: vaegan train --resume {run.folder}" if saved else "")

@@ -58,18 +58,18 @@ def tiled(heading: str, rows: Sequence[Sequence[Tile | None]]) -> Image.Image:
 
 def shortened(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
     """A text that is at most `width` pixels wide: of a longer one, its beginning and its end."""
-    kept = text
+    short = text
     for length in range(len(text) - 1, 0, -1):
-        if font.getlength(kept) <= width:
+        if font.getlength(short) <= width:
             break
-        kept = f"{text[: length // 3]}..{text[len(text) - (length - length // 3) :]}"
-    return kept
+        short = f"{text[: length // 3]}..{text[len(text) - (length - length // 3) :]}"
+    return short
 
 
 def heat(values: Tensor) -> Tensor:
     """N x H x W values from 0 to 1 as colours, N x 3 x H x W in [-1, 1]."""
     colours = torch.tensor(HEAT, dtype=torch.float32) / 127.5 - 1
-    places = values.clamp(0, 1) * (len(HEAT) - 1)
-    below = places.floor().long().clamp(max=len(HEAT) - 2)
-    part = (places - below)[..., None]
+    positions = values.clamp(0, 1) * (len(HEAT) - 1)
+    below = positions.floor().long().clamp(max=len(HEAT) - 2)
+    part = (positions - below)[..., None]
     return ((1 - part) * colours[below] + part * colours[below + 1]).permute(0, 3, 1, 2)

@@ -17,7 +17,7 @@ from ..evenly_spaced import evenly_spaced
 from ..files import replacing
 from ..progress import Progress
 
-Frame = Callable[[int], NDArray[np.uint8]]
+DrawFrame = Callable[[int], NDArray[np.uint8]]
 """From the number of a frame to its pixels, H x W x 3. So only one is in memory at a time."""
 PALETTE_OF = 12
 """Frames, evenly spread, that the colours of a GIF are chosen from."""
@@ -26,7 +26,7 @@ GIF_BYTES = 2_000_000_000
 """Pixels of all frames together that a GIF may have: Pillow keeps them until the last one, a byte each."""
 
 
-def save(frame: Frame, count: int, path: Path, fps: float, progress: Progress = lambda *_: None) -> Path:
+def save(frame: DrawFrame, count: int, path: Path, fps: float, progress: Progress = lambda *_: None) -> Path:
     """Write a video that runs for ever where the player lets it, as .gif or .mp4.
 
     Raises:
@@ -70,7 +70,7 @@ def ffmpeg() -> str:
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
-def _palette(frame: Frame, count: int) -> Image.Image:
+def _palette(frame: DrawFrame, count: int) -> Image.Image:
     """256 colours for all frames, so that they do not flicker from one to the next."""
     some = [frame(number) for number in evenly_spaced(count, PALETTE_OF).tolist()]
     return Image.fromarray(np.concatenate(some)).quantize(256, Image.Quantize.MEDIANCUT)

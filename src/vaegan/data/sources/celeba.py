@@ -54,8 +54,8 @@ LISTS = ("list_eval_partition", "list_attr_celeba")
 SUFFIXES = ("txt", "csv")  # as published, and as often passed on
 
 
-def _find(path: Path, *places: str) -> Path | None:
-    return next((path / place for place in places if (path / place).exists()), None)
+def _find(path: Path, *candidates: str) -> Path | None:
+    return next((path / candidate for candidate in candidates if (path / candidate).exists()), None)
 
 
 def _read_partition(path: Path) -> dict[str, str]:

@@ -11,9 +11,9 @@ from .files import listing
 from .tables import SPLITS
 
 
-def _has_one_root(places: set[tuple[str, ...]]) -> bool:
+def _has_one_root(folders: set[tuple[str, ...]]) -> bool:
     """Whether all classes lie in one folder, as they do in most archives."""
-    return len({place[:1] for place in places}) == 1 and all(len(place) > 1 and place[0].lower() not in SPLITS for place in places)
+    return len({folder[:1] for folder in folders}) == 1 and all(len(folder) > 1 and folder[0].lower() not in SPLITS for folder in folders)
 
 
 def source(path: Path) -> Source:
@@ -23,11 +23,11 @@ def source(path: Path) -> Source:
         UserError: there are no images, or they do not lie in folders.
     """
     files = listing(path)
-    places = {tuple(name.split("/")[:-1]) for name, _ in files}
-    if places == {()}:
+    parents = {tuple(name.split("/")[:-1]) for name, _ in files}
+    if parents == {()}:
         raise UserError(f"the images in {path} do not lie in a folder a class")
-    root = 1 if _has_one_root(places) else 0
-    split = any(len(place) > root and place[root].lower() in SPLITS for place in places)
+    root = 1 if _has_one_root(parents) else 0
+    split = any(len(folder) > root and folder[root].lower() in SPLITS for folder in parents)
 
     def items() -> Iterator[Item]:
         for name, picture in files:

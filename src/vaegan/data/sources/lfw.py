@@ -13,7 +13,7 @@ from ...errors import UserError
 from ...files import read_text, sha256
 from .base import Item, Source
 from .files import listing
-from .tables import Table, attribute, with_table
+from .tables import AttributeTable, attribute, with_table
 
 
 def source(path: Path) -> Source:
@@ -88,7 +88,7 @@ def _folds(path: Path) -> dict[str, str]:
     return people
 
 
-def _read_attributes(path: Path) -> Table:
+def _read_attributes(path: Path) -> AttributeTable:
     """lfw_attributes.txt: two lines that begin with #, the second naming the columns; then person, image number, numbers."""
     lines = read_text(path).splitlines()
     try:
@@ -101,4 +101,4 @@ def _read_attributes(path: Path) -> Table:
             attributes[f"{person.replace(' ', '_')}_{int(number):04d}.jpg"] = tuple(attribute(value) for value in values)
     except (IndexError, ValueError) as error:
         raise UserError(f"{path} is not LFW's table of attributes: it is damaged, or cut short") from error
-    return Table(path, tuple(name.replace(" ", "_") for name in names), attributes, fingerprint=sha256(path))
+    return AttributeTable(path, tuple(name.replace(" ", "_") for name in names), attributes, fingerprint=sha256(path))

@@ -16,7 +16,7 @@ from . import files, huggingface
 from .base import Source
 
 
-class Kind(NamedTuple):
+class SourceKind(NamedTuple):
     """A set in its published layout."""
 
     function: str
@@ -36,13 +36,13 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "celeba": Kind("celeba:source", ("list_attr_celeba.txt", "*/list_attr_celeba.txt")),
-    "lfw": Kind("lfw:source", ("peopleDevTrain.txt", "lfw_attributes.txt")),
-    "stl10": Kind("stl10:source", ("train_X.bin", "unlabeled_X.bin", "*/train_X.bin")),
-    "cifar10": Kind("cifar:cifar10", ("data_batch_1.bin", "*/data_batch_1.bin")),
-    "cifar100": Kind("cifar:cifar100", ("fine_label_names.txt", "*/fine_label_names.txt")),
-    "mnist": Kind("idx:source", ("*idx3-ubyte*",)),
-    "classes": Kind("classes:source"),
+    "celeba": SourceKind("celeba:source", ("list_attr_celeba.txt", "*/list_attr_celeba.txt")),
+    "lfw": SourceKind("lfw:source", ("peopleDevTrain.txt", "lfw_attributes.txt")),
+    "stl10": SourceKind("stl10:source", ("train_X.bin", "unlabeled_X.bin", "*/train_X.bin")),
+    "cifar10": SourceKind("cifar:cifar10", ("data_batch_1.bin", "*/data_batch_1.bin")),
+    "cifar100": SourceKind("cifar:cifar100", ("fine_label_names.txt", "*/fine_label_names.txt")),
+    "mnist": SourceKind("idx:source", ("*idx3-ubyte*",)),
+    "classes": SourceKind("classes:source"),
 }
 """The kinds of sets by the name before the colon."""
 HUB = ("hf", "hf-stream")

@@ -28,7 +28,7 @@ UNKNOWN = ("", "nan", "na", "n/a", "none", "null", "?")
 
 
 @dataclass
-class Table:
+class AttributeTable:
     """What is known of images, by their names."""
 
     path: Path
@@ -60,7 +60,7 @@ def attribute(text: str) -> float:
     return value
 
 
-def read_csv(path: Path, label: str | None = None) -> Table:
+def read_csv(path: Path, label: str | None = None) -> AttributeTable:
     """A CSV file with a header and a column of file names; its other columns are attributes, but for those of labels and splits.
 
     The separator may be a comma, a semicolon or a tab. Columns that hold text are left out, and named in the notes.
@@ -92,7 +92,7 @@ def read_csv(path: Path, label: str | None = None) -> Table:
     label_column = header.index(label) if label else next((known.index(name) for name in LABEL_COLUMNS if name in known), None)
     split_column = next((known.index(name) for name in SPLIT_COLUMNS if name in known), None)
     columns = [index for index in range(len(header)) if index not in (name_column, label_column, split_column)]
-    table = Table(path, (), {}, fingerprint=f"{sha256(path)} {label or ''}")
+    table = AttributeTable(path, (), {}, fingerprint=f"{sha256(path)} {label or ''}")
     body = _body(path, rows, name_column)
     for name, row in body.items():
         if label_column is not None and row[label_column].strip():
@@ -131,7 +131,7 @@ def _body(path: Path, rows: list[list[str]], name_column: int) -> dict[str, list
     return body
 
 
-def read_celeba_list(path: Path) -> Table:
+def read_celeba_list(path: Path) -> AttributeTable:
     """A list as CelebA's attributes have: how many there are, their names, and for each image its file and as many times 1 or -1.
 
     Raises:
@@ -148,7 +148,7 @@ def read_celeba_list(path: Path) -> Table:
             raise ValueError("a row is too long or too short, or holds something else than 1 and -1")
     except (IndexError, ValueError) as error:
         raise UserError(f"{path} is not a list of attributes as CelebA has it: a count, names, then a file and 1 or -1 a row") from error
-    return Table(path, names, attributes, fingerprint=sha256(path))
+    return AttributeTable(path, names, attributes, fingerprint=sha256(path))
 
 
 def _is_value(text: str) -> bool:
@@ -159,7 +159,7 @@ def _is_value(text: str) -> bool:
     return True
 
 
-def with_table(source: Source, table: Table) -> Source:
+def with_table(source: Source, table: AttributeTable) -> Source:
     """A source with what a table says of its images, too.
 
     Attributes of the same name are replaced, and so are labels and splits if the table has any.
@@ -190,19 +190,19 @@ def with_table(source: Source, table: Table) -> Source:
     if without:
         notes.append(f"{without} images have no row in {table.path.name}: their attributes are unknown")
     unknown = (math.nan,) * len(table.attribute_names)
-    kept = [index for index, name in enumerate(source.attribute_names) if name not in table.attribute_names]
+    others = [index for index, name in enumerate(source.attribute_names) if name not in table.attribute_names]
 
     def items() -> Iterator[Item]:
         for item in source.items():
             key = _key(item.name, rows, bare)
             yield replace(
                 item,
-                attributes=(*(item.attributes[index] for index in kept), *(table.attributes[key] if key else unknown)),
+                attributes=(*(item.attributes[index] for index in others), *(table.attributes[key] if key else unknown)),
                 label=table.labels.get(key or "", "") if table.labels else item.label,
                 split=table.splits.get(key or "", "") if table.splits else item.split,
             )
 
-    names = (*(source.attribute_names[index] for index in kept), *table.attribute_names)
+    names = (*(source.attribute_names[index] for index in others), *table.attribute_names)
     listing, state = (hashlib.sha256(f"{text} {table.fingerprint}".encode()).hexdigest() for text in (source.listing, source.state))
     return replace(source, items=items, attribute_names=names, notes=notes, listing=listing, state=state)
 

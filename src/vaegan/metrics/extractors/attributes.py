@@ -16,10 +16,10 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ...data import ImageSet, Numbers, cache_folder
+from ...data import ImageSet, Indices, cache_folder
 from ...data.batches import to_tensor
 from ...errors import UserError
-from ...evenly_spaced import some_of
+from ...evenly_spaced import subsample
 from ...files import replacing
 from ...progress import Progress
 from .base import resized
@@ -64,12 +64,12 @@ def new_network(images: ImageSet, attributes: int) -> AttributeNetwork:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def train_network(images: ImageSet, numbers: Numbers, progress: Progress = lambda *_: None) -> AttributeNetwork:
+def train_network(images: ImageSet, indices: Indices, progress: Progress = lambda *_: None) -> AttributeNetwork:
     """A network that reads all attributes of a set, the same each time. What is not known of an image is left out.
 
     Args:
         images: a set with attributes.
-        numbers: images to learn from, at least `BATCH`; of very many, `MOST` evenly spread ones.
+        indices: images to learn from, at least `BATCH`; of very many, `MOST` evenly spread ones.
         progress: called as it learns.
 
     Raises:
@@ -77,18 +77,18 @@ def train_network(images: ImageSet, numbers: Numbers, progress: Progress = lambd
     """
     if not images.attribute_names:
         raise UserError("the set has no attributes to learn features from: choose another extractor by --extractor")
-    if len(numbers) < BATCH:
-        raise UserError(f"features of attributes are learned from at least {BATCH} images, not {len(numbers)}: choose another --extractor")
-    chosen = some_of(numbers, MOST)
+    if len(indices) < BATCH:
+        raise UserError(f"features of attributes are learned from at least {BATCH} images, not {len(indices)}: choose another --extractor")
+    learned_from = subsample(indices, MOST)
     said = images.attributes
     wanted = np.where(np.isfinite(said), said > 0, np.float32(np.nan))
-    steps, error = EPOCHS * (len(chosen) // BATCH), partial(binary_cross_entropy_with_logits, reduction="none")
-    return learned(images, chosen, wanted, error, steps=steps, batch=BATCH, lr=LR, progress=partial(progress, "learning attributes"))
+    steps, error = EPOCHS * (len(learned_from) // BATCH), partial(binary_cross_entropy_with_logits, reduction="none")
+    return learned(images, learned_from, wanted, error, steps=steps, batch=BATCH, lr=LR, progress=partial(progress, "learning attributes"))
 
 
 def learned(
     images: ImageSet,
-    numbers: NDArray[np.int64],
+    indices: NDArray[np.int64],
     wanted: NDArray[np.float32],
     error: Callable[[Tensor, Tensor], Tensor],
     *,
@@ -101,7 +101,7 @@ def learned(
 
     Args:
         images: a set.
-        numbers: images to learn from, at least `batch`.
+        indices: images to learn from, at least `batch`.
         wanted: answers for all images of the set, N x attributes; one that is not finite is left out.
         error: of answers, against those that are wanted: both, and what it returns, batch x attributes.
         steps: of the optimiser.
@@ -117,7 +117,7 @@ def learned(
     order = np.empty(0, np.int64)
     for step in range(steps):
         if len(order) < batch:
-            order = random.permutation(numbers)
+            order = random.permutation(indices)
         some, order = np.sort(order[:batch]), order[batch:]
         errors = error(network(to_tensor(images.images[some])), answers[some])
         loss = (errors * known[some]).sum() / known[some].sum().clamp(min=1)
@@ -152,7 +152,7 @@ class AttributeFeatures:
 
 
 def make(
-    images: ImageSet, training: Numbers, device: torch.device | str = "cpu", progress: Progress = lambda *_: None
+    images: ImageSet, training: Indices, device: torch.device | str = "cpu", progress: Progress = lambda *_: None
 ) -> AttributeFeatures:
     """The extractor of a set, whose network is trained once and kept in the cache; a damaged file is made anew.
 
@@ -162,7 +162,7 @@ def make(
     train = partial(train_network, images, training, progress)
     if not images.attribute_names:
         return AttributeFeatures(train(), device)  # which says why it cannot be
-    return AttributeFeatures(kept(_path(images, training), images, len(images.attribute_names), train), device)
+    return AttributeFeatures(cached(_path(images, training), images, len(images.attribute_names), train), device)
 
 
 def content(network: AttributeNetwork) -> bytes:
@@ -170,7 +170,7 @@ def content(network: AttributeNetwork) -> bytes:
     return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()})
 
 
-def kept(path: Path, images: ImageSet, attributes: int, train: Callable[[], AttributeNetwork]) -> AttributeNetwork:
+def cached(path: Path, images: ImageSet, attributes: int, train: Callable[[], AttributeNetwork]) -> AttributeNetwork:
     """The network that a file keeps if it is whole; otherwise one that is trained and, if that can be, kept there."""
     network = new_network(images, attributes)
     try:
@@ -182,8 +182,8 @@ def kept(path: Path, images: ImageSet, attributes: int, train: Callable[[], Attr
     return network.eval()
 
 
-def _path(images: ImageSet, numbers: Numbers) -> Path:
+def _path(images: ImageSet, indices: Indices) -> Path:
     """The file in the cache for a set's images, what is known of them, and the numbers that are learned from."""
     digest = hashlib.sha256(f"{VERSION} {images.annotated_identity}".encode())
-    digest.update(some_of(numbers, MOST).tobytes())
+    digest.update(subsample(indices, MOST).tobytes())
     return cache_folder() / "extractors" / f"attributes-{digest.hexdigest()[:16]}.safetensors"

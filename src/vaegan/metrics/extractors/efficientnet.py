@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ...data import ImageSet, Numbers
+from ...data import ImageSet, Indices
 from ...errors import UserError
 from ...files import sha256
 from ...progress import Progress
@@ -120,6 +120,6 @@ class EfficientNet:
         return self.network(((pixels - MEAN) / STD).contiguous(memory_format=torch.channels_last)).cpu()
 
 
-def make(images: ImageSet, training: Numbers, device: torch.device, progress: Progress) -> EfficientNet:  # noqa: ARG001
+def make(images: ImageSet, training: Indices, device: torch.device, progress: Progress) -> EfficientNet:  # noqa: ARG001
     """The extractor for any set."""
     return EfficientNet(device)

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...data import ImageSet, Numbers
+from ...data import ImageSet, Indices
 from ...errors import UserError
 from ...files import sha256
 from ...progress import Progress
@@ -53,6 +53,6 @@ class Inception:
         return self.network(pixels)[0].float().cpu()
 
 
-def make(images: ImageSet, training: Numbers, device: torch.device, progress: Progress) -> Inception:  # noqa: ARG001
+def make(images: ImageSet, training: Indices, device: torch.device, progress: Progress) -> Inception:  # noqa: ARG001
     """The extractor for any set."""
     return Inception(device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ...data import ImageSet, Numbers
+from ...data import ImageSet, Indices
 from ...errors import UserError
 from ...files import sha256
 from ...progress import Progress
@@ -95,6 +95,6 @@ class MobileNet:
         return self.network(normal).float().cpu()
 
 
-def make(images: ImageSet, training: Numbers, device: torch.device, progress: Progress) -> MobileNet:  # noqa: ARG001
+def make(images: ImageSet, training: Indices, device: torch.device, progress: Progress) -> MobileNet:  # noqa: ARG001
     """The extractor for any set."""
     return MobileNet(device)

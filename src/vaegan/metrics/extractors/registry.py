@@ -1,4 +1,4 @@
-"""All extractors, by name. A new one is a file beside this that has a function `make`, and its name in `Kind`."""
+"""All extractors, by name. A new one is a file beside this that has a function `make`, and its name in `ExtractorName`."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import torch
 
-    from ...data import ImageSet, Numbers
+    from ...data import ImageSet, Indices
     from ...progress import Progress
     from .base import Extractor
 
-Kind = Literal["efficientnet", "mobilenet", "inception", "attributes", "none"]
+ExtractorName = Literal["efficientnet", "mobilenet", "inception", "attributes", "none"]
 """The name of the file of each; or none, to measure only what needs no features."""
-DEFAULT: Kind = "efficientnet"
+DEFAULT: ExtractorName = "efficientnet"
 """Its weights are always there."""
 
 
-def choose(kind: Kind, images: ImageSet, training: Numbers, device: torch.device, progress: Progress = lambda *_: None) -> Extractor | None:
+def choose(
+    kind: ExtractorName, images: ImageSet, training: Indices, device: torch.device, progress: Progress = lambda *_: None
+) -> Extractor | None:
     """The extractor that is asked for; None of kind none.
 
     Args:
         kind: which one.
         images: the set that is evaluated on.
-        training: numbers of the images to learn attributes from.
+        training: indices of the images to learn attributes from.
         device: where it runs.
         progress: called as it learns.
 
