@@ -127,10 +127,9 @@ def losses_of_levels(
     reconstructed = model.decoder(mean + torch.exp(logvar / 2) * noise, conditions)
     with statistics_fixed(model.decoder):
         every = objective.images_per_sample
-        some = None if conditions is None else conditions[::every]
-        sampled = model.decoder(prior_noise[::every], some)
-    count, all_conditions = len(images), None if some is None else torch.cat([conditions, conditions, some])
-    maps, logits = model.discriminator.judge(torch.cat([images, reconstructed, sampled]), all_conditions)
+        sampled = model.decoder(prior_noise[::every], None if conditions is None else conditions[::every])
+    count, three = len(images), None if conditions is None else torch.cat([conditions, conditions, conditions[::every]])
+    maps, logits = model.discriminator.judge(torch.cat([images, reconstructed, sampled]), three)
     prior = divergence(mean, logvar)
     similarity = torch.stack([unexplained(part[:count], part[count : 2 * count]) for part in maps]).mean()
 
