@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
 from ..run import Run
 from ..signals import Stopped, StopSignal
-from ..words import plain
+from ..words import command, plain
 from . import checkpoint
 from .average import averaging_weight
 from .conditions import learn_scale
@@ -143,6 +144,16 @@ class Trainer:
         lr = learning_rate(self.recipe.optimizer, self.step, self.steps, self.batches.steps_per_epoch)
         return lr * ROLLBACK_LR**self.rollbacks
 
+    def changed_rate(self, state: dict[str, Any]) -> str | None:
+        """A sentence, if a checkpoint's run had another length, on what that makes of a learning rate that is annealed over it."""
+        recipe, each = self.recipe, self.batches.steps_per_epoch
+        before = replace(recipe.training, length=state["identity"]["recipe"]["training.length"])
+        if recipe.optimizer.schedule != "anneal" or before.minutes or (steps := before.steps(each, self.images_per_step)) == self.steps:
+            return None
+        was, now = (learning_rate(recipe.optimizer, self.step, count, each) * ROLLBACK_LR**self.rollbacks for count in (steps, self.steps))
+        fall = f"the learning rate falls over the whole run, which now has {self.steps:,} steps and had {steps:,}"
+        return f"{fall}: at step {self.step:,} it changes from {was:.2g} to {now:.2g}"
+
     def rates(self) -> Rates:
         """What schedules make of the next step."""
         recipe = self.recipe
@@ -249,6 +260,8 @@ class Trainer:
         if theirs["images_per_step"] != mine["images_per_step"]:
             images, processes = theirs["images_per_step"], self.fabric.world_size
             batch = f": set --training.batch {images // processes}" if images % processes == 0 and images > processes else ""
+            if processes == 1 and (began_with := images // was["training.batch"]) > 1:
+                batch += f", or add --processes {began_with}"
             here = f"{processes} process{'es' * (processes > 1)} with a batch of {self.recipe.training.batch}"
             raise UserError(f"the run takes {images} images a step, not {mine['images_per_step']} ({here}){batch}")
         self.step, self.rollbacks = state["step"], state["rollbacks"]
@@ -317,7 +330,7 @@ class Trainer:
                         monitor.say(f"saved at step {self.step}, as asked")
         wait_for_all(self.fabric)  # nobody leaves while the first process is still writing
         if self.step < self.steps:
-            sentence = f"stopped at step {self.step} of {self.steps} and saved; go on with: vaegan train --resume {run.folder}"
+            sentence = f"stopped at step {self.step} of {self.steps} and saved; continue with: {_resume(run)}"
             raise Stopped(sentence, signals.received)
         return picture
 
@@ -332,7 +345,7 @@ class Trainer:
         if settings.on_nan == "stop":
             way_out = "train anew with a lower --optimizer.lr"
             if from_leader(self.fabric, lambda: bool(checkpoint.checkpoints(run.checkpoints_folder))):
-                way_out = f"go on from there with a lower learning rate by: vaegan train --resume {run.folder} --on-nan rollback"
+                way_out = f"go on from there with a lower learning rate by: {_resume(run)} --on-nan rollback"
             raise Diverged(f"{error}; {last}: {way_out}") from None
         if self.rollbacks >= settings.rollbacks:
             times = f"after {self.rollbacks} rollbacks, and --training.rollbacks allows no more"
@@ -369,6 +382,14 @@ def last_checkpoint(run: Run) -> str:
 
 
 def resume_hint(run: Run) -> str:
-    """The same, with the command that goes on from there."""
-    saved = checkpoint.checkpoints(run.checkpoints_folder)
-    return last_checkpoint(run) + (f"; go on with: vaegan train --resume {run.folder}" if saved else "")
+    """The same, with the command that continues the run, or begins it again where nothing was saved."""
+    if checkpoint.checkpoints(run.checkpoints_folder):
+        return f"{last_checkpoint(run)}; continue with: {_resume(run)}"
+    if run.is_run:
+        again = command("train", "--recipe", run.recipe_file, "--run", run.folder, "--auto-resume")
+        return f"{last_checkpoint(run)}; start again with: {again}"
+    return f"{last_checkpoint(run)}; run the same command again"
+
+
+def _resume(run: Run) -> str:
+    return command("train", "--resume", run.folder)
