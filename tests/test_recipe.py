@@ -11,7 +11,18 @@ from vaegan.recipe import about, names, read
 
 
 def test_the_recipes_there_are() -> None:
-    assert names() == ["larsen-celeba", "larsen-cifar", "larsen-lfw", "larsen-stl", "quick", "quick-larsen", "reference", "reference-joint"]
+    assert names() == [
+        "larsen-celeba",
+        "larsen-cifar",
+        "larsen-lfw",
+        "larsen-stl",
+        "quick",
+        "quick-larsen",
+        "reference",
+        "reference-joint",
+        "sharp",
+        "sharp-128",
+    ]
 
 
 @pytest.mark.parametrize("name", names())
