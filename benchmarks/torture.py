@@ -180,7 +180,7 @@ class Torture:
                 if not kills:
                     self.faults.append(f"{run.name} did not end in {PATIENCE:.0f} seconds")
                 self._kill(process)
-            self.resumes += " steps from step " in process.text()
+            self.resumes += "continues at step " in process.text()
             self.damaged += process.text().count("passed over a damaged checkpoint")
             if process.code == 0:
                 return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 NOT_FINITE = "the model produced NaN or infinity: it is damaged, or its training diverged"
@@ -17,8 +17,11 @@ class UserError(Exception):
 
 
 @contextmanager
-def os_errors_as_user_errors() -> Iterator[None]:
-    """What the system refuses within, such as a file that may not be read, or space, becomes a `UserError`."""
+def os_errors_as_user_errors(hint: Callable[[], str] = lambda: "then run the same command again") -> Iterator[None]:
+    """What the system refuses within, such as a file that may not be read, or space, becomes a `UserError`.
+
+    `hint` says how to continue once there is space again.
+    """
     try:
         yield
     except BrokenPipeError:  # who reads the output has seen enough
@@ -28,5 +31,5 @@ def os_errors_as_user_errors() -> Iterator[None]:
             raise
         sentence = f"{os.strerror(error.errno)}: {error.filename}" if error.filename else os.strerror(error.errno)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            sentence += "; free some space, and go on with a run that has a checkpoint by: vaegan train --resume RUN"
+            sentence += f": free some space; {hint()}"
         raise UserError(sentence) from error

@@ -1,6 +1,8 @@
-"""Values as people read them."""
+"""Values and commands as people read them."""
 
 from __future__ import annotations
+
+import shlex
 
 
 def plain(value: object, *, between: str = " ", yes: str = "True", no: str = "False") -> str:
@@ -31,3 +33,8 @@ def fixed(value: float, decimals: int, most: int, form: str = "") -> str:
     if 0 < abs(value) < 10.0 ** (1 - most):
         return f"{value:{form}.2g}"
     return f"{value:{form}.{min(max(0, decimals), most)}f}"
+
+
+def command(*words: object) -> str:
+    """A command of this package that can be pasted into a shell: paths with spaces are quoted."""
+    return shlex.join(["vaegan", *map(str, words)])

@@ -38,6 +38,7 @@ from .training.memory import check_size
 from .training.minutes import clock, in_steps
 from .training.trainer import STOPPING, Trainer, resume_hint
 from .viz.grid import save as save_picture
+from .words import command
 
 __all__ = ["Stopped", "TrainingResult", "resume", "train"]
 
@@ -140,12 +141,17 @@ class TrainingJob:
             return True
         folder = self.run.folder
         if folder.exists() and not (self.mode == "auto" and _is_begun(self.run)):
-            raise _taken(folder)
+            raise _taken(self.run)
         return folder.exists()
 
 
-def _taken(folder: Path) -> UserError:
-    return UserError(f"{folder} exists already: choose another --run, or go on with it by --resume {folder}")
+def _taken(run: Run) -> UserError:
+    hint = ""
+    if checkpoint.checkpoints(run.checkpoints_folder):
+        hint = f", or continue it with: {command('train', '--resume', run.folder)}"
+    elif _is_begun(run):
+        hint = ", or add --auto-resume to begin it again, because it stopped before its first checkpoint"
+    return UserError(f"{run.folder} exists already: choose another --run{hint}")
 
 
 def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: Console | None) -> TrainingResult:
@@ -282,7 +288,7 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
             picture = next(reversed(run.pictures.values()), run.pictures_folder)
         else:
             console.print(f"{_what(trainer, len(held_out))}, into {run.folder}", soft_wrap=True)
-            with os_errors_as_user_errors():
+            with os_errors_as_user_errors(lambda: resume_hint(run)):
                 picture = trainer.train(run, images, held_out, console, signals)
         if fabric.is_global_zero and _lacks_prior(run, recipe, training):
             _fit_prior(trainer, run, images, held_out, console)
@@ -299,7 +305,7 @@ def _keep(run: Run, stack: ExitStack, *, new: bool = False) -> bool:
         try:
             run.folder.mkdir(parents=True)
         except FileExistsError:  # somebody has made it since this process looked
-            raise _taken(run.folder) from None
+            raise _taken(run) from None
     if not stack.enter_context(locked(run.lock_file)):
         raise UserError(f"another process is training into {run.folder}: choose another --run, or wait until that has ended")
     return True
@@ -372,7 +378,7 @@ def _take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool) -> boo
         if trainer.step >= trainer.steps and not auto:
             more = f"ask for more, such as --steps {2 * trainer.step}"
             if lacks_prior:
-                more += f"; only its prior is not fitted: do that with: vaegan fit-prior {run.folder}"
+                more += f"; only its prior is not fitted: do that with: {command('fit-prior', run.folder)}"
             raise UserError(f"the run is at step {trainer.step} already: {more}")
     return state is not None
 
@@ -392,11 +398,11 @@ def _what(trainer: Trainer, held_out: int) -> str:
     if fabric.world_size > 1:
         where = f"{fabric.world_size} processes, each on {where}"
     kind = "bfloat16" if computes_in_bf16(fabric) else "float32"
-    begun = f" from step {trainer.step:,}" if trainer.step else ""
+    steps = f"continues at step {trainer.step:,} of {trainer.steps:,}" if trainer.step else f"{trainer.steps:,} steps"
     height, width = trainer.recipe.networks.size
     images = f"{len(trainer.batches.indices):,} images of {height}x{width} to train on, {held_out:,} held out"
     parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
-    return f"{images}; {parameters:,} parameters; {trainer.steps:,} steps{begun} on {where} in {kind}"
+    return f"{images}; {parameters:,} parameters; {steps} on {where} in {kind}"
 
 
 def images_of(recipe: Recipe, console: Console) -> ImageSet:
@@ -451,7 +457,7 @@ def _fit_prior(trainer: Trainer, run: Run, images: ImageSet, held_out: Indices, 
         def watched(what: str, done: int, total: int | None) -> None:
             progress(what, done, total)
             if signals.received is not None:
-                sentence = f"{run.folder} is trained, but its prior is not fitted: fit it with: vaegan fit-prior {run.folder}"
+                sentence = f"{run.folder} is trained, but its prior is not fitted: fit it with: {command('fit-prior', run.folder)}"
                 raise Stopped(sentence, signals.received)
 
         try:

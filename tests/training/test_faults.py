@@ -123,7 +123,7 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(line: str, code: int, step
     run = tmp_path / "run"
     ended, said = vaegan_process(SENDING + line, "train", f"--run={run}", "--no-report", *flags(**EVERYTHING))
     assert ended == code, said
-    assert said.splitlines()[-1] == f"stopped at step {step} of 6 and saved; go on with: vaegan train --resume {run}"
+    assert said.splitlines()[-1] == f"stopped at step {step} of 6 and saved; continue with: vaegan train --resume {run}"
     assert "Traceback" not in said
     assert checkpoint.load(run / "checkpoints")[0]["step"] == step
     go_on(run)
@@ -231,7 +231,8 @@ def test_a_full_disk(  # noqa: PLR0917 (fixtures)
     assert exit_.value.code == 2
     sentence = capsys.readouterr().err.splitlines()[-1]
     assert sentence.startswith(f"vaegan: No space left on device: {run}/{full.rstrip('*')}")
-    assert sentence.endswith("; free some space, and go on with a run that has a checkpoint by: vaegan train --resume RUN")
+    assert f": free some space; the last checkpoint is {run}/checkpoints/" in sentence
+    assert sentence.endswith(f"; continue with: vaegan train --resume {run}")
     assert checkpoint.load(run / "checkpoints")[0]["step"] in (1, 2, 3)
     filler.unlink()
     go_on(run)

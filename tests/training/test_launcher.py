@@ -84,7 +84,7 @@ def test_a_process_that_dies_ends_the_others_with_a_sentence(rank: int, tmp_path
     assert "Traceback" not in said
     last = said.splitlines()[-1]
     assert last.startswith(f"vaegan: process {rank} of 2 was killed by SIGKILL, and ended the run; the last checkpoint is ")
-    assert last.endswith(f"go on with: vaegan train --resume {tmp_path / 'run'}")
+    assert last.endswith(f"continue with: vaegan train --resume {tmp_path / 'run'}")
     assert all(gone(pid) for pid in workers)
 
 
@@ -107,7 +107,8 @@ torch.distributed.init_process_group = meet
     with start(tmp_path / "run", before=IN_WORKERS.format(code=code)) as agent:
         _, said = agent.communicate()
         assert agent.wait() == 2
-    assert said.splitlines()[-1] == "vaegan: process 0 of 2 was killed by SIGKILL, and ended the run; there is no checkpoint yet"
+    dead = "process 0 of 2 was killed by SIGKILL, and ended the run"
+    assert said.splitlines()[-1] == f"vaegan: {dead}; there is no checkpoint yet; run the same command again"
 
 
 def test_a_fault_of_one_process_is_shown_and_ends_the_others(tmp_path: Path) -> None:
@@ -154,7 +155,7 @@ def test_signals_to_any_process_save_or_end_the_run(tmp_path: Path) -> None:
     assert "Traceback" not in said
     last, asked, _ = [checkpoint.step_of(path) for path in checkpoint.checkpoints(run / "checkpoints")]
     assert said.count(f"saved at step {asked}, as asked") == said.count("as asked") == 1
-    assert said.splitlines()[-1] == f"stopped at step {last} of 1000000 and saved; go on with: vaegan train --resume {run}"
+    assert said.splitlines()[-1] == f"stopped at step {last} of 1000000 and saved; continue with: vaegan train --resume {run}"
 
 
 FIRST_AT_ONCE = IN_WORKERS.format(

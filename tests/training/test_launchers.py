@@ -145,7 +145,7 @@ def test_torchrun_goes_on_with_a_run_of_one_process(tmp_path: Path) -> None:
     arguments = ["train", "--auto-resume", "--no-report", "--run=run", *flags(training__batch=4, training__length="4 steps")]
     done = torchrun(tmp_path, "os.chdir(rank)", *arguments)
     assert done.returncode == 0, done.stderr
-    assert "4 steps from step 2 on 2 processes, each on the CPU" in done.stderr
+    assert "continues at step 2 of 4 on 2 processes, each on the CPU" in done.stderr
     assert done.stderr.count("The run is run;") == 1
     assert checkpoint.load(begun / "checkpoints")[0]["step"] == 4
     assert not any((tmp_path / "1").iterdir())

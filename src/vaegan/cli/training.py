@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from cyclopts import Parameter
 
 from ..errors import UserError
 from ..recipe import Recipe, about, names
-from ..words import plain
+from ..words import command, plain
 from .console import err, out, parse_size
 from .flags import MACHINE, RUN, BenchFlags, RunFlags, Settings
 
@@ -63,12 +64,13 @@ def train(
         err.print(str(stopped), soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
     page = f"The page to look at is {result.page}\n" if result.page else ""
+    curves = f"tensorboard --logdir {shlex.quote(str(result.run))}"
     err.print(
-        f"\nThe pictures are {result.picture}\n{page}The run is {result.run}; see its curves with: tensorboard --logdir {result.run}",
+        f"\nThe pictures are {result.picture}\n{page}The run is {result.run}; see its curves with: {curves}",
         soft_wrap=True,
     )
-    reconstruct = f", vaegan reconstruct {result.run} IMAGES" if recipe.objective.autoencodes else ""
-    err.print(f"More pictures: vaegan sample {result.run}{reconstruct}", soft_wrap=True)
+    reconstruct = f"\nYour own images: {command('reconstruct', result.run, 'IMAGES')}" if recipe.objective.autoencodes else ""
+    err.print(f"More pictures: {command('sample', result.run)}{reconstruct}", soft_wrap=True)
 
 
 def bench(

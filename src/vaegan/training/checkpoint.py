@@ -17,6 +17,8 @@ import torch
 
 from ..errors import UserError
 from ..files import replacing
+from ..recipe import RECIPE
+from ..words import command
 
 FORMAT = 4
 """To be raised when the state of a trainer changes."""
@@ -106,7 +108,13 @@ def load(folder: Path) -> tuple[dict[str, Any], list[Path]]:
             return read(path), damaged
         except DamagedError:
             damaged.append(path)
-    what = f"its {len(damaged)} checkpoints are all damaged" if damaged else "it has no checkpoint"
+    recipe = folder.parent / RECIPE
+    if damaged:
+        way_out = command("train", "--recipe", recipe, "--run", "NEW-RUN")
+        what = f"its {len(damaged)} checkpoints are all damaged; train a new run with: {way_out}"
+    else:
+        way_out = command("train", "--recipe", recipe, "--run", folder.parent, "--auto-resume")
+        what = f"it has no checkpoint; start again with: {way_out}"
     raise UserError(f"cannot resume {folder.parent}: {what}")
 
 

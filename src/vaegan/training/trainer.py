@@ -23,7 +23,7 @@ from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
 from ..run import Run
 from ..signals import Stopped, StopSignal
-from ..words import plain
+from ..words import command, plain
 from . import checkpoint
 from .average import averaging_weight
 from .conditions import learn_scale
@@ -249,6 +249,8 @@ class Trainer:
         if theirs["images_per_step"] != mine["images_per_step"]:
             images, processes = theirs["images_per_step"], self.fabric.world_size
             batch = f": set --training.batch {images // processes}" if images % processes == 0 and images > processes else ""
+            if processes == 1 and (began_with := images // was["training.batch"]) > 1:
+                batch += f", or add --processes {began_with}"
             here = f"{processes} process{'es' * (processes > 1)} with a batch of {self.recipe.training.batch}"
             raise UserError(f"the run takes {images} images a step, not {mine['images_per_step']} ({here}){batch}")
         self.step, self.rollbacks = state["step"], state["rollbacks"]
@@ -317,7 +319,7 @@ class Trainer:
                         monitor.say(f"saved at step {self.step}, as asked")
         wait_for_all(self.fabric)  # nobody leaves while the first process is still writing
         if self.step < self.steps:
-            sentence = f"stopped at step {self.step} of {self.steps} and saved; go on with: vaegan train --resume {run.folder}"
+            sentence = f"stopped at step {self.step} of {self.steps} and saved; continue with: {_resume(run)}"
             raise Stopped(sentence, signals.received)
         return picture
 
@@ -332,7 +334,7 @@ class Trainer:
         if settings.on_nan == "stop":
             way_out = "train anew with a lower --optimizer.lr"
             if from_leader(self.fabric, lambda: bool(checkpoint.checkpoints(run.checkpoints_folder))):
-                way_out = f"go on from there with a lower learning rate by: vaegan train --resume {run.folder} --on-nan rollback"
+                way_out = f"go on from there with a lower learning rate by: {_resume(run)} --on-nan rollback"
             raise Diverged(f"{error}; {last}: {way_out}") from None
         if self.rollbacks >= settings.rollbacks:
             times = f"after {self.rollbacks} rollbacks, and --training.rollbacks allows no more"
@@ -369,6 +371,14 @@ def last_checkpoint(run: Run) -> str:
 
 
 def resume_hint(run: Run) -> str:
-    """The same, with the command that goes on from there."""
-    saved = checkpoint.checkpoints(run.checkpoints_folder)
-    return last_checkpoint(run) + (f"; go on with: vaegan train --resume {run.folder}" if saved else "")
+    """The same, with the command that continues the run, or begins it again where nothing was saved."""
+    if checkpoint.checkpoints(run.checkpoints_folder):
+        return f"{last_checkpoint(run)}; continue with: {_resume(run)}"
+    if run.is_run:
+        again = command("train", "--recipe", run.recipe_file, "--run", run.folder, "--auto-resume")
+        return f"{last_checkpoint(run)}; start again with: {again}"
+    return f"{last_checkpoint(run)}; run the same command again"
+
+
+def _resume(run: Run) -> str:
+    return command("train", "--resume", run.folder)
