@@ -212,7 +212,7 @@ MISTAKES = {
     "no samples": (["sample", "nowhere", "--count", "0"], "--count"),
     "nothing to prepare": (["prepare", "nowhere", "set"], "there is no such folder or file"),
     "no place to prepare for": (["prepare", "nowhere"], "OUT"),
-    "nothing to look at": (["data", "nowhere"], "cannot look into nowhere: there is no such folder"),
+    "nothing to look at": (["data", "nowhere"], "nowhere: there is no such folder or file"),
     "an unknown kind": (["train", "--data", "celebaa:x"], "Did you mean celeba?"),
     "a size that is not known": (["prepare", "avatars", "set", "--size", "big"], "--size must be a number of pixels"),
     "splits that do not add up": (["prepare", "avatars", "set", "--splits", "0.5", "0.5", "0.5"], "add up to 1"),

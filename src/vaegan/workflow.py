@@ -375,6 +375,8 @@ def _take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool) -> boo
     with all_or_none(trainer.fabric):
         if state:
             trainer.load_state_dict(state)
+            if sentence := trainer.changed_rate(state):
+                console.print(f"note: {sentence}", soft_wrap=True)
         if trainer.step >= trainer.steps and not auto:
             more = f"ask for more, such as --steps {2 * trainer.step}"
             if lacks_prior:
@@ -479,9 +481,12 @@ def _report(run: Run, images: ImageSet) -> Path:
 
 
 def _report_skipped(images: ImageSet, listing: Path, console: Console) -> None:
+    text = "".join(f"{line}\n" for line in images.skipped)
+    if listing.is_file() and listing.read_text(encoding="utf-8", errors="replace") == text:
+        return  # it was said when the run began
     for line in report_skipped(images, listing):
         with replacing(listing) as path:
-            path.write_text("".join(f"{line}\n" for line in images.skipped), encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
         console.print(line, soft_wrap=True)
 
 

@@ -201,7 +201,7 @@ def test_a_packed_set_decides_how_it_was_prepared(tmp_path: Path, photos: Path) 
     assert images.preparation == Preparation((16, 16), 1, "none")
     with pytest.raises(UserError, match="was prepared with channels 1, crop none, not channels 3, crop centre"):
         open_images(str(tmp_path / "set"), Preparation((16, 16)), count=0, progress=quiet)
-    with pytest.raises(UserError, match="is a packed set already: train on it with --data"):
+    with pytest.raises(UserError, match="is a packed set already: train on it with: vaegan train --data"):
         prepare(str(tmp_path / "set"), tmp_path / "again", progress=quiet)
 
 

@@ -207,7 +207,7 @@ def test_the_command(trained_on_avatars: Path, photos: Path, capsys: pytest.Capt
     works("attributes", trained_on_avatars, "--image", photos / "photo 00.png")
     assert (trained_on_avatars / "attributes.safetensors").read_bytes() == first
     assert "there is no image nothing.png" in fails(capsys, "attributes", trained_on_avatars, "--image", "nothing.png")
-    assert "has no attributes: give some by vaegan prepare --attributes" in fails(
+    assert "has no attributes: give some by: vaegan prepare IMAGES SET --attributes TABLE.csv" in fails(
         capsys, "attributes", trained_on_avatars, "--data", photos
     )
     assert "there is no run folder nowhere" in fails(capsys, "attributes", "nowhere")

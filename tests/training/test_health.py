@@ -192,5 +192,5 @@ def test_the_page_on_reliability_has_every_warning() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text()
     rows = {row.split(" | ")[0].strip("| "): row for row in page.splitlines() if row.startswith("| ")}
     for name, sign in SIGNS.items():
-        assert sign.advice in rows[name]
+        assert sign.advice_for(ObjectiveSettings()) in rows[name]
         assert f"for {sign.patience:,} steps" in rows[name]

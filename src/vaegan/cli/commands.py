@@ -24,7 +24,7 @@ class Command(NamedTuple):
 
 COMMANDS = (
     Command("prepare", "data", "Data", "Pack images into a set that opens at once."),
-    Command("data", "data", "Data", "Show what is in a packed set or behind a run."),
+    Command("data", "data", "Data", "Show what is in a set of images."),
     Command("train", "training", "Train", "Train a VAE/GAN on a folder of images."),
     Command("fit-prior", "prior", "Train", "Fit the prior that samples are drawn from."),
     Command("recipes", "training", "Train", "List the recipes, or every setting of one."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +13,9 @@ from ..data.dataset import report_skipped
 from ..errors import UserError
 from ..recipe import Recipe
 from ..settings import Crop, Resampling
+from ..words import command
 from .console import err, parse_size, wrote
-from .flags import DEFAULT_RECIPE
+from .flags import DEFAULT_RECIPE, DataFlags, Settings
 from .inputs import open_set
 
 if TYPE_CHECKING:
@@ -112,34 +114,41 @@ def prepare(
         err.print(line, soft_wrap=True)
     if rest := len(images) - sum(images.splits.values()) if images.splits else 0:
         err.print(f"in no split, and so never used: {rest:,}", soft_wrap=True)
-    look = f"Look at it: vaegan data {out}"
+    look = f"Look at it: {command('data', out)}"
     try:
         replace(Recipe.load(DEFAULT_RECIPE).networks, size=images.preparation.size)
-        look += f"\nTrain on it: vaegan train --data {out}"
+        look += f"\nTrain on it: {command('train', '--data', out)}"
     except UserError as error:
         err.print(f"{error}; to train on these images, prepare them with such a --size", soft_wrap=True)
     err.print(look, soft_wrap=True)
 
 
-def data(run_or_set: Path, /, *, verify: Annotated[bool, Parameter(negative="")] = False, out: Path | None = None) -> None:
-    """Show what is in a packed set or behind a run.
+def data(
+    source: str,
+    /,
+    *settings: Settings,
+    flags: DataFlags = DataFlags(),
+    verify: Annotated[bool, Parameter(negative="")] = False,
+    out: Path | None = None,
+) -> None:
+    """Show what is in a set of images.
 
-    Counts, splits and attributes, and a sheet of images.
+    Counts, splits and attributes, and a sheet of images. Images that are not packed yet are packed first, as vaegan train does it.
 
     Parameters
     ----------
-    run_or_set
-        A packed set or a run folder.
+    source
+        A run folder, or whatever vaegan train takes as --data: a folder or archive of images, a packed set, a known set, or avatars.
     verify
-        Check every file of the set against its checksum, instead.
+        Check every file of the packed set against its checksum, instead.
     out
-        The picture to write; contact-sheet.png in the folder by default.
+        The picture to write; by default contact-sheet.png in the run or packed set, or else in the current folder.
     """
     from ..data.summary import contact_sheet, describe
     from ..progress import progress_bar
     from ..viz import grid
 
-    images = _set_of(run_or_set)
+    images, folder = _set_of(source, flags, settings)
     if verify:
         total, done, bad = sum(file["bytes"] for file in images.manifest["files"].values()), 0, []
         with progress_bar(err) as progress:
@@ -155,22 +164,24 @@ def data(run_or_set: Path, /, *, verify: Annotated[bool, Parameter(negative="")]
         return
     for line in describe(images):
         print(line)
-    wrote(grid.save(contact_sheet(images), out or run_or_set / "contact-sheet.png"))
+    wrote(grid.save(contact_sheet(images), out or folder / "contact-sheet.png"))
 
 
-def _set_of(folder: Path) -> ImageSet:
-    """A packed set, or that of a run."""
-    from ..data import ImageSet, packed_folder
+def _set_of(source: str, flags: DataFlags, settings: Sequence[str]) -> tuple[ImageSet, Path]:
+    """The images of a run, of a packed set or of any source, and the folder for a picture of them: the source may not get one."""
+    from ..data import ImageSet, open_images, packed_folder
+    from ..progress import progress_bar
     from ..run import Run
 
-    if packed_folder(str(folder)):
-        return ImageSet.open(folder)
-    run = Run(folder)
-    if not run.is_run:
-        what = (
-            "it is neither a packed set nor a run; pack images by: vaegan prepare SOURCE OUT"
-            if folder.exists()
-            else "there is no such folder"
-        )
-        raise UserError(f"cannot look into {folder}: {what}")
-    return open_set(run, flag="")
+    run, changed = Run(source), bool(settings) or flags != DataFlags()
+    if run.is_run:
+        if changed:
+            raise UserError(f"{run.folder} is a run, and its recipe says how its images are prepared: leave all settings out")
+        return open_set(run, flag=command("data", "SOURCE")), run.folder
+    packed = packed_folder(source)
+    if packed and not changed:  # of any size, also one that no networks take
+        return ImageSet.open(packed), packed
+    recipe = flags.load_recipe([*settings, f"--data.source={source}"])
+    with progress_bar(err) as progress:
+        images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
+    return images, packed or Path()

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from ..errors import UserError
+from ..words import command
 from .console import err, out, wrote
 from .inputs import MOST_ROWS, encode_pictures, open_set, say_how_many
 
@@ -55,8 +56,8 @@ def attributes(run: Path, /, *, data: str | None = None, image: Path | None = No
     wrote(opened.attributes_file)
     indices = np.concatenate([held_out[:], training[:]])  # of few that are held out, all may have an attribute
     wrote(grid.save(attribute_sheet(model, directions, images, indices, pixels), opened.attributes_picture_file))
-    some = directions.names[0]
-    err.print(f"Use them: vaegan edit {run} IMAGE --add {some}=1", soft_wrap=True)
+    best, *_ = _by_auc(directions)
+    err.print(f"Use them: {command('edit', run, 'IMAGE', '--add', f'{best[0]}=1')}", soft_wrap=True)
 
 
 def edit(
@@ -205,7 +206,7 @@ def _directions(run: Run, model: VAEGAN) -> Directions:
         known = Directions.load(path)
         if known.about.get("weights") == fingerprint(model):
             return known
-    way_out = f"vaegan attributes {run.folder} --data SET"
+    way_out = command("attributes", run.folder, "--data", "SET")
     if not run.is_run:
         raise UserError(f"a model folder does not say what it was trained on: learn the attributes first, by: {way_out}")
     what = f"{path} was learned from other weights: learning it anew"
@@ -229,14 +230,20 @@ def _learn(run: Run, model: VAEGAN, images: ImageSet) -> tuple[Directions, tuple
     return directions, parts
 
 
+def _by_auc(directions: Directions) -> list[tuple[str, list[int], list[float | None], list[float | None]]]:
+    """Each attribute with its counts and the accuracies of probe and mean; that which is told apart best is the first."""
+    about = directions.about
+    rows = zip(directions.names, about["counts"], about["probe"], about["mean"], strict=True)
+    return sorted(rows, key=lambda row: -(row[2][1] or 0))
+
+
 def _show(directions: Directions) -> None:
     """Print how well the attributes of held-out images are told apart, best first."""
     about = directions.about
     table = Table("attribute", box=None, header_style="bold", title_justify="left")
     for column in ("with it", "without", "probe: right", "AUC", "mean: right", "AUC"):
         table.add_column(column, justify="right")
-    rows = list(zip(directions.names, about["counts"], about["probe"], about["mean"], strict=True))
-    for name, (yes, no), probe, mean in sorted(rows, key=lambda row: -(row[2][1] or 0)):
+    for name, (yes, no), probe, mean in _by_auc(directions):
         cells = ("-" if value is None else f"{value:.3f}" for value in (*probe, *mean))
         table.add_row(name, f"{yes:,}", f"{no:,}", *cells)
     out.print(table)

@@ -46,17 +46,11 @@ Settings = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
 
 @Parameter(name="*", group=RECIPE)
 @dataclass(frozen=True)
-class RecipeFlags:
-    """A recipe, and how to compute."""
+class BaseFlags:
+    """A recipe, and the settings that go over it."""
 
     recipe: str | None = None
     """A recipe by name (see `vaegan recipes`), or a YAML file; quick by default."""
-    device: Annotated[str, Parameter(group=MACHINE)] = "auto"
-    """cpu, cuda or mps; auto takes a GPU if there is one."""
-    precision: Annotated[str | None, Parameter(group=MACHINE)] = None
-    """auto, 32 or bf16."""
-    threads: Annotated[int | None, Parameter(group=MACHINE)] = None
-    """Threads that compute on the CPU, in each process; all cores by default, or as many as a resumed run began with."""
 
     def load_recipe(self, settings: Sequence[str] = (), resume: Path | None = None) -> Recipe:
         """The recipe under these flags.
@@ -88,6 +82,28 @@ class RecipeFlags:
             raise UserError(f"one length is enough: --{lengths[0]} and --{lengths[1]} were both given")
         short += [(name, "training.length", f"{getattr(self, name)} {name}") for name in lengths]
         return [(name, key, parse_size(value) if name == "size" else value) for name, key, value in short]
+
+
+@Parameter(name="*", group=RECIPE)
+@dataclass(frozen=True)
+class DataFlags(BaseFlags):
+    """How images are prepared."""
+
+    size: str | None = None
+    """Side of the square images in pixels, or height x width such as 96x64; by default that of the recipe."""
+
+
+@Parameter(name="*", group=RECIPE)
+@dataclass(frozen=True)
+class RecipeFlags(BaseFlags):
+    """A recipe, and how to compute."""
+
+    device: Annotated[str, Parameter(group=MACHINE)] = "auto"
+    """cpu, cuda or mps; auto takes a GPU if there is one."""
+    precision: Annotated[str | None, Parameter(group=MACHINE)] = None
+    """auto, 32 or bf16."""
+    threads: Annotated[int | None, Parameter(group=MACHINE)] = None
+    """Threads that compute on the CPU, in each process; all cores by default, or as many as a resumed run began with."""
 
 
 @Parameter(name="*", group=RECIPE)

@@ -77,6 +77,8 @@ def score(
     if table.suffix.lower() != ".csv":
         raise UserError(f"cannot write numbers as {table}: give it a name that ends in .csv")
     model = opened.model()
+    model.require("encoder")  # before anything is said of the images, which cannot help
+    model.require("discriminator")
     parts = _parts(opened, images)
     scorer = _scorer(opened, model, calibrate)
     if len(scorer.ranked) < 1 / alarms - 1:

@@ -16,6 +16,7 @@ from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from ..errors import UserError
 from ..settings import Crop, Resampling
+from ..words import command
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # and no other: some of what Pillow reads starts programs
@@ -73,6 +74,14 @@ class Preparation:
             raise UserError(f"an image has at least 1 pixel a side, not {self.size[0]}x{self.size[1]}")
         if max(self.size) > LARGEST_SIDE:
             raise UserError(f"an image has at most {LARGEST_SIDE} pixels a side here, not {self.size[0]}x{self.size[1]}")
+
+    def command(self, *more: object) -> str:
+        """The command that packs images in this way, with some flags more."""
+        flags: list[object] = ["--size", f"{self.size[0]}x{self.size[1]}", "--crop", self.crop]
+        flags += ["--box", *self.box] if self.crop == "box" else []
+        flags += [flag for flag, wanted in (("--blur", self.blur), ("--grey", self.channels == 1)) if wanted]
+        flags += ["--resampling", self.resampling] if self.resampling != "fast" else []
+        return command("prepare", "IMAGES", "SET", *more, *flags)
 
     @property
     def shape(self) -> tuple[int, int, int]:

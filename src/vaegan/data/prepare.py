@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ from ..progress import Progress
 from ..settings import Crop, Resampling
 from ..signals import Stopped, StopSignal
 from ..this_process import cores
-from ..words import plain
+from ..words import command, plain
 from .dataset import FORMAT, ImageSet
 from .images import Preparation
 from .sources import HUB, avatars, find_source
@@ -26,13 +27,24 @@ from .writer import Unfinished, is_unfinished, pack
 
 AVATARS = "avatars"
 DEFAULT_SIZE = (64, 64)
+SET_CACHE = "set the environment variable VAEGAN_CACHE to a folder that can be written to"
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def cache_folder() -> Path:
-    """Where sets are kept that are packed by the way: $VAEGAN_CACHE, else vaegan in the user's cache folder."""
+    """Where sets are kept that are packed by the way: $VAEGAN_CACHE, else vaegan in the user's cache folder.
+
+    Raises:
+        UserError: the user has no home folder.
+    """
     if configured := os.environ.get("VAEGAN_CACHE"):
         return Path(configured)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vaegan"
+    if configured := os.environ.get("XDG_CACHE_HOME"):
+        return Path(configured) / "vaegan"
+    try:
+        return Path.home() / ".cache" / "vaegan"
+    except RuntimeError:
+        raise UserError(f"there is no home folder to keep packed images in: {SET_CACHE}") from None
 
 
 def packed_folder(source: str) -> Path | None:
@@ -119,7 +131,7 @@ def prepare(
         Stopped: an interrupt or SIGTERM came; what was done is kept.
     """
     if packed_folder(source):
-        raise UserError(f"{source} is a packed set already: train on it with --data {source}")
+        raise UserError(f"{source} is a packed set already: train on it with: {command('train', '--data', source)}")
     for name, value in {"--count": count, "--workers": workers}.items():
         if value is not None and value < 1:
             raise UserError(f"{name} must be above 0, not {value}")
@@ -159,14 +171,24 @@ def avatar_source(count: int, preparation: Preparation) -> Source:
 
 
 def _cached(source: Source, preparation: Preparation, progress: Progress, workers: int) -> ImageSet:
-    """The packed set in the cache that was made from just this; made now if there is none."""
+    """The packed set in the cache that was made from just this; made now if there is none.
+
+    Raises:
+        UserError: the cache cannot be written to, or the source has no usable image.
+    """
     folder = _cache_of(source, preparation)
     if ImageSet.is_set(folder):
         try:
             return ImageSet.open(folder)
         except UserError:  # damaged: made anew
             shutil.rmtree(folder)
-    return pack(source, preparation, folder, workers=workers, progress=progress)
+    try:
+        return pack(source, preparation, folder, workers=workers, progress=progress)
+    except OSError as error:
+        cache, place = cache_folder(), Path(error.filename or "")
+        if error.errno in FULL or not error.filename or not (cache.is_relative_to(place) or place.is_relative_to(cache)):
+            raise
+        raise UserError(f"cannot keep packed images in {cache} ({error.strerror}): {SET_CACHE}") from error
 
 
 def _cache_of(source: Source, preparation: Preparation) -> Path:
@@ -183,5 +205,5 @@ def _matching(images: ImageSet, wanted: Preparation) -> ImageSet:
         differing = [key for key, value in wanted.as_dict().items() if there.as_dict()[key] != value]
         was, asked = (", ".join(f"{key} {plain(p.as_dict()[key], between='x')}" for key in differing) for p in (there, wanted))
         found = f"the packed set {images.folder} was prepared with {was}, not {asked}"
-        raise UserError(f"{found}, which is asked for: prepare the images anew with that")
+        raise UserError(f"{found}, which is asked for: prepare the images anew by: {wanted.command()}")
     return images

@@ -17,6 +17,7 @@ from multiprocessing.connection import wait
 from typing import TypeVar
 
 from ..errors import UserError
+from ..words import command
 
 MOST = 61  # processes: more than that Windows does not wait for
 
@@ -60,7 +61,10 @@ def in_order(work: Callable[[T], R], tasks: Iterable[tuple[Key, T]], workers: in
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
     except BrokenProcessPool as error:
-        raise WorkerKilled("a worker process was killed, most often for want of memory: try again with fewer --workers") from error
+        fewer = command("prepare", "SOURCE", "OUT", "--workers", 1)
+        raise WorkerKilled(
+            f"a worker process was killed, most often for want of memory: pack the images with fewer workers, by: {fewer}"
+        ) from error
 
 
 def _begin() -> None:

@@ -198,8 +198,8 @@ class Experiment:
         if self.recipe.objective.kind != "vaegan" and not any_kind and not self.existing:
             raise UserError(f"the experiment itself says of which kind its runs are: leave out objective.kind {self.recipe.objective.kind}")
         if attributes and not self.images.attribute_names:
-            source = self.recipe.data.source
-            raise UserError(f"the set {source} has no attributes: give some by vaegan prepare --attributes, and name that set by --data")
+            way_out = f"give some by: {self.images.preparation.command('--attributes', 'TABLE.csv')}; then name that set by --data SET"
+            raise UserError(f"the set {self.recipe.data.source} has no attributes: {way_out}")
         if len(self.parts[1]) < held_out:
             out, most = len(self.parts[1]), len(self.parts[0]) + len(self.parts[1])
             way = "raise --data.held_out" if most >= 2 * held_out else "take a set of more images"

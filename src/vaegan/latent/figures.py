@@ -65,11 +65,11 @@ def edits(
         steps: the strengths of each edit.
         how: see `Directions.edit`.
     """
-    columns = [("image", images.cpu()), ("reconstruction", decode(model, codes))]
+    columns: list[tuple[tuple[str, ...], Tensor]] = [(("image",), images.cpu()), (("reconstruction",), decode(model, codes))]
     for strengths in steps:
-        words = ", ".join(f"{name} {strength:{'+g' if strength else 'g'}}" for name, strength in strengths.items())
+        words = tuple(f"{name} {strength:{'+g' if strength else 'g'}}" for name, strength in strengths.items())
         columns.append((words, decode(model, directions.edit(codes, strengths, how))))
-    rows = [[Tile(column[number : number + 1], (words,)) for words, column in columns] for number in range(len(images))]
+    rows = [[Tile(column[number : number + 1], lines) for lines, column in columns] for number in range(len(images))]
     return tiled(f"edits by {how}", rows)
 
 

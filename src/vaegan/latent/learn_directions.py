@@ -18,6 +18,7 @@ from ..evenly_spaced import subsample
 from ..models.fingerprint import fingerprint
 from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
+from ..words import command
 from .directions import Directions, How
 from .encode import encode
 
@@ -62,7 +63,9 @@ def learn_from(
         UserError: the set has no attributes, or none with enough examples.
     """
     if not images.attribute_names:
-        raise UserError(f"the set {images.folder} has no attributes: give some by vaegan prepare --attributes, and name that set by --data")
+        then = command("attributes", "RUN", "--data", "SET")
+        way_out = f"give some by: {images.preparation.command('--attributes', 'TABLE.csv')}; then learn them by: {then}"
+        raise UserError(f"the set {images.folder} has no attributes: {way_out}")
     known = images.attributes
     learned, tried = (subsample(part, MOST) for part in (training, held_out))
     columns, notes = learnable(known[learned], images.attribute_names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -25,6 +26,8 @@ from .features import Features
 
 FEWEST = 20
 """Images of each kind, below which nothing can be said."""
+MOST_HELD_OUT = 0.5
+"""The largest share of the images that it is wise to hold out."""
 
 T = TypeVar("T")
 
@@ -254,9 +257,9 @@ def require_enough(training: Indices, held_out: Indices, samples: int, resamplin
     if resamplings < 2:
         raise UserError(f"a spread needs --resamplings of at least 2, not {resamplings}")
     if not len(held_out):
-        raise UserError(
-            "the run holds out no images, so nothing can be said of reconstructions and copies: train with --data.held_out 0.05"
-        )
+        share = max(0.05, math.ceil(100 * FEWEST / max(1, len(training))) / 100)
+        way_out = f"train with --data.held_out {share:g}" if share <= MOST_HELD_OUT else "take a set of more images"
+        raise UserError(f"the run holds out no images, so nothing can be said of reconstructions and copies: {way_out}")
     for what, part in (("training", training), ("held-out", held_out)):
         if len(part) < FEWEST:
             raise UserError(f"there are only {len(part)} {what} images, and at least {FEWEST} are needed to measure anything")

@@ -156,7 +156,8 @@ class Targets:
             return cls(images.attribute_names, np.where(np.isnan(said), np.nan, np.where(said > 0, 1.0, -1.0)), classes=False)
         names, labels = [name for name in images.classes if name], np.array(images.labels)
         if len(names) < 2:
-            raise UserError(f"the set {images.folder} has neither attributes nor classes: give some by vaegan prepare --attributes")
+            way_out = f"give some by: {images.preparation.command('--attributes', 'TABLE.csv')}; then name that set by --data SET"
+            raise UserError(f"the set {images.folder} has neither attributes nor classes: {way_out}")
         signs = np.where(labels[:, None] == np.array(names), 1.0, -1.0)
         return cls(tuple(names), np.where((labels == "")[:, None], np.nan, signs), classes=True)
 

@@ -14,6 +14,16 @@ ROWS = 12
 """Steps in the table of figures; of more, some evenly spaced ones are taken."""
 
 
+_SIMILARITY = "Error of reconstructions in the discriminator’s features"
+_RISES = "The features change while the discriminator learns, so this curve can rise although the reconstructions get better"
+RELATIVE = (
+    f"{_SIMILARITY}, divided by the variance of the features: the mean over levels. The image itself has 0, and another image up to 2. "
+    f"{_RISES}."
+)
+ABSOLUTE = f"{_SIMILARITY}, not divided by their size. {_RISES}: features that grow have larger errors. Compare pictures and pixel error."
+"""How to read the learned similarity: of `levels`, relative to the distance of another image; of one level, in a unit that grows."""
+
+
 @dataclass(frozen=True)
 class Panel:
     """A chart under its title, with a sentence on how to read it."""
@@ -43,10 +53,7 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     if objective.kind == "vae":
         how = "as a part of the variance of pixels" if relative else "half of it, summed over pixels"
         add("Reconstruction", f"Squared error of reconstructions, {how}. Lower is closer.", take("similarity"))
-    of_features = ", as a part of their variance: the mean over levels" if relative else ""
-    add(
-        "Learned similarity", f"Error of reconstructions in the discriminator’s features{of_features}. Lower is closer.", take("similarity")
-    )
+    add("Learned similarity", RELATIVE if relative else ABSOLUTE, take("similarity"))
     watched = "" if objective.kind == "vae" else " Watched, not minimised."
     add("Pixel error", f"Mean squared error of reconstructions, with values in [−1, 1].{watched}", take("pixel"))
     bounds, about_gate = _gate(recipe)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from typing import NamedTuple
@@ -23,39 +23,44 @@ class FailureSign(NamedTuple):
     patience: int
     """Steps that it must last before it is worth a warning."""
     what: str
-    advice: str
+    advice: tuple[str, ...]
+    """What to try: one thing or another."""
+
+    def advice_for(self, objective: ObjectiveSettings) -> str:
+        """What is worth trying with an objective, in words: gamma is of VAE/GANs alone."""
+        return ", or ".join(one for one in self.advice if objective.kind == "vaegan" or "gamma" not in one)
 
 
 SIGNS = {
     "decoder held": FailureSign(
         PATIENCE,
         "the gate has held the decoder: the discriminator is too weak to teach it",
-        "a higher third value of --optimizer.lr_factors, or a larger --gate.margin",
+        ("a higher third value of --optimizer.lr_factors", "a larger --gate.margin"),
     ),
     "discriminator held": FailureSign(
         PATIENCE,
         "the gate has held the discriminator: it wins although it does not learn",
-        "a higher second value of --optimizer.lr_factors, or a larger --gate.margin",
+        ("a higher second value of --optimizer.lr_factors", "a larger --gate.margin"),
     ),
     "discriminator certain": FailureSign(
         SOON,
         "the discriminator tells every image from every sample, which teaches the decoder nothing",
-        "a lower third value of --optimizer.lr_factors, or the gate, if it is off",
+        ("a lower third value of --optimizer.lr_factors", "--gate.enabled, if the gate is off"),
     ),
     "discriminator wrong": FailureSign(
         SOON,
         "the discriminator takes images for samples, or samples for images, nearly always",
-        "a lower --optimizer.lr, or a smaller second value of --optimizer.lr_factors",
+        ("a lower --optimizer.lr", "a lower second value of --optimizer.lr_factors"),
     ),
     "posterior at the prior": FailureSign(
         SOON,
         "the posterior is the prior: codes tell nothing of their images",
-        "a lower --objective.kl_weight, or a higher --objective.gamma",
+        ("a lower --objective.kl_weight", "a higher --objective.gamma"),
     ),
     "samples alike": FailureSign(
         SOON,
         "samples are all alike",
-        "a higher --objective.gamma, a lower second value of --optimizer.lr_factors, or a larger --training.batch",
+        ("a higher --objective.gamma", "a lower second value of --optimizer.lr_factors", "a larger --training.batch"),
     ),
 }
 
@@ -78,6 +83,10 @@ class FailureMonitor:
     _since: dict[str, int] = field(default_factory=dict)
     _warned: set[str] = field(default_factory=set)
     _variety: float = 1.0
+
+    def remember(self, names: Iterable[str]) -> None:
+        """Take in of which failures this run was warned before it was resumed: while they last, they are not said again."""
+        self._warned |= SIGNS.keys() & set(names)
 
     def see_samples(self, variety: float) -> None:
         """Take in how much samples differ from each other, as a part of how much images do."""
@@ -108,7 +117,7 @@ class FailureMonitor:
             lasted = step - self._since.setdefault(name, step)
             if lasted >= sign.patience and name not in self._warned:
                 self._warned.add(name)
-                warnings.append(f"for {lasted} steps {sign.what}; try {sign.advice}")
+                warnings.append(f"for {lasted} steps {sign.what}; in a new run, try {sign.advice_for(self.objective)}")
         return warnings
 
     @property

@@ -49,7 +49,7 @@ class Monitor:
 
     def __init__(self, run: Run, watch: FailureMonitor, *, step: int, steps: int, images_per_step: int, console: Console) -> None:
         self.run, self.watch, self.steps, self.images_per_step, self.console = run, watch, steps, images_per_step, console
-        self._open(step)
+        self.watch.remember(self._open(step))
         self._pace = SpeedMonitor()
         self._printed = time.perf_counter()
         columns = (TextColumn("training"), BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"), TimeRemainingColumn())
@@ -58,18 +58,21 @@ class Monitor:
         self._status = Text()
         self._live = Live(Group(self._bar, self._status), console=console, refresh_per_second=4) if console.is_terminal else None
 
-    def _open(self, step: int) -> None:
-        """The logs, of which what is after a step will be written again."""
+    def _open(self, step: int) -> list[str]:
+        """The logs, of which what is after a step will be written again; returns the warnings that stood at that step."""
         from .tensorboard import TensorboardWriter  # TensorBoard takes its time to load
 
         self.step = step
         self._stats = self.run.stats_file
+        lines: list[str] = []
         if self._stats.is_file():
             lines = [line for line in self._stats.read_text(encoding="utf-8", errors="replace").splitlines() if _step_of(line) <= step]
             with replacing(self._stats) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         self._tensorboard = TensorboardWriter(self.run.tensorboard_folder, step)
         self._count, self._since = 0, time.perf_counter()
+        standing = json.loads(lines[-1]).get("warnings") if lines else None
+        return standing if isinstance(standing, list) else []
 
     def go_back(self, step: int) -> None:
         """Follow the run from an earlier step on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,16 @@ class Trainer:
         """The learning rate of the next step, before the networks' factors."""
         lr = learning_rate(self.recipe.optimizer, self.step, self.steps, self.batches.steps_per_epoch)
         return lr * ROLLBACK_LR**self.rollbacks
+
+    def changed_rate(self, state: dict[str, Any]) -> str | None:
+        """A sentence, if a checkpoint's run had another length, on what that makes of a learning rate that is annealed over it."""
+        recipe, each = self.recipe, self.batches.steps_per_epoch
+        before = replace(recipe.training, length=state["identity"]["recipe"]["training.length"])
+        if recipe.optimizer.schedule != "anneal" or before.minutes or (steps := before.steps(each, self.images_per_step)) == self.steps:
+            return None
+        was, now = (learning_rate(recipe.optimizer, self.step, count, each) * ROLLBACK_LR**self.rollbacks for count in (steps, self.steps))
+        fall = f"the learning rate falls over the whole run, which now has {self.steps:,} steps and had {steps:,}"
+        return f"{fall}: at step {self.step:,} it changes from {was:.2g} to {now:.2g}"
 
     def rates(self) -> Rates:
         """What schedules make of the next step."""

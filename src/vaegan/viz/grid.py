@@ -17,6 +17,8 @@ from ..files import replacing
 
 GAP = 2
 CAPTION = 22
+LINE = 15
+"""Pixels from one line of words to the next."""
 MARGIN = 8
 CELL = 64  # smaller images are enlarged by a whole factor to at least this height
 
@@ -52,26 +54,44 @@ def pair_rows(above: Tensor, below: Tensor, columns: int) -> Tensor:
 
 
 def sheet(parts: Sequence[tuple[str, Tensor]], columns: int) -> Image.Image:
-    """One picture: for each part its caption and, under it, its images N x C x H x W in [-1, 1], row by row."""
-    blocks = [(caption, to_uint8(images)) for caption, images in parts]
-    height, width = blocks[0][1].shape[1:3]
+    """One picture: for each part its caption and, under it, its images N x C x H x W in [-1, 1], row by row.
+
+    A caption that is wider than the images takes several lines.
+    """
+    pixels_of = [to_uint8(images) for _, images in parts]
+    height, width = pixels_of[0].shape[1:3]
     zoom = max(1, -(-CELL // height))
     height, width = height * zoom, width * zoom
-    rows = [-(-len(pixels) // columns) for _, pixels in blocks]
-    size = (columns * (width + GAP) - GAP + 2 * MARGIN, sum(CAPTION + r * (height + GAP) for r in rows) + 2 * MARGIN)
-    picture = Image.new("RGB", size, "white")
-    draw = ImageDraw.Draw(picture)
+    across = columns * (width + GAP) - GAP
     font = ImageFont.load_default(13)
+    captions = [wrapped(caption, across, font) for caption, _ in parts]
+    heights = [CAPTION + LINE * (len(lines) - 1) for lines in captions]
+    rows = [-(-len(pixels) // columns) for pixels in pixels_of]
+    picture = Image.new("RGB", (across + 2 * MARGIN, sum(heights) + sum(rows) * (height + GAP) + 2 * MARGIN), "white")
+    draw = ImageDraw.Draw(picture)
     top = MARGIN
-    for (caption, pixels), count in zip(blocks, rows, strict=True):
-        draw.text((MARGIN, top + 2), caption, fill=(70, 70, 70), font=font)
-        top += CAPTION
+    for lines, over, pixels, count in zip(captions, heights, pixels_of, rows, strict=True):
+        for number, line in enumerate(lines):
+            draw.text((MARGIN, top + 2 + number * LINE), line, fill=(70, 70, 70), font=font)
+        top += over
         for index, image in enumerate(pixels):
             row, column = divmod(index, columns)
             cell = Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST)
             picture.paste(cell, (MARGIN + column * (width + GAP), top + row * (height + GAP)))
         top += count * (height + GAP)
     return picture
+
+
+def wrapped(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
+    """A text in lines of at most `width` pixels, cut between words; a word that is wider has a line of its own."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}".lstrip()
+        if lines[-1] and font.getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def kind_of(path: Path) -> str:

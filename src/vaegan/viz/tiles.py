@@ -9,10 +9,9 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from .grid import CAPTION, GAP, MARGIN, to_uint8
+from .grid import CAPTION, GAP, LINE, MARGIN, to_uint8
 
 CELL = 96  # smaller images are enlarged by a whole factor to at least this height, so that words fit under them
-LINE = 15
 SPACE = 6
 """Pixels between tiles."""
 FONT_SIZE = 12
@@ -31,12 +30,13 @@ class Tile(NamedTuple):
 
 
 def tiled(heading: str, rows: Sequence[Sequence[Tile | None]]) -> Image.Image:
-    """One picture: a heading, then rows of tiles; None leaves a place empty. All tiles have equally many images and lines."""
+    """One picture: a heading, then rows of tiles; None leaves a place empty. All tiles have equally many images."""
     first = next(tile for row in rows for tile in row if tile)
+    most_lines = max(len(tile.lines) for row in rows for tile in row if tile)
     count, _, height, width = first.images.shape
     zoom = max(1, -(-CELL // height))
     height, width = height * zoom, width * zoom
-    tile_width, tile_height = count * (width + GAP) - GAP, height + LINE * len(first.lines)
+    tile_width, tile_height = count * (width + GAP) - GAP, height + LINE * most_lines
     columns = max(len(row) for row in rows)
     font, small = ImageFont.load_default(13), ImageFont.load_default(FONT_SIZE)
     across = max(columns * (tile_width + SPACE) - SPACE, int(font.getlength(heading)) + 1)

@@ -47,7 +47,7 @@ def test_a_bad_source_is_refused(source: str, words: str, place: Place) -> None:
 
 def test_a_packed_set_as_a_source(place: Place) -> None:
     place.packs()
-    words = f"{place.out} is a packed set already: train on it with --data {place.out}"
+    words = f"{place.out} is a packed set already: train on it with: vaegan train --data {place.out}"
     place.refuses(place.out, place.root / "again", words=words)
 
 

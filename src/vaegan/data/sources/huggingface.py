@@ -19,7 +19,7 @@ from ..images import Picture
 from .base import Encoded, File, Fingerprint, Item, Refused, Source, printable, some
 from .tables import SPLITS
 
-EXTRA = "images of the Hugging Face hub need one more package: pip install 'vaegan[hf]'"
+EXTRA = "images of the Hugging Face hub need one more package: pip install 'datasets>=3'"
 NUMBERS = ("bool", "int", "uint", "float")
 
 

@@ -76,7 +76,7 @@ def train_network(images: ImageSet, indices: Indices, progress: Progress = lambd
         UserError: the set has no attributes, or there are too few images.
     """
     if not images.attribute_names:
-        raise UserError("the set has no attributes to learn features from: choose another extractor by --extractor")
+        raise UserError("the set has no attributes to learn features from: choose another --extractor")
     if len(indices) < BATCH:
         raise UserError(f"features of attributes are learned from at least {BATCH} images, not {len(indices)}: choose another --extractor")
     learned_from = subsample(indices, MOST)

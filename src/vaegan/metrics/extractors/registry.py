@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
+from ...errors import UserError
+
 if TYPE_CHECKING:
     import torch
 
@@ -35,5 +37,8 @@ def choose(
     """
     if kind == "none":
         return None
-    extractor: Extractor = import_module(f".{kind}", __package__).make(images, training, device, progress)
+    try:
+        extractor: Extractor = import_module(f".{kind}", __package__).make(images, training, device, progress)
+    except UserError as error:
+        raise UserError(f"{error}; or measure without features, by --extractor none") from error
     return extractor
