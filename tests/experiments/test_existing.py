@@ -85,7 +85,7 @@ def test_runs_that_do_not_fit(runs: Path, tmp_path: Path, capsys: pytest.Capture
 
     assert "gan cannot be measured by few_labels_codes: of a model it needs a trained encoder" in error("features", "--runs", runs / "gan")
     assert "need not find attributes out" in error("features", "--runs", runs / "conditional")
-    assert "is of conditional models" in error("attribute-similarity", "--runs", runs / "plain")
+    assert "is of conditional models: train them with --networks.attributes" in error("attribute-similarity", "--runs", runs / "plain")
     assert "data.avatars 400" in error("samples", "--runs", runs / "plain", runs / "others")
     assert "there is no run folder" in error("samples", "--runs", runs / "nowhere")
     assert "does not say how it was trained" in error("samples", "--runs", runs / "plain" / "model")

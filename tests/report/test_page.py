@@ -86,7 +86,7 @@ def write_run(run: Path, *, steps: int = 40, pictures: int = 3, source: Path | N
         ("vaegan", ["A VAE/GAN trained", "Learned similarity", "Gate", "encoder", "vaegan score"], ["--by similarity"]),
         (
             "vae",
-            ["A VAE of pixels trained", "as a part of the variance of pixels", "vaegan edit"],
+            ["A VAE of pixels trained", "as a part of the variance of pixels", "vaegan reconstruct"],
             ["Learned similarity", "Gate", "discriminator 0", "vaegan score"],
         ),
         (

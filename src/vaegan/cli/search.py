@@ -126,6 +126,8 @@ def _of_samples(
 
     from ..latent.search import copying
 
+    if looking.by == "code" and "encoder" in looking.model.untrained:
+        raise UserError("this model has no encoder, and so no codes of images: compare images with --by similarity")
     training, held_out = run.split(looking.images)
     with torch.inference_mode():
         queries = looking.model.sample(samples, seed, prior=prior)

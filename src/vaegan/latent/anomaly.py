@@ -40,6 +40,9 @@ FEWEST = 20
 """Normal images, below which nothing can be said."""
 
 
+AGAIN = "remove it, or calibrate again by --calibrate SET"
+
+
 class OtherWeightsError(UserError):
     """A calibration does not belong to the model."""
 
@@ -228,7 +231,7 @@ class Scorer:
                 about = json.loads(file.metadata()["about"])
                 arrays = {name: file.get_tensor(name).astype(np.float64) for name in file.keys()}  # noqa: SIM118 (it is no dict)
             if about["format"] != FORMAT:
-                raise UserError(f"{path} has score format {about['format']}; this version of vaegan reads {FORMAT}: calibrate again")
+                raise UserError(f"{path} has score format {about['format']}; this version of vaegan reads {FORMAT}: {AGAIN}")
             same = about["model"] == fingerprint(model)
             fitted = {name: Gaussian.of_arrays(arrays, name) for name in VECTORS}
             usual = dict(zip(MEASUREMENTS, arrays["usual"].tolist(), strict=True))
@@ -237,9 +240,9 @@ class Scorer:
         except FileNotFoundError:
             raise UserError(f"there is no calibration {path}") from None
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path} is damaged: remove it, or calibrate again") from error
+            raise UserError(f"{path} is damaged: {AGAIN}") from error
         if not same:
-            raise OtherWeightsError(f"{path} was made for other weights than the model has now: calibrate again", scorer.source)
+            raise OtherWeightsError(f"{path} was made for other weights than the model has now: {AGAIN}", scorer.source)
         return scorer
 
 
