@@ -274,6 +274,44 @@ def test_bad_images_among_good_ones(photos: Path, tmp_path: Path, capsys: pytest
     assert [line.split(":")[0] for line in listed] == ["corrupt.jpg", "dot.png", "empty.jpg"]
 
 
+def test_old_notes_are_not_said_again(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (photos / "empty.jpg").touch()
+    train(tmp_path / "run", "--data", photos, training__length="2 steps")
+    assert "skipped 1 of 41 image files" in capsys.readouterr().err
+    works("train", "--resume", tmp_path / "run", "--steps", 3, "--device", "cpu", "--no-report")
+    said = capsys.readouterr().err
+    assert "skipped" not in said
+    assert "continues at step 2 of 3 on the CPU" in said
+
+
+def test_a_longer_run_says_what_becomes_of_an_annealed_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rates = {"optimizer__schedule": "anneal", "optimizer__lr": 1e-3, "optimizer__final_lr": 1e-5, "optimizer__power": 1.0}
+    train(tmp_path / "run", training__length="4 steps", **rates)
+    assert "learning rate" not in capsys.readouterr().err
+    works("train", "--resume", tmp_path / "run", "--steps", 8, "--device", "cpu", "--no-report")
+    note = "note: the learning rate falls over the whole run, which now has 8 steps and had 4: at step 4 it changes from 1e-05 to 0.00051"
+    assert note in capsys.readouterr().err.splitlines()
+    works("train", "--resume", tmp_path / "run", "--steps", 9, "--training.log_every", 1, "--device", "cpu", "--no-report")
+    assert "which now has 9 steps and had 8" in capsys.readouterr().err
+
+
+def test_look_at_images_as_training_takes_them(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    works("data", photos, "--size", "16x24", "--data.crop", "none")
+    said = capsys.readouterr().out
+    assert "40 images of 16x24 in colour" in said
+    assert "crop none" in said
+    assert "wrote contact-sheet.png" in said
+    assert len(list(photos.iterdir())) == 40
+    works("data", photos, "--size", "16x24", "--data.crop", "none", "--verify")
+    assert "is whole" in capsys.readouterr().out
+    assert "networks.size" in fails(capsys, "data", photos, "--size", 17)
+    train(tmp_path / "run", "--data", photos, training__length="1 steps")
+    assert "leave all settings out" in fails(capsys, "data", tmp_path / "run", "--size", 32)
+
+
 def test_a_place_that_cannot_be_written(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     error = fails(capsys, "train", "--data", photos, "--run", tmp_path / "file" / "run", *flags())

@@ -30,6 +30,14 @@ def test_the_directions_are_learned_when_first_needed(avatars_run: Path, photos:
     assert known.read_bytes() == learned
 
 
+def test_the_attribute_that_is_told_apart_best_is_suggested(avatars_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = notices(capsys, "attributes", avatars_run)
+    about = Directions.load(avatars_run / "attributes.safetensors")
+    aucs = dict(zip(about.names, (auc or 0 for _, auc in about.about["probe"]), strict=True))
+    best = next(name for name in aucs if f"--add {name}=1" in said)
+    assert aucs[best] == max(aucs.values()) > aucs[about.names[0]]
+
+
 def test_edits(avatars_run: Path, photos: Path, tmp_path: Path) -> None:
     some = [photos / "photo 00.png", photos / "photo 01.png"]
     works("edit", avatars_run, *some, "--add", "Eyeglasses=1", "--add", "Smiling=-0.5", "--out", tmp_path / "a.png")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from vaegan.data import prepare
 
-from ..command import fails, fails_with_notice, notices, rows, size, works
+from ..command import fails, fails_with_notice, notices, rows, size, train, works
 
 
 @pytest.fixture
@@ -85,6 +85,14 @@ def test_mistakes(run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -
         filled = [argument.replace("PHOTOS", str(photos)).replace("PHOTO", str(photos / "photo 01.png")) for argument in arguments]
         assert words in fails(capsys, "score", run, *filled), name
     assert sorted(run.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("kind", "lacks"), [("gan", "encoder"), ("vae", "discriminator")])
+def test_a_model_without_a_network_is_refused_before_the_images(
+    kind: str, lacks: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = train(tmp_path / "run", training__length="1 steps", objective__kind=kind)
+    assert f"this takes the {lacks}" in fails(capsys, "score", run, "nowhere")
 
 
 def test_mistakes_with_folders(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -269,7 +269,9 @@ def use(monkeypatch: pytest.MonkeyPatch, network: Callable[..., torch.nn.Module]
 
 def test_inception_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
-    with pytest.raises(UserError, match="Inception needs torch-fidelity and a torchvision that fits torch: pip install torch-fidelity"):
+    with pytest.raises(
+        UserError, match="Inception needs torch-fidelity and a torchvision that fits torch: pip install torch-fidelity torchvision"
+    ):
         Inception()
 
 

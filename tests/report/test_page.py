@@ -236,7 +236,9 @@ def test_damaged_lines_and_pictures_are_passed_over(tmp_path: Path) -> None:
 def test_a_recipe_that_is_none(tmp_path: Path, text: str) -> None:
     run = write_run(tmp_path / "run")
     (run / "recipe.yaml").write_text(text)
-    assert "Learned similarity" in Page(report(run)).text
+    shown = Page(report(run)).text
+    assert "Learned similarity" in shown
+    assert "this curve can rise although the reconstructions get better" in shown
 
 
 def write_trained(tmp_path: Path, photos: Path) -> Path:

@@ -53,6 +53,25 @@ def test_a_sign_is_told_once_after_a_while_and_again_if_it_comes_back(name: str)
     assert "try " in sentence
 
 
+def test_a_resumed_run_does_not_repeat_its_warnings() -> None:
+    name = "decoder held"
+    watch = FailureMonitor(ObjectiveSettings(), latent=64)
+    watch.remember([name, "a sign of another version"])
+    patience = SIGNS[name].patience
+    assert not [watch(step, WELL | ILL[name]) for step in range(10, 3 * patience, 10) if watch(step, WELL | ILL[name])]
+    assert watch.current == [name]
+    assert watch(3 * patience, WELL) == watch.current == []
+    assert any(watch(step, WELL | ILL[name]) for step in range(3 * patience, 5 * patience, 10)), "it comes back"
+
+
+@pytest.mark.parametrize("kind", ["vae", "vae-dis", "gan"])
+def test_gamma_is_advised_for_a_vaegan_only(kind: Any) -> None:
+    other = ObjectiveSettings(kind=kind, discriminator="run" * (kind == "vae-dis"))
+    for sign in SIGNS.values():
+        assert sign.advice_for(other)
+        assert "gamma" not in sign.advice_for(other)
+
+
 @pytest.mark.parametrize("gan", ["hinge", "relativistic"])
 def test_costs_that_are_no_cross_entropies_say_nothing_of_certainty(gan: str) -> None:
     watch = FailureMonitor(ObjectiveSettings(gan=gan), latent=64)

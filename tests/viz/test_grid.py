@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFont
 
 from vaegan import UserError
-from vaegan.viz.grid import CAPTION, GAP, MARGIN, pair_rows, save, sheet, to_uint8
+from vaegan.viz.grid import CAPTION, GAP, LINE, MARGIN, pair_rows, save, sheet, to_uint8, wrapped
 
 
 def flat(values: list[float], size: int = 64) -> torch.Tensor:
@@ -44,6 +44,21 @@ def test_small_images_are_enlarged_by_a_whole_factor() -> None:
     assert sheet([("", flat([0.0], 16))], 1).width == 64 + 2 * MARGIN
     assert sheet([("", flat([0.0], 48))], 1).width == 96 + 2 * MARGIN
     assert sheet([("", flat([0.0], 128))], 1).width == 128 + 2 * MARGIN
+
+
+def test_a_caption_that_is_wider_than_its_images_takes_several_lines() -> None:
+    words = "samples of the fitted prior, seed 0, and so on"
+    font = ImageFont.load_default(13)
+    lines = wrapped(words, 130, font)
+    assert " ".join(lines) == words
+    assert len(lines) > 1
+    assert all(font.getlength(line) <= 130 for line in lines)
+    assert wrapped("", 130, font) == [""]
+    picture = np.asarray(sheet([(words, flat([0.0, 0.0])), ("", flat([-1.0]))], 2))
+    assert picture.shape[0] == 2 * (CAPTION + 64 + GAP) + LINE * (len(lines) - 1) + 2 * MARGIN
+    top = MARGIN + CAPTION + LINE * (len(lines) - 1)
+    assert (picture[top : top + 64, MARGIN : MARGIN + 64] == 128).all()
+    assert (picture[: top - 2, -MARGIN + 1 :] == 255).all()
 
 
 def test_values_and_channels() -> None:

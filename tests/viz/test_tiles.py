@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import ImageFont
 
-from vaegan.viz.grid import CAPTION, GAP, MARGIN
+from vaegan.viz.grid import CAPTION, GAP, LINE, MARGIN
 from vaegan.viz.tiles import HEAT, SPACE, Tile, heat, shortened, tiled
 
 
@@ -21,6 +21,12 @@ def test_tiles_are_in_rows() -> None:
     assert (picture[-(side + 15 + MARGIN) : -(15 + MARGIN), last : last + side] == 0).all()
     words = picture[top + side : top + side + 15, left : left + wide]
     assert 0 < (words < 200).sum() < words.size // 4
+
+
+def test_tiles_may_have_more_lines_than_others() -> None:
+    image = torch.zeros(1, 3, 96, 96)
+    one, two = (tiled("h", [[Tile(image, lines), Tile(image, ("a",))]]) for lines in (("a",), ("a", "b")))
+    assert two.height == one.height + LINE
 
 
 def test_long_names_keep_both_ends() -> None:
