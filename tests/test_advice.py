@@ -229,15 +229,12 @@ def varied(*vary: str) -> Any:
 
 
 def notes_on_copies(_: World) -> None:
+    from vaegan.metrics.memorization import COPIES
     from vaegan.metrics.tables import _notes_on_copies
 
-    class Evaluation:
-        settings: Any = {"fitted_prior": True}  # noqa: RUF012
-
-        def numbers(self) -> dict[str, float]:
-            return {"copying_p": 1e-9}
-
-    print(*_notes_on_copies(Evaluation()), sep="\n")  # type: ignore[arg-type]
+    value: Any = SimpleNamespace(text=COPIES, table="copies")
+    found: Any = SimpleNamespace(settings={"fitted_prior": True}, values=[value])
+    print(*_notes_on_copies(found), sep="\n")
 
 
 def warnings(_: World) -> None:
