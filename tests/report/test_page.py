@@ -290,7 +290,7 @@ def test_a_model_that_is_damaged(tmp_path: Path, photos: Path) -> None:
 
 def test_attributes(tmp_path: Path, photos: Path) -> None:
     run = write_trained(tmp_path, photos)
-    assert "vaegan attributes" in Page(report(run)).text
+    assert "The images have no attributes" in Page(report(run)).text
     weights = fingerprint(load(run))
     about = {"counts": [[10, 28], [1900, 19]], "probe": [[0.9, 0.95], [None, 0.99]], "weights": weights}
     path = run / "attributes.safetensors"
