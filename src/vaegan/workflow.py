@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -44,6 +45,8 @@ __all__ = ["Stopped", "TrainingResult", "resume", "train"]
 
 REPORT_SECONDS, FIT_SECONDS = 3.0, 15.0
 """What the report and the fit of the prior take, about, of a run's minutes."""
+PAGE_SHARE = 0.02
+"""The largest part of a run's time that it takes to keep its page up to date."""
 STOPPING_FIT = "stopping: the run is saved ..."
 HEADER = "# Every setting of this run. It is a recipe itself: vaegan train --recipe THIS-FILE\n"
 
@@ -265,11 +268,11 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
                 training,
                 held_out,
                 began=began,
-                after=FIT_SECONDS * recipe.objective.autoencodes + REPORT_SECONDS * job.report,
+                after=_seconds_after(recipe, job),
             )
             console.print(f"{length} are {recipe.training.length} on this machine", soft_wrap=True)
         with all_or_none(fabric):
-            trainer = Trainer(recipe, fabric, images, training, note=lambda sentence: console.print(sentence, soft_wrap=True))
+            trainer = Trainer(recipe, fabric, images, training, note=(note := partial(console.print, soft_wrap=True)))
         goes_on = resumed and _take_up(trainer, run, console, auto=job.mode == "auto")
         if recipe.objective.discriminator and not goes_on:  # afterwards it is in the checkpoints
             _borrow_discriminator(trainer)
@@ -282,6 +285,10 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
             picture = next(reversed(run.pictures.values()), run.pictures_folder)
         else:
             console.print(f"{_what(trainer, len(held_out))}, into {run.folder}", soft_wrap=True)
+            if job.report and fabric.is_global_zero:
+                from .report import LivePage  # its template engine takes a while to load
+
+                trainer.after_picture = kept.enter_context(LivePage(run, images, trainer.steps, note, PAGE_SHARE))
             with os_errors_as_user_errors():
                 picture = trainer.train(run, images, held_out, console, signals)
         if fabric.is_global_zero and _lacks_prior(run, recipe, training):
@@ -334,6 +341,12 @@ def _length(job: TrainingJob, resumed: bool) -> str:
         with suppress(UserError):  # a damaged one is replaced
             return job.run.recipe.training.length
     return job.recipe.training.length
+
+
+def _seconds_after(recipe: Recipe, job: TrainingJob) -> float:
+    """What a run of some minutes spends on other things than its steps, pictures and checkpoints."""
+    page = REPORT_SECONDS + PAGE_SHARE * 60 * (recipe.training.minutes or 0)
+    return FIT_SECONDS * recipe.objective.autoencodes + page * job.report
 
 
 def _with_attributes(recipe: Recipe, images: ImageSet, training: Indices) -> Recipe:
@@ -467,7 +480,7 @@ def _fit_prior(trainer: Trainer, run: Run, images: ImageSet, held_out: Indices, 
 
 def _report(run: Run, images: ImageSet) -> Path:
     """The page on the run. The first process alone is still here, and all that matters is saved."""
-    from .report import report  # its template engine takes a while to load
+    from .report import report
 
     return report(run.folder, images=images)
 

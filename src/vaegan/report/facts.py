@@ -9,9 +9,8 @@ import torch
 
 from ..data import AVATARS, ImageSet, Indices
 from ..data.sources import short_name
-from ..errors import UserError
 from ..models.vaegan import VAEGAN
-from ..recipe import Recipe, names
+from ..recipe import Recipe, called
 from ..run import Run
 from ..words import plain
 from .charts import number
@@ -89,6 +88,8 @@ def facts(recipe: Recipe, stats: Stats, trained: RunImages | None) -> Facts:
 
 def _steps_asked(recipe: Recipe, stats: Stats, trained: RunImages | None) -> int | None:
     """How many steps the run was to take; None where that needs images that are not at hand."""
+    if stats.asked:
+        return stats.asked
     a_step = stats.images_per_step or recipe.training.batch
     if trained:
         return recipe.training.steps(max(1, len(trained.training) // a_step), a_step)
@@ -102,13 +103,6 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours:,} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-OF_A_RUN = (
-    *("data.", "networks.size", "networks.channels", "training.length", "training.seed", "training.precision"),
-    *("training.log_every", "training.picture_every", "training.checkpoint_every"),
-)
-"""Settings that do not make another recipe of one."""
 
 
 @dataclass(frozen=True)
@@ -125,18 +119,3 @@ def differences(recipe: Recipe) -> list[Difference]:
     changed = recipe.differences(Recipe())
     said = partial(plain, between=", ", yes="yes", no="no")
     return [Difference(key, said(here), said(default)) for key, (here, default) in changed.items()]
-
-
-def called(recipe: Recipe) -> str:
-    """The packaged recipe that this is, or is nearest to, in words."""
-    counts = {}
-    for name in names():
-        try:
-            changed = recipe.differences(Recipe.load(name))
-        except UserError:  # it asks for a packed set that is not here
-            continue
-        counts[name] = sum(not key.startswith(OF_A_RUN) for key in changed)
-    name, count = min(counts.items(), key=lambda item: item[1])
-    if count == 0:
-        return name
-    return f"{name}, with {count} setting{'s' if count > 1 else ''} changed" if count <= 5 else "its own"
