@@ -16,7 +16,7 @@ LAYERS = (
     {"data"},
     {"models", "recipe"},
     {"losses", "run"},
-    {"metrics", "training"},
+    {"list_runs", "metrics", "training"},
     {"bench", "latent"},
     {"report"},
     {"workflow"},

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .latent.directions import Directions
     from .latent.fit_prior import fit_prior
     from .latent.search import Search
+    from .list_runs import RunStatus, runs
     from .losses.gate import EquilibriumGate
     from .losses.objective import Losses, Objective
     from .metrics.neighbors import nearest
@@ -33,6 +34,7 @@ _HOME = {
     "latent.directions": ("Directions",),
     "latent.fit_prior": ("fit_prior",),
     "latent.search": ("Search",),
+    "list_runs": ("RunStatus", "runs"),
     "metrics.neighbors": ("nearest",),
     "models.posterior": ("Posterior",),
     "models.vaegan": ("VAEGAN",),
@@ -56,6 +58,7 @@ __all__ = [
     "Posterior",
     "Recipe",
     "Run",
+    "RunStatus",
     "Scorer",
     "Search",
     "UserError",
@@ -64,6 +67,7 @@ __all__ = [
     "load",
     "nearest",
     "resume",
+    "runs",
     "to_tensor",
     "train",
 ]

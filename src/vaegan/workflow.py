@@ -288,7 +288,7 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
             if job.report and fabric.is_global_zero:
                 from .report import LivePage  # its template engine takes a while to load
 
-                trainer.after_picture = kept.enter_context(LivePage(run, images, trainer.steps, note, PAGE_SHARE))
+                trainer.after_picture = stack.enter_context(LivePage(run, images, trainer.steps, note, PAGE_SHARE))
             with os_errors_as_user_errors():
                 picture = trainer.train(run, images, held_out, console, signals)
         if fabric.is_global_zero and _lacks_prior(run, recipe, training):
