@@ -20,7 +20,7 @@ LAYERS = (
     {"bench", "latent"},
     {"report"},
     {"workflow"},
-    {"experiments"},
+    {"experiments", "plan"},
     {"cli"},
     {"__main__"},
 )

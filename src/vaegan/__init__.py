@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .metrics.neighbors import nearest
     from .models.posterior import Posterior
     from .models.vaegan import VAEGAN
+    from .plan import Plan, dry_run
     from .recipe import Recipe
     from .run import Run, load
     from .settings import Architecture
@@ -29,6 +30,7 @@ set_wait_policy()
 _HOME = {
     "data.batches": ("to_tensor",),
     "data.dataset": ("ImageSet",),
+    "plan": ("Plan", "dry_run"),
     "errors": ("UserError",),
     "latent.anomaly": ("Scorer",),
     "latent.directions": ("Directions",),
@@ -55,6 +57,7 @@ __all__ = [
     "ImageSet",
     "Losses",
     "Objective",
+    "Plan",
     "Posterior",
     "Recipe",
     "Run",
@@ -63,6 +66,7 @@ __all__ = [
     "Search",
     "UserError",
     "__version__",
+    "dry_run",
     "fit_prior",
     "load",
     "nearest",

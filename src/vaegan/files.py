@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -110,6 +111,18 @@ def _flush_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def free_space(folder: Path) -> int | None:
+    """The free bytes of the disk on which a folder is or would be made; None where the system does not say."""
+    there = next((path for path in (folder, *folder.absolute().parents) if path.is_dir()), None)
+    if there is None:
+        return None
+    try:
+        total, _, free = shutil.disk_usage(there)
+    except OSError:
+        return None
+    return free if total else None
 
 
 def from_home(path: str | Path) -> Path:

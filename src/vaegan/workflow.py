@@ -117,8 +117,6 @@ def resume(
     """
     begun = Run(run)
     job = TrainingJob(recipe or Recipe.load(of_run(begun.folder)), begun, "resume", device, report)
-    if job.recipe.training.minutes:
-        raise UserError("a run that has begun has a number of steps: leave --minutes out, or ask for more by --steps")
     return _start(job, processes, nodes, console)
 
 
@@ -132,6 +130,10 @@ class TrainingJob:
     """Whether the run must not be there yet, may be there, or must be."""
     device: str
     report: bool
+
+    def __post_init__(self) -> None:
+        if self.mode == "resume" and self.recipe.training.minutes:
+            raise UserError("a run that has begun has a number of steps: leave --minutes out, or ask for more by --steps")
 
     def begun(self) -> bool:
         """Whether the run was begun before.
@@ -159,7 +161,8 @@ def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: 
     starts_others = world.size > 1 and not world.environment
     device = find_device(job.device, world)
     asks_device = device != "cuda" or not starts_others  # whoever asks a GPU for its memory takes some of it, and keeps it
-    check_size(job.recipe, device if asks_device else None, world.processes)  # before images are packed: that can take an hour
+    folder = job.run.folder if job.mode == "new" else None
+    check_size(job.recipe, device if asks_device else None, world.processes, folder)  # before images are packed: that can take an hour
     job = replace(job, recipe=_anchored(job.recipe))
     if starts_others:
         return _start_others(job, world, console)
@@ -261,15 +264,7 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(threads)
         if recipe.training.minutes is not None:
-            recipe = in_steps(
-                recipe,
-                fabric,
-                images,
-                training,
-                held_out,
-                began=began,
-                after=_seconds_after(recipe, job),
-            )
+            recipe = in_steps(recipe, fabric, images, training, held_out, began=began, after=_seconds_after(recipe, job))
             console.print(f"{length} are {recipe.training.length} on this machine", soft_wrap=True)
         with all_or_none(fabric):
             trainer = Trainer(recipe, fabric, images, training, note=(note := partial(console.print, soft_wrap=True)))
@@ -366,13 +361,13 @@ def _anchored(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def _take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool) -> bool:
+def _take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool, dry: bool = False) -> bool:
     """Go on where a run was, as the first process finds it, and say so; not if it is to go on by itself, and has no checkpoint yet."""
 
     def find() -> dict[str, Any] | None:
         if auto and not checkpoint.checkpoints(run.checkpoints_folder):
             return None
-        state, damaged = checkpoint.take(run.checkpoints_folder)
+        state, damaged = (checkpoint.load if dry else checkpoint.take)(run.checkpoints_folder)
         for path in damaged:
             console.print(f"passed over a damaged checkpoint: {path}", soft_wrap=True)
         return state

@@ -46,9 +46,8 @@ def runs(folder: Path = Path("runs"), /, *, json: Annotated[bool, Parameter(nega
         stdout.print(f"there are no runs in {folder}", soft_wrap=True, markup=False)
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in ("run", "recipe", "steps", "state", "last metrics", "changed"):
-        whole = head in ("run", "steps", "changed")
-        table.add_column(head, justify="right" if head == "steps" else "left", overflow="fold", no_wrap=whole)
+    for head, least in (("run", 10), ("recipe", 7), ("steps", 0), ("state", 13), ("last metrics", 10), ("changed", 0)):
+        table.add_column(head, justify="right" if head == "steps" else "left", overflow="fold", min_width=least, no_wrap=not least)
     for status in found:
         table.add_row(*map(Text, (str(status.folder), status.recipe, _steps(status), _state(status), headline(status), _changed(status))))
     stdout.print(table)

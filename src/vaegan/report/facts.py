@@ -12,7 +12,7 @@ from ..data.sources import short_name
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe, called
 from ..run import Run
-from ..words import plain
+from ..words import duration, plain
 from .charts import number
 from .stats import Stats
 
@@ -94,15 +94,6 @@ def _steps_asked(recipe: Recipe, stats: Stats, trained: RunImages | None) -> int
     if trained:
         return recipe.training.steps(max(1, len(trained.training) // a_step), a_step)
     return None if "epoch" in recipe.training.length else recipe.training.steps(1, a_step)
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours:,} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 @dataclass(frozen=True)

@@ -126,8 +126,10 @@ def rehearse(recipe: Recipe, fabric: Fabric, images: ImageSet, training: Indices
                 before = clock()
                 draw(trainer.shown, picture_inputs)[0].save(Path(folder) / "picture.png")
                 picture = clock() - before
+            run = Run(folder)
+            run.recipe_file.touch()  # else it would be a model folder
             before = clock()
-            trainer.save(run := Run(folder))
+            trainer.save(run)
             save = clock() - before
             paths = (Path(folder) / "picture.png", run.model_folder, run.checkpoints_folder)
             sizes = [sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file()) for path in paths]
