@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .models.vaegan import VAEGAN
     from .plan import Plan, dry_run
     from .recipe import Recipe
+    from .report.compare import compare
     from .run import Run, load
     from .settings import Architecture
     from .workflow import resume, train
@@ -44,6 +45,7 @@ _HOME = {
     "losses.gate": ("EquilibriumGate",),
     "losses.objective": ("Losses", "Objective"),
     "recipe": ("Recipe",),
+    "report.compare": ("compare",),
     "run": ("Run", "load"),
     "workflow": ("resume", "train"),
 }
@@ -66,6 +68,7 @@ __all__ = [
     "Search",
     "UserError",
     "__version__",
+    "compare",
     "dry_run",
     "fit_prior",
     "load",

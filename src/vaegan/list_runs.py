@@ -93,7 +93,8 @@ def status_of(folder: str | Path) -> RunStatus:
     logged = logged if isinstance(logged, int) else None
     steps = _steps(recipe, line)
     step = logged if training or saved is None else saved
-    done = step is not None and steps is not None and step >= steps
+    has_model = saved is not None or (run.model_folder.is_dir() and run.model_folder != run.folder)
+    done = has_model and step is not None and steps is not None and step >= steps
     return RunStatus(
         run.folder,
         "training" if training else "finished" if done else "no checkpoint" if saved is None else "interrupted",

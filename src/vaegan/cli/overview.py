@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from .console import out as stdout
+from .console import wrote
 
 if TYPE_CHECKING:
     from ..list_runs import RunStatus
@@ -51,6 +52,36 @@ def runs(folder: Path = Path("runs"), /, *, json: Annotated[bool, Parameter(nega
     for status in found:
         table.add_row(*map(Text, (str(status.folder), status.recipe, _steps(status), _state(status), headline(status), _changed(status))))
     stdout.print(table)
+
+
+def compare(runs: Annotated[list[Path], Parameter(negative="", json_list=False)], /, *, out: Path | None = None) -> None:
+    """Write comparison.html, one page on several runs, side by side.
+
+    The page has the settings that differ, the newest pictures, the curves and the last metrics. It is one file, which works offline.
+    The tables are printed, too.
+
+    Parameters
+    ----------
+    runs
+        2 to 8 run folders.
+    out
+        The page to write; comparison.html in the folder that all runs are in by default.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..report.compare import Comparison, write_comparison
+
+    comparison = Comparison.of(runs)
+    for found in comparison.tables:
+        table = Table(box=None, pad_edge=False, title=found.title, title_justify="left", title_style="bold", header_style="dim")
+        for head in ("", *found.heads):
+            table.add_column(Text(head), overflow="fold", min_width=12)
+        for name, cells in found.rows:
+            table.add_row(*map(Text, (name, *cells)))
+        for part in (table if found.rows else f"{found.title}", *found.notes, ""):
+            stdout.print(part, soft_wrap=isinstance(part, str), markup=False)
+    wrote(write_comparison(comparison, out))
 
 
 def _steps(status: RunStatus) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import torch
 
@@ -12,6 +12,7 @@ from ..data.sources import short_name
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe, called
 from ..run import Run
+from ..settings import Architecture
 from ..words import duration, plain
 from .charts import number
 from .stats import Stats
@@ -64,11 +65,9 @@ def facts(recipe: Recipe, stats: Stats, trained: RunImages | None) -> Facts:
     seconds, seen = stats.seconds(), stats.series("images").values
     training = [done, f"{seen[-1]:,.0f} images" if len(seen) else "", duration(seconds) if seconds else ""]
     speed = stats.series("images_per_second").values
-    with torch.device("meta"):
-        networks = VAEGAN(recipe.networks)
     parameters = [
-        f"{name} {sum(p.numel() for p in network.parameters()) / 1e6:.2f}\N{NO-BREAK SPACE}M"
-        for name, network in networks.named_children()
+        f"{name} {count / 1e6:.2f}\N{NO-BREAK SPACE}M"
+        for name, count in _parameters(recipe.networks).items()
         if name not in recipe.objective.untrained
     ]
     rows = [
@@ -84,6 +83,14 @@ def facts(recipe: Recipe, stats: Stats, trained: RunImages | None) -> Facts:
     ]
     lead = f"{KINDS[recipe.objective.kind]} trained on {count}images of {source}, at {shape} pixels, for {stats.steps:,} steps."
     return Facts(lead, [row for row in rows if row[1]], None if not asked else stats.steps >= asked)
+
+
+@cache
+def _parameters(architecture: Architecture) -> dict[str, int]:
+    """How many parameters each network has; counted once: a run that goes on writes its page again and again."""
+    with torch.device("meta"):
+        networks = VAEGAN(architecture)
+    return {name: sum(p.numel() for p in network.parameters()) for name, network in networks.named_children()}
 
 
 def _steps_asked(recipe: Recipe, stats: Stats, trained: RunImages | None) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import shlex
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -118,19 +119,26 @@ def write(path: Path, contents: dict[str, Any], template: str = "page.html.jinja
     Only the style and the script that it comes with may act in it: the page's policy names their hashes.
     """
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    environment = jinja2.Environment(
+    page = (
+        _templates()
+        .get_template(template)
+        .render(contents, style=style, script=script, style_hash=policy_hash(style), script_hash=policy_hash(script))
+    )
+    with replacing(path) as file:
+        file.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")  # a path may have bytes that are no text
+    return path
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    """The templates, which are compiled once: a run that goes on writes its page again and again."""
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("vaegan.report", "."),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    page = environment.get_template(template).render(
-        contents, style=style, script=script, style_hash=policy_hash(style), script_hash=policy_hash(script)
-    )
-    with replacing(path) as file:
-        file.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")  # a path may have bytes that are no text
-    return path
 
 
 def policy_hash(text: str) -> str:
