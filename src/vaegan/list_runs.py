@@ -23,6 +23,9 @@ MODEL_MARKS = {"config.json", "model.safetensors"}  # as in models/vaegan.py, wh
 TAIL = 1 << 16
 """Bytes at the end of a log in which its last line is looked for."""
 
+UNCERTAINTY = ("_halves", "_real_baseline", "_floor", "_spread", "_standard_error", "_a_half")
+"""How the names of numbers in metrics.jsonl end that say how sure another one is. Older versions wrote `_floor`."""
+
 State = Literal["training", "finished", "interrupted", "no checkpoint", "model folder"]
 """`interrupted`: it can be continued from a checkpoint. `no checkpoint`: it ended before its first one, or has none any more.
 `model folder`: there is a model, and no run."""
@@ -48,6 +51,11 @@ class RunStatus:
     """When something was last written, in UTC."""
     damaged: tuple[str, ...] = ()
     """Names of its files that cannot be read."""
+
+    @property
+    def headlines(self) -> dict[str, float]:
+        """The metrics without the numbers that say how sure they are."""
+        return {name: value for name, value in self.metrics.items() if not name.endswith(UNCERTAINTY)}
 
     def as_json(self) -> dict[str, Any]:
         """The same for JSON."""

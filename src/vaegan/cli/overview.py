@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ HEADLINES = ("samples_frechet_distance_", "samples_kernel_distance_")
 """How the names begin of the metrics that a list of runs shows, as far as a run has them."""
 LOSSES = ("similarity", "pixel")
 """What it shows of a run that was not evaluated."""
+HEADS = ("run", "recipe", "steps", "state", "last metrics", "changed")
 
 
 def runs(folder: Path = Path("runs"), /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
@@ -46,11 +48,13 @@ def runs(folder: Path = Path("runs"), /, *, json: Annotated[bool, Parameter(nega
     if not found:
         stdout.print(f"there are no runs in {folder}", soft_wrap=True, markup=False)
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for head, least in (("run", 10), ("recipe", 7), ("steps", 0), ("state", 13), ("last metrics", 10), ("changed", 0)):
-        table.add_column(head, justify="right" if head == "steps" else "left", overflow="fold", min_width=least, no_wrap=not least)
-    for status in found:
-        table.add_row(*map(Text, (str(status.folder), status.recipe, _steps(status), _state(status), headline(status), _changed(status))))
+    rows = [(str(one.folder), one.recipe, _steps(one), _state(one), headline(one), _changed(one)) for one in found]
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for head, cells, least in zip(HEADS, zip(*rows, strict=True), (8, 6, 0, 12, 10, 0), strict=True):
+        width = least or max(map(len, cells))  # numbers and times are not broken
+        table.add_column(head, justify="right" if head == "steps" else "left", overflow="fold", min_width=width, no_wrap=not least)
+    for row in rows:
+        table.add_row(*map(Text, row))
     stdout.print(table)
 
 
@@ -95,7 +99,10 @@ def _state(status: RunStatus) -> str:
 
 
 def _changed(status: RunStatus) -> str:
-    return f"{status.changed.astimezone():%Y-%m-%d %H:%M}" if status.changed else ""
+    if not status.changed:
+        return ""
+    there = status.changed.astimezone()
+    return f"today {there:%H:%M}" if there.date() == datetime.now().astimezone().date() else f"{there:%Y-%m-%d}"
 
 
 def headline(status: RunStatus) -> str:
@@ -103,7 +110,7 @@ def headline(status: RunStatus) -> str:
     shown = [
         f"{begin.removeprefix('samples_').strip('_').replace('_', ' ')} {value:.3g}"
         for begin in HEADLINES
-        for name, value in status.metrics.items()
-        if name.startswith(begin) and not name.endswith(("_halves", "_floor", "_spread"))
+        for name, value in status.headlines.items()
+        if name.startswith(begin)
     ]
     return ", ".join(shown or [f"{name} {status.losses[name]:.3g}" for name in LOSSES if name in status.losses])

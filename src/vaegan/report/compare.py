@@ -41,8 +41,6 @@ TITLES = {
     "lr": ("Learning rate", "Before the factors of the three networks."),
 }
 """Title and explanation of each curve; others have their name."""
-SPREADS = ("_halves", "_floor", "_spread", "_standard_error", "_a_half")
-"""How the names of numbers end that say how sure a metric is."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +93,7 @@ class Comparison:
         return MetricTable("Settings that differ", tuple(self.names), rows, () if rows else ("All settings are the same.",))
 
     def _metrics(self) -> MetricTable:
-        columns = [
-            {name.replace("_", " "): number(value) for name, value in status.metrics.items() if not name.endswith(SPREADS)}
-            for status in self.statuses
-        ]
+        columns = [{name.replace("_", " "): number(value) for name, value in status.headlines.items()} for status in self.statuses]
         missing = [name for name, column in zip(self.names, columns, strict=True) if not column]
         notes = (f"Not evaluated yet: {', '.join(missing)}. vaegan evaluate RUN does that.",) if missing else ()
         return MetricTable("Last metrics", tuple(self.names), _rows(columns), notes)
