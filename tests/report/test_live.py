@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 import torch
 
 from vaegan import Run, UserError
-from vaegan.report import live
 from vaegan.report.live import LivePage
+from vaegan.report.page import write as write_page
 from vaegan.training import checkpoint
 from vaegan.training.logger import Monitor
 from vaegan.workflow import Stopped, train
@@ -47,15 +48,15 @@ def test_the_page_says_how_far_the_run_is_and_loads_itself_again(tmp_path: Path,
 
 def test_the_page_waits_where_it_would_take_too_much_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page takes 1 s."""
-    now, written = 0.0, []
+    now, written = 0.0, list[Any]()
 
-    def write(path: Path, contents: dict[str, object]) -> None:  # noqa: ARG001
+    def write(path: Path, contents: dict[str, Any]) -> None:  # noqa: ARG001
         nonlocal now
         now += 1
         written.append(contents["live"])
 
-    monkeypatch.setattr(live.time, "monotonic", lambda: now)
-    monkeypatch.setattr(live, "write", write)
+    monkeypatch.setattr("vaegan.report.live.time.monotonic", lambda: now)
+    monkeypatch.setattr("vaegan.report.live.write", write)
     page = make(tmp_path)
     for step in range(10):
         page(step)
@@ -69,7 +70,7 @@ def test_that_it_cannot_be_written_stops_nothing_and_is_said_once(
 ) -> None:
     say = Mock()
     page = make(tmp_path, say)
-    monkeypatch.setattr(live, "write", Mock(side_effect=error))
+    monkeypatch.setattr("vaegan.report.live.write", Mock(side_effect=error))
     page.share = float("inf")
     page(1)
     page(2)
@@ -79,10 +80,10 @@ def test_that_it_cannot_be_written_stops_nothing_and_is_said_once(
 
 def test_a_run_that_is_stopped_leaves_a_page_that_does_not_reload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page changes nothing in the run."""
-    written = []
-    original, update = live.write, Monitor.update
+    written = list[Any]()
+    original, update = write_page, Monitor.update
 
-    def write(path: Path, contents: dict[str, object]) -> Path:
+    def write(path: Path, contents: dict[str, Any]) -> Path:
         written.append(contents["live"])
         return original(path, contents)
 
@@ -91,7 +92,7 @@ def test_a_run_that_is_stopped_leaves_a_page_that_does_not_reload(tmp_path: Path
         if self.step == 5:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(live, "write", write)
+    monkeypatch.setattr("vaegan.report.live.write", write)
     monkeypatch.setattr("vaegan.workflow.PAGE_SHARE", float("inf"))
     with monkeypatch.context() as patch:
         patch.setattr(Monitor, "update", interrupted)

@@ -80,14 +80,17 @@ def check_size(recipe: Recipe, device: str | None, processes: int = 1, folder: P
         UserError: there is not.
     """
     _, model = _on_meta(recipe)
+    if device is not None:
+        _check_memory(recipe, model, device, processes)
     needed, free = checkpoint_and_model(_size(recipe, model, 0)), free_space(folder) if folder else None
     if free is not None and needed > free:
         raise UserError(
             f"a checkpoint and the model take at least {in_bytes(needed)}, and {in_bytes(free)} are free on the disk of {folder}: "
             "choose another --run, or free some space"
         )
-    if device is None:
-        return
+
+
+def _check_memory(recipe: Recipe, model: VAEGAN, device: str, processes: int) -> None:
     training = recipe.training
     size = _size(recipe, model, PLENTY * training.batch * math.prod(recipe.networks.size))
     if not any(_lacking(size, device, processes)):
