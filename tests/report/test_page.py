@@ -23,8 +23,9 @@ from vaegan.data import cache_folder, prepare
 from vaegan.latent.directions import Directions
 from vaegan.latent.encode import encode
 from vaegan.models.fingerprint import fingerprint
+from vaegan.recipe import called
 from vaegan.report import report
-from vaegan.report.facts import RunImages, called, differences
+from vaegan.report.facts import RunImages, differences
 from vaegan.report.nearest import LARGE_BYTES, NEIGHBOURS, SAMPLES, _picture
 from vaegan.report.pictures import MOST, Frames, embed_exactly
 
