@@ -196,7 +196,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     text = Page(report(run)).text
     assert "There is no picture" in text
     assert "Nothing has been written down" in text
-    assert f"Without the training images: cannot take images from {tmp_path / 'gone'}: there is no such folder or file" in text
+    assert f"Without the training images: {tmp_path / 'gone'} does not exist" in text
     (run / "recipe.yaml").write_text("objective: {gama: 1}\n")
     text = Page(report(run)).text
     assert "Without its recipe" in text

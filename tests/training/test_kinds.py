@@ -68,7 +68,7 @@ def test_a_run_of_each_kind_goes_on_exactly_and_shows_what_it_has(kind: str, tmp
     model, images = vaegan.load(straight.run), torch.zeros(1, 3, 16, 16)
     assert model.sample(1).shape == images.shape
     if kind == "gan":
-        with pytest.raises(UserError, match=r"this takes the encoder, which this model's objective\.kind left untrained"):
+        with pytest.raises(UserError, match=r"this needs a trained encoder, and this model's objective\.kind leaves it untrained"):
             model.encode(images)
         with pytest.raises(UserError, match="takes the encoder"):
             project(model, images, 1)
@@ -102,8 +102,8 @@ def test_a_discriminator_of_another_run_is_taken_and_kept(tmp_path: Path) -> Non
     ("more", "sentence"),
     [
         ({"objective__discriminator": "nowhere"}, "there is no run folder"),
-        ({"networks__discriminator": (512,)}, r"the discriminator of .* is of another shape"),
-        ({"objective__discriminator": "vae"}, "this takes the discriminator, which this model's objective.kind left untrained"),
+        ({"networks__discriminator": (512,)}, rr"the discriminator of .* does not fit these networks"),
+        ({"objective__discriminator": "vae"}, "this needs a trained discriminator, and this model's objective.kind leaves it untrained"),
     ],
 )
 def test_a_discriminator_that_cannot_be_taken_is_named(
@@ -174,7 +174,10 @@ def test_all_attributes_are_those_that_vary(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("told", "sentence"),
-    [(("Eyeglases",), "has no attribute Eyeglases: did you mean Eyeglasses"), (("Bald", "Beard"), "the same Bald, so it tells nothing")],
+    [
+        (("Eyeglases",), "has no attribute Eyeglases: did you mean Eyeglasses"),
+        (("Bald", "Beard"), "the same Bald, so a model cannot learn from it"),
+    ],
 )
 def test_attributes_that_cannot_be_told_are_named(told: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=sentence):

@@ -85,7 +85,7 @@ def check_size(recipe: Recipe, device: str | None, processes: int = 1) -> None:
     for kind, needed, free in _lacking(size, device, processes):
         raise UserError(
             f"the networks have {size.parameters:,} parameters: training them with {training.batch * processes} images a step "
-            f"takes at least {_gigabytes(needed)} of {kind}, and {_gigabytes(free)} are free here: "
+            f"takes at least {_gigabytes(needed)} of {kind}, and {_gigabytes(free)} are free: "
             "choose a smaller networks.size, networks.width or training.batch"
         )
 
