@@ -147,7 +147,7 @@ def test_a_full_disk_of_another_kind(call: str, place: Place, monkeypatch: pytes
     target, name = {"write": (os, "fsync"), "mkdir": (Path, "mkdir"), "manifest": (Path, "write_text")}[call]
     with monkeypatch.context() as patch:
         patch.setattr(target, name, failing)
-        with pytest.raises(UserError, match=f"the disk is full: {place.out} is unfinished"):
+        with pytest.raises(UserError, match=f"the disk is full: {place.out} is not finished"):
             place.prepare()
     assert not ImageSet.is_set(place.out)
     place.packs()

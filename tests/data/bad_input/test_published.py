@@ -138,7 +138,7 @@ BAD_SETS: dict[str, tuple[dict[str, bytes | str | None], str]] = {
     "mnist, half a head": ({MNIST: IMAGES[:10]}, f"/{MNIST} is not an IDX file of images"),
     "mnist, too few labels": ({MNIST_LABELS: idx(0x801, (2,), b"\1\2")}, "it has 2 labels for 3 images"),
     "mnist, labels cut short": ({MNIST_LABELS: LABELS[:-1]}, f"/{MNIST_LABELS} does not fit {MNIST}"),
-    "mnist, labels too long": ({MNIST_LABELS: LABELS + b"\4"}, f"/{MNIST_LABELS} does not fit {MNIST}: it has 4 labels for 3 images"),
+    "mnist, labels too long": ({MNIST_LABELS: LABELS + b"\4"}, f"/{MNIST_LABELS} does not fit {MNIST}: it has 4 labels"),
     "mnist, two sizes": ({"t10k-images-idx3-ubyte": idx(0x803, (1, 8, 8), bytes(64))}, "have images of different sizes: "),
     "mnist, no image": ({MNIST: idx(0x803, (0, SIDE, SIDE), b""), MNIST_LABELS: None}, "set"),
     "mnist, images without pixels": ({MNIST: idx(0x803, (3, 0, 0), b"")}, f"/{MNIST}"),
@@ -146,7 +146,7 @@ BAD_SETS: dict[str, tuple[dict[str, bytes | str | None], str]] = {
     "mnist, text called gz": ({**ZIPPED, f"{MNIST}.gz": "text"}, f"/{MNIST}.gz is damaged"),
     "mnist, half a gz": ({**ZIPPED, f"{MNIST}.gz": gz(IMAGES)[:20]}, f"/{MNIST}.gz is damaged"),
     "mnist, labels in half a gz": ({**ZIPPED, f"{MNIST}.gz": gz(IMAGES), LABELS_GZ: gz(LABELS)[:-5]}, f"/{LABELS_GZ} is damaged"),
-    "classes, no folder a class": ({"train": None, "test": None, "a.png": picture(1)}, "are not in folders: put the images of each class into a"),
+    "classes, no folder a class": ({"train": None, "test": None, "a.png": picture(1)}, "are not in folders: put the images of each"),
 }  # fmt: skip
 
 
