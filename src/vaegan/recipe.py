@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from itertools import takewhile
 from pathlib import Path
@@ -27,6 +29,12 @@ from .words import plain
 RECIPE = "recipe.yaml"
 """The file in a run folder that holds its recipe."""
 PACKAGED = resources.files("vaegan") / "recipes"
+OF_A_RUN = (
+    *("data.", "networks.size", "networks.channels", "training.length", "training.seed", "training.precision"),
+    "training.threads",
+    *("training.log_every", "training.picture_every", "training.checkpoint_every"),
+)
+"""Settings that do not make another recipe of one."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +136,27 @@ def about(name: str) -> str:
     """What a packaged recipe says of itself: the comment at its head, as one paragraph."""
     lines = (PACKAGED / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
     return " ".join(line.lstrip("# ") for line in takewhile(lambda line: line.startswith("#"), lines))
+
+
+def called(recipe: Recipe) -> str:
+    """The packaged recipe that this is, or is nearest to, in words."""
+    counts = {
+        name: sum(not key.startswith(OF_A_RUN) for key in recipe.differences(packaged)) for name, packaged in _packaged_recipes().items()
+    }
+    name, count = min(counts.items(), key=lambda item: item[1])
+    if count == 0:
+        return name
+    return f"{name}, with {count} setting{'s' if count > 1 else ''} changed" if count <= 5 else "its own"
+
+
+@cache
+def _packaged_recipes() -> dict[str, Recipe]:
+    """The recipes that come with the package, but those that ask for a packed set that is not here."""
+    found = {}
+    for name in names():
+        with suppress(UserError):
+            found[name] = Recipe.load(name)
+    return found
 
 
 def of_run(folder: Path) -> Path:

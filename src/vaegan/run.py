@@ -238,6 +238,12 @@ class Run:
         found = {int(match[1]): path for path in self.pictures_folder.glob("*.png") if (match := re.fullmatch(r"step-(\d+)", path.stem))}
         return dict(sorted(found.items()))
 
+    @property
+    def checkpoints(self) -> dict[int, Path]:
+        """The checkpoints to go on from, by their steps, in order. Whether they are whole is seen when one is read."""
+        found = {int(match[1]): path for path in self.checkpoints_folder.glob("*.pt") if (match := re.fullmatch(r"step-(\d+)", path.stem))}
+        return dict(sorted(found.items()))
+
     def picture_file(self, step: int) -> Path:
         """The picture after a step."""
         return self.pictures_folder / f"step-{step:06d}.png"

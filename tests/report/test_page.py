@@ -23,8 +23,9 @@ from vaegan.data import cache_folder, prepare
 from vaegan.latent.directions import Directions
 from vaegan.latent.encode import encode
 from vaegan.models.fingerprint import fingerprint
+from vaegan.recipe import called
 from vaegan.report import report
-from vaegan.report.facts import RunImages, called, differences
+from vaegan.report.facts import RunImages, differences
 from vaegan.report.nearest import LARGE_BYTES, NEIGHBOURS, SAMPLES, _picture
 from vaegan.report.pictures import MOST, Frames, embed_exactly
 
@@ -290,7 +291,7 @@ def test_a_model_that_is_damaged(tmp_path: Path, photos: Path) -> None:
 
 def test_attributes(tmp_path: Path, photos: Path) -> None:
     run = write_trained(tmp_path, photos)
-    assert "vaegan attributes" in Page(report(run)).text
+    assert "The images have no attributes" in Page(report(run)).text
     weights = fingerprint(load(run))
     about = {"counts": [[10, 28], [1900, 19]], "probe": [[0.9, 0.95], [None, 0.99]], "weights": weights}
     path = run / "attributes.safetensors"

@@ -85,7 +85,7 @@ def test_a_run_of_minutes_that_was_stopped_keeps_its_steps(
         with pytest.raises(Stopped, match="stopped at step 3 of 6"):
             train(recipe, tmp_path / folder, **QUIETLY)
     clock.now += 10_000
-    monkeypatch.setattr(minutes, "_rehearse", lambda *_, **__: pytest.fail("it was rehearsed again"))
+    monkeypatch.setattr(minutes, "rehearse", lambda *_, **__: pytest.fail("it was rehearsed again"))
     resume(tmp_path / "resumed", **QUIETLY)
     train(recipe, tmp_path / "begun by itself", auto_resume=True, **QUIETLY)
     wanted = checkpoint.load(straight / "checkpoints")[0]

@@ -58,7 +58,8 @@ def test_a_run_writes_all_its_outputs(tmp_path: Path) -> None:
     assert [line["images"] for line in lines] == [8, 16, 24]
     expected = {"prior", "similarity", "real", "fake", "pixel", "decoder_steps", "discriminator_steps", "lr", "gamma", "images_per_second"}
     expected |= {"encoder_gradient", "decoder_gradient", "discriminator_gradient"}
-    assert set(lines[0]) == expected | {"step", "images"}
+    assert set(lines[0]) == expected | {"step", "steps", "images"}
+    assert {line["steps"] for line in lines} == {6}
     assert list((run / "tensorboard").glob("events*"))
     model = vaegan.load(run)
     assert model.sample(2).shape == (2, 3, 16, 16)

@@ -29,6 +29,8 @@ COMMANDS = (
     Command("fit-prior", "prior", "Train", "Fit the prior that samples are drawn from."),
     Command("recipes", "training", "Train", "List the recipes, or every setting of one."),
     Command("bench", "training", "Train", "Time the training step on this machine."),
+    Command("runs", "overview", "Look", "List the runs in a folder, and how far each is."),
+    Command("compare", "overview", "Look", "Write comparison.html, one page on several runs, side by side."),
     Command("sample", "look", "Look", "Draw images from the prior."),
     Command("reconstruct", "look", "Look", "Show images above their reconstructions."),
     Command("walk", "morph", "Look", "Film random walks through the prior."),

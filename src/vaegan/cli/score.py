@@ -167,11 +167,11 @@ def _write_scores(path: Path, names: Sequence[str], scores: Scores, alarms: floa
 
 
 def _print_strangest(scorer: Scorer, names: Sequence[str], scores: Scores, strangest: NDArray[np.int64]) -> None:
-    """A table of the strangest: each term as a multiple of what is usual."""
+    """A table of the strangest: each measurement as a multiple of what is usual."""
     from rich.table import Table
     from rich.text import Text
 
-    caption = "each term as a multiple of its median among normal images"
+    caption = "each measurement as a multiple of its median among normal images"
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, expand=True, caption=caption, caption_justify="left")
     table.add_column("strangest", no_wrap=True, overflow="ellipsis", min_width=12, ratio=1)
     for name in ("p", "combined", *scores.measurements):

@@ -6,15 +6,19 @@ import shlex
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from ..errors import UserError
 from ..recipe import Recipe, about, names
+from ..this_process import is_leader
 from ..words import command, plain
 from .console import err, out, parse_size
 from .flags import MACHINE, RUN, BenchFlags, RunFlags, Settings
+
+if TYPE_CHECKING:
+    from ..plan import Mode
 
 
 def train(
@@ -26,6 +30,8 @@ def train(
     report: Annotated[bool, Parameter(group=RUN)] = True,
     processes: Annotated[int | None, Parameter(group=MACHINE)] = None,
     nodes: Annotated[int | None, Parameter(group=MACHINE)] = None,
+    dry_run: Annotated[bool, Parameter(group=RUN, negative="")] = False,
+    json: Annotated[bool, Parameter(group=RUN, negative="")] = False,
 ) -> None:
     """Train a VAE/GAN on a folder of images.
 
@@ -40,11 +46,15 @@ def train(
     auto_resume
         Continue --run if it exists, and do nothing if it is finished: for jobs that are killed and started again.
     report
-        Write report.html, one page on the run, at the end.
+        Write report.html, one page on the run: after each picture, and in full at the end.
     processes
         How many GPUs, or processes on the CPU, train on each machine; 1, or as many as torchrun or SLURM started.
     nodes
         How many machines train. Each is started with this, MASTER_ADDR, MASTER_PORT and NODE_RANK; 1, or as torchrun or SLURM say.
+    dry_run
+        Train nothing. Say how large the run is, how long it takes, how much memory and disk it needs, and what is wrong with it.
+    json
+        With --dry-run: print one JSON object, and no table.
     """
     if hasattr(signal, "SIGUSR1"):  # Windows has none
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # before there is anything to save, and after all is: it would end the process
@@ -55,6 +65,17 @@ def train(
         raise UserError(f"--resume continues a run with its own settings: leave out {' and '.join(wrong)}")
     recipe = flags.load_recipe(settings, resume)
     device = flags.device
+    if json and not dry_run:
+        raise UserError("--json is for --dry-run: give that, too")
+    if dry_run:
+        if not is_leader():  # one of the processes that torchrun or SLURM started speaks for all
+            return
+        from ..plan import dry_run as find_out
+        from .plan import show
+
+        mode: Mode = "resume" if resume else "auto" if auto_resume else "new"
+        show(find_out(recipe, resume or run, mode=mode, device=device, processes=processes, nodes=nodes, report=report), json=json)
+        return
     try:
         if resume:
             result = workflow.resume(resume, recipe, device=device, processes=processes, nodes=nodes, report=report)

@@ -82,11 +82,11 @@ class Calibration:
     fitted: Mapping[str, Gaussian]
     """Of each of `VECTORS`."""
     usual: Mapping[str, float]
-    """The median of each term."""
+    """The median of each measurement."""
     limit: NDArray[np.float64]
     """At each place of the error map, h x w, the error that a share of `FEW` exceed."""
     spread: NDArray[np.float64]
-    """Median and standard deviation of the logarithms of the terms in `COMBINED`, 2 x 2."""
+    """Median and standard deviation of the logarithms of the measurements in `COMBINED`, 2 x 2."""
 
     @classmethod
     def fit(cls, raw: RawMeasurements) -> Calibration:
@@ -101,7 +101,7 @@ class Calibration:
         return cls(fitted, usual, limit, np.stack([median, np.maximum(deviation, LEAST)]))
 
     def measurements(self, raw: RawMeasurements) -> dict[str, NDArray[np.float64]]:
-        """One number for each term of each image."""
+        """One number for each of `MEASUREMENTS` of each image."""
         return _measurements(raw, {name: self.fitted[name].distance(raw[name]) for name in VECTORS}, self.limit)
 
     def combined(self, measurements: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -255,7 +255,7 @@ def joined(parts: Sequence[Scores]) -> Scores:
 def _measurements(
     raw: RawMeasurements, distances: Mapping[str, NDArray[np.float64]], limit: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    """One number for each term of each image."""
+    """One number for each of `MEASUREMENTS` of each image."""
     measurements = {name: distances[name] if name in VECTORS else raw[name].astype(np.float64) for name in MEASUREMENTS if name != "place"}
     return measurements | {"place": (raw["places"] / limit).max((1, 2))}
 

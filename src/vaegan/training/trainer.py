@@ -103,6 +103,8 @@ class Trainer:
             compile_networks(self.model, note)
         graph = settings.graph and self.training_step.device_decides
         self.advance: TrainingStep | GraphedStep = GraphedStep(self.training_step, note) if graph else self.training_step
+        self.after_picture: Callable[[int], None] = lambda _: None
+        """Called by `train` in the first process, with the step, when the picture and all else of that step are written."""
 
     @property
     def model(self) -> VAEGAN:
@@ -327,9 +329,9 @@ class Trainer:
                     if drawing:
                         picture = monitor.picture(self.shown, picture_inputs)
                     if saving:
-                        self.save(run)
-                    if requests.save:
-                        monitor.say(f"saved at step {self.step}, as asked")
+                        self._save_and_say(run, monitor, asked=requests.save)
+                    if drawing:
+                        self.after_picture(self.step)
         wait_for_all(self.fabric)  # nobody leaves while the first process is still writing
         if self.step < self.steps:
             sentence = f"stopped at step {self.step} of {self.steps} and saved; continue with: {_resume(run)}"
@@ -373,6 +375,11 @@ class Trainer:
         """Write the model to use, and then a checkpoint to go on from: where there is one of a step, its model was written."""
         self.shown.save_pretrained(run.model_folder)
         self._save_checkpoint(run)
+
+    def _save_and_say(self, run: Run, monitor: Monitor, *, asked: bool) -> None:
+        self.save(run)
+        if asked:
+            monitor.say(f"saved at step {self.step}, as asked")
 
     def _save_checkpoint(self, run: Run) -> None:
         settings = self.recipe.training
