@@ -181,7 +181,7 @@ def test_a_reader_that_has_seen_enough() -> None:
 
 
 MISTAKES = {
-    "no such folder": (["train", "--data", "nowhere"], "nowhere does not exist"),
+    "does not exist": (["train", "--data", "nowhere"], "nowhere does not exist"),
     "an unknown recipe": (["train", "--recipe", "qick"], "Did you mean quick?"),
     "an unknown flag": (["train", "--objective.gama", "1"], "Did you mean --objective.gamma?"),
     "a wrong value": (["train", "--objective.gamma", "lots"], "--objective.gamma"),
@@ -200,7 +200,7 @@ MISTAKES = {
     "an unknown device": (["train", "--device", "tpu"], "device must be auto, cpu, cuda or mps"),
     "an unknown command": (["trian"], 'Did you mean "train"?'),
     "a folder without its flag": (["train", "photos"], "photos is for: settings begin with --, as in --data FOLDER"),
-    "a missing recipe file": (["train", "--recipe", "mine.yaml"], "there is no recipe file mine.yaml"),
+    "a missing recipe file": (["train", "--recipe", "mine.yaml"], "the recipe mine.yaml does not exist"),
     "a missing run": (["sample", "nowhere"], "no run folder nowhere"),
     "a missing argument": (["sample"], "RUN"),
     "a seed below 0": (["train", "--seed", "-1"], "training.seed"),

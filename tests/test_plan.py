@@ -156,7 +156,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         "a step 0.5 s",
     ):
         assert words in text
-    assert "leave --dry-run out" in text
+    assert "leave out --dry-run" in text
     works("train", "--run", run, "--dry-run", "--json", *flags())
     plan = json.loads(capsys.readouterr().out)
     assert (plan["steps"], plan["problems"], plan["parameters"]) == (6, [], sum(plan["networks"].values()))
@@ -168,4 +168,4 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     said = capsys.readouterr()
     assert said.err.startswith(f"vaegan: {run} exists already")
     assert "6 steps of 4 images" in " ".join(said.out.split())
-    assert "--json is for --dry-run" in fails(capsys, "train", "--run", run, "--json", *flags())
+    assert "--json needs --dry-run" in fails(capsys, "train", "--run", run, "--json", *flags())

@@ -81,7 +81,7 @@ def test_every_setting_is_documented() -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"objective.gama": 1}, "the overrides: there is no setting objective.gama. Did you mean objective.gamma"),
+        ({"objective.gama": 1}, "the overrides: there is no setting named objective.gama. Did you mean objective.gamma"),
         ({"traning.batch": 1}, "traning.batch"),
         ({"objective.gamma": "much"}, 'objective.gamma.*"much"'),
         ({"objective.gamma": 2}, "objective.gamma"),
@@ -119,7 +119,7 @@ def test_wrong_settings_are_named(overrides: dict[str, object], message: str) ->
 def test_an_unknown_recipe_gets_the_nearest_name() -> None:
     with pytest.raises(UserError, match="Did you mean quick"):
         Recipe.load("quik")
-    with pytest.raises(UserError, match="There are larsen-celeba"):
+    with pytest.raises(UserError, match="there are larsen-celeba"):
         Recipe.load("zzzz")
 
 

@@ -71,7 +71,7 @@ def test_the_python_of_the_page_runs(avatars_run: Path, monkeypatch: pytest.Monk
 
 MISTAKES = {
     "an attribute misspelt": (["edit", "PHOTO", "--add", "eyeglases=1"], "Did you mean Eyeglasses?"),
-    "an attribute that is none": (["edit", "PHOTO", "--add", "Zebra=1"], "There are Bald"),
+    "an attribute that is none": (["edit", "PHOTO", "--add", "Zebra=1"], "there are Bald"),
     "a strength that is none": (["edit", "PHOTO", "--add", "Beard=lots"], "--add must be NAME=STRENGTH"),
     "a strength that is not finite": (["edit", "PHOTO", "--add", "Beard=nan"], "must be a finite number"),
     "an attribute twice": (["edit", "PHOTO", "--add", "Beard=1", "Beard=2"], "given twice"),

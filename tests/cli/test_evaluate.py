@@ -115,7 +115,7 @@ def test_mistakes(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
         (["--out", "picture.xyz"], "give it a name that ends in .png"),
     ):
         assert words in fails(capsys, "evaluate", run, *arguments), arguments
-    assert "there is no run folder" in fails(capsys, "evaluate", tmp_path / "nowhere")
+    assert "does not exist" in fails(capsys, "evaluate", tmp_path / "nowhere")
     assert "name images with --data" in fails(capsys, "evaluate", run / "model")
     assert sorted(run.rglob("*")) == before
 

@@ -54,6 +54,6 @@ def test_mistakes(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
         (["--data", "nowhere"], "nowhere does not exist"),
     ):
         assert words in fails(capsys, "fit-prior", trained, *arguments)
-    assert "there is no run folder" in fails(capsys, "fit-prior", tmp_path / "nowhere")
+    assert "does not exist" in fails(capsys, "fit-prior", tmp_path / "nowhere")
     assert "name images with --data" in fails(capsys, "fit-prior", trained / "model")
     assert sorted(trained.rglob("*")) == before

@@ -67,7 +67,7 @@ def test_a_calibration_stays_until_the_model_changes(run: Path, photos: Path, ca
 
 MISTAKES = {
     "nothing to score": ([], "IMAGES"),
-    "no such folder": (["nowhere"], "nowhere does not exist"),
+    "does not exist": (["nowhere"], "nowhere does not exist"),
     "no alarms": (["PHOTO", "--alarms", "0"], "--alarms must be above 0 and below 1"),
     "no number": (["PHOTO", "--alarms", "nan"], "--alarms must be above 0 and below 1"),
     "none to show": (["PHOTO", "--count", "0"], "--count must be above 0"),
@@ -96,7 +96,7 @@ def test_a_model_without_a_network_is_refused_before_the_images(
 
 
 def test_mistakes_with_folders(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "there is no run folder nowhere" in fails(capsys, "score", "nowhere", photos)
+    assert "nowhere does not exist" in fails(capsys, "score", "nowhere", photos)
     assert "name images with --calibrate" in fails(capsys, "score", run / "model", photos / "photo 01.png")
     (tmp_path / "bare").mkdir()
     assert "there are no images in" in fails(capsys, "score", run, tmp_path / "bare")

@@ -124,7 +124,7 @@ def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pyte
     )
     assert "--seeds must be at least 1" in fails(capsys, *command, "--seeds", 0)
     assert "has no attributes" in fails(capsys, *command[:3], tmp_path / "photos-out", *FLAGS, "--data", photos)
-    assert "there is no recipe slow" in fails(capsys, *command, "--recipe", "slow")
+    assert "there is no recipe named slow" in fails(capsys, *command, "--recipe", "slow")
     assert "is a run folder" in fails(capsys, *command[:3], tmp_path / "out" / "runs" / "vae-0", *FLAGS)
     assert "objective.gama" in fails(capsys, *command, "--objective.gama", 3)
     (tmp_path / "out" / "experiment.json").write_text('{"experiment": "samples"}')

@@ -53,5 +53,5 @@ def test_too_few_examples_are_told_before_anything_is_trained(tmp_path: Path, mo
     with pytest.raises(UserError, match=r"^Beard: 320 images have it and 0 do not, and at least 10 of each are needed: name others"):
         attribute_vectors(experiment, ("Eyeglasses", "Beard"))
     monkeypatch.setattr(ImageSet, "attributes", np.ones_like(attributes))
-    with pytest.raises(UserError, match=r"no attribute of the set .* has 10 training images with it and 10 without"):
+    with pytest.raises(UserError, match=r"no attribute of the set .* has 10 training images with it and 10 without it"):
         attribute_vectors(experiment)

@@ -89,7 +89,7 @@ def test_a_model_that_is_gone(tmp_path: Path) -> None:
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(UserError, match=r"holds something else \(notes.txt\): choose another --out"):
+    with pytest.raises(UserError, match=r"exists already: it holds notes\.txt; choose another --out"):
         small("samples", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
     (tmp_path / "notes.txt").unlink()

@@ -112,7 +112,7 @@ def test_an_interrupt_during_the_fit(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_few_images_and_kinds_without_an_encoder_keep_the_standard_prior(tmp_path: Path) -> None:
     for name, settings, words in (
-        ("few", {"data__avatars": 20}, "20 images or more, and there are 16"),
+        ("few", {"data__avatars": 20}, "only 16 training images, and at least 20 are needed"),
         ("gan", {**SETTINGS, "objective__kind": "gan"}, "left untrained"),
     ):
         run = Run(train(tiny(**settings), tmp_path / name, **QUIETLY).run)

@@ -185,7 +185,7 @@ def test_names_and_strengths_that_are_wrong(learned: Directions) -> None:
     codes = torch.zeros(1, 6)
     with pytest.raises(UserError, match=r"there is no attribute named beerd\. Did you mean Beard\?"):
         learned.edit(codes, {"beerd": 1.0})
-    with pytest.raises(UserError, match="There are Hat, Beard, Tie, Bare"):
+    with pytest.raises(UserError, match="there are Hat, Beard, Tie, Bare"):
         learned.edit(codes, {"Zebra": 1.0})
     with pytest.raises(UserError, match="strength of Hat must be a finite number"):
         learned.edit(codes, {"Hat": float("nan")})
@@ -210,7 +210,7 @@ def test_the_command(trained_on_avatars: Path, photos: Path, capsys: pytest.Capt
     assert "has no attributes: add some with: vaegan prepare IMAGES SET --attributes TABLE.csv" in fails(
         capsys, "attributes", trained_on_avatars, "--data", photos
     )
-    assert "there is no run folder nowhere" in fails(capsys, "attributes", "nowhere")
+    assert "nowhere does not exist" in fails(capsys, "attributes", "nowhere")
     assert "name images with --data" in fails(capsys, "attributes", trained_on_avatars / "model")
     mistake = fails(capsys, "edit", trained_on_avatars / "model", photos / "photo 00.png", "--add", "Beard=1")
     assert f"vaegan attributes {trained_on_avatars / 'model'} --data SET" in mistake

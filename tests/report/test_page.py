@@ -393,4 +393,4 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert f"vaegan sample '{run}'" in Page(run / "report.html").text
     works("report", run, "--out", tmp_path / "page.html")
     assert (tmp_path / "page.html").is_file()
-    assert "there is no run folder nowhere" in fails(capsys, "report", "nowhere")
+    assert "nowhere does not exist" in fails(capsys, "report", "nowhere")

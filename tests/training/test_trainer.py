@@ -260,7 +260,7 @@ def test_runs_without_a_name_are_numbered(tmp_path: Path, monkeypatch: pytest.Mo
 def test_bad_data_leaves_no_run_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="fewer than a batch"):
         train(tiny(training__batch=23), tmp_path / "run", **QUIETLY)
-    with pytest.raises(UserError, match="no such folder"):
+    with pytest.raises(UserError, match="does not exist"):
         train(tiny(data__source="nowhere"), tmp_path / "run", **QUIETLY)
     assert not (tmp_path / "run").exists()
 

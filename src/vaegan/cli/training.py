@@ -66,7 +66,7 @@ def train(
     recipe = flags.load_recipe(settings, resume)
     device = flags.device
     if json and not dry_run:
-        raise UserError("--json is for --dry-run: give that, too")
+        raise UserError("--json needs --dry-run: add --dry-run")
     if dry_run:
         if not is_leader():  # one of the processes that torchrun or SLURM started speaks for all
             return

@@ -74,7 +74,7 @@ def _require_learnable(experiment: Experiment, names: tuple[str, ...]) -> None:
     if names and lacking:
         raise UserError(f"{lacking[0].removeprefix('left out ')}: name others by --attributes")
     if not columns:
-        raise UserError(f"no attribute of the set {images.folder} has at least {FEWEST} training images with it and {FEWEST} without it")
+        raise UserError(f"no attribute of the set {images.folder} has {FEWEST} training images with it and {FEWEST} without it")
 
 
 def _directions(experiment: Experiment, one: GridRun) -> Directions:

@@ -8,7 +8,7 @@ from .place import NO_ARCHIVE, NO_IMAGES, Place, write
 
 KINDS = ("celeba", "lfw", "stl10", "cifar10", "cifar100", "mnist", "classes")
 BAD_SOURCES: dict[str, tuple[str, str]] = {
-    "no such folder": ("{root}/nowhere", "/nowhere does not exist"),
+    "does not exist": ("{root}/nowhere", "/nowhere does not exist"),
     "a name that is too long": ("x" * 300, "x" * 300),
     "a name of two lines": ("{root}/no\nwhere", "does not exist"),
     "no name": ("", "the name of the images is empty"),

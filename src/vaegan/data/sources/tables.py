@@ -86,7 +86,7 @@ def read_csv(path: Path, label: str | None = None) -> AttributeTable:
         raise UserError(f"{path} names the column {next(n for n in header if known.count(n.lower()) > 1)} twice")
     name_column = next((known.index(name) for name in NAME_COLUMNS if name in known), None)
     if name_column is None:
-        raise UserError(f"{path} has no column of file names: name one column {', '.join(NAME_COLUMNS)}")
+        raise UserError(f"{path} has no column of file names: call it one of {', '.join(NAME_COLUMNS)}")
     if label is not None and label not in header:
         raise unknown_name("column", label, header, inside=f" in {path}")
     label_column = header.index(label) if label else next((known.index(name) for name in LABEL_COLUMNS if name in known), None)
