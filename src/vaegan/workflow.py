@@ -134,7 +134,7 @@ class TrainingJob:
 
     def __post_init__(self) -> None:
         if self.mode == "resume" and self.recipe.training.minutes:
-            raise UserError("a run that has started has a number of steps: leave out --minutes, or ask for more steps with --steps")
+            raise UserError("a run that has started counts its length in steps: leave out --minutes, or ask for more steps with --steps")
 
     def begun(self) -> bool:
         """Whether the run was begun before.
