@@ -23,7 +23,7 @@ def test_once_each_time_it_becomes_slow() -> None:
     assert [line for line, sentence in enumerate(slow) if sentence] == [3]
     assert slow[3] == (
         "training has slowed from 450 to 150 images/s: the processor is overloaded (load 5.2, 2 cores). "
-        "If that lasts, stop this run and resume it: it then adapts to the load"
+        "If that lasts, stop this run and resume it: it then adapts"
     )
     assert pace(430, 2) is None
     assert pace(150, SLOW_SECONDS) is not None

@@ -171,5 +171,5 @@ def _reason() -> str:
         return "other programs may use this machine"
     if load > here + 0.5:
         cores = f"{here} core{'s' * (here > 1)}"
-        return f"the processor is overloaded (load {load:.1f}, {cores}). If that lasts, stop this run and resume it: it then adapts to the load"
+        return f"the processor is overloaded (load {load:.1f}, {cores}). If that lasts, stop this run and resume it: it then adapts"
     return f"the processor is not busy (load {load:.1f}), so look at the disk, the memory and the temperature of this machine"
