@@ -111,4 +111,4 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert out.endswith(f"wrote {tmp_path / 'page.html'}\n")
     assert re.search(r"networks\.latent +4 +9 *\n", out)
     assert re.search(r"psnr +21\.5", out)
-    assert "compare takes 2 to 8 runs, not 1" in fails(capsys, "compare", tmp_path / "one")
+    assert "compare needs 2 to 8 runs, not 1" in fails(capsys, "compare", tmp_path / "one")
