@@ -152,7 +152,7 @@ def test_prepare_look_train(photos: Path, tmp_path: Path, capsys: pytest.Capture
     works("reconstruct", tmp_path / "run", photos)
     works("data", tmp_path / "run")
     assert "splits: train 32, validation 4, test 4" in capsys.readouterr().out
-    assert "was prepared with size 16x24, not size 32x32" in fails(capsys, "train", "--data", tmp_path / "set", "--size", 32)
+    assert "was prepared with size 16x24, but size 32x32 is needed" in fails(capsys, "train", "--data", tmp_path / "set", "--size", 32)
     pixels = (tmp_path / "set" / "images-00000.npy").read_bytes()
     (tmp_path / "set" / "images-00000.npy").write_bytes(pixels[:-1] + b"?")
     assert "images-00000.npy changed since it was packed" in fails(capsys, "data", tmp_path / "set", "--verify")

@@ -390,7 +390,7 @@ def test_a_set_is_recognised_and_named(tmp_path: Path, photos: Path) -> None:
     ]
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "train_X.bin").touch()
-    with pytest.raises(UserError, match=r"there are no images in .* ask for it by stl10:"):
+    with pytest.raises(UserError, match=r"there are no images in .* name it stl10:"):
         find_source(str(tmp_path / "bin"))
     with pytest.raises(UserError, match=r"Did you mean celeba\?"):
         find_source("celebaa:x")
