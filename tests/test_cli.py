@@ -29,7 +29,7 @@ def test_train_on_a_folder(photos: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert f"The run is {trained}" in error
     parameters = sum(parameter.numel() for parameter in load(trained).parameters())
     assert f"32 images of 16x16 to train on, 8 held out; {parameters:,} parameters; 2 steps on the CPU" in error
-    assert f"The page to look at is {trained / 'report.html'}" in error
+    assert f"The report is {trained / 'report.html'}" in error
     assert "32" in (trained / "report.html").read_text()
 
 
@@ -143,7 +143,7 @@ def test_prepare_look_train(photos: Path, tmp_path: Path, capsys: pytest.Capture
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert np.asarray(sheet).std() > 1
     works("data", tmp_path / "set", "--verify")
-    assert "is whole: 6 files" in capsys.readouterr().out
+    assert "is not damaged: 6 files" in capsys.readouterr().out
     train(tmp_path / "run", "--data", tmp_path / "set", networks__size=None, training__length="2 steps")  # the set decides the size
     assert "32 images of 16x24 to train on, 4 held out" in capsys.readouterr().err
     recipe = Recipe.load(tmp_path / "run" / "recipe.yaml")
@@ -152,7 +152,7 @@ def test_prepare_look_train(photos: Path, tmp_path: Path, capsys: pytest.Capture
     works("reconstruct", tmp_path / "run", photos)
     works("data", tmp_path / "run")
     assert "splits: train 32, validation 4, test 4" in capsys.readouterr().out
-    assert "was prepared with size 16x24, not size 32x32" in fails(capsys, "train", "--data", tmp_path / "set", "--size", 32)
+    assert "was prepared with size 16x24, but size 32x32 is needed" in fails(capsys, "train", "--data", tmp_path / "set", "--size", 32)
     pixels = (tmp_path / "set" / "images-00000.npy").read_bytes()
     (tmp_path / "set" / "images-00000.npy").write_bytes(pixels[:-1] + b"?")
     assert "images-00000.npy changed since it was packed" in fails(capsys, "data", tmp_path / "set", "--verify")
@@ -169,8 +169,8 @@ def test_prepare_takes_the_size_of_a_set(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_set_that_is_not_finished(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "set" / "unfinished").mkdir(parents=True)
     (tmp_path / "set" / "unfinished" / "images-00000.npy").touch()
-    assert "is not finished: run the same vaegan prepare again" in fails(capsys, "data", tmp_path / "set")
-    assert "is not finished: run the same vaegan prepare again" in fails(capsys, "train", "--data", tmp_path / "set")
+    assert "is not finished: run the same vaegan prepare command again" in fails(capsys, "data", tmp_path / "set")
+    assert "is not finished: run the same vaegan prepare command again" in fails(capsys, "train", "--data", tmp_path / "set")
     works("prepare", "avatars", tmp_path / "set", "--count", 5, "--size", 16)
     works("data", tmp_path / "set")
 
@@ -181,7 +181,7 @@ def test_a_reader_that_has_seen_enough() -> None:
 
 
 MISTAKES = {
-    "no such folder": (["train", "--data", "nowhere"], "nowhere: there is no such folder or file"),
+    "does not exist": (["train", "--data", "nowhere"], "nowhere does not exist"),
     "an unknown recipe": (["train", "--recipe", "qick"], "Did you mean quick?"),
     "an unknown flag": (["train", "--objective.gama", "1"], "Did you mean --objective.gamma?"),
     "a wrong value": (["train", "--objective.gamma", "lots"], "--objective.gamma"),
@@ -190,7 +190,7 @@ MISTAKES = {
     "a wrong size": (["train", "--size", "60", "--recipe", "reference"], "multiples of 8"),
     "a size that cannot be halved": (["train", "--size", "60"], "the nearest size that can is 64 64"),
     "a size that is none": (["train", "--size", "big"], "--size must be a number of pixels"),
-    "two lengths": (["train", "--steps", "3", "--minutes", "2"], "one length is enough"),
+    "two lengths": (["train", "--steps", "3", "--minutes", "2"], "--steps and --minutes were both given: leave out one"),
     "a length that is no number": (["train", "--steps", "x"], '--steps must be a whole number, not "x"'),
     "a flag without a value": (["train", "--steps", "--seed", "3"], "--steps needs a value"),
     "runs that no pattern has found": (["experiment", "samples", "--runs"], "--runs needs a value"),
@@ -200,24 +200,24 @@ MISTAKES = {
     "an unknown device": (["train", "--device", "tpu"], "device must be auto, cpu, cuda or mps"),
     "an unknown command": (["trian"], 'Did you mean "train"?'),
     "a folder without its flag": (["train", "photos"], "photos is for: settings begin with --, as in --data FOLDER"),
-    "a missing recipe file": (["train", "--recipe", "mine.yaml"], "there is no recipe file mine.yaml"),
-    "a missing run": (["sample", "nowhere"], "no run folder nowhere"),
+    "a missing recipe file": (["train", "--recipe", "mine.yaml"], "the recipe mine.yaml does not exist"),
+    "a missing run": (["sample", "nowhere"], "nowhere does not exist"),
     "a missing argument": (["sample"], "RUN"),
     "a seed below 0": (["train", "--seed", "-1"], "training.seed"),
     "a seed too large": (["train", "--seed", str(2**70)], "training.seed"),
     "an infinite width": (["train", "--networks.width", "inf"], "networks.width"),
     "a rate that is no number": (["train", "--optimizer.lr", "nan"], "optimizer.lr"),
-    "no data": (["train", "--data", ""], "a folder without a name"),
+    "no data": (["train", "--data", ""], "the name of the images is empty"),
     "no processes": (["train", "--processes", "0"], "--processes must be at least 1"),
     "no samples": (["sample", "nowhere", "--count", "0"], "--count"),
-    "nothing to prepare": (["prepare", "nowhere", "set"], "there is no such folder or file"),
+    "nothing to prepare": (["prepare", "nowhere", "set"], "does not exist"),
     "no place to prepare for": (["prepare", "nowhere"], "OUT"),
-    "nothing to look at": (["data", "nowhere"], "nowhere: there is no such folder or file"),
+    "nothing to look at": (["data", "nowhere"], "nowhere does not exist"),
     "an unknown kind": (["train", "--data", "celebaa:x"], "Did you mean celeba?"),
     "a size that is not known": (["prepare", "avatars", "set", "--size", "big"], "--size must be a number of pixels"),
     "splits that do not add up": (["prepare", "avatars", "set", "--splits", "0.5", "0.5", "0.5"], "add up to 1"),
     "an augmentation too far": (["train", "--augmentation.shift", "3"], "augmentation.shift must be at least 0 and at most 1"),
-    "nothing to resume": (["train", "--resume", "nowhere"], "cannot resume nowhere: there is no such folder"),
+    "nothing to resume": (["train", "--resume", "nowhere"], "cannot resume nowhere: it does not exist"),
 }
 
 
@@ -242,7 +242,7 @@ def test_mistakes_with_data(photos: Path, tmp_path: Path, capsys: pytest.Capture
 
 
 def test_mistakes_with_a_run(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "there is no image nothing.png" in fails(capsys, "reconstruct", trained, "nothing.png")
+    assert "nothing.png does not exist" in fails(capsys, "reconstruct", trained, "nothing.png")
     (tmp_path / "bad.png").write_text("no image")
     assert "no readable image" in fails_with_notice(capsys, "reconstruct", trained, tmp_path / "bad.png")
     (tmp_path / "bad.yaml").write_text("objective:\n  gama: 1\n")
@@ -306,10 +306,10 @@ def test_look_at_images_as_training_takes_them(
     assert "wrote contact-sheet.png" in said
     assert len(list(photos.iterdir())) == 40
     works("data", photos, "--size", "16x24", "--data.crop", "none", "--verify")
-    assert "is whole" in capsys.readouterr().out
+    assert "is not damaged" in capsys.readouterr().out
     assert "networks.size" in fails(capsys, "data", photos, "--size", 17)
     train(tmp_path / "run", "--data", photos, training__length="1 steps")
-    assert "leave all settings out" in fails(capsys, "data", tmp_path / "run", "--size", 32)
+    assert "leave out all settings" in fails(capsys, "data", tmp_path / "run", "--size", 32)
 
 
 def test_a_place_that_cannot_be_written(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -323,4 +323,4 @@ def test_the_command_itself(tmp_path: Path) -> None:
     """As a process of its own: exit code 2 and nothing on standard output."""
     done = run("sample", tmp_path / "x", fresh=True)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"vaegan: there is no run folder {tmp_path / 'x'}\n"
+    assert done.stderr == f"vaegan: {tmp_path / 'x'} does not exist\n"

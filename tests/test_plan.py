@@ -128,9 +128,9 @@ def test_a_run_to_be_continued(tmp_path: Path) -> None:
     plan = find_out(tiny(training__length="10 steps"), run, mode="resume", **ON_CPU)
     assert (plan.problems, plan.begun, plan.steps, plan.images) == ([], 6, 10, 16)
     (finished,) = find_out(tiny(), run, mode="resume", **ON_CPU).problems
-    assert "the run is at step 6 already: ask for more" in finished
+    assert "the run is at step 6 already: ask for more steps" in finished
     (changed,) = find_out(tiny(training__length="10 steps", objective__gamma=0.5), run, mode="resume", **ON_CPU).problems
-    assert "cannot change a run that has begun" in changed
+    assert "cannot change the settings of a run that has started" in changed
     with locked(run / ".lock"):
         (busy, *_) = find_out(tiny(training__length="10 steps"), run, mode="auto", **ON_CPU).problems
     assert "another process is training" in busy
@@ -156,7 +156,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         "a step 0.5 s",
     ):
         assert words in text
-    assert "leave --dry-run out" in text
+    assert "leave out --dry-run" in text
     works("train", "--run", run, "--dry-run", "--json", *flags())
     plan = json.loads(capsys.readouterr().out)
     assert (plan["steps"], plan["problems"], plan["parameters"]) == (6, [], sum(plan["networks"].values()))
@@ -168,4 +168,4 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     said = capsys.readouterr()
     assert said.err.startswith(f"vaegan: {run} exists already")
     assert "6 steps of 4 images" in " ".join(said.out.split())
-    assert "--json is for --dry-run" in fails(capsys, "train", "--run", run, "--json", *flags())
+    assert "--json needs --dry-run" in fails(capsys, "train", "--run", run, "--json", *flags())

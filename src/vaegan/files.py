@@ -137,12 +137,12 @@ def read_text(path: Path) -> str:
         UserError: there is no such file, or it is no text.
     """
     if not path.is_file():
-        raise UserError(f"there is no file {path}")
+        raise UserError(f"{path} does not exist")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return file.read()
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is no text in UTF-8") from error
+        raise UserError(f"{path} is not text in UTF-8") from error
 
 
 def sha256(path: Path) -> str:

@@ -130,7 +130,7 @@ def dry_run(
         UserError: what was asked for cannot be understood, so that there is nothing to plan.
     """
     if mode == "auto" and not run:
-        raise UserError("--auto-resume goes on with --run, if that was begun before: give that, too")
+        raise UserError("--auto-resume needs --run: it continues that run if it has started")
     job = TrainingJob(recipe, Run(run or _free_name(Path("runs"), recipe)), mode, device, report)
     console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
     world = find_world(processes, nodes)

@@ -89,7 +89,7 @@ def train(
         Stopped: an interrupt or SIGTERM came; the run was saved and can be resumed.
     """
     if auto_resume and not run:
-        raise UserError("--auto-resume goes on with --run, if that was begun before: give that, too")
+        raise UserError("--auto-resume needs --run: it continues that run if it has started")
     job = TrainingJob(recipe, Run(run or _free_name(Path("runs"), recipe)), "auto" if auto_resume else "new", device, report)
     return _start(job, processes, nodes, console)
 
@@ -130,7 +130,7 @@ class TrainingJob:
 
     def __post_init__(self) -> None:
         if self.mode == "resume" and self.recipe.training.minutes:
-            raise UserError("a run that has begun has a number of steps: leave --minutes out, or ask for more by --steps")
+            raise UserError("a run that has started counts its length in steps: leave out --minutes, or ask for more steps with --steps")
 
     def begun(self) -> bool:
         """Whether the run was begun before.
@@ -151,7 +151,7 @@ def _taken(run: Run) -> UserError:
     if checkpoint.checkpoints(run.checkpoints_folder):
         hint = f", or continue it with: {command('train', '--resume', run.folder)}"
     elif _is_begun(run):
-        hint = ", or add --auto-resume to begin it again, because it stopped before its first checkpoint"
+        hint = ", or add --auto-resume to start it again, because it stopped before its first checkpoint"
     return UserError(f"{run.folder} exists already: choose another --run{hint}")
 
 
@@ -305,7 +305,7 @@ def _keep(run: Run, stack: ExitStack, *, new: bool = False) -> bool:
         except FileExistsError:  # somebody has made it since this process looked
             raise _taken(run) from None
     if not stack.enter_context(locked(run.lock_file)):
-        raise UserError(f"another process is training into {run.folder}: choose another --run, or wait until that has ended")
+        raise UserError(f"another process is training into {run.folder}: choose another --run, or wait until it ends")
     return True
 
 
@@ -371,7 +371,7 @@ def _take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool, dry: b
             return None
         state, damaged = (checkpoint.load if dry else checkpoint.take)(run.checkpoints_folder)
         for path in damaged:
-            console.print(f"passed over a damaged checkpoint: {path}", soft_wrap=True)
+            console.print(f"skipped a damaged checkpoint: {path}", soft_wrap=True)
         return state
 
     state = from_leader(trainer.fabric, find)
@@ -382,9 +382,9 @@ def _take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool, dry: b
             if sentence := trainer.changed_rate(state):
                 console.print(f"note: {sentence}", soft_wrap=True)
         if trainer.step >= trainer.steps and not auto:
-            more = f"ask for more, such as --steps {2 * trainer.step}"
+            more = f"ask for more steps, such as --steps {2 * trainer.step}"
             if lacks_prior:
-                more += f"; only its prior is not fitted: do that with: {command('fit-prior', run.folder)}"
+                more += f"; only its prior is not fitted: fit it with: {command('fit-prior', run.folder)}"
             raise UserError(f"the run is at step {trainer.step} already: {more}")
     return state is not None
 

@@ -91,14 +91,14 @@ def test_runs_of_one_name_are_called_by_their_paths(tmp_path: Path) -> None:
 
 def test_what_cannot_be_compared(tmp_path: Path) -> None:
     one, other = write_two(tmp_path)
-    with pytest.raises(UserError, match=f"compare takes 2 to {MOST} runs, not 1"):
+    with pytest.raises(UserError, match=f"compare needs 2 to {MOST} runs, not 1"):
         vaegan.compare([one])
-    with pytest.raises(UserError, match="there is no run folder"):
+    with pytest.raises(UserError, match="does not exist"):
         vaegan.compare([one, tmp_path / "gone"])
     model = tmp_path / "model"
     model.mkdir()
     (model / "config.json").touch()
-    with pytest.raises(UserError, match="it is not a run folder"):
+    with pytest.raises(UserError, match="is not a run folder"):
         vaegan.compare([one, model])
     with pytest.raises(UserError, match="it is a folder"):
         vaegan.compare([one, other], tmp_path)
@@ -111,4 +111,4 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert out.endswith(f"wrote {tmp_path / 'page.html'}\n")
     assert re.search(r"networks\.latent +4 +9 *\n", out)
     assert re.search(r"psnr +21\.5", out)
-    assert "compare takes 2 to 8 runs, not 1" in fails(capsys, "compare", tmp_path / "one")
+    assert "compare needs 2 to 8 runs, not 1" in fails(capsys, "compare", tmp_path / "one")

@@ -197,7 +197,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     text = Page(report(run)).text
     assert "There is no picture" in text
     assert "Nothing has been written down" in text
-    assert f"Without the training images: cannot take images from {tmp_path / 'gone'}: there is no such folder or file" in text
+    assert f"Without the training images: {tmp_path / 'gone'} does not exist" in text
     (run / "recipe.yaml").write_text("objective: {gama: 1}\n")
     text = Page(report(run)).text
     assert "Without its recipe" in text
@@ -393,4 +393,4 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert f"vaegan sample '{run}'" in Page(run / "report.html").text
     works("report", run, "--out", tmp_path / "page.html")
     assert (tmp_path / "page.html").is_file()
-    assert "there is no run folder nowhere" in fails(capsys, "report", "nowhere")
+    assert "nowhere does not exist" in fails(capsys, "report", "nowhere")

@@ -30,7 +30,7 @@ def show(plan: Plan, *, json: bool) -> None:
             table.add_row(name, Text(text))
         out.print(table)
         if not plan.problems:
-            out.print("\nNothing was trained. To train, leave --dry-run out.", markup=False)
+            out.print("\nNothing was trained. To train, leave out --dry-run.", markup=False)
     for problem in plan.problems:
         print("vaegan:", *problem.splitlines(), file=sys.stderr)
     if plan.problems:

@@ -62,11 +62,11 @@ def train(
 
     parsed = {"--recipe": flags.recipe, "--run": run, "--auto-resume": auto_resume}
     if resume and (wrong := [flag for flag, value in parsed.items() if value]):
-        raise UserError(f"--resume continues a run as it is: leave out {' and '.join(wrong)}")
+        raise UserError(f"--resume continues a run with its own settings: leave out {' and '.join(wrong)}")
     recipe = flags.load_recipe(settings, resume)
     device = flags.device
     if json and not dry_run:
-        raise UserError("--json is for --dry-run: give that, too")
+        raise UserError("--json needs --dry-run: add --dry-run")
     if dry_run:
         if not is_leader():  # one of the processes that torchrun or SLURM started speaks for all
             return
@@ -84,7 +84,7 @@ def train(
     except workflow.Stopped as stopped:
         err.print(str(stopped), soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
-    page = f"The page to look at is {result.page}\n" if result.page else ""
+    page = f"The report is {result.page}\n" if result.page else ""
     curves = f"tensorboard --logdir {shlex.quote(str(result.run))}"
     err.print(
         f"\nThe pictures are {result.picture}\n{page}The run is {result.run}; see its curves with: {curves}",

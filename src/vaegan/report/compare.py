@@ -63,11 +63,11 @@ class RunComparison:
             UserError: there are too few or too many, or one is no run.
         """
         if not 2 <= len(folders) <= MOST:
-            raise UserError(f"compare takes 2 to {MOST} runs, not {len(folders)}")
+            raise UserError(f"compare needs 2 to {MOST} runs, not {len(folders)}")
         runs = [Run.open(folder) for folder in folders]
         for run in runs:
             if not run.is_run:
-                raise UserError(f"cannot compare {run.folder}: it is not a run folder, which holds a {run.recipe_file.name}")
+                raise UserError(f"{run.folder} is not a run folder: it has no {run.recipe_file.name}")
         short = [run.folder.resolve().name for run in runs]
         names = [name if short.count(name) == 1 else str(run.folder) for name, run in zip(short, runs, strict=True)]
         statuses = [status_of(run.folder) for run in runs]

@@ -65,5 +65,5 @@ class LivePage:
             write(self.run.report_file, gather(self.run, self.images, older=self._older, live=live))
         except Exception as error:  # whatever it is, it is not worth a training
             if not self._failed:
-                self.say(f"{self.run.report_file} cannot be written, and training goes on without it: {error}")
+                self.say(f"cannot write {self.run.report_file}: {error}; training continues without it")
             self._failed = True

@@ -56,7 +56,7 @@ def report(run: str | Path, out: Path | None = None, *, images: ImageSet | None 
     """
     opened = Run.open(run)
     if not opened.is_run:
-        raise UserError(f"cannot report on {opened.folder}: it is not a run folder, which holds a {opened.recipe_file.name}")
+        raise UserError(f"{opened.folder} is not a run folder: it has no {opened.recipe_file.name}")
     if out is not None and out.is_dir():
         example = out / opened.report_file.name
         raise UserError(f"cannot write a page as {out}: it is a folder; give it the name of a file such as {example}")

@@ -99,7 +99,7 @@ def _check_memory(recipe: Recipe, model: VAEGAN, device: str, processes: int) ->
     for kind, needed, free in _lacking(size, device, processes):
         raise UserError(
             f"the networks have {size.parameters:,} parameters: training them with {training.batch * processes} images a step "
-            f"takes at least {in_bytes(needed)} of {kind}, and {in_bytes(free)} are free here: "
+            f"takes at least {in_bytes(needed)} of {kind}, and {in_bytes(free)} are free: "
             "choose a smaller networks.size, networks.width or training.batch"
         )
 
