@@ -252,7 +252,7 @@ EXPERIMENT = "--device cpu --steps 1 --training.batch 4 --networks.width 0.0625"
 CASES = [
     # flags
     Case(
-        "Any setting is a flag, such as --objective.gamma 0.1: see",
+        "Every setting is a flag, for example --objective.gamma 0.1. ",
         lambda w: w.capsys and works("train", "--help"),
         ("recipes quick", "train TINY --data PACKED --run NEW-RUN --objective.gamma 0.1"),
     ),

@@ -47,23 +47,23 @@ def score(
 ) -> None:
     """Score how unusual images are for a model.
 
-    Each image gets measurements and a p-value among normal images. A picture shows the most unusual ones.
+    Each image gets measurements, and a p-value that compares it with normal images. A picture shows the most unusual images.
 
     Parameters
     ----------
     run
-        A run folder or a model folder.
+        The folder of a run or a model.
     images
-        Image files, or whatever vaegan train takes as --data: folders and archives of any size, packed sets, known sets.
+        Image files, or images as for vaegan train --data: folders or archives of any size, packed sets, or public data sets.
     calibrate
-        A set of normal images that the model was not trained on. By default, the run's held-out images, or what was named here last; kept
-        in RUN/score.safetensors.
+        A set of normal images that the model was not trained on. The default is the set that --calibrate named last, or the held-out images
+        of the run if there is none. The calibration is stored in RUN/score.safetensors.
     alarms
-        The share of normal images that may be over the threshold.
+        The share of normal images that may exceed the threshold.
     count
-        How many of the strangest to show.
+        The number of most unusual images to show.
     out
-        The CSV file to write, a line an image; RUN/scores.csv by default. The picture is beside it.
+        The CSV file to write, with a line for each image. The default is RUN/scores.csv. The picture is stored beside it.
     """
     from ..run import Run
     from ..viz import grid
