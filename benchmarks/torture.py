@@ -181,7 +181,7 @@ class Torture:
                     self.faults.append(f"{run.name} did not end in {PATIENCE:.0f} seconds")
                 self._kill(process)
             self.resumes += "continues at step " in process.text()
-            self.damaged += process.text().count("passed over a damaged checkpoint")
+            self.damaged += process.text().count("skipped a damaged checkpoint")
             if process.code == 0:
                 return
             if process.code != -signal.SIGKILL and not self._is_orphan(process):
@@ -228,7 +228,7 @@ class Torture:
     def _is_orphan(self, process: Process) -> bool:
         """Whether it ended because another process of its run was killed, and said so in one sentence."""
         text = process.text()
-        said = text.count("and ended the run; ") + text.count("another process of this run has ended; ")
+        said = text.count("and this ended the run; ") + text.count("another process of this run has ended; ")
         return self.processes > 1 and process.code == 2 and said == 1 and "Traceback" not in text
 
     def compare(self, run: Path) -> None:

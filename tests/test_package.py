@@ -23,6 +23,7 @@ def test_dir_shows_the_public_names_and_each_exists() -> None:
     [
         ("vaegan", ["torch", "numpy", "PIL", "cyclopts", "rich", "yaml"]),
         ("vaegan.recipe", ["torch", "cyclopts", "docstring_parser", "rich"]),
+        ("vaegan.list_runs", ["torch", "cyclopts", "docstring_parser", "rich", "jinja2"]),
         ("vaegan.parse_settings", ["torch", "numpy", "cyclopts", "docstring_parser", "yaml"]),
     ],
 )

@@ -104,10 +104,10 @@ def test_the_first_layer_that_holds_a_setting_counts() -> None:
 @pytest.mark.parametrize(
     ("tree", "sentence"),
     [
-        ({"paint": {"coat": 1}}, "recipe x: there is no setting paint.coat. Did you mean paint.coats?"),
-        ({"Paint": {"COATS": 1}}, "recipe x: there is no setting Paint.COATS. Did you mean paint.coats?"),
-        ({"roof": {"pitch": 1}}, "recipe x: there is no setting roof.pitch"),
-        ({"paints": {}}, "recipe x: there is no section paints. Did you mean paint?"),
+        ({"paint": {"coat": 1}}, "recipe x: there is no setting named paint.coat. Did you mean paint.coats?"),
+        ({"Paint": {"COATS": 1}}, "recipe x: there is no setting named Paint.COATS. Did you mean paint.coats?"),
+        ({"roof": {"pitch": 1}}, "recipe x: there is no setting named roof.pitch"),
+        ({"paints": {}}, "recipe x: there is no section named paints. Did you mean paint?"),
         ({"paint": {"coats": "two"}}, 'recipe x: paint.coats must be a whole number, not "two"'),
         ({"paint": {"coats": [1, 2]}}, "recipe x: paint.coats must be a whole number, not [1, 2]"),
         ({"paint": {"colour": None}}, "recipe x: paint.colour must be red or 32, not empty"),

@@ -11,7 +11,18 @@ from vaegan.recipe import about, names, read
 
 
 def test_the_recipes_there_are() -> None:
-    assert names() == ["larsen-celeba", "larsen-cifar", "larsen-lfw", "larsen-stl", "quick", "quick-larsen", "reference", "reference-joint"]
+    assert names() == [
+        "larsen-celeba",
+        "larsen-cifar",
+        "larsen-lfw",
+        "larsen-stl",
+        "quick",
+        "quick-larsen",
+        "reference",
+        "reference-joint",
+        "sharp",
+        "sharp-128",
+    ]
 
 
 @pytest.mark.parametrize("name", names())
@@ -70,7 +81,7 @@ def test_every_setting_is_documented() -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"objective.gama": 1}, "the overrides: there is no setting objective.gama. Did you mean objective.gamma"),
+        ({"objective.gama": 1}, "the overrides: there is no setting named objective.gama. Did you mean objective.gamma"),
         ({"traning.batch": 1}, "traning.batch"),
         ({"objective.gamma": "much"}, 'objective.gamma.*"much"'),
         ({"objective.gamma": 2}, "objective.gamma"),
@@ -93,7 +104,7 @@ def test_every_setting_is_documented() -> None:
         ({"optimizer.lr_factors": (1, float("nan"), 1)}, "optimizer.lr_factors"),
         ({"training.seed": -1}, "training.seed"),
         ({"objective.joint": True, "objective.saturating": True}, "objective.joint"),
-        ({"objective.images_per_sample": 3}, "training.batch 40 is not a multiple of objective.images_per_sample, 3: change one"),
+        ({"objective.images_per_sample": 7}, "training.batch 24 is not a multiple of objective.images_per_sample, 7: change one"),
         ({"objective.images_per_sample": 0}, "objective.images_per_sample must be above 0, not 0"),
         ({"objective.penalty": "r1", "training.compile": True}, "objective.penalty .* training.compile"),
         ({"objective.penalty": "r1", "training.sync_batchnorm": True}, "objective.penalty .* training.sync_batchnorm"),
@@ -108,7 +119,7 @@ def test_wrong_settings_are_named(overrides: dict[str, object], message: str) ->
 def test_an_unknown_recipe_gets_the_nearest_name() -> None:
     with pytest.raises(UserError, match="Did you mean quick"):
         Recipe.load("quik")
-    with pytest.raises(UserError, match="There are larsen-celeba"):
+    with pytest.raises(UserError, match="there are larsen-celeba"):
         Recipe.load("zzzz")
 
 

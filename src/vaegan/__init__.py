@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from .latent.directions import Directions
     from .latent.fit_prior import fit_prior
     from .latent.search import Search
+    from .list_runs import RunStatus, runs
     from .losses.gate import EquilibriumGate
     from .losses.objective import Losses, Objective
     from .metrics.neighbors import nearest
     from .models.posterior import Posterior
     from .models.vaegan import VAEGAN
+    from .plan import Plan, dry_run
     from .recipe import Recipe
+    from .report.compare import compare
     from .run import Run, load
     from .settings import Architecture
     from .workflow import resume, train
@@ -28,11 +31,13 @@ set_wait_policy()
 _HOME = {
     "data.batches": ("to_tensor",),
     "data.dataset": ("ImageSet",),
+    "plan": ("Plan", "dry_run"),
     "errors": ("UserError",),
     "latent.anomaly": ("Scorer",),
     "latent.directions": ("Directions",),
     "latent.fit_prior": ("fit_prior",),
     "latent.search": ("Search",),
+    "list_runs": ("RunStatus", "runs"),
     "metrics.neighbors": ("nearest",),
     "models.posterior": ("Posterior",),
     "models.vaegan": ("VAEGAN",),
@@ -40,6 +45,7 @@ _HOME = {
     "losses.gate": ("EquilibriumGate",),
     "losses.objective": ("Losses", "Objective"),
     "recipe": ("Recipe",),
+    "report.compare": ("compare",),
     "run": ("Run", "load"),
     "workflow": ("resume", "train"),
 }
@@ -53,17 +59,22 @@ __all__ = [
     "ImageSet",
     "Losses",
     "Objective",
+    "Plan",
     "Posterior",
     "Recipe",
     "Run",
+    "RunStatus",
     "Scorer",
     "Search",
     "UserError",
     "__version__",
+    "compare",
+    "dry_run",
     "fit_prior",
     "load",
     "nearest",
     "resume",
+    "runs",
     "to_tensor",
     "train",
 ]

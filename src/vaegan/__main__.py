@@ -12,7 +12,7 @@ def main() -> None:
         run()
     except KeyboardInterrupt:  # a run that can save itself has its own way to stop
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts once more would see how the interpreter takes itself down
-        print("vaegan: interrupted; what was saved before is kept", file=sys.stderr)
+        print("vaegan: interrupted; everything that was saved before is still there", file=sys.stderr)
         raise SystemExit(128 + signal.SIGINT) from None
     except SystemExit:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

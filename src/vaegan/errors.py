@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 NOT_FINITE = "the model produced NaN or infinity: it is damaged, or its training diverged"
@@ -16,8 +16,27 @@ class UserError(Exception):
     exit_code = 2
 
 
+def unknown_name(what: str, name: str, known: Iterable[str], *, inside: str = "", more: str = "") -> UserError:
+    """The mistake of a name that is none of some known ones: the sentence ends in the nearest of these, or in all of them.
+
+    Args:
+        what: what has such names, such as attribute.
+        name: the name.
+        known: the known ones.
+        inside: where they are known, such as " in table.csv".
+        more: what may be said in place of a known name, such as " or a YAML file".
+    """
+    from difflib import get_close_matches
+
+    known = list(known)
+    folded = {one.lower(): one for one in known}
+    nearest = get_close_matches(name.lower(), folded, n=1)
+    hint = f". Did you mean {folded[nearest[0]]}?" if nearest else f": there are {', '.join(known)}{more}" if known else ": there are none"
+    return UserError(f"there is no {what} named {name}{inside}{hint}")
+
+
 @contextmanager
-def os_errors_as_user_errors(hint: Callable[[], str] = lambda: "then run the same command again") -> Iterator[None]:
+def os_errors_as_user_errors(hint: Callable[[], str] = lambda: "then run the same command again to continue") -> Iterator[None]:
     """What the system refuses within, such as a file that may not be read, or space, becomes a `UserError`.
 
     `hint` says how to continue once there is space again.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,8 @@ from .errors import UserError
 
 PARTIAL = ".partial"
 """How the name of a file ends while it is being written."""
+LOOKS, BETWEEN_LOOKS = 3, 0.05
+"""How often, and after how many seconds, a lock is asked for: `is_locked` holds it for a moment."""
 
 
 @contextmanager
@@ -44,18 +48,37 @@ def locked(path: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def _lock(descriptor: int) -> bool:
+def is_locked(path: Path) -> bool:
+    """Whether another process keeps a file by `locked`. No file is made. Where there are no locks, this is False."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _lock(descriptor, shared=True)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, *, shared: bool = False) -> bool:
+    """Lock an open file. A shared lock keeps out only who wants it alone."""
     try:
         import fcntl
     except ImportError:  # Windows
         return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
+    for look in range(LOOKS):
+        if look:
+            time.sleep(BETWEEN_LOOKS)
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if shared:
+                return False
+        except OSError:  # a file system without locks
+            return True
+        else:
+            return True
+    return False
 
 
 def append(path: Path, content: bytes) -> None:
@@ -90,6 +113,18 @@ def _flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def free_space(folder: Path) -> int | None:
+    """The free bytes of the disk on which a folder is or would be made; None where the system does not say."""
+    there = next((path for path in (folder, *folder.absolute().parents) if path.is_dir()), None)
+    if there is None:
+        return None
+    try:
+        total, _, free = shutil.disk_usage(there)
+    except OSError:
+        return None
+    return free if total else None
+
+
 def from_home(path: str | Path) -> Path:
     """A path with ~ and ~name written out, where there is such a user."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's raises where there is none)
@@ -102,12 +137,12 @@ def read_text(path: Path) -> str:
         UserError: there is no such file, or it is no text.
     """
     if not path.is_file():
-        raise UserError(f"there is no file {path}")
+        raise UserError(f"{path} does not exist")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return file.read()
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is no text in UTF-8") from error
+        raise UserError(f"{path} is not text in UTF-8") from error
 
 
 def sha256(path: Path) -> str:

@@ -15,8 +15,6 @@ FLAGS = {"project": {"--prior": "--kl-weight"}}
 """Flags of commands, other than settings."""
 METRICS = {"_floor": "_real_baseline", "_floor_spread": "_real_baseline_spread"}
 """How names of numbers end in metrics.jsonl."""
-SCORES = {"look": "appearance", "place": "local_error"}
-"""Measurements of an image in score.safetensors."""
 
 
 @cache

@@ -55,11 +55,11 @@ def parse(kind: type[T], layers: Iterable[Layer]) -> T:
     for layer in layers:
         for section, settings in layer.tree.items():
             if not settings and section.replace("-", "_") not in kinds:
-                raise layer.refuse(f"there is no section {section}{hint(section, kinds)}")
+                raise layer.refuse(f"there is no section named {section}{hint(section, kinds)}")
             for name, value in settings.items():
                 key = old_names.setting(f"{section}.{name}".replace("-", "_"))
                 if key not in types:
-                    raise layer.refuse(f"there is no setting {section}.{name}{hint(key, types)}")
+                    raise layer.refuse(f"there is no setting named {section}.{name}{hint(key, types)}")
                 if key not in values:
                     try:
                         values[key] = convert(value, types[key])

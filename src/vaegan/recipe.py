@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from itertools import takewhile
 from pathlib import Path
@@ -19,7 +21,7 @@ import yaml
 from .data import packed_folder
 from .data.dataset import read_manifest
 from .data.images import Preparation
-from .errors import UserError
+from .errors import UserError, unknown_name
 from .parse_settings import Layer, as_tree, documentation, parse
 from .settings import Architecture, Augmentation, Data, GateSettings, ObjectiveSettings, Optimizer, Training, require
 from .words import plain
@@ -27,6 +29,12 @@ from .words import plain
 RECIPE = "recipe.yaml"
 """The file in a run folder that holds its recipe."""
 PACKAGED = resources.files("vaegan") / "recipes"
+OF_A_RUN = (
+    *("data.", "networks.size", "networks.channels", "training.length", "training.seed", "training.precision"),
+    "training.threads",
+    *("training.log_every", "training.picture_every", "training.checkpoint_every"),
+)
+"""Settings that do not make another recipe of one."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +54,10 @@ class Recipe:
         saturating = objective.saturating and not objective.gan
         require(not (objective.joint and saturating), "objective.joint is non-saturating: set objective.saturating to false")
         batch, every = training.batch, objective.images_per_sample
-        require(batch % every == 0, f"training.batch {batch} is not a multiple of objective.images_per_sample, {every}: change one of them")
+        require(batch % every == 0, f"training.batch must be a multiple of objective.images_per_sample, {every}, not {batch}")
         for name in ("compile", "sync_batchnorm"):
             both = getattr(training, name) and bool(objective.penalty)
-            require(not both, f"objective.penalty needs second derivatives, which training.{name} does not support: leave one out")
+            require(not both, f"objective.penalty needs second derivatives, which training.{name} does not support: leave out one")
 
     @property
     def preparation(self) -> Preparation:
@@ -109,7 +117,7 @@ def resolve(name: str | Path, over: Layer, note: Callable[[str], None] = lambda 
     decided = of_set(over.tree.get("data", {}).get("source") or asked.get("source"))
     if overruled := {key: value for key, value in decided.get("data", {}).items() if key in asked and asked[key] != value}:
         prepared = ", ".join(f"{key} {plain(value)}" for key, value in overruled.items())
-        note(f"the packed set was prepared with {prepared}, other than recipe {name} asks for")
+        note(f"the packed set was prepared with {prepared}, and this is used instead of what recipe {name} asks for")
     return parse(Recipe, [over, Layer(decided, "the packed set"), Layer(tree, f"recipe {name}")])
 
 
@@ -130,14 +138,35 @@ def about(name: str) -> str:
     return " ".join(line.lstrip("# ") for line in takewhile(lambda line: line.startswith("#"), lines))
 
 
+def called(recipe: Recipe) -> str:
+    """The packaged recipe that this is, or is nearest to, in words."""
+    counts = {
+        name: sum(not key.startswith(OF_A_RUN) for key in recipe.differences(packaged)) for name, packaged in _packaged_recipes().items()
+    }
+    name, count = min(counts.items(), key=lambda item: item[1])
+    if count == 0:
+        return name
+    return f"{name}, with {count} setting{'s' if count > 1 else ''} changed" if count <= 5 else "its own"
+
+
+@cache
+def _packaged_recipes() -> dict[str, Recipe]:
+    """The recipes that come with the package, but those that ask for a packed set that is not here."""
+    found = {}
+    for name in names():
+        with suppress(UserError):
+            found[name] = Recipe.load(name)
+    return found
+
+
 def of_run(folder: Path) -> Path:
     """Where a run folder holds its recipe.
 
     Raises:
         UserError: it is no run folder.
     """
-    if not folder.is_dir():
-        raise UserError(f"cannot resume {folder}: there is no such folder")
+    if not folder.exists():
+        raise UserError(f"cannot resume {folder}: it does not exist")
     if not (folder / RECIPE).is_file():
         raise UserError(f"cannot resume {folder}: it is not a run folder")
     return folder / RECIPE
@@ -168,13 +197,9 @@ def read(name: str | Path) -> dict[str, Any]:
     elif Path(name).is_file():
         text = Path(name).read_text(encoding="utf-8", errors="replace")
     else:
-        from difflib import get_close_matches
-
         if str(name).endswith((".yaml", ".yml")):
-            raise UserError(f"there is no recipe file {name}")
-        nearest = get_close_matches(str(name), names(), n=1)
-        hint = f"Did you mean {nearest[0]}?" if nearest else f"There are {', '.join(names())}; or give a YAML file."
-        raise UserError(f"there is no recipe {name}. {hint}")
+            raise UserError(f"the recipe {name} does not exist")
+        raise unknown_name("recipe", str(name), names(), more=", or a YAML file")
     try:
         tree = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:

@@ -76,7 +76,7 @@ class Run:
         """
         run = cls(folder)
         if not run.folder.is_dir():
-            raise UserError(f"there is no run folder {run.folder}")
+            raise UserError(f"{run.folder} is not a folder" if run.folder.exists() else f"{run.folder} does not exist")
         if not run.is_run:
             from .models.vaegan import CONFIG
 
@@ -110,7 +110,9 @@ class Run:
             UserError: the file is damaged; or this is a model folder, which has none.
         """
         if not self.is_run:
-            raise UserError(f"{self.folder} has no {RECIPE}: a model folder does not say how it was trained, so name the run folder")
+            raise UserError(
+                f"{self.folder} is not a run folder: it has no {RECIPE}, which says how a model was trained; name the run folder"
+            )
         return Recipe.load(self.recipe_file)
 
     @property
@@ -192,14 +194,14 @@ class Run:
         from .data import open_images
 
         if data is None and not self.is_run:
-            raise UserError(f"a model folder does not say what it was trained on: name images{f' by {flag}' if flag else ''}")
+            raise UserError(f"a model folder does not say what it was trained on: name images{f' with {flag}' if flag else ''}")
         settings, preparation = self.data, self.preparation
         try:
             return open_images(settings.source if data is None else str(data), preparation, count=settings.avatars, progress=progress)
         except UserError as error:
             if data is None:
-                way_out = f"say where its images are now{f' by {flag}' if flag else ''}"
-                raise UserError(f"the set that the run was trained on cannot be opened: {error}; {way_out}") from error
+                way_out = f"say where they are now{f' with {flag}' if flag else ''}"
+                raise UserError(f"the images that the run was trained on cannot be opened: {error}; {way_out}") from error
             raise
 
     def images_at_hand(self) -> ImageSet:
@@ -234,6 +236,12 @@ class Run:
     def pictures(self) -> dict[int, Path]:
         """The pictures that training drew, by their steps, in order."""
         found = {int(match[1]): path for path in self.pictures_folder.glob("*.png") if (match := re.fullmatch(r"step-(\d+)", path.stem))}
+        return dict(sorted(found.items()))
+
+    @property
+    def checkpoints(self) -> dict[int, Path]:
+        """The checkpoints to go on from, by their steps, in order. Whether they are whole is seen when one is read."""
+        found = {int(match[1]): path for path in self.checkpoints_folder.glob("*.pt") if (match := re.fullmatch(r"step-(\d+)", path.stem))}
         return dict(sorted(found.items()))
 
     def picture_file(self, step: int) -> Path:

@@ -137,13 +137,15 @@ class Architecture:
     def __post_init__(self) -> None:
         if self.family == "larsen":  # another family checks sizes where its networks are built
             fits = all(side >= 16 and side % STRIDES == 0 for side in self.size)
-            require(fits, f"networks.size {self.size[0]} {self.size[1]}: height and width must be multiples of {STRIDES}, at least 16")
+            require(fits, f"networks.size must be multiples of {STRIDES}, at least 16, not {self.size[0]} {self.size[1]}")
             for name, count in (("encoder", 3), ("decoder", 4), ("discriminator", 4)):
                 listed = getattr(self, name)
                 require(len(listed) == count, f"networks.{name} must be {count} numbers for family larsen, not {len(listed)}")
         if self.family == "resize":
             height, width = self.size
-            require(min(self.size) >= LARGEST_MAP, f"networks.size {height} {width}: height and width must be at least {LARGEST_MAP}")
+            require(
+                min(self.size) >= LARGEST_MAP, f"networks.size must be at least {LARGEST_MAP} in height and width, not {height} {width}"
+            )
             if height % (1 << self.halvings) or width % (1 << self.halvings):
                 near = " ".join(map(str, self._nearest_size()))
                 what = f"cannot be halved until the shorter side is at most {LARGEST_MAP}"
@@ -236,20 +238,20 @@ class ObjectiveSettings:
     """The factor by which gamma is multiplied after each epoch. gamma never exceeds 1."""
 
     def __post_init__(self) -> None:
-        require(not self.joint or self.similarity == "level", "objective.joint is for objective.similarity level, not levels")
+        require(not self.joint or self.similarity == "level", "objective.joint needs objective.similarity level, not levels")
         fits = self.similarity == "levels" and self.kind == "vaegan"
         require(self.images_per_sample > 0, f"objective.images_per_sample must be above 0, not {self.images_per_sample}")
-        require(not self.diff_augment or fits, "objective.diff_augment is for objective.similarity levels and objective.kind vaegan")
-        require(not self.joint or self.kind == "vaegan", f"objective.joint is for kind vaegan, not {self.kind}")
+        require(not self.diff_augment or fits, "objective.diff_augment needs objective.similarity levels and objective.kind vaegan")
+        require(not self.joint or self.kind == "vaegan", f"objective.joint needs objective.kind vaegan, not {self.kind}")
         if self.kind == "vae-dis":
-            way = "name a trained run, such as one of kind gan, by --objective.discriminator RUN"
+            way = "name a trained run, such as one of kind gan, with --objective.discriminator RUN"
             require(bool(self.discriminator), f"objective.kind vae-dis needs a discriminator: {way}")
         else:
-            require(not self.discriminator, f"objective.discriminator is for kind vae-dis, not {self.kind}")
+            require(not self.discriminator, f"objective.discriminator needs objective.kind vae-dis, not {self.kind}")
         require(0 < self.gamma <= 1, f"objective.gamma must be above 0 and at most 1, not {self.gamma}")
-        require(0 < self.real_weight < 1, f"objective.real_weight must be between 0 and 1, not {self.real_weight}")
+        require(0 < self.real_weight < 1, f"objective.real_weight must be above 0 and below 1, not {self.real_weight}")
         require(self.level >= 0, f"objective.level must be at least 0, not {self.level}")
-        require(self.kl_weight >= 0, f"objective.kl_weight must not be negative: {self.kl_weight}")
+        require(self.kl_weight >= 0, f"objective.kl_weight must be at least 0, not {self.kl_weight}")
         require(0 <= self.penalty_weight < inf, f"objective.penalty_weight must be at least 0, not {self.penalty_weight}")
         require(self.penalty_every > 0, f"objective.penalty_every must be above 0, not {self.penalty_every}")
         require(self.gamma_decay > 0, f"objective.gamma_decay must be above 0, not {self.gamma_decay}")

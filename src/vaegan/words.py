@@ -38,3 +38,17 @@ def fixed(value: float, decimals: int, most: int, form: str = "") -> str:
 def command(*words: object) -> str:
     """A command of this package that can be pasted into a shell: paths with spaces are quoted."""
     return shlex.join(["vaegan", *map(str, words)])
+
+
+def in_bytes(count: float) -> str:
+    """A number of bytes in words: 1.2 GB, 84 MB, 3 kB."""
+    return f"{count / 1e9:,.1f} GB" if count >= 0.9995e9 else f"{count / 1e6:,.0f} MB" if count >= 0.9995e6 else f"{count / 1e3:,.0f} kB"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -45,7 +46,9 @@ __all__ = ["Stopped", "TrainingResult", "resume", "train"]
 
 REPORT_SECONDS, FIT_SECONDS = 3.0, 15.0
 """What the report and the fit of the prior take, about, of a run's minutes."""
-STOPPING_FIT = "stopping: the run is saved ..."
+PAGE_SHARE = 0.02
+"""The largest part of a run's time that it takes to keep its page up to date."""
+STOPPING_FIT = "stopping: saving the run ..."
 HEADER = "# Every setting of this run. It is a recipe itself: vaegan train --recipe THIS-FILE\n"
 
 
@@ -90,7 +93,7 @@ def train(
         Stopped: an interrupt or SIGTERM came; the run was saved and can be resumed.
     """
     if auto_resume and not run:
-        raise UserError("--auto-resume goes on with --run, if that was begun before: give that, too")
+        raise UserError("--auto-resume needs --run: it continues that run if it has started")
     job = TrainingJob(recipe, Run(run or _free_name(Path("runs"), recipe)), "auto" if auto_resume else "new", device, report)
     return _start(job, processes, nodes, console)
 
@@ -115,8 +118,6 @@ def resume(
     """
     begun = Run(run)
     job = TrainingJob(recipe or Recipe.load(of_run(begun.folder)), begun, "resume", device, report)
-    if job.recipe.training.minutes:
-        raise UserError("a run that has begun has a number of steps: leave --minutes out, or ask for more by --steps")
     return _start(job, processes, nodes, console)
 
 
@@ -130,6 +131,10 @@ class TrainingJob:
     """Whether the run must not be there yet, may be there, or must be."""
     device: str
     report: bool
+
+    def __post_init__(self) -> None:
+        if self.mode == "resume" and self.recipe.training.minutes:
+            raise UserError("a run that has started has a number of steps: leave out --minutes, or ask for more steps with --steps")
 
     def begun(self) -> bool:
         """Whether the run was begun before.
@@ -150,7 +155,7 @@ def _taken(run: Run) -> UserError:
     if checkpoint.checkpoints(run.checkpoints_folder):
         hint = f", or continue it with: {command('train', '--resume', run.folder)}"
     elif _is_begun(run):
-        hint = ", or add --auto-resume to begin it again, because it stopped before its first checkpoint"
+        hint = ", or add --auto-resume to start it again, because it stopped before its first checkpoint"
     return UserError(f"{run.folder} exists already: choose another --run{hint}")
 
 
@@ -162,7 +167,8 @@ def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: 
     starts_others = world.size > 1 and not world.environment
     device = find_device(job.device, world)
     asks_device = device != "cuda" or not starts_others  # whoever asks a GPU for its memory takes some of it, and keeps it
-    check_size(job.recipe, device if asks_device else None, world.processes)  # before images are packed: that can take an hour
+    folder = job.run.folder if job.mode == "new" else None
+    check_size(job.recipe, device if asks_device else None, world.processes, folder)  # before images are packed: that can take an hour
     job = replace(job, recipe=_anchored(job.recipe))
     if starts_others:
         return _start_others(job, world, console)
@@ -264,18 +270,10 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(threads)
         if recipe.training.minutes is not None:
-            recipe = in_steps(
-                recipe,
-                fabric,
-                images,
-                training,
-                held_out,
-                began=began,
-                after=FIT_SECONDS * recipe.objective.autoencodes + REPORT_SECONDS * job.report,
-            )
+            recipe = in_steps(recipe, fabric, images, training, held_out, began=began, after=_seconds_after(recipe, job))
             console.print(f"{length} are {recipe.training.length} on this machine", soft_wrap=True)
         with all_or_none(fabric):
-            trainer = Trainer(recipe, fabric, images, training, note=lambda sentence: console.print(sentence, soft_wrap=True))
+            trainer = Trainer(recipe, fabric, images, training, note=(note := partial(console.print, soft_wrap=True)))
         goes_on = resumed and _take_up(trainer, run, console, auto=job.mode == "auto")
         if recipe.objective.discriminator and not goes_on:  # afterwards it is in the checkpoints
             _borrow_discriminator(trainer)
@@ -288,6 +286,10 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
             picture = next(reversed(run.pictures.values()), run.pictures_folder)
         else:
             console.print(f"{_what(trainer, len(held_out))}, into {run.folder}", soft_wrap=True)
+            if job.report and fabric.is_global_zero:
+                from .report import LivePage  # its template engine takes a while to load
+
+                trainer.after_picture = stack.enter_context(LivePage(run, images, trainer.steps, note, PAGE_SHARE))
             with os_errors_as_user_errors(lambda: resume_hint(run)):
                 picture = trainer.train(run, images, held_out, console, signals)
         if fabric.is_global_zero and _lacks_prior(run, recipe, training):
@@ -307,7 +309,7 @@ def _keep(run: Run, stack: ExitStack, *, new: bool = False) -> bool:
         except FileExistsError:  # somebody has made it since this process looked
             raise _taken(run) from None
     if not stack.enter_context(locked(run.lock_file)):
-        raise UserError(f"another process is training into {run.folder}: choose another --run, or wait until that has ended")
+        raise UserError(f"another process is training into {run.folder}: choose another --run, or wait until it ends")
     return True
 
 
@@ -342,6 +344,12 @@ def _length(job: TrainingJob, resumed: bool) -> str:
     return job.recipe.training.length
 
 
+def _seconds_after(recipe: Recipe, job: TrainingJob) -> float:
+    """What a run of some minutes spends on other things than its steps, pictures and checkpoints."""
+    page = REPORT_SECONDS + PAGE_SHARE * 60 * (recipe.training.minutes or 0)
+    return FIT_SECONDS * recipe.objective.autoencodes + page * job.report
+
+
 def _with_attributes(recipe: Recipe, images: ImageSet, training: Indices) -> Recipe:
     """With the names of the attributes, where it asks for all."""
     if recipe.networks.attributes != ("all",):
@@ -359,15 +367,15 @@ def _anchored(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def _take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool) -> bool:
+def _take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool, dry: bool = False) -> bool:
     """Go on where a run was, as the first process finds it, and say so; not if it is to go on by itself, and has no checkpoint yet."""
 
     def find() -> dict[str, Any] | None:
         if auto and not checkpoint.checkpoints(run.checkpoints_folder):
             return None
-        state, damaged = checkpoint.take(run.checkpoints_folder)
+        state, damaged = (checkpoint.load if dry else checkpoint.take)(run.checkpoints_folder)
         for path in damaged:
-            console.print(f"passed over a damaged checkpoint: {path}", soft_wrap=True)
+            console.print(f"skipped a damaged checkpoint: {path}", soft_wrap=True)
         return state
 
     state = from_leader(trainer.fabric, find)
@@ -378,9 +386,9 @@ def _take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool) -> boo
             if sentence := trainer.changed_rate(state):
                 console.print(f"note: {sentence}", soft_wrap=True)
         if trainer.step >= trainer.steps and not auto:
-            more = f"ask for more, such as --steps {2 * trainer.step}"
+            more = f"ask for more steps, such as --steps {2 * trainer.step}"
             if lacks_prior:
-                more += f"; only its prior is not fitted: do that with: {command('fit-prior', run.folder)}"
+                more += f"; only its prior is not fitted: fit it with: {command('fit-prior', run.folder)}"
             raise UserError(f"the run is at step {trainer.step} already: {more}")
     return state is not None
 
@@ -475,7 +483,7 @@ def _fit_prior(trainer: Trainer, run: Run, images: ImageSet, held_out: Indices, 
 
 def _report(run: Run, images: ImageSet) -> Path:
     """The page on the run. The first process alone is still here, and all that matters is saved."""
-    from .report import report  # its template engine takes a while to load
+    from .report import report
 
     return report(run.folder, images=images)
 

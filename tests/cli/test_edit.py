@@ -19,14 +19,14 @@ def test_the_directions_are_learned_when_first_needed(avatars_run: Path, photos:
     photo = photos / "photo 00.png"
     known = avatars_run / "attributes.safetensors"
     known.unlink(missing_ok=True)
-    assert "learned first" in notices(capsys, "edit", avatars_run, photo, "--add", "Eyeglasses=1")
+    assert "learning the directions of attributes first" in notices(capsys, "edit", avatars_run, photo, "--add", "Eyeglasses=1")
     assert is_picture(avatars_run / "edits.png")
     learned = known.read_bytes()
     assert "learn" not in notices(capsys, "edit", avatars_run, photo, "--add", "Eyeglasses=1")
     directions = Directions.load(known)
     directions.about["weights"] = "other"
     directions.save(known)
-    assert "learned from other weights" in notices(capsys, "edit", avatars_run, photo, "--add", "Eyeglasses=1")
+    assert "the model has changed since" in notices(capsys, "edit", avatars_run, photo, "--add", "Eyeglasses=1")
     assert known.read_bytes() == learned
 
 
@@ -71,14 +71,14 @@ def test_the_python_of_the_page_runs(avatars_run: Path, monkeypatch: pytest.Monk
 
 MISTAKES = {
     "an attribute misspelt": (["edit", "PHOTO", "--add", "eyeglases=1"], "Did you mean Eyeglasses?"),
-    "an attribute that is none": (["edit", "PHOTO", "--add", "Zebra=1"], "There are Bald"),
-    "a strength that is none": (["edit", "PHOTO", "--add", "Beard=lots"], "--add takes NAME=STRENGTH"),
+    "an attribute that is none": (["edit", "PHOTO", "--add", "Zebra=1"], "there are Bald"),
+    "a strength that is none": (["edit", "PHOTO", "--add", "Beard=lots"], "--add must be NAME=STRENGTH"),
     "a strength that is not finite": (["edit", "PHOTO", "--add", "Beard=nan"], "must be a finite number"),
     "an attribute twice": (["edit", "PHOTO", "--add", "Beard=1", "Beard=2"], "given twice"),
-    "nothing to add": (["edit", "PHOTO"], "--add"),
+    "no images to add": (["edit", "PHOTO"], "--add"),
     "a strip of two": (["edit", "PHOTO", "--add", "Beard=1", "Bald=1", "--strip"], "shows one attribute"),
     "steps below 0": (["edit", "PHOTO", "--add", "Beard=1", "--project", "-1"], "--project"),
-    "an image that is not there": (["edit", "nothing.png", "--add", "Beard=1"], "there is no image nothing.png"),
+    "an image that is not there": (["edit", "nothing.png", "--add", "Beard=1"], "nothing.png does not exist"),
     "a sum of one": (["arithmetic", "PHOTO"], "a sum needs + or - between images"),
     "a sign at the end": (["arithmetic", "PHOTO", "-"], "no image after -"),
     "two signs": (["arithmetic", "PHOTO", "-", "+", "PHOTO"], "two signs in a row"),

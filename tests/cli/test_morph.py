@@ -59,4 +59,4 @@ def test_mistakes(arguments: list[str], words: str, avatars_run: Path, photos: P
 
 
 def test_a_run_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
-    fails(capsys, "walk", "nowhere", words="there is no run folder nowhere")
+    fails(capsys, "walk", "nowhere", words="nowhere does not exist")

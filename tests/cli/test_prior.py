@@ -42,7 +42,7 @@ def test_samples_of_both_priors(trained: Path, tmp_path: Path, capsys: pytest.Ca
     Run(trained).prior_file.unlink()
     assert drawn("sample", "a.png") == drawn("sample", "a.png", "--prior", "standard")
     for command in ("sample", "walk"):
-        assert "fit one with vaegan fit-prior RUN" in fails(capsys, command, trained, "--prior", "fitted")
+        assert "fit one with: vaegan fit-prior RUN" in fails(capsys, command, trained, "--prior", "fitted")
     assert "standard" in fails(capsys, "sample", trained, "--prior", "other")
 
 
@@ -51,9 +51,9 @@ def test_mistakes(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     for arguments, words in (
         (["--components", 0], "--components must be at least 1"),
         (["--seed", -1], "--seed must be at least 0"),
-        (["--data", "nowhere"], "nowhere: there is no such folder or file"),
+        (["--data", "nowhere"], "nowhere does not exist"),
     ):
         assert words in fails(capsys, "fit-prior", trained, *arguments)
-    assert "there is no run folder" in fails(capsys, "fit-prior", tmp_path / "nowhere")
-    assert "name images by --data" in fails(capsys, "fit-prior", trained / "model")
+    assert "does not exist" in fails(capsys, "fit-prior", tmp_path / "nowhere")
+    assert "name images with --data" in fails(capsys, "fit-prior", trained / "model")
     assert sorted(trained.rglob("*")) == before

@@ -35,7 +35,7 @@ def test_score(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFi
     text, notes = capsys.readouterr()
     assert "calibrated on the run's held-out images: 20 normal images" in notes
     assert "skipped 1 of 3 image files" in notes
-    assert "of 3 images are over the threshold, p <= 0.1; about 0.3 would be if all were normal" in text
+    assert "of 3 images have p <= 0.1; if all images were normal, about 0.3 would be expected" in text
     found = {row["name"]: row for row in rows(table)}
     assert list(found) == [str(photos / "photo 01.png"), "noise.png", "plain.png"]
     assert float(found["noise.png"]["combined"]) > float(found["plain.png"]["combined"]) + 1
@@ -47,7 +47,7 @@ def test_score(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert size(table.with_suffix(".png"))[0] > 3 * 96
     works("score", run, tmp_path / "odd", "--alarms", 0.1)
     assert (run / "scores.csv").is_file()
-    assert "of 20 normal images no p-value is below 0.048, so no image can be over --alarms 0.01" in notices(
+    assert "with 20 normal images no p-value is below 0.048, so --alarms 0.01 can mark no image" in notices(
         capsys, "score", run, tmp_path / "odd"
     )
 
@@ -67,7 +67,7 @@ def test_a_calibration_stays_until_the_model_changes(run: Path, photos: Path, ca
 
 MISTAKES = {
     "nothing to score": ([], "IMAGES"),
-    "no such folder": (["nowhere"], "nowhere: there is no such folder or file"),
+    "does not exist": (["nowhere"], "nowhere does not exist"),
     "no alarms": (["PHOTO", "--alarms", "0"], "--alarms must be above 0 and below 1"),
     "no number": (["PHOTO", "--alarms", "nan"], "--alarms must be above 0 and below 1"),
     "none to show": (["PHOTO", "--count", "0"], "--count must be above 0"),
@@ -96,8 +96,8 @@ def test_a_model_without_a_network_is_refused_before_the_images(
 
 
 def test_mistakes_with_folders(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "there is no run folder nowhere" in fails(capsys, "score", "nowhere", photos)
-    assert "name images by --calibrate" in fails(capsys, "score", run / "model", photos / "photo 01.png")
+    assert "nowhere does not exist" in fails(capsys, "score", "nowhere", photos)
+    assert "name images with --calibrate" in fails(capsys, "score", run / "model", photos / "photo 01.png")
     (tmp_path / "bare").mkdir()
     assert "there are no images in" in fails(capsys, "score", run, tmp_path / "bare")
     (tmp_path / "bad.png").write_text("no image")

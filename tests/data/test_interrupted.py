@@ -66,7 +66,7 @@ def test_what_others_put_there_stays(tmp_path: Path) -> None:
     note = tmp_path / "set" / writer.UNFINISHED / "thesis.txt"
     note.parent.mkdir(parents=True)
     note.write_text("unfinished, too")
-    with pytest.raises(UserError, match=r"is not empty: it holds unfinished/thesis\.txt"):
+    with pytest.raises(UserError, match=r"exists already: it holds unfinished/thesis\.txt"):
         pack(numbered(20), tmp_path / "set")
     assert note.read_text() == "unfinished, too"
     pack(numbered(20), tmp_path / "other")
@@ -168,7 +168,7 @@ def test_a_signal_to_the_whole_group(tmp_path: Path) -> None:
         process.until((tmp_path / "set" / writer.UNFINISHED / writer.PROGRESS).exists)
         process.signal_all(signal.SIGTERM)
         _, error = process.communicate()
-    assert (process.returncode, error.count("run the same again, and it goes on there")) == (128 + signal.SIGTERM, 1)
+    assert (process.returncode, error.count("run the same command again to continue")) == (128 + signal.SIGTERM, 1)
 
 
 def test_killed_while_the_files_move_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +279,7 @@ images.prepare = signalled
 """
     done = run("prepare", photos, tmp_path / "set", "--size", 16, "--workers", 1, before=before)
     assert done.returncode == 128 + signal.SIGTERM
-    assert "of 40 pictures; run the same again, and it goes on there" in done.stderr
+    assert "of 40 images; run the same command again to continue" in done.stderr
     assert "Traceback" not in done.stderr
     prepare(str(photos), tmp_path / "set", progress=quiet, size=(16, 16), workers=1)
     prepare(str(photos), tmp_path / "straight", progress=quiet, size=(16, 16), workers=1)

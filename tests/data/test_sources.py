@@ -218,8 +218,8 @@ def test_celeba_with_tables_as_they_are_passed_on(tmp_path: Path) -> None:
         (tmp_path / "celeba" / f"{name}.txt").unlink()
     packed = pack(f"celeba:{tmp_path / 'celeba'}", tmp_path, size=(16, 16))
     assert packed.manifest["notes"] == [
-        "there is no list_eval_partition.txt: no splits are known",
-        "there is no list_attr_celeba.txt: no attributes are known",
+        "list_eval_partition.txt does not exist: no splits are known",
+        "list_attr_celeba.txt does not exist: no attributes are known",
     ]
     (tmp_path / "celeba" / "list_attr_celeba.csv").write_text("image_id,Bald,Young\n000001.jpg,-1,1\n000002.jpg,1,-1\n")
     (tmp_path / "celeba" / "list_eval_partition.csv").write_text(
@@ -360,7 +360,7 @@ def test_hugging_face(streaming: bool, tmp_path: Path, monkeypatch: pytest.Monke
     assert packed.attribute_names == ("Smiling", "age")
     assert packed.attributes[:4].tolist() == [[0, 0], [1, 0.5], [0, 1], [0, 1.5]]
     assert math.isnan(packed.attributes[4, 0])
-    assert packed.manifest["notes"] == ["columns that are no truth values or numbers are left out: remark"]
+    assert packed.manifest["notes"] == ["left out columns that are neither numbers nor true or false: remark"]
 
 
 def test_attributes_from_a_table(photos: Path, tmp_path: Path) -> None:
@@ -375,7 +375,7 @@ def test_attributes_from_a_table(photos: Path, tmp_path: Path) -> None:
     assert np.isnan(packed.attributes[[1, 3], 1]).all()
     assert (packed.labels, packed.splits) == (["a", "b", "a", ""], {"train": 2, "validation": 1})
     assert packed.manifest["notes"] == [
-        'columns of table.csv that hold text are no attributes: Town ("Bath, UK" for photo 00.png)',
+        'columns of table.csv that hold text are not attributes: Town ("Bath, UK" for photo 00.png)',
         "1 rows of table.csv have no image: gone.png",
         "1 images have no row in table.csv: their attributes are unknown",
     ]
@@ -385,7 +385,9 @@ def test_attributes_from_a_table(photos: Path, tmp_path: Path) -> None:
 
 def test_a_set_is_recognised_and_named(tmp_path: Path, photos: Path) -> None:
     celeba(tmp_path / "faces", zipped=False, official_folders=False)
-    assert find_source(str(tmp_path / "faces")).notes == ["only its image files are taken; it looks like celeba: ask for it by celeba:PATH"]
+    assert find_source(str(tmp_path / "faces")).notes == [
+        "only its image files are used; it looks like celeba: to use all of it, name it celeba:PATH"
+    ]
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "train_X.bin").touch()
     with pytest.raises(UserError, match=r"there are no images in .* ask for it by stl10:"):
@@ -403,7 +405,7 @@ def test_rows_of_a_table_are_for_named_images_alone(photos: Path, tmp_path: Path
     assert (packed.labels.count("cat"), packed.labels.count("")) == (2, 38)
     assert "1 images share a row of table.csv with others of the same file name" in packed.manifest["notes"]
     (tmp_path / "table.csv").write_text("file,class\nphoto 00.png,cat\n,dog\n")
-    with pytest.raises(UserError, match="names no file in row 3"):
+    with pytest.raises(UserError, match="row 3 of .* names no file"):
         pack(str(photos), tmp_path / "x", attributes=tmp_path / "table.csv")
 
 

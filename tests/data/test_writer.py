@@ -128,7 +128,7 @@ def test_a_source_that_disappears_is_no_smaller_source(tmp_path: Path, photos: P
             photos.rename(gone)
         return False
 
-    with pytest.raises(UserError, match="cannot read on: No such file or directory"):
+    with pytest.raises(UserError, match="No such file or directory; when this is fixed, run the same command again"):
         writer.pack(source, SMALL, tmp_path / "set", workers=1, progress=quiet, stop=unmount)
     gone.rename(photos)
     assert len(writer.pack(source, SMALL, tmp_path / "set", workers=1, progress=quiet)) == 40
@@ -147,7 +147,7 @@ def test_done_already(tmp_path: Path, photos: Path) -> None:
     again = prepare(str(photos), tmp_path / "set", progress=lambda *_: pytest.fail("nothing is to be done"), size=(16, 16))
     assert again.identity == once.identity
     assert content(tmp_path / "set") == before
-    with pytest.raises(UserError, match="is a packed set already, of another size"):
+    with pytest.raises(UserError, match="exists already: it is a packed set with another size"):
         prepare(str(photos), tmp_path / "set", progress=quiet, size=(24, 24))
     (photos / "photo 00.png").unlink()
     with pytest.raises(UserError, match="of another content"):

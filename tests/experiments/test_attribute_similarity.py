@@ -98,7 +98,7 @@ def test_what_cannot_be_asked_for_is_told_before_anything_is_trained(tmp_path: P
     attributes = experiment.images.attributes.copy()
     attributes[experiment.parts[1][:]] = np.nan
     monkeypatch.setattr(ImageSet, "attributes", attributes)
-    with pytest.raises(UserError, match="of no held-out image an attribute is known"):
+    with pytest.raises(UserError, match="no held-out image has a known value"):
         attribute_similarity(experiment)
     monkeypatch.setattr(ImageSet, "attributes", np.ones_like(attributes))
     with pytest.raises(UserError, match="all training images have the same attributes"):
@@ -118,14 +118,14 @@ def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pyte
     assert "VAE/GAN" in text
     assert f"wrote {tmp_path / 'out' / 'page.html'}" in text
     error = fails(capsys, *command[:4], *flags(**SMALL, networks__width=0.125))
-    assert "were trained with networks.width 0.0625, not 0.125: ask for the same, or choose another --out" in error
+    assert "were trained with networks.width 0.0625, not 0.125: use the same settings, or choose another --out" in error
     assert "were trained with training.length 3 steps, not 4 steps" in fails(
         capsys, *command[:4], *flags(**{**SMALL, "training__length": "4 steps"})
     )
     assert "--seeds must be at least 1" in fails(capsys, *command, "--seeds", 0)
     assert "has no attributes" in fails(capsys, *command[:3], tmp_path / "photos-out", *FLAGS, "--data", photos)
-    assert "there is no recipe slow" in fails(capsys, *command, "--recipe", "slow")
+    assert "there is no recipe named slow" in fails(capsys, *command, "--recipe", "slow")
     assert "is a run folder" in fails(capsys, *command[:3], tmp_path / "out" / "runs" / "vae-0", *FLAGS)
     assert "objective.gama" in fails(capsys, *command, "--objective.gama", 3)
     (tmp_path / "out" / "experiment.json").write_text('{"experiment": "samples"}')
-    assert "holds another experiment (samples)" in fails(capsys, *command)
+    assert "it holds the experiment samples" in fails(capsys, *command)

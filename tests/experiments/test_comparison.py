@@ -74,14 +74,14 @@ def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
     assert anew.weights != first.weights
     with pytest.raises(UserError, match="was trained with the discriminator of another run"):
         experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(moved)})
-    with pytest.raises(UserError, match="there is no trained run nowhere"):
+    with pytest.raises(UserError, match=r"objective\.discriminator must be a trained run, not nowhere"):
         experiment.trained("vae-dis", 1, {**kind, "objective.discriminator": "nowhere"})
 
 
 def test_a_model_that_is_gone(tmp_path: Path) -> None:
     run = small("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"})
     shutil.rmtree(run.run.folder / "model")
-    with pytest.raises(UserError, match="vae-0 is finished, but its model is gone: remove the folder, and it is trained again"):
+    with pytest.raises(UserError, match="vae-0 is finished, but its model does not exist: remove the folder to train the run again"):
         small("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"})
     shutil.rmtree(run.run.folder)
     assert small("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"}).weights == run.weights
@@ -89,7 +89,7 @@ def test_a_model_that_is_gone(tmp_path: Path) -> None:
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(UserError, match=r"holds something else \(notes.txt\): choose another --out"):
+    with pytest.raises(UserError, match=r"exists already: it holds notes\.txt; choose another --out"):
         small("samples", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
     (tmp_path / "notes.txt").unlink()
@@ -135,7 +135,7 @@ def test_other_settings_leave_the_folder_alone(tmp_path: Path) -> None:
     assert "features" not in found.tables[0].notes[0]
     assert json.loads((tmp_path / "results.json").read_text())["extractor"] is None
     before = (tmp_path / "recipe.yaml").read_bytes()
-    with pytest.raises(UserError, match=r"were trained with networks.latent 4, not 5: ask for the same, or choose another --out"):
+    with pytest.raises(UserError, match=r"were trained with networks.latent 4, not 5: use the same settings, or choose another --out"):
         small("ablation", tmp_path, networks__latent=5)
     assert (tmp_path / "recipe.yaml").read_bytes() == before
     small("ablation", tmp_path, training__seed=1)  # more seeds may be asked for
@@ -166,14 +166,14 @@ def test_values_as_they_are_written() -> None:
     ("vary", "words"),
     [
         ([], "say what to vary"),
-        (["objective.gamma"], "takes a setting and its values"),
-        (["objective.gamma="], "takes a setting and its values"),
-        (["objective.gamma=[1"], "these are no values"),
-        (["objective.gamma=1,1"], "a value was given twice"),
-        (["objective.gamma=1,0.1,1e0"], "a value was given twice"),
-        (["objective.discriminator=runs/a b,runs/a-b"], "would both be called discriminator-runs-a-b"),
+        (["objective.gamma"], "must be a setting and its values"),
+        (["objective.gamma="], "must be a setting and its values"),
+        (["objective.gamma=[1"], "has no values: write them"),
+        (["objective.gamma=1,1"], "has a value twice"),
+        (["objective.gamma=1,0.1,1e0"], "has a value twice"),
+        (["objective.discriminator=runs/a b,runs/a-b"], "would both be named discriminator-runs-a-b"),
         (["objective.gamma=1", "objective.gamma=2"], "was given twice"),
-        (["training.seed=1,2"], "varied by --seeds"),
+        (["training.seed=1,2"], "cannot be varied with --vary: use --seeds"),
         (["networks.size=16,32"], "cannot be varied"),
         (["data.avatars=16,32"], "cannot be varied"),
     ],
@@ -200,5 +200,5 @@ def test_the_commands_and_their_mistakes(tmp_path: Path, capsys: pytest.CaptureF
     assert "--samples must be at least 20" in fails(capsys, "experiment", "samples", *FLAGS, "--samples", 3, "--out", tmp_path / "b")
     assert "--extractor" in fails(capsys, "experiment", "samples", *FLAGS, "--extractor", "eyes")
     kind = ["--objective.kind", "gan", "--out", tmp_path / "d"]
-    assert "says of which kind its runs are" in fails(capsys, "experiment", "samples", *FLAGS, *kind)
+    assert "the experiment sets objective.kind itself" in fails(capsys, "experiment", "samples", *FLAGS, *kind)
     assert not (tmp_path / "b" / "runs").exists()

@@ -83,12 +83,16 @@ def test_runs_that_do_not_fit(runs: Path, tmp_path: Path, capsys: pytest.Capture
     def error(name: str, *arguments: object) -> str:
         return fails(capsys, "experiment", name, "--device", "cpu", "--out", tmp_path / name, *arguments)
 
-    assert "gan cannot be measured by few_labels_codes: of a model it needs a trained encoder" in error("features", "--runs", runs / "gan")
-    assert "need not find attributes out" in error("features", "--runs", runs / "conditional")
-    assert "is of conditional models: train them with --networks.attributes" in error("attribute-similarity", "--runs", runs / "plain")
+    assert "gan cannot be measured by few_labels_codes: it needs a model with a trained encoder" in error(
+        "features", "--runs", runs / "gan"
+    )
+    assert "this experiment is for models that are not conditional" in error("features", "--runs", runs / "conditional")
+    assert "this experiment is for conditional models: train them with --networks.attributes" in error(
+        "attribute-similarity", "--runs", runs / "plain"
+    )
     assert "data.avatars 400" in error("samples", "--runs", runs / "plain", runs / "others")
-    assert "there is no run folder" in error("samples", "--runs", runs / "nowhere")
+    assert "does not exist" in error("samples", "--runs", runs / "nowhere")
     assert "does not say how it was trained" in error("samples", "--runs", runs / "plain" / "model")
     assert "leave out --data" in error("features", "--seeds", 2, "--runs", runs / "plain")
-    with pytest.raises(UserError, match="a spread needs"):
+    with pytest.raises(UserError, match="one draw has no spread"):
         features(Experiment.of_runs("features", tmp_path / "b", [runs / "plain"], device="cpu", console=SILENT), draws=1)

@@ -68,12 +68,12 @@ def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pyte
     command = ["experiment", "features", *FLAGS, "--out", tmp_path / "out"]
     works(*command, "--draws", 2)
     assert "untrained encoder" in capsys.readouterr().out
-    assert "--draws of at least 2" in fails(capsys, *command, "--draws", 1)
+    assert "--draws must be at least 2" in fails(capsys, *command, "--draws", 1)
     more = flags(**SMALL, data__held_out=0.6)
     error = fails(capsys, "experiment", "features", *more, "--data", photos, "--out", tmp_path / "b")
     assert "neither attributes nor classes" in error
-    assert "8 images are held out of 40, and at least 20 are needed: raise --data.held_out" in fails(
+    assert "only 8 of 40 images are held out, and at least 20 are needed: raise --data.held_out" in fails(
         capsys, "experiment", "features", *FLAGS, "--data", photos, "--out", tmp_path / "d"
     )
-    with pytest.raises(UserError, match="need not find attributes out"):
+    with pytest.raises(UserError, match="this experiment is for models that are not conditional"):
         features(small("features", tmp_path / "c", networks__attributes=["Beard"]))

@@ -127,7 +127,7 @@ def test_a_calibration_is_kept_whole(model: VAEGAN, tmp_path: Path) -> None:
     model.get_parameter("encoder.mean.bias").data.add_(1)
     with pytest.raises(OtherWeightsError, match="other weights"):
         Scorer.load(path, model)
-    with pytest.raises(UserError, match="there is no calibration"):
+    with pytest.raises(UserError, match="the calibration"):
         Scorer.load(tmp_path / "nothing", model)
 
 

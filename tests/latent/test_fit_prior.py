@@ -89,7 +89,7 @@ def test_a_run_that_was_killed_before_its_fit(tmp_path: Path) -> None:
     kept = run.prior_file.read_bytes()
     run.prior_file.unlink()
     assert run.model().prior is None
-    with pytest.raises(UserError, match=f"at step 6 already: .*its prior is not fitted: do that with: vaegan fit-prior {run.folder}"):
+    with pytest.raises(UserError, match=f"at step 6 already: .*its prior is not fitted: fit it with: vaegan fit-prior {run.folder}"):
         resume(run.folder, **QUIETLY)
     train(tiny(**SETTINGS), run.folder, auto_resume=True, **QUIETLY)
     assert run.prior_file.read_bytes() == kept
@@ -112,16 +112,16 @@ def test_an_interrupt_during_the_fit(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_few_images_and_kinds_without_an_encoder_keep_the_standard_prior(tmp_path: Path) -> None:
     for name, settings, words in (
-        ("few", {"data__avatars": 20}, "20 images or more, and there are 16"),
+        ("few", {"data__avatars": 20}, "only 16 training images, and at least 20 are needed"),
         ("gan", {**SETTINGS, "objective__kind": "gan"}, "left untrained"),
     ):
         run = Run(train(tiny(**settings), tmp_path / name, **QUIETLY).run)
         assert run.model().prior is None
-        with pytest.raises(UserError, match=r"no fitted prior: fit one with vaegan fit-prior RUN|has no encoder, so its prior is"):
+        with pytest.raises(UserError, match=r"no fitted prior: fit one with: vaegan fit-prior RUN|has no encoder, so its prior is"):
             run.model().sample(1, prior="fitted")
         with pytest.raises(UserError, match=words):
             fit_prior(run.folder)
-        with pytest.raises(UserError, match=r"at step 6 already: ask for more, such as --steps 12$"):
+        with pytest.raises(UserError, match=r"at step 6 already: ask for more steps, such as --steps 12$"):
             resume(run.folder, **QUIETLY)
 
 
@@ -187,12 +187,14 @@ def test_a_prior_that_does_not_fit_is_refused_and_fitted_again(conditional: Path
     prior, model.prior = model.prior, None
     model.save_pretrained(run.model_folder)
     prior.save(run.model_folder)
-    with pytest.raises(UserError, match=r"was fitted to other weights than the model has now: fit it again with: vaegan fit-prior RUN$"):
+    with pytest.raises(
+        UserError, match=r"was made for other weights than those that the model has now: fit it again with: vaegan fit-prior RUN$"
+    ):
         run.model()
     fit_prior(run.folder)
     assert run.model().prior
     (run.model_folder / "prior.safetensors").unlink()
-    with pytest.raises(UserError, match="name images by --data"):
+    with pytest.raises(UserError, match="name images with --data"):
         fit_prior(run.model_folder)
 
 

@@ -129,8 +129,8 @@ def test_too_few_examples() -> None:
     answers = np.column_stack([answers, np.zeros(200), np.full(200, np.nan)]).astype(np.float32)
     columns, sentences = learn_directions.learnable(answers, [*NAMES, "Never", "Unknown"])
     assert columns == [0, 1, 2, 3]
-    assert sentences[0] == "left out Never: 0 of the images have it and 200 have not, and 10 of each are needed"
-    assert "left out Unknown: 0 of the images have it and 0 have not" in sentences[1]
+    assert sentences[0] == "left out Never: 0 images have it and 200 do not, and at least 10 of each are needed"
+    assert "left out Unknown: 0 images have it and 0 do not" in sentences[1]
     with pytest.raises(UserError, match="left out Never"):
         learn_directions.learn(codes, answers[:, :5], [*NAMES, "Never"])
     with pytest.raises(UserError, match="NaN or infinity"):
@@ -152,7 +152,7 @@ def test_lengths_make_up_for_what_falls_short(learned: Directions) -> None:
     told: list[tuple[str, int, int | None]] = []
     enough = learn_directions.calibrate(learned, Faithful(), codes, answers, lambda *what: told.append(what))  # type: ignore[arg-type]
     assert float((enough.lengths - 1).abs().max()) < 0.35
-    assert told[-1] == ("trying how far edits must go", 4, 4)
+    assert told[-1] == ("finding how far edits must go", 4, 4)
     timid = dataclasses.replace(learned, vectors=0.8 * learned.vectors)
     longer = learn_directions.calibrate(timid, Faithful(), codes, answers)  # type: ignore[arg-type]
     torch.testing.assert_close(longer.lengths[1:3], enough.lengths[1:3] / 0.8, rtol=0.05, atol=0)
@@ -183,9 +183,9 @@ def test_a_file_keeps_it_all(learned: Directions, tmp_path: Path) -> None:
 
 def test_names_and_strengths_that_are_wrong(learned: Directions) -> None:
     codes = torch.zeros(1, 6)
-    with pytest.raises(UserError, match=r"there is no attribute beerd\. Did you mean Beard\?"):
+    with pytest.raises(UserError, match=r"there is no attribute named beerd\. Did you mean Beard\?"):
         learned.edit(codes, {"beerd": 1.0})
-    with pytest.raises(UserError, match="There are Hat, Beard, Tie, Bare"):
+    with pytest.raises(UserError, match="there are Hat, Beard, Tie, Bare"):
         learned.edit(codes, {"Zebra": 1.0})
     with pytest.raises(UserError, match="strength of Hat must be a finite number"):
         learned.edit(codes, {"Hat": float("nan")})
@@ -206,12 +206,12 @@ def test_the_command(trained_on_avatars: Path, photos: Path, capsys: pytest.Capt
     first = (trained_on_avatars / "attributes.safetensors").read_bytes()
     works("attributes", trained_on_avatars, "--image", photos / "photo 00.png")
     assert (trained_on_avatars / "attributes.safetensors").read_bytes() == first
-    assert "there is no image nothing.png" in fails(capsys, "attributes", trained_on_avatars, "--image", "nothing.png")
-    assert "has no attributes: give some by: vaegan prepare IMAGES SET --attributes TABLE.csv" in fails(
+    assert "nothing.png does not exist" in fails(capsys, "attributes", trained_on_avatars, "--image", "nothing.png")
+    assert "has no attributes: add some with: vaegan prepare IMAGES SET --attributes TABLE.csv" in fails(
         capsys, "attributes", trained_on_avatars, "--data", photos
     )
-    assert "there is no run folder nowhere" in fails(capsys, "attributes", "nowhere")
-    assert "name images by --data" in fails(capsys, "attributes", trained_on_avatars / "model")
+    assert "nowhere does not exist" in fails(capsys, "attributes", "nowhere")
+    assert "name images with --data" in fails(capsys, "attributes", trained_on_avatars / "model")
     mistake = fails(capsys, "edit", trained_on_avatars / "model", photos / "photo 00.png", "--add", "Beard=1")
     assert f"vaegan attributes {trained_on_avatars / 'model'} --data SET" in mistake
 

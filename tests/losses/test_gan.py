@@ -90,9 +90,11 @@ def test_a_penalty_of_ones_own(model: VAEGAN, batch: tuple[Tensor, Tensor, Tenso
 
 
 def test_an_unknown_name_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(UserError, match=r"there is no objective\.gan hing: there are saturating, non_saturating, hinge, relativistic"):
+    with pytest.raises(
+        UserError, match=r"there is no objective\.gan named hing: there are saturating, non_saturating, hinge, relativistic"
+    ):
         Objective(gan="hing")
-    with pytest.raises(UserError, match=r"there is no objective\.penalty r3: there are r1, r1_r2"):
+    with pytest.raises(UserError, match=r"there is no objective\.penalty named r3: there are r1, r1_r2"):
         Objective(penalty="r3")
 
 

@@ -18,12 +18,13 @@ from vaegan.data.batches import to_tensor
 from vaegan.errors import UserError
 from vaegan.metrics import collect as collecting
 from vaegan.metrics import figure
+from vaegan.metrics.base import Resampled, Value
 from vaegan.metrics.collect import collect, features_of, sample_parts
 from vaegan.metrics.context import Context, images_for_attributes
 from vaegan.metrics.evaluate import Evaluation, evaluate
 from vaegan.metrics.figure import evaluation_sheet
 from vaegan.metrics.registry import metrics
-from vaegan.metrics.tables import tables
+from vaegan.metrics.tables import _notes_on_precision, tables
 from vaegan.models.posterior import Posterior
 from vaegan.models.prior import Mixture
 from vaegan.viz.grid import pair_rows
@@ -99,7 +100,7 @@ def test_the_cache_knows_what_it_is_of(images: ImageSet) -> None:
 
 
 def test_features_are_counted_beyond_those_that_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collecting, "MOST_KEPT", 150)
+    monkeypatch.setattr(collecting, "MOST_VECTORS", 150)
     found = collect(EXTRACTOR, to_tensor(REAL).split(100), len(REAL))
     features = EXTRACTOR(to_tensor(REAL)).numpy()
     assert (found.moments.count, len(found.vectors)) == (len(REAL), 150)
@@ -236,12 +237,20 @@ def test_both_priors_are_measured_side_by_side(model: VAEGAN, images: ImageSet) 
     assert mine["psnr"] == alone["psnr"]
     assert not [name for name in beside if name.startswith(("psnr", "kl", "reconstructions"))]
     assert (both.settings["prior"], standard.settings["prior"]) == ("the fitted prior", "N(0, I)")
-    (table,) = (table for table in tables(both) if table.heads == ("fitted prior", "N(0, I)"))
+    (table,) = (table for table in tables(both) if table.heads[:2] == ("fitted prior", "N(0, I)"))
     assert {"Frechet distance (random)", "precision", "recall", "copies"} <= {name for name, _ in table.rows}
+    assert all(cells[2] for name, cells in table.rows if name == "precision"), "the real baseline is beside it"
     assert not [table for table in tables(standard) if "N(0, I)" in table.heads]
     assert evaluation_sheet(measured).size[1] > evaluation_sheet(context(VAEGAN(model.architecture).eval(), images)).size[1]
     named = Context(model, images, np.arange(100), np.arange(100, 150), EXTRACTOR, samples=60, resamplings=2, prior="standard")
     assert evaluate(named).numbers() == alone
+
+
+@pytest.mark.parametrize(("precision", "noted"), [(0.98, True), (0.85, False)])
+def test_a_precision_above_that_of_real_images_is_noted(precision: float, *, noted: bool) -> None:
+    drawn = {"halves": Resampled(precision, 0.01), "real_baseline": Resampled(0.9, 0.01)}
+    notes = _notes_on_precision([Value("samples_precision_random", precision, "precision", "samples", **drawn)])  # type: ignore[arg-type]
+    assert (notes != ()) == noted
 
 
 def test_the_picture_shows_samples_that_were_measured(images: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,7 +278,7 @@ def test_too_little_to_measure(model: VAEGAN, images: ImageSet) -> None:
         return str(error.value)
 
     assert "--samples must be at least 20, not 5" in wrong(samples=5)
-    assert "--resamplings of at least 2, not 1" in wrong(resamplings=1)
+    assert "--resamplings must be at least 2, not 1" in wrong(resamplings=1)
     assert "holds out no images" in wrong(held_out=0)
     assert "only 19 held-out images" in wrong(held_out=19)
     assert "only 3 training images" in wrong(training=3)

@@ -116,7 +116,7 @@ def test_saving_and_loading(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
     path = mixture().save(tmp_path)
-    with pytest.raises(UserError, match="is damaged, or belongs to another model: fit it again with: vaegan fit-prior RUN"):
+    with pytest.raises(UserError, match="is damaged, or does not fit the model: fit it again with: vaegan fit-prior RUN"):
         Mixture.load(tmp_path, LATENT + 1, ATTRIBUTES)
     whole = path.read_bytes()
     assert rb"\"format\": 1" in whole
@@ -131,5 +131,5 @@ def test_a_damaged_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="is damaged"):
             Mixture.load(tmp_path, LATENT, ATTRIBUTES)
     path.write_bytes(whole.replace(rb"\"format\": 1", rb"\"format\": 9"))
-    with pytest.raises(UserError, match="is of another version"):
+    with pytest.raises(UserError, match="was written by another version"):
         Mixture.load(tmp_path, LATENT, ATTRIBUTES)

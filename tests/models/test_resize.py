@@ -74,7 +74,7 @@ def test_a_size_that_cannot_be_halved_names_the_nearest_that_can(size: tuple[int
 
 @pytest.mark.parametrize("size", [(4, 4), (0, 64), (64, -8)])
 def test_a_size_that_is_too_small_is_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(UserError, match="height and width must be at least 8"):
+    with pytest.raises(UserError, match=r"networks\.size must be at least 8 in height and width"):
         Architecture(family="resize", size=size)
 
 

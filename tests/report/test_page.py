@@ -23,8 +23,9 @@ from vaegan.data import cache_folder, prepare
 from vaegan.latent.directions import Directions
 from vaegan.latent.encode import encode
 from vaegan.models.fingerprint import fingerprint
+from vaegan.recipe import called
 from vaegan.report import report
-from vaegan.report.facts import RunImages, called, differences
+from vaegan.report.facts import RunImages, differences
 from vaegan.report.nearest import LARGE_BYTES, NEIGHBOURS, SAMPLES, _picture
 from vaegan.report.pictures import MOST, Frames, embed_exactly
 
@@ -196,7 +197,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     text = Page(report(run)).text
     assert "There is no picture" in text
     assert "Nothing has been written down" in text
-    assert f"Without the training images: cannot take images from {tmp_path / 'gone'}: there is no such folder or file" in text
+    assert f"Without the training images: {tmp_path / 'gone'} does not exist" in text
     (run / "recipe.yaml").write_text("objective: {gama: 1}\n")
     text = Page(report(run)).text
     assert "Without its recipe" in text
@@ -290,7 +291,7 @@ def test_a_model_that_is_damaged(tmp_path: Path, photos: Path) -> None:
 
 def test_attributes(tmp_path: Path, photos: Path) -> None:
     run = write_trained(tmp_path, photos)
-    assert "vaegan attributes" in Page(report(run)).text
+    assert "The images have no attributes" in Page(report(run)).text
     weights = fingerprint(load(run))
     about = {"counts": [[10, 28], [1900, 19]], "probe": [[0.9, 0.95], [None, 0.99]], "weights": weights}
     path = run / "attributes.safetensors"
@@ -392,4 +393,4 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert f"vaegan sample '{run}'" in Page(run / "report.html").text
     works("report", run, "--out", tmp_path / "page.html")
     assert (tmp_path / "page.html").is_file()
-    assert "there is no run folder nowhere" in fails(capsys, "report", "nowhere")
+    assert "nowhere does not exist" in fails(capsys, "report", "nowhere")

@@ -166,7 +166,7 @@ def test_a_second_interrupt_while_saving_stops_at_once(straight: Path, tmp_path:
     run = tmp_path / "run"
     ended, said = vaegan_process(SENDING + "in_save(6, signal.SIGINT, signal.SIGINT)", "train", f"--run={run}", *flags(**EVERYTHING))
     assert ended == 130
-    assert said.splitlines()[-1] == "vaegan: interrupted; what was saved before is kept"
+    assert said.splitlines()[-1] == "vaegan: interrupted; everything that was saved before is still there"
     assert "Traceback" not in said
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["step-00000003.pt"]  # nor is half of another one left
     go_on(run)
@@ -313,7 +313,7 @@ def test_checkpoints_of_another_run_are_refused_with_what_differs(run: Path, tmp
         ({"networks__latent": 5}, r"its networks\.latent is 5, not 4"),
         ({"networks__size": (16, 24)}, "the images in avatars are not those"),
         ({"objective__gamma": 0.5, "training__seed": 7}, r"its objective\.gamma is 0\.5, not .*, its training\.seed is 7, not 0"),
-        ({"training__batch": 2}, "the run takes 2 images a step, "),
+        ({"training__batch": 2}, "the run uses 2 images a step, "),
     ):
         other = train(tiny(**{**EVERYTHING, "training__length": "1 steps", **overrides}), tmp_path / str(overrides), **QUIETLY)
         shutil.copy(other.run / "checkpoints" / "step-00000001.pt", run / "checkpoints" / "step-00000007.pt")
@@ -390,7 +390,9 @@ def test_a_checkpoint_that_does_not_fit_its_networks_is_refused(what: str, run: 
 
 def test_a_changed_recipe_is_refused_with_what_differs(run: Path) -> None:
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    with pytest.raises(UserError, match=r"cannot change a run that has begun: its training\.average_half_life is 10, not 20"):
+    with pytest.raises(
+        UserError, match=r"cannot change the settings of a run that has started: its training\.average_half_life is 10, not 20"
+    ):
         train(tiny(**{**EVERYTHING, "training__average_half_life": 20}), run, auto_resume=True, **QUIETLY)
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 

@@ -141,7 +141,7 @@ def test_a_gradient_that_is_no_number_is_named_and_changes_nothing(network: str,
     trainer.train_step()
     assert all(torch.equal(before[name], tensor) for name, tensor in trainer.model.named_parameters())
     for ask in (trainer.check, trainer.read):
-        with pytest.raises(Diverged, match=f"the gradient of the {network} is no longer a number at step 2"):
+        with pytest.raises(Diverged, match=f"the gradient of the {network} is no longer finite at step 2"):
             ask()
 
 
@@ -151,8 +151,8 @@ def test_a_run_stops_and_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(UserError) as stopped:
         train(tiny(gate__enabled=False), run, **QUIETLY)
     assert str(stopped.value) == (
-        f"the gradient of the encoder is no longer a number at step 4; the last checkpoint is {run / 'checkpoints' / 'step-00000003.pt'}: "
-        f"go on from there with a lower learning rate by: vaegan train --resume {run} --on-nan rollback"
+        f"the gradient of the encoder is no longer finite at step 4; the last checkpoint is {run / 'checkpoints' / 'step-00000003.pt'}: "
+        f"continue from there with a lower learning rate, with: vaegan train --resume {run} --on-nan rollback"
     )
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["step-00000003.pt"]
 
@@ -165,7 +165,7 @@ def test_a_rollback_goes_back_and_on_with_half_the_learning_rates(tmp_path: Path
         train(recipe, run, device="cpu", report=False, console=Console(file=file, width=400))
     said = (tmp_path / "screen").read_text()
     assert (
-        "the gradient of the encoder is no longer a number at step 5: back at step 3, with 0.5 of the learning rates (rollback 1)" in said
+        "the gradient of the encoder is no longer finite at step 5: went back to step 3, with learning rates times 0.5 (rollback 1)" in said
     )
     lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     assert [(line["step"], line["lr"]) for line in lines] == [(2, 1e-3), (4, 5e-4), (6, 5e-4)]

@@ -57,7 +57,7 @@ def test_two_processes_train_and_one_of_them_writes(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text().splitlines()]
     assert [line["images"] for line in lines] == [16, 32, 48]
     assert said.count("The pictures are") == 1
-    assert f"The page to look at is {tmp_path / 'run' / 'report.html'}" in said
+    assert f"The report is {tmp_path / 'run' / 'report.html'}" in said
     assert "6 steps on 2 processes, each on the CPU" in said
 
 
@@ -66,7 +66,7 @@ def test_mistakes_are_found_before_processes_are_started(
 ) -> None:
     monkeypatch.setattr("vaegan.workflow.launch", lambda *_: pytest.fail("processes were started"))
     tiny = ["train", *flags(), f"--run={tmp_path / 'run'}"]
-    fails(capsys, *tiny, "--processes=2", "--data=nowhere", words="nowhere: there is no such folder or file")
+    fails(capsys, *tiny, "--processes=2", "--data=nowhere", words="nowhere does not exist")
     fails(capsys, *tiny, "--processes=0", words="--processes must be at least 1, not 0")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine").touch()
@@ -83,7 +83,7 @@ def test_a_process_that_dies_ends_the_others_with_a_sentence(rank: int, tmp_path
         assert agent.wait() == 2
     assert "Traceback" not in said
     last = said.splitlines()[-1]
-    assert last.startswith(f"vaegan: process {rank} of 2 was killed by SIGKILL, and ended the run; the last checkpoint is ")
+    assert last.startswith(f"vaegan: process {rank} of 2 was killed by SIGKILL, and this ended the run; the last checkpoint is ")
     assert last.endswith(f"continue with: vaegan train --resume {tmp_path / 'run'}")
     assert all(gone(pid) for pid in workers)
 
@@ -107,7 +107,7 @@ torch.distributed.init_process_group = meet
     with start(tmp_path / "run", before=IN_WORKERS.format(code=code)) as agent:
         _, said = agent.communicate()
         assert agent.wait() == 2
-    dead = "process 0 of 2 was killed by SIGKILL, and ended the run"
+    dead = "process 0 of 2 was killed by SIGKILL, and this ended the run"
     assert said.splitlines()[-1] == f"vaegan: {dead}; there is no checkpoint yet; run the same command again"
 
 
@@ -127,7 +127,7 @@ trainer.Trainer.train_step = train_step
         assert agent.wait() == 1
     assert said.count("Traceback") == 1
     assert "ZeroDivisionError: a fault" in said
-    assert said.splitlines()[-1].startswith("vaegan: a fault ended process 1 of 2, and the run with it: see above; the last checkpoint is ")
+    assert said.splitlines()[-1].startswith("vaegan: a fault, printed above, ended process 1 of 2 and the run; the last checkpoint is ")
 
 
 def test_workers_end_when_their_agent_was_killed(tmp_path: Path) -> None:
@@ -194,8 +194,8 @@ trainer.Trainer.train = train
         _, said = agent.communicate()
         assert agent.wait() == 130, said
     assert "Traceback" not in said
-    assert said.count("stopping: the step is finished, and the run saved ...") == 1
-    assert said.splitlines()[-1] == "vaegan: interrupted; what was saved before is kept"
+    assert said.count("stopping: finishing the step and saving the run ...") == 1
+    assert said.splitlines()[-1] == "vaegan: interrupted; everything that was saved before is still there"
     assert all(gone(pid) for pid in workers)
 
 
@@ -254,13 +254,13 @@ def verdict(outcomes: dict[int, dict[str, Any]], failures: dict[int, tuple[int, 
             {0: LOST, 1: FAILED},
             {0: (2, 7), 1: (1, 7)},
             launcher.WorkerFault,
-            r"a fault ended process 1 of 2, .*: see above; go on",
+            r"a fault, printed above, ended process 1 of 2 and the run; go on",
         ),
         ({0: STOPPED, 1: STOPPED}, {}, Stopped, "stopped"),
         ({0: STOPPED, 1: STOPPED}, {0: (-2, 7)}, Stopped, "stopped"),  # it had said so before
-        ({0: STOPPED}, {1: (KILLED, 7)}, UserError, r"process 1 of 2 was killed by SIGKILL, and ended the run; go on"),
-        ({0: LOST}, {0: (2, 7), 1: (KILLED, 7)}, UserError, r"process 1 of 2 was killed by SIGKILL, and ended the run; go on"),
-        ({1: UNJOINED}, {0: (KILLED, 7), 1: (2, 7)}, UserError, r"process 0 of 2 was killed by SIGKILL, and ended the run; go on"),
+        ({0: STOPPED}, {1: (KILLED, 7)}, UserError, r"process 1 of 2 was killed by SIGKILL, and this ended the run; go on"),
+        ({0: LOST}, {0: (2, 7), 1: (KILLED, 7)}, UserError, r"process 1 of 2 was killed by SIGKILL, and this ended the run; go on"),
+        ({1: UNJOINED}, {0: (KILLED, 7), 1: (2, 7)}, UserError, r"process 0 of 2 was killed by SIGKILL, and this ended the run; go on"),
         ({0: UNJOINED, 1: UNJOINED}, {0: (2, 7), 1: (2, 7)}, UserError, r"could not be joined: connection refused; go on"),
         ({0: LOST, 1: LOST}, {0: (2, 7), 1: (2, 7)}, UserError, r"another process of this run has ended; go on"),  # on another machine
     ],

@@ -85,13 +85,13 @@ def test_a_run_of_minutes_that_was_stopped_keeps_its_steps(
         with pytest.raises(Stopped, match="stopped at step 3 of 6"):
             train(recipe, tmp_path / folder, **QUIETLY)
     clock.now += 10_000
-    monkeypatch.setattr(minutes, "_rehearse", lambda *_, **__: pytest.fail("it was rehearsed again"))
+    monkeypatch.setattr(minutes, "rehearse", lambda *_, **__: pytest.fail("it was rehearsed again"))
     resume(tmp_path / "resumed", **QUIETLY)
     train(recipe, tmp_path / "begun by itself", auto_resume=True, **QUIETLY)
     wanted = checkpoint.load(straight / "checkpoints")[0]
     assert all(equal(checkpoint.load(tmp_path / folder / "checkpoints")[0], wanted) for folder in ("resumed", "begun by itself"))
     sentence = fails(capsys, "train", "--resume", tmp_path / "resumed", "--minutes", 3)
-    assert "a run that has begun has a number of steps: leave --minutes out, or ask for more by --steps" in sentence
+    assert "a run that has started has a number of steps: leave out --minutes, or ask for more steps with --steps" in sentence
 
 
 def test_a_rehearsal_that_is_killed_leaves_nothing(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

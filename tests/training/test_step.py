@@ -169,7 +169,7 @@ def test_a_loss_that_is_no_number_leaves_the_weights_and_is_named_with_its_step(
         trainer.train_step()  # all is well again, but nobody steps any more
     assert all(torch.equal(before[key], value) for key, value in trainer.model.named_parameters())
     for ask in (trainer.check, trainer.read):
-        with pytest.raises(UserError, match=r"the real loss \(discriminator\) is no longer a number at step 5"):
+        with pytest.raises(UserError, match=r"the real loss \(discriminator\) is no longer finite at step 5"):
             ask()
 
 
@@ -201,7 +201,7 @@ def test_a_whole_run_is_the_same_whoever_decides(tmp_path: Path, request: pytest
 
 @pytest.mark.usefixtures("device_decides")
 def test_a_run_that_breaks_between_two_readings_leaves_no_picture_or_checkpoint_of_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"is no longer a number at step [23]; there is no checkpoint yet"):
+    with pytest.raises(UserError, match=r"is no longer finite at step [23]; there is no checkpoint yet"):
         run(tmp_path / "run", **{"optimizer.lr": 1e30, "gate.enabled": False, "training.log_every": 100})
     assert not (tmp_path / "run" / "samples").exists()
     assert not list((tmp_path / "run").glob("checkpoints/*"))
@@ -274,7 +274,7 @@ def test_without_a_compiler_a_run_says_so_and_goes_on(monkeypatch: pytest.Monkey
     trainer = make_trainer()
     compile_networks(trainer.model, said.append)
     assert len(said) == 1
-    assert said[0].startswith("torch.compile cannot be used here, so the networks run as they are: ")
+    assert said[0].startswith("torch.compile does not work on this machine, so the networks run without it: ")
     trainer.train_step()
 
 
@@ -328,7 +328,7 @@ def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(monkeypatch: pytest.Mo
     for _ in range(WARM_UP + 3):
         plain.train_step()
         trainer.train_step()
-    assert said == ["the step could not be recorded, so each is started operation by operation: no room"]
+    assert said == ["the step could not be recorded, so it runs operation by operation, which is slower: no room"]
     assert not recorded.replays
     mine, wanted = copy.deepcopy(everything(trainer)), everything(plain)
     assert all(torch.equal(mine[key], value) for key, value in wanted.items())

@@ -19,7 +19,7 @@ from .timing import Timer, repeated, time_each
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 CONVOLUTIONS = (torch.ops.aten.convolution.default, torch.ops.aten.convolution_backward.default)
 BLOCK = 1 << 20  # random numbers that are drawn; more are these again
-YARDSTICK_SHARE = 0.25  # of a turn
+YARDSTICK_SHARE = 0.25  # of a timer's seconds
 
 
 class TensorLike(NamedTuple):
@@ -87,7 +87,7 @@ def count(step: Callable[[], object]) -> Work:
 
 
 def alone(convolutions: Counter[Call], device: torch.device) -> Timer:
-    """Turns that return the seconds a step's convolutions take, each made again and again with nothing between."""
+    """A timer that returns the seconds a step's convolutions take, each made again and again with nothing between."""
 
     def timer(seconds: float) -> float:
         with torch.no_grad():
@@ -106,7 +106,7 @@ class Yardstick(NamedTuple):
 
 
 def yardsticks(precision: str, device: torch.device, seconds: float) -> list[Yardstick]:
-    """Of matrices, and of a middle layer's 5x5 convolution in both layouts; as large as can be done some times in a turn of `seconds`."""
+    """Of matrices, and of a middle layer's 5x5 convolution in both layouts; as large as can be done some times in `seconds`."""
     dtype = DTYPES[precision]
 
     def matrices(side: int) -> tuple[int, Callable[[], object]]:

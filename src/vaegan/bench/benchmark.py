@@ -39,9 +39,9 @@ from .timing import ROUNDS, Timer, alternate, repeated, with_peak_memory
 MOST_IMAGES, MOST_BYTES = 4096, 4096 * 64 * 64 * 3
 """Of random images to read, unless that is less than two batches."""
 WARM_UP = {"cuda": BEFORE_RECORDING + 1}
-"""Steps before turns begin: the first ones compile, make the optimisers' state, and are recorded. Elsewhere 2."""
+"""Steps before timing begins: the first ones compile, make the optimisers' state, and are recorded. Elsewhere 2."""
 LOADING_SHARE = 0.25
-"""Of a turn."""
+"""Of a timer's seconds."""
 LR = 1e-12
 """So small that weights stay as they were drawn. Faster contenders make more steps, and all should have the same numbers at each."""
 

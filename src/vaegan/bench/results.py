@@ -155,13 +155,13 @@ def notes(result: BenchmarkResult) -> list[str]:
     found = []
     for precision, rates in result.peak_gflop_per_second.items():
         best = max(rates, key=lambda name: rates[name])
-        found.append(f"peak in {precision}: {rates[best]:,.0f} GFLOP/s, by a large {best}")
+        found.append(f"peak in {precision}: {rates[best]:,.0f} GFLOP/s, measured with a large {best}")
     for precision, alone in result.convolutions_alone.items():
         speed = f"{_short(alone.ms)} ms a step, {alone.gflop_per_second:,.0f} GFLOP/s"
-        found.append(f"vaegan's convolutions alone in {precision}: {speed}; the whole step's rate is {alone.step_share:.0%} of that")
+        found.append(f"vaegan's convolutions alone in {precision}: {speed}; the whole step reaches {alone.step_share:.0%} of this rate")
     found += [f"{name} was left out: {reason}" for name, reason in result.left_out.items()]
     loading = result.loading
-    found.append(f"making a batch alone: {_short(loading.ms)} ms, {loading.step_share:.1%} of a step")
+    found.append(f"making a batch takes {_short(loading.ms)} ms, {loading.step_share:.1%} of a step")
     return found
 
 
@@ -170,10 +170,10 @@ def header(about: Mapping[str, object]) -> list[str]:
     cores, threads = (f"{about[name]} {name if about[name] != 1 else str(name)[:-1]}" for name in ("cores", "threads"))
     return [
         f"{about['processor']} ({about['device']}), {cores}, {threads}; torch {about['torch']}; {about['precision']}; {about['date']}",
-        f"{about['rounds']} rounds in turns, {about['seconds']:g} s for each contender; times are medians of the rounds, "
-        "times textbook that of the rounds' ratios.",
-        "The gate is held open, so that every step trains all three networks. Memory is how much more was in use, at most, from before a "
-        "contender was made until after its first steps.",
+        f"{about['rounds']} rounds, {about['seconds']:g} s for each contender in each round; times are medians over the rounds, "
+        "and times textbook is the median of the ratios in each round.",
+        "The gate stays open, so that every step trains all three networks. Memory is the largest increase in use, from before a "
+        "contender is made until after its first steps.",
     ]
 
 

@@ -1,7 +1,7 @@
 """A contender in a process of its own, for what a process does by itself unless it is told otherwise.
 
 The package tells glibc to keep the memory that a step frees. It cannot be told to forget that it was told: by itself it would adapt, and
-the heap is full of holes by then, which it uses again. So the textbook step as users run it runs in a fresh process, which does its turns
+the heap is full of holes by then, which it uses again. So the textbook step as users run it runs in a fresh process, which does its steps
 when asked to and otherwise sleeps.
 """
 
@@ -23,7 +23,7 @@ from .timing import time_each, with_peak_memory
 
 
 class TimedSubprocess:
-    """The textbook step in a fresh process, as a context manager; call it for a turn."""
+    """The textbook step in a fresh process, as a context manager; call it as a `Timer`."""
 
     def __init__(self, recipe: Recipe, images: Path, warm_up: int) -> None:
         """`images` is a packed set."""

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def alternate(timers: Mapping[str, Timer], seconds: float, progress: Callable[[str, int], None]) -> dict[str, NDArray[np.float64]]:
-    """Give each a turn, round after round, in all `seconds` long; returns what each says, round by round."""
+    """Call each timer in turn, round after round, in all `seconds` long; returns what each says, round by round."""
     measured = {name: np.empty(ROUNDS) for name in timers}
     for number in range(ROUNDS):
         for place, (name, timer) in enumerate(timers.items()):

@@ -111,19 +111,19 @@ def prepare(
     err.print(f"{out} holds {what}" + (f": {parts}" if parts else ""), soft_wrap=True)
     if packed_before:
         err.print(
-            "nothing was to be done: it was made before, of files of these names and sizes; remove it to make it anew",
+            f"there is nothing to do: {out} was packed from files with these names and sizes before; remove it to pack it again",
             soft_wrap=True,
         )
     for line in [*report_skipped(images), *images.manifest["notes"]]:
         err.print(line, soft_wrap=True)
     if rest := len(images) - sum(images.splits.values()) if images.splits else 0:
-        err.print(f"in no split, and so never used: {rest:,}", soft_wrap=True)
+        err.print(f"{rest:,} images are in no split, so they are never used", soft_wrap=True)
     look = f"Look at it: {command('data', out)}"
     try:
         replace(Recipe.load(DEFAULT_RECIPE).networks, size=images.preparation.size)
         look += f"\nTrain on it: {command('train', '--data', out)}"
     except UserError as error:
-        err.print(f"{error}; to train on these images, prepare them with such a --size", soft_wrap=True)
+        err.print(f"{error}; to train on these images, prepare them again with a --size that is possible", soft_wrap=True)
     err.print(look, soft_wrap=True)
 
 
@@ -164,10 +164,8 @@ def data(
                 bad += [] if good else [name]
                 progress("checking bytes", done, total)
         if bad:
-            raise UserError(
-                f"{images.folder} is damaged: {', '.join(bad)} changed since it was packed; pack it again, or put back a good copy"
-            )
-        print(f"{images.folder} is whole: {len(images.manifest['files'])} files, {total:,} bytes")
+            raise UserError(f"{images.folder} is damaged: {', '.join(bad)} changed since it was packed; pack it again, or restore a copy")
+        print(f"{images.folder} is not damaged: {len(images.manifest['files'])} files, {total:,} bytes")
         return
     for line in describe(images):
         print(line)
@@ -183,7 +181,7 @@ def _set_of(source: str, flags: DataFlags, settings: Sequence[str]) -> tuple[Ima
     run, changed = Run(source), bool(settings) or flags != DataFlags()
     if run.is_run:
         if changed:
-            raise UserError(f"{run.folder} is a run, and its recipe says how its images are prepared: leave all settings out")
+            raise UserError(f"{run.folder} is a run, and its recipe says how its images are prepared: leave out all settings")
         return open_set(run, flag=command("data", "SOURCE")), run.folder
     packed = packed_folder(source)
     if packed and not changed:  # of any size, also one that no networks take

@@ -165,11 +165,11 @@ def _strengths(texts: list[str]) -> dict[str, float]:
     for text in texts:
         name, _, strength = text.rpartition("=") if "=" in text else (text, "", "1")
         if name in strengths:
-            raise UserError(f"--add {name} is given twice")
+            raise UserError(f"--add {name} was given twice")
         try:
             strengths[name] = float(strength)
         except ValueError:
-            raise UserError(f"--add takes NAME=STRENGTH such as Eyeglasses=1, not {text}") from None
+            raise UserError(f"--add must be NAME=STRENGTH, such as Eyeglasses=1, not {text}") from None
     return strengths
 
 
@@ -188,11 +188,11 @@ def _parse_sum(words: list[str]) -> tuple[list[int], list[list[Path]]]:
             else:
                 signs[0] = SIGNS[word]
         elif word in SIGNS:
-            raise UserError(f"there are two signs in a row before {' '.join(words[place:])}")
+            raise UserError(f"there are two signs in a row before {' '.join(words[place:])}: leave out one")
         else:
             groups[-1].append(Path(word))
     if not groups[-1]:
-        raise UserError(f"there is no image after {words[-1]}" if words else "there is nothing to add")
+        raise UserError(f"there is no image after {words[-1]}" if words else "there are no images to add")
     if len(groups) < 2:
         raise UserError("a sum needs + or - between images, with spaces around it, as in a.png - b.png + c.png")
     return signs, groups
@@ -210,10 +210,10 @@ def _directions(run: Run, model: VAEGAN) -> Directions:
             return known
     way_out = command("attributes", run.folder, "--data", "SET")
     if not run.is_run:
-        raise UserError(f"a model folder does not say what it was trained on: learn the attributes first, by: {way_out}")
-    what = f"{path} was learned from other weights: learning it anew"
+        raise UserError(f"a model folder does not say what it was trained on: first learn the attributes with: {way_out}")
+    what = f"the model has changed since {path} was learned: learning the directions of attributes again"
     if not path.is_file():
-        what = f"the directions of attributes are learned first, and kept in {path}"
+        what = f"learning the directions of attributes first; they are saved in {path}"
     err.print(what, soft_wrap=True)
     return _learn(run, model, open_set(run, flag=way_out))[0]
 

@@ -75,7 +75,7 @@ def evaluate(
     training, held_out = opened.split(images)
     if not opened.is_run:
         err.print(
-            "note: a model folder does not say how its set was split, so images that are held out here may have been trained on: "
+            "note: a model folder does not say how its set was split, so the model may have been trained on images that are held out here: "
             "name the run folder instead",
             soft_wrap=True,
         )

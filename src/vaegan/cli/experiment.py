@@ -170,7 +170,7 @@ def _do(
 
     command = f"vaegan {shlex.join(sys.argv[1:])}"
     if runs and (settings or replace(flags, out=None, prior=None, device="auto") != ExperimentFlags()):
-        raise UserError("--runs measures runs that exist: leave out --data, --seeds and all that says how runs are trained")
+        raise UserError("--runs measures existing runs: leave out --data, --seeds and all settings of training")
     folder = flags.out or Path("experiments") / name
     try:
         if runs:

@@ -81,7 +81,7 @@ class BaseFlags:
         short = [(name.replace("_", "-"), key, value) for name, key in SHORT.items() if (value := getattr(self, name, None)) is not None]
         lengths = [name for name in LENGTHS if getattr(self, name, None) is not None]
         if len(lengths) > 1:
-            raise UserError(f"one length is enough: --{lengths[0]} and --{lengths[1]} were both given")
+            raise UserError(f"--{lengths[0]} and --{lengths[1]} were both given: leave out one")
         short += [(name, "training.length", f"{getattr(self, name)} {name}") for name in lengths]
         return [(name, key, parse_size(value) if name == "size" else value) for name, key, value in short]
 

@@ -75,7 +75,7 @@ def _setting(text: str) -> tuple[str, float]:
     try:
         return name, float(value)
     except ValueError:
-        raise UserError(f"--set takes attributes as NAME=NUMBER, such as Smiling=1, not {text}") from None
+        raise UserError(f"--set must be NAME=NUMBER, such as Smiling=1, not {text}") from None
 
 
 def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", json_list=False)], /, *, out: Path | None = None) -> None:
@@ -133,12 +133,12 @@ def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0) -> N
     opened = Run(run)
     drawn = list(opened.pictures.values())
     if not drawn:
-        raise UserError(f"{run} has no pictures of its training: name a run folder that has come to its first one")
+        raise UserError(f"{run} has no pictures of its training: name a run folder that has saved some")
 
     def picture(path: Path) -> Image:
         if found := grid.open_picture(path):
             return found
-        raise UserError(f"{path} is damaged: remove it, and the film goes on without it")
+        raise UserError(f"{path} is damaged: remove it, and run the same command again to leave it out of the film")
 
     size = picture(drawn[-1]).size
 

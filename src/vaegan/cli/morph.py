@@ -139,7 +139,7 @@ def walk(
     check_fps(fps)
     frames = round(seconds * fps) if 0 < seconds <= 600 else 0
     if frames < 2:
-        raise UserError(f"--seconds must be above 0 and at most 600, and be two frames or more, not {seconds}")
+        raise UserError(f"--seconds must be above 0, at most 600 and long enough for two frames, not {seconds}")
     check_seed(seed)
     opened = Run.open(run)
     model = opened.model()

@@ -83,7 +83,7 @@ def score(
     scorer = _scorer(opened, model, calibrate)
     if len(scorer.ranked) < 1 / alarms - 1:
         least = f"{1 / (len(scorer.ranked) + 1):.2g}"
-        note = f"note: of {len(scorer.ranked)} normal images no p-value is below {least}, so no image can be over --alarms {alarms:g}"
+        note = f"note: with {len(scorer.ranked)} normal images no p-value is below {least}, so --alarms {alarms:g} can mark no image"
         err.print(note, soft_wrap=True)
     scores = _score(scorer, parts)
     names = [name for part, _ in parts for name in part]
@@ -91,8 +91,8 @@ def score(
     _write_scores(table, names, scores, alarms)
     _print_strangest(scorer, names, scores, strangest)
     over = int(scores.over(alarms).sum())
-    chance = f"{alarms * len(scores):,.3g} would be if all were normal"
-    print(f"{over:,} of {len(scores):,} images are over the threshold, p <= {alarms:g}; about {chance}")
+    chance = f"{alarms * len(scores):,.3g} would be expected"
+    print(f"{over:,} of {len(scores):,} images have p <= {alarms:g}; if all images were normal, about {chance}")
     wrote(table)
     wrote(grid.save(_strangest(scorer, parts, names, scores, strangest), table.with_suffix(".png")))
 
@@ -129,7 +129,7 @@ def _scorer(run: Run, model: VAEGAN, calibrate: str | None) -> Scorer:
                 raise
             err.print("the model has changed since it was calibrated: calibrating again", soft_wrap=True)
         else:
-            again = "" if scorer.source == HELD_OUT else f" (remove {file} to go back to {HELD_OUT})"
+            again = "" if scorer.source == HELD_OUT else f" (remove {file} to calibrate on {HELD_OUT} instead)"
             err.print(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images{again}", soft_wrap=True)
             return scorer
     images = open_set(run, calibrate, "--calibrate")
@@ -138,12 +138,12 @@ def _scorer(run: Run, model: VAEGAN, calibrate: str | None) -> Scorer:
     if calibrate is None:
         fitted_on, indices = run.split(images)
         if not len(indices):
-            raise UserError("the run holds out no images to calibrate on: name normal images by --calibrate")
+            raise UserError("the run holds out no images to calibrate on: name normal images with --calibrate")
     with progress_bar(err) as progress:
         source = calibrate or HELD_OUT
         scorer = Scorer.calibrate(model, images.images, indices, fitted_on=fitted_on, source=source, progress=progress)
     scorer.save(file)
-    err.print(f"calibrated on {source}: {len(scorer.ranked):,} normal images; kept in {file}", soft_wrap=True)
+    err.print(f"calibrated on {source}: {len(scorer.ranked):,} normal images; saved in {file}", soft_wrap=True)
     return scorer
 
 
@@ -167,11 +167,11 @@ def _write_scores(path: Path, names: Sequence[str], scores: Scores, alarms: floa
 
 
 def _print_strangest(scorer: Scorer, names: Sequence[str], scores: Scores, strangest: NDArray[np.int64]) -> None:
-    """A table of the strangest: each term as a multiple of what is usual."""
+    """A table of the strangest: each measurement as a multiple of what is usual."""
     from rich.table import Table
     from rich.text import Text
 
-    caption = "each term as a multiple of its median among normal images"
+    caption = "each measurement as a multiple of its median among normal images"
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, expand=True, caption=caption, caption_justify="left")
     table.add_column("strangest", no_wrap=True, overflow="ellipsis", min_width=12, ratio=1)
     for name in ("p", "combined", *scores.measurements):

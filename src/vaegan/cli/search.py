@@ -80,13 +80,13 @@ def search(
         if not least <= value < 2**63:
             raise UserError(f"{name} must be at least {least} and below 2^63, not {value}")
     if bool(images) == bool(samples):
-        raise UserError("name images to search for, or else ask for samples by --samples 8")
+        raise UserError("name images to search for, or ask for samples with --samples 8")
     if samples and within:
-        raise UserError("--samples looks among the images that the run was trained on: leave out --in")
+        raise UserError("--samples searches the images that the run was trained on: leave out --in")
     opened = Run.open(run)
     if samples and not opened.is_run:
         raise UserError(
-            "--samples looks among the images that the run was trained on, which a model folder does not name: name the run folder"
+            "--samples searches the images that the run was trained on, and a model folder does not name them: name the run folder"
         )
     drawn = out or opened.folder / "neighbours.png"
     grid.kind_of(drawn)  # now, and not after minutes of work
@@ -112,7 +112,10 @@ def search(
                 writer.writerows((name, rank, found[n], n, f"{d:.6g}") for rank, (n, d) in enumerate(zip(row, far, strict=True), 1))
         wrote(csv)
     if len(queries) > MOST_ROWS:
-        err.print(f"the picture shows the first {MOST_ROWS} of {len(queries):,}; --csv FILE lists the neighbours of all", soft_wrap=True)
+        err.print(
+            f"the picture shows the first {MOST_ROWS} of {len(queries):,} images; --csv FILE lists the neighbours of all of them",
+            soft_wrap=True,
+        )
     picture = _neighbours(looking, names[:MOST_ROWS], queries, indices=indices, distances=distances, found=found)
     wrote(grid.save(picture, drawn))
 
@@ -127,7 +130,7 @@ def _of_samples(
     from ..latent.search import copying
 
     if looking.by == "code" and "encoder" in looking.model.untrained:
-        raise UserError("this model has no encoder, and so no codes of images: compare images with --by similarity")
+        raise UserError("this model has no encoder, so it has no codes of images: compare images with --by similarity")
     training, held_out = run.split(looking.images)
     with torch.inference_mode():
         queries = looking.model.sample(samples, seed, prior=prior)
@@ -137,8 +140,8 @@ def _of_samples(
         print(f"median distance to the nearest of {len(training):,} training images, by {looking.by}:")
         print(f"  {np.median(compared.samples):8.3f}  of {len(compared.samples)} samples of {looking.model.name_prior(prior)}")
         print(f"  {np.median(compared.held_out):8.3f}  of {len(compared.held_out)} held-out images")
-        share = f"{compared.share:.0%} of the samples are nearer than half of the held-out images are"
-        print(f"{share}; of copies nearly all would be, and far nearer")
+        share = f"{compared.share:.0%} of the samples are nearer to a training image than half of the held-out images are"
+        print(f"{share}; if samples were copies, nearly all of them would be, and much nearer")
     else:
         err.print("the run holds out no images, so there is nothing to compare these distances to", soft_wrap=True)
     return [f"sample {number}" for number in range(samples)], queries, indices, distances

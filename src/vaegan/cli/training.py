@@ -6,15 +6,19 @@ import shlex
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from ..errors import UserError
 from ..recipe import Recipe, about, names
+from ..this_process import is_leader
 from ..words import command, plain
 from .console import err, out, parse_size
 from .flags import MACHINE, RUN, BenchFlags, RunFlags, Settings
+
+if TYPE_CHECKING:
+    from ..plan import Mode
 
 
 def train(
@@ -26,6 +30,8 @@ def train(
     report: Annotated[bool, Parameter(group=RUN)] = True,
     processes: Annotated[int | None, Parameter(group=MACHINE)] = None,
     nodes: Annotated[int | None, Parameter(group=MACHINE)] = None,
+    dry_run: Annotated[bool, Parameter(group=RUN, negative="")] = False,
+    json: Annotated[bool, Parameter(group=RUN, negative="")] = False,
 ) -> None:
     """Train a VAE/GAN on a folder of images.
 
@@ -41,13 +47,17 @@ def train(
         If the folder --run holds a run, continue it. If that run is finished, do nothing. Use this for jobs that are killed and started
         again.
     report
-        Write report.html at the end. It is one page about the run.
+        Write report.html, one page about the run. It is updated after each picture, and complete at the end.
     processes
         The number of processes on each machine. Each takes one GPU, or computes on the CPU. The default is 1, or the number that torchrun
         or SLURM started.
     nodes
         The number of machines. Run the same command on each machine, with the environment variables MASTER_ADDR, MASTER_PORT and NODE_RANK.
         The default is 1, or the number that torchrun or SLURM gives.
+    dry_run
+        Train nothing. Say how large the run is, how long it takes, how much memory and disk space it needs, and what is wrong with it.
+    json
+        With --dry-run: print one JSON object instead of a table.
     """
     if hasattr(signal, "SIGUSR1"):  # Windows has none
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # before there is anything to save, and after all is: it would end the process
@@ -55,9 +65,20 @@ def train(
 
     parsed = {"--recipe": flags.recipe, "--run": run, "--auto-resume": auto_resume}
     if resume and (wrong := [flag for flag, value in parsed.items() if value]):
-        raise UserError(f"--resume continues a run as it is: leave out {' and '.join(wrong)}")
+        raise UserError(f"--resume continues a run with its own settings: leave out {' and '.join(wrong)}")
     recipe = flags.load_recipe(settings, resume)
     device = flags.device
+    if json and not dry_run:
+        raise UserError("--json needs --dry-run: add --dry-run")
+    if dry_run:
+        if not is_leader():  # one of the processes that torchrun or SLURM started speaks for all
+            return
+        from ..plan import dry_run as find_out
+        from .plan import show
+
+        mode: Mode = "resume" if resume else "auto" if auto_resume else "new"
+        show(find_out(recipe, resume or run, mode=mode, device=device, processes=processes, nodes=nodes, report=report), json=json)
+        return
     try:
         if resume:
             result = workflow.resume(resume, recipe, device=device, processes=processes, nodes=nodes, report=report)
@@ -66,7 +87,7 @@ def train(
     except workflow.Stopped as stopped:
         err.print(str(stopped), soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
-    page = f"The page to look at is {result.page}\n" if result.page else ""
+    page = f"The report is {result.page}\n" if result.page else ""
     curves = f"tensorboard --logdir {shlex.quote(str(result.run))}"
     err.print(
         f"\nThe pictures are {result.picture}\n{page}The run is {result.run}; see its curves with: {curves}",

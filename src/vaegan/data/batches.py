@@ -71,9 +71,7 @@ class Batches:
         """
         if len(indices) < batch * processes:
             each = f"a batch of {batch}" if processes == 1 else f"{processes} batches of {batch}"
-            raise UserError(
-                f"there are only {len(indices)} images to train on, fewer than {each}: add images or set --training.batch lower"
-            )
+            raise UserError(f"there are only {len(indices)} training images, fewer than {each}: add images, or lower --training.batch")
         self.images, self.indices, self.batch = images, indices, batch
         self.seed, self.rank, self.processes = seed, rank, processes
         self.augment = Augmenter(augmentation or Augmentation())

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UserError
+from ..errors import UserError, unknown_name
 from ..files import sha256
 from .images import Preparation
 
@@ -126,7 +126,7 @@ def _map(path: Path) -> Any:
     except OSError:
         raise
     except Exception as error:  # of a damaged head, numpy raises what its parser raises
-        raise UserError(f"{path} is damaged: pack the set again, or put back a good copy") from error
+        raise UserError(f"{path} is damaged: pack the set again, or restore a copy") from error
 
 
 def _advise(images: NDArray[np.uint8], advice: str, *part: int) -> None:
@@ -217,8 +217,7 @@ class ImageSet:
             UserError: there is no such split.
         """
         if name not in self.splits:
-            there = f"it has {', '.join(self.splits)}" if self.splits else "it has none"
-            raise UserError(f"the set {self.folder} has no split {name}: {there}")
+            raise unknown_name("split", name, self.splits, inside=f" in the set {self.folder}")
         indices: NDArray[np.int64] = _map(self.folder / split_file(name))
         return indices
 
@@ -244,11 +243,7 @@ class ImageSet:
             UserError: there is none of that name.
         """
         if unknown := [name for name in names if name not in self.attribute_names]:
-            from difflib import get_close_matches
-
-            nearest = get_close_matches(unknown[0], self.attribute_names, n=1)
-            there = f"did you mean {nearest[0]}?" if nearest else f"it has {', '.join(self.attribute_names) or 'none'}"
-            raise UserError(f"the set {self.folder} has no attribute {unknown[0]}: {there}")
+            raise unknown_name("attribute", unknown[0], self.attribute_names, inside=f" in the set {self.folder}")
         return self.attributes[:, [self.attribute_names.index(name) for name in names]]
 
     @cached_property
@@ -277,8 +272,8 @@ class ImageSet:
         for name, file in manifest["files"].items():
             path = folder / name
             if not path.is_file() or path.stat().st_size != file["bytes"]:
-                what = "is not as long as it was" if path.is_file() else "is missing"
-                raise UserError(f"the packed set {folder} is damaged: {name} {what}; pack it again, or put back a good copy")
+                what = "has the wrong length" if path.is_file() else "is missing"
+                raise UserError(f"the packed set {folder} is damaged: {name} {what}; pack it again, or restore a copy")
         shape = tuple(manifest["shape"])
         preparation = Preparation.from_dict(manifest["preparation"])
         return ImageSet(folder, manifest, PackedImages(folder, shape, manifest["images_per_file"]), preparation)
@@ -295,7 +290,7 @@ def report_skipped(images: ImageSet, listing: Path | None = None) -> list[str]:
         return []
     some = "; ".join(images.skipped[:3]) + ("; ..." if len(images.skipped) > 3 else "")
     total = len(images.skipped) + len(images)
-    return [f"skipped {len(images.skipped):,} of {total:,} image files, all named in {listing or images.folder / 'skipped.txt'}: {some}"]
+    return [f"skipped {len(images.skipped):,} of {total:,} image files, listed in {listing or images.folder / 'skipped.txt'}: {some}"]
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -312,7 +307,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, UserError) as error:
         raise damaged from error
     if version != FORMAT:
-        raise UserError(f"{folder} has set format {version}; this version of vaegan reads {FORMAT}: pack it again")
+        raise UserError(f"{folder} has set format {version}, and this version of vaegan reads {FORMAT}: pack it again")
     if not consistent:
         raise damaged
     return manifest
@@ -352,4 +347,4 @@ def read_table(path: Path, attributes: int) -> ItemTable:
         values = np.array([[float(cell) if cell else np.nan for cell in row[2:]] for row in rows], np.float32)
         return ItemTable([row[0] for row in rows], [row[1] for row in rows], values.reshape(len(rows), attributes))
     except (OSError, ValueError, IndexError, csv.Error) as error:
-        raise UserError(f"{path} is damaged: pack the set again, or put back a good copy") from error
+        raise UserError(f"{path} is damaged: pack the set again, or restore a copy") from error

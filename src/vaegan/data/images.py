@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
-from ..errors import UserError
+from ..errors import UserError, unknown_name
 from ..settings import Crop, Resampling
 from ..words import command
 
@@ -62,18 +62,22 @@ class Preparation:
 
     def __post_init__(self) -> None:
         left, top, right, bottom = self.box
-        if self.crop not in get_args(Crop) or self.resampling not in FILTERS:
-            raise UserError(f"there is no crop {self.crop}, or no resampling {self.resampling}")
+        if self.crop not in get_args(Crop):
+            raise unknown_name("crop", self.crop, get_args(Crop))
+        if self.resampling not in FILTERS:
+            raise unknown_name("resampling", self.resampling, FILTERS)
         if self.crop == "box" and not (0 <= left < right and 0 <= top < bottom):
-            raise UserError(f"a box is left, top, right, bottom in pixels, such as 15 40 163 188, not {' '.join(map(str, self.box))}")
+            raise UserError(
+                f"a box must be left, top, right and bottom in pixels, such as 15 40 163 188, not {' '.join(map(str, self.box))}"
+            )
         if self.crop != "box" and any(self.box):
-            raise UserError(f"a box is only for crop box, not for crop {self.crop}")
+            raise UserError(f"a box needs crop box, not crop {self.crop}")
         if self.blur and self.resampling != "fast":
-            raise UserError(f"blur brings its own resampling: leave out {self.resampling}")
+            raise UserError(f"blur does its own resampling: leave out resampling {self.resampling}")
         if min(self.size) < 1:
-            raise UserError(f"an image has at least 1 pixel a side, not {self.size[0]}x{self.size[1]}")
+            raise UserError(f"an image must have at least 1 pixel a side, not {self.size[0]}x{self.size[1]}")
         if max(self.size) > LARGEST_SIDE:
-            raise UserError(f"an image has at most {LARGEST_SIDE} pixels a side here, not {self.size[0]}x{self.size[1]}")
+            raise UserError(f"an image must have at most {LARGEST_SIDE} pixels a side, not {self.size[0]}x{self.size[1]}")
 
     def command(self, *more: object) -> str:
         """The command that packs images in this way, with some flags more."""
@@ -102,7 +106,7 @@ class Preparation:
         size, box = (tuple(map(int, choices[name])) for name in ("size", "box"))
         preparation = Preparation(**{**choices, "size": size, "box": box})
         if len(size) != 2 or len(box) != 4:
-            raise ValueError("this is no preparation of images")
+            raise ValueError("this is not a preparation of images")
         return preparation
 
 
@@ -146,8 +150,8 @@ def read(picture: Picture, preparation: Preparation) -> NDArray[np.uint8]:
         raise Unreadable("too large for the memory of this machine") from error
     except OSError as error:
         if error.errno in NOT_ITS_FAULT or (error.filename and not Path(error.filename).parent.exists()):
-            where = f": {error.filename}" if error.filename else ""
-            raise UserError(f"cannot read on: {error.strerror}{where}; once that is mended, run the same again") from error
+            where = error.filename or "the images"
+            raise UserError(f"cannot read {where}: {error.strerror}; when this is fixed, run the same command again") from error
         reason = error.strerror if error.strerror and error.filename else f"damaged: {_first_line(error)}"
         raise Unreadable(reason) from error
     except Exception as error:  # on damaged files decoders raise all kinds
@@ -207,7 +211,7 @@ def _flat(image: Image.Image, channels: int) -> Image.Image:
     """As RGB or grey of 8 bits, without transparency."""
     mode = {1: "L", 3: "RGB"}.get(channels)
     if mode is None:
-        raise Unreadable(f"image files have 1 or 3 channels, not {channels}")
+        raise Unreadable(f"an image file must have 1 or 3 channels, not {channels}")
     if image.mode.startswith("I"):  # 16 bits a pixel, as PNG and TIFF may have
         return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)).convert(mode)
     if image.mode == "F":
@@ -225,7 +229,7 @@ def _box(size: tuple[int, int], preparation: Preparation) -> Box:
         return (0, 0, width, height)
     if preparation.crop == "box":
         if preparation.box[2] > width or preparation.box[3] > height:
-            raise Unreadable(f"{width}x{height} pixels: the box {' '.join(map(str, preparation.box))} does not lie in it")
+            raise Unreadable(f"the box {' '.join(map(str, preparation.box))} does not fit into {width}x{height} pixels")
         return preparation.box
     ratio = height / CELEBA_SHAPE[0]
     if preparation.crop == "celeba" and abs(width - CELEBA_SHAPE[1] * ratio) <= 1:

@@ -27,7 +27,7 @@ from .writer import Unfinished, is_unfinished, pack
 
 AVATARS = "avatars"
 DEFAULT_SIZE = (64, 64)
-SET_CACHE = "set the environment variable VAEGAN_CACHE to a folder that can be written to"
+SET_CACHE = "set the environment variable VAEGAN_CACHE to a folder that you can write to"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -44,7 +44,7 @@ def cache_folder() -> Path:
     try:
         return Path.home() / ".cache" / "vaegan"
     except RuntimeError:
-        raise UserError(f"there is no home folder to keep packed images in: {SET_CACHE}") from None
+        raise UserError(f"there is no home folder to save packed images in: {SET_CACHE}") from None
 
 
 def packed_folder(source: str) -> Path | None:
@@ -55,7 +55,7 @@ def packed_folder(source: str) -> Path | None:
     """
     folder = from_home(source)
     if source and is_unfinished(folder):
-        raise UserError(f"the packed set {folder} is not finished: run the same vaegan prepare again, and it goes on where it was")
+        raise UserError(f"the packed set {folder} is not finished: run the same vaegan prepare command again to continue")
     return folder if source and ImageSet.is_set(folder) else None
 
 
@@ -136,7 +136,7 @@ def prepare(
         if value is not None and value < 1:
             raise UserError(f"{name} must be above 0, not {value}")
     if label and not attributes:
-        raise UserError("--label names a column of the file that --attributes gives: give that, too")
+        raise UserError("--label needs --attributes: it names a column of that file")
     parts = {name: value for name, value in (fractions or {}).items() if value}
     if fractions and not (all(value > 0 for value in parts.values()) and abs(sum(parts.values()) - 1) < 1e-6):
         raise UserError(f"--splits must be shares that add up to 1, such as 0.8 0.1 0.1, not {' '.join(map(str, fractions.values()))}")
@@ -149,13 +149,13 @@ def prepare(
         asked = replace(asked, size=size or (height, width), channels=channels or found.channels, crop=crop or found.crop)
         found = first(found, count) if count else found
     found = with_table(found, read_csv(attributes, label)) if attributes else found
-    with StopSignal("stopping, as soon as what is being read has been written ...") as signals:
+    with StopSignal("stopping: images that have been read are still written ...") as signals:
         try:
             stop = lambda: signals.received is not None  # noqa: E731
             return pack(found, asked, out, workers=workers or cores(), progress=progress, fractions=parts or None, stop=stop)
         except Unfinished as unfinished:
             total = f" of {found.count:,}" if found.count else ""
-            sentence = f"stopped after {unfinished.seen:,}{total} pictures; run the same again, and it goes on there"
+            sentence = f"stopped after {unfinished.seen:,}{total} images; run the same command again to continue"
             raise Stopped(sentence, signals.received) from None
 
 
@@ -188,7 +188,7 @@ def _cached(source: Source, preparation: Preparation, progress: Progress, worker
         cache, place = cache_folder(), Path(error.filename or "")
         if error.errno in FULL or not error.filename or not (cache.is_relative_to(place) or place.is_relative_to(cache)):
             raise
-        raise UserError(f"cannot keep packed images in {cache} ({error.strerror}): {SET_CACHE}") from error
+        raise UserError(f"cannot save packed images in {cache} ({error.strerror}): {SET_CACHE}") from error
 
 
 def _cache_of(source: Source, preparation: Preparation) -> Path:
@@ -204,6 +204,6 @@ def _matching(images: ImageSet, wanted: Preparation) -> ImageSet:
     if there != wanted:
         differing = [key for key, value in wanted.as_dict().items() if there.as_dict()[key] != value]
         was, asked = (", ".join(f"{key} {plain(p.as_dict()[key], between='x')}" for key in differing) for p in (there, wanted))
-        found = f"the packed set {images.folder} was prepared with {was}, not {asked}"
-        raise UserError(f"{found}, which is asked for: prepare the images anew by: {wanted.command()}")
+        found = f"the packed set {images.folder} was prepared with {was}, and not with {asked}"
+        raise UserError(f"{found}, as is asked for: prepare the images again with: {wanted.command()}")
     return images

@@ -34,7 +34,7 @@ def read_images(
     arrays: list[NDArray[np.uint8]] = []
     for path in paths:
         if not path.exists():
-            raise UserError(f"there is no image {path}")
+            raise UserError(f"{path} does not exist")
         many = path.is_dir() or path.name.lower().endswith((".zip", *TARS))
         for name, picture in listing(path) if many else [(str(path), File(str(path)))]:
             try:

@@ -132,7 +132,9 @@ def pack(
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
-        raise UserError(f"the disk is full: {folder} is unfinished; make room and run the same again, it goes on where it was") from error
+        raise UserError(
+            f"the disk is full: {folder} is not finished; free some space, then run the same command again to continue"
+        ) from error
     finally:
         with suppress(OSError):  # of the folders that were made, those that hold nothing go
             for place in made:
@@ -172,7 +174,9 @@ def _differing(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]
 def _check_same(folder: Path, wanted: dict[str, Any]) -> None:
     """Refuse a set that is there already, unless it is the one that is wanted."""
     if differing := _differing(read_manifest(folder), wanted):
-        raise UserError(f"{folder} is a packed set already, of another {some(differing)}: name a new folder, or remove this one")
+        raise UserError(
+            f"{folder} exists already: it is a packed set with another {some(differing)}; name a new folder, or remove this one"
+        )
 
 
 def _refuse_other_files(folder: Path) -> None:
@@ -184,7 +188,7 @@ def _refuse_other_files(folder: Path) -> None:
     others = {entry.name for entry in folder.iterdir()} - {UNFINISHED, LOCK} - moved
     others |= {f"{UNFINISHED}/{name}" for name in inside if not OWN_FILE.fullmatch(name)}
     if others:
-        raise UserError(f"{folder} is not empty: it holds {some(sorted(others))}; name a new folder for the packed set")
+        raise UserError(f"{folder} exists already: it holds {some(sorted(others))}; name a new folder for the packed set")
 
 
 def _read_all(
@@ -218,7 +222,7 @@ def _read_all(
     if not writer.images:
         shutil.rmtree(writer.folder)
         first = f"; the first: {writer.first_skipped}" if writer.seen else ""
-        raise UserError(f"none of the {writer.seen} pictures of {source.name} could be read{first}")
+        raise UserError(f"none of the {writer.seen} images of {source.name} can be read{first}")
 
 
 def _tasks(items: Iterable[Item], preparation: Preparation) -> Iterator[tuple[list[Item], ReadingTask]]:
@@ -288,8 +292,8 @@ class Writer:
             return False
         if differing:
             raise UserError(
-                f"{self.folder.parent} was begun with another {some(differing)}: "
-                f"run the same as then to go on, name a new folder, or remove {self.folder} to begin anew"
+                f"{self.folder.parent} was started with another {some(differing)}: "
+                f"run the same command as then to continue, name a new folder, or remove {self.folder} to start again"
             )
         for path in self.folder.iterdir():
             if path.name != PROGRESS and path.name not in lengths:

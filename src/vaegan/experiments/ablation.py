@@ -53,7 +53,7 @@ def asked(vary: Sequence[str], recipe: Recipe, *, alone: bool) -> list[Variant]:
     for variant in variants:
         if (other := named.setdefault(variant.name, variant)) is not variant:
             raise UserError(
-                f"--vary: the runs of {other.label} and of {variant.label} would both be called {variant.name}: rename one value"
+                f"--vary: the runs of {other.label} and of {variant.label} would both be named {variant.name}: change one value"
             )
     return variants
 
@@ -87,21 +87,21 @@ def _parsed(vary: Sequence[str]) -> dict[str, list[Any]]:
     for text in vary:
         key, equals, values = text.partition("=")
         if not equals or not values.strip():
-            raise UserError(f"--vary takes a setting and its values, such as objective.gamma=0.01,0.1,1, not {text}")
+            raise UserError(f"--vary must be a setting and its values, such as objective.gamma=0.01,0.1,1, not {text}")
         key = old_names.setting(key)
         if key in settings:
             raise UserError(f"--vary {key} was given twice: give all its values at once")
         if key.startswith((*OF_THE_IMAGES, "networks.attributes")):
             raise UserError(f"{key} cannot be varied: runs are compared on the same images")
         if key == "training.seed":
-            raise UserError("training.seed is varied by --seeds")
+            raise UserError("training.seed cannot be varied with --vary: use --seeds")
         try:
             settings[key] = yaml.safe_load(f"[{values}]")
         except yaml.YAMLError as error:
-            raise UserError(f"--vary {text}: these are no values; they are written as in 0.01,0.1,1") from error
+            raise UserError(f"--vary {text} has no values: write them as in 0.01,0.1,1") from error
         there = [_comparable(value) for value in settings[key]]
         if any(value in there[:place] for place, value in enumerate(there)):
-            raise UserError(f"--vary {text}: a value was given twice")
+            raise UserError(f"--vary {text} has a value twice: leave out one")
     return settings
 
 

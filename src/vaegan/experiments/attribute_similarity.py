@@ -89,9 +89,9 @@ def _names(experiment: Experiment) -> tuple[str, ...]:
         return experiment.recipe_with(experiment.first_seed, _conditional(experiment, "vae")).networks.attributes
     names = {recipe.networks.attributes for recipe in experiment.recipes}
     if () in names:
-        raise UserError("attribute similarity is of conditional models: train them with --networks.attributes")
+        raise UserError("this experiment is for conditional models: train them with --networks.attributes")
     if len(names) > 1:
-        raise UserError("the runs do not have the same networks.attributes: they cannot be compared")
+        raise UserError("the runs have different networks.attributes: they cannot be compared")
     return names.pop()
 
 

@@ -39,7 +39,7 @@ def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> Ex
         Stopped: an interrupt or SIGTERM came; the same call continues.
     """
     if any(recipe.networks.attributes for recipe in experiment.recipes):
-        raise UserError("networks.attributes: attribute vectors are of models that are not conditional: leave it out")
+        raise UserError("this experiment is for models that are not conditional: leave out networks.attributes")
     experiment.require(attributes=True, held_out=SHOWN)
     _require_learnable(experiment, names)
     grid = experiment.grid(VARIANTS)
@@ -74,7 +74,7 @@ def _require_learnable(experiment: Experiment, names: tuple[str, ...]) -> None:
     if names and lacking:
         raise UserError(f"{lacking[0].removeprefix('left out ')}: name others by --attributes")
     if not columns:
-        raise UserError(f"no attribute of the set {images.folder} has {FEWEST} training images with it and {FEWEST} without")
+        raise UserError(f"no attribute of the set {images.folder} has {FEWEST} training images with it and {FEWEST} without it")
 
 
 def _directions(experiment: Experiment, one: GridRun) -> Directions:

@@ -118,7 +118,9 @@ class Experiment:
             recipes.append(run.recipe)
             for key, (one, other) in recipes[0].differences(run.recipe).items():
                 if key.startswith(OF_THE_IMAGES):
-                    raise UserError(f"{opened[0].folder} was trained with {key} {one}, {run.folder} with {other}: they cannot be compared")
+                    raise UserError(
+                        f"{opened[0].folder} was trained with {key} {one}, and {run.folder} with {key} {other}: they cannot be compared"
+                    )
         experiment = cls(name, folder, recipes[0], **settings)
         names = [run.folder.absolute().name for run in opened]
         experiment.existing = {
@@ -131,19 +133,19 @@ class Experiment:
         """Make the folder, or see that it is this experiment's."""
         about = self.folder / ABOUT
         if self.folder.exists() and not self.folder.is_dir():
-            raise UserError(f"{self.folder} is a file: choose another --out")
+            raise UserError(f"{self.folder} exists already: it is a file; choose another --out")
         if (self.folder / RECIPE).is_file() and not about.is_file():
-            raise UserError(f"{self.folder} is a run folder: choose another --out")
+            raise UserError(f"{self.folder} exists already: it is a run folder; choose another --out")
         if not about.exists() and self.folder.exists():
             others = [path.name for path in self.folder.iterdir() if not path.name.startswith(".") and path.name != ABOUT + PARTIAL]
             if others:
-                raise UserError(f"{self.folder} holds something else ({min(others)}): choose another --out")
+                raise UserError(f"{self.folder} exists already: it holds {min(others)}; choose another --out")
         there = _read(about).get("experiment")
         if about.is_file() and there is None:
             mend = json.dumps({"experiment": self.name})
             raise UserError(f"{about} is damaged: if this is the experiment {self.name}, write {mend} into it, or choose another --out")
         if about.is_file() and there != self.name:
-            raise UserError(f"{self.folder} holds another experiment ({there}): choose another --out")
+            raise UserError(f"{self.folder} exists already: it holds the experiment {there}; choose another --out")
         if about.is_file() and any((self.folder / RUNS).glob(f"*/{RECIPE}")):
             _see_that_they_agree(self.folder / RECIPE, self.recipe, MAY_DIFFER | {"training.seed"}, f"the runs in {self.folder} were")
         with replacing(about) as partial:
@@ -177,7 +179,7 @@ class Experiment:
             return recipe
         names = varying(self.images, self.parts[0])
         if self.images.attribute_names and not names:
-            raise UserError("all training images have the same attributes: there is nothing to tell a model")
+            raise UserError("all training images have the same attributes, so a model cannot learn from them: choose other images")
         return dataclasses.replace(recipe, networks=dataclasses.replace(recipe.networks, attributes=names))
 
     def spread_note(self) -> str:
@@ -196,16 +198,18 @@ class Experiment:
             UserError: it is not so.
         """
         if self.recipe.objective.kind != "vaegan" and not any_kind and not self.existing:
-            raise UserError(f"the experiment itself says of which kind its runs are: leave out objective.kind {self.recipe.objective.kind}")
+            raise UserError(f"the experiment sets objective.kind itself: leave out objective.kind {self.recipe.objective.kind}")
         if attributes and not self.images.attribute_names:
-            way_out = f"give some by: {self.images.preparation.command('--attributes', 'TABLE.csv')}; then name that set by --data SET"
+            way_out = f"add some with: {self.images.preparation.command('--attributes', 'TABLE.csv')}; then name that set with --data SET"
             raise UserError(f"the set {self.recipe.data.source} has no attributes: {way_out}")
         if len(self.parts[1]) < held_out:
             out, most = len(self.parts[1]), len(self.parts[0]) + len(self.parts[1])
             way = "raise --data.held_out" if most >= 2 * held_out else "take a set of more images"
-            raise UserError(f"{out} images are held out of {most}, and at least {held_out} are needed: {way}")
+            raise UserError(f"only {out} of {most} images are held out, and at least {held_out} are needed: {way}")
         if len(self.parts[0]) < training:
-            raise UserError(f"there are only {len(self.parts[0])} training images, and at least {training} are needed")
+            raise UserError(
+                f"there are only {len(self.parts[0])} training images, and at least {training} are needed: take a set of more images"
+            )
 
     def grid(self, variants: Sequence[Variant]) -> Grid:
         """All variants for all seeds, trained where that was not done before; in place of them, the runs that exist if such were named.
@@ -268,7 +272,7 @@ class Experiment:
             train(recipe, folder, auto_resume=True, device=self.device_name, report=False, console=self.console)
             finished = _weights_of(folder)
             if finished is None:
-                raise UserError(f"the run {folder} is finished, but its model is gone: remove the folder, and it is trained again")
+                raise UserError(f"the run {folder} is finished, but its model does not exist: remove the folder to train the run again")
             self._write(marker, depends_on, finished)
         return GridRun(name, seed, Run(folder), recipe, finished, self.device, folder.name)
 
@@ -322,7 +326,7 @@ class Experiment:
             (context,) = contexts
             context.progress = progress
             if (lacking := metric.lacking(context)) and strict:
-                raise UserError(f"{one.run.folder} cannot be measured by {metric.name}: of a model it needs a trained {lacking}")
+                raise UserError(f"{one.run.folder} cannot be measured by {metric.name}: it needs a model with a trained {lacking}")
             return [] if lacking else [value.as_json() for value in metric(context)]
 
         found: dict[str, Value] = {}
@@ -416,7 +420,7 @@ def _see_that_they_agree(file: Path, recipe: Recipe, may_differ: Collection[str]
     if anchored(there.data.source) != anchored(recipe.data.source):
         changed["data.source"] = (there.data.source, recipe.data.source)
     for key, (was, wanted) in changed.items():
-        raise UserError(f"{what} trained with {key} {was}, not {wanted}: ask for the same, or choose another --out")
+        raise UserError(f"{what} trained with {key} {was}, not {wanted}: use the same settings, or choose another --out")
 
 
 def _weights_of(folder: str | Path) -> str | None:
@@ -433,7 +437,7 @@ def _discriminator(run: str) -> str | None:
     """
     weights = _weights_of(run) if run else None
     if run and weights is None:
-        raise UserError(f"objective.discriminator: there is no trained run {from_home(run)}")
+        raise UserError(f"objective.discriminator must be a trained run, not {from_home(run)}")
     return weights
 
 

@@ -29,9 +29,9 @@ def features(experiment: Experiment, *, draws: int = DRAWS) -> ExperimentResult:
         Stopped: an interrupt or SIGTERM came; the same call continues.
     """
     if draws < 2:
-        raise UserError(f"a spread needs --draws of at least 2, not {draws}")
+        raise UserError(f"--draws must be at least 2, not {draws}: one draw has no spread")
     if any(recipe.networks.attributes for recipe in experiment.recipes):
-        raise UserError("networks.attributes: a conditional model need not find attributes out: leave it out")
+        raise UserError("this experiment is for models that are not conditional: leave out networks.attributes")
     experiment.require(held_out=FEWEST)
     question = Classification.of(experiment.images, *experiment.parts)
     experiment.require(training=FEWEST)

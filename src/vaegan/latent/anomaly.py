@@ -40,7 +40,7 @@ FEWEST = 20
 """Normal images, below which nothing can be said."""
 
 
-AGAIN = "remove it, or calibrate again by --calibrate SET"
+AGAIN = "remove it, or calibrate again with --calibrate SET"
 
 
 class OtherWeightsError(UserError):
@@ -82,11 +82,11 @@ class Calibration:
     fitted: Mapping[str, Gaussian]
     """Of each of `VECTORS`."""
     usual: Mapping[str, float]
-    """The median of each term."""
+    """The median of each measurement."""
     limit: NDArray[np.float64]
     """At each place of the error map, h x w, the error that a share of `FEW` exceed."""
     spread: NDArray[np.float64]
-    """Median and standard deviation of the logarithms of the terms in `COMBINED`, 2 x 2."""
+    """Median and standard deviation of the logarithms of the measurements in `COMBINED`, 2 x 2."""
 
     @classmethod
     def fit(cls, raw: RawMeasurements) -> Calibration:
@@ -101,7 +101,7 @@ class Calibration:
         return cls(fitted, usual, limit, np.stack([median, np.maximum(deviation, LEAST)]))
 
     def measurements(self, raw: RawMeasurements) -> dict[str, NDArray[np.float64]]:
-        """One number for each term of each image."""
+        """One number for each of `MEASUREMENTS` of each image."""
         return _measurements(raw, {name: self.fitted[name].distance(raw[name]) for name in VECTORS}, self.limit)
 
     def combined(self, measurements: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -158,8 +158,8 @@ class Scorer:
             order = np.random.default_rng(0).permutation(len(indices))
             fitted_on, indices = indices[np.sort(order[len(order) // 2 :])], indices[np.sort(order[: len(order) // 2])]
         if min(len(fitted_on), len(indices)) < FEWEST:
-            there = f"{len(fitted_on)} to fit and {len(indices)} others to rank, of which at least {FEWEST} each are needed"
-            raise UserError(f"there are too few normal images to calibrate on: {there}; name more by --calibrate SET")
+            there = f"{len(fitted_on)} to fit and {len(indices)} others to rank, and at least {FEWEST} of each are needed"
+            raise UserError(f"there are too few normal images to calibrate on: {there}; name more with --calibrate SET")
         fit, rank = np.sort(subsample(fitted_on, MOST_FITTED)), np.sort(subsample(indices, MOST_RANKED))
         parts = [raw for _, raw in measure_all(model, images, fit, level, progress=progress, what="fitting normal images")]
         calibration = Calibration.fit({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
@@ -231,18 +231,18 @@ class Scorer:
                 about = json.loads(file.metadata()["about"])
                 arrays = {name: file.get_tensor(name).astype(np.float64) for name in file.keys()}  # noqa: SIM118 (it is no dict)
             if about["format"] != FORMAT:
-                raise UserError(f"{path} has score format {about['format']}; this version of vaegan reads {FORMAT}: {AGAIN}")
+                raise UserError(f"{path} has score format {about['format']}, and this version of vaegan reads {FORMAT}: {AGAIN}")
             same = about["model"] == fingerprint(model)
             fitted = {name: Gaussian.of_arrays(arrays, name) for name in VECTORS}
             usual = dict(zip(MEASUREMENTS, arrays["usual"].tolist(), strict=True))
             calibration = Calibration(fitted, usual, arrays["limit"], arrays["spread"])
             scorer = cls(model, int(about["level"]), calibration, arrays["ranked"], str(about["source"]))
         except FileNotFoundError:
-            raise UserError(f"there is no calibration {path}") from None
+            raise UserError(f"the calibration {path} does not exist") from None
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path} is damaged: {AGAIN}") from error
         if not same:
-            raise OtherWeightsError(f"{path} was made for other weights than the model has now: {AGAIN}", scorer.source)
+            raise OtherWeightsError(f"{path} was made for other weights than those that the model has now: {AGAIN}", scorer.source)
         return scorer
 
 
@@ -255,7 +255,7 @@ def joined(parts: Sequence[Scores]) -> Scores:
 def _measurements(
     raw: RawMeasurements, distances: Mapping[str, NDArray[np.float64]], limit: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    """One number for each term of each image."""
+    """One number for each of `MEASUREMENTS` of each image."""
     measurements = {name: distances[name] if name in VECTORS else raw[name].astype(np.float64) for name in MEASUREMENTS if name != "place"}
     return measurements | {"place": (raw["places"] / limit).max((1, 2))}
 

@@ -23,7 +23,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +32,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ..errors import UserError
+from ..errors import UserError, unknown_name
 from ..files import replacing
 
 FORMAT = 1
@@ -72,10 +71,7 @@ class Directions:
         """
         if name in self.names:
             return self.names.index(name)
-        folded = {known.lower(): known for known in self.names}
-        nearest = get_close_matches(name.lower(), folded, n=1)
-        hint = f"Did you mean {folded[nearest[0]]}?" if nearest else f"There are {', '.join(self.names)}."
-        raise UserError(f"there is no attribute {name}. {hint}")
+        raise unknown_name("attribute", name, self.names)
 
     def edit(self, codes: Tensor, strengths: Mapping[str, float], how: How = "probe") -> Tensor:
         """Codes with attributes added (strength above 0) or taken away (below), one after the other.
@@ -130,13 +126,15 @@ class Directions:
         """
         path = Path(path)
         if not path.is_file():
-            raise UserError(f"there is no file {path}: learn the attributes by vaegan attributes RUN")
+            raise UserError(f"{path} does not exist: learn the attributes with: vaegan attributes RUN")
         try:
             with safetensors.safe_open(path, "pt") as file:
                 header = json.loads((file.metadata() or {})["vaegan"])
                 if header["format"] != FORMAT:
-                    raise UserError(f"{path} is of another version of vaegan: learn the attributes again by vaegan attributes RUN")
+                    raise UserError(
+                        f"{path} was written by another version of vaegan: learn the attributes again with: vaegan attributes RUN"
+                    )
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dictionary)
             return Directions(tuple(header["names"]), about=header["about"], **tensors)
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path} is damaged: learn the attributes again by vaegan attributes RUN") from error
+            raise UserError(f"{path} is damaged: learn the attributes again with: vaegan attributes RUN") from error

@@ -56,7 +56,7 @@ def fit_prior(
     opened = Run.open(run)
     with ExitStack() as stack:
         if opened.is_run and not stack.enter_context(locked(opened.lock_file)):
-            raise UserError(f"another process is training into {opened.folder}: it fits the prior at its end")
+            raise UserError(f"another process is training into {opened.folder}: it fits the prior when it ends")
         model = opened.model(device, prior=False)
         model.require("encoder")
         images = opened.images(data, flag="--data", progress=progress)
@@ -91,7 +91,9 @@ def prior_of(
         UserError: the model has no encoder, or its codes are not finite; there are too few images; or they lack the model's attributes.
     """
     if len(training) < FEWEST:
-        raise UserError(f"a prior is fitted to {FEWEST} images or more, and there are {len(training)}: samples are drawn from N(0, I)")
+        raise UserError(
+            f"there are only {len(training)} training images, and at least {FEWEST} are needed for a prior: samples are drawn from N(0, I)"
+        )
     indices = subsample(training, MOST)
     attributes = torch.from_numpy(images.attributes_named(model.architecture.attributes)[indices]) if model.conditional else None
     posterior = encode(model, images.images, indices, progress, attributes=attributes)

@@ -63,7 +63,7 @@ def walk(walkers: int, latent: int, frames: int, periods: int, seed: int = 0, *,
 
     Each number of a code is a sum of waves with 1 to `periods` periods a walk,
 
-        z(t) = sum_k (a_k cos(2 pi k t) + b_k sin(2 pi k t)) / sqrt(turns),    a_k and b_k from N(0, 1),
+        z(t) = sum_k (a_k cos(2 pi k t) + b_k sin(2 pi k t)) / sqrt(periods),    a_k and b_k from N(0, 1),
 
     which at every t is N(0, 1), for cos^2 + sin^2 = 1: what is passed through is what samples are. The same seed gives the same walk.
 
@@ -83,7 +83,7 @@ def walk(walkers: int, latent: int, frames: int, periods: int, seed: int = 0, *,
     """
     generator = torch.Generator().manual_seed(seed)
     cosines, sines = torch.randn(2, periods, walkers, latent, generator=generator, dtype=torch.float64)
-    phase = 2 * math.pi * torch.arange(frames, dtype=torch.float64)[:, None] / frames * torch.arange(1, periods + 1)  # frames x turns
+    phase = 2 * math.pi * torch.arange(frames, dtype=torch.float64)[:, None] / frames * torch.arange(1, periods + 1)  # frames x periods
     codes = torch.einsum("fk,kwl->fwl", phase.cos(), cosines) + torch.einsum("fk,kwl->fwl", phase.sin(), sines)
     codes /= math.sqrt(periods)
     if prior is None:

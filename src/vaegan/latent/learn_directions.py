@@ -64,13 +64,15 @@ def learn_from(
     """
     if not images.attribute_names:
         then = command("attributes", "RUN", "--data", "SET")
-        way_out = f"give some by: {images.preparation.command('--attributes', 'TABLE.csv')}; then learn them by: {then}"
+        way_out = f"add some with: {images.preparation.command('--attributes', 'TABLE.csv')}; then learn them with: {then}"
         raise UserError(f"the set {images.folder} has no attributes: {way_out}")
     known = images.attributes
     learned, tried = (subsample(part, MOST) for part in (training, held_out))
     columns, notes = learnable(known[learned], images.attribute_names)
     if not columns:
-        raise UserError(f"no attribute of the set {images.folder} has {FEWEST} images with it and {FEWEST} without: more are needed")
+        raise UserError(
+            f"no attribute of the set {images.folder} has {FEWEST} images with it and {FEWEST} without it: take a set of more images"
+        )
     names = [images.attribute_names[column] for column in columns]
     answers = known[:, columns]
     codes = encode(model, images.images, learned, progress).mean
@@ -96,7 +98,7 @@ def learnable(answers: NDArray[np.float32], names: Sequence[str]) -> tuple[list[
         if min(yes, no) >= FEWEST:
             columns.append(column)
         else:
-            sentences.append(f"left out {name}: {yes:,} of the images have it and {no:,} have not, and {FEWEST} of each are needed")
+            sentences.append(f"left out {name}: {yes:,} images have it and {no:,} do not, and at least {FEWEST} of each are needed")
     return columns, sentences
 
 
@@ -118,7 +120,7 @@ def learn(codes: Tensor, answers: NDArray[np.float32], names: Sequence[str]) -> 
     if not torch.isfinite(z).all():
         raise UserError(NOT_FINITE)
     if torch.equal(z, z[:1].expand_as(z)):
-        raise UserError("all of these images have the same code: the model has learned nothing of them")
+        raise UserError("all of these images have the same code: the model has learned nothing about them")
     values = torch.from_numpy(np.asarray(answers, np.float64))
     known, has = ~values.isnan(), values > 0  # N x A
     yes, no = has.double(), (known & ~has).double()
@@ -176,7 +178,7 @@ def calibrate(
             reading = directions.readings(_again(model, longer.edit(lacking, {name: 1.0})))[:, number].mean()
             reached.append(float((reading - before) / (wanted - before)))
         lengths.append(_first_at(ENOUGH, (0.0, *TRIED), reached))
-        progress("trying how far edits must go", number + 1, len(directions.names))
+        progress("finding how far edits must go", number + 1, len(directions.names))
     return replace(directions, lengths=torch.tensor(lengths))
 
 

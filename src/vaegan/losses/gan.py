@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..errors import UserError
+from ..errors import unknown_name
 
 EPSILON = 1e-3  # log(p + 1e-3), as the authors and the reference have it: it bounds a cost at 6.9
 
@@ -122,5 +122,5 @@ def find_gan_loss(name: str) -> GanLoss:
         UserError: there is none.
     """
     if name not in GAN_LOSSES:
-        raise UserError(f"there is no objective.gan {name}: there are {', '.join(GAN_LOSSES)}")
+        raise unknown_name("objective.gan", name, GAN_LOSSES)
     return GAN_LOSSES[name]()

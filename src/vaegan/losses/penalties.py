@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..errors import UserError
+from ..errors import unknown_name
 from ..models.base import Discriminator
 
 
@@ -56,5 +56,5 @@ def find_penalty(name: str) -> Penalty:
         UserError: there is none.
     """
     if name not in PENALTIES:
-        raise UserError(f"there is no objective.penalty {name}: there are {', '.join(PENALTIES)}")
+        raise unknown_name("objective.penalty", name, PENALTIES)
     return PENALTIES[name]

@@ -102,7 +102,7 @@ class Classification(NamedTuple):
         enough = [count for count in LABELS if (examples.min() if answers.classes else examples.max()) >= count]
         if not enough:
             each = "of each class" if answers.classes else "with, and as many without, an attribute"
-            raise UserError(f"labels are drawn from at least {LABELS[0]} training images {each}: there are fewer")
+            raise UserError(f"there are too few labels: at least {LABELS[0]} training images {each} are needed")
         return cls(answers, learned, asked, np.flatnonzero(examples >= enough[-1]), enough)
 
     def score(self, train: NDArray[np.float64], test: NDArray[np.float64], labels: int, seed: list[int]) -> float:
@@ -156,7 +156,7 @@ class Targets:
             return cls(images.attribute_names, np.where(np.isnan(said), np.nan, np.where(said > 0, 1.0, -1.0)), classes=False)
         names, labels = [name for name in images.classes if name], np.array(images.labels)
         if len(names) < 2:
-            way_out = f"give some by: {images.preparation.command('--attributes', 'TABLE.csv')}; then name that set by --data SET"
+            way_out = f"add some with: {images.preparation.command('--attributes', 'TABLE.csv')}; then name that set with --data SET"
             raise UserError(f"the set {images.folder} has neither attributes nor classes: {way_out}")
         signs = np.where(labels[:, None] == np.array(names), 1.0, -1.0)
         return cls(tuple(names), np.where((labels == "")[:, None], np.nan, signs), classes=True)

@@ -62,7 +62,7 @@ def regressor_of(images: ImageSet, training: Indices, names: tuple[str, ...], pr
         UserError: there are too few images.
     """
     if len(training) < BATCH:
-        raise UserError(f"attributes are learned from at least {BATCH} images, not {len(training)}")
+        raise UserError(f"there are only {len(training)} training images, and at least {BATCH} are needed to learn attributes")
     learned_from = subsample(training, MOST)
     attributes = images.attributes_named(names)
     mean, scale = (np.asarray(moment(attributes[training[:]], 0, dtype=np.float64)) for moment in (np.nanmean, np.nanstd))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import NamedTuple
 
-from ..errors import UserError
+from ..errors import unknown_name
 from ..settings import Architecture
 from .base import Decoder, Discriminator, Encoder
 
@@ -43,5 +43,5 @@ def find_family(name: str) -> Family:
         UserError: there is none.
     """
     if name not in FAMILIES:
-        raise UserError(f"there is no networks.family {name}: there are {', '.join(FAMILIES)}")
+        raise unknown_name("networks.family", name, FAMILIES)
     return FAMILIES[name]

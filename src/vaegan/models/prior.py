@@ -180,9 +180,9 @@ class Mixture:
         except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
             raise UserError(f"{path} is damaged: {WAY_OUT}") from error
         if form != FORMAT:
-            raise UserError(f"{path} is of another version of vaegan: {WAY_OUT}")
+            raise UserError(f"{path} was written by another version of vaegan: {WAY_OUT}")
         if not _is_mixture(weights, means, factors, latent + attributes):
-            raise UserError(f"{path} is damaged, or belongs to another model: {WAY_OUT}")
+            raise UserError(f"{path} is damaged, or does not fit the model: {WAY_OUT}")
         return cls(weights / weights.sum(), means, factors, latent, model, how)
 
 

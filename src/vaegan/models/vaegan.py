@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ..data.images import Preparation
-from ..errors import UserError
+from ..errors import UserError, unknown_name
 from ..files import replacing
 from ..settings import NETWORKS, Architecture, PriorKind
 from .base import Decoder, Discriminator, Encoder
@@ -64,7 +64,7 @@ class VAEGAN(nn.Module):
         self.preparation = preparation or Preparation(self.architecture.size, self.architecture.channels)
         """How image files become this model's inputs; see `vaegan.data.images.read`."""
         if self.preparation.shape != (*self.architecture.size, self.architecture.channels):
-            raise ValueError(f"the networks take no images of {self.preparation.shape}")
+            raise ValueError(f"images of {self.preparation.shape} do not fit the networks")
         self.untrained = untrained
         """Networks that are of no use: the encoder of a GAN, the discriminator of a VAE."""
         self.prior: Mixture | None = None
@@ -100,7 +100,9 @@ class VAEGAN(nn.Module):
             UserError: it was never trained.
         """
         if network in self.untrained:
-            raise UserError(f"this takes the {network}, which this model's objective.kind left untrained: take a model of kind vaegan")
+            raise UserError(
+                f"this needs a trained {network}, and this model's objective.kind leaves it untrained: use a model of kind vaegan"
+            )
 
     def attributes(self, known: Mapping[str, float]) -> Tensor:
         """Of a conditional model, 1 x attributes for one image: these values by name, and NaN for those that are not known.
@@ -110,8 +112,8 @@ class VAEGAN(nn.Module):
         """
         names = self.architecture.attributes
         if unknown := [name for name in known if name not in names]:
-            raise UserError(
-                f"the model has no attribute {unknown[0]}: " + (f"it takes {', '.join(names)}" if names else "it is not conditional")
+            raise (
+                unknown_name("attribute", unknown[0], names) if names else UserError("the model is not conditional: it takes no attributes")
             )
         return torch.tensor([[known.get(name, math.nan) for name in names]])
 
@@ -169,11 +171,11 @@ class VAEGAN(nn.Module):
             ValueError: there is no prior of this name.
         """
         if prior not in (None, *get_args(PriorKind)):
-            raise ValueError(f"a prior is one of {', '.join(get_args(PriorKind))}, not {prior}")
+            raise ValueError(f"the prior must be one of {', '.join(get_args(PriorKind))}, not {prior}")
         if prior == "fitted" and self.prior is None:
             if "encoder" in self.untrained:
                 raise UserError("this model has no encoder, so its prior is N(0, I): leave out --prior fitted")
-            raise UserError("this model has no fitted prior: fit one with vaegan fit-prior RUN, or leave out --prior fitted")
+            raise UserError("this model has no fitted prior: fit one with: vaegan fit-prior RUN, or leave out --prior fitted")
         return None if prior == "standard" else self.prior
 
     def name_prior(self, prior: PriorKind | None = None) -> str:
@@ -276,7 +278,7 @@ class VAEGAN(nn.Module):
         try:
             config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
             if config["format"] != FORMAT:
-                raise UserError(f"{folder} has model format {config['format']}; this version of vaegan reads {FORMAT}")
+                raise UserError(f"{folder} has model format {config['format']}, and this version of vaegan reads {FORMAT}")
             fields: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value for name, value in config["architecture"].items()
             }
@@ -287,9 +289,9 @@ class VAEGAN(nn.Module):
         try:
             model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
         except (SafetensorError, RuntimeError) as error:
-            raise UserError(f"{folder / WEIGHTS} is damaged or does not belong to its {CONFIG}") from error
+            raise UserError(f"{folder / WEIGHTS} is damaged, or does not fit its {CONFIG}") from error
         if prior and (folder / PRIOR).is_file():
             model.prior = Mixture.load(folder, model.architecture.latent, len(model.architecture.attributes))
             if model.prior.model != fingerprint(model):
-                raise UserError(f"{folder / PRIOR} was fitted to other weights than the model has now: {WAY_OUT}")
+                raise UserError(f"{folder / PRIOR} was made for other weights than those that the model has now: {WAY_OUT}")
         return model.eval().to(device)

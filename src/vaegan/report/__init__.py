@@ -1,5 +1,6 @@
 """The report: one page on a run, in one file, that asks nothing of any other machine."""
 
+from .live import LivePage
 from .page import HERE, policy_hash, report
 
-__all__ = ["HERE", "policy_hash", "report"]
+__all__ = ["HERE", "LivePage", "policy_hash", "report"]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import torch
 
 from ..data import AVATARS, ImageSet, Indices
 from ..data.sources import short_name
-from ..errors import UserError
 from ..models.vaegan import VAEGAN
-from ..recipe import Recipe, names
+from ..recipe import Recipe, called
 from ..run import Run
-from ..words import plain
+from ..settings import Architecture
+from ..words import duration, plain
 from .charts import number
 from .stats import Stats
 
@@ -65,11 +65,9 @@ def facts(recipe: Recipe, stats: Stats, trained: RunImages | None) -> Facts:
     seconds, seen = stats.seconds(), stats.series("images").values
     training = [done, f"{seen[-1]:,.0f} images" if len(seen) else "", duration(seconds) if seconds else ""]
     speed = stats.series("images_per_second").values
-    with torch.device("meta"):
-        networks = VAEGAN(recipe.networks)
     parameters = [
-        f"{name} {sum(p.numel() for p in network.parameters()) / 1e6:.2f}\N{NO-BREAK SPACE}M"
-        for name, network in networks.named_children()
+        f"{name} {count / 1e6:.2f}\N{NO-BREAK SPACE}M"
+        for name, count in _parameters(recipe.networks).items()
         if name not in recipe.objective.untrained
     ]
     rows = [
@@ -87,28 +85,22 @@ def facts(recipe: Recipe, stats: Stats, trained: RunImages | None) -> Facts:
     return Facts(lead, [row for row in rows if row[1]], None if not asked else stats.steps >= asked)
 
 
+@cache
+def _parameters(architecture: Architecture) -> dict[str, int]:
+    """How many parameters each network has; counted once: a run that goes on writes its page again and again."""
+    with torch.device("meta"):
+        networks = VAEGAN(architecture)
+    return {name: sum(p.numel() for p in network.parameters()) for name, network in networks.named_children()}
+
+
 def _steps_asked(recipe: Recipe, stats: Stats, trained: RunImages | None) -> int | None:
     """How many steps the run was to take; None where that needs images that are not at hand."""
+    if stats.asked:
+        return stats.asked
     a_step = stats.images_per_step or recipe.training.batch
     if trained:
         return recipe.training.steps(max(1, len(trained.training) // a_step), a_step)
     return None if "epoch" in recipe.training.length else recipe.training.steps(1, a_step)
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours:,} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-OF_A_RUN = (
-    *("data.", "networks.size", "networks.channels", "training.length", "training.seed", "training.precision"),
-    *("training.log_every", "training.picture_every", "training.checkpoint_every"),
-)
-"""Settings that do not make another recipe of one."""
 
 
 @dataclass(frozen=True)
@@ -125,18 +117,3 @@ def differences(recipe: Recipe) -> list[Difference]:
     changed = recipe.differences(Recipe())
     said = partial(plain, between=", ", yes="yes", no="no")
     return [Difference(key, said(here), said(default)) for key, (here, default) in changed.items()]
-
-
-def called(recipe: Recipe) -> str:
-    """The packaged recipe that this is, or is nearest to, in words."""
-    counts = {}
-    for name in names():
-        try:
-            changed = recipe.differences(Recipe.load(name))
-        except UserError:  # it asks for a packed set that is not here
-            continue
-        counts[name] = sum(not key.startswith(OF_A_RUN) for key in changed)
-    name, count = min(counts.items(), key=lambda item: item[1])
-    if count == 0:
-        return name
-    return f"{name}, with {count} setting{'s' if count > 1 else ''} changed" if count <= 5 else "its own"

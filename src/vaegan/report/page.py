@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import shlex
+from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 
@@ -20,11 +21,23 @@ from ..settings import ObjectiveSettings
 from .curves import panels, table
 from .facts import RunImages, differences, facts
 from .nearest import nearest_to_samples
-from .pictures import Frames
+from .pictures import Embedded, Frames
 from .results import attributes, metrics
 from .stats import Stats
 
 HERE = resources.files("vaegan.report")
+
+
+class Live(NamedTuple):
+    """How far a run is that goes on."""
+
+    step: int
+    steps: int
+    """That it is to take."""
+    time: str
+    """When the page was written, in words."""
+    reload: int
+    """Seconds after which the page loads itself again."""
 
 
 def report(run: str | Path, out: Path | None = None, *, images: ImageSet | None = None) -> Path:
@@ -43,19 +56,22 @@ def report(run: str | Path, out: Path | None = None, *, images: ImageSet | None 
     """
     opened = Run.open(run)
     if not opened.is_run:
-        raise UserError(f"cannot report on {opened.folder}: it is not a run folder, which holds a {opened.recipe_file.name}")
+        raise UserError(f"{opened.folder} is not a run folder: it has no {opened.recipe_file.name}")
     if out is not None and out.is_dir():
         example = out / opened.report_file.name
         raise UserError(f"cannot write a page as {out}: it is a folder; give it the name of a file such as {example}")
-    path = out or opened.report_file
-    page = _page(gather(opened, images))
-    with replacing(path) as file:
-        file.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")  # a path may have bytes that are no text
-    return path
+    return write(out or opened.report_file, gather(opened, images))
 
 
-def gather(run: Run, images: ImageSet | None) -> dict[str, Any]:
-    """Everything that the page shows, by the names that its template has for it."""
+def gather(run: Run, images: ImageSet | None, *, older: dict[int, Embedded] | None = None, live: Live | None = None) -> dict[str, Any]:
+    """Everything that the page shows, by the names that its template has for it.
+
+    Args:
+        run: the run.
+        images: see `report`.
+        older: for a page that is written quickly, without what takes the model: see `Frames.of`.
+        live: how far the run is, while it goes on.
+    """
     notes: list[str] = []
     stats = Stats.read(run.stats_file)
     recipe, trained = None, None
@@ -67,21 +83,22 @@ def gather(run: Run, images: ImageSet | None) -> dict[str, Any]:
     if stats.damaged:
         notes.append(f"Lines of {run.stats_file.name} that could not be read, and were passed over: {stats.damaged:,}.")
     model, near = None, None
-    without_near = "The training images are not at hand"
+    without_near = "The training images are not at hand" if older is None else "A page that is written during training leaves them out"
     try:
-        model = run.model()
-        near = nearest_to_samples(model, trained) if trained else None
+        model = run.model() if older is None else None
+        near = nearest_to_samples(model, trained) if model and trained else None
     except (UserError, OSError, ValueError) as error:
         without_near = str(error)
     learned = attributes(run, fingerprint(model) if model else None)
     heads, rows = table(stats)
     return {
+        "live": live,
         "name": run.folder.resolve().name,
         "quoted": shlex.quote(str(run.folder)),
         "objective": recipe.objective if recipe else ObjectiveSettings(),
         "facts": facts(recipe, stats, trained) if recipe else None,
         "stats": stats,
-        "frames": Frames.of(run),
+        "frames": Frames.of(run, older),
         "near": near,
         "without_near": f"{without_near[0].upper()}{without_near[1:]}.",
         "attributes": learned,
@@ -97,18 +114,32 @@ def gather(run: Run, images: ImageSet | None) -> dict[str, Any]:
     }
 
 
-def _page(contents: dict[str, Any]) -> str:
-    """The template, filled in. Only the style and the script that it comes with may act in it: the page's policy names their hashes."""
+def write(path: Path, contents: dict[str, Any], template: str = "page.html.jinja") -> Path:
+    """Write a page: a template, filled in.
+
+    Only the style and the script that it comes with may act in it: the page's policy names their hashes.
+    """
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    environment = jinja2.Environment(
+    page = (
+        _templates()
+        .get_template(template)
+        .render(contents, style=style, script=script, style_hash=policy_hash(style), script_hash=policy_hash(script))
+    )
+    with replacing(path) as file:
+        file.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")  # a path may have bytes that are no text
+    return path
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    """The templates, which are compiled once: a run that goes on writes its page again and again."""
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("vaegan.report", "."),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    template = environment.get_template("page.html.jinja")
-    return template.render(contents, style=style, script=script, style_hash=policy_hash(style), script_hash=policy_hash(script))
 
 
 def policy_hash(text: str) -> str:

@@ -84,17 +84,29 @@ class Frames:
     """Names of files that could not be read."""
 
     @staticmethod
-    def of(run: Run) -> Frames:
-        """Take the pictures that training drew."""
+    def of(run: Run, older: dict[int, Embedded] | None = None) -> Frames:
+        """Take the pictures that training drew.
+
+        Args:
+            run: the run.
+            older: what earlier calls embedded, by step, but for the newest picture of each call; added to. A page that is written again and
+                again does not encode a picture twice.
+        """
+        older = {} if older is None else older
         steps = run.pictures
         ordered = thinned(list(steps.items()), MOST)
         frames, damaged = [], []
         for step, path in ordered:
+            newest, most = step == ordered[-1][0], OLDER_BYTES // len(ordered)
+            if not newest and step in older and len(older[step].uri) <= most:
+                frames.append(Frame(step, older[step]))
+                continue
             picture = open_picture(path)
             if picture is None:
                 damaged.append(path.name)
-            elif step == ordered[-1][0]:
+            elif newest:
                 frames.append(Frame(step, embed(picture, NEWEST_BYTES)))
             else:
-                frames.append(Frame(step, embed(picture, OLDER_BYTES // len(ordered), OLDER_WIDTH, quality=75)))
+                older[step] = embed(picture, most, OLDER_WIDTH, quality=75)
+                frames.append(Frame(step, older[step]))
         return Frames(frames, len(steps) - len(ordered), damaged)

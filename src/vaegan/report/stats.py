@@ -47,6 +47,12 @@ class Stats:
         return int(self.lines[-1]["step"]) if self.lines else 0
 
     @property
+    def asked(self) -> int | None:
+        """How many steps the run was to take when the last line was written; None where it does not say."""
+        steps = self.lines[-1].get("steps") if self.lines else None
+        return int(steps) if is_number(steps) else None
+
+    @property
     def images_per_step(self) -> int | None:
         """Images a step over all processes, if that is known."""
         last = self.lines[-1] if self.lines else {}
@@ -56,7 +62,7 @@ class Stats:
     def names(self) -> list[str]:
         """What was written down as numbers, in the order in which it first occurs, other than the counts of steps and images."""
         names = dict.fromkeys(name for line in self.lines for name, value in line.items() if is_number(value))
-        return [name for name in names if name not in ("step", "images")]
+        return [name for name in names if name not in ("step", "steps", "images")]
 
     @property
     def warnings(self) -> list[tuple[str, int, int]]:

@@ -84,7 +84,7 @@ def read(path: Path) -> dict[str, Any]:
         raise DamagedError(error.strerror) from error
     mark = content[-TRAILER:-DIGEST]
     if not mark.startswith(MARK) or hashlib.sha256(memoryview(content)[:-DIGEST]).digest() != content[-DIGEST:]:
-        raise DamagedError("its checksum is not that of its content")
+        raise DamagedError("its checksum does not fit its content")
     if mark != MARK + b"%04d" % FORMAT:
         raise UserError(f"cannot resume from {path}: it was written by another version of vaegan")
     try:
@@ -93,7 +93,7 @@ def read(path: Path) -> dict[str, Any]:
     except Exception as error:  # whoever made a checksum for it can have put anything in
         if isinstance(error, MemoryError) or "alloc" in str(error):  # torch has no error of its own for want of memory
             raise
-        raise DamagedError("it is no checkpoint") from error
+        raise DamagedError("it is not a checkpoint") from error
 
 
 def load(folder: Path) -> tuple[dict[str, Any], list[Path]]:

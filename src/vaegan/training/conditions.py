@@ -28,7 +28,9 @@ def learn_scale(model: VAEGAN, attributes: NDArray[np.float32]) -> None:
     mean, spread = _moments(attributes)
     useless = [name for name, spread in zip(model.architecture.attributes, spread.tolist(), strict=True) if not spread > 0]
     if useless:
-        raise UserError(f"all images to train on have the same {useless[0]}, so it tells nothing: leave it out of networks.attributes")
+        raise UserError(
+            f"all training images have the same {useless[0]}, so a model cannot learn from it: leave it out of networks.attributes"
+        )
     model.attribute_mean.copy_(torch.from_numpy(mean))
     model.attribute_scale.copy_(torch.from_numpy(spread))
 

@@ -53,13 +53,13 @@ def find_device(device: str, world: World) -> str:
     if device == "auto":
         device = next(name for name in ("cuda", "mps", "cpu") if available[name])
     if not available[device]:
-        raise UserError(f"there is no {device} device here: leave --device out to use what there is")
+        raise UserError(f"there is no {device} device on this machine: leave out --device to use what there is")
     if device == "mps" and world.processes > 1:
-        raise UserError("an mps device is one: leave --processes out")
+        raise UserError("training on mps takes one process: leave out --processes")
     if device == "cuda" and world.processes > torch.cuda.device_count():
         seen = torch.cuda.device_count()
         whole = ": each task must see all GPUs of its node, so ask for --gpus-per-node" if isinstance(world.environment, Slurm) else ""
-        raise UserError(f"there {'is 1 GPU' if seen == 1 else f'are {seen} GPUs'} here, not {world.processes}{whole}")
+        raise UserError(f"there {'is 1 GPU' if seen == 1 else f'are {seen} GPUs'} on this machine, and {world.processes} are needed{whole}")
     return device
 
 
@@ -96,9 +96,7 @@ def make_fabric(device: str = "auto", precision: str = "auto", world: World | No
     except ValueError as error:
         if "through the CLI" not in str(error):
             raise
-        raise UserError(
-            "what fabric run was told is not what vaegan was: give --device and --precision to vaegan, not to fabric"
-        ) from error
+        raise UserError("fabric run and vaegan have different settings: give --device and --precision to vaegan, not to fabric") from error
 
 
 class Slurm(SLURMEnvironment):
@@ -138,7 +136,7 @@ def find_world(processes: int | None = None, nodes: int | None = None) -> World:
         who, on_nodes = "SLURM", os.environ["SLURM_STEP_TASKS_PER_NODE"]  # such as 8(x2); or 2,1
         same = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", on_nodes)
         if not same:
-            raise UserError(f"SLURM has started {on_nodes} tasks on the nodes: ask for the same number on each, by --ntasks-per-node")
+            raise UserError(f"SLURM has started {on_nodes} tasks on the nodes: ask for the same number on each with --ntasks-per-node")
         here, there = int(same[1]), int(same[2] or 1)
         environment = Slurm()
     else:
@@ -180,7 +178,7 @@ def compile_networks(model: VAEGAN, note: Callable[[str], None]) -> None:
         torch.compile(lambda values: (values * 2).relu())(tried).sum().backward()
     except Exception as error:  # a compiler, its headers, a driver: there is much to miss, and as many ways to say so
         reason = str(error).strip().splitlines()[0]
-        note(f"torch.compile cannot be used here, so the networks run as they are: {reason}")
+        note(f"torch.compile does not work on this machine, so the networks run without it: {reason}")
         return
     model.encoder.compile(dynamic=False)
     model.decoder.compile(dynamic=False)

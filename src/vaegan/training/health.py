@@ -54,7 +54,7 @@ SIGNS = {
     ),
     "posterior at the prior": FailureSign(
         SOON,
-        "the posterior is the prior: codes tell nothing of their images",
+        "the posterior is the prior: codes say nothing about their images",
         ("a lower --objective.kl_weight", "a higher --objective.gamma"),
     ),
     "samples alike": FailureSign(

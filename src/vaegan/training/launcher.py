@@ -79,7 +79,7 @@ def launch(  # noqa: PLR0917
         Stopped: the run was asked to stop, and has saved.
     """
     if sys.platform == "win32":  # it has no signals to pass on, and no way to see that the agent has gone
-        raise UserError("several processes need Linux or macOS: leave --processes out")
+        raise UserError("several processes need Linux or macOS: leave out --processes")
     from torch.distributed.elastic.agent.server.api import WorkerSpec
     from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
@@ -234,14 +234,14 @@ def _verdict(
     if REFUSED in by_kind:
         raise UserError(by_kind[REFUSED][1]["sentence"])
     if FAILED in by_kind:
-        raise WorkerFault(f"a fault ended process {by_kind[FAILED][0]} of {processes}, and the run with it: see above; {resume_hint()}")
+        raise WorkerFault(f"a fault, printed above, ended process {by_kind[FAILED][0]} of {processes} and the run; {resume_hint()}")
     if silent:
         rank, failure = _cause(silent)
         if signals.received and (signals.insisted or failure.exitcode == -signals.received):  # or the workers could not save yet
             if signals.received == signal.SIGINT:
                 raise KeyboardInterrupt
             signal.raise_signal(signals.received)
-        raise UserError(f"process {rank} of {processes} {_how(failure.exitcode)}, and ended the run; {resume_hint()}")
+        raise UserError(f"process {rank} of {processes} {_how(failure.exitcode)}, and this ended the run; {resume_hint()}")
     if LOST in by_kind:
         raise UserError(f"{by_kind[LOST][1]['sentence']}; {resume_hint()}")
     if STOPPED in by_kind:

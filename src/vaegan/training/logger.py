@@ -99,7 +99,8 @@ class Monitor:
         """Write and show the means of the steps since the last time, and what else is given."""
         now = time.perf_counter()
         speed = self._count * self.images_per_step / (now - self._since)
-        line: dict[str, Any] = {"step": self.step, "images": self.step * self.images_per_step, "images_per_second": round(speed, 1)}
+        line: dict[str, Any] = {"step": self.step, "steps": self.steps, "images": self.step * self.images_per_step}
+        line["images_per_second"] = round(speed, 1)
         line |= {name: float(f"{value:.6g}") for name, value in (means | more).items()}
         if slow := self._pace(speed, now - self._since):
             self.say(f"step {self.step}: {slow}")
@@ -109,7 +110,7 @@ class Monitor:
         if self.watch.current:
             line["warnings"] = self.watch.current
         append(self._stats, (json.dumps(line) + "\n").encode())
-        curves = {_tensorboard_name(name): value for name, value in line.items() if name not in ("step", "images", "warnings")}
+        curves = {_tensorboard_name(name): value for name, value in line.items() if name not in ("step", "steps", "images", "warnings")}
         self._tensorboard.scalars(curves, self.step)
         self._count, self._since = 0, now
         self._show(means, speed, now)

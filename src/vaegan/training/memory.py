@@ -8,16 +8,18 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..files import free_space
 from ..losses.objective import Objective
 from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
+from ..words import in_bytes
 from .device import has_bf16
 
 FLOAT = 4
@@ -40,6 +42,8 @@ class Size:
     gradients: int
     activations: int
     """What the forward pass of a batch keeps for the backward pass."""
+    networks: dict[str, int] = field(default_factory=dict)
+    """The parameters of each network."""
 
     @property
     def step(self) -> int:
@@ -63,31 +67,52 @@ def size_of(recipe: Recipe, *, bf16: bool = False) -> Size:
     return _size(recipe, model, activations // 2 if bf16 else activations)
 
 
-def check_size(recipe: Recipe, device: str | None, processes: int = 1) -> None:
-    """See that there are such networks and losses, and that this machine has the memory to train them.
+def check_size(recipe: Recipe, device: str | None, processes: int = 1, folder: Path | None = None) -> None:
+    """See that there are such networks and losses, and that this machine has the memory to train them and the room to save them.
 
     Args:
         recipe: what is to be trained.
         device: `cpu`, `cuda` or `mps`; None to see only that there are such networks and losses.
         processes: how many of this machine train, each with as much.
+        folder: where a new run is to be made.
 
     Raises:
         UserError: there is not.
     """
     _, model = _on_meta(recipe)
-    if device is None:
-        return
+    if device is not None:
+        _check_memory(recipe, model, device, processes)
+    needed, free = checkpoint_and_model(_size(recipe, model, 0)), free_space(folder) if folder else None
+    if free is not None and needed > free:
+        raise UserError(
+            f"a checkpoint and the model take at least {in_bytes(needed)}, and {in_bytes(free)} are free on the disk of {folder}: "
+            "choose another --run, or free some space"
+        )
+
+
+def _check_memory(recipe: Recipe, model: VAEGAN, device: str, processes: int) -> None:
     training = recipe.training
     size = _size(recipe, model, PLENTY * training.batch * math.prod(recipe.networks.size))
     if not any(_lacking(size, device, processes)):
         return  # counting activations takes a fifth of a second, and would change nothing
-    size = size_of(recipe, bf16=training.precision == "bf16" or (training.precision == "auto" and has_bf16(device)))
+    size = size_of(recipe, bf16=in_bf16(recipe, device))
     for kind, needed, free in _lacking(size, device, processes):
         raise UserError(
             f"the networks have {size.parameters:,} parameters: training them with {training.batch * processes} images a step "
-            f"takes at least {_gigabytes(needed)} of {kind}, and {_gigabytes(free)} are free here: "
+            f"takes at least {in_bytes(needed)} of {kind}, and {in_bytes(free)} are free: "
             "choose a smaller networks.size, networks.width or training.batch"
         )
+
+
+def checkpoint_and_model(size: Size) -> int:
+    """The bytes of the first checkpoint and of the model beside it."""
+    return size.state + FLOAT * size.parameters
+
+
+def in_bf16(recipe: Recipe, device: str) -> bool:
+    """Whether training by a recipe computes in bfloat16 on a device."""
+    precision = recipe.training.precision
+    return precision == "bf16" or (precision == "auto" and has_bf16(device))
 
 
 def free_memory() -> int | None:
@@ -110,7 +135,7 @@ def _on_meta(recipe: Recipe) -> tuple[Objective, VAEGAN]:
 def _size(recipe: Recipe, model: VAEGAN, activations: int) -> Size:
     counts = {name: sum(p.numel() for p in network.parameters()) for name, network in model.named_children()}
     every, learning = sum(counts.values()), sum(counts[name] for name in recipe.objective.trained)
-    return Size(every, FLOAT * (every * (1 + recipe.training.averages) + 2 * learning), FLOAT * learning, activations)
+    return Size(every, FLOAT * (every * (1 + recipe.training.averages) + 2 * learning), FLOAT * learning, activations, counts)
 
 
 def _lacking(size: Size, device: str, processes: int) -> Iterator[tuple[str, int, int]]:
@@ -181,7 +206,3 @@ def _free_of_group(folder: Path, limit: str, used: str, reclaimable: str) -> Ite
     except (OSError, ValueError):
         return
     yield max(0, most - now + int(stat.get(reclaimable, 0)))
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:,.1f} GB"

@@ -46,6 +46,9 @@ class Costs(NamedTuple):
     picture: float
     save: float
     """Of a model and a checkpoint."""
+    picture_bytes: int = 0
+    model_bytes: int = 0
+    checkpoint_bytes: int = 0
 
 
 def in_steps(
@@ -65,7 +68,7 @@ def in_steps(
     """
     assert recipe.training.minutes is not None
     seconds = 60.0 * recipe.training.minutes
-    costs = _rehearse(recipe, fabric, images, training, held_out, seconds=min(MOST_SECONDS, SHARE * seconds))
+    costs = rehearse(recipe, fabric, images, training, held_out, seconds=min(MOST_SECONDS, SHARE * seconds))
     gc.collect()  # the trainer of the run may need the memory that this one took
     steps = from_leader(fabric, lambda: steps_in(seconds - (clock() - began) - after, costs, recipe.training))
     return replace(recipe, training=replace(recipe.training, length=f"{steps} steps"))
@@ -77,17 +80,34 @@ def steps_in(seconds: float, costs: Costs, settings: Training) -> int:
     Raises:
         UserError: it takes none.
     """
-    once = costs.start + costs.picture + costs.save  # there is always a picture and a checkpoint at the end
-    each = costs.step + costs.picture / settings.picture_every + costs.save / settings.checkpoint_every
+    once, each = _once_and_each(costs, settings)
     steps = int((seconds - once) / each)
     if steps < 1:
-        what = f"a step takes {costs.step:.2g} s here, and all that is around the steps {once:.2g} s and more"
+        what = f"a step takes {costs.step:.2g} s on this machine, and everything but the steps takes at least {once:.2g} s"
         raise UserError(f"training.length {settings.length} leaves no time for a step: {what}; give more minutes, or a number of steps")
     return steps
 
 
-def _rehearse(recipe: Recipe, fabric: Fabric, images: ImageSet, training: Indices, held_out: Indices, *, seconds: float) -> Costs:
-    """Time what a run does. In other processes than the first one, only what all do together is timed."""
+def seconds_of(steps: int, costs: Costs, settings: Training) -> float:
+    """How long a run of so many steps takes, with their pictures and checkpoints, from making its trainer on."""
+    once, each = _once_and_each(costs, settings)
+    return once + steps * each
+
+
+def _once_and_each(costs: Costs, settings: Training) -> tuple[float, float]:
+    """The seconds that a run takes around its steps, and those of each step with its part of pictures and checkpoints."""
+    once = costs.start + costs.picture + costs.save  # there is always a picture and a checkpoint at the end
+    return once, costs.step + costs.picture / settings.picture_every + costs.save / settings.checkpoint_every
+
+
+def rehearse(recipe: Recipe, fabric: Fabric, images: ImageSet, training: Indices, held_out: Indices, *, seconds: float) -> Costs:
+    """Time what a run does, and measure what it writes. In other processes than the first one, only what all do together is timed.
+
+    Args:
+        recipe, fabric, images, training: as for a `Trainer`.
+        held_out: the indices of the images that pictures show.
+        seconds: for how long steps are timed.
+    """
     began = clock()
     with all_or_none(fabric):
         trainer = Trainer(recipe, fabric, images, training)
@@ -98,6 +118,7 @@ def _rehearse(recipe: Recipe, fabric: Fabric, images: ImageSet, training: Indice
     _take(trainer, more)
     step = (clock() - warm) / (1 + more)
     picture = save = 0.0
+    sizes = [0, 0, 0]
     if fabric.is_global_zero:
         with tempfile.TemporaryDirectory(prefix="vaegan-rehearsal-") as folder, trainer.as_written():
             picture_inputs = trainer.picture_inputs(images, held_out)
@@ -105,10 +126,14 @@ def _rehearse(recipe: Recipe, fabric: Fabric, images: ImageSet, training: Indice
                 before = clock()
                 draw(trainer.shown, picture_inputs)[0].save(Path(folder) / "picture.png")
                 picture = clock() - before
+            run = Run(folder)
+            run.recipe_file.touch()  # else it would be a model folder
             before = clock()
-            trainer.save(Run(folder))
+            trainer.save(run)
             save = clock() - before
-    return Costs(max(0.0, warm - began - warm_up * step), step, picture, save)
+            paths = (Path(folder) / "picture.png", run.model_folder, run.checkpoints_folder)
+            sizes = [sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file()) for path in paths]
+    return Costs(max(0.0, warm - began - warm_up * step), step, picture, save, *sizes)
 
 
 def _take(trainer: Trainer, steps: int) -> None:

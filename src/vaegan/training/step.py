@@ -26,7 +26,7 @@ LOSSES = ("prior", "similarity", "real", "fake")
 STEPS = ("encoder_steps", "decoder_steps", "discriminator_steps")
 GRADIENTS = ("encoder_gradient", "decoder_gradient", "discriminator_gradient")
 LOGGED_LOSSES = (*LOSSES, "pixel")
-"""The terms of `Losses` that are watched."""
+"""The losses that are logged, by their names in `Losses`."""
 MEANS = (*LOGGED_LOSSES, *STEPS, *GRADIENTS)
 WATCHED = {
     "prior": "the prior loss (encoder)",

@@ -43,7 +43,7 @@ MAY_CHANGE = {
     "training.batch",  # of one process: see `Trainer.load_state_dict`
 }
 """What a resumed run may do differently. The images must still be the same ones, and another length bends an annealed learning rate."""
-STOPPING = "stopping: the step is finished, and the run saved ..."
+STOPPING = "stopping: finishing the step and saving the run ..."
 ROLLBACK_LR = 0.5
 """Factor of the learning rates at each rollback."""
 
@@ -103,6 +103,8 @@ class Trainer:
             compile_networks(self.model, note)
         graph = settings.graph and self.training_step.device_decides
         self.advance: TrainingStep | GraphedStep = GraphedStep(self.training_step, note) if graph else self.training_step
+        self.after_picture: Callable[[int], None] = lambda _: None
+        """Called by `train` in the first process, with the step, when the picture and all else of that step are written."""
 
     @property
     def model(self) -> VAEGAN:
@@ -206,7 +208,7 @@ class Trainer:
         try:
             yield
         except NotFiniteError as error:
-            raise Diverged(f"{error.what} is no longer a number at step {self._read_at + error.steps + 1}") from None
+            raise Diverged(f"{error.what} is no longer finite at step {self._read_at + error.steps + 1}") from None
 
     def take_discriminator(self, weights: dict[str, Tensor]) -> None:
         """Take the discriminator of another run, for an objective in which it does not learn.
@@ -217,7 +219,9 @@ class Trainer:
         for model in filter(None, (self.model, self.average)):
             mine = model.discriminator.state_dict()
             if {name: tensor.shape for name, tensor in weights.items()} != {name: tensor.shape for name, tensor in mine.items()}:
-                raise UserError(f"the discriminator of {self.recipe.objective.discriminator} is of another shape: set networks as there")
+                raise UserError(
+                    f"the discriminator of {self.recipe.objective.discriminator} does not fit these networks: set networks as in that run"
+                )
             model.discriminator.load_state_dict(weights)
 
     def state_dict(self) -> dict[str, Any]:
@@ -243,12 +247,12 @@ class Trainer:
             self._take_up(state)
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             what = f"the checkpoint of step {state['step']} does not fit the networks of its recipe"
-            raise UserError(f"{what}: remove it, to go on from an older one") from error
+            raise UserError(f"{what}: remove it to continue from an older one") from error
 
     def _take_up(self, state: dict[str, Any]) -> None:
         theirs, mine = state["identity"], self.identity
         if theirs["images"] != mine["images"]:
-            raise UserError(f"the images in {self.recipe.data.source} are not those that the run has been trained on")
+            raise UserError(f"the images in {self.recipe.data.source} are not those that the run was trained on")
         was, now = (
             Recipe().flat() | old_names.settings(theirs["recipe"]),
             mine["recipe"],
@@ -256,14 +260,14 @@ class Trainer:
         changed = [key for key in now if key not in MAY_CHANGE and was[key] != now[key]]
         if changed:
             what = ", ".join(f"its {key} is {plain(was[key]) or 'empty'}, not {plain(now[key]) or 'empty'}" for key in changed)
-            raise UserError(f"cannot change a run that has begun: {what}; leave that out, or train a new run")
+            raise UserError(f"cannot change the settings of a run that has started: {what}; leave that out, or train a new run")
         if theirs["images_per_step"] != mine["images_per_step"]:
             images, processes = theirs["images_per_step"], self.fabric.world_size
             batch = f": set --training.batch {images // processes}" if images % processes == 0 and images > processes else ""
             if processes == 1 and (began_with := images // was["training.batch"]) > 1:
                 batch += f", or add --processes {began_with}"
             here = f"{processes} process{'es' * (processes > 1)} with a batch of {self.recipe.training.batch}"
-            raise UserError(f"the run takes {images} images a step, not {mine['images_per_step']} ({here}){batch}")
+            raise UserError(f"the run uses {images} images a step, not {mine['images_per_step']} ({here}){batch}")
         self.step, self.rollbacks = state["step"], state["rollbacks"]
         self._read_at = state["read_at"]
         if isinstance(self.advance, GraphedStep):
@@ -325,9 +329,9 @@ class Trainer:
                     if drawing:
                         picture = monitor.picture(self.shown, picture_inputs)
                     if saving:
-                        self.save(run)
-                    if requests.save:
-                        monitor.say(f"saved at step {self.step}, as asked")
+                        self._save_and_say(run, monitor, asked=requests.save)
+                    if drawing:
+                        self.after_picture(self.step)
         wait_for_all(self.fabric)  # nobody leaves while the first process is still writing
         if self.step < self.steps:
             sentence = f"stopped at step {self.step} of {self.steps} and saved; continue with: {_resume(run)}"
@@ -343,13 +347,13 @@ class Trainer:
         settings = self.recipe.training
         last = from_leader(self.fabric, lambda: last_checkpoint(run))
         if settings.on_nan == "stop":
-            way_out = "train anew with a lower --optimizer.lr"
+            way_out = "train a new run with a lower --optimizer.lr"
             if from_leader(self.fabric, lambda: bool(checkpoint.checkpoints(run.checkpoints_folder))):
-                way_out = f"go on from there with a lower learning rate by: {_resume(run)} --on-nan rollback"
+                way_out = f"continue from there with a lower learning rate, with: {_resume(run)} --on-nan rollback"
             raise Diverged(f"{error}; {last}: {way_out}") from None
         if self.rollbacks >= settings.rollbacks:
             times = f"after {self.rollbacks} rollbacks, and --training.rollbacks allows no more"
-            raise Diverged(f"{error}, {times}; {last}: train anew with a lower --optimizer.lr") from None
+            raise Diverged(f"{error}, {times}; {last}: train a new run with a lower --optimizer.lr") from None
         rollbacks = self.rollbacks + 1
         state, damaged = from_leader(self.fabric, lambda: checkpoint.take(run.checkpoints_folder))
         self.load_state_dict(state)
@@ -357,8 +361,10 @@ class Trainer:
         if monitor:
             monitor.go_back(self.step)
             for path in damaged:
-                monitor.say(f"passed over a damaged checkpoint: {path}")
-            monitor.say(f"{error}: back at step {self.step}, with {ROLLBACK_LR**rollbacks:g} of the learning rates (rollback {rollbacks})")
+                monitor.say(f"skipped a damaged checkpoint: {path}")
+            monitor.say(
+                f"{error}: went back to step {self.step}, with learning rates times {ROLLBACK_LR**rollbacks:g} (rollback {rollbacks})"
+            )
             self._save_checkpoint(run)  # the same one, but that it knows of the rollback
 
     def as_written(self) -> AbstractContextManager[object]:
@@ -369,6 +375,11 @@ class Trainer:
         """Write the model to use, and then a checkpoint to go on from: where there is one of a step, its model was written."""
         self.shown.save_pretrained(run.model_folder)
         self._save_checkpoint(run)
+
+    def _save_and_say(self, run: Run, monitor: Monitor, *, asked: bool) -> None:
+        self.save(run)
+        if asked:
+            monitor.say(f"saved at step {self.step}, as asked")
 
     def _save_checkpoint(self, run: Run) -> None:
         settings = self.recipe.training

@@ -66,7 +66,9 @@ def ffmpeg() -> str:
     try:
         import imageio_ffmpeg
     except ImportError:
-        raise UserError("an .mp4 needs ffmpeg: get it by pip install imageio-ffmpeg, or give --out a name that ends in .gif") from None
+        raise UserError(
+            "an .mp4 needs ffmpeg: install it with: pip install imageio-ffmpeg, or give --out a name that ends in .gif"
+        ) from None
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
@@ -99,7 +101,7 @@ def _mp4(frames: Iterator[NDArray[np.uint8]], shape: tuple[int, ...], path: Path
             pass
         complaint = process.stderr.read().decode(errors="replace").strip()
     if process.returncode:
-        reason = complaint.splitlines()[-1] if complaint else f"it ended with {process.returncode}"
+        reason = complaint.splitlines()[-1] if complaint else f"it exited with code {process.returncode}"
         raise UserError(f"ffmpeg could not write the video: {reason}; give --out a name that ends in .gif")
 
 

@@ -26,9 +26,9 @@ SIDE = 16
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 128, 0), (0, 0, 255), (255, 255, 255)
 GOOD = {"a.png": 1, "z.png": 2}
 """The good images of most sources here, and the number of each one's noise."""
-NO_ZIP, NO_TAR = (f"it is no {kind} archive, or a damaged one" for kind in ("zip", "tar"))
+NO_ZIP, NO_TAR = (f"is damaged, or is not a {kind} archive" for kind in ("zip", "tar"))
 NO_IMAGES = "there are no images in"
-NO_ARCHIVE = "it is neither a folder nor a .zip or .tar archive"
+NO_ARCHIVE = "is not a folder, a .zip or a .tar archive"
 
 
 def noise(number: int, side: int = SIDE) -> NDArray[np.uint8]:

@@ -103,13 +103,13 @@ def test_what_is_skipped_is_told(place: Place) -> None:
     said = place.capsys.readouterr()
     assert said.out == ""
     listing = place.out / "skipped.txt"
-    assert f"skipped 2 of 4 image files, all named in {listing}: [red] m.png: empty file; n.jpg: not an image\n" in said.err
+    assert f"skipped 2 of 4 image files, listed in {listing}: [red] m.png: empty file; n.jpg: not an image\n" in said.err
 
 
 def test_no_good_image_at_all(place: Place) -> None:
     shutil.rmtree(place.photos)
     write(place.photos, {"a.png": b"", "b.jpg": "text"})
-    place.refuses_photos(words="none of the 2 pictures of folder photos could be read; the first: a.png: empty file")
+    place.refuses_photos(words="none of the 2 images of folder photos can be read; the first: a.png: empty file")
 
 
 def test_no_good_image_and_an_out_in_new_folders(place: Place) -> None:
@@ -180,8 +180,8 @@ def test_an_odd_file_is_packed(name: str, content: bytes, colour: tuple[int, ...
 @pytest.mark.parametrize(
     ("crop", "box", "reason"),
     [
-        ("box", (0, 0, 16, 17), "16x16 pixels: the box 0 0 16 17 does not lie in it"),
-        ("box", (20, 20, 40, 40), "16x16 pixels: the box 20 20 40 40 does not lie in it"),
+        ("box", (0, 0, 16, 17), "the box 0 0 16 17 does not fit into 16x16 pixels"),
+        ("box", (20, 20, 40, 40), "the box 20 20 40 40 does not fit into 16x16 pixels"),
     ],
 )
 def test_a_box_outside_of_a_picture(crop: Crop, box: tuple[int, int, int, int], reason: str, place: Place) -> None:

@@ -68,7 +68,7 @@ def test_a_source_that_is_a_link(place: Place) -> None:
     place.packs(place.root / "link")
     for name, target in (("loop", "loop"), ("dangling", "gone")):
         (place.root / name).symlink_to(target)
-        place.refuses(place.root / name, place.root / "out2", words=f"{place.root / name}: there is no such folder or file")
+        place.refuses(place.root / name, place.root / "out2", words=f"{place.root / name} does not exist")
 
 
 class TooLong(BaseException):

@@ -45,25 +45,25 @@ def test_hugging_face_without_a_name(kind: str, place: Place, datasets: Any) -> 
 @HUBS
 def test_hugging_face_of_a_missing_folder(kind: str, place: Place, datasets: Any) -> None:
     assert datasets
-    place.refuses(f"{kind}:{place.root}/nowhere", place.out, words=f"cannot take images from hf:{place.root}/nowhere: ")
+    place.refuses(f"{kind}:{place.root}/nowhere", place.out, words=f"cannot read hf:{place.root}/nowhere: ")
 
 
 @HUBS
 def test_hugging_face_of_an_empty_folder(kind: str, place: Place, datasets: Any) -> None:
     assert datasets
-    place.refuses(f"{kind}:{place.root}/here", place.out, words=f"cannot take images from hf:{place.root}/here: ")
+    place.refuses(f"{kind}:{place.root}/here", place.out, words=f"cannot read hf:{place.root}/here: ")
 
 
 @HUBS
 def test_hugging_face_of_a_set_that_cannot_be_reached(kind: str, place: Place, datasets: Any) -> None:
     assert datasets
-    place.refuses(f"{kind}:nobody-of-this-name/nothing", place.out, words="cannot take images from hf:nobody-of-this-name/nothing: ")
+    place.refuses(f"{kind}:nobody-of-this-name/nothing", place.out, words="cannot read hf:nobody-of-this-name/nothing: ")
 
 
 @HUBS
 def test_hugging_face_without_images(kind: str, place: Place, datasets: Any) -> None:
     folder = hub(datasets, place.root / "hub", [{"n": 1, "t": "x"}], n=datasets.Value("int32"), t=datasets.Value("string"))
-    place.refuses(f"{kind}:{folder}", place.out, words=f"hf:{folder} has no column of images: it has n, t")
+    place.refuses(f"{kind}:{folder}", place.out, words=f"hf:{folder} has no column of images: its columns are n, t")
 
 
 @HUBS
@@ -121,5 +121,5 @@ def test_hugging_face_says_nothing_else(place: Place, datasets: Any) -> None:
     done = run("prepare", f"hf:{place.root / 'hub'}", place.out, fresh=True, env=cache)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert done.stderr.startswith(f"vaegan: cannot take images from hf:{place.root / 'hub'}: ")
+    assert done.stderr.startswith(f"vaegan: cannot read hf:{place.root / 'hub'}: ")
     assert not place.out.exists()

@@ -35,17 +35,17 @@ def test_an_out_that_is_a_link_to_nowhere(place: Place) -> None:
 
 def test_an_out_that_is_not_empty(place: Place) -> None:
     write(place.out, {"mine.txt": "mine", "b/c.txt": "mine"})
-    place.refuses_photos(words=f"{place.out} is not empty: it holds b, mine.txt; name a new folder for the packed set")
+    place.refuses_photos(words=f"{place.out} exists already: it holds b, mine.txt; name a new folder for the packed set")
 
 
 def test_an_out_that_is_the_source(place: Place) -> None:
-    place.refuses(place.photos, place.photos, "--workers", 1, words=f"{place.photos} is not empty: it holds a.png, z.png")
+    place.refuses(place.photos, place.photos, "--workers", 1, words=f"{place.photos} exists already: it holds a.png, z.png")
 
 
 def test_an_out_that_is_the_current_folder(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place.photos)
     for out in (".", ""):
-        place.refuses(place.photos, out, "--workers", 1, words="is not empty: it holds a.png, z.png")
+        place.refuses(place.photos, out, "--workers", 1, words="exists already: it holds a.png, z.png")
 
 
 def test_an_out_in_the_source(place: Place) -> None:
@@ -57,16 +57,16 @@ def test_an_out_in_the_source(place: Place) -> None:
 
 def test_an_out_with_an_image_and_a_manifest_that_is_none(place: Place) -> None:
     write(place.out, {"manifest.json": "{}", "mine.txt": "mine"})
-    place.refuses_photos(words=f"{place.out} is not empty: it holds manifest.json, mine.txt")
+    place.refuses_photos(words=f"{place.out} exists already: it holds manifest.json, mine.txt")
 
 
 OTHER_SETS: dict[str, tuple[tuple[object, ...], str]] = {
-    "of another size": (("--size", 24), "of another size"),
-    "in grey": (("--size", 16, "--grey"), "of another channels"),
-    "of another crop": (("--size", 16, "--crop", "none"), "of another crop"),
-    "with splits": (("--size", 16, "--splits", 0.5, 0.5, 0), "of another splits"),
-    "of fewer images": (("--size", 16, "--count", 1), "of another content"),
-    "with attributes": (("--size", 16, "--attributes", "t.csv"), "of another "),
+    "of another size": (("--size", 24), "another size"),
+    "in grey": (("--size", 16, "--grey"), "another channels"),
+    "of another crop": (("--size", 16, "--crop", "none"), "another crop"),
+    "with splits": (("--size", 16, "--splits", 0.5, 0.5, 0), "another splits"),
+    "of fewer images": (("--size", 16, "--count", 1), "another content"),
+    "with attributes": (("--size", 16, "--attributes", "t.csv"), "another "),
 }
 
 
@@ -74,7 +74,9 @@ OTHER_SETS: dict[str, tuple[tuple[object, ...], str]] = {
 def test_an_out_that_is_another_set(options: tuple[object, ...], words: str, place: Place) -> None:
     Path("t.csv").write_text("name,Round\na.png,1\nz.png,0\n")
     place.packs()
-    sentence = place.refuses(place.photos, place.out, "--workers", 1, *options, words=f"{place.out} is a packed set already, {words}")
+    sentence = place.refuses(
+        place.photos, place.out, "--workers", 1, *options, words=f"{place.out} exists already: it is a packed set with {words}"
+    )
     assert "name a new folder, or remove this one" in sentence
     place.packs()
 
@@ -82,10 +84,10 @@ def test_an_out_that_is_another_set(options: tuple[object, ...], words: str, pla
 def test_an_out_that_is_a_set_of_another_source(place: Place) -> None:
     place.packs()
     write(place.root / "other", {"b.png": picture(3)})
-    words = f"{place.out} is a packed set already, of another source, content: name a new folder, or remove this one"
+    words = f"{place.out} exists already: it is a packed set with another source, content; name a new folder, or remove this one"
     place.refuses(place.root / "other", place.out, "--workers", 1, "--size", SIDE, words=words)
     write(place.photos, {"m.png": picture(3)})
-    words = f"{place.out} is a packed set already, of another content: name a new folder, or remove this one"
+    words = f"{place.out} exists already: it is a packed set with another content; name a new folder, or remove this one"
     place.refuses_photos(words=words)
 
 
@@ -118,7 +120,7 @@ def test_a_full_disk(save_every: float, task_bytes: int, limit: int, seen: int |
     arguments = [save_every, task_bytes, limit, "prepare", place.photos, place.out, "--size", SIDE, "--workers", 1]
     done = run(*arguments, script=LIMITED)
     assert done.returncode == 2, done.stderr
-    words = f"the disk is full: {place.out} is unfinished; make room and run the same again, it goes on where it was"
+    words = f"the disk is full: {place.out} is not finished; free some space, then run the same command again to continue"
     assert done.stderr == f"vaegan: {words}\n"
     assert done.stdout == ""
     assert surroundings(place.root, place.out) == around
@@ -145,7 +147,7 @@ def test_a_full_disk_of_another_kind(call: str, place: Place, monkeypatch: pytes
     target, name = {"write": (os, "fsync"), "mkdir": (Path, "mkdir"), "manifest": (Path, "write_text")}[call]
     with monkeypatch.context() as patch:
         patch.setattr(target, name, failing)
-        with pytest.raises(UserError, match=f"the disk is full: {place.out} is unfinished"):
+        with pytest.raises(UserError, match=f"the disk is full: {place.out} is not finished"):
             place.prepare()
     assert not ImageSet.is_set(place.out)
     place.packs()

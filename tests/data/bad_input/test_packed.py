@@ -50,10 +50,10 @@ def without(*keys: str) -> Callable[[Path], None]:
 
 DAMAGED = "is damaged: "
 BAD_PACKED: dict[str, tuple[Callable[[Path], object], str]] = {
-    "images cut short": (cut("images-00000.npy"), "is damaged: images-00000.npy is not as long as it was; pack it again"),
+    "images cut short": (cut("images-00000.npy"), "is damaged: images-00000.npy has the wrong length; pack it again"),
     "images missing": (lambda folder: (folder / "images-00000.npy").unlink(), "is damaged: images-00000.npy is missing"),
-    "images emptied": (written("images-00000.npy", b""), "is damaged: images-00000.npy is not as long as it was"),
-    "items cut short": (cut("items-00000.csv"), "is damaged: items-00000.csv is not as long as it was"),
+    "images emptied": (written("images-00000.npy", b""), "is damaged: images-00000.npy has the wrong length"),
+    "items cut short": (cut("items-00000.csv"), "is damaged: items-00000.csv has the wrong length"),
     "items missing": (lambda folder: (folder / "items-00000.csv").unlink(), "is damaged: items-00000.csv is missing"),
     "a split missing": (lambda folder: (folder / "split-train.npy").unlink(), "is damaged: split-train.npy is missing"),
     "the list of skipped pictures missing": (lambda folder: (folder / "skipped.txt").unlink(), "is damaged: skipped.txt is missing"),
@@ -66,9 +66,9 @@ BAD_PACKED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a manifest without anything": (written("manifest.json", b"{}"), DAMAGED),
     "a manifest in another encoding": (written("manifest.json", b'{"format": "\xe9"}'), DAMAGED),
     "a manifest of brackets": (written("manifest.json", b"[" * 100_000), DAMAGED),
-    "an older format": (of_manifest(lambda m: m.update(format=1)), "has set format 1; this version of vaegan reads 2: pack it again"),
-    "a newer format": (of_manifest(lambda m: m.update(format=99)), "has set format 99; this version of vaegan reads 2: pack it again"),
-    "a format that is none": (of_manifest(lambda m: m.update(format="two")), "has set format two; this version of vaegan reads 2"),
+    "an older format": (of_manifest(lambda m: m.update(format=1)), "has set format 1, and this version of vaegan reads 2: pack it again"),
+    "a newer format": (of_manifest(lambda m: m.update(format=99)), "has set format 99, and this version of vaegan reads 2: pack it again"),
+    "a format that is none": (of_manifest(lambda m: m.update(format="two")), "has set format two, and this version of vaegan reads 2"),
     "no format": (without("format"), DAMAGED),
     "no shape": (without("shape"), DAMAGED),
     "no files": (without("files"), DAMAGED),
@@ -127,12 +127,12 @@ def test_a_damaged_packed_set(damage: Callable[[Path], object], words: str, plac
 def test_a_changed_file_of_a_packed_set(name: str, at: int, place: Place, packed: Path) -> None:
     """Of the length that it had: `data --verify` finds it."""
     works("data", packed, "--verify")
-    assert f"{packed} is whole: 6 files, " in place.capsys.readouterr().out
+    assert f"{packed} is not damaged: 6 files, " in place.capsys.readouterr().out
     content = bytearray((packed / name).read_bytes())
     content[at] ^= 0x55
     (packed / name).write_bytes(content)
     before = surroundings(place.root, place.root / "nothing")
-    words = f"{packed} is damaged: {name} changed since it was packed; pack it again, or put back a good copy"
+    words = f"{packed} is damaged: {name} changed since it was packed; pack it again, or restore a copy"
     fails(place.capsys, "data", packed, "--verify", words=words)
     assert surroundings(place.root, place.root / "nothing") == before
 
@@ -151,4 +151,4 @@ def test_a_head_that_cannot_be_read(name: str, at: int, packed: Path) -> None:
 
 
 def test_a_folder_that_is_no_packed_set(place: Place) -> None:
-    fails(place.capsys, "data", place.root / "gone", "--verify", words=f"{place.root / 'gone'}: there is no such folder or file")
+    fails(place.capsys, "data", place.root / "gone", "--verify", words=f"{place.root / 'gone'} does not exist")

@@ -69,18 +69,18 @@ def test_these_sets_are_good_before_they_are_damaged(kind: str, place: Place) ->
 
 
 LIST, PARTITION = "list_attr_celeba.txt", "list_eval_partition.txt"
-NO_LIST = f"{LIST} is not a list of attributes as CelebA has it"
-NO_PARTITION = f"{PARTITION} is not CelebA's list of partitions: each row is a file and 0, 1 or 2"
+NO_LIST = f"{LIST} is not a list of attributes like CelebA's"
+NO_PARTITION = f"{PARTITION} is not CelebA's list of partitions: each row must be a file and 0, 1 or 2"
 PEOPLE, FACES = "people.txt", "lfw_attributes.txt"
-NO_PEOPLE = "people.txt is not LFW's list of people: it is damaged, or cut short"
-NO_FACES = "lfw_attributes.txt is not LFW's table of attributes: it is damaged, or cut short"
+NO_PEOPLE = "people.txt is damaged, or is not LFW's list of people"
+NO_FACES = "lfw_attributes.txt is damaged, or is not LFW's table of attributes"
 DEVELOPMENT: dict[str, bytes | str | None] = {"people.txt": None, "peopleDevTest.txt": "1\nBo\t1\n"}
 MNIST, MNIST_LABELS, LABELS_GZ = "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "train-labels-idx1-ubyte.gz"
 ZIPPED: dict[str, bytes | str | None] = {MNIST: None, MNIST_LABELS: None}
 
 BAD_SETS: dict[str, tuple[dict[str, bytes | str | None], str]] = {
-    "celeba, a count too high": ({LIST: "3\nMale\n000001.jpg 1\n000002.jpg 1\n"}, f"{LIST} announces 3 images and has 2 rows"),
-    "celeba, a count too low": ({LIST: "1\nMale\n000001.jpg 1\n000002.jpg 1\n"}, f"{LIST} announces 1 images and has 2 rows"),
+    "celeba, a count too high": ({LIST: "3\nMale\n000001.jpg 1\n000002.jpg 1\n"}, f"{LIST} is damaged: it should have 3 rows, and has 2"),
+    "celeba, a count too low": ({LIST: "1\nMale\n000001.jpg 1\n000002.jpg 1\n"}, f"{LIST} is damaged: it should have 1 rows, and has 2"),
     "celeba, no count": ({LIST: "Male\n000001.jpg 1\n"}, NO_LIST),
     "celeba, an empty list": ({LIST: ""}, NO_LIST),
     "celeba, a count alone": ({LIST: "2\n"}, NO_LIST),
@@ -89,15 +89,15 @@ BAD_SETS: dict[str, tuple[dict[str, bytes | str | None], str]] = {
     "celeba, a value too few": ({LIST: "2\nMale Young\n000001.jpg 1 1\n000002.jpg 1\n"}, NO_LIST),
     "celeba, a value too many": ({LIST: "2\nMale\n000001.jpg 1 1\n000002.jpg 1\n"}, NO_LIST),
     "celeba, two rows for an image": ({LIST: "2\nMale\n000001.jpg 1\n000001.jpg -1\n"}, LIST),
-    "celeba, a list that is no text": ({LIST: picture(1)}, f"{LIST} is no text in UTF-8"),
-    "celeba, a list of other images": ({LIST: "1\nMale\n999.jpg 1\n"}, "has the name of an image: images are called 000001.jpg"),
+    "celeba, a list that is no text": ({LIST: picture(1)}, f"{LIST} is not text in UTF-8"),
+    "celeba, a list of other images": ({LIST: "1\nMale\n999.jpg 1\n"}, "names an image: an image is named 000001.jpg"),
     "celeba, an unknown partition": ({PARTITION: "000001.jpg 0\n000002.jpg 3\n"}, NO_PARTITION),
     "celeba, partitions cut in a row": ({PARTITION: "000001.jpg 0\n000002.jpg"}, NO_PARTITION),
     "celeba, partitions with more columns": ({PARTITION: "000001.jpg 0 1\n"}, NO_PARTITION),
-    "celeba, partitions that are no text": ({PARTITION: LATIN + b" 0\n"}, "list_eval_partition.txt is no text in UTF-8"),
+    "celeba, partitions that are no text": ({PARTITION: LATIN + b" 0\n"}, "list_eval_partition.txt is not text in UTF-8"),
     "celeba, no images": ({"img_align_celeba/000001.jpg": None, "img_align_celeba/000002.jpg": None}, NO_IMAGES),
     "celeba, no folder of images": ({"img_align_celeba": None}, "it has no img_align_celeba, neither as a folder nor as a zip"),
-    "celeba, a damaged zip": ({"img_align_celeba": None, "img_align_celeba.zip": b"PK"}, f"img_align_celeba.zip: {NO_ZIP}"),
+    "celeba, a damaged zip": ({"img_align_celeba": None, "img_align_celeba.zip": b"PK"}, f"img_align_celeba.zip {NO_ZIP}"),
     "lfw, people cut short": ({PEOPLE: "2\n1\nAnn_Lee\t1\n1\n"}, NO_PEOPLE),
     "lfw, a fold too few": ({PEOPLE: "2\n1\nAnn_Lee\t1\n"}, NO_PEOPLE),
     "lfw, people too many": ({PEOPLE: "2\n1\nAnn_Lee\t1\n1\nBo\t1\nCy\t1\n"}, NO_PEOPLE),
@@ -125,20 +125,20 @@ BAD_SETS: dict[str, tuple[dict[str, bytes | str | None], str]] = {
     "cifar10, too long": ({"data_batch_3.bin": b"\x01" + CIFAR + b"x"}, "/data_batch_3.bin is damaged: it should hold records of 3,073"),
     "cifar10, an empty file": ({"test_batch.bin": b""}, "/test_batch.bin is damaged: it should hold records of 3,073 bytes, and has 0"),
     "cifar10, a file too few": ({"data_batch_3.bin": None}, "it has no data_batch_3.bin"),
-    "cifar10, a label of 10": ({"data_batch_2.bin": b"\x0a" + CIFAR}, "/data_batch_2.bin is damaged: it has a label 10, and there"),
-    "cifar10, too few classes": ({"batches.meta.txt": "cat\ndog\n"}, "/data_batch_2.bin is damaged: it has a label 2, and there"),
+    "cifar10, a label of 10": ({"data_batch_2.bin": b"\x0a" + CIFAR}, "/data_batch_2.bin is damaged: it has the label 10, and there"),
+    "cifar10, too few classes": ({"batches.meta.txt": "cat\ndog\n"}, "/data_batch_2.bin is damaged: it has the label 2, and there"),
     "cifar10, classes in another encoding": ({"batches.meta.txt": LATIN}, "/batches.meta.txt"),
     "cifar100, cut short": ({"train.bin": CIFAR}, "/train.bin is damaged: it should hold records of 3,074 bytes, and has 3,072"),
-    "cifar100, a label of 100": ({"test.bin": b"\x00\x64" + CIFAR}, "/test.bin is damaged: it has a label 100, and there are 100 classes"),
-    "mnist, images that are none": ({MNIST: b"hello" * 99}, f"/{MNIST} is no IDX file of images"),
-    "mnist, labels for images": ({MNIST: idx(0x801, (3,), bytes(99))}, f"/{MNIST} is no IDX file of images"),
-    "mnist, numbers for images": ({MNIST: idx(0xD03, (3, SIDE, SIDE), bytes(4 * 3 * SIDE * SIDE))}, f"/{MNIST} is no IDX file of images"),
-    "mnist, images for labels": ({MNIST_LABELS: idx(0x803, (3, 1, 1), bytes(3))}, f"/{MNIST_LABELS} is no IDX file of labels"),
-    "mnist, an empty file": ({MNIST: b""}, f"/{MNIST} is no IDX file of images"),
-    "mnist, half a head": ({MNIST: IMAGES[:10]}, f"/{MNIST} is no IDX file of images"),
+    "cifar100, a label of 100": ({"test.bin": b"\x00\x64" + CIFAR}, "/test.bin is damaged: it has the label 100, and there are only"),
+    "mnist, images that are none": ({MNIST: b"hello" * 99}, f"/{MNIST} is not an IDX file"),
+    "mnist, labels for images": ({MNIST: idx(0x801, (3,), bytes(99))}, f"/{MNIST} is not an IDX file"),
+    "mnist, numbers for images": ({MNIST: idx(0xD03, (3, SIDE, SIDE), bytes(4 * 3 * SIDE * SIDE))}, f"/{MNIST} is not an IDX file"),
+    "mnist, images for labels": ({MNIST_LABELS: idx(0x803, (3, 1, 1), bytes(3))}, f"/{MNIST_LABELS} is not an IDX file of labels"),
+    "mnist, an empty file": ({MNIST: b""}, f"/{MNIST} is not an IDX file"),
+    "mnist, half a head": ({MNIST: IMAGES[:10]}, f"/{MNIST} is not an IDX file"),
     "mnist, too few labels": ({MNIST_LABELS: idx(0x801, (2,), b"\1\2")}, "it has 2 labels for 3 images"),
-    "mnist, labels cut short": ({MNIST_LABELS: LABELS[:-1]}, f"/{MNIST_LABELS} does not belong to {MNIST}"),
-    "mnist, labels too long": ({MNIST_LABELS: LABELS + b"\4"}, f"/{MNIST_LABELS} does not belong to {MNIST}: it has 4 labels for 3 images"),
+    "mnist, labels cut short": ({MNIST_LABELS: LABELS[:-1]}, f"/{MNIST_LABELS} does not fit {MNIST}"),
+    "mnist, labels too long": ({MNIST_LABELS: LABELS + b"\4"}, f"/{MNIST_LABELS} does not fit {MNIST}: it has 4 labels"),
     "mnist, two sizes": ({"t10k-images-idx3-ubyte": idx(0x803, (1, 8, 8), bytes(64))}, "have images of different sizes: "),
     "mnist, no image": ({MNIST: idx(0x803, (0, SIDE, SIDE), b""), MNIST_LABELS: None}, "set"),
     "mnist, images without pixels": ({MNIST: idx(0x803, (3, 0, 0), b"")}, f"/{MNIST}"),
@@ -146,7 +146,7 @@ BAD_SETS: dict[str, tuple[dict[str, bytes | str | None], str]] = {
     "mnist, text called gz": ({**ZIPPED, f"{MNIST}.gz": "text"}, f"/{MNIST}.gz is damaged"),
     "mnist, half a gz": ({**ZIPPED, f"{MNIST}.gz": gz(IMAGES)[:20]}, f"/{MNIST}.gz is damaged"),
     "mnist, labels in half a gz": ({**ZIPPED, f"{MNIST}.gz": gz(IMAGES), LABELS_GZ: gz(LABELS)[:-5]}, f"/{LABELS_GZ} is damaged"),
-    "classes, no folder a class": ({"train": None, "test": None, "a.png": picture(1)}, "do not lie in a folder a class"),
+    "classes, no folder a class": ({"train": None, "test": None, "a.png": picture(1)}, "are not in folders: put the images of each"),
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import pytest
 from .place import Place, picture, write
 
 BAD_TABLES: dict[str, tuple[bytes | None, str]] = {
-    "missing": (None, "there is no file {t}"),
+    "missing": (None, "{t} does not exist"),
     "empty": (b"", "{t} is empty: the first line must name the columns"),
     "only a mark of UTF-8": (b"\xef\xbb\xbf", "{t} is empty: the first line must name the columns"),
     "empty lines": (b"\n\n\n", "{t} has no column of file names: call it one of name, file_name, "),
@@ -23,18 +23,18 @@ BAD_TABLES: dict[str, tuple[bytes | None, str]] = {
     "two rows for an image": (b"name,Round\na.png,1\nz.png,1\na.png,0\n", "{t} has two rows for a.png"),
     "two columns of a name": (b"name,Round,Round\na.png,1,0\n", "{t} names the column Round twice"),
     "two columns of a name but for capitals": (b"name,Round,round\na.png,1,0\n", "{t} names the column Round twice"),
-    "a row too short": (b"name,Round,Male\na.png,1,0\nz.png,1\n", "{t} has 2 cells in row 3, and 3 columns"),
-    "a row too long": (b"name,Round\na.png,1,0\n", "{t} has 3 cells in row 2, and 2 columns"),
-    "cut short": (b"name,Round,Male\na.png,1,0\nz.p", "{t} has 1 cells in row 3, and 3 columns"),
-    "not UTF-8": ("name,Größe\na.png,1\n".encode("latin-1"), "{t} is no text in UTF-8"),
-    "UTF-16": ("name,Round\na.png,1\n".encode("utf-16"), "{t} is no text in UTF-8"),
-    "an image": (picture(1), "{t} is no text in UTF-8"),
-    "a quote that is not closed": (b'name,Round\n"a.png,1\nz.png,0\n', "{t} is no CSV file: unexpected end of data"),
-    "something after a quote": (b'name,Round\n"a.png"b,1\n', "{t} is no CSV file: "),
-    "a cell too long": (b"name,Round\na.png," + b"1" * 200_000 + b"\n", "{t} is no CSV file: field larger than field limit"),
-    "no row for any image": (b"name,Round\nb.png,1\nc.png,0\n", "no row of {t} has the name of an image: images are called a.png"),
-    "a header alone": (b"name,Round\n", "no row of {t} has the name of an image: images are called a.png"),
-    "other folders": (b"name,Round\nsub/a.png,1\n", "no row of {t} has the name of an image: images are called a.png"),
+    "a row too short": (b"name,Round,Male\na.png,1,0\nz.png,1\n", "row 3 of {t} must have 3 cells, not 2"),
+    "a row too long": (b"name,Round\na.png,1,0\n", "row 2 of {t} must have 2 cells, not 3"),
+    "cut short": (b"name,Round,Male\na.png,1,0\nz.p", "row 3 of {t} must have 3 cells, not 1"),
+    "not UTF-8": ("name,Größe\na.png,1\n".encode("latin-1"), "{t} is not text in UTF-8"),
+    "UTF-16": ("name,Round\na.png,1\n".encode("utf-16"), "{t} is not text in UTF-8"),
+    "an image": (picture(1), "{t} is not text in UTF-8"),
+    "a quote that is not closed": (b'name,Round\n"a.png,1\nz.png,0\n', "{t} is not a CSV file: unexpected end of data"),
+    "something after a quote": (b'name,Round\n"a.png"b,1\n', "{t} is not a CSV file: "),
+    "a cell too long": (b"name,Round\na.png," + b"1" * 200_000 + b"\n", "{t} is not a CSV file: field larger than field limit"),
+    "no row for any image": (b"name,Round\nb.png,1\nc.png,0\n", "no row of {t} names an image: an image is named a.png"),
+    "a header alone": (b"name,Round\n", "no row of {t} names an image: an image is named a.png"),
+    "other folders": (b"name,Round\nsub/a.png,1\n", "no row of {t} names an image: an image is named a.png"),
 }
 
 
@@ -49,17 +49,17 @@ def test_a_bad_table_is_refused(content: bytes | None, words: str, place: Place)
 def test_a_column_of_labels_that_is_not_there(place: Place) -> None:
     table = place.root / "t.csv"
     table.write_text("name,Round\na.png,1\n")
-    place.refuses_photos("--attributes", table, "--label", "kind", words=f"{table} has no column kind: it has name, Round")
+    place.refuses_photos("--attributes", table, "--label", "kind", words=f"there is no column named kind in {table}: there are name, Round")
 
 
 def test_a_folder_as_a_table(place: Place) -> None:
-    place.refuses_photos("--attributes", place.photos, words=f"there is no file {place.photos}")
+    place.refuses_photos("--attributes", place.photos, words=f"{place.photos} does not exist")
 
 
 U = math.nan
 NO_IMAGE = r"^{} rows? of t\.csv ha(s|ve) no image: {}$"
 NO_ROW = r"^{} images? ha(s|ve) no row in t\.csv: (its|their) attributes are unknown$"
-TEXT = r"^columns of t\.csv that hold text are no attributes: {}$"
+TEXT = r"^columns of t\.csv that hold text are not attributes: {}$"
 NUMBERED = b"".join(b"%d.png,1\n" % number for number in range(20))
 
 ODD_TABLES: dict[str, tuple[bytes, Mapping[str, tuple[float, float]], list[str]]] = {

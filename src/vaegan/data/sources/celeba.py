@@ -42,7 +42,7 @@ def source(path: Path) -> Source:
     celeba = Source("celeba", items, files.count, crop="celeba", **files.fingerprint.hashes)
     for found, name, what in ((partition, LISTS[0], "splits"), (attributes, LISTS[1], "attributes")):
         if not found:
-            celeba.notes.append(f"there is no {name}.txt: no {what} are known")
+            celeba.notes.append(f"{name}.txt does not exist: no {what} are known")
     if partition and (missing := sum(not item.split for item in items())):
         celeba.notes.append(f"{missing} images have no row in {partition.name}: they are in no split")
     if attributes:
@@ -64,4 +64,4 @@ def _read_partition(path: Path) -> dict[str, str]:
         rows = rows[1:] if rows and rows[0][1:] == ["partition"] else rows
         return {name: PARTITIONS[split] for name, split in rows}
     except (ValueError, KeyError) as error:
-        raise UserError(f"{path} is not CelebA's list of partitions: each row is a file and 0, 1 or 2") from error
+        raise UserError(f"{path} is not CelebA's list of partitions: each row must be a file and 0, 1 or 2") from error

@@ -25,7 +25,7 @@ def source(path: Path) -> Source:
     files = listing(path)
     parents = {tuple(name.split("/")[:-1]) for name, _ in files}
     if parents == {()}:
-        raise UserError(f"the images in {path} do not lie in a folder a class")
+        raise UserError(f"the images in {path} are not in folders: put the images of each class into a folder of their own")
     root = 1 if _has_one_root(parents) else 0
     split = any(len(folder) > root and folder[root].lower() in SPLITS for folder in parents)
 
@@ -37,5 +37,5 @@ def source(path: Path) -> Source:
 
     found = Source(f"classes {printable(path.resolve().name)}", items, files.count, **files.fingerprint.hashes)
     if without := sum(not item.label for item in items()):
-        found.notes.append(f"{without} images do not lie in the folder of a class: they have no label")
+        found.notes.append(f"{without} images are in no folder of a class: they have no label")
     return found

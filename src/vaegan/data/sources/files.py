@@ -49,15 +49,15 @@ def listing(path: Path) -> Listing:
     if path.is_dir():
         found: Listing = Folder(path)
     elif not path.exists():
-        raise UserError(f"cannot take images from {path}: there is no such folder or file")
+        raise UserError(f"{path} does not exist")
     elif path.name.lower().endswith(TARS):
         found = Tar(path)
     elif path.suffix.lower() == ".zip":
         found = Zip(path)
     else:
-        raise UserError(f"cannot take images from {path}: it is neither a folder nor a .zip or .tar archive")
+        raise UserError(f"{path} is not a folder, a .zip or a .tar archive")
     if found.count == 0:
-        raise UserError(f"there are no images in {path}: looked for {ENDINGS} in it and its subfolders")
+        raise UserError(f"there are no images in {path} or its subfolders: images are {ENDINGS}")
     return found
 
 
@@ -69,7 +69,7 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._closed: dict[str, str] = {}  # folders that cannot be listed, and why
+        self._closed: dict[str, str] = {}  # folders that cannot be read, and why
         self.fingerprint = Fingerprint()
         self.count = 0
         for name in self._walk():
@@ -88,7 +88,7 @@ class Folder:
         except OSError as error:
             if not inside:
                 raise
-            self._closed[inside] = error.strerror or "cannot be listed"
+            self._closed[inside] = error.strerror or "cannot be read"
             yield inside
             return
         marks = {entry.name for entry in found}
@@ -116,7 +116,7 @@ class Zip:
         except PermissionError:
             raise
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise UserError(f"cannot read {path}: it is no zip archive, or a damaged one") from error
+            raise UserError(f"{path} is damaged, or is not a zip archive") from error
         self._members = sorted(members, key=lambda member: (member[0].split("/"), member[1]))  # as a folder is walked
         self.count = len(members)
 
@@ -148,7 +148,7 @@ class Tar:
         except PermissionError:
             raise
         except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
-            raise UserError(f"cannot read {self.path}: it is no tar archive, or a damaged one") from error
+            raise UserError(f"{self.path} is damaged, or is not a tar archive") from error
 
 
 class Strict(tarfile.TarInfo):
@@ -192,7 +192,7 @@ def _guarded(name: str) -> Picture | None:
     """A refusal of names that lead out of an archive. Nothing is written by these names, but whoever made them meant no good."""
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
-        return Refused("its name leads out of the archive")
+        return Refused("its path is outside the archive")
     return None
 
 

@@ -41,11 +41,11 @@ def source(name: str, *, streaming: bool = False) -> Source:
     try:
         splits: dict[str, Any] = dict(datasets.load_dataset(path, configuration or None, streaming=streaming))
     except Exception as error:  # the library raises all kinds for a set that it cannot find, reach or read
-        raise UserError(f"cannot take images from hf:{name}: {' '.join(str(error).split('. ')[0].split())}") from error
+        raise UserError(f"cannot read hf:{name}: {' '.join(str(error).split('. ')[0].split())}") from error
     features = next(iter(splits.values())).features or {}
     column = next((key for key, feature in features.items() if isinstance(feature, datasets.Image)), None)
     if column is None:
-        raise UserError(f"hf:{name} has no column of images: it has {some(features, 10) or 'none that are declared'}")
+        raise UserError(f"hf:{name} has no column of images: its columns are {some(features, 10) or 'not declared'}")
     classes = next((key for key, feature in features.items() if isinstance(feature, datasets.ClassLabel)), None)
     numbers = [key for key, feature in features.items() if isinstance(feature, datasets.Value) and feature.dtype.startswith(NUMBERS)]
     splits = {key: split.cast_column(column, datasets.Image(decode=False)) for key, split in splits.items()}
@@ -71,7 +71,7 @@ def source(name: str, *, streaming: bool = False) -> Source:
     total = sum(known) if len(known) == len(counts) else None
     notes = []
     if left := [key for key in features if key not in (column, classes, *numbers)]:
-        notes.append(f"columns that are no truth values or numbers are left out: {some(left)}")
+        notes.append(f"left out columns that are neither numbers nor true or false: {some(left)}")
     return Source(f"hf {name}", items, total, attribute_names=tuple(map(printable, numbers)), notes=notes, **hashes)
 
 
@@ -84,7 +84,7 @@ def _complaining(rows: Iterable[dict[str, Any]], name: str) -> Iterator[dict[str
         except StopIteration:
             return
         except Exception as error:  # of the library, of the network, or of what reads the file's format
-            raise UserError(f"cannot read on in hf:{name}: {' '.join(str(error).split())}") from error
+            raise UserError(f"cannot read hf:{name}: {' '.join(str(error).split())}") from error
         yield row
 
 
@@ -110,5 +110,5 @@ class Remote:
             with fsspec.open(self.address) as file:
                 content = file.read()
         except Exception as error:  # of the network, and of whatever is behind the address
-            raise UserError(f"cannot read on: {self.address}: {' '.join(str(error).split())}; run the same again") from error
+            raise UserError(f"cannot read {self.address}: {' '.join(str(error).split())}; run the same command again") from error
         return Encoded(content).open()

@@ -31,11 +31,11 @@ def source(path: Path) -> Source:
     """
     files = sorted(file for file in path.glob("*images*idx3*ubyte*") if file.suffix in ("", ".gz") or file.suffix.endswith("ubyte"))
     if not files:
-        raise UserError(f"{path} holds no set like MNIST: it has no file such as train-images-idx3-ubyte.gz")
+        raise UserError(f"{path} is not a set like MNIST: it has no file such as train-images-idx3-ubyte.gz")
     files = [file for file in files if file.suffix != ".gz" or file.with_suffix("") not in files]  # unpacked beside the archive
     files.sort(key=lambda file: _split(file) != "train")
     if len({_split(file) for file in files}) < len(files):
-        raise UserError(f"{path} holds several sets: {', '.join(file.name for file in files)}; put one into a folder of its own")
+        raise UserError(f"{path} holds several sets: {', '.join(file.name for file in files)}; put each into a folder of its own")
     heads = {file: _head(file) for file in files}
     if len({head[1:] for head in heads.values()}) > 1:
         raise UserError(f"the sets in {path} have images of different sizes: {', '.join(file.name for file in files)}")
@@ -67,7 +67,7 @@ def _numbers(file: Path, stream: BinaryIO, kind: int, count: int) -> tuple[int, 
     content = stream.read(4 + 4 * count)
     head = np.frombuffer(content[: len(content) // 4 * 4], ">u4")
     if len(head) != 1 + count or head[0] != kind:
-        raise UserError(f"{file} is no IDX file of {'images' if kind == IMAGES else 'labels'}")
+        raise UserError(f"{file} is not an IDX file of {'images' if kind == IMAGES else 'labels'}")
     return tuple(int(number) for number in head[1:])
 
 
@@ -79,7 +79,7 @@ def _head(file: Path) -> tuple[int, int, int]:
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{file} is damaged") from error
     if not (count and 0 < height <= LARGEST_SIDE and 0 < width <= LARGEST_SIDE):
-        raise UserError(f"{file} is damaged: it announces {count:,} images of {height}x{width}")
+        raise UserError(f"{file} is damaged: it says that it holds {count:,} images of {height}x{width}")
     return count, height, width
 
 
@@ -90,10 +90,10 @@ def _images(file: Path) -> Iterator[NDArray[np.uint8]]:
             for number in range(count):
                 pixels = stream.read(height * width)
                 if len(pixels) < height * width:
-                    raise UserError(f"{file} is cut short: it announces {count:,} images and ends in number {number + 1:,}")
+                    raise UserError(f"{file} is damaged: it should hold {count:,} images, and ends in image {number + 1:,}")
                 yield np.frombuffer(pixels, np.uint8).reshape(height, width)
             if stream.read(1):
-                raise UserError(f"{file} is damaged: it announces {count:,} images and has more")
+                raise UserError(f"{file} is damaged: it should hold {count:,} images, and holds more")
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{file} is damaged") from error
 
@@ -109,5 +109,5 @@ def _labels(images: Path, count: int) -> NDArray[np.uint8] | None:
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{file} is damaged") from error
     if announced != count or len(labels) != count:
-        raise UserError(f"{file} does not belong to {images.name}: it has {len(labels):,} labels for {count:,} images")
+        raise UserError(f"{file} does not fit {images.name}: it has {len(labels):,} labels for {count:,} images")
     return labels

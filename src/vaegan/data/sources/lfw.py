@@ -64,7 +64,7 @@ def _people(path: Path) -> Iterator[str]:
     rows = _rows(path)
     announced = int(rows[0][0]) if rows and rows[0][0].isdecimal() else -1
     if len(rows) - 1 not in (announced, 2 * announced) or not all(2 <= len(row) <= 4 for row in rows[1:]):
-        raise UserError(f"{path} is not a list of LFW's: it announces another number of rows, and is damaged or cut short")
+        raise UserError(f"{path} is damaged, or is not a list of LFW: it should have another number of rows")
     for row in rows[1:]:
         yield row[0]
         if len(row) == 4:
@@ -82,9 +82,9 @@ def _folds(path: Path) -> dict[str, str]:
             people |= {row[0]: f"fold-{fold:02d}" for row in rows[start + 1 : start + 1 + count]}
             start += 1 + count
         if start != len(rows):
-            raise ValueError("there are more or fewer rows than announced")
+            raise ValueError("the number of rows is not the one in the first line")
     except (ValueError, IndexError) as error:
-        raise UserError(f"{path} is not LFW's list of people: it is damaged, or cut short") from error
+        raise UserError(f"{path} is damaged, or is not LFW's list of people") from error
     return people
 
 
@@ -100,5 +100,5 @@ def _read_attributes(path: Path) -> AttributeTable:
                 raise ValueError(f"{len(values)} values")
             attributes[f"{person.replace(' ', '_')}_{int(number):04d}.jpg"] = tuple(attribute(value) for value in values)
     except (IndexError, ValueError) as error:
-        raise UserError(f"{path} is not LFW's table of attributes: it is damaged, or cut short") from error
+        raise UserError(f"{path} is damaged, or is not LFW's table of attributes") from error
     return AttributeTable(path, tuple(name.replace(" ", "_") for name in names), attributes, fingerprint=sha256(path))

@@ -5,12 +5,11 @@ To add one, write a function from a path to a `Source` in a file here, and add i
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from ...errors import UserError
+from ...errors import UserError, unknown_name
 from ...files import from_home
 from . import files, huggingface
 from .base import Source
@@ -55,19 +54,19 @@ def find_source(text: str) -> Source:
         UserError: there is no such thing, or it is not what it should be.
     """
     if not text:
-        raise UserError("cannot take images from a folder without a name: give --data a folder, or avatars")
+        raise UserError("the name of the images is empty: give --data a folder, or avatars")
     kind, path = _parts(text)
     if not kind:
         return _of_path(from_home(text))
     if kind in HUB:
         return huggingface.source(path, streaming=kind != "hf")
     if kind not in KINDS:
-        nearest = get_close_matches(kind, [*KINDS, *HUB], n=1)
-        hint = f"Did you mean {nearest[0]}?" if nearest else f"There are {', '.join([*KINDS, *HUB])}."
-        raise UserError(f"there is no kind of source {kind} (and no folder {text}). {hint}")
+        raise unknown_name("kind of images", kind, [*KINDS, *HUB], inside=f", and the folder {text} does not exist")
     place = from_home(path)
-    if not path or not place.exists():
-        raise UserError(f"cannot take images from {text}: there is no such folder")
+    if not path:
+        raise UserError(f"name a folder after {kind}:, such as {kind}:FOLDER")
+    if not place.exists():
+        raise UserError(f"{place} does not exist")
     return KINDS[kind].open(place)
 
 
@@ -95,11 +94,13 @@ def short_name(text: str) -> str:
 
 
 def _of_path(path: Path) -> Source:
-    hint = next((f"; it looks like {name}: ask for it by {name}:PATH" for name, kind in KINDS.items() if kind.recognizes(path)), "")
+    hint = next(
+        (f"; it looks like {name}: to use all of it, name it {name}:PATH" for name, kind in KINDS.items() if kind.recognizes(path)), ""
+    )
     try:
         source = files.source(path)
     except UserError as error:
         raise UserError(f"{error}{hint}") from None
     if hint:
-        source.notes.append(f"only its image files are taken{hint}")
+        source.notes.append(f"only its image files are used{hint}")
     return source

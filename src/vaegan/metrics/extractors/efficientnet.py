@@ -108,7 +108,7 @@ class EfficientNet:
         path = require_weights(self.name, PACKAGE, FILE, COMMAND)
         self.weights = sha256(path)
         if not self.weights.startswith(WEIGHTS):
-            raise UserError(f"{path} is damaged: {COMMAND}")
+            raise UserError(f"{path} is damaged: install it again with: {COMMAND}")
         self.device, self.side, self.resize = torch.device(device), side, f"bilinear to {side}x{side}"
         network = EfficientNetLite0(torch.load(path, weights_only=True))
         self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -35,7 +35,7 @@ class Inception:
         try:
             from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
         except (ImportError, RuntimeError, AttributeError) as error:  # a torchvision that does not fit torch raises all of these
-            raise UserError(f"Inception needs torch-fidelity and a torchvision that fits torch: {COMMAND}") from error
+            raise UserError(f"Inception needs torch-fidelity and a torchvision that fits torch: install them with: {COMMAND}") from error
         path = Path(torch.hub.get_dir()) / "checkpoints" / FILE
         self.device = torch.device(device)
         try:
@@ -43,7 +43,7 @@ class Inception:
             self.weights = sha256(path)
         except Exception as error:  # of the network, of the disk, or of a damaged file
             where = f"put the file {FILE} of torch-fidelity's releases into {path.parent}"
-            raise UserError(f"the weights of Inception cannot be had, or are damaged: {where}") from error
+            raise UserError(f"the weights of Inception cannot be downloaded, or are damaged: {where}") from error
         self.network = network.eval().to(self.device)
 
     @torch.inference_mode()

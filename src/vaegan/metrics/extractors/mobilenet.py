@@ -83,7 +83,7 @@ class MobileNet:
             network = MobileNetV2()
             network.load_state_dict({key: value for key, value in state.items() if not key.startswith("classifier.")})
         except Exception as error:  # what torch raises of a damaged file is of many kinds
-            raise UserError(f"{path} is damaged: {MOBILENET_COMMAND} --force-reinstall") from error
+            raise UserError(f"{path} is damaged: install it again with: {MOBILENET_COMMAND} --force-reinstall") from error
         self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._mean, self._std = (torch.tensor(values, device=self.device).view(3, 1, 1) for values in (MEAN, STD))
 

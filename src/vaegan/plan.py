@@ -1,0 +1,252 @@
+"""What a run will take and what is wrong with it, found out before it is begun: `vaegan train --dry-run`."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from rich.console import Console
+
+from .data import ImageSet, Indices
+from .data.batches import Batches
+from .errors import UserError, os_errors_as_user_errors
+from .files import free_space
+from .recipe import Recipe
+from .run import Run
+from .training.device import World, find_device, find_world, make_fabric
+from .training.disk import Disk, disk_of
+from .training.memory import check_size, free_memory, in_bf16, size_of
+from .training.minutes import Costs, clock, rehearse, seconds_of, steps_in
+from .training.trainer import Trainer
+from .words import in_bytes
+from .workflow import (
+    TrainingJob,
+    _anchored,
+    _borrow_discriminator,
+    _free_name,
+    _join,
+    _keep,
+    _length,
+    _seconds_after,
+    _take_up,
+    _threads,
+    _with_attributes,
+    images_of,
+    split_of,
+)
+
+Mode = Literal["new", "auto", "resume"]
+SECONDS = 3.0
+"""For how long steps are timed."""
+ALONE = World(1, 1, None)
+"""One process rehearses, also where several are to train."""
+
+
+@dataclass
+class Plan:
+    """What a run will take, as far as it could be found out."""
+
+    run: Path
+    """Where it will be."""
+    recipe: Recipe
+    """With its length in steps, where that could be found out."""
+    processes: int
+    """Of all machines together."""
+    device: str | None = None
+    problems: list[str] = field(default_factory=list)
+    """What is wrong: the sentences with which training would refuse. Empty if it can begin."""
+    networks: dict[str, int] = field(default_factory=dict)
+    """The parameters of each network."""
+    training: int | None = None
+    """Images to train on."""
+    held_out: int | None = None
+    packed: Path | None = None
+    """The folder of the packed images, which stays."""
+    steps: int | None = None
+    begun: int = 0
+    """The step that a run to be continued is at."""
+    steps_per_epoch: int | None = None
+    costs: Costs | None = None
+    """What a step, a picture and a checkpoint take: measured with one process."""
+    seconds: float | None = None
+    """What the steps to come take, with pictures, checkpoints, the fit of the prior, and the report."""
+    memory: int | None = None
+    """Bytes that the processes of this machine need, at least: on a GPU, each of it."""
+    free_memory: int | None = None
+    disk: Disk | None = None
+    free_disk: int | None = None
+
+    @property
+    def parameters(self) -> int:
+        """Of the networks together."""
+        return sum(self.networks.values())
+
+    @property
+    def images(self) -> int | None:
+        """How many images the steps to come see."""
+        return None if self.steps is None else (self.steps - self.begun) * self.recipe.training.batch * self.processes
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return {
+            **{name: value for name, value in vars(self).items() if name != "recipe"},
+            "run": str(self.run),
+            "packed": self.packed and str(self.packed),
+            "parameters": self.parameters,
+            "images": self.images,
+            "costs": self.costs and self.costs._asdict(),
+            "disk": self.disk and self.disk._asdict(),
+            "recipe": {section: dict(values) for section, values in asdict(self.recipe).items()},
+        }
+
+
+def dry_run(
+    recipe: Recipe,
+    run: str | Path | None = None,
+    *,
+    mode: Mode = "new",
+    device: str = "auto",
+    processes: int | None = None,
+    nodes: int | None = None,
+    report: bool = True,
+    console: Console | None = None,
+) -> Plan:
+    """Find out what `vaegan.train` would take and what it would refuse. Nothing is trained, and only the packed images stay.
+
+    One process takes some steps, draws a picture and saves, as for a length in minutes, and throws that away. Where several processes are
+    to train, what they tell each other is not in the time.
+
+    Args:
+        recipe, run, device, processes, nodes, report: as for `vaegan.train`.
+        mode: whether `run` must not be there yet, may be there (`auto_resume`), or is to be continued (`vaegan.resume`).
+        console: where the packing of images is shown; standard error by default.
+
+    Raises:
+        UserError: what was asked for cannot be understood, so that there is nothing to plan.
+    """
+    if mode == "auto" and not run:
+        raise UserError("--auto-resume needs --run: it continues that run if it has started")
+    job = TrainingJob(recipe, Run(run or _free_name(Path("runs"), recipe)), mode, device, report)
+    console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
+    world = find_world(processes, nodes)
+    plan = Plan(job.run.folder, recipe, world.size)
+    with ExitStack() as stack:
+        resumed = False
+        with _noting(plan):
+            resumed = job.begun() and _locked(job.run, stack)
+        if resumed and job.run.checkpoints:
+            plan.begun = max(job.run.checkpoints)
+        fits = _measure_memory(plan, job, world)
+        images = None
+        with _noting(plan):
+            job = replace(job, recipe=_anchored(recipe))
+            images = images_of(job.recipe, console)
+        if images is not None:
+            with _noting(plan):
+                training, held_out = split_of(job.recipe, images)
+                plan.packed, plan.training, plan.held_out = images.folder, len(training), len(held_out)
+                _settle(plan, job, world, images, training, resumed=resumed)
+                if fits:
+                    _rehearse(plan, job, images, (training, held_out), resumed=resumed)
+    _measure_disk(plan, job)
+    return plan
+
+
+@contextmanager
+def _noting(plan: Plan) -> Iterator[None]:
+    """What is refused within is noted."""
+    try:
+        with os_errors_as_user_errors():
+            yield
+    except UserError as error:
+        if str(error) not in plan.problems:
+            plan.problems.append(str(error))
+
+
+def _locked(run: Run, stack: ExitStack) -> bool:
+    """Keep a run that was begun, so that nobody trains into it meanwhile, and leave it as it was."""
+    if not run.lock_file.exists():
+        stack.callback(run.lock_file.unlink, missing_ok=True)
+    return _keep(run, stack)
+
+
+def _measure_memory(plan: Plan, job: TrainingJob, world: World) -> bool:
+    """Count what the networks take; whether they can be trained here."""
+    before = len(plan.problems)
+    with _noting(plan):
+        plan.device = find_device(job.device, world)
+    with _noting(plan):
+        check_size(job.recipe, plan.device, world.processes, job.run.folder if job.mode == "new" else None)
+    with _noting(plan), suppress(RuntimeError):
+        size = size_of(job.recipe, bf16=in_bf16(job.recipe, plan.device or "cpu"))
+        plan.networks = size.networks
+        if plan.device == "cuda":
+            plan.memory, plan.free_memory = size.step, torch.cuda.mem_get_info()[0]
+        else:
+            plan.memory, plan.free_memory = world.processes * size.run, free_memory()
+    return len(plan.problems) == before
+
+
+def _settle(plan: Plan, job: TrainingJob, world: World, images: ImageSet, training: Indices, *, resumed: bool) -> None:
+    """The recipe and the steps, as training settles them.
+
+    Raises:
+        UserError: the images do not fill a batch of each process, or an attribute is the same for all.
+    """
+    settings = job.recipe.training
+    batches = Batches(images.images, training, settings.batch, seed=settings.seed, processes=world.size)
+    plan.steps_per_epoch = batches.steps_per_epoch
+    recipe = _with_attributes(job.recipe, images, training)
+    plan.recipe = replace(recipe, training=replace(recipe.training, threads=_threads(job, resumed, world), length=_length(job, resumed)))
+    if plan.recipe.training.minutes is None:
+        plan.steps = plan.recipe.training.steps(batches.steps_per_epoch, settings.batch * world.size)
+
+
+def _rehearse(plan: Plan, job: TrainingJob, images: ImageSet, split: tuple[Indices, Indices], *, resumed: bool) -> None:
+    """Time some steps in this process, and see that a run can be taken up.
+
+    Raises:
+        UserError: it cannot; or what a `Trainer` raises.
+    """
+    began = clock()
+    fabric = make_fabric(plan.device or "cpu", plan.recipe.training.precision, ALONE)
+    _join(fabric)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(plan.recipe.training.threads)
+    try:
+        resumes = resumed and plan.processes == 1  # else a checkpoint is of another number of processes than this one
+        if resumes or plan.recipe.objective.discriminator:
+            trainer = Trainer(plan.recipe, fabric, images, split[0])
+            goes_on = resumes and _take_up(trainer, job.run, Console(quiet=True), auto=job.mode == "auto", dry=True)
+            if plan.recipe.objective.discriminator and not goes_on:
+                _borrow_discriminator(trainer)
+            plan.begun = max(plan.begun, trainer.step)
+            del trainer
+            gc.collect()  # the rehearsal may need its memory
+        plan.costs = rehearse(plan.recipe, fabric, images, *split, seconds=SECONDS)
+    finally:
+        torch.set_num_threads(threads)
+    after = _seconds_after(plan.recipe, job)
+    settings = plan.recipe.training
+    if settings.minutes is not None:
+        plan.steps = steps_in(60.0 * settings.minutes - (clock() - began) - after, plan.costs, settings)
+        plan.recipe = replace(plan.recipe, training=replace(settings, length=f"{plan.steps} steps"))
+    assert plan.steps is not None
+    plan.seconds = seconds_of(max(0, plan.steps - plan.begun), plan.costs, settings) + after
+
+
+def _measure_disk(plan: Plan, job: TrainingJob) -> None:
+    """Count what the run writes, and see that there is room for it."""
+    plan.free_disk = free_space(job.run.folder)
+    if plan.costs is None or plan.steps is None:
+        return
+    plan.disk = disk_of(max(0, plan.steps - plan.begun), plan.costs, plan.recipe.training, report=job.report)
+    if plan.free_disk is not None and plan.disk.total > plan.free_disk:
+        way_out = "choose another --run, a smaller --training.keep, or a larger --training.picture_every, or free some space"
+        needed, free = in_bytes(plan.disk.total), in_bytes(plan.free_disk)
+        plan.problems.append(f"the run writes about {needed}, and {free} are free on the disk of {job.run.folder}: {way_out}")

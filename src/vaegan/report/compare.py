@@ -1,0 +1,167 @@
+"""Several runs side by side: what differs in their settings, their pictures, curves and metrics, in tables and on one page."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ..errors import UserError
+from ..files import from_home
+from ..list_runs import RunStatus, status_of
+from ..metrics.tables import MetricTable
+from ..recipe import Recipe
+from ..run import Run
+from ..viz.grid import open_picture
+from ..words import plain
+from .charts import chart, number
+from .curves import Panel
+from .facts import facts
+from .page import write
+from .pictures import Frame, embed
+from .stats import Stats
+
+PAGE = "comparison.html"
+MOST = 8
+"""Runs on a page: so many lines of a chart can be told from each other."""
+PICTURE_BYTES = 900_000
+"""Of each picture, as text in the page."""
+TITLES = {
+    "similarity": ("Similarity", "Error of reconstructions: in the discriminator’s features, or of pixels for a VAE. Lower is closer."),
+    "pixel": ("Pixel error", "Mean squared error of reconstructions, with values in [−1, 1]. Lower is closer."),
+    "prior": ("Prior", "How far posteriors are from the prior, in nats."),
+    "real": ("Discriminator’s cost for images", "By the loss of each run."),
+    "fake": ("Discriminator’s cost for samples", "By the loss of each run."),
+    "decoder_steps": ("Decoder’s steps", "Share of the steps that the decoder took."),
+    "discriminator_steps": ("Discriminator’s steps", "Share of the steps that the discriminator took."),
+    "images_per_second": ("Speed", "Images a second, without pictures and checkpoints."),
+    "lr": ("Learning rate", "Before the factors of the three networks."),
+}
+"""Title and explanation of each curve; others have their name."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several runs, read."""
+
+    names: list[str]
+    """What each is called: its folder's name, or its path where two have the same."""
+    runs: list[Run]
+    statuses: list[RunStatus]
+    recipes: list[Recipe | None]
+    """None where it cannot be read."""
+    stats: list[Stats]
+
+    @classmethod
+    def of(cls, folders: Sequence[str | Path]) -> Comparison:
+        """Read the runs.
+
+        Raises:
+            UserError: there are too few or too many, or one is no run.
+        """
+        if not 2 <= len(folders) <= MOST:
+            raise UserError(f"compare needs 2 to {MOST} runs, not {len(folders)}")
+        runs = [Run.open(folder) for folder in folders]
+        for run in runs:
+            if not run.is_run:
+                raise UserError(f"{run.folder} is not a run folder: it has no {run.recipe_file.name}")
+        short = [run.folder.resolve().name for run in runs]
+        names = [name if short.count(name) == 1 else str(run.folder) for name, run in zip(short, runs, strict=True)]
+        statuses = [status_of(run.folder) for run in runs]
+        return cls(names, runs, statuses, [_recipe(run) for run in runs], [Stats.read(run.stats_file) for run in runs])
+
+    @property
+    def tables(self) -> list[MetricTable]:
+        """How far the runs are, the settings that differ, and their last metrics."""
+        return [self._facts(), self._settings(), self._metrics()]
+
+    def _facts(self) -> MetricTable:
+        columns = []
+        for status, recipe, stats in zip(self.statuses, self.recipes, self.stats, strict=True):
+            about = dict(facts(recipe, stats, None).rows) if recipe else {}
+            columns.append({"State": status.state, **about})
+        return MetricTable("Runs", tuple(self.names), _rows(columns))
+
+    def _settings(self) -> MetricTable:
+        said = partial(plain, between=", ", yes="yes", no="no")
+        columns = [{key: said(value) for key, value in recipe.flat().items()} if recipe else {} for recipe in self.recipes]
+        known = [column for column in columns if column]
+        rows = [row for row in _rows(columns) if len({column[row[0]] for column in known}) > 1]
+        return MetricTable("Settings that differ", tuple(self.names), rows, () if rows else ("All settings are the same.",))
+
+    def _metrics(self) -> MetricTable:
+        columns = [{name.replace("_", " "): number(value) for name, value in status.headlines.items()} for status in self.statuses]
+        missing = [name for name, column in zip(self.names, columns, strict=True) if not column]
+        notes = (f"Not evaluated yet: {', '.join(missing)}. vaegan evaluate RUN does that.",) if missing else ()
+        return MetricTable("Last metrics", tuple(self.names), _rows(columns), notes)
+
+    @property
+    def panels(self) -> list[Panel]:
+        """A chart for each number that training wrote down, with a curve for each run."""
+        written = dict.fromkeys(name for stats in self.stats for name in stats.names)
+        found = []
+        for name in [*(name for name in TITLES if name in written), *(name for name in written if name not in TITLES)]:
+            title, about = TITLES.get(name, (name.replace("_", " ").capitalize(), "As written down in stats.jsonl."))
+            factor, unit = (100.0, "%") if name.endswith("_steps") else (1.0, "")
+            series = [stats.series(name, run, factor) for run, stats in zip(self.names, self.stats, strict=True)]
+            if drawn := chart(series, unit=unit):
+                found.append(Panel(title, about, drawn))
+        return found
+
+
+def compare(runs: Sequence[str | Path], out: str | Path | None = None) -> Path:
+    """Write a page on several runs, side by side: settings that differ, pictures, curves and metrics.
+
+    Args:
+        runs: 2 to 8 run folders.
+        out: the file to write; by default comparison.html in the folder that all of them are in.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: there are too few or too many runs, or one is no run; or `out` is a folder.
+    """
+    return write_comparison(Comparison.of(runs), out)
+
+
+def write_comparison(comparison: Comparison, out: str | Path | None = None) -> Path:
+    """As `compare`, of runs that are read already."""
+    folders = [run.folder for run in comparison.runs]
+    path = from_home(out) if out else Path(os.path.commonpath([folder.absolute().parent for folder in folders])) / PAGE
+    if path.is_dir():
+        raise UserError(f"cannot write a page as {path}: it is a folder; give it the name of a file such as {path / PAGE}")
+    damaged = [(run.folder, name) for run, status in zip(comparison.runs, comparison.statuses, strict=True) for name in status.damaged]
+    contents = {
+        "names": comparison.names,
+        "title": " and ".join(comparison.names) if len(comparison.names) == 2 else f"{len(comparison.names)} runs side by side",
+        "tables": comparison.tables,
+        "pictures": [(name, _newest(run)) for name, run in zip(comparison.names, comparison.runs, strict=True)],
+        "panels": comparison.panels,
+        "notes": [f"{folder / name} cannot be read." for folder, name in damaged],
+        "command": shlex.join(["vaegan", "compare", *map(str, folders)]),
+    }
+    return write(path, contents, "compare.html.jinja")
+
+
+def _recipe(run: Run) -> Recipe | None:
+    try:
+        return run.recipe
+    except (UserError, OSError):
+        return None
+
+
+def _newest(run: Run) -> Frame | None:
+    for step, path in reversed(run.pictures.items()):
+        if picture := open_picture(path):
+            return Frame(step, embed(picture, PICTURE_BYTES))
+    return None
+
+
+def _rows(columns: Sequence[dict[str, str]]) -> list[tuple[str, list[str]]]:
+    """The values of several runs, by name: empty where a run has none."""
+    names = dict.fromkeys(name for column in columns for name in column)
+    return [(name, [column.get(name, "") for column in columns]) for name in names]
