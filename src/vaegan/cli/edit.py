@@ -242,16 +242,17 @@ def _by_auc(directions: Directions) -> list[tuple[str, list[int], list[float | N
 def _show(directions: Directions) -> None:
     """Print how well the attributes of held-out images are told apart, best first."""
     about = directions.about
-    table = Table("attribute", box=None, header_style="bold", title_justify="left")
-    for column in ("with it", "without", "probe: right", "AUC", "mean: right", "AUC"):
+    table = Table("\nattribute", box=None, header_style="bold", title_justify="left")
+    for column in ("\nwith it", "\nwithout it", "probe:\naccuracy", "probe:\nAUC", "mean:\naccuracy", "mean:\nAUC"):
         table.add_column(column, justify="right")
     for name, (yes, no), probe, mean in _by_auc(directions):
         cells = ("-" if value is None else f"{value:.3f}" for value in (*probe, *mean))
         table.add_row(name, f"{yes:,}", f"{no:,}", *cells)
     out.print(table)
     out.print(
-        f"learned from {about['learned_from']:,} images and tried on {about['tried_on']:,} held-out ones; right: the mean of the shares of"
-        " yeses and of noes that are right; 0.5 is guessing",
+        f"The directions were learned from {about['learned_from']:,} images and tested on {about['tried_on']:,} held-out images. "
+        "Accuracy is the mean of the accuracy for images with the attribute and for images without it. For accuracy and AUC, 0.5 is "
+        "guessing.",
         soft_wrap=True,
         markup=False,
     )

@@ -106,7 +106,7 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
         reconstructions = model.reconstruct(originals)
     columns = _columns(len(originals))
     pairs = grid.pair_rows(originals, reconstructions, columns)
-    wrote(grid.save(grid.sheet([("each above its reconstruction", pairs)], columns), path))
+    wrote(grid.save(grid.sheet([("images above their reconstructions", pairs)], columns), path))
 
 
 def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0) -> None:

@@ -171,9 +171,13 @@ def _print_strangest(scorer: Scorer, names: Sequence[str], scores: Scores, stran
     from rich.table import Table
     from rich.text import Text
 
-    caption = "each measurement as a multiple of its median among normal images"
+    caption = (
+        "each measurement as a multiple of its median among normal images\n"
+        "code and look: distance from the codes and the features of normal images\n"
+        "place: the largest error of features at one place, compared with the limit for normal images there"
+    )
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, expand=True, caption=caption, caption_justify="left")
-    table.add_column("strangest", no_wrap=True, overflow="ellipsis", min_width=12, ratio=1)
+    table.add_column("most unusual", no_wrap=True, overflow="ellipsis", min_width=12, ratio=1)
     for name in ("p", "combined", *scores.measurements):
         table.add_column(name, no_wrap=True, justify="right", min_width=len(name))
     for place in strangest.tolist():
@@ -203,5 +207,5 @@ def _strangest(scorer: Scorer, parts: Sequence[NamedImages], names: Sequence[str
         shown = [in_colour(pixels) for pixels in (image, reconstruction)]
         shown.append(heat(times.clamp(min=1).log() / math.log(MOST_TIMES)))
         tiles.append(Tile(torch.cat(shown), (Path(names[place]).name, f"p {scores.p[place]:.2g}, combined {scores.combined[place]:.1f}")))
-    heading = f"image, reconstruction, error in features: black is what 99 in 100 normal images have there, white {MOST_TIMES} times that"
+    heading = f"image, reconstruction, feature error: black is the limit for 99% of normal images, white is {MOST_TIMES} times the limit"
     return tiled(heading, [tiles[start : start + GROUPS] for start in range(0, len(tiles), GROUPS)])

@@ -171,4 +171,4 @@ def _neighbours(
         for start in range(0, len(neighbours), ACROSS):
             rows.append([first, *neighbours[start : start + ACROSS]])
             first = None
-    return tiled(f"each with the images nearest to it by {looking.by}, and their distances", rows)
+    return tiled(f"each query with its nearest images by {looking.by}, and their distances", rows)
