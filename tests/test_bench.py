@@ -185,7 +185,7 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
         "of memory",
         "peak in bfloat16",
         "convolutions alone in float32",
-        "making a batch alone",
+        "making a batch takes",
     ):
         assert words in text
     for name in ("textbook, as users run it", "vaegan, float32", "vaegan, bfloat16", "vaegan, whole loop"):
@@ -269,7 +269,7 @@ def test_contenders_compute_with_as_many_threads_as_are_asked_for(monkeypatch: p
 
 
 def test_a_device_that_is_not_there() -> None:
-    with pytest.raises(UserError, match="there is no cuda device here"):
+    with pytest.raises(UserError, match="there is no cuda device on this machine"):
         Benchmark(Recipe(), device="cuda")
 
 

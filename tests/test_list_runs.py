@@ -107,9 +107,7 @@ def test_what_is_locked_is_seen_without_keeping_others_out(tmp_path: Path) -> No
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vaegan.cli.overview.stdout", Console(width=200))
-    assert f"does not exist: name the folder {tmp_path / 'gone'}: name the folder in which your runs are" in fails(
-        capsys, "runs", tmp_path / "gone"
-    )
+    assert f"{tmp_path / 'gone'} does not exist: name the folder that holds your runs" in fails(capsys, "runs", tmp_path / "gone")
     works("runs", tmp_path)
     assert capsys.readouterr().out == f"there are no runs in {tmp_path}\n"
     run = write_checkpoints(write_run(tmp_path / "faces"), 40)

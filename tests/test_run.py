@@ -42,13 +42,13 @@ def test_a_run_folder(trained: Path) -> None:
 def test_a_model_folder(trained: Path, photos: Path) -> None:
     run = Run.open(trained / "model")
     assert not run.is_run
-    with pytest.raises(UserError, match="a model folder does not say how it was trained, so name the run folder"):
+    with pytest.raises(UserError, match="which says how a model was trained; name the run folder"):
         _ = run.recipe
     assert run.model_folder == trained / "model"
     assert run.model().architecture == Run(trained).model().architecture
-    with pytest.raises(UserError, match=r"does not say what it was trained on: name images by --in$"):
+    with pytest.raises(UserError, match=r"does not say which images the model was trained on: name images with --in$"):
         run.images(flag="--in")
-    with pytest.raises(UserError, match=r"does not say what it was trained on: name images$"):
+    with pytest.raises(UserError, match=r"does not say which images the model was trained on: name images$"):
         run.images()
     images = run.images(photos)
     assert images.preparation == run.preparation
@@ -94,7 +94,7 @@ def test_a_model_folder_may_know_its_level(trained: Path) -> None:
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path, photos: Path) -> None:
-    with pytest.raises(UserError, match=r"there is no run folder .*nowhere$"):
+    with pytest.raises(UserError, match=r"nowhere does not exist$"):
         Run.open(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"photos is neither a run folder nor a model folder: it has no recipe.yaml and no config.json"):
         Run.open(photos)

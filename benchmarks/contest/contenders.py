@@ -165,7 +165,7 @@ def find_contender(name: str) -> Contender:
     if ".py:" in name:
         file, _, function = name.rpartition(":")
         if not Path(file).is_file():
-            raise UserError(f"there is no file {file}: name a contender by FILE.py:FUNCTION")
+            raise UserError(f"{file} does not exist: name a contender as FILE.py:FUNCTION")
         return OtherProgram(function, f"{Path(file).resolve()}:{function}")
     try:
         Recipe.load(name)

@@ -117,7 +117,7 @@ def resolve(name: str | Path, over: Layer, note: Callable[[str], None] = lambda 
     decided = of_set(over.tree.get("data", {}).get("source") or asked.get("source"))
     if overruled := {key: value for key, value in decided.get("data", {}).items() if key in asked and asked[key] != value}:
         prepared = ", ".join(f"{key} {plain(value)}" for key, value in overruled.items())
-        note(f"the packed set was prepared with {prepared}, and this is used instead of what recipe {name} asks for")
+        note(f"the packed set was prepared with {prepared}; this replaces what recipe {name} says")
     return parse(Recipe, [over, Layer(decided, "the packed set"), Layer(tree, f"recipe {name}")])
 
 

@@ -194,7 +194,9 @@ class Run:
         from .data import open_images
 
         if data is None and not self.is_run:
-            raise UserError(f"a model folder does not say what it was trained on: name images{f' with {flag}' if flag else ''}")
+            raise UserError(
+                f"a model folder does not say which images the model was trained on: name images{f' with {flag}' if flag else ''}"
+            )
         settings, preparation = self.data, self.preparation
         try:
             return open_images(settings.source if data is None else str(data), preparation, count=settings.avatars, progress=progress)

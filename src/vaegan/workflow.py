@@ -22,8 +22,7 @@ from .data.dataset import report_skipped
 from .data.sources import anchored, short_name
 from .errors import UserError, os_errors_as_user_errors
 from .files import PARTIAL, from_home, locked, remove_partial, replacing
-from .latent.fit_prior import FEWEST, prior_of
-from .models.vaegan import WEIGHTS
+from .finish import fit_prior, lacks_prior, write_report
 from .progress import progress_bar
 from .recipe import RECIPE, Recipe, of_run
 from .run import Run, load
@@ -34,11 +33,9 @@ from .training.conditions import varying
 from .training.device import World, computes_in_bf16, find_device, find_world, make_fabric, usual_threads
 from .training.distributed import JoinError, LostProcessError, SharedError, all_or_none, from_leader
 from .training.launcher import launch, run_worker
-from .training.logger import draw
 from .training.memory import check_size
 from .training.minutes import clock, in_steps
 from .training.trainer import STOPPING, Trainer, resume_hint
-from .viz.grid import save as save_picture
 from .words import command
 
 __all__ = ["Stopped", "TrainingResult", "resume", "train"]
@@ -48,8 +45,8 @@ REPORT_SECONDS, FIT_SECONDS = 3.0, 15.0
 """What the report and the fit of the prior take, about, of a run's minutes."""
 PAGE_SHARE = 0.02
 """The largest part of a run's time that it takes to keep its page up to date."""
-STOPPING_FIT = "stopping: saving the run ..."
-HEADER = "# All settings of this run. This file is a recipe, too: vaegan train --recipe THIS-FILE\n"
+HEADER = "# All settings of this run. This file is a recipe, too: vaegan train --recipe THIS-FILE
+"
 
 
 @dataclass(frozen=True)
@@ -134,7 +131,7 @@ class TrainingJob:
 
     def __post_init__(self) -> None:
         if self.mode == "resume" and self.recipe.training.minutes:
-            raise UserError("a run that has started has a number of steps: leave out --minutes, or ask for more steps with --steps")
+            raise UserError("a run that has started counts its length in steps: leave out --minutes, or ask for more steps with --steps")
 
     def begun(self) -> bool:
         """Whether the run was begun before.
@@ -292,9 +289,9 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
                 trainer.after_picture = stack.enter_context(LivePage(run, images, trainer.steps, note, PAGE_SHARE))
             with os_errors_as_user_errors(lambda: resume_hint(run)):
                 picture = trainer.train(run, images, held_out, console, signals)
-        if fabric.is_global_zero and _lacks_prior(run, recipe, training):
-            _fit_prior(trainer, run, images, held_out, console)
-        return TrainingResult(run.folder, picture, _report(run, images) if job.report and fabric.is_global_zero else None)
+        if fabric.is_global_zero and lacks_prior(run, recipe, training):
+            fit_prior(trainer, run, images, held_out, console)
+        return TrainingResult(run.folder, picture, write_report(run, images) if job.report and fabric.is_global_zero else None)
 
 
 def _keep(run: Run, stack: ExitStack, *, new: bool = False) -> bool:
@@ -379,7 +376,7 @@ def _take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool, dry: b
         return state
 
     state = from_leader(trainer.fabric, find)
-    lacks_prior = from_leader(trainer.fabric, lambda: _lacks_prior(run, trainer.recipe, trainer.batches.indices))
+    lacks_prior = from_leader(trainer.fabric, lambda: lacks_prior(run, trainer.recipe, trainer.batches.indices))
     with all_or_none(trainer.fabric):
         if state:
             trainer.load_state_dict(state)
@@ -446,46 +443,6 @@ def _is_begun(run: Run) -> bool:
     """Whether a run was begun here; it may have been killed before its recipe was written."""
     early = {run.lock_file.name, run.recipe_file.name + PARTIAL}
     return run.is_run or (run.folder.is_dir() and all(path.name in early for path in run.folder.iterdir()))
-
-
-def _lacks_prior(run: Run, recipe: Recipe, training: Indices) -> bool:
-    """Whether the prior of a finished run is still to be fitted. Each save of a model removes the prior of its older weights."""
-    can = recipe.objective.autoencodes and len(training) >= FEWEST and (run.model_folder / WEIGHTS).is_file()
-    return can and not run.prior_file.is_file()
-
-
-def _fit_prior(trainer: Trainer, run: Run, images: ImageSet, held_out: Indices, console: Console) -> None:
-    """Fit the prior to the model that was saved, which does not change, and draw the last picture anew, with samples of that prior.
-
-    The first process alone is still here.
-
-    Raises:
-        Stopped: an interrupt or SIGTERM came.
-    """
-    with progress_bar(console) as progress, StopSignal(STOPPING_FIT) as signals:
-
-        def watched(what: str, done: int, total: int | None) -> None:
-            progress(what, done, total)
-            if signals.received is not None:
-                sentence = f"{run.folder} is trained, but its prior is not fitted: fit it with: {command('fit-prior', run.folder)}"
-                raise Stopped(sentence, signals.received)
-
-        try:
-            model = run.model(trainer.fabric.device, prior=False)
-            prior = model.prior = prior_of(model, images, trainer.batches.indices, seed=trainer.recipe.training.seed, progress=watched)
-            save_picture(draw(model, trainer.picture_inputs(images, held_out))[0], run.picture_file(trainer.step))
-            prior.save(run.model_folder)  # last: a run without it is taken up again
-        except UserError as error:  # the model is saved, and of use
-            console.print(f"samples are drawn from N(0, I), because no prior could be fitted: {error}", soft_wrap=True)
-        else:
-            console.print(prior.summary, soft_wrap=True)
-
-
-def _report(run: Run, images: ImageSet) -> Path:
-    """The page on the run. The first process alone is still here, and all that matters is saved."""
-    from .report import report
-
-    return report(run.folder, images=images)
 
 
 def _report_skipped(images: ImageSet, listing: Path, console: Console) -> None:

@@ -134,7 +134,7 @@ def test_contenders_by_name(tmp_path: Path) -> None:
     assert program.name == "train"
     with pytest.raises(UserError, match=r"none of the contenders quick-larsen, quick, vae.* Did you mean quick"):
         find_contender("quik")
-    with pytest.raises(UserError, match="there is no file"):
+    with pytest.raises(UserError, match="does not exist"):
         find_contender("nowhere.py:train")
 
 

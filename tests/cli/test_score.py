@@ -47,7 +47,7 @@ def test_score(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert size(table.with_suffix(".png"))[0] > 3 * 96
     works("score", run, tmp_path / "odd", "--alarms", 0.1)
     assert (run / "scores.csv").is_file()
-    assert "with 20 normal images no p-value is below 0.048, so --alarms 0.01 can mark no image" in notices(
+    assert "with 20 normal images p is at least 0.048, so no image can reach --alarms 0.01" in notices(
         capsys, "score", run, tmp_path / "odd"
     )
 
@@ -92,7 +92,7 @@ def test_a_model_without_a_network_is_refused_before_the_images(
     kind: str, lacks: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = train(tmp_path / "run", training__length="1 steps", objective__kind=kind)
-    assert f"this takes the {lacks}" in fails(capsys, "score", run, "nowhere")
+    assert f"a trained {lacks} is needed" in fails(capsys, "score", run, "nowhere")
 
 
 def test_mistakes_with_folders(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,7 +61,7 @@ def test_values_layout_and_flip() -> None:
 
 
 def test_too_few_images() -> None:
-    with pytest.raises(UserError, match=r"only 47 images .* a batch of 48"):
+    with pytest.raises(UserError, match=r"only 47 training images, fewer than a batch of 48"):
         Batches(IMAGES, NUMBERS, 48, seed=0)
     with pytest.raises(UserError, match="2 batches of 30"):
         Batches(IMAGES, NUMBERS, 30, seed=0, processes=2)

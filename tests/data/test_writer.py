@@ -150,7 +150,7 @@ def test_done_already(tmp_path: Path, photos: Path) -> None:
     with pytest.raises(UserError, match="exists already: it is a packed set with another size"):
         prepare(str(photos), tmp_path / "set", progress=quiet, size=(24, 24))
     (photos / "photo 00.png").unlink()
-    with pytest.raises(UserError, match="of another content"):
+    with pytest.raises(UserError, match="with another content"):
         prepare(str(photos), tmp_path / "set", progress=quiet, size=(16, 16))
 
 
@@ -199,7 +199,7 @@ def test_a_packed_set_decides_how_it_was_prepared(tmp_path: Path, photos: Path) 
     prepare(str(photos), tmp_path / "set", progress=quiet, size=(16, 16), crop="none", channels=1)
     images = open_images(str(tmp_path / "set"), Preparation((16, 16), 1, "none"), count=0, progress=quiet)
     assert images.preparation == Preparation((16, 16), 1, "none")
-    with pytest.raises(UserError, match="was prepared with channels 1, crop none, not channels 3, crop centre"):
+    with pytest.raises(UserError, match="was prepared with channels 1, crop none, but channels 3, crop centre is needed"):
         open_images(str(tmp_path / "set"), Preparation((16, 16)), count=0, progress=quiet)
     with pytest.raises(UserError, match="is a packed set already: train on it with: vaegan train --data"):
         prepare(str(tmp_path / "set"), tmp_path / "again", progress=quiet)

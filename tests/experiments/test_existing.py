@@ -92,7 +92,7 @@ def test_runs_that_do_not_fit(runs: Path, tmp_path: Path, capsys: pytest.Capture
     )
     assert "data.avatars 400" in error("samples", "--runs", runs / "plain", runs / "others")
     assert "does not exist" in error("samples", "--runs", runs / "nowhere")
-    assert "does not say how it was trained" in error("samples", "--runs", runs / "plain" / "model")
+    assert "is not a run folder: it has no recipe.yaml" in error("samples", "--runs", runs / "plain" / "model")
     assert "leave out --data" in error("features", "--seeds", 2, "--runs", runs / "plain")
     with pytest.raises(UserError, match="one draw has no spread"):
         features(Experiment.of_runs("features", tmp_path / "b", [runs / "plain"], device="cpu", console=SILENT), draws=1)

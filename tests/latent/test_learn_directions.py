@@ -228,7 +228,7 @@ def test_codes_of_a_set_as_a_file(trained_on_avatars: Path, photos: Path, tmp_pa
         assert file["mean"].shape == (40, 4)
         assert "attributes" not in file
     assert "ends in .npz" in fails(capsys, "encode", trained_on_avatars, photos, "--out", "codes.csv")
-    assert "there is no such folder or file" in fails(capsys, "encode", trained_on_avatars, "nowhere")
+    assert "nowhere does not exist" in fails(capsys, "encode", trained_on_avatars, "nowhere")
 
 
 def test_the_sheet_shows_an_attribute_that_all_held_out_images_have(

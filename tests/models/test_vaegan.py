@@ -47,7 +47,7 @@ def test_save_and_load(model: VAEGAN, tmp_path: Path) -> None:
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no run folder"):
+    with pytest.raises(UserError, match="does not exist"):
         vaegan.load(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"config\.json"):
         vaegan.load(tmp_path)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 import vaegan
 from vaegan import UserError
-from vaegan.report.compare import MOST, Comparison
+from vaegan.report.compare import MOST, RunComparison
 
 from ..command import fails, works
 from .test_page import Page, write_run
@@ -86,7 +86,7 @@ def test_damaged_runs_are_compared_as_far_as_they_can_be(tmp_path: Path) -> None
 def test_runs_of_one_name_are_called_by_their_paths(tmp_path: Path) -> None:
     one, other = write_two(tmp_path)
     same = Path(shutil.copytree(one, tmp_path / "more" / "one"))
-    assert Comparison.of([one, other, same]).names == [str(one), "other", str(same)]
+    assert RunComparison.of([one, other, same]).names == [str(one), "other", str(same)]
 
 
 def test_what_cannot_be_compared(tmp_path: Path) -> None:
@@ -111,4 +111,4 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert out.endswith(f"wrote {tmp_path / 'page.html'}\n")
     assert re.search(r"networks\.latent +4 +9 *\n", out)
     assert re.search(r"psnr +21\.5", out)
-    assert "compare takes 2 to 8 runs, not 1" in fails(capsys, "compare", tmp_path / "one")
+    assert "compare needs 2 to 8 runs, not 1" in fails(capsys, "compare", tmp_path / "one")

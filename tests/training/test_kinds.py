@@ -68,7 +68,7 @@ def test_a_run_of_each_kind_goes_on_exactly_and_shows_what_it_has(kind: str, tmp
     model, images = vaegan.load(straight.run), torch.zeros(1, 3, 16, 16)
     assert model.sample(1).shape == images.shape
     if kind == "gan":
-        with pytest.raises(UserError, match=r"this needs a trained encoder, and this model's objective\.kind leaves it untrained"):
+        with pytest.raises(UserError, match=r"a trained encoder is needed, and this model's objective\.kind leaves it untrained"):
             model.encode(images)
         with pytest.raises(UserError, match="takes the encoder"):
             project(model, images, 1)
@@ -103,7 +103,7 @@ def test_a_discriminator_of_another_run_is_taken_and_kept(tmp_path: Path) -> Non
     [
         ({"objective__discriminator": "nowhere"}, "does not exist"),
         ({"networks__discriminator": (512,)}, "the discriminator of .* does not fit these networks"),
-        ({"objective__discriminator": "vae"}, "this needs a trained discriminator, and this model's objective.kind leaves it untrained"),
+        ({"objective__discriminator": "vae"}, "a trained discriminator is needed, and this model's objective.kind leaves it untrained"),
     ],
 )
 def test_a_discriminator_that_cannot_be_taken_is_named(
@@ -175,7 +175,7 @@ def test_all_attributes_are_those_that_vary(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("told", "sentence"),
     [
-        (("Eyeglases",), "there is no attribute named Eyeglases in the set .*\. Did you mean Eyeglasses"),
+        (("Eyeglases",), r"there is no attribute named Eyeglases in the set .*\. Did you mean Eyeglasses"),
         (("Bald", "Beard"), "the same Bald, so a model cannot learn from it"),
     ],
 )

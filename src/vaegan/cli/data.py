@@ -111,7 +111,7 @@ def prepare(
     err.print(f"{out} holds {what}" + (f": {parts}" if parts else ""), soft_wrap=True)
     if packed_before:
         err.print(
-            f"there is nothing to do: {out} was packed from files with these names and sizes before; remove it to pack it again",
+            f"{out} is packed already, from files with the same names and sizes; remove it to pack it again",
             soft_wrap=True,
         )
     for line in [*report_skipped(images), *images.manifest["notes"]]:

@@ -210,7 +210,7 @@ def _directions(run: Run, model: VAEGAN) -> Directions:
             return known
     way_out = command("attributes", run.folder, "--data", "SET")
     if not run.is_run:
-        raise UserError(f"a model folder does not say what it was trained on: first learn the attributes with: {way_out}")
+        raise UserError(f"a model folder does not say which images the model was trained on: first learn the attributes with: {way_out}")
     what = f"the model has changed since {path} was learned: learning the directions of attributes again"
     if not path.is_file():
         what = f"learning the directions of attributes first; they are saved in {path}"

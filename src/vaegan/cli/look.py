@@ -133,7 +133,7 @@ def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0) -> N
     opened = Run(run)
     drawn = list(opened.pictures.values())
     if not drawn:
-        raise UserError(f"{run} has no pictures of its training: name a run folder that has saved some")
+        raise UserError(f"{run} has no pictures of its training: name the folder of a run that has drawn pictures")
 
     def picture(path: Path) -> Image:
         if found := grid.open_picture(path):

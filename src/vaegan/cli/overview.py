@@ -74,9 +74,9 @@ def compare(runs: Annotated[list[Path], Parameter(negative="", json_list=False)]
     from rich.table import Table
     from rich.text import Text
 
-    from ..report.compare import Comparison, write_comparison
+    from ..report.compare import RunComparison, write_comparison
 
-    comparison = Comparison.of(runs)
+    comparison = RunComparison.of(runs)
     for found in comparison.tables:
         table = Table(box=None, pad_edge=False, title=found.title, title_justify="left", title_style="bold", header_style="dim")
         for head in ("", *found.heads):

@@ -83,7 +83,7 @@ def score(
     scorer = _scorer(opened, model, calibrate)
     if len(scorer.ranked) < 1 / alarms - 1:
         least = f"{1 / (len(scorer.ranked) + 1):.2g}"
-        note = f"note: with {len(scorer.ranked)} normal images no p-value is below {least}, so --alarms {alarms:g} can mark no image"
+        note = f"note: with {len(scorer.ranked)} normal images p is at least {least}, so no image can reach --alarms {alarms:g}"
         err.print(note, soft_wrap=True)
     scores = _score(scorer, parts)
     names = [name for part, _ in parts for name in part]

@@ -86,7 +86,7 @@ def search(
     opened = Run.open(run)
     if samples and not opened.is_run:
         raise UserError(
-            "--samples searches the images that the run was trained on, and a model folder does not name them: name the run folder"
+            "--samples searches the images that the run was trained on, and a model folder does not say which: name the run folder"
         )
     drawn = out or opened.folder / "neighbours.png"
     grid.kind_of(drawn)  # now, and not after minutes of work
@@ -140,8 +140,8 @@ def _of_samples(
         print(f"median distance to the nearest of {len(training):,} training images, by {looking.by}:")
         print(f"  {np.median(compared.samples):8.3f}  of {len(compared.samples)} samples of {looking.model.name_prior(prior)}")
         print(f"  {np.median(compared.held_out):8.3f}  of {len(compared.held_out)} held-out images")
-        share = f"{compared.share:.0%} of the samples are nearer to a training image than half of the held-out images are"
-        print(f"{share}; if samples were copies, nearly all of them would be, and much nearer")
+        share = f"{compared.share:.0%} of the samples are nearer to a training image than the median held-out image is"
+        print(f"{share}; if the samples were copies, nearly all of them would be")
     else:
         err.print("the run holds out no images, so there is nothing to compare these distances to", soft_wrap=True)
     return [f"sample {number}" for number in range(samples)], queries, indices, distances

@@ -149,7 +149,7 @@ def prepare(
         asked = replace(asked, size=size or (height, width), channels=channels or found.channels, crop=crop or found.crop)
         found = first(found, count) if count else found
     found = with_table(found, read_csv(attributes, label)) if attributes else found
-    with StopSignal("stopping: images that have been read are still written ...") as signals:
+    with StopSignal("stopping: writing the images that were read ...") as signals:
         try:
             stop = lambda: signals.received is not None  # noqa: E731
             return pack(found, asked, out, workers=workers or cores(), progress=progress, fractions=parts or None, stop=stop)
@@ -204,6 +204,6 @@ def _matching(images: ImageSet, wanted: Preparation) -> ImageSet:
     if there != wanted:
         differing = [key for key, value in wanted.as_dict().items() if there.as_dict()[key] != value]
         was, asked = (", ".join(f"{key} {plain(p.as_dict()[key], between='x')}" for key in differing) for p in (there, wanted))
-        found = f"the packed set {images.folder} was prepared with {was}, and not with {asked}"
-        raise UserError(f"{found}, as is asked for: prepare the images again with: {wanted.command()}")
+        found = f"the packed set {images.folder} was prepared with {was}, but {asked} is needed"
+        raise UserError(f"{found}: prepare the images again with: {wanted.command()}")
     return images

@@ -101,7 +101,7 @@ class VAEGAN(nn.Module):
         """
         if network in self.untrained:
             raise UserError(
-                f"this needs a trained {network}, and this model's objective.kind leaves it untrained: use a model of kind vaegan"
+                f"a trained {network} is needed, and this model's objective.kind leaves it untrained: use a model of kind vaegan"
             )
 
     def attributes(self, known: Mapping[str, float]) -> Tensor:

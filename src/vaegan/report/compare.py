@@ -47,7 +47,7 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunComparison:
     """Several runs, read."""
 
     names: list[str]
@@ -59,7 +59,7 @@ class Comparison:
     stats: list[Stats]
 
     @classmethod
-    def of(cls, folders: Sequence[str | Path]) -> Comparison:
+    def of(cls, folders: Sequence[str | Path]) -> RunComparison:
         """Read the runs.
 
         Raises:
@@ -128,10 +128,10 @@ def compare(runs: Sequence[str | Path], out: str | Path | None = None) -> Path:
     Raises:
         UserError: there are too few or too many runs, or one is no run; or `out` is a folder.
     """
-    return write_comparison(Comparison.of(runs), out)
+    return write_comparison(RunComparison.of(runs), out)
 
 
-def write_comparison(comparison: Comparison, out: str | Path | None = None) -> Path:
+def write_comparison(comparison: RunComparison, out: str | Path | None = None) -> Path:
     """As `compare`, of runs that are read already."""
     folders = [run.folder for run in comparison.runs]
     path = from_home(out) if out else Path(os.path.commonpath([folder.absolute().parent for folder in folders])) / PAGE

@@ -252,7 +252,7 @@ class Trainer:
     def _take_up(self, state: dict[str, Any]) -> None:
         theirs, mine = state["identity"], self.identity
         if theirs["images"] != mine["images"]:
-            raise UserError(f"the images in {self.recipe.data.source} are not those that the run was trained on")
+            raise UserError(f"the images in {self.recipe.data.source} are not those that the run was trained on: train a new run on them")
         was, now = (
             Recipe().flat() | old_names.settings(theirs["recipe"]),
             mine["recipe"],

@@ -176,7 +176,7 @@ BAD_ARCHIVES: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
 def test_a_bad_archive_is_refused(name: str, content: Callable[[Path], bytes], words: str, place: Place) -> None:
     path = place.root / name
     path.write_bytes(content(path))
-    assert f" {path}: " in place.refuses(path, place.out, "--workers", 1, words=words)
+    assert f" {path} " in place.refuses(path, place.out, "--workers", 1, words=words)
 
 
 CUT_TARS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
@@ -200,7 +200,7 @@ def test_a_tar_that_is_cut_short_or_damaged(kind: str, cut: Callable[[bytes], by
     path.write_bytes(cut(whole))
     around = surroundings(place.root, place.out)
     sentence = fails(place.capsys, "prepare", path, place.out, "--workers", 1, "--size", SIDE, words=NO_TAR)
-    assert f" {path}: " in sentence
+    assert f" {path} " in sentence
     assert surroundings(place.root, place.out) == around
     assert not ImageSet.is_set(place.out)
     path.write_bytes(gz(whole) if kind == "tar.gz" else whole)

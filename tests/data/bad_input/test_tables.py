@@ -32,9 +32,9 @@ BAD_TABLES: dict[str, tuple[bytes | None, str]] = {
     "a quote that is not closed": (b'name,Round\n"a.png,1\nz.png,0\n', "{t} is not a CSV file: unexpected end of data"),
     "something after a quote": (b'name,Round\n"a.png"b,1\n', "{t} is not a CSV file: "),
     "a cell too long": (b"name,Round\na.png," + b"1" * 200_000 + b"\n", "{t} is not a CSV file: field larger than field limit"),
-    "no row for any image": (b"name,Round\nb.png,1\nc.png,0\n", "no row of {t} names an image: an image is named a.png"),
-    "a header alone": (b"name,Round\n", "no row of {t} names an image: an image is named a.png"),
-    "other folders": (b"name,Round\nsub/a.png,1\n", "no row of {t} names an image: an image is named a.png"),
+    "no row for any image": (b"name,Round\nb.png,1\nc.png,0\n", "no row of {t} names an image: images have names such as a.png"),
+    "a header alone": (b"name,Round\n", "no row of {t} names an image: images have names such as a.png"),
+    "other folders": (b"name,Round\nsub/a.png,1\n", "no row of {t} names an image: images have names such as a.png"),
 }
 
 

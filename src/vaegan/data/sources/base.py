@@ -227,7 +227,7 @@ def records(path: Path, size: int) -> int:
     """
     count, rest = divmod(path.stat().st_size, size)
     if rest or not count:
-        raise UserError(f"{path} is damaged: it should hold records of {size:,} bytes, and has {path.stat().st_size:,} bytes")
+        raise UserError(f"{path} is damaged: its length must be a multiple of {size:,} bytes, not {path.stat().st_size:,}")
     return count
 
 

@@ -37,5 +37,5 @@ def source(path: Path) -> Source:
 
     found = Source(f"classes {printable(path.resolve().name)}", items, files.count, **files.fingerprint.hashes)
     if without := sum(not item.label for item in items()):
-        found.notes.append(f"{without} images are in no folder of a class: they have no label")
+        found.notes.append(f"{without} images are not in the folder of a class: they have no label")
     return found

@@ -148,7 +148,7 @@ def read_celeba_list(path: Path) -> AttributeTable:
             raise ValueError("a row has the wrong length, or a value other than 1 and -1")
     except (IndexError, ValueError) as error:
         raise UserError(
-            f"{path} is not a list of attributes like CelebA's: a count, the names, then in each row a file and 1 or -1 for each name"
+            f"{path} is not a list of attributes like CelebA's: a count, the names, then rows of a file and 1 or -1 for each name"
         ) from error
     return AttributeTable(path, names, attributes, fingerprint=sha256(path))
 
@@ -183,7 +183,7 @@ def with_table(source: Source, table: AttributeTable) -> Source:
         images += 1
     if not used:
         called = next((item.name for item in source.items()), "nothing")
-        raise UserError(f"no row of {table.path} names an image: an image is named {called}, a row {min(rows, default='nothing')}")
+        raise UserError(f"no row of {table.path} names an image: images have names such as {called}, rows {min(rows, default='nothing')}")
     notes = [*source.notes, *table.notes]
     if missing := sorted(rows - used):
         notes.append(f"{len(missing)} rows of {table.path.name} have no image: {some(missing)}")

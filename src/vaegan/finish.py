@@ -1,0 +1,62 @@
+"""What is done when a run is trained and saved: the fit of the prior, the last picture with its samples, the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from .data import ImageSet, Indices
+from .errors import UserError
+from .latent.fit_prior import FEWEST, prior_of
+from .models.vaegan import WEIGHTS
+from .progress import progress_bar
+from .recipe import Recipe
+from .run import Run
+from .signals import Stopped, StopSignal
+from .training.logger import draw
+from .training.trainer import Trainer
+from .viz.grid import save as save_picture
+from .words import command
+
+STOPPING_FIT = "stopping: saving the run ..."
+
+
+def lacks_prior(run: Run, recipe: Recipe, training: Indices) -> bool:
+    """Whether the prior of a finished run is still to be fitted. Each save of a model removes the prior of its older weights."""
+    can = recipe.objective.autoencodes and len(training) >= FEWEST and (run.model_folder / WEIGHTS).is_file()
+    return can and not run.prior_file.is_file()
+
+
+def fit_prior(trainer: Trainer, run: Run, images: ImageSet, held_out: Indices, console: Console) -> None:
+    """Fit the prior to the model that was saved, which does not change, and draw the last picture anew, with samples of that prior.
+
+    The first process alone is still here.
+
+    Raises:
+        Stopped: an interrupt or SIGTERM came.
+    """
+    with progress_bar(console) as progress, StopSignal(STOPPING_FIT) as signals:
+
+        def watched(what: str, done: int, total: int | None) -> None:
+            progress(what, done, total)
+            if signals.received is not None:
+                sentence = f"{run.folder} is trained, but its prior is not fitted: fit it with: {command('fit-prior', run.folder)}"
+                raise Stopped(sentence, signals.received)
+
+        try:
+            model = run.model(trainer.fabric.device, prior=False)
+            prior = model.prior = prior_of(model, images, trainer.batches.indices, seed=trainer.recipe.training.seed, progress=watched)
+            save_picture(draw(model, trainer.picture_inputs(images, held_out))[0], run.picture_file(trainer.step))
+            prior.save(run.model_folder)  # last: a run without it is taken up again
+        except UserError as error:  # the model is saved, and of use
+            console.print(f"samples are drawn from N(0, I), because no prior could be fitted: {error}", soft_wrap=True)
+        else:
+            console.print(prior.summary, soft_wrap=True)
+
+
+def write_report(run: Run, images: ImageSet) -> Path:
+    """The page on the run. The first process alone is still here, and all that matters is saved."""
+    from .report import report
+
+    return report(run.folder, images=images)
