@@ -53,8 +53,8 @@ class Data:
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
     """For crop `box`: the left, top, right and bottom edge of the part, in pixels."""
     blur: bool = False
-    """Blur images before they are shrunk, as the authors do: a Gaussian of sqrt(scale) / 2 pixels. Then the bicubic value at each point is
-    taken."""
+    """Blur images before they are shrunk, as the paper's authors do: a Gaussian of sqrt(scale) / 2 pixels. Then the bicubic value at each
+    point is taken."""
     resampling: Resampling = "fast"
     """How images are resized. `fast`: bicubic; large JPEG files are first decoded at a half, a quarter or an eighth of their size, if that
     is large enough. `bicubic`, `lanczos`, `bilinear`: all pixels are used. `nearest`: one pixel for each pixel of the result, for
@@ -131,8 +131,8 @@ class Architecture:
     discriminator_units: int = 512
     """The units of the discriminator's fully connected layer, at width 1. `resize` has no such layer."""
     attributes: tuple[str, ...] = ()
-    """The attributes of each image that all three networks take as an input. They make a conditional model. `all` means all attributes of
-    the set."""
+    """The attributes of each image that all three networks take as an input. With attributes, the model is conditional. `all` means all
+    attributes of the set."""
 
     def __post_init__(self) -> None:
         if self.family == "larsen":  # another family checks sizes where its networks are built
@@ -188,22 +188,22 @@ class ObjectiveSettings:
 
     kind: Literal["vaegan", "vae", "vae-dis", "gan"] = "vaegan"
     """The kind of model. `vaegan`: the VAE/GAN. The others are for comparison. `vae`: the error is measured in pixels. `vae-dis`: the error
-    is measured in the features of the discriminator of another run, for example of a `gan`; this discriminator does not change (the paper's
-    VAE_Disl). `gan`: there is no encoder."""
+    is measured in the features of another run's discriminator, which does not change (the paper's VAE_Disl); the other run is a `gan`, for
+    example. `gan`: there is no encoder."""
     discriminator: str = ""
     """For `vae-dis`: the run whose discriminator is used."""
     gamma: float = 1e-6
     """The weight of the learned similarity against the GAN in the decoder's objective, above 0 and at most 1."""
     similarity: Literal["level", "levels"] = "level"
     """How the error is measured in the discriminator's features. `level`: half the squared error of the features of one level, summed, as
-    in the paper. `levels`: for each level, the squared error divided by the variance of the features, then the mean over all levels; this
-    error does not depend on width, size and data."""
+    in the paper. `levels`: for each level, the squared error divided by the variance of the features, then the mean over all levels; the
+    scale of this error does not depend on width, size and data."""
     level: int = 3
     """The layer of the discriminator that gives the features (see `Discriminator.features`). The allowed levels depend on the family of
     networks. With similarity `levels`, training does not use this setting, but search, project, score and evaluate do."""
     saturating: bool = True
     """The GAN loss of the decoder. True: the decoder minimises -(1 - gamma) L_GAN, as in the paper. False: it minimises the non-saturating
-    (1 - gamma) * -log Dis(x_p)."""
+    (1 - gamma) * -log Dis(x_p), where x_p are samples."""
     gan: str = ""
     """The name of another GAN loss (see `vaegan.losses.gan`). If it is set, `saturating` has no effect."""
     penalty: str = ""
@@ -220,20 +220,20 @@ class ObjectiveSettings:
     reconstructions: bool = False
     """Add -log(1 - Dis(x~)) to L_GAN, where x~ are the reconstructions. The paper's algorithm 1 does this. The authors' runs do not."""
     images_per_sample: int = 1
-    """The number of images for which a step draws and judges one sample. training.batch is a multiple of it. It has an effect only with
+    """A step draws and judges one sample for this number of images. training.batch must be a multiple of it. It has an effect only with
     similarity `levels` and kind `vaegan`."""
     real_weight: float = 0.5
     """The weight w of real images against generated images in L_GAN = 2 w real + 2 (1 - w) fake. It applies only to the discriminator: the
     decoder's part is scaled back to weight 1, as in the authors' code."""
     detach_target: bool = False
-    """Treat the features of x as constants. They depend on x~ only through batch normalisation, and gradients through it disturb the
-    training."""
+    """Treat the features of real images x as constants. They depend on the reconstructions x~ only through batch normalisation, and
+    gradients through it disturb the training."""
     kl_weight: float = 1.0
     """The weight of L_prior in the encoder's objective. Below 1, codes carry more information than a Gaussian of unit variance allows.
     Narrow networks have few features, and with weight 1 L_prior is then too strong."""
     joint: bool = False
-    """Use the reference's second objective: one discriminator batch of (x~, x, x_p), the feature error of samples against x as well, and a
-    non-saturating GAN loss on both kinds of generated images."""
+    """Use the second objective of the reference implementation: one discriminator batch of reconstructions, images and samples, a feature
+    error of samples, too, and a non-saturating GAN loss on reconstructions and samples."""
     gamma_decay: float = 1.0
     """The factor by which gamma is multiplied after each epoch. gamma never exceeds 1."""
 
@@ -306,9 +306,10 @@ class GateSettings:
     """
 
     equilibrium: float = 0.68
-    """The cost, in nats, that the gate keeps the discriminator near."""
+    """The cost of the discriminator, in nats, that the gate aims at."""
     margin: float = 0.35
-    """The largest distance, in nats, of either cost from the equilibrium."""
+    """How far, in nats, a cost may be from the equilibrium. If it is further below, the discriminator waits. If it is further above, the
+    decoder waits."""
     equilibrium_decay: float = 1.0
     """The factor by which the equilibrium is multiplied after each epoch. The equilibrium never falls below the margin."""
     margin_decay: float = 1.0
@@ -398,8 +399,8 @@ class Training:
     """The precision of matrix products and convolutions. Weights are always float32. `auto` is bf16 if the device computes in bf16, and 32
     otherwise."""
     threads: int = 0
-    """The number of CPU threads in each process. 0 means one for each core. A resumed run keeps its number of threads, because another
-    number adds in another order."""
+    """The number of CPU threads in each process. 0 means one for each core. A resumed run keeps its number of threads, because the number
+    changes the order of additions."""
     graph: bool = True
     """On one GPU: record the whole step once as a CUDA graph and replay it. Then the host does not start hundreds of operations one by one.
     If this is not possible, the run says why and continues without it."""
@@ -413,7 +414,7 @@ class Training:
     checkpoint_every: int = 1000
     """The number of steps between checkpoints. A run also writes one at its end and when it is stopped."""
     keep: int = 2
-    """The number of checkpoints to keep: the newest ones. With two, there is another one if the disk damages one."""
+    """The number of checkpoints to keep: the newest ones. With two, one remains if the disk damages the other."""
     keep_every: int = 0
     """Also keep the checkpoint of every n-th step, where n is this number: a multiple of `checkpoint_every`. 0 keeps no others."""
     on_nan: Literal["stop", "rollback"] = "stop"
