@@ -24,15 +24,15 @@ HEADS = ("run", "recipe", "steps", "state", "last metrics", "changed")
 def runs(folder: Path = Path("runs"), /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     """List the runs in a folder, and how far each is.
 
-    The newest is first. A run is training, finished or interrupted (vaegan train --resume RUN continues it), or it has no checkpoint: it
-    ended before the first one.
+    The newest run is first. A run is training, finished or interrupted. vaegan train --resume RUN continues an interrupted run. A run
+    without a checkpoint ended before its first one.
 
     Parameters
     ----------
     folder
-        The folder in which the runs are.
+        The folder that holds the runs.
     json
-        Print one JSON list, with all metrics.
+        Print one JSON list with all metrics.
     """
     from json import dumps
 
@@ -61,17 +61,17 @@ def runs(folder: Path = Path("runs"), /, *, json: Annotated[bool, Parameter(nega
 
 
 def compare(runs: Annotated[list[Path], Parameter(negative="", json_list=False)], /, *, out: Path | None = None) -> None:
-    """Write comparison.html, one page on several runs, side by side.
+    """Write comparison.html, one page about several runs.
 
-    The page has the settings that differ, the newest pictures, the curves and the last metrics. It is one file, which works offline.
-    The tables are printed, too.
+    The page shows the settings that differ, the newest pictures, the curves and the last metrics, side by side. It is one file and works
+    offline. The tables are printed, too.
 
     Parameters
     ----------
     runs
-        2 to 8 run folders.
+        The folders of 2 to 8 runs.
     out
-        The page to write; comparison.html in the folder that all runs are in by default.
+        The page to write. The default is comparison.html in the folder that all runs are in.
     """
     from rich.table import Table
     from rich.text import Text
