@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vaegan import VAEGAN, Recipe
+from vaegan.begin import images_of, split_of
 from vaegan.cli.flags import read_settings
 from vaegan.data.batches import to_tensor
 from vaegan.metrics.extractors.mobilenet import MobileNet
@@ -34,7 +35,6 @@ from vaegan.metrics.kid import kernel_distance
 from vaegan.training.average import WeightAverage, averaging_weight
 from vaegan.training.device import make_fabric
 from vaegan.training.trainer import Trainer
-from vaegan.workflow import images_of, split_of
 
 IMAGES, BATCHES = 500, 30
 

@@ -20,6 +20,7 @@ LAYERS = (
     {"bench", "latent"},
     {"report"},
     {"finish"},
+    {"begin"},
     {"workflow"},
     {"experiments", "plan"},
     {"cli"},

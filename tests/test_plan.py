@@ -11,12 +11,13 @@ import pytest
 
 from vaegan import Recipe, UserError, cli
 from vaegan import dry_run as find_out
+from vaegan.begin import REPORT_SECONDS
 from vaegan.files import locked
 from vaegan.training import memory
 from vaegan.training.checkpoint import checkpoints
 from vaegan.training.disk import disk_of
 from vaegan.training.minutes import Costs
-from vaegan.workflow import REPORT_SECONDS, train
+from vaegan.workflow import train
 
 from .command import fails, works
 from .tiny import QUIETLY, SILENT, flags, tiny
@@ -29,7 +30,7 @@ COSTS = Costs(start=3.0, step=0.5, picture=2.0, save=5.0, picture_bytes=1000, mo
 def rehearsed(monkeypatch: pytest.MonkeyPatch) -> None:
     """No time passes."""
     monkeypatch.setattr("vaegan.plan.rehearse", lambda *_, **__: COSTS)
-    monkeypatch.setattr("vaegan.workflow.FIT_SECONDS", 0.0)
+    monkeypatch.setattr("vaegan.begin.FIT_SECONDS", 0.0)
 
 
 def test_a_dry_run_says_what_the_run_then_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

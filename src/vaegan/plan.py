@@ -12,6 +12,21 @@ from typing import Any, Literal
 import torch
 from rich.console import Console
 
+from .begin import (
+    TrainingJob,
+    anchored_recipe,
+    borrow_discriminator,
+    free_name,
+    hold_folder,
+    images_of,
+    join,
+    length_of,
+    seconds_after_training,
+    split_of,
+    take_up,
+    threads_of,
+    with_attributes,
+)
 from .data import ImageSet, Indices
 from .data.batches import Batches
 from .errors import UserError, os_errors_as_user_errors
@@ -24,21 +39,6 @@ from .training.memory import check_size, free_memory, in_bf16, size_of
 from .training.minutes import Costs, clock, rehearse, seconds_of, steps_in
 from .training.trainer import Trainer
 from .words import in_bytes
-from .workflow import (
-    TrainingJob,
-    _anchored,
-    _borrow_discriminator,
-    _free_name,
-    _join,
-    _keep,
-    _length,
-    _seconds_after,
-    _take_up,
-    _threads,
-    _with_attributes,
-    images_of,
-    split_of,
-)
 
 Mode = Literal["new", "auto", "resume"]
 SECONDS = 3.0
@@ -131,7 +131,7 @@ def dry_run(
     """
     if mode == "auto" and not run:
         raise UserError("--auto-resume needs --run: it continues that run if it has started")
-    job = TrainingJob(recipe, Run(run or _free_name(Path("runs"), recipe)), mode, device, report)
+    job = TrainingJob(recipe, Run(run or free_name(Path("runs"), recipe)), mode, device, report)
     console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
     world = find_world(processes, nodes)
     plan = Plan(job.run.folder, recipe, world.size)
@@ -144,7 +144,7 @@ def dry_run(
         fits = _measure_memory(plan, job, world)
         images = None
         with _noting(plan):
-            job = replace(job, recipe=_anchored(recipe))
+            job = replace(job, recipe=anchored_recipe(recipe))
             images = images_of(job.recipe, console)
         if images is not None:
             with _noting(plan):
@@ -172,7 +172,7 @@ def _locked(run: Run, stack: ExitStack) -> bool:
     """Keep a run that was begun, so that nobody trains into it meanwhile, and leave it as it was."""
     if not run.lock_file.exists():
         stack.callback(run.lock_file.unlink, missing_ok=True)
-    return _keep(run, stack)
+    return hold_folder(run, stack)
 
 
 def _measure_memory(plan: Plan, job: TrainingJob, world: World) -> bool:
@@ -201,8 +201,10 @@ def _settle(plan: Plan, job: TrainingJob, world: World, images: ImageSet, traini
     settings = job.recipe.training
     batches = Batches(images.images, training, settings.batch, seed=settings.seed, processes=world.size)
     plan.steps_per_epoch = batches.steps_per_epoch
-    recipe = _with_attributes(job.recipe, images, training)
-    plan.recipe = replace(recipe, training=replace(recipe.training, threads=_threads(job, resumed, world), length=_length(job, resumed)))
+    recipe = with_attributes(job.recipe, images, training)
+    plan.recipe = replace(
+        recipe, training=replace(recipe.training, threads=threads_of(job, resumed, world), length=length_of(job, resumed))
+    )
     if plan.recipe.training.minutes is None:
         plan.steps = plan.recipe.training.steps(batches.steps_per_epoch, settings.batch * world.size)
 
@@ -215,23 +217,23 @@ def _rehearse(plan: Plan, job: TrainingJob, images: ImageSet, split: tuple[Indic
     """
     began = clock()
     fabric = make_fabric(plan.device or "cpu", plan.recipe.training.precision, ALONE)
-    _join(fabric)
+    join(fabric)
     threads = torch.get_num_threads()
     torch.set_num_threads(plan.recipe.training.threads)
     try:
         resumes = resumed and plan.processes == 1  # else a checkpoint is of another number of processes than this one
         if resumes or plan.recipe.objective.discriminator:
             trainer = Trainer(plan.recipe, fabric, images, split[0])
-            goes_on = resumes and _take_up(trainer, job.run, Console(quiet=True), auto=job.mode == "auto", dry=True)
+            goes_on = resumes and take_up(trainer, job.run, Console(quiet=True), auto=job.mode == "auto", dry=True)
             if plan.recipe.objective.discriminator and not goes_on:
-                _borrow_discriminator(trainer)
+                borrow_discriminator(trainer)
             plan.begun = max(plan.begun, trainer.step)
             del trainer
             gc.collect()  # the rehearsal may need its memory
         plan.costs = rehearse(plan.recipe, fabric, images, *split, seconds=SECONDS)
     finally:
         torch.set_num_threads(threads)
-    after = _seconds_after(plan.recipe, job)
+    after = seconds_after_training(plan.recipe, job)
     settings = plan.recipe.training
     if settings.minutes is not None:
         plan.steps = steps_in(60.0 * settings.minutes - (clock() - began) - after, plan.costs, settings)

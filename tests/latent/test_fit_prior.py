@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 import vaegan
-from vaegan import VAEGAN, Recipe, Run, UserError, workflow
+from vaegan import VAEGAN, Recipe, Run, UserError, finish
 from vaegan.latent import fit_prior as fitting
 from vaegan.latent.encode import encode
 from vaegan.latent.fit_prior import fit_prior, prior_of
@@ -42,7 +42,7 @@ def test_training_fits_a_prior_and_changes_no_weight(tmp_path: Path, monkeypatch
         drawn.append(model)
         return draw(model, picture_inputs)
 
-    for module in (logger, workflow):
+    for module in (logger, finish):
         monkeypatch.setattr(module, "draw", watched)
     run = Run(train(tiny(**SETTINGS), tmp_path / "run", **QUIETLY).run)
     model = run.model()
@@ -113,7 +113,7 @@ def test_an_interrupt_during_the_fit(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_few_images_and_kinds_without_an_encoder_keep_the_standard_prior(tmp_path: Path) -> None:
     for name, settings, words in (
         ("few", {"data__avatars": 20}, "only 16 training images, and at least 20 are needed"),
-        ("gan", {**SETTINGS, "objective__kind": "gan"}, "left untrained"),
+        ("gan", {**SETTINGS, "objective__kind": "gan"}, "leaves it untrained"),
     ):
         run = Run(train(tiny(**settings), tmp_path / name, **QUIETLY).run)
         assert run.model().prior is None

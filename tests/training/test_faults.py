@@ -155,7 +155,7 @@ def around(name):
         return original(*arguments)
     setattr(vaegan.workflow, name, sending)
 around("images_of")
-around("_report")
+around("write_report")
 """
     ended, said = vaegan_process(SENDING + code, "train", f"--run={tmp_path / 'run'}", *flags(training__length="1 steps"))
     assert ended == 0, said

@@ -14,11 +14,12 @@ from lightning_fabric.plugins.environments.cluster_environment import ClusterEnv
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
 from vaegan import UserError
+from vaegan.begin import join
 from vaegan.signals import Stopped
 from vaegan.this_process import is_first_here, is_leader
 from vaegan.training import checkpoint
 from vaegan.training.device import Slurm, find_world, make_fabric
-from vaegan.workflow import _join, train
+from vaegan.workflow import train
 
 from .. import processes
 from ..tiny import QUIETLY, flags, tiny
@@ -124,10 +125,10 @@ def test_processes_are_joined_once_or_a_sentence_says_why_not() -> None:
         raise RuntimeError("nobody answers\nand much more")
 
     fabric: Any = SimpleNamespace(_launched=True, launch=launch)  # as after `fabric run`
-    _join(fabric)
+    join(fabric)
     fabric._launched = False
     with pytest.raises(UserError, match=r"could not be joined: nobody answers$"):
-        _join(fabric)
+        join(fabric)
 
 
 def torchrun(folder: Path, before: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -44,7 +44,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(minutes, "clock", clock)
     monkeypatch.setattr("vaegan.workflow.clock", clock)
-    monkeypatch.setattr("vaegan.workflow.FIT_SECONDS", 0.0)  # there are too few images for a fit
+    monkeypatch.setattr("vaegan.begin.FIT_SECONDS", 0.0)  # there are too few images for a fit
     monkeypatch.setattr(Trainer, "train_step", clock.passes(5, Trainer.train_step))
     monkeypatch.setattr(minutes, "draw", clock.passes(1, draw))
     monkeypatch.setattr(Monitor, "picture", clock.passes(1, Monitor.picture))
@@ -107,8 +107,8 @@ def test_a_rehearsal_that_is_killed_leaves_nothing(tmp_path: Path, clock: Clock,
 
 
 def test_the_time_of_what_comes_after_the_steps_is_left(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vaegan.workflow.REPORT_SECONDS", 17.0)
-    monkeypatch.setattr("vaegan.workflow._report", clock.passes(17, lambda *_: tmp_path))
+    monkeypatch.setattr("vaegan.begin.REPORT_SECONDS", 17.0)
+    monkeypatch.setattr("vaegan.workflow.write_report", clock.passes(17, lambda *_: tmp_path))
     began = clock()
     run = train(tiny(training__length="1 minutes"), tmp_path / "run", device="cpu", console=SILENT).run
     assert Recipe.load(run / "recipe.yaml").training.length == "3 steps"
@@ -121,7 +121,7 @@ def test_steps_with_their_pictures_and_checkpoints() -> None:
     assert steps_in(120.0, costs, settings) == int((120 - 3 - 2 - 5) / (0.5 + 0.2 + 0.1))
     assert steps_in(10.81, costs, settings) == 1
     with pytest.raises(
-        UserError, match=r"training\.length 2 minutes leaves no time for a step: a step takes 0\.5 s here, .* 10 s and more"
+        UserError, match=r"training\.length 2 minutes leaves no time for a step: a step takes 0\.5 s on this machine, .* at least 10 s"
     ):
         steps_in(10.79, costs, settings)
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 import vaegan
 from vaegan import Recipe, Run, UserError
+from vaegan.begin import TrainingJob, threads_of
 from vaegan.data import open_images
 from vaegan.data.images import Preparation
 from vaegan.recipe import names
@@ -27,7 +28,7 @@ from vaegan.training.logger import Monitor
 from vaegan.training.optimizers import learning_rate
 from vaegan.training.step import Requests
 from vaegan.training.trainer import Trainer
-from vaegan.workflow import Stopped, TrainingJob, _threads, resume, train
+from vaegan.workflow import Stopped, resume, train
 
 from ..tiny import QUIETLY, SILENT, equal, make_trainer, tiny
 
@@ -119,7 +120,7 @@ def test_stopping_and_resuming_changes_nothing(name: str, who_decides: str, tmp_
         monkeypatch.setattr("vaegan.training.step.device_decides", lambda _: True)
     more: dict[str, Any] = {"data__crop": "centre", "training__graph": False}
     more |= {"objective__gamma_decay": 1.5, "gate__margin_decay": 0.9, "training__ema": 0.9}
-    if name == "quick":
+    if name in ("quick", "sharp", "sharp-128"):
         more |= {"objective__diff_augment": True, "objective__penalty": "r1_r2", "objective__penalty_every": 2}
         more |= {"training__ema": 0.0, "training__average_half_life": 10}
     more |= {"augmentation__flip": True, "augmentation__shift": 0.05, "augmentation__scale": 0.05, "augmentation__rotation": 0.1}
@@ -259,7 +260,7 @@ def test_runs_without_a_name_are_numbered(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_bad_data_leaves_no_run_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="fewer than a batch"):
-        train(tiny(training__batch=23), tmp_path / "run", **QUIETLY)
+        train(tiny(training__batch=24), tmp_path / "run", **QUIETLY)
     with pytest.raises(UserError, match="does not exist"):
         train(tiny(data__source="nowhere"), tmp_path / "run", **QUIETLY)
     assert not (tmp_path / "run").exists()
@@ -398,8 +399,8 @@ def test_another_number_of_processes_shares_the_cores_anew(tmp_path: Path) -> No
     (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
     for batch, asked, expected in ((8, 0, 8), (8, 8, 8), (8, 3, 3), (4, 8, torch.get_num_threads()), (4, 3, 3)):
         job = TrainingJob(tiny(training__threads=asked, training__batch=batch), Run(tmp_path), "auto", "cpu", report=False)
-        assert _threads(job, True, World(1, 1, None)) == expected
-    assert _threads(job, False, World(1, 1, None)) == 3
+        assert threads_of(job, True, World(1, 1, None)) == expected
+    assert threads_of(job, False, World(1, 1, None)) == 3
 
 
 def test_a_foreign_recipe_in_the_way_is_left_alone(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ import numpy as np
 from rich.console import Console
 
 from .. import __version__
+from ..begin import images_of, split_of
 from ..data import ImageSet, Indices
 from ..data.sources import anchored
 from ..errors import UserError
@@ -44,7 +45,7 @@ from ..signals import Stopped, StopSignal
 from ..training.conditions import varying
 from ..training.device import make_fabric
 from ..training.trainer import MAY_CHANGE
-from ..workflow import images_of, split_of, train
+from ..workflow import train
 from .runs import OF_THE_IMAGES, Grid, GridRun, MeasuredGrid, Variant
 
 ABOUT, RESULTS, PAGE = "experiment.json", "results.json", "page.html"
