@@ -112,7 +112,7 @@ def test_each_change_alone(tmp_path: Path) -> None:
     assert [name for name, _ in tables[0].rows] == ["the recipe as it is", "gamma 1", "batch 4", "real images"]
     assert [name for name, _ in tables[1].rows] == ["gamma 1", "batch 4"]
     runs = json.loads((tmp_path / "out" / "results.json").read_text())["runs"]
-    (found,) = (table for table in tables if "squared pixel error" in table.heads and "change" in table.title)
+    (found,) = (table for table in tables if "squared pixel error" in table.heads and "difference" in table.title)
     errors = {name: run["pixel_error"] for name, run in runs.items()}
     of_pixels = {name: cells[found.heads.index("squared pixel error")] for name, cells in found.rows}["batch 4"]
     mean = np.mean([errors[f"batch-4-{seed}"] - errors[f"as-it-is-{seed}"] for seed in (0, 1)])

@@ -87,7 +87,7 @@ def write_run(run: Path, *, steps: int = 40, pictures: int = 3, source: Path | N
         ("vaegan", ["A VAE/GAN trained", "Learned similarity", "Gate", "encoder", "vaegan score"], ["--by similarity"]),
         (
             "vae",
-            ["A VAE of pixels trained", "as a part of the variance of pixels", "vaegan reconstruct"],
+            ["A VAE with pixel errors, trained", "divided by the variance of the pixels", "vaegan reconstruct"],
             ["Learned similarity", "Gate", "discriminator 0", "vaegan score"],
         ),
         (
@@ -195,7 +195,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     shutil.rmtree(run / "samples")
     (run / "stats.jsonl").unlink()
     text = Page(report(run)).text
-    assert "There is no picture" in text
+    assert "The run’s folder samples has no pictures yet" in text
     assert "The file stats.jsonl has no values yet" in text
     assert f"This page has no training images: {tmp_path / 'gone'} does not exist" in text
     (run / "recipe.yaml").write_text("objective: {gama: 1}\n")
@@ -227,7 +227,7 @@ def test_damaged_lines_and_pictures_are_passed_over(tmp_path: Path) -> None:
     (run / "stats.jsonl").write_text("\n".join(odd) + "\n" + good + more)
     page = Page(report(run))
     assert "Damaged lines of stats.jsonl that are left out: 9." in page.text
-    assert "Could not be read: step-000020.png." in page.text
+    assert "These pictures cannot be read: step-000020.png." in page.text
     assert "it is collapsing (from step 44)" in " ".join(page.text.split())
     assert "NaN" not in page.text
     assert len(page.all("img")) == 2
@@ -374,7 +374,7 @@ def test_many_pictures_are_thinned_and_the_page_stays_small(tmp_path: Path) -> N
     assert (frames.shown[0].step, frames.shown[-1].step) == (10, 340)
     path = report(run)
     assert path.stat().st_size < 6e6
-    assert "14 more are in the run’s folder samples" in Page(path).text
+    assert "The run’s folder samples has 14 more" in Page(path).text
 
 
 def test_the_recipe_in_words() -> None:

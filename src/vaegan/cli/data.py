@@ -46,9 +46,9 @@ def prepare(
     Parameters
     ----------
     source
-        The images, in one of these forms: a folder, zip file or tar file; celeba:PATH, lfw:PATH, stl10:PATH, cifar10:PATH, cifar100:PATH or
-        mnist:PATH for a public data set as it is published; classes:PATH for a folder with one subfolder for each class; hf:NAME or
-        hf-stream:NAME for a data set of the Hugging Face hub; avatars for the built-in drawings.
+        The images, in one of these forms. A folder, zip file or tar file. KIND:PATH for a public data set as it is published, where KIND is
+        celeba, lfw, stl10, cifar10, cifar100 or mnist. classes:PATH for a folder with one subfolder for each class. hf:NAME or
+        hf-stream:NAME for a data set of the Hugging Face hub. avatars for the built-in drawings.
     out
         The folder to make for the packed set.
     size

@@ -41,8 +41,8 @@ def evaluate(
     samples
         The number of samples of each prior. It also limits the number of training images and of held-out images.
     extractor
-        The network whose features are compared: efficientnet, mobilenet, inception (for FID), or attributes (learned from the set). none
-        measures only what needs no features, for example pixel errors.
+        The network whose features are compared: efficientnet, mobilenet, inception (for FID), or attributes (a network that learns the
+        attributes of the set). With none, only numbers that need no features are measured, for example pixel errors.
     seed
         The random seed. Another seed gives other samples and other random draws.
     resamplings

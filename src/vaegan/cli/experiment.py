@@ -98,7 +98,7 @@ def ablation(
     vary
         A setting and its values, for example objective.gamma=0.01,0.1,1. For several settings, every combination of values is trained.
     alone
-        Compare the unchanged recipe with each value alone. No combinations are trained.
+        Train the unchanged recipe, and one run for each value. Values are not combined.
     samples
         The number of samples of each run. It also limits the number of training images and of held-out images.
     extractor

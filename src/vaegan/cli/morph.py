@@ -42,8 +42,8 @@ def interpolate(
     images
         Two or more image files.
     how
-        The path between two codes. spherical follows an arc: its codes are as likely under the prior as the codes at its ends. linear
-        follows a straight line.
+        The path between two codes. linear follows a straight line. spherical follows an arc, on which all codes are as likely under the
+        prior as the codes at its ends.
     steps
         The number of images (strip) or frames (video) from one image to the next. The default is 9 for a strip and 40 for a video.
     fps

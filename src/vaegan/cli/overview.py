@@ -22,10 +22,10 @@ HEADS = ("run", "recipe", "steps", "state", "last metrics", "changed")
 
 
 def runs(folder: Path = Path("runs"), /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
-    """List the runs in a folder, and how far each is.
+    """List the runs in a folder, and show how far each one is.
 
-    The newest run is first. A run is training, finished or interrupted. vaegan train --resume RUN continues an interrupted run. A run
-    without a checkpoint ended before its first one.
+    The newest run is first. The state of a run is training, finished, interrupted or no checkpoint. vaegan train --resume RUN continues an
+    interrupted run. A run with no checkpoint ended before its first one.
 
     Parameters
     ----------
