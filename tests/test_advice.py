@@ -418,7 +418,7 @@ CASES = [
     Case("name images to search for, or ask for samples with --samples 8", "search RUN", "search RUN --samples 8"),
     Case("leave out --in", "search RUN --samples 8 --in PACKED", "search RUN --samples 8"),
     Case(
-        "--samples searches the images that the run was trained on, and a model folder does not say which: name the run folder",
+        "--samples needs the images that the run was trained on, and a model folder does not name them: name the run folder",
         "search MODEL --samples 8",
         "search RUN --samples 8",
     ),
@@ -662,7 +662,7 @@ CASES = [
 ]
 
 ELSEWHERE = {
-    "--{} is {}, but {} has started {}: leave it out, or ask {} for as many": "training/test_launchers.py",
+    "--{} is {}, but {} has started {}: leave out --{}, or ask {} for {}": "training/test_launchers.py",
     "ask for the same number on each with --ntasks-per-node": "training/test_launchers.py",
     "so ask for --gpus-per-node": "training/test_launchers.py",
     "--nodes {} needs MASTER_ADDR, MASTER_PORT and NODE_RANK": "training/test_launcher.py",
