@@ -514,7 +514,7 @@ CASES = [
         (no_work, "experiment features --data PACKED --out NEW-RUN"),
     ),
     Case(
-        "name others by --attributes",
+        "name others with --attributes",
         "experiment attribute-vectors --runs RUN --attributes Rare",
         "experiment attribute-vectors --runs RUN --attributes Round",
     ),
