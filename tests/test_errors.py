@@ -13,7 +13,7 @@ from .advice import _texts
 from .test_layout import FILES, PACKAGE
 
 OTHER_FORMS = re.compile(
-    r"there is no such|\bis no \w+ (?:archive|file|folder)\b|\bis no text\b|\banew\b|\bgoes? on where\b|\bput back\b"
+    r"there is no such|(?<!there )\bis no (?:\w+ )?(?:archive|file|folder|text)\b|\banew\b|\bgoes? on where\b|\bput back\b"
     r"|\bpassed over a\b|\bby --[a-z]|\bby: |\bleave --\S+ out\b"
 )
 """Other ways to say what CONTRIBUTING.md has a form for."""
