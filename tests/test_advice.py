@@ -261,7 +261,7 @@ EXPERIMENT = "--device cpu --steps 1 --training.batch 4 --networks.width 0.0625"
 CASES = [
     # flags
     Case(
-        "Any setting is a flag, such as --objective.gamma 0.1: see",
+        "Every setting is a flag, for example --objective.gamma 0.1. ",
         lambda _: works("train", "--help"),
         ("recipes quick", "train TINY --data PACKED --run NEW-RUN --objective.gamma 0.1"),
     ),
@@ -676,7 +676,7 @@ ELSEWHERE = {
     "is damaged: install it again with: {} --force-reinstall": "metrics/test_extractors.py",
     "pip install torch-fidelity torchvision": "metrics/test_extractors.py",
     "pip install lpips torchvision": "metrics/test_lpips.py",
-    "It is a recipe itself: vaegan train --recipe THIS-FILE": "test_cli.py",
+    "This file is a recipe, too: vaegan train --recipe THIS-FILE": "test_cli.py",
 }
 """Messages whose tests are elsewhere: what they advise takes several machines, or a package that is not here."""
 RECORD = "vaegan experiment {}"

@@ -163,7 +163,7 @@ def test_prepare_takes_the_size_of_a_set(tmp_path: Path, capsys: pytest.CaptureF
     assert "holds 5 images of 64x64" in capsys.readouterr().err
     works("prepare", "avatars", tmp_path / "odd", "--count", 5, "--size", 20)
     works("data", tmp_path / "odd")
-    assert "19 attributes, and the share of images that have each" in capsys.readouterr().out
+    assert "19 attributes, with the share of images that have each one" in capsys.readouterr().out
 
 
 def test_a_set_that_is_not_finished(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

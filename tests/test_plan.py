@@ -150,7 +150,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     text = " ".join(capsys.readouterr().out.split())
     for words in (
         "19 to train on, 5 held out",
-        "which stay there",
+        "(they stay there)",
         "6 steps of 4 images: 24 images, 1.5 epochs",
         "about 2",
         "a step 0.5 s",

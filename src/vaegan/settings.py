@@ -43,26 +43,29 @@ class Data:
     """Images: where they come from and how they are made ready."""
 
     source: str = "avatars"
-    """`avatars`, the built-in cartoon faces; a folder, zip or tar of images; a packed set; a set in its published layout, as in
-    `celeba:PATH` (celeba, lfw, stl10, cifar10, cifar100, mnist, classes); or one of the Hugging Face hub, as in `hf:NAME`."""
+    """The images, in one of these forms. `avatars`: the built-in cartoon faces. A folder, zip file or tar file of images. A packed set.
+    `KIND:PATH`: a public data set as it is published, for example `celeba:PATH` (the kinds are celeba, lfw, stl10, cifar10, cifar100, mnist
+    and classes). `hf:NAME`: a data set of the Hugging Face hub."""
     crop: Crop = "centre"
-    """`centre`: the largest centred part of the right shape. `none`: the whole image, squeezed. `celeba`: the 148x148 pixels around
-    the face in CelebA's aligned 178x218 images, or the like part of a smaller copy; images of another shape are cropped as by `centre`.
-    `box`: the pixels that `data.box` names."""
+    """How images are cropped. `centre`: the largest central part of the right shape. `none`: the whole image, squeezed into the right
+    shape. `celeba`: the 148x148 pixels around the face in CelebA's aligned images of 178x218 pixels, or the same part of a smaller copy;
+    images of another shape are cropped as with `centre`. `box`: the part that `data.box` describes."""
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
-    """Left, top, right and bottom of what crop `box` keeps, in pixels."""
+    """For crop `box`: the left, top, right and bottom edge of the part, in pixels."""
     blur: bool = False
-    """Blur before shrinking, as the authors do: a Gaussian of sqrt(scale) / 2 pixels, then bicubic values at points."""
+    """Blur images before they are shrunk, as the paper's authors do: a Gaussian of sqrt(scale) / 2 pixels. Then the bicubic value at each
+    point is taken."""
     resampling: Resampling = "fast"
-    """How images are resized. `fast`: bicubic, after JPEGs were decoded at a half, quarter or eighth where that is enough. `bicubic`,
-    `lanczos`, `bilinear`: over all pixels. `nearest`: one pixel of each place, for drawings."""
+    """How images are resized. `fast`: bicubic; large JPEG files are first decoded at a half, a quarter or an eighth of their size, if that
+    is large enough. `bicubic`, `lanczos`, `bilinear`: all pixels are used. `nearest`: one pixel for each pixel of the result, for
+    drawings."""
     train_on: str = "train"
-    """Which split to train on, of a set that has splits; several as in `train+unlabeled`."""
+    """The split to train on, if the set has splits. Several splits are joined by +, for example `train+unlabeled`."""
     held_out: float = 0.05
-    """Share of the images that training never sees; the reconstructions shown are of these. Where a set has a split `validation` or
-    `test`, that is held out instead, unless this is 0."""
+    """The share of the images that training never sees. Pictures show reconstructions of these images. If the set has a split `validation`
+    or `test`, this split is held out instead, unless the share is 0."""
     avatars: int = 16_000
-    """How many avatars to draw, where the source is `avatars`."""
+    """The number of avatars to draw, if the source is `avatars`."""
 
     def __post_init__(self) -> None:
         require(0 <= self.held_out < 1, f"data.held_out must be at least 0 and below 1, not {self.held_out}")
@@ -74,19 +77,20 @@ class Augmentation:
     """Random changes of each training image; all but `flip` are normally distributed, and their sizes are standard deviations."""
 
     flip: bool = False
-    """Mirror each training image, left to right, with a chance of one half."""
+    """Mirror each training image, left to right, with a probability of one half."""
     shift: float = 0.0
-    """Move it, up or down and to a side, by a part of its height: 0.01 is about one pixel of 100."""
+    """Shift each image vertically and horizontally. This is the standard deviation, as a part of the height: 0.01 is about one pixel of
+    100."""
     scale: float = 0.0
-    """Enlarge or shrink it by a factor around 1."""
+    """Enlarge or shrink each image by a factor near 1. This is the standard deviation of its logarithm."""
     rotation: float = 0.0
-    """Turn it, in radians."""
+    """Rotate each image. This is the standard deviation, in radians."""
     gamma: float = 0.0
-    """Raise its values, from 0 to 1, to a power around 1, whose logarithm is this over log 2."""
+    """Raise the values of each image, from 0 to 1, to a power near 1. The standard deviation of its logarithm is this number / log 2."""
     contrast: float = 0.0
-    """Raise its saturation and brightness to such a power."""
+    """Raise the saturation and the brightness to a power near 1. The standard deviation of its logarithm is this number / log 2."""
     hue: float = 0.0
-    """Turn its hue by a part of the full circle."""
+    """Shift the hue of each image. This is the standard deviation, as a part of the full circle."""
 
     def __post_init__(self) -> None:
         for name in ("shift", "scale", "rotation", "gamma", "contrast", "hue"):
@@ -102,32 +106,33 @@ class Architecture:
     """
 
     family: str = "larsen"
-    """Which networks, by name (see `vaegan.models.families`). `larsen`: those of the paper. `resize`: the depth follows the size, the
+    """The kind of networks (see `vaegan.models.families`). `larsen`: the networks of the paper. `resize`: the depth follows the size, the
     decoder enlarges by nearest neighbours, and the discriminator judges each image by itself."""
     size: tuple[int, int] = (64, 64)
-    """Height and width in pixels. `larsen`: each a multiple of 8, at least 16. `resize`: both at least 8, and such that both can be halved
-    until the shorter is at most 8."""
+    """Height and width in pixels. `larsen`: both are multiples of 8 and at least 16. `resize`: both are at least 8, and both can be halved
+    until the shorter one is at most 8."""
     channels: int = 3
-    """Colour channels of an image."""
+    """The number of colour channels of an image: 3 for colour, 1 for grey."""
     latent: int = 128
-    """Length of a latent code z."""
+    """The length of a latent code z."""
     width: float = 1.0
-    """Multiplies the number of units in every hidden layer."""
+    """A factor for the number of units in every hidden layer."""
     encoder: tuple[int, ...] = (64, 128, 256)
-    """Channels after each strided convolution of the encoder, at width 1. `larsen`: three numbers. `resize`: one for each halving. If
-    there are fewer, the last holds for the rest; this is so in `decoder` and `discriminator`, too."""
+    """The channels after each strided convolution of the encoder, at width 1. `larsen`: three numbers. `resize`: one number for each
+    halving. If there are fewer numbers, the last one is repeated. The same holds for `decoder` and `discriminator`."""
     encoder_units: int = 1024
-    """Units of the encoder's fully connected layer, at width 1. `resize` has no such layer."""
+    """The units of the encoder's fully connected layer, at width 1. `resize` has no such layer."""
     decoder: tuple[int, ...] = (256, 256, 128, 32)
-    """Channels of the decoder's maps, at width 1. `larsen`: four numbers, from the smallest map to the image. `resize`: one for each map,
-    from full resolution to the smallest."""
+    """The channels of the decoder's feature maps, at width 1. `larsen`: four numbers, from the smallest map to the image. `resize`: one
+    number for each map, from full resolution to the smallest map."""
     discriminator: tuple[int, ...] = (32, 128, 256, 256)
-    """Channels after each convolution of the discriminator, at width 1. `larsen`: four numbers. `resize`: one for each level, from full
-    resolution to the smallest."""
+    """The channels after each convolution of the discriminator, at width 1. `larsen`: four numbers. `resize`: one number for each level,
+    from full resolution to the smallest map."""
     discriminator_units: int = 512
-    """Units of the discriminator's fully connected layer, at width 1. `resize` has no such layer."""
+    """The units of the discriminator's fully connected layer, at width 1. `resize` has no such layer."""
     attributes: tuple[str, ...] = ()
-    """Attributes of each image that all three networks take, which makes a conditional model. `all` for all that the set has."""
+    """The attributes of each image that all three networks take as an input. With attributes, the model is conditional. `all` means all
+    attributes of the set."""
 
     def __post_init__(self) -> None:
         if self.family == "larsen":  # another family checks sizes where its networks are built
@@ -182,50 +187,55 @@ class ObjectiveSettings:
     """What is minimised: the VAE/GAN objective, or one of its parts. `vaegan.Objective` computes it."""
 
     kind: Literal["vaegan", "vae", "vae-dis", "gan"] = "vaegan"
-    """`vaegan`; or for comparison `vae`, with the error of pixels; `vae-dis`, with the learned similarity of the discriminator of another
-    run, such as a `gan`, which stays as it is (the paper's VAE_Disl); `gan`, without an encoder."""
+    """The kind of model. `vaegan`: the VAE/GAN. The others are for comparison. `vae`: the error is measured in pixels. `vae-dis`: the error
+    is measured in the features of another run's discriminator, which does not change (the paper's VAE_Disl); the other run is a `gan`, for
+    example. `gan`: there is no encoder."""
     discriminator: str = ""
-    """The run whose discriminator a `vae-dis` takes."""
+    """For `vae-dis`: the run whose discriminator is used."""
     gamma: float = 1e-6
-    """Weight of the learned similarity against the GAN in the decoder's objective; in (0, 1]."""
+    """The weight of the learned similarity against the GAN in the decoder's objective, above 0 and at most 1."""
     similarity: Literal["level", "levels"] = "level"
-    """`level`: half the squared error of the features of one level, summed, as in the paper. `levels`: for each level, the squared error
-    divided by the variance of the features; then the mean over all levels. It means the same for any width, size and data."""
+    """How the error is measured in the discriminator's features. `level`: half the squared error of the features of one level, summed, as
+    in the paper. `levels`: for each level, the squared error divided by the variance of the features, then the mean over all levels; the
+    scale of this error does not depend on width, size and data."""
     level: int = 3
-    """Which layer of the discriminator gives the features: see `Discriminator.features`. The family of networks says which there are. With
-    similarity `levels`, training does not use it; search, project, score and evaluate do."""
+    """The layer of the discriminator that gives the features (see `Discriminator.features`). The allowed levels depend on the family of
+    networks. With similarity `levels`, training does not use this setting, but search, project, score and evaluate do."""
     saturating: bool = True
-    """The decoder minimises -(1 - gamma) L_GAN, as the paper writes; else the non-saturating (1 - gamma) * -log Dis(x_p)."""
+    """The GAN loss of the decoder. True: the decoder minimises -(1 - gamma) L_GAN, as in the paper. False: it minimises the non-saturating
+    (1 - gamma) * -log Dis(x_p), where x_p are samples."""
     gan: str = ""
-    """Another GAN loss than these two, by name (see `vaegan.losses.gan`); then `saturating` has no effect."""
+    """The name of another GAN loss (see `vaegan.losses.gan`). If it is set, `saturating` has no effect."""
     penalty: str = ""
-    """A term that the discriminator minimises, too. `r1`: half the squared norm of the gradient of its logit at real images. `r1_r2`: the
-    same at real images and at generated images."""
+    """A term that is added to the discriminator's loss. `r1`: half the squared norm of the gradient of its logit at real images. `r1_r2`:
+    the same at real images and at generated images."""
     penalty_weight: float = 1.0
-    """Weight of that term."""
+    """The weight of the penalty."""
     penalty_every: int = 1
-    """Only every so many steps have the penalty, with so many times its weight. Computing it is slow, and it changes little."""
+    """Compute the penalty only in every n-th step, with n times its weight, where n is this number. The penalty is slow to compute and
+    changes slowly."""
     diff_augment: bool = False
-    """Change everything that the discriminator sees at random, so that it cannot learn a small set by heart: brightness, saturation,
-    contrast, place, and a hole (DiffAugment, Zhao et al. 2020). Only for similarity `levels`."""
+    """Change all images that the discriminator sees at random, so that it cannot learn a small set by heart. The changes are brightness,
+    saturation, contrast, position, and a hole (DiffAugment, Zhao et al. 2020). Only for similarity `levels`."""
     reconstructions: bool = False
-    """L_GAN has -log(1 - Dis(x~)) in it, too: the paper's algorithm 1 has it, the authors' runs do not."""
+    """Add -log(1 - Dis(x~)) to L_GAN, where x~ are the reconstructions. The paper's algorithm 1 does this. The authors' runs do not."""
     images_per_sample: int = 1
-    """In a step, one sample is drawn and judged for so many images; the batch is a multiple of it. It has an effect only with similarity
-    `levels` and kind `vaegan`."""
+    """A step draws and judges one sample for this number of images. training.batch must be a multiple of it. It has an effect only with
+    similarity `levels` and kind `vaegan`."""
     real_weight: float = 0.5
-    """Weight w of real against generated images in L_GAN = 2 w real + 2 (1 - w) fake. It is for the discriminator alone: as in the
-    authors' code, the decoder's part is scaled back to 1."""
+    """The weight w of real images against generated images in L_GAN = 2 w real + 2 (1 - w) fake. It applies only to the discriminator: the
+    decoder's part is scaled back to weight 1, as in the authors' code."""
     detach_target: bool = False
-    """The features of x are constants. They depend on x~ only by way of batch normalisation, but gradients through that way disturb."""
+    """Treat the features of real images x as constants. They depend on the reconstructions x~ only through batch normalisation, and
+    gradients through it disturb the training."""
     kl_weight: float = 1.0
-    """Weight of L_prior in the encoder's objective. Below 1, codes carry more than a Gaussian of unit variance says they should: narrow
-    networks have few features, so that without it L_prior outweighs them."""
+    """The weight of L_prior in the encoder's objective. Below 1, codes carry more information than a Gaussian of unit variance allows.
+    Narrow networks have few features, and with weight 1 L_prior is then too strong."""
     joint: bool = False
-    """The reference's second objective: one discriminator batch of (x~, x, x_p), the feature error of samples, too, against x, and both
-    kinds of generated image in a non-saturating GAN loss."""
+    """Use the second objective of the reference implementation: one discriminator batch of reconstructions, images and samples, a feature
+    error of samples, too, and a non-saturating GAN loss on reconstructions and samples."""
     gamma_decay: float = 1.0
-    """Factor an epoch of gamma, up to 1 at most."""
+    """The factor by which gamma is multiplied after each epoch. gamma never exceeds 1."""
 
     def __post_init__(self) -> None:
         require(not self.joint or self.similarity == "level", "objective.joint needs objective.similarity level, not levels")
@@ -296,15 +306,16 @@ class GateSettings:
     """
 
     equilibrium: float = 0.68
-    """The cost in nats around which the discriminator is kept."""
+    """The cost of the discriminator, in nats, that the gate aims at."""
     margin: float = 0.35
-    """How far in nats either cost may stray from it."""
+    """How far, in nats, a cost may be from the equilibrium. If it is further below, the discriminator waits. If it is further above, the
+    decoder waits."""
     equilibrium_decay: float = 1.0
-    """Factor an epoch of the equilibrium, which never falls below the margin."""
+    """The factor by which the equilibrium is multiplied after each epoch. The equilibrium never falls below the margin."""
     margin_decay: float = 1.0
-    """Factor an epoch of the margin."""
+    """The factor by which the margin is multiplied after each epoch."""
     enabled: bool = True
-    """Off: both always step."""
+    """Use the gate. If this is false, both networks take every step."""
 
     def __post_init__(self) -> None:
         for name in ("equilibrium", "margin", "equilibrium_decay", "margin_decay"):
@@ -326,31 +337,33 @@ class Optimizer:
     """How the three networks step; each has an optimiser of its own."""
 
     kind: Literal["rmsprop", "adam"] = "rmsprop"
-    """The optimiser."""
+    """The optimiser: `rmsprop` or `adam`."""
     lr: float = 3e-4
-    """Learning rate at the start."""
+    """The learning rate at the start."""
     lr_factors: PerNetwork = (1.0, 1.0, 1.0)
-    """Learning rate of encoder, decoder, discriminator as multiples of `lr`."""
+    """The learning rates of encoder, decoder and discriminator, as multiples of `lr`."""
     schedule: Literal["constant", "exponential", "anneal"] = "exponential"
-    """`exponential`: times `decay` after every epoch. `anneal`: lr - (t/T)^power (lr - final_lr) at step t of T, as the authors do."""
+    """How the learning rate changes. `constant`: not at all. `exponential`: it is multiplied by `decay` after every epoch. `anneal`: it is
+    lr - (t/T)^power (lr - final_lr) at step t of T, as the authors do."""
     decay: float = 0.75
-    """Factor an epoch of the exponential schedule."""
+    """The factor of the exponential schedule for each epoch."""
     power: float = 0.75
-    """Exponent of the annealing."""
+    """The exponent of the schedule `anneal`."""
     final_lr: float = 0.0
-    """Where the annealing ends."""
+    """The learning rate at the end of the schedule `anneal`."""
     alpha: float = 0.9
-    """RMSProp: how much of the mean square is kept."""
+    """For RMSProp: the share of the mean square that a step keeps."""
     betas: tuple[float, float] = (0.5, 0.99)
-    """Adam: how much of the mean gradient and of the mean square is kept."""
+    """For Adam: the shares of the mean gradient and of the mean square that a step keeps."""
     eps: float = 1e-8
-    """Added to the root of the mean square."""
+    """A number that is added to the root of the mean square."""
     weight_decay: float = 0.0
-    """L2 penalty on weights; not on biases and batch normalisation."""
+    """The L2 penalty on weights. Biases and batch normalisation have none."""
     clip: Literal["none", "value", "norm"] = "none"
-    """Clip each element of a gradient to +-`clip_at`, or scale a network's whole gradient to a norm of at most `clip_at`."""
+    """How gradients are clipped. `none`: not at all. `value`: each element to +-`clip_at`. `norm`: the gradient of each network is scaled
+    to a norm of at most `clip_at`."""
     clip_at: PerNetwork = (1.0, 1.0, 1.0)
-    """Where to clip for encoder, decoder, discriminator; 0 leaves a network unclipped."""
+    """The limits for encoder, decoder and discriminator. 0 leaves a network unclipped."""
 
     def __post_init__(self) -> None:
         for name in ("lr", "decay", "power", "eps"):
@@ -369,47 +382,48 @@ class Training:
     """How long, how much at a time, and what is shown and kept on the way."""
 
     length: str = "13 epochs"
-    """How long to train: a number of `epochs`, `steps`, `images` or `minutes`, such as "1500 steps". A run turns minutes into the number of
-    steps that this machine takes in this time (see docs/recipes.md), and writes that number here."""
+    """How long to train: a number of `epochs`, `steps`, `images` or `minutes`, for example "1500 steps". A run converts minutes to the
+    number of steps that this machine takes in that time (see docs/recipes.md), and writes that number here."""
     batch: int = 64
-    """Images a step, in each process."""
+    """The number of images in a step, in each process."""
     seed: int = 0
-    """Everything random follows from it: weights, order, flips, noise."""
+    """The seed of everything random: weights, order, flips, noise."""
     ema: float = 0.0
-    """Show and save the exponential moving average of the weights: how much of the old average a step keeps; 0 for no average. At step s
-    (from 0), a step keeps at most (1 + s) / (10 + s), or the average would show the start for long. The running statistics of batch
-    normalisation stay those of the last weights. `training.average_half_life` is the newer average."""
+    """Show and save an exponential moving average of the weights. This is the share of the old average that a step keeps; 0 means no
+    average. Step s (from 0) keeps at most (1 + s) / (10 + s); otherwise the average would show the start for a long time. The running
+    statistics of batch normalisation are those of the last weights. `training.average_half_life` is the newer average."""
     average_half_life: int = 0
-    """Show and save an average of the weights, and of the running statistics of batch normalisation. Values that are so many images old
-    count half as much as the newest; 0 for no average. Early in a run, the half-life is at most 5% of the images seen so far."""
+    """Show and save an average of the weights and of the running statistics of batch normalisation. Values that are this number of images
+    old count half as much as the newest ones; 0 means no average. The half-life is at most 5% of the images seen so far."""
     precision: Literal["auto", "32", "bf16"] = "auto"
-    """Of matrix products and convolutions; weights are always float32. `auto` is bf16 where the machine computes in it, else 32."""
+    """The precision of matrix products and convolutions. Weights are always float32. `auto` is bf16 if the device computes in bf16, and 32
+    otherwise."""
     threads: int = 0
-    """Threads that compute on the CPU, in each process. 0: as many as the process has cores; the run keeps that number when it is resumed,
-    because another one adds in another order."""
+    """The number of CPU threads in each process. 0 means one for each core. A resumed run keeps its number of threads, because the number
+    changes the order of additions."""
     graph: bool = True
-    """With one GPU: record the whole step once as a CUDA graph, and replay it, so that the host need not start its hundreds of
-    operations one by one. Where it cannot be done, the run says why and goes on without."""
+    """On one GPU: record the whole step once as a CUDA graph and replay it. Then the host does not start hundreds of operations one by one.
+    If this is not possible, the run says why and continues without it."""
     compile: bool = False
-    """Let torch.compile write kernels for the networks, which takes a while before the first step. It needs a compiler for the device;
-    without one, the run says so and goes on without."""
+    """Let torch.compile write kernels for the networks. This takes some time before the first step, and needs a compiler for the device.
+    Without a compiler, the run says so and continues without it."""
     log_every: int = 10
-    """Steps between lines of stats.jsonl and points in TensorBoard."""
+    """The number of steps between lines of stats.jsonl and points in TensorBoard."""
     picture_every: int = 200
-    """Steps between pictures."""
+    """The number of steps between pictures."""
     checkpoint_every: int = 1000
-    """Steps between checkpoints; one is always written at the end and when a run is stopped."""
+    """The number of steps between checkpoints. A run also writes one at its end and when it is stopped."""
     keep: int = 2
-    """How many checkpoints to keep, the newest ones. Two: should the disk damage one, there is another."""
+    """The number of checkpoints to keep: the newest ones. With two, one remains if the disk damages the other."""
     keep_every: int = 0
-    """Keep those of every so many steps, too, which must be a multiple of `checkpoint_every` to meet any; 0 for none."""
+    """Also keep the checkpoint of every n-th step, where n is this number: a multiple of `checkpoint_every`. 0 keeps no others."""
     on_nan: Literal["stop", "rollback"] = "stop"
-    """Where a loss or a gradient is no longer a number: stop, or go back to the last checkpoint and on from there with half the learning
-    rates."""
+    """What to do if a loss or a gradient is NaN or infinite. `stop`: stop. `rollback`: return to the last checkpoint and continue with half
+    the learning rates."""
     rollbacks: int = 3
-    """How often at most to go back in a run."""
+    """The largest number of rollbacks in a run."""
     sync_batchnorm: bool = False
-    """With several processes: batch normalisation takes its statistics over the images of all of them, not of each."""
+    """With several processes: batch normalisation takes its statistics over the images of all processes, not of each process alone."""
 
     def __post_init__(self) -> None:
         for name in ("batch", "log_every", "picture_every", "checkpoint_every", "keep"):

@@ -45,7 +45,7 @@ REPORT_SECONDS, FIT_SECONDS = 3.0, 15.0
 """What the report and the fit of the prior take, about, of a run's minutes."""
 PAGE_SHARE = 0.02
 """The largest part of a run's time that it takes to keep its page up to date."""
-HEADER = "# Every setting of this run. It is a recipe itself: vaegan train --recipe THIS-FILE\n"
+HEADER = "# All settings of this run. This file is a recipe, too: vaegan train --recipe THIS-FILE\n"
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,10 @@ def test_the_four_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         "60 reconstructions of held-out images against 60 training images",
         "60 held-out images and their reconstructions",
         "codes of 60 held-out images",
-        "copies of 60 training images",
-        "grain, 1 as of real images",
+        "copies: distance to the nearest of 60 training images",
+        "grain, relative to real images",
     ]
-    assert "320 training and 80 held-out images; of seed 0" in found.tables[0].notes[0]
+    assert "320 training and 80 held-out images. Seed 0" in found.tables[0].notes[0]
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert results["extractor_weights_sha256"][:8] in found.tables[0].notes[0]
     assert results["preparation"]["size"] == [16, 16]

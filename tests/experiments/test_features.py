@@ -61,7 +61,7 @@ def test_classes_serve_where_there_are_no_attributes(tmp_path: Path, photos: Pat
     experiment = small("features", tmp_path / "out", data__source=str(tmp_path / "set"), data__held_out=0.5)
     (table,) = features(experiment, draws=2).tables
     assert table.title.startswith("accuracy")
-    assert table.heads == ("5 a class",)
+    assert table.heads == ("5 per class",)
 
 
 def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

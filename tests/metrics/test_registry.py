@@ -66,7 +66,7 @@ def test_a_new_metric_shows_in_tables_and_files(photos: Path, tmp_path: Path) ->
         assert np.isclose(line["samples_brightness"], model.sample(30).mean().item(), atol=1e-6)
     assert line["samples_brightness_standard_error"] > 0
     shown = {table.title: dict(table.rows) for table in tables(found)}
-    assert "samples brightness" in shown["30 samples of N(0, I); real: training images"]
+    assert "samples brightness" in shown["30 samples of N(0, I) against real training images"]
     assert shown["size of the model"] == {"layers": (str(line["layers"]),)}
 
 

@@ -19,7 +19,7 @@ def test_a_spike_survives_thinning() -> None:
     assert drawn.lines[0].path.count("L") == BUCKETS - 1
     heights = [float(point.split(",")[1]) for point in re.split("[MLZ]", drawn.lines[0].band) if point]
     assert min(heights) == TOP  # 20 is the last tick
-    assert "most 20 at step 61,804" in drawn.summary
+    assert "highest 20 at step 61,804" in drawn.summary
 
 
 @pytest.mark.parametrize(

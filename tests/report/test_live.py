@@ -37,9 +37,9 @@ def test_the_page_says_how_far_the_run_is_and_loads_itself_again(tmp_path: Path,
         page(1200)
         path = page.run.report_file
         text = " ".join(Page(path).text.split())
-        assert "This run goes on: it is at step 1,200 of 4,000." in text
+        assert "It is at step 1,200 of 4,000." in text
         assert "It is not finished" not in text
-        assert "A page that is written during training leaves them out." in text
+        assert "The page shows them after the training." in text
         assert reloads(path) == ["30"]
         assert not list(path.parent.glob("*.partial"))
     assert torch.equal(torch.get_rng_state(), random)

@@ -102,7 +102,7 @@ def test_a_page_shows_what_the_objective_has(tmp_path: Path, kind: str, there: l
     relative = {"objective.similarity": "levels"} if kind == "vae" else {}
     recipe = Recipe.load(run / "recipe.yaml", {"objective.kind": kind, **relative})
     (run / "recipe.yaml").write_text(recipe.to_yaml())
-    text = " ".join(Page(report(run)).text.split("The whole recipe")[0].split()) + Page(run / "report.html").text.split("Go on")[-1]
+    text = " ".join(Page(report(run)).text.split("The whole recipe")[0].split()) + Page(run / "report.html").text.split("Next steps")[-1]
     text = text.replace("\N{NO-BREAK SPACE}", " ")
     assert [words for words in there if words not in text] == []
     assert [words for words in absent if words in text] == []
@@ -155,7 +155,7 @@ def test_the_page_can_be_read_aloud(tmp_path: Path) -> None:
     assert all(image.get("alt") for image in page.all("img"))
     labels = [svg["aria-label"] or "" for svg in page.all("svg") if svg.get("role") == "img"]
     assert len(labels) == 7
-    assert labels[0] == "Prior. From 13 at step 10 to 43 at step 40; least 13 at step 10, most 43 at step 40."
+    assert labels[0] == "Prior. From 13 at step 10 to 43 at step 40; lowest 13 at step 10, highest 43 at step 40."
     identities = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(identities) == len(set(identities))
     for _, attributes in page.tags:
@@ -196,11 +196,11 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     (run / "stats.jsonl").unlink()
     text = Page(report(run)).text
     assert "There is no picture" in text
-    assert "Nothing has been written down" in text
-    assert f"Without the training images: {tmp_path / 'gone'} does not exist" in text
+    assert "The file stats.jsonl has no values yet" in text
+    assert f"This page has no training images: {tmp_path / 'gone'} does not exist" in text
     (run / "recipe.yaml").write_text("objective: {gama: 1}\n")
     text = Page(report(run)).text
-    assert "Without its recipe" in text
+    assert "This page has no recipe" in text
     assert "objective: {gama: 1}" in text
 
 
@@ -226,7 +226,7 @@ def test_damaged_lines_and_pictures_are_passed_over(tmp_path: Path) -> None:
     )
     (run / "stats.jsonl").write_text("\n".join(odd) + "\n" + good + more)
     page = Page(report(run))
-    assert "Lines of stats.jsonl that could not be read, and were passed over: 9." in page.text
+    assert "Damaged lines of stats.jsonl that are left out: 9." in page.text
     assert "Could not be read: step-000020.png." in page.text
     assert "it is collapsing (from step 44)" in " ".join(page.text.split())
     assert "NaN" not in page.text
@@ -265,7 +265,7 @@ def test_nearest_training_images(tmp_path: Path, photos: Path, monkeypatch: pyte
     pixels = trained.images.images[trained.training[order]]
     assert found[:NEIGHBOURS] == [embed_exactly(Image.fromarray(image)).uri for image in pixels]
     assert len(found) == SAMPLES * NEIGHBOURS
-    assert "half of 2 held-out images within" in page.text
+    assert "for 2 held-out images" in page.text
     shutil.rmtree(cache_folder() / "codes")
     monkeypatch.setattr("vaegan.report.nearest.PATIENCE", 0.0)
     assert "Encoding 40 images takes longer than writing a page should." in Page(report(run)).text
@@ -306,7 +306,7 @@ def test_attributes(tmp_path: Path, photos: Path) -> None:
     Image.new("RGB", (50, 40)).save(run / "attributes.png")
     assert "Learn them again" not in write(about)
     assert any("attribute added" in (image["alt"] or "") for image in Page(run / "report.html").all("img"))
-    assert "learned before the model was trained on. Learn them again" in write(about | {"weights": "others"})
+    assert "learned from other weights than those that the model has now. Learn them again" in write(about | {"weights": "others"})
     for damage in ({"counts": [[1]]}, {"probe": "much"}, {"counts": None}, {"probe": [["a", "b"], ["c", "d"]]}):
         assert "attributes.safetensors cannot be read. Learn them again" in write(about | damage)
     path.write_bytes(b"nothing")

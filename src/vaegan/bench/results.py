@@ -139,7 +139,7 @@ def table(result: BenchmarkResult) -> Table:
     height, width = result.size
     title = f"{height}x{width}, batch {result.batch}"
     drawn = Table(box=box.SIMPLE_HEAD, padding=0, title=title, title_justify="left")  # fits into 80 columns
-    drawn.add_column("\ncontender", no_wrap=True)
+    drawn.add_column("\nmethod", no_wrap=True)
     for heading in ("ms/\nstep", "images/\nsecond", "times\ntextbook", "GFLOP/\nimage", "GFLOP/\nsecond", "of\npeak", "memory\nMB"):
         drawn.add_column(heading, justify="right", no_wrap=True)
     for line in result.lines:
@@ -170,10 +170,10 @@ def header(about: Mapping[str, object]) -> list[str]:
     cores, threads = (f"{about[name]} {name if about[name] != 1 else str(name)[:-1]}" for name in ("cores", "threads"))
     return [
         f"{about['processor']} ({about['device']}), {cores}, {threads}; torch {about['torch']}; {about['precision']}; {about['date']}",
-        f"{about['rounds']} rounds, {about['seconds']:g} s for each contender in each round; times are medians over the rounds, "
+        f"{about['rounds']} rounds, {about['seconds']:g} s for each method in each round; times are medians over the rounds, "
         "and times textbook is the median of the ratios in each round.",
         "The gate stays open, so that every step trains all three networks. Memory is the largest increase in use, from before a "
-        "contender is made until after its first steps.",
+        "method is set up until after its first steps.",
     ]
 
 

@@ -28,7 +28,9 @@ def make_app(wanted: str = "") -> cyclopts.App:
     """
     app = cyclopts.App(
         name="vaegan",
-        help="Train a VAE/GAN on a folder of images, and use it.",
+        help="Train a VAE/GAN on a folder of images, and use it.\n\n"
+        "A run is the folder that training makes. A code is a list of numbers that stands for an image. The prior is the "
+        "distribution of codes that new images are drawn from. The paper is Larsen et al. 2016, https://arxiv.org/abs/1512.09300.",
         default_parameter=cyclopts.Parameter(show_default=lambda value: None if value is None or value is False else str(value)),
         config=_check_values,
         suppress_keyboard_interrupt=False,
@@ -38,7 +40,7 @@ def make_app(wanted: str = "") -> cyclopts.App:
         line = None if one.name == wanted else one.line
         app.command(one.function, name=one.name, help=line, group=groups[one.group], sort_key=order)
     other = cyclopts.Group("Other", sort_key=len(groups))
-    for flag, line in (("--help", "Show this page; after a command, its flags."), ("--version", "Show the version.")):
+    for flag, line in (("--help", "Show this page, or the help of a command."), ("--version", "Show the version.")):
         app[flag].group, app[flag].help = (other,), line
     return app
 

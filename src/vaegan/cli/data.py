@@ -39,41 +39,45 @@ def prepare(
     count: int | None = None,
     workers: int | None = None,
 ) -> None:
-    """Pack images into a set that opens at once.
+    """Pack images into a set that is ready for training.
 
     If it is interrupted, run the same command again to continue.
 
     Parameters
     ----------
     source
-        A folder, zip or tar of images; a known set in its published layout: celeba:PATH, lfw:PATH, stl10:PATH, cifar10:PATH,
-        cifar100:PATH, mnist:PATH, classes:PATH (a folder a class); hf:NAME or hf-stream:NAME (Hugging Face); or avatars.
+        The images, in one of these forms: a folder, zip file or tar file; celeba:PATH, lfw:PATH, stl10:PATH, cifar10:PATH, cifar100:PATH or
+        mnist:PATH for a public data set as it is published; classes:PATH for a folder with one subfolder for each class; hf:NAME or
+        hf-stream:NAME for a data set of the Hugging Face hub; avatars for the built-in drawings.
     out
         The folder to make for the packed set.
     size
-        Side of the square images in pixels, or height x width such as 96x64; by default that of the source if it has one, in multiples
-        of 8, else 64.
+        The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. The default is the size of the source images, rounded
+        up to multiples of 8, if the source has a fixed size. Otherwise the default is 64.
     crop
-        centre (the largest centred part of the right shape), none (squeeze the whole image), celeba (148x148 around the face), box; by
-        default celeba for CelebA and centre for all others.
+        How images are cropped. centre: the largest central part of the right shape. none: the whole image, squeezed into the right shape.
+        celeba: 148x148 pixels around the face. box: the part that --box describes. The default is celeba for CelebA and centre for all
+        other images.
     box
-        Left, top, right and bottom of what to keep, in pixels, for crop box.
+        For --crop box: the left, top, right and bottom edge of the part, in pixels.
     blur
-        Blur before shrinking, as the paper's authors do.
+        Blur images before they are shrunk, as the paper's authors do.
     resampling
-        fast (bicubic, JPEGs decoded small), bicubic, lanczos, bilinear or nearest.
+        How images are resized. fast is bicubic, and decodes large JPEG files at a smaller size.
     grey
-        Make grey images.
+        Make the images grey.
     splits
-        Shares of the images for training, validation and test, drawn at random, such as 0.8 0.1 0.1; by default the source's own splits.
+        The shares of the images for training, validation and test, for example 0.8 0.1 0.1. Images are assigned at random. The default is
+        the source's own splits.
     attributes
-        A CSV file with a column of file names (and perhaps label and split); its other columns are attributes.
+        A CSV file with a line for each image. One column has the file names. Columns named label and split are optional. Every other column
+        is an attribute.
     label
-        The column of that file that names each image's class.
+        The column of the CSV file that names the class of each image. The default is the column named label or class.
     count
-        Take only so many images, the first ones; of avatars, how many to draw.
+        Use only the first COUNT images. For avatars, COUNT is the number to draw.
     workers
-        Processes that read images; all cores by default.
+        The number of processes that read images. The default is one for each CPU core.
     """
     from ..data import ImageSet
     from ..data import prepare as pack
@@ -133,16 +137,19 @@ def data(
 ) -> None:
     """Show what is in a set of images.
 
-    Counts, splits and attributes, and a sheet of images. Images that are not packed yet are packed first, as vaegan train does it.
+    It prints counts, splits and attributes, and draws a sheet of images. If the images are not packed yet, it packs them first, as vaegan
+    train does.
 
     Parameters
     ----------
     source
-        A run folder, or whatever vaegan train takes as --data: a folder or archive of images, a packed set, a known set, or avatars.
+        The folder of a run, or images as for vaegan train --data: a folder or archive of images, a packed set (see vaegan prepare), a
+        public data set (for example celeba:PATH), or avatars for the built-in drawings.
     verify
-        Check every file of the packed set against its checksum, instead.
+        Only check every file of the packed set against its checksum.
     out
-        The picture to write; by default contact-sheet.png in the run or packed set, or else in the current folder.
+        The picture to write. The default is contact-sheet.png in the folder of the run or of the packed set. For other images, the default
+        is contact-sheet.png in the current folder.
     """
     from ..data.summary import contact_sheet, describe
     from ..progress import progress_bar

@@ -27,18 +27,19 @@ SIGNS = {"+": 1, "-": -1}
 def attributes(run: Path, /, *, data: str | None = None, image: Path | None = None) -> None:
     """Learn a direction in the latent space for each attribute.
 
-    It says how well each direction tells held-out images apart, and shows what it does.
+    It measures how well each direction separates held-out images with the attribute from those without it. A picture shows what each
+    direction does.
 
-    Writes RUN/attributes.safetensors, which vaegan edit uses, and the picture RUN/attributes.png.
+    It writes RUN/attributes.safetensors, which vaegan edit uses, and the picture RUN/attributes.png.
 
     Parameters
     ----------
     run
-        A run folder, or a model folder with --data.
+        The folder of a run. The folder of a model also works, together with --data.
     data
-        Another set with attributes, in place of that the run was trained on: see vaegan prepare --attributes.
+        Another set with attributes (see vaegan prepare --attributes). The default is the set that the run was trained on.
     image
-        The picture to show the attributes on; by default held-out images without them.
+        The image to show the attributes on. The default is a held-out image without the attribute, another one for each attribute.
     """
     import numpy as np
 
@@ -71,28 +72,28 @@ def edit(
     project: int = 0,
     out: Path | None = None,
 ) -> None:
-    """Turn attributes of images up and down.
+    """Add or remove attributes of images.
 
-    The directions are learned first if the run has none yet: see vaegan attributes.
+    If the run has no directions of attributes yet, they are learned first (see vaegan attributes).
 
     Parameters
     ----------
     run
-        A run folder or a model folder.
+        The folder of a run or a model.
     images
-        Image files, or folders or archives of them.
+        Image files, folders of images, or archives of images (zip, tar).
     add
-        Attributes and strengths, such as Eyeglasses=1 Smiling=-0.5. Strength 1 turns a typical image without the attribute into one with
-        it; -1 does the reverse.
+        Attributes and their strengths, for example Eyeglasses=1 Smiling=-0.5. Strength 1 turns a typical image without the attribute into
+        one with it. Strength -1 does the reverse.
     how
-        probe leaves alone what only goes together with the attribute, and goes as far as each image needs; mean adds the difference of
-        means, as the paper does.
+        How codes change. probe keeps the other attributes as they are, and moves each image as far as it needs. mean adds the difference of
+        the mean codes with and without the attribute, as the paper does.
     strip
         Show one attribute at strengths from -1 to 2.
     project
-        So many steps of vaegan project first, for codes that are nearer to the images.
+        First improve the codes with this number of steps of vaegan project. Edits are then closer to the images.
     out
-        The picture to write; RUN/edits.png by default.
+        The picture to write. The default is RUN/edits.png.
     """
     from ..latent.figures import edits
     from ..latent.project import project as better_codes
@@ -124,18 +125,19 @@ def edit(
 def arithmetic(
     run: Path, expression: Annotated[list[str], Parameter(negative="", allow_leading_hyphen=True)], /, *, out: Path | None = None
 ) -> None:
-    """Add and subtract images as codes.
+    """Add and subtract the codes of images.
 
     For example: vaegan arithmetic RUN glasses.png - plain.png + another.png
 
     Parameters
     ----------
     run
-        A run folder or a model folder.
+        The folder of a run or a model.
     expression
-        Image files with + and - between them, each a word of its own; of several images without a sign between them, the mean is taken.
+        Image files with + and - between them. Put a space before and after each sign. Several images without a sign between them count as
+        their mean.
     out
-        The picture to write; RUN/arithmetic.png by default.
+        The picture to write. The default is RUN/arithmetic.png.
     """
     from ..latent.figures import Summand, sum_of
     from ..run import Run
@@ -240,16 +242,17 @@ def _by_auc(directions: Directions) -> list[tuple[str, list[int], list[float | N
 def _show(directions: Directions) -> None:
     """Print how well the attributes of held-out images are told apart, best first."""
     about = directions.about
-    table = Table("attribute", box=None, header_style="bold", title_justify="left")
-    for column in ("with it", "without", "probe: right", "AUC", "mean: right", "AUC"):
+    table = Table("\nattribute", box=None, header_style="bold", title_justify="left")
+    for column in ("\nwith it", "\nwithout it", "probe:\naccuracy", "probe:\nAUC", "mean:\naccuracy", "mean:\nAUC"):
         table.add_column(column, justify="right")
     for name, (yes, no), probe, mean in _by_auc(directions):
         cells = ("-" if value is None else f"{value:.3f}" for value in (*probe, *mean))
         table.add_row(name, f"{yes:,}", f"{no:,}", *cells)
     out.print(table)
     out.print(
-        f"learned from {about['learned_from']:,} images and tried on {about['tried_on']:,} held-out ones; right: the mean of the shares of"
-        " yeses and of noes that are right; 0.5 is guessing",
+        f"The directions were learned from {about['learned_from']:,} images and tested on {about['tried_on']:,} held-out images. "
+        "Accuracy is the mean of the accuracy for images with the attribute and for images without it. For accuracy and AUC, 0.5 is "
+        "guessing.",
         soft_wrap=True,
         markup=False,
     )

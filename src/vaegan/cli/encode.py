@@ -15,16 +15,18 @@ from .inputs import MOST_ROWS, encode_pictures, open_set, say_how_many, say_skip
 def encode(run: Path, source: str, /, *, out: Path | None = None) -> None:
     """Write the codes of a set of images to a file.
 
-    The file is for numpy: mean, logvar, names, labels, attributes, attribute_names.
+    The file is for numpy. It holds the arrays mean, logvar, names and labels. If the set has attributes, it also holds attributes and
+    attribute_names.
 
     Parameters
     ----------
     run
-        A run folder or a model folder.
+        The folder of a run or a model.
     source
-        Images: a folder or archive, a packed set, a known set such as celeba:PATH, or avatars.
+        The images: a folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or
+        avatars for the built-in drawings.
     out
-        The file to write; RUN/codes.npz by default.
+        The file to write. The default is RUN/codes.npz.
     """
     import numpy as np
 
@@ -62,22 +64,22 @@ def project(
 ) -> None:
     """Find better codes for images than the encoder does.
 
-    The codes are improved by gradient descent on the learned similarity.
+    It improves the codes by gradient descent on the learned similarity.
 
     Parameters
     ----------
     run
-        A run folder or a model folder.
+        The folder of a run or a model.
     images
-        Image files, or folders or archives of them.
+        Image files, folders of images, or archives of images (zip, tar).
     steps
-        How many steps; each takes one forward and one backward pass through decoder and discriminator.
+        The number of steps. Each step takes one forward and one backward pass through the decoder and the discriminator.
     lr
-        Learning rate of Adam.
+        The learning rate of Adam.
     kl_weight
-        Weight of the term that pulls codes towards N(0, I); 0 for none.
+        The weight of the term that pulls codes towards N(0, I). 0 leaves the term out.
     out
-        The picture to write; RUN/projections.png by default.
+        The picture to write. The default is RUN/projections.png.
     """
     from ..latent import project
     from ..latent.figures import projections

@@ -27,33 +27,33 @@ def evaluate(
 ) -> None:
     """Measure samples, reconstructions and codes.
 
-    Samples and reconstructions are compared with real images, and samples with the training images, to find copies.
+    It compares samples and reconstructions with real images. It also compares samples with the training images, to find copies.
 
-    A gan has no encoder, so it has no reconstructions and codes. A vae has no discriminator, so it has no learned similarity.
+    A gan has no encoder, so it has no reconstructions and no codes. A vae has no discriminator, so it has no learned similarity.
 
     Parameters
     ----------
     run
-        A run folder or a model folder.
+        The folder of a run or a model.
     data
-        The set to measure on, by default the one that the run was trained on. Another set is split in the same way; if it lacks such
-        splits, it is split as by default.
+        The set to measure on. The default is the set that the run was trained on. Another set is split in the same way. If it has no such
+        splits, it is split in the default way.
     samples
-        How many samples of each prior, and at most how many training and held-out images.
+        The number of samples of each prior. It also limits the number of training images and of held-out images.
     extractor
-        The network whose features are compared: efficientnet, mobilenet, inception (which gives FID), or attributes (learned from the
-        set). none measures only what needs no features, such as errors of pixels.
+        The network whose features are compared: efficientnet, mobilenet, inception (for FID), or attributes (learned from the set). none
+        measures only what needs no features, for example pixel errors.
     seed
-        Another seed, other samples and other draws.
+        The random seed. Another seed gives other samples and other random draws.
     resamplings
-        How many draws the spread of each number is taken over.
+        The number of random draws of images. The spread of each number is its standard deviation over the draws.
     prior
-        Which samples to measure. fitted is the density that vaegan train fits to codes of training images (see vaegan fit-prior);
-        standard is N(0, I). By default both, side by side, if the run has a fitted prior.
+        Which samples are measured. fitted is the density that vaegan train fits to codes of training images (see vaegan fit-prior).
+        standard is N(0, I). If the run has a fitted prior, the default is both, side by side.
     device
-        auto takes a GPU if there is one; or cpu, cuda, mps.
+        The device to compute on: cpu, cuda, mps or auto. auto uses a GPU if there is one.
     out
-        The picture to write; RUN/evaluation.png by default.
+        The picture to write. The default is RUN/evaluation.png.
     """
     from ..data.sources import anchored
     from ..metrics.context import Context, require_enough

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 experiment = cyclopts.App(
     name="experiment",
-    help="Repeat the paper's experiments.\n\nIt trains what it needs, measures it, and writes a page. "
+    help="Repeat the paper's experiments.\n\nIt trains the models, measures them and writes a page. "
     "If it is interrupted, run the same command again to continue.",
 )
 
@@ -39,14 +39,14 @@ def attribute_similarity(
     flags: ExperimentFlags = ExperimentFlags(),
     runs: Runs = None,
 ) -> None:
-    """Do samples have the attributes that were asked for?
+    """Measure whether samples have the attributes that were asked for.
 
-    The paper's table 2: conditional VAE, GAN and VAE/GAN.
+    This is the paper's table 2, for a conditional VAE, GAN and VAE/GAN.
 
     Parameters
     ----------
     runs
-        Run folders to measure, in place of new ones: nothing is trained.
+        Measure the runs in these folders. Nothing is trained.
     """
     from ..experiments.attribute_similarity import attribute_similarity
 
@@ -63,16 +63,17 @@ def samples(
 ) -> None:
     """Compare VAE, GAN, VAE_Disl and VAE/GAN.
 
-    The page shows samples and reconstructions, distances and errors. VAE_Disl is a VAE with the features of a GAN.
+    The page shows samples, reconstructions, distances and errors. VAE_Disl is a VAE whose error is measured in the features of a trained
+    GAN.
 
     Parameters
     ----------
     samples
-        How many samples of each run are measured, and at most how many training and held-out images.
+        The number of samples of each run. It also limits the number of training images and of held-out images.
     extractor
-        The network whose features are compared; see vaegan evaluate.
+        The network whose features are compared (see vaegan evaluate).
     runs
-        Run folders to measure, in place of new ones: nothing is trained.
+        Measure the runs in these folders. Nothing is trained.
     """
     from ..experiments.samples import samples as compare
 
@@ -90,18 +91,18 @@ def ablation(
 ) -> None:
     """Vary settings of the recipe, and measure every run.
 
-    With several seeds, the page shows whether a difference is larger than that between seeds.
+    With several seeds, the page shows whether a difference between settings is larger than the differences between seeds.
 
     Parameters
     ----------
     vary
-        A setting and its values, as in objective.gamma=0.01,0.1,1; several for all combinations.
+        A setting and its values, for example objective.gamma=0.01,0.1,1. For several settings, every combination of values is trained.
     alone
-        Compare the recipe as it is with each of these values alone in it, rather than all combinations.
+        Compare the unchanged recipe with each value alone. No combinations are trained.
     samples
-        How many samples of each run are measured, and at most how many training and held-out images.
+        The number of samples of each run. It also limits the number of training images and of held-out images.
     extractor
-        The network whose features are compared; see vaegan evaluate.
+        The network whose features are compared (see vaegan evaluate).
     """
     from ..experiments.ablation import ablation as compare
     from ..experiments.ablation import asked
@@ -124,9 +125,9 @@ def attribute_vectors(
     Parameters
     ----------
     attributes
-        The attributes in the pictures; by default the eight that are separated best.
+        The attributes in the pictures. The default is the eight attributes that are separated best.
     runs
-        Run folders to measure, in place of new ones: nothing is trained.
+        Measure the runs in these folders. Nothing is trained.
     """
     from ..experiments.attribute_vectors import attribute_vectors as show
 
@@ -142,14 +143,14 @@ def features(
 ) -> None:
     """Train linear classifiers on features, with few labels.
 
-    The features of the networks are compared with pixels and with an untrained encoder, with 10, 100 and 1,000 labels.
+    It compares the features of the trained networks with pixels and with an untrained encoder, for 10, 100 and 1,000 labels.
 
     Parameters
     ----------
     draws
-        How many draws of labels mean and spread are taken over, for each seed.
+        The number of random draws of labels for each seed. Mean and spread are taken over the draws.
     runs
-        Run folders to measure, in place of new ones: nothing is trained.
+        Measure the runs in these folders. Nothing is trained.
     """
     from ..experiments.features import features as compare
 

@@ -36,7 +36,9 @@ SHORT = {
 """The settings that short flags stand for."""
 LENGTHS = ("steps", "epochs", "images", "minutes")
 
-RECIPE = Group("Recipe", help="Any setting is a flag, such as --objective.gamma 0.1: see `vaegan recipes NAME`.", sort_key=1)
+RECIPE = Group(
+    "Recipe", help="Every setting is a flag, for example --objective.gamma 0.1. `vaegan recipes NAME` shows all settings.", sort_key=1
+)
 RUN = Group("Run", sort_key=2)
 MACHINE = Group("Machine", sort_key=3)
 
@@ -50,7 +52,7 @@ class BaseFlags:
     """A recipe, and the settings that go over it."""
 
     recipe: str | None = None
-    """A recipe by name (see `vaegan recipes`), or a YAML file; quick by default."""
+    """The name of a recipe (see `vaegan recipes`), or a YAML file. The default is quick."""
 
     def load_recipe(self, settings: Sequence[str] = (), resume: Path | None = None) -> Recipe:
         """The recipe under these flags.
@@ -90,7 +92,7 @@ class DataFlags(BaseFlags):
     """How images are prepared."""
 
     size: str | None = None
-    """Side of the square images in pixels, or height x width such as 96x64; by default that of the recipe."""
+    """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. The default is the size in the recipe."""
 
 
 @Parameter(name="*", group=RECIPE)
@@ -99,11 +101,11 @@ class RecipeFlags(BaseFlags):
     """A recipe, and how to compute."""
 
     device: Annotated[str, Parameter(group=MACHINE)] = "auto"
-    """cpu, cuda or mps; auto takes a GPU if there is one."""
+    """The device to compute on: cpu, cuda, mps or auto. auto uses a GPU if there is one."""
     precision: Annotated[str | None, Parameter(group=MACHINE)] = None
-    """auto, 32 or bf16."""
+    """auto, 32 or bf16. auto is bf16 if the device computes in it, and 32 otherwise."""
     threads: Annotated[int | None, Parameter(group=MACHINE)] = None
-    """Threads that compute on the CPU, in each process; all cores by default, or as many as a resumed run began with."""
+    """The number of CPU threads in each process. The default is one for each core. A resumed run keeps its number."""
 
 
 @Parameter(name="*", group=RECIPE)
@@ -112,21 +114,23 @@ class TrainingFlags(RecipeFlags):
     """What to train on, and how long."""
 
     data: str | None = None
-    """A folder or archive of images, a packed set, a known set such as celeba:PATH, or avatars."""
+    """A folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or avatars for the
+    built-in drawings."""
     objective: str | None = None
-    """vaegan; or vae, gan or vae-dis, to compare with."""
+    """The kind of model: vaegan, or for comparison vae, gan or vae-dis."""
     size: str | None = None
-    """Side of the square images in pixels, or height x width such as 96x64. Multiples of 16 up to 128 fit all networks."""
+    """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. All networks take multiples of 16 up to 128.
+    The default is the size in the recipe."""
     steps: int | None = None
-    """How long to train, in steps of one batch."""
+    """How long to train, in steps. A step takes one batch."""
     epochs: int | None = None
     """How long to train, in passes over the images."""
     images: int | None = None
-    """How long to train, in images seen."""
+    """How long to train, in images. An image counts each time it is used."""
     seed: int | None = None
-    """Another seed gives another run."""
+    """The random seed. Another seed gives another run."""
     on_nan: str | None = None
-    """What to do if a loss or a gradient is NaN or infinite: stop, or rollback."""
+    """What to do if a loss or a gradient is NaN or infinite: stop, or rollback to the last checkpoint."""
 
 
 @Parameter(name="*", group=RECIPE)
@@ -135,7 +139,7 @@ class RunFlags(TrainingFlags):
     """What a single run takes."""
 
     minutes: int | None = None
-    """How long to train, in minutes on this machine. A short trial measures the speed first; then the number of steps is fixed."""
+    """How long to train, in minutes on this machine. A short trial measures the speed and sets the number of steps."""
 
 
 @Parameter(name="*", group=RECIPE)
@@ -144,7 +148,7 @@ class BenchFlags(RecipeFlags):
     """The same for random images."""
 
     recipe: str | None = BENCH_RECIPE
-    """A recipe by name (see `vaegan recipes`), or a YAML file."""
+    """The name of a recipe (see `vaegan recipes`), or a YAML file."""
 
 
 @Parameter(name="*", group=RECIPE)
@@ -155,12 +159,12 @@ class ExperimentFlags(TrainingFlags):
     objective: Annotated[str | None, Parameter(show=False)] = None
     """Only for ablation: the other experiments choose it themselves, and refuse another one."""
     seeds: Annotated[int, Parameter(group=RUN)] = 1
-    """How many runs of each kind, with seeds from --seed on."""
+    """The number of runs of each kind. Their seeds are --seed, --seed + 1 and so on."""
     out: Annotated[Path | None, Parameter(group=RUN)] = None
-    """The folder to make for runs and results; experiments/NAME by default."""
+    """The folder to make for runs and results. The default is experiments/NAME."""
     prior: Annotated[PriorKind | None, Parameter(group=RUN)] = None
-    """Where the codes of samples come from: the fitted prior of each run (see vaegan fit-prior), or standard, which is N(0, I). By default
-    fitted for each run that has one."""
+    """Where the codes of samples come from. fitted is the fitted prior of each run (see vaegan fit-prior). standard is N(0, I). The default
+    is fitted for each run that has a fitted prior."""
 
 
 def read_settings(tokens: Sequence[str]) -> dict[str, Any]:

@@ -31,24 +31,24 @@ def sample(
     values: Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=True)] = None,
     prior: PriorKind | None = None,
 ) -> None:
-    """Draw images from the prior.
+    """Draw new images from the prior.
 
     Parameters
     ----------
     run
-        A run folder or a model folder.
+        The folder of a run or a model.
     out
-        The picture to write; RUN/samples.png by default.
+        The picture to write. The default is RUN/samples.png.
     count
-        How many images.
+        The number of images.
     seed
-        Another seed, other images.
+        The random seed. Another seed gives other images.
     values
-        Attribute values for the samples of a conditional model, as in Smiling=1 Eyeglasses=0, on the scale of the set. Attributes that are
-        left out count as unknown.
+        For a conditional model: the attribute values of the samples, for example Smiling=1 Eyeglasses=0. The values have the same scale as
+        in the training set. Attributes that are left out count as unknown.
     prior
-        Where the codes come from. fitted is the density that vaegan train fits to codes of training images (see vaegan fit-prior);
-        standard is N(0, I). By default fitted, if the run has one.
+        Where codes come from. fitted is the density that vaegan train fits to codes of training images (see vaegan fit-prior). standard is
+        N(0, I). The default is fitted if the run has a fitted prior.
     """
     import torch
 
@@ -84,11 +84,11 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
     Parameters
     ----------
     run
-        A run folder or a model folder.
+        The folder of a run or a model.
     images
-        Image files, or folders or archives of them.
+        Image files, folders of images, or archives of images (zip, tar).
     out
-        The picture to write; RUN/reconstructions.png by default.
+        The picture to write. The default is RUN/reconstructions.png.
     """
     import torch
 
@@ -106,22 +106,22 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
         reconstructions = model.reconstruct(originals)
     columns = _columns(len(originals))
     pairs = grid.pair_rows(originals, reconstructions, columns)
-    wrote(grid.save(grid.sheet([("each above its reconstruction", pairs)], columns), path))
+    wrote(grid.save(grid.sheet([("images above their reconstructions", pairs)], columns), path))
 
 
 def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0) -> None:
-    """Film the pictures that training drew.
+    """Make a video of the pictures that training drew.
 
-    Each frame shows the same images and the same codes, from the first picture to the last.
+    Every frame shows the same images and the same codes, from the first picture to the last.
 
     Parameters
     ----------
     run
-        A run folder.
+        The folder of a run.
     out
-        The film to write, a .gif or an .mp4; RUN/convergence.gif by default.
+        The video to write, as .gif or .mp4. The default is RUN/convergence.gif.
     fps
-        Pictures a second.
+        The number of pictures per second.
     """
     import numpy as np
 
@@ -151,16 +151,16 @@ def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0) -> N
 
 
 def report(run: Path, /, *, out: Path | None = None) -> None:
-    """Write report.html, one page on a run.
+    """Write report.html, one page about a run.
 
-    The page has the pictures of training, the curves and the recipe. It is one file, which works offline.
+    The page shows the pictures of the training, the curves and the recipe. It is one file and works offline.
 
     Parameters
     ----------
     run
-        A run folder.
+        The folder of a run.
     out
-        The page to write; RUN/report.html by default.
+        The page to write. The default is RUN/report.html.
     """
     from ..report import report as write
 

@@ -31,27 +31,28 @@ def interpolate(
     prior: PriorKind | None = None,
     out: Path | None = None,
 ) -> None:
-    """Morph from image to image.
+    """Morph one image into another.
 
-    The result is a strip as a picture, or a video there and back.
+    The result is a picture with a strip of images, or a video that goes forward and back.
 
     Parameters
     ----------
     run
-        A run folder or a model folder.
+        The folder of a run or a model.
     images
-        Two image files or more.
+        Two or more image files.
     how
-        spherical takes an arc on which codes are as likely under the prior as at both ends; linear takes the straight line.
+        The path between two codes. spherical follows an arc: its codes are as likely under the prior as the codes at its ends. linear
+        follows a straight line.
     steps
-        From one image to the next: images of a strip, 9 by default, or frames of a video, 40 by default.
+        The number of images (strip) or frames (video) from one image to the next. The default is 9 for a strip and 40 for a video.
     fps
-        Frames a second of a video.
+        The number of frames per second of a video.
     prior
-        The prior of spherical. fitted is the density that vaegan train fits to codes of training images (see vaegan fit-prior); standard
-        is N(0, I). By default fitted, if the run has one.
+        The prior for the spherical path. fitted is the density that vaegan train fits to codes of training images (see vaegan fit-prior).
+        standard is N(0, I). The default is fitted if the run has a fitted prior.
     out
-        What to write, as .png, .gif or .mp4; RUN/interpolation.png by default.
+        The picture or video to write, as .png, .gif or .mp4. The default is RUN/interpolation.png.
     """
     import torch
 
@@ -102,27 +103,27 @@ def walk(
     prior: PriorKind | None = None,
     out: Path | None = None,
 ) -> None:
-    """Film random walks through the prior.
+    """Make a video of random walks through the prior.
 
-    The walks are side by side. The video ends where it began.
+    It shows several walks side by side. The video ends where it begins.
 
     Parameters
     ----------
     run
-        A run folder or a model folder.
+        The folder of a run or a model.
     seconds
-        How long.
+        The length of the video in seconds.
     fps
-        Frames a second.
+        The number of frames per second.
     tiles
-        Rows x columns of walks.
+        The number of walks, as ROWSxCOLUMNS.
     seed
-        Another seed, other walks.
+        The random seed. Another seed gives other walks.
     prior
-        The prior to walk through. fitted is the density that vaegan train fits to codes of training images (see vaegan fit-prior);
-        standard is N(0, I). By default fitted, if the run has one.
+        The prior to walk through. fitted is the density that vaegan train fits to codes of training images (see vaegan fit-prior). standard
+        is N(0, I). The default is fitted if the run has a fitted prior.
     out
-        What to write, as .gif or .mp4; RUN/walk.gif by default.
+        The video to write, as .gif or .mp4. The default is RUN/walk.gif.
     """
     import torch
 

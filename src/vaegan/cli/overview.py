@@ -24,52 +24,54 @@ HEADS = ("run", "recipe", "steps", "state", "last metrics", "changed")
 def runs(folder: Path = Path("runs"), /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     """List the runs in a folder, and how far each is.
 
-    The newest is first. A run is training, finished or interrupted (vaegan train --resume RUN continues it), or it has no checkpoint: it
-    ended before the first one.
+    The newest run is first. A run is training, finished or interrupted. vaegan train --resume RUN continues an interrupted run. A run
+    without a checkpoint ended before its first one.
 
     Parameters
     ----------
     folder
-        The folder in which the runs are.
+        The folder that holds the runs.
     json
-        Print one JSON list, with all metrics.
+        Print one JSON list with all metrics.
     """
     from json import dumps
 
     from rich.table import Table
     from rich.text import Text
 
+    from ..files import from_home
     from ..list_runs import runs as find
 
-    found = find(folder)
+    found = find(folder := from_home(folder))
     if json:
         print(dumps([status.as_json() for status in found], indent=2))
         return
     if not found:
         stdout.print(f"there are no runs in {folder}", soft_wrap=True, markup=False)
         return
-    rows = [(str(one.folder), one.recipe, _steps(one), _state(one), headline(one), _changed(one)) for one in found]
+    rows = [(_name(one, folder), one.recipe, _steps(one), _state(one), headline(one), _changed(one)) for one in found]
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for head, cells, least in zip(HEADS, zip(*rows, strict=True), (8, 6, 0, 12, 10, 0), strict=True):
         width = least or max(map(len, cells))  # numbers and times are not broken
         table.add_column(head, justify="right" if head == "steps" else "left", overflow="fold", min_width=width, no_wrap=not least)
     for row in rows:
         table.add_row(*map(Text, row))
+    stdout.print(f"Runs in {folder}:", soft_wrap=True, markup=False)
     stdout.print(table)
 
 
 def compare(runs: Annotated[list[Path], Parameter(negative="", json_list=False)], /, *, out: Path | None = None) -> None:
-    """Write comparison.html, one page on several runs, side by side.
+    """Write comparison.html, one page about several runs.
 
-    The page has the settings that differ, the newest pictures, the curves and the last metrics. It is one file, which works offline.
-    The tables are printed, too.
+    The page shows the settings that differ, the newest pictures, the curves and the last metrics, side by side. It is one file and works
+    offline. The tables are printed, too.
 
     Parameters
     ----------
     runs
-        2 to 8 run folders.
+        The folders of 2 to 8 runs.
     out
-        The page to write; comparison.html in the folder that all runs are in by default.
+        The page to write. The default is comparison.html in the folder that all runs are in.
     """
     from rich.table import Table
     from rich.text import Text
@@ -86,6 +88,11 @@ def compare(runs: Annotated[list[Path], Parameter(negative="", json_list=False)]
         for part in (table if found.rows else f"{found.title}", *found.notes, ""):
             stdout.print(part, soft_wrap=isinstance(part, str), markup=False)
     wrote(write_comparison(comparison, out))
+
+
+def _name(status: RunStatus, folder: Path) -> str:
+    """What to write after the folder; that itself may be a run."""
+    return str(status.folder if status.folder == folder else status.folder.relative_to(folder))
 
 
 def _steps(status: RunStatus) -> str:

@@ -46,7 +46,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
     if plan.training is not None:
         found += [
             ("images", f"{plan.training:,} to train on, {plan.held_out or 0:,} held out; {shape}"),
-            ("packed images", f"{plan.packed}, which stay there"),
+            ("packed images", f"{plan.packed} (they stay there)"),
         ]
     else:
         found.append(("images", f"{recipe.data.source or 'none'}; {shape}"))
@@ -74,4 +74,4 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
 
 
 def _free(count: int | None) -> str:
-    return "" if count is None else f" of {in_bytes(count)} that are free"
+    return "" if count is None else f" ({in_bytes(count)} are free)"

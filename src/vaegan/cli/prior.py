@@ -11,25 +11,25 @@ from .inputs import check_seed
 def fit_prior(run: Path, /, *, data: str | None = None, components: int = 10, seed: int | None = None, device: str = "auto") -> None:
     """Fit the prior that samples are drawn from.
 
-    vaegan train does this after its last step. Use this command for a run of an older version, for a run that was interrupted before the
-    fit, or to fit fewer components.
+    vaegan train does this after its last step. Use this command if the run is from an older version, if the run was interrupted before the
+    fit, or if you want fewer components.
 
-    It fits a Gaussian mixture to codes of training images, and writes it beside the model as prior.safetensors. The weights of the model
-    do not change.
+    It fits a Gaussian mixture to codes of training images and writes it to prior.safetensors beside the model. The weights of the model do
+    not change.
 
     Parameters
     ----------
     run
-        A run folder, or a model folder with --data.
+        The folder of a run. The folder of a model also works, together with --data.
     data
-        The set with the training images; by default the one that the run was trained on.
+        The set that holds the training images. The default is the set that the run was trained on.
     components
-        The largest number of Gaussians. Codes that are left out of the fit decide between 1, 3 and 10. Take fewer if vaegan evaluate finds
-        copies.
+        The largest number of Gaussians. The fit compares 1, 3 and 10 Gaussians on codes that it leaves out. Use a smaller number if vaegan
+        evaluate finds copies.
     seed
-        Another seed, another fit; by default the seed of the run.
+        The random seed of the fit. The default is the seed of the run.
     device
-        auto takes a GPU if there is one; or cpu, cuda, mps.
+        The device to compute on: cpu, cuda, mps or auto. auto uses a GPU if there is one.
     """
     from ..latent.fit_prior import fit_prior as fit
     from ..progress import progress_bar

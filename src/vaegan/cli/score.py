@@ -47,23 +47,23 @@ def score(
 ) -> None:
     """Score how unusual images are for a model.
 
-    Each image gets measurements and a p-value among normal images. A picture shows the most unusual ones.
+    Each image gets measurements, and a p-value that compares it with normal images. A picture shows the most unusual images.
 
     Parameters
     ----------
     run
-        A run folder or a model folder.
+        The folder of a run or a model.
     images
-        Image files, or whatever vaegan train takes as --data: folders and archives of any size, packed sets, known sets.
+        Image files, or images as for vaegan train --data: folders or archives of any size, packed sets, or public data sets.
     calibrate
-        A set of normal images that the model was not trained on. By default, the run's held-out images, or what was named here last; kept
-        in RUN/score.safetensors.
+        A set of normal images that the model was not trained on. The default is the set that --calibrate named last, or the held-out images
+        of the run if there is none. The calibration is stored in RUN/score.safetensors.
     alarms
-        The share of normal images that may be over the threshold.
+        The share of normal images that may exceed the threshold.
     count
-        How many of the strangest to show.
+        The number of most unusual images to show.
     out
-        The CSV file to write, a line an image; RUN/scores.csv by default. The picture is beside it.
+        The CSV file to write, with a line for each image. The default is RUN/scores.csv. The picture is stored beside it.
     """
     from ..run import Run
     from ..viz import grid
@@ -171,9 +171,13 @@ def _print_strangest(scorer: Scorer, names: Sequence[str], scores: Scores, stran
     from rich.table import Table
     from rich.text import Text
 
-    caption = "each measurement as a multiple of its median among normal images"
+    caption = (
+        "each measurement as a multiple of its median among normal images\n"
+        "code and look: distance from the codes and the features of normal images\n"
+        "place: the largest error of features at one place, compared with the limit for normal images there"
+    )
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, expand=True, caption=caption, caption_justify="left")
-    table.add_column("strangest", no_wrap=True, overflow="ellipsis", min_width=12, ratio=1)
+    table.add_column("most unusual", no_wrap=True, overflow="ellipsis", min_width=12, ratio=1)
     for name in ("p", "combined", *scores.measurements):
         table.add_column(name, no_wrap=True, justify="right", min_width=len(name))
     for place in strangest.tolist():
@@ -203,5 +207,5 @@ def _strangest(scorer: Scorer, parts: Sequence[NamedImages], names: Sequence[str
         shown = [in_colour(pixels) for pixels in (image, reconstruction)]
         shown.append(heat(times.clamp(min=1).log() / math.log(MOST_TIMES)))
         tiles.append(Tile(torch.cat(shown), (Path(names[place]).name, f"p {scores.p[place]:.2g}, combined {scores.combined[place]:.1f}")))
-    heading = f"image, reconstruction, error in features: black is what 99 in 100 normal images have there, white {MOST_TIMES} times that"
+    heading = f"image, reconstruction, feature error: black is the limit for 99% of normal images, white is {MOST_TIMES} times the limit"
     return tiled(heading, [tiles[start : start + GROUPS] for start in range(0, len(tiles), GROUPS)])

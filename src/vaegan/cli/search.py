@@ -42,33 +42,33 @@ def search(
     out: Path | None = None,
     csv: Path | None = None,
 ) -> None:
-    """Find the images of a set that are nearest to others.
+    """Find the images of a set that are nearest to your images.
 
-    With --samples, it finds the training images that are nearest to samples, to show whether samples are copies.
+    With --samples, it finds the training images that are nearest to samples. This shows whether samples are copies.
 
     Parameters
     ----------
     run
-        A run folder or a model folder.
+        The folder of a run or a model.
     images
-        Image files, or folders or archives of them.
+        Image files, folders of images, or archives of images (zip, tar).
     within
-        Where to look: whatever vaegan train takes as --data; by default the set that the run was trained on.
+        The set to search, as for vaegan train --data. The default is the set that the run was trained on.
     by
-        code compares posterior means; similarity compares features of the discriminator, which takes longer.
+        What is compared. code compares posterior means. similarity compares features of the discriminator, and takes longer.
     count
-        How many neighbours of each.
+        The number of neighbours of each image.
     samples
-        Instead of images, take so many samples of the prior, and look among the images that the run was trained on.
+        Draw this number of samples and use them in place of IMAGES. The search is then among the training images of the run.
     seed
-        Another seed, other samples.
+        The random seed. Another seed gives other samples.
     prior
         Where the codes of samples come from. fitted is the density that vaegan train fits to codes of training images (see vaegan
-        fit-prior); standard is N(0, I). By default fitted, if the run has one.
+        fit-prior). standard is N(0, I). The default is fitted if the run has a fitted prior.
     out
-        The picture to write; RUN/neighbours.png by default.
+        The picture to write. The default is RUN/neighbours.png.
     csv
-        A CSV file to write: query, rank, name, number, distance.
+        A CSV file to write, with the columns query, rank, name, number and distance.
     """
     from ..data.batches import to_tensor
     from ..latent.search import Search
@@ -171,4 +171,4 @@ def _neighbours(
         for start in range(0, len(neighbours), ACROSS):
             rows.append([first, *neighbours[start : start + ACROSS]])
             first = None
-    return tiled(f"each with the images nearest to it by {looking.by}, and their distances", rows)
+    return tiled(f"each query with its nearest images by {looking.by}, and their distances", rows)

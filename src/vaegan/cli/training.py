@@ -35,26 +35,29 @@ def train(
 ) -> None:
     """Train a VAE/GAN on a folder of images.
 
-    Without flags, it trains on built-in avatars, by the recipe quick.
+    Without flags, it trains on the built-in avatars with the recipe quick.
 
     Parameters
     ----------
     run
-        The folder to make for the results; runs/NAME by default.
+        The folder to make for the run. The default is runs/NAME, where NAME comes from --data.
     resume
-        Continue this run from its last checkpoint.
+        The folder of a run. The training continues from its last checkpoint.
     auto_resume
-        Continue --run if it exists, and do nothing if it is finished: for jobs that are killed and started again.
+        If the folder --run holds a run, continue it. If that run is finished, do nothing. Use this for jobs that are killed and started
+        again.
     report
-        Write report.html, one page on the run: after each picture, and in full at the end.
+        Write report.html, one page about the run. It is updated after each picture, and complete at the end.
     processes
-        How many GPUs, or processes on the CPU, train on each machine; 1, or as many as torchrun or SLURM started.
+        The number of processes on each machine. Each takes one GPU, or computes on the CPU. The default is 1, or the number that torchrun
+        or SLURM started.
     nodes
-        How many machines train. Each is started with this, MASTER_ADDR, MASTER_PORT and NODE_RANK; 1, or as torchrun or SLURM say.
+        The number of machines. Run the same command on each machine, with the environment variables MASTER_ADDR, MASTER_PORT and NODE_RANK.
+        The default is 1, or the number that torchrun or SLURM gives.
     dry_run
-        Train nothing. Say how large the run is, how long it takes, how much memory and disk it needs, and what is wrong with it.
+        Train nothing. Say how large the run is, how long it takes, how much memory and disk space it needs, and what is wrong with it.
     json
-        With --dry-run: print one JSON object, and no table.
+        With --dry-run: print one JSON object instead of a table.
     """
     if hasattr(signal, "SIGUSR1"):  # Windows has none
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # before there is anything to save, and after all is: it would end the process
@@ -104,18 +107,19 @@ def bench(
 ) -> None:
     """Time the training step on this machine.
 
-    It is compared with the same step as it is usually written, and with what the machine can do. The images are random.
+    It compares this package's step with the same step as textbook code, and with the peak speed of the machine. The images are random.
 
     Parameters
     ----------
     sizes
-        Sides of the square images in pixels, or height x width such as 96x64; several as in 32 64 128. By default the recipe's.
+        The image sizes to time, for example 32 64 96x64. One number is the side of square images in pixels. 96x64 is height x width. The
+        default is the size in the recipe.
     batches
-        Images in a step; several as in 64 256. By default the recipe's.
+        The batch sizes to time, for example 64 256. The default is the batch size in the recipe.
     seconds
-        How long each contender is timed at each size and batch.
+        How many seconds each method is timed, at each size and batch size.
     json
-        Print one JSON object, and no tables.
+        Print one JSON object instead of tables.
     """
     from dataclasses import asdict
     from json import dumps
@@ -139,14 +143,14 @@ def bench(
 
 
 def recipes(name: str | None = None, /) -> None:
-    """List the recipes, or every setting of one.
+    """List the recipes, or show all settings of one recipe.
 
-    The list shows what each recipe changes in the defaults.
+    The list shows which defaults each recipe changes.
 
     Parameters
     ----------
     name
-        A recipe by name, or a YAML file.
+        The name of a recipe, or a YAML file.
     """
     if name:
         print(Recipe.load(name).to_yaml(documented=True), end="")

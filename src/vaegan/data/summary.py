@@ -50,7 +50,7 @@ def describe(images: ImageSet) -> Iterator[str]:
     if images.splits:
         yield "splits: " + ", ".join(f"{name} {size:,}" for name, size in images.splits.items())
         if rest := count - sum(images.splits.values()):
-            yield f"in no split: {rest:,}"
+            yield f"not in any split: {rest:,}"
     if images.classes:
         common = Counter(label for label in images.labels if label)
         some = ", ".join(f"{name} {size:,}" for name, size in common.most_common(MOST_CLASSES))
@@ -59,9 +59,9 @@ def describe(images: ImageSet) -> Iterator[str]:
     numbers = min(count, LOOKED_AT)
     _, mean, deviation = mean_image(images)
     of = "all images" if numbers == count else f"{numbers:,} images"
-    yield f"mean of {of}: {_values(mean)}; standard deviation: {_values(deviation)}"
+    yield f"values of the channels in {of}: mean {_values(mean)}; standard deviation {_values(deviation)}"
     if images.skipped:
-        yield f"skipped: {len(images.skipped):,}, all named in {images.folder / 'skipped.txt'}: {images.skipped[0]}"
+        yield f"skipped: {len(images.skipped):,}, listed in {images.folder / 'skipped.txt'}; the first: {images.skipped[0]}"
     yield from (f"note: {note}" for note in images.manifest["notes"])
 
 
@@ -69,10 +69,10 @@ def _attributes(images: ImageSet) -> Iterator[str]:
     if not images.attribute_names:
         return
     values = images.attributes
-    yield f"{len(images.attribute_names)} attributes, and the share of images that have each:"
+    yield f"{len(images.attribute_names)} attributes, with the share of images that have each one:"
     for column, name in sorted(enumerate(images.attribute_names), key=lambda pair: pair[1]):
         known = values[:, column][~np.isnan(values[:, column])]
-        unknown = f"  ({len(values) - len(known):,} not known)" if len(known) < len(values) else ""
+        unknown = f"  ({len(values) - len(known):,} unknown)" if len(known) < len(values) else ""
         ranges = "" if set(np.unique(known)) <= {0.0, 1.0} else f"  ({known.min():.3g} to {known.max():.3g})"
         yield f"  {name:24} {(known > 0).mean() if len(known) else 0:6.1%}{unknown}{ranges}"
 
@@ -81,7 +81,10 @@ def contact_sheet(images: ImageSet) -> Image.Image:
     """Images spread evenly over the set, and their mean."""
     mean, _, _ = mean_image(images)
     shown = images.images[evenly_spaced(len(images), SHOWN)]
-    parts = [(f"{len(shown)} of {len(images):,} images", to_tensor(shown)), ("their mean", to_tensor(mean.round().astype(np.uint8)[None]))]
+    parts = [
+        (f"{len(shown)} of {len(images):,} images", to_tensor(shown)),
+        ("the mean image", to_tensor(mean.round().astype(np.uint8)[None])),
+    ]
     return grid.sheet(parts, min(COLUMNS, len(shown)))
 
 

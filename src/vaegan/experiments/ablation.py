@@ -37,8 +37,8 @@ def ablation(
         UserError: what is to be varied is not written so, or no setting.
     """
     variants = asked(vary, experiment.recipe, alone=alone)
-    how = "each change alone" if alone else "all else alike"
-    lead = f"{', '.join(text.split('=')[0] for text in vary)} varied on {experiment.recipe.data.source}, {how}."
+    how = "Each run changes one of them." if alone else "All other settings are the same."
+    lead = f"Runs on {experiment.recipe.data.source} that differ in {', '.join(text.split('=')[0] for text in vary)}. {how}"
     return compare_variants(experiment, variants, "Ablation", lead, samples=count, extractor=extractor, base=variants[0] if alone else None)
 
 

@@ -67,13 +67,11 @@ def attribute_similarity(experiment: Experiment) -> ExperimentResult:
         Section("Similarity", _about(len(queries), len(names)), tables=[table]),
         Section(
             "Samples",
-            f"For the attributes of the images in the first row, the best of {EACH} samples of each model.",
+            f"Each model makes {EACH} samples for the attributes of each image in the first row. The best one is shown.",
             [("Samples", picture)],
         ),
     ]
-    lead = (
-        f"Conditional models on {experiment.recipe.data.source}, given {len(names)} attributes: do their samples have what was asked for?"
-    )
+    lead = f"Conditional models on {experiment.recipe.data.source}, with {len(names)} attributes. Do samples have the requested attributes?"
     page = write_page(experiment, "Attribute similarity", lead, sections)
     files = [save(picture, experiment.folder / SHEET), experiment.write_results(results), page]
     return ExperimentResult([table], files)
@@ -114,12 +112,15 @@ def _table(experiment: Experiment, found: MeasuredGrid) -> MetricTable:
     rows.append((f"random real images, best of {EACH}", (*baseline("random"), *(("", "") if paper else ()))))
     heads = ("cosine", "squared error", *(("LFW: cosine", "LFW: error") if paper else ()))
     notes = [experiment.spread_note(), *(() if experiment.existing else (*_order(found), PAPER_NOTE))]
-    return MetricTable(f"Best of {EACH}: cosine similarity to the attributes asked for, and squared error", heads, rows, tuple(notes))
+    return MetricTable(
+        f"Best of {EACH} samples: cosine similarity to the requested attributes, and squared error", heads, rows, tuple(notes)
+    )
 
 
 PAPER_NOTE = (
-    "LFW: the paper's figures, recalled, and of another experiment: faces of LFW at 64x64 with 73 attributes whose values are real numbers "
-    "and scaled otherwise, another regressor. Levels cannot be compared with those here; the order of the models can."
+    "LFW: the paper's numbers, quoted from memory. They are from another experiment: faces of LFW at 64x64, 73 attributes that are real "
+    "numbers on another scale, and another regressor. Do not compare these numbers with the others. Only the order of models can be "
+    "compared."
 )
 
 
@@ -150,18 +151,18 @@ def _sheet(
 ) -> Image.Image:
     """Some queries, and what the models of the first seed make of them, a row each."""
     shown = np.arange(min(SHOWN, len(queries)))
-    parts = [("held-out images, whose attributes are asked for", to_tensor(experiment.images.images[queries[shown]]))]
+    parts = [("held-out images with the requested attributes", to_tensor(experiment.images.images[queries[shown]]))]
     for label, runs in grid.items():
         made = samples_for(runs[0].model(), attributes[shown], shown, seed=runs[0].seed, prior=experiment.prior)
         best = made[torch.from_numpy(shown), torch.tensor(found[label][0]["best_samples"].value)[shown]]
-        parts.append((f"{label}: the best of {EACH} samples of each", best))
+        parts.append((f"{label}: the best of {EACH} samples for each image", best))
     return sheet(parts, len(shown))
 
 
 def _about(queries: int, attributes: int) -> str:
     return (
-        f"The {attributes} attributes of each of {queries:,} held-out images are a query. A model that is given them makes {EACH} samples, "
-        "of codes from its prior. A regressor, trained on real images alone, reads the attributes off each, and the best sample by cosine "
-        "similarity to the query counts. Attributes have mean 0 and standard deviation 1 over the training images; squared errors are "
-        "summed over them."
+        f"Each of {queries:,} held-out images gives a query: its {attributes} attributes. For each query, a model makes {EACH} samples "
+        "from its prior. A regressor that was trained on real images alone reads the attributes of each sample. The sample with the "
+        "highest cosine similarity to the query counts. Attributes have mean 0 and standard deviation 1 over the training images. "
+        "Squared errors are summed over the attributes."
     )

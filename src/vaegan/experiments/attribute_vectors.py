@@ -24,7 +24,7 @@ from .seeds import over_seeds
 VARIANTS = (Variant("vaegan", "VAE/GAN"),)
 SHOWN, ACROSS = 6, 8
 """Images, and attributes of the figure."""
-HOW_SAID = {"mean": "the difference of means, as in the paper", "probe": "the probe, which leaves the other attributes where they are"}
+HOW_SAID = {"mean": "the difference of means, as in the paper", "probe": "the probe, which keeps the other attributes as they are"}
 
 
 def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> ExperimentResult:
@@ -51,10 +51,15 @@ def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> Ex
     shown = names or tuple(best[:ACROSS])
     figures = {how: _figure(experiment, runs[0], learned[0], shown, how) for how in HOWS}
     which = "the first run" if experiment.existing else f"seed {experiment.first_seed}"
-    about = f"Held-out images, their reconstructions, and these with an attribute added at strength 1; of {which}."
+    about = (
+        f"Held-out images, their reconstructions, and the reconstructions with an attribute added at strength 1. The model is from {which}."
+    )
     sections = [
-        *(Section(f"By {HOW_SAID[how].split(',')[0]}", f"{about} By {HOW_SAID[how]}.", [(how, figures[how])]) for how in ("mean", "probe")),
-        Section("How well attributes are told apart", tables=tables),
+        *(
+            Section(f"Edits by {HOW_SAID[how].split(',')[0]}", f"{about} The direction is {HOW_SAID[how]}.", [(how, figures[how])])
+            for how in ("mean", "probe")
+        ),
+        Section("How well attributes are separated", tables=tables),
     ]
     lead = f"Directions of attributes in the latent space of a VAE/GAN on {experiment.recipe.data.source}."
     page = write_page(experiment, "Attribute vectors", lead, sections)
@@ -116,13 +121,13 @@ def _table(experiment: Experiment, run: str, learned: list[Directions]) -> tuple
         means[name] = float(np.nan_to_num(np.mean(known), nan=0.0))  # the last: AUC of the probe
         rows.append((name, cells))
     rows.sort(key=lambda row: -means[row[0]])
-    heads = ("right, means", "right, probe", "AUC, means", "AUC, probe")
+    heads = ("accuracy, means", "accuracy, probe", "AUC, means", "AUC, probe")
     notes = (
-        "Right: the mean of the shares of yeses and of noes that are right. AUC: how often an image with the attribute is above one "
-        "without. Of both, 0.5 is guessing. -: too few held-out images have it, or lack it.",
+        "Accuracy: the mean of the accuracy for images with the attribute and for images without it. AUC: how often an image with the "
+        "attribute ranks above one without it. For both, 0.5 is guessing. -: too few held-out images with the attribute, or without it.",
         experiment.spread_note(),
     )
-    return MetricTable(f"{run}Attributes of held-out images, read off their codes", heads, rows, notes), [name for name, _ in rows]
+    return MetricTable(f"{run}Attributes of held-out images, read from their codes", heads, rows, notes), [name for name, _ in rows]
 
 
 def _figure(experiment: Experiment, one: GridRun, directions: Directions, names: tuple[str, ...], how: How) -> Image.Image:

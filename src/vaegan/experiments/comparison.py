@@ -82,8 +82,8 @@ def compare_variants(
         },
     }
     sections = [
-        Section("Pictures", "Of the first seed. All kinds are shown the same held-out images and codes.", [("Samples", picture)]),
-        Section("Figures", _about(space), tables=tables),
+        Section("Pictures", "The pictures are of the first seed. All kinds of model get the same held-out images.", [("Samples", picture)]),
+        Section("Numbers", _about(space), tables=tables),
     ]
     page = write_page(experiment, title, lead, sections)
     return ExperimentResult(tables, [save(picture, experiment.folder / SHEET), experiment.write_results(results), page])
@@ -112,7 +112,7 @@ def _title(experiment: Experiment, table: str, samples: int) -> str:
         "reconstructions": f"{held_out:,} reconstructions of held-out images against {training:,} training images",
         "errors": f"{held_out:,} held-out images and their reconstructions",
         "codes": f"codes of {held_out:,} held-out images",
-        "copies": f"copies of {min(training, MOST_VECTORS):,} training images",
+        "copies": f"copies: distance to the nearest of {min(training, MOST_VECTORS):,} training images",
     }.get(table, table)
 
 
@@ -130,7 +130,9 @@ def _table(experiment: Experiment, found: MeasuredGrid, title: str, columns: Map
     notes = [f"{note} {experiment.spread_note()}"]
     if any(baselines):
         rows.append(("real images", [over_seeds(numbers) for numbers in baselines]))
-        notes.append("Real images: one half of the training images against the other, so fewer than in the other rows.")
+        notes.append(
+            "The row of real images compares one half of the training images with the other half: fewer images than in the other rows."
+        )
     return MetricTable(title, tuple(column.label for column in columns.values()), rows, tuple(notes))
 
 
@@ -143,12 +145,12 @@ def _changes(experiment: Experiment, found: MeasuredGrid, title: str, columns: M
     ]
     count = len(experiment.seeds)
     note = (
-        f"Differences of runs of the same seed, mean ± 95% interval (Student's t, {count} seeds); *: 0 is outside it, as it is of one in "
-        "twenty by chance alone."
+        f"Mean difference between runs of the same seed ± 95% interval (Student's t, {count} seeds). *: the interval does not contain 0. "
+        "By chance alone, this happens once in twenty times."
         if count > 1
-        else "A single seed: nothing says which of this is chance."
+        else "There is a single seed, so any of these differences may be chance."
     )
-    return MetricTable(f"{title}: change against {base}", tuple(column.label for column in columns.values()), rows, (note,))
+    return MetricTable(f"{title}: difference from {base}", tuple(column.label for column in columns.values()), rows, (note,))
 
 
 def _numbers(of_seeds: Sequence[Mapping[str, Value]], name: str, *, missing: bool = True) -> list[float]:
@@ -184,12 +186,12 @@ def _made_with(experiment: Experiment, extractor: Extractor | None) -> str:
     prepared = experiment.images.preparation
     training, held_out = map(len, experiment.parts)
     images = (
-        f"Images of {prepared.size[0]}x{prepared.size[1]}, crop {prepared.crop}; {training:,} training and {held_out:,} held-out images; "
-        f"of seed {', '.join(map(str, experiment.seeds))}."
+        f"Images of {prepared.size[0]}x{prepared.size[1]}, crop {prepared.crop}. {training:,} training and {held_out:,} held-out images. "
+        f"Seed {', '.join(map(str, experiment.seeds))}."
     )
     if extractor is None:
         return images
-    return f"{images} In features of {_features_of(extractor)} (weights {extractor.weights[:8]}, resize: {extractor.resize})."
+    return f"{images} Features of {_features_of(extractor)} (weights {extractor.weights[:8]}, resize: {extractor.resize})."
 
 
 def _features_of(extractor: Extractor) -> str:
@@ -197,11 +199,11 @@ def _features_of(extractor: Extractor) -> str:
 
 
 def _about(extractor: Extractor | None) -> str:
-    pixels = "The squared pixel error is of values in [-1, 1]."
+    pixels = "The squared pixel error uses values in [-1, 1]."
     if extractor is None:
         return f"Nothing was measured in features. {pixels}"
     return (
-        f"Distances and shares are in features of {_features_of(extractor)}, of all generated against all real training images; the row of "
-        "real images is of training images against others. The feature error is the squared distance of a reconstruction from its original "
-        f"in these features, as a part of that of two different images. {pixels}"
+        f"Distances and shares compare features of {_features_of(extractor)}: of all generated images and all real training images. The "
+        "row of real images compares training images with other training images. The feature error is the squared distance between a "
+        f"reconstruction and its original in these features, divided by the squared distance between two different images. {pixels}"
     )

@@ -185,10 +185,12 @@ class Experiment:
     def spread_note(self) -> str:
         """What ± means in the tables."""
         if self.existing:
-            return "Each row is a run that was there: how far off one of another seed would be is not known."
+            return "Each row is one existing run, so the difference between seeds is not known."
         count = len(self.seeds)
         return (
-            f"±: standard deviation over {count} seeds." if count > 1 else "A single seed: how far off another one would be is not known."
+            f"±: standard deviation over {count} seeds."
+            if count > 1
+            else "There is a single seed, so the difference between seeds is not known."
         )
 
     def require(self, *, attributes: bool = False, held_out: int = 1, training: int = 1, any_kind: bool = False) -> None:

@@ -40,12 +40,12 @@ def features(experiment: Experiment, *, draws: int = DRAWS) -> ExperimentResult:
     found = experiment.measure_grid(grid, metrics, strict=True)
     tables = [_table(question, f"{label}: " if experiment.existing else "", found[label], draws) for label in grid]
     about = (
-        "Labelled images are drawn from the training images, and a linear classifier learns from what each network makes of them: the "
-        "posterior mean of the code, the encoder's last hidden layer, the discriminator's last maps averaged to "
-        f"{POOLED}x{POOLED}, the hidden layer of an encoder that was never trained, or the pixels, averaged to {PIXELS}x{PIXELS}. "
+        "Labelled images are drawn from the training images. A linear classifier learns from one of these features: the posterior mean, "
+        "the encoder's last hidden layer, the discriminator's last maps averaged to "
+        f"{POOLED}x{POOLED}, the hidden layer of an encoder that was never trained, or the pixels averaged to {PIXELS}x{PIXELS}. "
         f"{len(question.held_out):,} held-out images are classified."
     )
-    lead = f"What a VAE/GAN, trained on {experiment.recipe.data.source} without labels, is worth to a classifier with few of them."
+    lead = f"A VAE/GAN is trained on {experiment.recipe.data.source} without labels. Do its features help a classifier with few labels?"
     page = write_page(experiment, "Features", lead, [Section("Few labels", about, tables=tables)])
     results = {
         "names": [question.answers.names[column] for column in question.columns],
@@ -74,14 +74,14 @@ def _table(question: Classification, run: str, of_seeds: Sequence[Mapping[str, V
     names, classes = question.answers.names, question.answers.classes
     asked = f"{len(question.columns)} of {len(names)}"
     if classes:
-        title, heads = "accuracy", tuple(f"{count:,} a class" for count in question.labels)
-        what = f"{asked} classes; guessing is right {1 / len(names):.0%} of the time."
+        title, heads = "accuracy", tuple(f"{count:,} per class" for count in question.labels)
+        what = f"{asked} classes. Guessing has {1 / len(names):.0%}."
     else:
         title, heads = "mean balanced accuracy", tuple(f"{count:,} of each" for count in question.labels)
-        what = f"so many with and without each of {asked} attributes, those with enough for the last column; guessing has 0.5."
-    many = f" for each of {len(of_seeds)} seeds" if len(of_seeds) > 1 else ", of one run"
+        what = f"For each of {asked} attributes (those with enough images): this many images with it and without it. Guessing has 0.5."
+    many = f" for each of {len(of_seeds)} seeds" if len(of_seeds) > 1 else " for one run"
     notes = (
-        f"Ridge regression, its penalty chosen on the labelled images alone; {what}",
+        f"Ridge regression. Its penalty is chosen on the labelled images alone. {what}",
         f"±: standard deviation over {draws} draws of labels{many}.",
     )
-    return MetricTable(f"{run}{title} on held-out images, by labels", heads, rows, notes)
+    return MetricTable(f"{run}{title} on held-out images, by number of labels", heads, rows, notes)

@@ -20,7 +20,7 @@ def samples(experiment: Experiment, *, count: int = 2_000, extractor: ExtractorN
     """Compare the four, or runs that exist; see `compare_variants`."""
     experiment.require()
     source = experiment.recipe.data.source
-    lead = f"VAE, GAN, VAE with the GAN's features, and VAE/GAN on {source}: the same networks, images and steps."
+    lead = f"A VAE, a GAN, a VAE with the GAN's features and a VAE/GAN on {source}, with the same networks, images and steps."
     if experiment.existing:
-        lead = f"Runs on {source}."
+        lead = f"Existing runs on {source}."
     return compare_variants(experiment, VARIANTS, "Samples and reconstructions", lead, samples=count, extractor=extractor)

@@ -48,7 +48,7 @@ def attribute_sheet(
         codes = model.encode(to_tensor(pixels)).mean
         tiles.append(Tile(model.decode(torch.cat([codes, directions.edit(codes, {name: 1.0})])), (name,)))
     rows = [tiles[start : start + ACROSS] for start in range(0, len(tiles), ACROSS)]
-    return tiled("reconstructions, each beside itself with what is named under it, at strength 1", rows)
+    return tiled("each reconstruction, and the same with the attribute below it at strength 1", rows)
 
 
 @torch.inference_mode()
@@ -116,7 +116,7 @@ def projections(model: VAEGAN, images: Tensor, found: Projection, shown: Sequenc
         ]
         for number in range(len(images))
     ]
-    return tiled("codes improved on the learned similarity", rows)
+    return tiled("codes improved with the learned similarity", rows)
 
 
 def enlarged(images: Tensor, columns: int) -> NDArray[np.uint8]:

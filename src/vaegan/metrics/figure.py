@@ -36,10 +36,12 @@ def evaluation_sheet(context: Context) -> Image.Image:
         order = np.argsort(errors, kind="stable")
         columns = min(COLUMNS, len(order) // 3)
         middle = (len(order) - columns) // 2
-        for what, ranked in (("best", order[:columns]), ("middling", order[middle : middle + columns]), ("worst", order[-columns:])):
+        for what, ranked in (("best", order[:columns]), ("medium", order[middle : middle + columns]), ("worst", order[-columns:])):
             low, high = errors[ranked[[0, -1]]]
             pairs = _pairs(context, context.held_out_indices[ranked])
-            parts.append((f"held-out images above their reconstructions: {what} by {RANKED[name]}, error {low:.3g} to {high:.3g}", pairs))
+            parts.append(
+                (f"held-out images above their reconstructions: {what} by {RANKED[name]}, errors from {low:.3g} to {high:.3g}", pairs)
+            )
     return sheet(parts, COLUMNS)
 
 
@@ -53,7 +55,7 @@ def _samples(context: Context) -> tuple[str, Tensor]:
         return caption, samples
     rows, _ = nearest(context.sampled.vectors[:COLUMNS], context.real.vectors, 1)
     copied = to_tensor(context.images.images[context.real_indices[: len(context.real.vectors)][rows[:, 0]]])
-    caption = f"{caption}, each above the training image nearest to it in features ({context.extractor.name})"
+    caption = f"{caption}, each above its nearest training image in features ({context.extractor.name})"
     return caption, pair_rows(samples, copied, COLUMNS)
 
 

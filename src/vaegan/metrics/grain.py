@@ -41,7 +41,7 @@ class Grain(Metric):
         real = float(shares_of_real_images(context).mean())
         for found in (context.of_samples(self), context.of_reconstructions(self)):
             for kind, shares in found.items():
-                yield Value(f"{kind}_grain", float(shares.mean()) / max(real, LEAST), kind, "grain, 1 as of real images")
+                yield Value(f"{kind}_grain", float(shares.mean()) / max(real, LEAST), kind, "grain, relative to real images")
 
 
 def shares_of_real_images(context: Context) -> NDArray[np.float64]:

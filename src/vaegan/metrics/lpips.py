@@ -41,7 +41,7 @@ class Lpips(Metric):
     def __call__(self, context: Context) -> Iterable[Value]:
         """The mean, or how to get it."""
         if not self.network:
-            return [Value("", 0, self.labels["lpips"], "errors", f"not there: {way_out()}")]
+            return [Value("", 0, self.labels["lpips"], "errors", f"not available: {way_out()}")]
         return super().__call__(context)
 
 
@@ -49,7 +49,7 @@ def way_out() -> str:
     """What to do where LPIPS is not there."""
     if importlib.util.find_spec("lpips") is None:
         return "pip install lpips torchvision"
-    return "in Python, lpips.LPIPS() says why"
+    return "lpips.LPIPS() in Python says why"
 
 
 def find_lpips() -> Callable[[Tensor, Tensor], Tensor] | None:

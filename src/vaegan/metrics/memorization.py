@@ -46,10 +46,10 @@ class Memorization(Metric):
         unlike = unlike_real_images(found, context.of_samples(self)["grain"], shares_of_real_images(context))
         share = "share_of_samples_nearer_than_half_of_held_out"
         return [
-            Value("", float(np.median(found.samples)), "median of samples", "copies"),
-            Value("", float(np.median(found.held_out)), "median of held-out images", "copies"),
-            Value(share, found.share, "samples nearer than the latter", "copies", f"{found.share:.1%}"),
-            Value("copying_z", z, "test of the distances, z", "copies", f"{z:.1f}, p {p:.2g}"),
+            Value("", float(np.median(found.samples)), "median distance of samples", "copies"),
+            Value("", float(np.median(found.held_out)), "median distance of held-out images", "copies"),
+            Value(share, found.share, "samples nearer than that median", "copies", f"{found.share:.1%}"),
+            Value("copying_z", z, "Mann-Whitney test, z", "copies", f"{z:.1f}, p {p:.2g}"),
             Value("", p, "copies", "copies", verdict(p, unlike)),
             Value("copying_p", p, table="copies"),
         ]

@@ -31,8 +31,14 @@ class PosteriorMetric(Metric):
         nats, latent = stats.nats, len(stats.nats)
         most_and_least = f"{nats.max():.3g}, {nats.min():.3g}"
         return [
-            Value("kl", float(nats.sum()), "KL to the prior, nats", "codes"),
-            Value("kl_of_dimensions", [round(float(value), 6) for value in nats], "most and least of a dimension", "codes", most_and_least),
+            Value("kl", float(nats.sum()), "KL divergence from the prior, nats", "codes"),
+            Value(
+                "kl_of_dimensions",
+                [round(float(value), 6) for value in nats],
+                "largest and smallest KL of a dimension",
+                "codes",
+                most_and_least,
+            ),
             Value("active_units", stats.active, "active units", "codes", f"{stats.active} of {latent}"),
             Value("latent", latent, table="codes"),
         ]

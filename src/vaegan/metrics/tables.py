@@ -68,16 +68,16 @@ def _table(found: Evaluation, name: str, values: Sequence[Value]) -> MetricTable
             else f"{held_out} reconstructions of held-out images"
         )
         real, each = f"{images['training']:,}", f"{found.numbers().get(f'{name}_images_a_half', 0):,}"
-        heads = (f"all\nagainst\n{real} real", f"{each}\nagainst\n{each} real", f"real baseline:\n{each} against\n{each} others")
-        note = f"±: {found.settings['spread']}, {found.settings['resamplings']} of them"
+        heads = (f"all\nagainst\n{real} real", f"{each}\nagainst\n{each} real", f"real baseline:\n{each} real against\n{each} others")
+        note = f"±: {found.settings['spread']} ({found.settings['resamplings']} draws)."
         notes = (note, *_notes_on_precision(values))
-        return MetricTable(f"{what}; real: training images", heads, [(value.label, _compared(value)) for value in values], notes)
+        return MetricTable(f"{what} against real training images", heads, [(value.label, _compared(value)) for value in values], notes)
     if name == PRIORS:
         of_fitted = {value.name or value.label: value for value in found.values if value.table != PRIORS}
         beside = [of_fitted[value.name.removeprefix(STANDARD) or value.label] for value in values]
         rows = [(value.label, (shown(one), shown(value), _baseline(one))) for one, value in zip(beside, values, strict=True)]
-        heads = ("fitted prior", "N(0, I)", "real baseline,\nas above")
-        return MetricTable(f"{images['samples']:,} samples of each prior, as above", heads, rows)
+        heads = ("fitted prior", "N(0, I)", "real baseline\n(see above)")
+        return MetricTable(f"{images['samples']:,} samples of each prior", heads, rows)
     titles = {
         "errors": f"{held_out} held-out images and their reconstructions",
         "codes": f"codes of {held_out} held-out images",
@@ -92,12 +92,12 @@ def _table(found: Evaluation, name: str, values: Sequence[Value]) -> MetricTable
 def _notes_on_precision(values: Sequence[Value]) -> tuple[str, ...]:
     for value in values:
         if value.label == "precision" and value.halves and value.real_baseline and value.halves.mean > value.real_baseline.mean:
-            return ("A precision above the real baseline is not a merit: these images vary less than real images in these features.",)
+            return ("A precision above the real baseline is no advantage: these images vary less than real images do in these features.",)
     return ()
 
 
 def _notes_on_copies(found: Evaluation) -> tuple[str, ...]:
-    notes = ["Half of new real images would be nearer than the median of held-out images."]
+    notes = ["If samples were new real images, about 50% of them would be nearer than that median."]
     if found.settings["fitted_prior"] and any(value.text == COPIES and value.table == "copies" for value in found.values):
         notes.append("If the picture shows copies, fit a prior of fewer components: vaegan fit-prior RUN --components 1")
     return tuple(notes)
@@ -134,7 +134,7 @@ def _settings(found: Evaluation) -> MetricTable:
         "images": f"{height}x{width}, crop {prepared['crop']}, resampling {prepared['resampling']}",
         "split": "{training:,} training, {held_out:,} held out".format(**settings["split"]),
         "MS-SSIM": "window {window}, {scales} scales".format(**settings["ms_ssim"]),
-        "prior": settings["prior"] + (" of {components} components and {codes} codes".format(**fitted) if fitted else ""),
+        "prior": settings["prior"] + (" ({components} components, fitted to {codes} codes)".format(**fitted) if fitted else ""),
         "seed": str(settings["seed"]),
     }
     return MetricTable("what these numbers depend on", ("",), [(name, (text,)) for name, text in rows.items()])

@@ -166,7 +166,7 @@ def _in_words(series: Sequence[Series], one: Series, unit: str) -> str:
     least, most = (
         f"{number(one.values[place])}{unit} at step {one.steps[place]:,.0f}" for place in (one.values.argmin(), one.values.argmax())
     )
-    sentence = f"from {first} to {last}; least {least}, most {most}."
+    sentence = f"from {first} to {last}; lowest {least}, highest {most}."
     return f"{one.name}: {sentence}" if len(series) > 1 else sentence[0].upper() + sentence[1:]
 
 

@@ -30,15 +30,18 @@ MOST = 8
 PICTURE_BYTES = 900_000
 """Of each picture, as text in the page."""
 TITLES = {
-    "similarity": ("Similarity", "Error of reconstructions: in the discriminator’s features, or of pixels for a VAE. Lower is closer."),
-    "pixel": ("Pixel error", "Mean squared error of reconstructions, with values in [−1, 1]. Lower is closer."),
-    "prior": ("Prior", "How far posteriors are from the prior, in nats."),
-    "real": ("Discriminator’s cost for images", "By the loss of each run."),
-    "fake": ("Discriminator’s cost for samples", "By the loss of each run."),
-    "decoder_steps": ("Decoder’s steps", "Share of the steps that the decoder took."),
-    "discriminator_steps": ("Discriminator’s steps", "Share of the steps that the discriminator took."),
-    "images_per_second": ("Speed", "Images a second, without pictures and checkpoints."),
-    "lr": ("Learning rate", "Before the factors of the three networks."),
+    "similarity": (
+        "Similarity",
+        "Error of reconstructions in the discriminator’s features. For a VAE, it is the error of pixels. Lower is better.",
+    ),
+    "pixel": ("Pixel error", "Mean squared error of reconstructions, with values in [−1, 1]. Lower is better."),
+    "prior": ("Prior", "KL divergence of the posteriors from N(0, I), in nats."),
+    "real": ("Discriminator’s cost for images", "With the GAN loss of each run."),
+    "fake": ("Discriminator’s cost for samples", "With the GAN loss of each run."),
+    "decoder_steps": ("Decoder’s steps", "The share of the steps that the decoder took."),
+    "discriminator_steps": ("Discriminator’s steps", "The share of the steps that the discriminator took."),
+    "images_per_second": ("Speed", "Images per second, without the time for pictures and checkpoints."),
+    "lr": ("Learning rate", "The learning rate before the factors of the three networks."),
 }
 """Title and explanation of each curve; others have their name."""
 
@@ -95,7 +98,7 @@ class RunComparison:
     def _metrics(self) -> MetricTable:
         columns = [{name.replace("_", " "): number(value) for name, value in status.headlines.items()} for status in self.statuses]
         missing = [name for name, column in zip(self.names, columns, strict=True) if not column]
-        notes = (f"Not evaluated yet: {', '.join(missing)}. vaegan evaluate RUN does that.",) if missing else ()
+        notes = (f"Not evaluated yet: {', '.join(missing)}. Evaluate them with: vaegan evaluate RUN",) if missing else ()
         return MetricTable("Last metrics", tuple(self.names), _rows(columns), notes)
 
     @property
@@ -104,7 +107,7 @@ class RunComparison:
         written = dict.fromkeys(name for stats in self.stats for name in stats.names)
         found = []
         for name in [*(name for name in TITLES if name in written), *(name for name in written if name not in TITLES)]:
-            title, about = TITLES.get(name, (name.replace("_", " ").capitalize(), "As written down in stats.jsonl."))
+            title, about = TITLES.get(name, (name.replace("_", " ").capitalize(), "The value in stats.jsonl."))
             factor, unit = (100.0, "%") if name.endswith("_steps") else (1.0, "")
             series = [stats.series(name, run, factor) for run, stats in zip(self.names, self.stats, strict=True)]
             if drawn := chart(series, unit=unit):

@@ -14,13 +14,15 @@ ROWS = 12
 """Steps in the table of figures; of more, some evenly spaced ones are taken."""
 
 
+_HALF = "Half the squared error of reconstructions, summed over pixels"
 _SIMILARITY = "Error of reconstructions in the discriminator’s features"
 _RISES = "The features change while the discriminator learns, so this curve can rise although the reconstructions get better"
 RELATIVE = (
-    f"{_SIMILARITY}, divided by the variance of the features: the mean over levels. The image itself has 0, and another image up to 2. "
+    f"{_SIMILARITY}, divided by the variance of the features, as a mean over levels. It is 0 for the image itself, and up to 2 for "
+    f"another image. "
     f"{_RISES}."
 )
-ABSOLUTE = f"{_SIMILARITY}, not divided by their size. {_RISES}: features that grow have larger errors. Compare pictures and pixel error."
+ABSOLUTE = f"{_SIMILARITY}. {_RISES}: larger features have larger errors. Compare the pictures and the pixel error instead."
 """How to read the learned similarity: of `levels`, relative to the distance of another image; of one level, in a unit that grows."""
 
 
@@ -47,30 +49,36 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
         called = {"decoder_steps": "decoder", "discriminator_steps": "discriminator"}
         return [stats.series(name, called.get(name, name), factor) for name in names if left.pop(name, None)]
 
-    prior = "How far posteriors are from the prior, in nats: what the codes say of their images."
+    prior = "KL divergence of the posteriors from N(0, I), in nats. It measures how much the codes say about their images."
     add("Prior", prior, take("prior"))
     relative = objective.similarity == "levels"
     if objective.kind == "vae":
-        how = "as a part of the variance of pixels" if relative else "half of it, summed over pixels"
-        add("Reconstruction", f"Squared error of reconstructions, {how}. Lower is closer.", take("similarity"))
+        how = "Squared error of reconstructions, divided by the variance of the pixels" if relative else _HALF
+        add("Reconstruction", f"{how}. Lower is better.", take("similarity"))
     add("Learned similarity", RELATIVE if relative else ABSOLUTE, take("similarity"))
-    watched = "" if objective.kind == "vae" else " Watched, not minimised."
+    watched = "" if objective.kind == "vae" else " Training does not minimise it."
     add("Pixel error", f"Mean squared error of reconstructions, with values in [−1, 1].{watched}", take("pixel"))
     bounds, about_gate = _gate(recipe)
-    costs = "in nats; 0.69 is a guess" if objective.has_cross_entropy else f"by the {objective.gan_loss.replace('_', ' ')} loss"
-    add("Discriminator’s costs", f"For real images and for samples, {costs}.{about_gate}", take("real", "fake"), bounds)
+    loss = "loss" if objective.has_cross_entropy else f"{objective.gan_loss.replace('_', ' ')} loss"
+    unit = ", in nats. Guessing has 0.69" if objective.has_cross_entropy else ""
+    add(
+        "Discriminator’s costs",
+        f"The discriminator’s {loss} for real images and for samples{unit}.{about_gate}",
+        take("real", "fake"),
+        bounds,
+    )
     shares = take("decoder_steps", "discriminator_steps", factor=100)
-    add("Gate", "Share of the steps that each player of the GAN took.", shares, unit="%")
-    add("Learning rate", "Before the factors of the three networks.", take("lr"))
-    add("Speed", "Images a second, without pictures and checkpoints.", take("images_per_second"))
+    add("Gate", "The share of the steps that the decoder and the discriminator took.", shares, unit="%")
+    add("Learning rate", "The learning rate before the factors of the three networks.", take("lr"))
+    add("Speed", "Images per second, without the time for pictures and checkpoints.", take("images_per_second"))
     if "gamma" in left and len(set(left["gamma"].values)) == 1:
         del left["gamma"]  # the recipe says it
-    add("Gamma", "Weight of the learned similarity against the GAN in the decoder’s objective.", take("gamma"))
+    add("Gamma", "The weight of the learned similarity against the GAN in the decoder’s objective.", take("gamma"))
     for network in NETWORKS:
-        length = f"Length of the {network}’s gradient, before clipping: a mean over the steps that it took."
+        length = f"The norm of the {network}’s gradient before clipping, as a mean over the steps that the network took."
         add(f"Gradient of the {network}", length, take(f"{network}_gradient"))
     for name in list(left):
-        add(name.replace("_", " ").capitalize(), "As written down in stats.jsonl.", take(name))
+        add(name.replace("_", " ").capitalize(), "The value in stats.jsonl.", take(name))
     return found
 
 
@@ -91,7 +99,7 @@ def _gate(recipe: Recipe | None) -> tuple[tuple[float, ...], str]:
     if recipe is None or not recipe.gate.enabled or (recipe.gate.equilibrium_decay, recipe.gate.margin_decay) != (1, 1):
         return (), ""
     low, high = recipe.gate.bounds(0)
-    return (low, high), f" Below {number(low)} the discriminator waits, above {number(high)} the decoder."
+    return (low, high), f" Below {number(low)}, the discriminator waits. Above {number(high)}, the decoder waits."
 
 
 def table(stats: Stats) -> tuple[list[str], list[list[str]]]:

@@ -19,7 +19,7 @@ from .stats import Stats
 
 KINDS = {
     "vaegan": "A VAE/GAN",
-    "vae": "A VAE of pixels",
+    "vae": "A VAE with pixel errors,",
     "vae-dis": "A VAE with the learned similarity of another run’s discriminator,",
     "gan": "A GAN",
 }
@@ -78,7 +78,7 @@ def facts(recipe: Recipe, stats: Stats, trained: RunImages | None) -> Facts:
         ("Batch", f"{stats.images_per_step or recipe.training.batch} images"),
         ("Precision", {"auto": "", "32": "float32", "bf16": "bfloat16"}[recipe.training.precision]),
         ("Speed", f"{number(sorted(speed)[len(speed) // 2])} images/s" if len(speed) else ""),
-        ("Code", f"{recipe.networks.latent} numbers an image"),
+        ("Code", f"{recipe.networks.latent} numbers per image"),
         ("Parameters", ", ".join(parameters)),
     ]
     lead = f"{KINDS[recipe.objective.kind]} trained on {count}images of {source}, at {shape} pixels, for {stats.steps:,} steps."

@@ -79,11 +79,11 @@ def gather(run: Run, images: ImageSet | None, *, older: dict[int, Embedded] | No
         recipe = run.recipe
         trained = RunImages.of(run, images)
     except (UserError, OSError) as error:
-        notes.append(f"{'Without the training images' if recipe else 'Without its recipe'}: {error}.")
+        notes.append(f"This page has no {'training images' if recipe else 'recipe'}: {error}.")
     if stats.damaged:
-        notes.append(f"Lines of {run.stats_file.name} that could not be read, and were passed over: {stats.damaged:,}.")
+        notes.append(f"Damaged lines of {run.stats_file.name} that are left out: {stats.damaged:,}.")
     model, near = None, None
-    without_near = "The training images are not at hand" if older is None else "A page that is written during training leaves them out"
+    without_near = "The training images are not available" if older is None else "The page shows them after the training"
     try:
         model = run.model() if older is None else None
         near = nearest_to_samples(model, trained) if model and trained else None
