@@ -345,7 +345,7 @@ CASES = [
         ("prepare avatars OUT --count 4 --size 16 --workers 1", "data avatars --data.avatars 24 --size 16 --networks.channels 3"),
     ),
     Case(
-        ("is needed: prepare the images again with: vaegan prepare IMAGES SET {}", "vaegan prepare IMAGES SET {}"),
+        (": prepare the images again with: vaegan prepare IMAGES SET {}", "vaegan prepare IMAGES SET {}"),
         "encode RUN OUT",
         ("SAID --workers 1", "encode RUN SET"),
         of_size_24,
@@ -651,6 +651,20 @@ CASES = [
         (healed, "train FASTER --data PACKED --run NEW-RUN --device cpu --precision 32"),
         started_by_fabric,
     ),
+    # before a run, and after it
+    Case(
+        "choose another --run, a smaller --training.keep, or a larger --training.picture_every, or free some space",
+        "train TINY --data PACKED --run NEW-RUN --dry-run",
+        (healed, "train TINY --data PACKED --run NEW-RUN --training.keep 1 --training.picture_every 9"),
+        patched("vaegan.plan.free_space", lambda _: 50_000),
+    ),
+    Case(
+        "are free on the disk of {}: choose another --run, or free some space",
+        "train TINY --data PACKED --run NEW-RUN",
+        (healed, "train TINY --data PACKED --run OUT"),
+        patched("vaegan.training.memory.free_space", lambda _: 5),
+    ),
+    Case("Evaluate them with: vaegan evaluate RUN", "compare RUN GAN --out page.html", f"evaluate RUN --resamplings 2 {ONE}"),
     # bench
     Case(
         "--seconds must be above 0 and finite, not {}",
@@ -662,6 +676,8 @@ CASES = [
 ]
 
 ELSEWHERE = {
+    "To train, leave out --dry-run.": "test_plan.py",
+    "--json needs --dry-run": "test_plan.py",
     "--{} is {}, but {} has started {}: leave out --{}, or ask {} for {}": "training/test_launchers.py",
     "ask for the same number on each with --ntasks-per-node": "training/test_launchers.py",
     "so ask for --gpus-per-node": "training/test_launchers.py",
