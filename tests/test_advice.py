@@ -345,7 +345,7 @@ CASES = [
         ("prepare avatars OUT --count 4 --size 16 --workers 1", "data avatars --data.avatars 24 --size 16 --networks.channels 3"),
     ),
     Case(
-        ("is needed: prepare the images again with: vaegan prepare IMAGES SET {}", "vaegan prepare IMAGES SET {}"),
+        (": prepare the images again with: vaegan prepare IMAGES SET {}", "vaegan prepare IMAGES SET {}"),
         "encode RUN OUT",
         ("SAID --workers 1", "encode RUN SET"),
         of_size_24,
@@ -418,7 +418,7 @@ CASES = [
     Case("name images to search for, or ask for samples with --samples 8", "search RUN", "search RUN --samples 8"),
     Case("leave out --in", "search RUN --samples 8 --in PACKED", "search RUN --samples 8"),
     Case(
-        "--samples searches the images that the run was trained on, and a model folder does not say which: name the run folder",
+        "--samples needs the images that the run was trained on, and a model folder does not name them: name the run folder",
         "search MODEL --samples 8",
         "search RUN --samples 8",
     ),
@@ -514,7 +514,7 @@ CASES = [
         (no_work, "experiment features --data PACKED --out NEW-RUN"),
     ),
     Case(
-        "name others by --attributes",
+        "name others with --attributes",
         "experiment attribute-vectors --runs RUN --attributes Rare",
         "experiment attribute-vectors --runs RUN --attributes Round",
     ),
@@ -651,6 +651,20 @@ CASES = [
         (healed, "train FASTER --data PACKED --run NEW-RUN --device cpu --precision 32"),
         started_by_fabric,
     ),
+    # before a run, and after it
+    Case(
+        "choose another --run, a smaller --training.keep, or a larger --training.picture_every, or free some space",
+        "train TINY --data PACKED --run NEW-RUN --dry-run",
+        (healed, "train TINY --data PACKED --run NEW-RUN --training.keep 1 --training.picture_every 9"),
+        patched("vaegan.plan.free_space", lambda _: 50_000),
+    ),
+    Case(
+        "are free on the disk of {}: choose another --run, or free some space",
+        "train TINY --data PACKED --run NEW-RUN",
+        (healed, "train TINY --data PACKED --run OUT"),
+        patched("vaegan.training.memory.free_space", lambda _: 5),
+    ),
+    Case("Evaluate them with: vaegan evaluate RUN", "compare RUN GAN --out page.html", f"evaluate RUN --resamplings 2 {ONE}"),
     # bench
     Case(
         "--seconds must be above 0 and finite, not {}",
@@ -662,7 +676,9 @@ CASES = [
 ]
 
 ELSEWHERE = {
-    "--{} is {}, but {} has started {}: leave it out, or ask {} for as many": "training/test_launchers.py",
+    "To train, leave out --dry-run.": "test_plan.py",
+    "--json needs --dry-run": "test_plan.py",
+    "--{} is {}, but {} has started {}: leave out --{}, or ask {} for {}": "training/test_launchers.py",
     "ask for the same number on each with --ntasks-per-node": "training/test_launchers.py",
     "so ask for --gpus-per-node": "training/test_launchers.py",
     "--nodes {} needs MASTER_ADDR, MASTER_PORT and NODE_RANK": "training/test_launcher.py",

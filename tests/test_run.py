@@ -109,7 +109,7 @@ def test_a_folder_in_the_home_of_a_user(tmp_path: Path, monkeypatch: pytest.Monk
 def test_images_that_are_gone(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(tiny(data__source=str(tmp_path / "gone")).to_yaml())
     run = Run(tmp_path)
-    with pytest.raises(UserError, match=r"trained on cannot be opened: .*gone: there is no such .*; say where they are now with --data$"):
+    with pytest.raises(UserError, match=r"trained on cannot be opened: .*gone does not exist; say where they are now with --data$"):
         run.images(flag="--data")
     with pytest.raises(UserError, match=r"other does not exist$"):
         run.images(tmp_path / "other")

@@ -86,7 +86,7 @@ def search(
     opened = Run.open(run)
     if samples and not opened.is_run:
         raise UserError(
-            "--samples searches the images that the run was trained on, and a model folder does not say which: name the run folder"
+            "--samples needs the images that the run was trained on, and a model folder does not name them: name the run folder"
         )
     drawn = out or opened.folder / "neighbours.png"
     grid.kind_of(drawn)  # now, and not after minutes of work

@@ -77,7 +77,7 @@ def _require_learnable(experiment: Experiment, names: tuple[str, ...]) -> None:
     images, learned = experiment.images, subsample(experiment.parts[0], MOST)
     columns, lacking = learnable(images.attributes_named(names or images.attribute_names)[learned], names or images.attribute_names)
     if names and lacking:
-        raise UserError(f"{lacking[0].removeprefix('left out ')}: name others by --attributes")
+        raise UserError(f"{lacking[0].removeprefix('left out ')}: name others with --attributes")
     if not columns:
         raise UserError(f"no attribute of the set {images.folder} has {FEWEST} training images with it and {FEWEST} without it")
 

@@ -158,7 +158,7 @@ class Scorer:
             order = np.random.default_rng(0).permutation(len(indices))
             fitted_on, indices = indices[np.sort(order[len(order) // 2 :])], indices[np.sort(order[: len(order) // 2])]
         if min(len(fitted_on), len(indices)) < FEWEST:
-            there = f"{len(fitted_on)} to fit and {len(indices)} others to rank, and at least {FEWEST} of each are needed"
+            there = f"{len(fitted_on)} images to fit and {len(indices)} images to rank, and at least {FEWEST} of each are needed"
             raise UserError(f"there are too few normal images to calibrate on: {there}; name more with --calibrate SET")
         fit, rank = np.sort(subsample(fitted_on, MOST_FITTED)), np.sort(subsample(indices, MOST_RANKED))
         parts = [raw for _, raw in measure_all(model, images, fit, level, progress=progress, what="fitting normal images")]

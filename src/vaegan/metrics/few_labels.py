@@ -101,7 +101,7 @@ class Classification(NamedTuple):
         examples = answers.examples(learned)
         enough = [count for count in LABELS if (examples.min() if answers.classes else examples.max()) >= count]
         if not enough:
-            each = "of each class" if answers.classes else "with, and as many without, an attribute"
+            each = "of each class" if answers.classes else f"with an attribute and {LABELS[0]} without it"
             raise UserError(f"there are too few labels: at least {LABELS[0]} training images {each} are needed")
         return cls(answers, learned, asked, np.flatnonzero(examples >= enough[-1]), enough)
 

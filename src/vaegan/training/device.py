@@ -143,7 +143,7 @@ def find_world(processes: int | None = None, nodes: int | None = None) -> World:
         return World(processes or 1, nodes or 1, None)
     for name, asked, started in (("processes", processes, here), ("nodes", nodes, there)):
         if asked is not None and asked != started:
-            raise UserError(f"--{name} is {asked}, but {who} has started {started}: leave it out, or ask {who} for as many")
+            raise UserError(f"--{name} is {asked}, but {who} has started {started}: leave out --{name}, or ask {who} for {asked}")
     return World(here, there, environment)
 
 
