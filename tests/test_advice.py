@@ -509,7 +509,7 @@ CASES = [
         ),
     ),
     Case(
-        "then name that set with --data SET",
+        "then use that set with --data SET",
         "experiment features --size 16 --data PHOTOS --data.held_out 0.5 --out OUT",
         (no_work, "experiment features --data PACKED --out NEW-RUN"),
     ),
@@ -631,7 +631,11 @@ CASES = [
         "train TINY --recipe quick-larsen --data PACKED --run NEW-RUN --optimizer.lr 1e-4 --optimizer.lr_factors 1 0.5 2 --gate.margin 0.5"
         " --gate.enabled --objective.kl_weight 0.1 --objective.gamma 0.5 --training.batch 16",
     ),
-    Case("there is no {} device on this machine: leave out --device to use what there is", "fit-prior RUN --device mps", "fit-prior RUN"),
+    Case(
+        "there is no {} device on this machine: leave out --device to use a device that this machine has",
+        "fit-prior RUN --device mps",
+        "fit-prior RUN",
+    ),
     Case(
         "training on mps takes one process: leave out --processes",
         "train TINY --device mps --processes 2",

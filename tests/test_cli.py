@@ -289,7 +289,10 @@ def test_a_longer_run_says_what_becomes_of_an_annealed_rate(tmp_path: Path, caps
     train(tmp_path / "run", training__length="4 steps", **rates)
     assert "learning rate" not in capsys.readouterr().err
     works("train", "--resume", tmp_path / "run", "--steps", 8, "--device", "cpu", "--no-report")
-    note = "note: the learning rate falls over the whole run, which now has 8 steps and had 4: at step 4 it changes from 1e-05 to 0.00051"
+    note = (
+        "note: the run had 4 steps and has 8 now, and the learning rate falls over the whole run: "
+        "at step 4 it changes from 1e-05 to 0.00051"
+    )
     assert note in capsys.readouterr().err.splitlines()
     works("train", "--resume", tmp_path / "run", "--steps", 9, "--training.log_every", 1, "--device", "cpu", "--no-report")
     assert "which now has 9 steps and had 8" in capsys.readouterr().err

@@ -55,9 +55,9 @@ def prepare(
         The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. The default is the size of the source images, rounded
         up to multiples of 8, if the source has a fixed size. Otherwise the default is 64.
     crop
-        How images are cropped. centre: the largest central part of the right shape. none: the whole image, squeezed into the right shape.
-        celeba: 148x148 pixels around the face. box: the part that --box describes. The default is celeba for CelebA and centre for all
-        other images.
+        How images are cropped. centre: the largest central part that has the shape of --size. none: the whole image, squeezed into the
+        shape of --size. celeba: a fixed part of 148x148 pixels around the face in CelebA's aligned images. box: the part that --box
+        describes. The default is celeba for CelebA and centre for all other images.
     box
         For --crop box: the left, top, right and bottom edge of the part, in pixels.
     blur
@@ -143,10 +143,10 @@ def data(
     Parameters
     ----------
     source
-        The folder of a run, or images as for vaegan train --data: a folder or archive of images, a packed set (see vaegan prepare), a
-        public data set (for example celeba:PATH), or avatars for the built-in drawings.
+        The folder of a run, or any images that vaegan train --data takes: a folder or archive of images, a packed set (see vaegan prepare),
+        a public data set (for example celeba:PATH), or avatars for the built-in drawings.
     verify
-        Only check every file of the packed set against its checksum.
+        Check every file of the packed set against its checksum, and do nothing else.
     out
         The picture to write. The default is contact-sheet.png in the folder of the run or of the packed set. For other images, the default
         is contact-sheet.png in the current folder.

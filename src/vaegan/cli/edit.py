@@ -39,7 +39,7 @@ def attributes(run: Path, /, *, data: str | None = None, image: Path | None = No
     data
         Another set with attributes (see vaegan prepare --attributes). The default is the set that the run was trained on.
     image
-        The image to show the attributes on. The default is a held-out image without the attribute, another one for each attribute.
+        The image to show the attributes on. The default is a different held-out image for each attribute, one that does not have it.
     """
     import numpy as np
 
@@ -86,8 +86,8 @@ def edit(
         Attributes and their strengths, for example Eyeglasses=1 Smiling=-0.5. Strength 1 turns a typical image without the attribute into
         one with it. Strength -1 does the reverse.
     how
-        How codes change. probe keeps the other attributes as they are, and moves each image as far as it needs. mean adds the difference of
-        the mean codes with and without the attribute, as the paper does.
+        How codes change. probe keeps the other attributes as they are, and moves each image only as far as is needed to get the attribute.
+        mean adds the mean code of images with the attribute, minus the mean code of images without it, as the paper does.
     strip
         Show one attribute at strengths from -1 to 2.
     project
@@ -134,8 +134,8 @@ def arithmetic(
     run
         The folder of a run or a model.
     expression
-        Image files with + and - between them. Put a space before and after each sign. Several images without a sign between them count as
-        their mean.
+        Image files with + and - between them. Put a space before and after each sign. For several images without a sign between them, the
+        mean of their codes is used.
     out
         The picture to write. The default is RUN/arithmetic.png.
     """

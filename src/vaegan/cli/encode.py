@@ -64,7 +64,7 @@ def project(
 ) -> None:
     """Find better codes for images than the encoder does.
 
-    It improves the codes by gradient descent on the learned similarity.
+    It starts from the encoder's codes, and lowers the error in the discriminator's features by gradient descent.
 
     Parameters
     ----------

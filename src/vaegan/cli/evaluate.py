@@ -42,14 +42,14 @@ def evaluate(
         The number of samples of each prior. It also limits the number of training images and of held-out images.
     extractor
         The network whose features are compared: efficientnet, mobilenet, inception (for FID), or attributes (a network that learns the
-        attributes of the set). With none, only numbers that need no features are measured, for example pixel errors.
+        attributes of the set). The value none measures only what needs no features, for example pixel errors.
     seed
         The random seed. Another seed gives other samples and other random draws.
     resamplings
-        The number of random draws of images. The spread of each number is its standard deviation over the draws.
+        How many times images are drawn at random. Each result is shown with its standard deviation over these draws.
     prior
-        Which samples are measured. fitted is the density that vaegan train fits to codes of training images (see vaegan fit-prior).
-        standard is N(0, I). If the run has a fitted prior, the default is both, side by side.
+        Which samples are measured. fitted is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan
+        fit-prior). standard is N(0, I). If the run has a fitted prior, the default is both, side by side.
     device
         The device to compute on: cpu, cuda, mps or auto. auto uses a GPU if there is one.
     out

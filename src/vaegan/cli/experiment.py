@@ -120,12 +120,12 @@ def attribute_vectors(
 ) -> None:
     """Add attributes to held-out images.
 
-    The page compares the paper's difference of means with linear probes.
+    The page compares two methods: the paper's difference of means, and linear probes.
 
     Parameters
     ----------
     attributes
-        The attributes in the pictures. The default is the eight attributes that are separated best.
+        The attributes in the pictures. The default is the eight attributes that are told from the codes best.
     runs
         Measure the runs in these folders. Nothing is trained.
     """

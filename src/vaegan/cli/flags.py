@@ -52,7 +52,7 @@ class BaseFlags:
     """A recipe, and the settings that go over it."""
 
     recipe: str | None = None
-    """The name of a recipe (see `vaegan recipes`), or a YAML file. The default is quick."""
+    """The name of a recipe (see `vaegan recipes`), or a YAML file. The default is the recipe quick."""
 
     def load_recipe(self, settings: Sequence[str] = (), resume: Path | None = None) -> Recipe:
         """The recipe under these flags.
@@ -103,9 +103,9 @@ class RecipeFlags(BaseFlags):
     device: Annotated[str, Parameter(group=MACHINE)] = "auto"
     """The device to compute on: cpu, cuda, mps or auto. auto uses a GPU if there is one."""
     precision: Annotated[str | None, Parameter(group=MACHINE)] = None
-    """auto, 32 or bf16. auto is bf16 if the device computes in it, and 32 otherwise."""
+    """auto, 32 or bf16. auto is bf16 if the device supports it, and 32 if not."""
     threads: Annotated[int | None, Parameter(group=MACHINE)] = None
-    """The number of CPU threads in each process. The default is one for each core. A resumed run keeps its number."""
+    """The number of CPU threads in each process. The default is one for each core. A resumed run uses as many threads as before."""
 
 
 @Parameter(name="*", group=RECIPE)
@@ -117,7 +117,7 @@ class TrainingFlags(RecipeFlags):
     """A folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or avatars for the
     built-in drawings."""
     objective: str | None = None
-    """The kind of model: vaegan, or for comparison vae, gan or vae-dis."""
+    """The kind of model: vaegan, vae, gan or vae-dis. The last three are for comparison."""
     size: str | None = None
     """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. All networks take multiples of 16 up to 128.
     The default is the size in the recipe."""
@@ -128,7 +128,7 @@ class TrainingFlags(RecipeFlags):
     images: int | None = None
     """How long to train, in images. An image counts each time it is used."""
     seed: int | None = None
-    """The random seed. Another seed gives another run."""
+    """The random seed. A different seed gives a different result."""
     on_nan: str | None = None
     """What to do if a loss or a gradient is NaN or infinite: stop, or rollback to the last checkpoint."""
 
@@ -159,12 +159,12 @@ class ExperimentFlags(TrainingFlags):
     objective: Annotated[str | None, Parameter(show=False)] = None
     """Only for ablation: the other experiments choose it themselves, and refuse another one."""
     seeds: Annotated[int, Parameter(group=RUN)] = 1
-    """The number of runs of each kind. Their seeds are --seed, --seed + 1 and so on."""
+    """How many times each kind is trained, each time with a different seed. Their seeds are --seed, --seed + 1 and so on."""
     out: Annotated[Path | None, Parameter(group=RUN)] = None
     """The folder to make for runs and results. The default is experiments/NAME."""
     prior: Annotated[PriorKind | None, Parameter(group=RUN)] = None
     """Where the codes of samples come from. fitted is the fitted prior of each run (see vaegan fit-prior). standard is N(0, I). The default
-    is fitted for each run that has a fitted prior."""
+    is 'fitted' for each run that has a fitted prior."""
 
 
 def read_settings(tokens: Sequence[str]) -> dict[str, Any]:

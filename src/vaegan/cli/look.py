@@ -47,8 +47,8 @@ def sample(
         For a conditional model: the attribute values of the samples, for example Smiling=1 Eyeglasses=0. The values have the same scale as
         in the training set. Attributes that are left out count as unknown.
     prior
-        Where codes come from. fitted is the density that vaegan train fits to codes of training images (see vaegan fit-prior). standard is
-        N(0, I). The default is fitted if the run has a fitted prior.
+        Where codes come from. fitted is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan fit-prior).
+        standard is N(0, I). The default is 'fitted' if the run has a fitted prior, and 'standard' if not.
     """
     import torch
 
@@ -110,9 +110,9 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
 
 
 def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0) -> None:
-    """Make a video of the pictures that training drew.
+    """Make a video of the pictures that were made during training.
 
-    Every frame shows the same images and the same codes, from the first picture to the last.
+    Each frame shows how the model drew the same images and the same codes at one step of the training.
 
     Parameters
     ----------

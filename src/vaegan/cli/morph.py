@@ -42,15 +42,15 @@ def interpolate(
     images
         Two or more image files.
     how
-        The path between two codes. linear follows a straight line. spherical follows an arc, on which all codes are as likely under the
-        prior as the codes at its ends.
+        The path between two codes. linear follows a straight line. spherical follows an arc. All codes on the arc are as likely under
+        the prior as its two ends.
     steps
         The number of images (strip) or frames (video) from one image to the next. The default is 9 for a strip and 40 for a video.
     fps
         The number of frames per second of a video.
     prior
-        The prior for the spherical path. fitted is the density that vaegan train fits to codes of training images (see vaegan fit-prior).
-        standard is N(0, I). The default is fitted if the run has a fitted prior.
+        The prior for the spherical path. fitted is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan
+        fit-prior). standard is N(0, I). The default is 'fitted' if the run has a fitted prior, and 'standard' if not.
     out
         The picture or video to write, as .png, .gif or .mp4. The default is RUN/interpolation.png.
     """
@@ -120,8 +120,8 @@ def walk(
     seed
         The random seed. Another seed gives other walks.
     prior
-        The prior to walk through. fitted is the density that vaegan train fits to codes of training images (see vaegan fit-prior). standard
-        is N(0, I). The default is fitted if the run has a fitted prior.
+        The prior to walk through. fitted is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan fit-prior).
+        standard is N(0, I). The default is 'fitted' if the run has a fitted prior, and 'standard' if not.
     out
         The video to write, as .gif or .mp4. The default is RUN/walk.gif.
     """

@@ -24,8 +24,8 @@ HEADS = ("run", "recipe", "steps", "state", "last metrics", "changed")
 def runs(folder: Path = Path("runs"), /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     """List the runs in a folder, and show how far each one is.
 
-    The newest run is first. The state of a run is training, finished, interrupted or no checkpoint. vaegan train --resume RUN continues an
-    interrupted run. A run with no checkpoint ended before its first one.
+    The newest run is first. A run has one of four states: 'training', 'finished', 'interrupted' or 'no checkpoint'. vaegan train --resume
+    RUN continues an interrupted run. A run with no checkpoint ended before it saved its first checkpoint.
 
     Parameters
     ----------

@@ -24,8 +24,8 @@ def fit_prior(run: Path, /, *, data: str | None = None, components: int = 10, se
     data
         The set that holds the training images. The default is the set that the run was trained on.
     components
-        The largest number of Gaussians. The fit compares 1, 3 and 10 Gaussians on codes that it leaves out. Use a smaller number if vaegan
-        evaluate finds copies.
+        The largest number of Gaussians. The fit tries 1, 3 and 10 Gaussians, and compares them on codes that it did not use. Use a smaller
+        number if vaegan evaluate finds copies.
     seed
         The random seed of the fit. The default is the seed of the run.
     device

@@ -45,7 +45,7 @@ def score(
     count: int = 12,
     out: Path | None = None,
 ) -> None:
-    """Score how unusual images are for a model.
+    """Give each image a score: how unusual it is for a model.
 
     Each image gets measurements, and a p-value that compares it with normal images. A picture shows the most unusual images.
 
@@ -54,14 +54,14 @@ def score(
     run
         The folder of a run or a model.
     images
-        Image files, or images as for vaegan train --data: folders or archives of any size, packed sets, or public data sets.
+        Image files, or any images that vaegan train --data takes: folders or archives of any size, packed sets, or public data sets.
     calibrate
-        A set of normal images that the model was not trained on. The default is the set that --calibrate named last, or the held-out images
-        of the run if there is none. The calibration is stored in RUN/score.safetensors.
+        A set of normal images that the model was not trained on. The default is the set that was given last, or the held-out images
+        of the run if none was given. The calibration is stored in RUN/score.safetensors.
     alarms
-        The share of normal images that may exceed the threshold.
+        The share of normal images that may be called unusual: the false-positive rate.
     count
-        The number of most unusual images to show.
+        How many images to show, the most unusual ones first.
     out
         The CSV file to write, with a line for each image. The default is RUN/scores.csv. The picture is stored beside it.
     """

@@ -63,8 +63,8 @@ def search(
     seed
         The random seed. Another seed gives other samples.
     prior
-        Where the codes of samples come from. fitted is the density that vaegan train fits to codes of training images (see vaegan
-        fit-prior). standard is N(0, I). The default is fitted if the run has a fitted prior.
+        Where the codes of samples come from. fitted is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan
+        fit-prior). standard is N(0, I). The default is 'fitted' if the run has a fitted prior, and 'standard' if not.
     out
         The picture to write. The default is RUN/neighbours.png.
     csv

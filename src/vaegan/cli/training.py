@@ -44,8 +44,8 @@ def train(
     resume
         The folder of a run. The training continues from its last checkpoint.
     auto_resume
-        If the folder --run holds a run, continue it. If that run is finished, do nothing. Use this for jobs that are killed and started
-        again.
+        If the folder that --run names holds a run already, continue that run. If that run is finished, do nothing. Use this for jobs that
+        are killed and started again.
     report
         Write report.html, one page about the run. It is updated after each picture, and complete at the end.
     processes
@@ -105,9 +105,10 @@ def bench(
     seconds: float = 8.0,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Time the training step on this machine.
+    """Measure how long a training step takes on this machine.
 
-    It compares this package's step with the same step as textbook code, and with the peak speed of the machine. The images are random.
+    It compares the speed of this package's training step with that of the same step written as textbook code, and with the peak speed of
+    the machine. The images are random.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ def bench(
     batches
         The batch sizes to time, for example 64 256. The default is the batch size in the recipe.
     seconds
-        How many seconds each method is timed, at each size and batch size.
+        How many seconds to measure each method, at each size and batch size.
     json
         Print one JSON object instead of tables.
     """

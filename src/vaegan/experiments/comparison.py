@@ -201,9 +201,10 @@ def _features_of(extractor: Extractor) -> str:
 def _about(extractor: Extractor | None) -> str:
     pixels = "The squared pixel error uses values in [-1, 1]."
     if extractor is None:
-        return f"Nothing was measured in features. {pixels}"
+        return f"No features were used. {pixels}"
     return (
-        f"Distances and shares compare features of {_features_of(extractor)}: of all generated images and all real training images. The "
+        f"Distances, precision, recall and coverage compare features of {_features_of(extractor)}: "
+        "of all generated images and all real training images. The "
         "row of real images compares training images with other training images. The feature error is the squared distance between a "
         f"reconstruction and its original in these features, divided by the squared distance between two different images. {pixels}"
     )

@@ -203,15 +203,15 @@ class Experiment:
         if self.recipe.objective.kind != "vaegan" and not any_kind and not self.existing:
             raise UserError(f"the experiment sets objective.kind itself: leave out objective.kind {self.recipe.objective.kind}")
         if attributes and not self.images.attribute_names:
-            way_out = f"add some with: {self.images.preparation.command('--attributes', 'TABLE.csv')}; then name that set with --data SET"
+            way_out = f"add some with: {self.images.preparation.command('--attributes', 'TABLE.csv')}; then use that set with --data SET"
             raise UserError(f"the set {self.recipe.data.source} has no attributes: {way_out}")
         if len(self.parts[1]) < held_out:
             out, most = len(self.parts[1]), len(self.parts[0]) + len(self.parts[1])
-            way = "raise --data.held_out" if most >= 2 * held_out else "take a set of more images"
+            way = "raise --data.held_out" if most >= 2 * held_out else "use a set that has more images"
             raise UserError(f"only {out} of {most} images are held out, and at least {held_out} are needed: {way}")
         if len(self.parts[0]) < training:
             raise UserError(
-                f"there are only {len(self.parts[0])} training images, and at least {training} are needed: take a set of more images"
+                f"there are only {len(self.parts[0])} training images, and at least {training} are needed: use a set that has more images"
             )
 
     def grid(self, variants: Sequence[Variant]) -> Grid:

@@ -258,13 +258,11 @@ def require_enough(training: Indices, held_out: Indices, samples: int, resamplin
         raise UserError(f"--resamplings must be at least 2, not {resamplings}: one draw has no spread")
     if not len(held_out):
         share = max(0.05, math.ceil(100 * FEWEST / max(1, len(training))) / 100)
-        way_out = f"train with --data.held_out {share:g}" if share <= MOST_HELD_OUT else "take a set of more images"
+        way_out = f"train with --data.held_out {share:g}" if share <= MOST_HELD_OUT else "use a set that has more images"
         raise UserError(f"the run holds out no images, so reconstructions and copies cannot be measured: {way_out}")
     for what, part in (("training", training), ("held-out", held_out)):
         if len(part) < FEWEST:
-            raise UserError(
-                f"there are only {len(part)} {what} images, and at least {FEWEST} are needed to measure anything: take a set of more images"
-            )
+            raise UserError(f"there are only {len(part)} {what} images, and at least {FEWEST} are needed: use a set that has more images")
 
 
 def attributes_of(model: VAEGAN, images: ImageSet, indices: NDArray[np.int64]) -> Tensor | None:

@@ -53,7 +53,7 @@ def find_device(device: str, world: World) -> str:
     if device == "auto":
         device = next(name for name in ("cuda", "mps", "cpu") if available[name])
     if not available[device]:
-        raise UserError(f"there is no {device} device on this machine: leave out --device to use what there is")
+        raise UserError(f"there is no {device} device on this machine: leave out --device to use a device that this machine has")
     if device == "mps" and world.processes > 1:
         raise UserError("training on mps takes one process: leave out --processes")
     if device == "cuda" and world.processes > torch.cuda.device_count():

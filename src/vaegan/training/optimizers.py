@@ -68,7 +68,7 @@ def load_optimizer(optimizer: torch.optim.Adam, state: dict[int, Any]) -> None:
         parameter = parameters[number]
         likes = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
         if {name: tensor.shape for name, tensor in theirs.items()} != {name: like.shape for name, like in likes.items()}:
-            raise ValueError(f"state {number} is of another parameter")
+            raise ValueError(f"state {number} belongs to a different parameter")
         taken[number] = {name: torch.empty_like(like, requires_grad=False).copy_(theirs[name]) for name, like in likes.items()}
     optimizer.load_state_dict({**optimizer.state_dict(), "state": taken})
 

@@ -153,7 +153,7 @@ class Trainer:
         if recipe.optimizer.schedule != "anneal" or before.minutes or (steps := before.steps(each, self.images_per_step)) == self.steps:
             return None
         was, now = (learning_rate(recipe.optimizer, self.step, count, each) * ROLLBACK_LR**self.rollbacks for count in (steps, self.steps))
-        fall = f"the learning rate falls over the whole run, which now has {self.steps:,} steps and had {steps:,}"
+        fall = f"the run had {steps:,} steps and has {self.steps:,} now, and the learning rate falls over the whole run"
         return f"{fall}: at step {self.step:,} it changes from {was:.2g} to {now:.2g}"
 
     def rates(self) -> Rates:
@@ -220,7 +220,7 @@ class Trainer:
             mine = model.discriminator.state_dict()
             if {name: tensor.shape for name, tensor in weights.items()} != {name: tensor.shape for name, tensor in mine.items()}:
                 raise UserError(
-                    f"the discriminator of {self.recipe.objective.discriminator} does not fit these networks: set networks as in that run"
+                    f"the discriminator of {self.recipe.objective.discriminator} does not fit these networks: use the networks of that run"
                 )
             model.discriminator.load_state_dict(weights)
 
@@ -363,7 +363,8 @@ class Trainer:
             for path in damaged:
                 monitor.say(f"skipped a damaged checkpoint: {path}")
             monitor.say(
-                f"{error}: went back to step {self.step}, with learning rates times {ROLLBACK_LR**rollbacks:g} (rollback {rollbacks})"
+                f"{error}: went back to step {self.step}; learning rates are now {ROLLBACK_LR**rollbacks:g} times those of the recipe "
+                f"(rollback {rollbacks})"
             )
             self._save_checkpoint(run)  # the same one, but that it knows of the rollback
 

@@ -64,7 +64,7 @@ def _people(path: Path) -> Iterator[str]:
     rows = _rows(path)
     announced = int(rows[0][0]) if rows and rows[0][0].isdecimal() else -1
     if len(rows) - 1 not in (announced, 2 * announced) or not all(2 <= len(row) <= 4 for row in rows[1:]):
-        raise UserError(f"{path} is damaged, or is not a list of LFW: it should have another number of rows")
+        raise UserError(f"{path} is damaged, or is not a list of LFW: it has the wrong number of rows")
     for row in rows[1:]:
         yield row[0]
         if len(row) == 4:
