@@ -16,14 +16,13 @@ from typing import Any
 import pytest
 import torch
 
-from vaegan import UserError
+from vaegan import UserError, dry_run
 from vaegan.cli import run
 from vaegan.experiments.ablation import asked
 from vaegan.experiments.experiment import Experiment
 from vaegan.experiments.page import ExperimentResult
 from vaegan.files import locked
 from vaegan.latent.directions import Directions
-from vaegan.plan import find_out
 from vaegan.training.health import SIGNS
 
 from .advice import FLAG, Case, World, messages
@@ -655,7 +654,7 @@ CASES = [
     # before a run, and after it
     Case(
         "choose another --run, a smaller --training.keep, or a larger --training.picture_every, or free some space",
-        lambda w: print(*find_out(tiny(data__source=str(w["PACKED"])), w["NEW-RUN"], device="cpu").problems),
+        lambda w: print(*dry_run(tiny(data__source=str(w["PACKED"])), w["NEW-RUN"], device="cpu").problems),
         (healed, "train TINY --data PACKED --run NEW-RUN --training.keep 1 --training.picture_every 9"),
         patched("vaegan.plan.free_space", lambda _: 50_000),
     ),
