@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 
-from vaegan import UserError
+from vaegan import UserError, dry_run
 from vaegan.cli import run
 from vaegan.experiments.ablation import asked
 from vaegan.experiments.experiment import Experiment
@@ -658,7 +658,7 @@ CASES = [
     # before a run, and after it
     Case(
         "choose another --run, a smaller --training.keep, or a larger --training.picture_every, or free some space",
-        "train TINY --data PACKED --run NEW-RUN --dry-run",
+        lambda w: print(*dry_run(tiny(data__source=str(w["PACKED"])), w["NEW-RUN"], device="cpu").problems),
         (healed, "train TINY --data PACKED --run NEW-RUN --training.keep 1 --training.picture_every 9"),
         patched("vaegan.plan.free_space", lambda _: 50_000),
     ),

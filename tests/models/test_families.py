@@ -78,7 +78,7 @@ def test_a_run_of_another_family_goes_on_from_its_checkpoint(judged: Architectur
     ("setting", "sentence"),
     [
         ({"objective__level": 4}, r"objective\.level must be one of 1, 2, 3"),
-        ({"networks__family": "larson"}, r"there is no networks\.family named larson: there are larsen"),
+        ({"networks__family": "larson"}, r"there is no networks\.family named larson. Did you mean larsen"),
         ({"objective__gan": "hing"}, r"there is no objective\.gan named hing"),
     ],
 )
@@ -106,7 +106,7 @@ def test_a_level_that_is_not_there_is_refused_by_name(level: int) -> None:
 
 
 def test_an_unknown_family_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(UserError, match=r"there is no networks\.family named larson: there are larsen"):
+    with pytest.raises(UserError, match=r"there is no networks\.family named larson. Did you mean larsen"):
         VAEGAN(Architecture(family="larson"))
 
 
