@@ -53,12 +53,12 @@ def test_score(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_a_calibration_stays_until_the_model_changes(run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "kept in" in notices(capsys, "score", run, photos)
-    assert "kept in" not in notices(capsys, "score", run, photos)
+    assert "saved in" in notices(capsys, "score", run, photos)
+    assert "saved in" not in notices(capsys, "score", run, photos)
     works("train", "--resume", run, "--steps", 3, "--device", "cpu", "--no-report")
     notes = notices(capsys, "score", run, photos)
     assert "the model has changed since it was calibrated" in notes
-    assert "kept in" in notes
+    assert "saved in" in notes
     works("score", run, photos, "--calibrate", photos)
     assert f"calibrated on {photos}: 20 normal images" in notices(capsys, "score", run, photos)
     works("train", "--resume", run, "--steps", 4, "--device", "cpu", "--no-report")
@@ -103,6 +103,6 @@ def test_mistakes_with_folders(run: Path, photos: Path, tmp_path: Path, capsys: 
     (tmp_path / "bad.png").write_text("no image")
     assert "there is no readable image" in fails_with_notice(capsys, "score", run, tmp_path / "bad.png")
     prepare(str(photos), tmp_path / "larger", size=(24, 24), progress=lambda *_: None)
-    assert "was prepared with size 24x24, not size 16x16" in fails(capsys, "score", run, tmp_path / "larger")
+    assert "was prepared with size 24x24, but size 16x16 is needed" in fails(capsys, "score", run, tmp_path / "larger")
     (run / "score.safetensors").write_bytes(b"nothing")
     assert "score.safetensors is damaged" in fails(capsys, "score", run, photos)

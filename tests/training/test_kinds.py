@@ -70,15 +70,15 @@ def test_a_run_of_each_kind_goes_on_exactly_and_shows_what_it_has(kind: str, tmp
     if kind == "gan":
         with pytest.raises(UserError, match=r"a trained encoder is needed, and this model's objective\.kind leaves it untrained"):
             model.encode(images)
-        with pytest.raises(UserError, match="takes the encoder"):
+        with pytest.raises(UserError, match="a trained encoder is needed"):
             project(model, images, 1)
     else:
         assert model.encode(images).mean.shape == (1, 4)
-        with pytest.raises(UserError, match="takes the discriminator"):
+        with pytest.raises(UserError, match="a trained discriminator is needed"):
             project(model, images, 1)
-        with pytest.raises(UserError, match="takes the discriminator"):
+        with pytest.raises(UserError, match="a trained discriminator is needed"):
             nearest_by_similarity(model, images, np.zeros((2, 16, 16, 3), np.uint8), np.arange(2), 1)
-        with pytest.raises(UserError, match="takes the discriminator"):
+        with pytest.raises(UserError, match="a trained discriminator is needed"):
             next(measure_all(model, np.zeros((2, 16, 16, 3), np.uint8), np.arange(2), 3))
     assert vaegan.load(full.run).untrained == ()
 

@@ -155,7 +155,7 @@ def notes(result: BenchmarkResult) -> list[str]:
     found = []
     for precision, rates in result.peak_gflop_per_second.items():
         best = max(rates, key=lambda name: rates[name])
-        found.append(f"peak in {precision}: {rates[best]:,.0f} GFLOP/s, measured with a large {best}")
+        found.append(f"peak in {precision}: {rates[best]:,.0f} GFLOP/s (a large {best})")
     for precision, alone in result.convolutions_alone.items():
         speed = f"{_short(alone.ms)} ms a step, {alone.gflop_per_second:,.0f} GFLOP/s"
         found.append(f"vaegan's convolutions alone in {precision}: {speed}; the whole step reaches {alone.step_share:.0%} of this rate")
