@@ -66,9 +66,9 @@ class TrainingJob:
 
 def _taken(run: Run) -> UserError:
     hint = ""
-    if checkpoint.checkpoints(run.checkpoints_folder):
+    if run.is_run and checkpoint.checkpoints(run.checkpoints_folder):
         hint = f", or continue it with: {command('train', '--resume', run.folder)}"
-    elif _is_begun(run):
+    elif _is_begun(run) and not run.model_folder.exists():  # a finished run may have lost its checkpoints, and has a model to lose
         hint = ", or add --auto-resume to start it again, because it stopped before its first checkpoint"
     return UserError(f"{run.folder} exists already: choose another --run{hint}")
 

@@ -118,13 +118,14 @@ def status_of(folder: str | Path) -> RunStatus:
 
 def _find(folder: Path, deep: int) -> Iterator[Path]:
     """Runs are not searched for runs."""
-    if _is_run(Run(folder)) or all((folder / name).is_file() for name in MODEL_MARKS):
-        yield folder
-        return
     try:
-        inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")) if deep else []
+        found = _is_run(Run(folder)) or all((folder / name).is_file() for name in MODEL_MARKS)
+        within = folder.iterdir() if deep and not found else ()
+        inside = sorted(path for path in within if path.is_dir() and not path.name.startswith("."))
     except OSError:  # it may not be read
         return
+    if found:
+        yield folder
     for path in inside:
         yield from _find(path, deep - 1)
 

@@ -89,7 +89,7 @@ class Plan:
     @property
     def images(self) -> int | None:
         """How many images the steps to come see."""
-        return None if self.steps is None else (self.steps - self.begun) * self.recipe.training.batch * self.processes
+        return None if self.steps is None else max(0, self.steps - self.begun) * self.recipe.training.batch * self.processes
 
     def as_json(self) -> dict[str, Any]:
         """The same for JSON."""

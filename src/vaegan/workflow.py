@@ -125,7 +125,7 @@ def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: 
     starts_others = world.size > 1 and not world.environment
     device = find_device(job.device, world)
     asks_device = device != "cuda" or not starts_others  # whoever asks a GPU for its memory takes some of it, and keeps it
-    folder = job.run.folder if job.mode == "new" else None
+    folder = job.run.folder if job.mode == "new" and is_leader() else None  # the others write nothing
     check_size(job.recipe, device if asks_device else None, world.processes, folder)  # before images are packed: that can take an hour
     job = replace(job, recipe=anchored_recipe(job.recipe))
     if starts_others:
@@ -247,7 +247,7 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
             if job.report and fabric.is_global_zero:
                 from .report import LivePage  # its template engine takes a while to load
 
-                trainer.after_picture = stack.enter_context(LivePage(run, images, trainer.steps, note, PAGE_SHARE))
+                trainer.after_picture = stack.enter_context(LivePage(Run(run.folder), images, trainer.steps, note, PAGE_SHARE))
             with os_errors_as_user_errors(lambda: resume_hint(run)):
                 picture = trainer.train(run, images, held_out, console, signals)
         if fabric.is_global_zero and lacks_prior(run, recipe, training):

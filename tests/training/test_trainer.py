@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 import signal
 import threading
 from dataclasses import replace
@@ -250,6 +251,15 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="exists already"):
         train(tiny(), tmp_path / "run", **QUIETLY)
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["precious"]
+
+
+def test_a_model_is_not_to_be_replaced_where_checkpoints_are_gone(tmp_path: Path) -> None:
+    run = train(tiny(training__length="1 steps"), tmp_path / "run", **QUIETLY).run
+    shutil.rmtree(run / "checkpoints")
+    with pytest.raises(UserError, match=r"exists already: choose another --run$"):
+        train(tiny(), run, **QUIETLY)
+    with pytest.raises(UserError, match=r"it has no checkpoint; start again with: vaegan train --recipe .*recipe\.yaml --run NEW-RUN$"):
+        resume(run, tiny(), **QUIETLY)
 
 
 def test_runs_without_a_name_are_numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         found.append(("length", f"{training.length}, {batch:,} images a step"))
     else:
         epochs = f", {plan.images / batch / plan.steps_per_epoch:,.3g} epochs" if plan.steps_per_epoch and plan.images is not None else ""
-        found.append(("length", f"{plan.steps - plan.begun:,} steps of {batch:,} images: {plan.images:,} images{epochs}"))
+        found.append(("length", f"{max(0, plan.steps - plan.begun):,} steps of {batch:,} images: {plan.images:,} images{epochs}"))
     where = {"cuda": "a GPU", "mps": "the GPU"}.get(plan.device or "", "the CPU")
     where = f"{plan.processes} processes, each on {where}" if plan.processes > 1 else where
     if plan.costs and plan.seconds is not None:

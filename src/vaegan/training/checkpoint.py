@@ -114,6 +114,8 @@ def load(folder: Path) -> tuple[dict[str, Any], list[Path]]:
         what = f"its {len(damaged)} checkpoints are all damaged; train a new run with: {way_out}"
     else:
         way_out = command("train", "--recipe", recipe, "--run", folder.parent, "--auto-resume")
+        if (folder.parent / "model").exists():  # which a new start would replace
+            way_out = command("train", "--recipe", recipe, "--run", "NEW-RUN")
         what = f"it has no checkpoint; start again with: {way_out}"
     raise UserError(f"cannot resume {folder.parent}: {what}")
 

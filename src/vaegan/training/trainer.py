@@ -263,7 +263,8 @@ class Trainer:
             raise UserError(f"cannot change the settings of a run that has started: {what}; leave that out, or train a new run")
         if theirs["images_per_step"] != mine["images_per_step"]:
             images, processes = theirs["images_per_step"], self.fabric.world_size
-            batch = f": set --training.batch {images // processes}" if images % processes == 0 and images > processes else ""
+            whole = images % (processes * self.recipe.objective.images_per_sample) == 0 and images > processes
+            batch = f": set --training.batch {images // processes}" if whole else ""
             if processes == 1 and (began_with := images // was["training.batch"]) > 1:
                 batch += f", or add --processes {began_with}"
             here = f"{processes} process{'es' * (processes > 1)} with a batch of {self.recipe.training.batch}"
