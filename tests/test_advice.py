@@ -83,7 +83,9 @@ def change(world: World, old: str, new: str) -> None:
 
 
 def without_checkpoints(world: World) -> None:
-    shutil.rmtree(world["RUN"] / "checkpoints")
+    """As where it was killed before its first one: there is no model either."""
+    for name in ("checkpoints", "model"):
+        shutil.rmtree(world["RUN"] / name)
 
 
 def without_prior(world: World) -> None:
