@@ -28,6 +28,8 @@ from .training.distributed import JoinError, all_or_none, from_leader
 from .training.trainer import Trainer
 from .words import command
 
+Mode = Literal["new", "auto", "resume"]
+"""Whether a run must not be there yet, may be there, or must be."""
 REPORT_SECONDS, FIT_SECONDS = 3.0, 15.0
 """What the report and the fit of the prior take, about, of a run's minutes."""
 PAGE_SHARE = 0.02
@@ -41,8 +43,7 @@ class TrainingJob:
 
     recipe: Recipe
     run: Run
-    mode: Literal["new", "auto", "resume"]
-    """Whether the run must not be there yet, may be there, or must be."""
+    mode: Mode
     device: str
     report: bool
 

@@ -19,7 +19,7 @@ from .training.trainer import Trainer
 from .viz.grid import save as save_picture
 from .words import command
 
-STOPPING_FIT = "stopping: saving the run ..."
+STOPPING_FIT = "stopping: the run is saved already ..."
 
 
 def lacks_prior(run: Run, recipe: Recipe, training: Indices) -> bool:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from rich.console import Console
 
 from .begin import (
+    Mode,
     TrainingJob,
     anchored_recipe,
     borrow_discriminator,
@@ -40,7 +41,6 @@ from .training.minutes import Costs, clock, rehearse, seconds_of, steps_in
 from .training.trainer import Trainer
 from .words import in_bytes
 
-Mode = Literal["new", "auto", "resume"]
 SECONDS = 3.0
 """For how long steps are timed."""
 ALONE = World(1, 1, None)

@@ -18,7 +18,7 @@ from .console import err, out, parse_size
 from .flags import MACHINE, RUN, BenchFlags, RunFlags, Settings
 
 if TYPE_CHECKING:
-    from ..plan import Mode
+    from ..begin import Mode
 
 
 def train(

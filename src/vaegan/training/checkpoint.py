@@ -109,13 +109,12 @@ def load(folder: Path) -> tuple[dict[str, Any], list[Path]]:
         except DamagedError:
             damaged.append(path)
     recipe = folder.parent / RECIPE
+    way_out = command("train", "--recipe", recipe, "--run", "NEW-RUN")
     if damaged:
-        way_out = command("train", "--recipe", recipe, "--run", "NEW-RUN")
         what = f"its {len(damaged)} checkpoints are all damaged; train a new run with: {way_out}"
     else:
-        way_out = command("train", "--recipe", recipe, "--run", folder.parent, "--auto-resume")
-        if (folder.parent / "model").exists():  # which a new start would replace
-            way_out = command("train", "--recipe", recipe, "--run", "NEW-RUN")
+        if not (folder.parent / "model").exists():  # which a start in the same folder would replace
+            way_out = command("train", "--recipe", recipe, "--run", folder.parent, "--auto-resume")
         what = f"it has no checkpoint; start again with: {way_out}"
     raise UserError(f"cannot resume {folder.parent}: {what}")
 
