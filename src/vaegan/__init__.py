@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .report.compare import compare
     from .run import Run, load
     from .settings import Architecture
+    from .studio.page import StudioPage, studio
     from .workflow import resume, train
 
 set_wait_policy()
@@ -47,6 +48,7 @@ _HOME = {
     "recipe": ("Recipe",),
     "report.compare": ("compare",),
     "run": ("Run", "load"),
+    "studio.page": ("StudioPage", "studio"),
     "workflow": ("resume", "train"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
@@ -66,6 +68,7 @@ __all__ = [
     "RunStatus",
     "Scorer",
     "Search",
+    "StudioPage",
     "UserError",
     "__version__",
     "compare",
@@ -75,6 +78,7 @@ __all__ = [
     "nearest",
     "resume",
     "runs",
+    "studio",
     "to_tensor",
     "train",
 ]

@@ -1,0 +1,271 @@
+"""What a studio page holds: the networks, the prior, directions to move codes along, and some images to begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from ..data import ImageSet
+from ..data.batches import to_tensor
+from ..errors import UserError
+from ..evenly_spaced import subsample
+from ..latent.anomaly import COMBINED, Scorer
+from ..latent.directions import Directions
+from ..latent.learn_directions import learn_from
+from ..models.fingerprint import fingerprint
+from ..models.vaegan import MOST_DEVIATION, VAEGAN
+from ..progress import Progress
+from ..report.facts import RunImages, facts
+from ..report.pictures import embed_exactly
+from ..report.stats import Stats
+from ..run import Run
+from ..viz.grid import three_channels
+from .program import Program, run, trace
+from .weights import Packed, Precision
+
+PRINCIPAL = 10
+"""Of the codes' principal directions, the widest ones."""
+MOST_FLOAT16 = 8_000_000
+"""Bytes of the networks' weights as float16, above which int8 is the default."""
+CHECKED = 64
+"""Samples that the rounded networks are compared on."""
+
+
+@dataclass
+class Contents:
+    """Everything that the page's script is given."""
+
+    about: dict[str, Any]
+    """As JSON has it."""
+    packed: Packed
+    precision: Precision
+    largest: float = 0.0
+    """Of the differences between the page's pictures and the model's, in levels of 255."""
+    mean: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+
+class _Maps(nn.Module):
+    """The feature maps of all levels of a discriminator."""
+
+    def __init__(self, discriminator: Any) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        if self.discriminator.independent:
+            maps: list[Tensor] = self.discriminator.judge(images)[0]  # in one pass
+            return maps
+        stems = self.discriminator.stem(images)
+        return [self.discriminator.maps_of(stems, level) for level in self.discriminator.levels]
+
+
+def gather(
+    opened: Run,
+    *,
+    examples: int,
+    precision: Precision | None = None,
+    score: bool = False,
+    images: ImageSet | None = None,
+    progress: Progress = lambda *_: None,
+) -> Contents:
+    """Collect what the page of a run or a model holds.
+
+    Args:
+        opened: the run or model folder.
+        examples: held-out images in the page, at most.
+        precision: of the networks' weights; by default float16, and int8 for large networks.
+        score: whether the page says how unusual an image is, which takes the discriminator.
+        images: the set that the run was trained on, where it is open already.
+        progress: called as the work goes on.
+
+    Raises:
+        UserError: a page cannot run the networks, or show their images.
+    """
+    model = opened.model()
+    architecture, notes = model.architecture, list[str]()
+    if architecture.channels not in (1, 3):
+        raise UserError(f"a page shows images of 1 or 3 channels, not {architecture.channels}: use vaegan sample and vaegan reconstruct")
+    known = _images(opened, images, notes)
+    programs = _programs(model, score)
+    if precision is None:
+        numbers = sum(tensor.numel() for program in programs.values() for tensor in program.tensors.values())
+        precision = "float16" if 2 * numbers <= MOST_FLOAT16 else "int8"
+    packed = Packed()
+    for program in programs.values():
+        packed.add(program.tensors, precision)
+    about: dict[str, Any] = {
+        "name": opened.folder.resolve().name,
+        "folder": str(opened.folder),
+        "size": list(architecture.size),
+        "channels": architecture.channels,
+        "latent": architecture.latent,
+        "preparation": model.preparation.as_dict(),
+        "precision": precision,
+        "programs": {name: program.as_dict() for name, program in programs.items()},
+        "lead": facts(opened.recipe, Stats.read(opened.stats_file), known).lead if opened.is_run else "",
+        "prior": _prior(model, packed),
+        "principal": _principal(model, packed),
+        "attributes": _attributes(opened, model, known, packed, notes, progress),
+        "conditions": _conditions(model),
+        "examples": _examples(known, examples) if "encoder" in programs else [],
+        "score": _score(opened, model, known, packed, progress) if score else None,
+    }
+    contents = Contents(about, packed, precision, notes=notes)
+    contents.largest, contents.mean = _differences(model, programs, packed)
+    about["weights"] = packed.index
+    return contents
+
+
+def _images(opened: Run, images: ImageSet | None, notes: list[str]) -> RunImages | None:
+    """The images of the run, if they are at hand."""
+    try:
+        return RunImages.of(opened, images) if opened.is_run else None
+    except (UserError, OSError) as error:
+        notes.append(f"the page has no held-out images to begin with: {error}")
+        return None
+
+
+def _programs(model: VAEGAN, score: bool) -> dict[str, Program]:
+    """What the networks compute."""
+    a = model.architecture
+    code, image = torch.zeros(1, a.latent), torch.zeros(1, a.channels, *a.size)
+    conditions = (torch.zeros(1, len(a.attributes)),) if model.conditional else ()
+    programs = {"decoder": trace(model.decoder, (code, *conditions), "decoder.")}
+    if "encoder" not in model.untrained:
+        programs["encoder"] = trace(model.encoder, (image, *conditions), "encoder.")
+    if score:
+        model.require("encoder")
+        model.require("discriminator")
+        programs["maps"] = trace(_Maps(model.discriminator).eval(), (image,), "maps.")
+    return programs
+
+
+def _prior(model: VAEGAN, packed: Packed) -> dict[str, Any] | None:
+    """The fitted prior: lower triangles of its factors, row by row."""
+    prior = model.prior
+    if prior is None:
+        return None
+    dimensions = prior.means.shape[1]
+    rows, columns = torch.tril_indices(dimensions, dimensions).unbind()
+    packed.add({"prior.weights": prior.weights}, "float32")
+    packed.add({"prior.means": prior.means, "prior.factors": prior.factors[:, rows, columns]}, "float32")
+    return {"components": len(prior), "dimensions": dimensions}
+
+
+def _principal(model: VAEGAN, packed: Packed) -> list[float]:
+    """The widest directions of the codes, as long as their standard deviation; returns their shares of the variance."""
+    if model.prior is None:
+        return []
+    _, factor = model.prior.moments()
+    values, vectors = torch.linalg.eigh(factor @ factor.mT)
+    widest = values.argsort(descending=True)[:PRINCIPAL]
+    directions = (vectors[:, widest] * values[widest].sqrt()).mT
+    signs = directions.gather(1, directions.abs().argmax(1, keepdim=True)).sign()  # so that they are the same on any machine
+    packed.add({"principal": directions * signs}, "float32")
+    return (values[widest] / values.sum()).tolist()
+
+
+def _attributes(
+    opened: Run, model: VAEGAN, known: RunImages | None, packed: Packed, notes: list[str], progress: Progress
+) -> list[dict[str, Any]]:
+    """The directions of attributes that the run has learned; learned now, where the images have attributes and nothing was learned yet."""
+    directions = _directions(opened, model, known, notes, progress)
+    if directions is None:
+        return []
+    names = ("vectors", "lengths", "probes", "offsets")
+    packed.add({f"attributes.{name}": getattr(directions, name) for name in names}, "float32")
+    return [
+        {
+            "name": name,
+            "auc": directions.about.get("probe", [[None, None]] * (number + 1))[number][1],
+            "excludes": directions.exclusive[number].nonzero().flatten().tolist(),
+        }
+        for number, name in enumerate(directions.names)
+    ]
+
+
+def _directions(opened: Run, model: VAEGAN, known: RunImages | None, notes: list[str], progress: Progress) -> Directions | None:
+    try:
+        if opened.attributes_file.is_file():
+            directions = Directions.load(opened.attributes_file)
+            if directions.about.get("weights") == fingerprint(model):
+                return directions
+        if known is None or not known.images.attribute_names or "encoder" in model.untrained:
+            return None
+        directions, _ = learn_from(model, known.images, known.training, known.held_out, progress)
+    except UserError as error:
+        notes.append(f"the page has no sliders for attributes: {error}")
+        return None
+    directions.save(opened.attributes_file)
+    return directions
+
+
+def _conditions(model: VAEGAN) -> list[dict[str, Any]]:
+    """The attributes that a conditional model takes."""
+    if not model.conditional:
+        return []
+    names = model.architecture.attributes
+    numbers = zip(names, model.attribute_mean.tolist(), model.attribute_scale.tolist(), strict=True)
+    return [{"name": name, "mean": mean, "scale": scale, "most": MOST_DEVIATION} for name, mean, scale in numbers]
+
+
+def _examples(known: RunImages | None, count: int) -> list[dict[str, str]]:
+    """Some held-out images, evenly spaced."""
+    if known is None or count < 1 or not len(known.held_out):
+        return []
+    indices = np.sort(subsample(known.held_out, count))
+    names, pixels = known.images.names, three_channels(known.images.images[indices])
+    return [
+        {"name": names[index].rpartition("/")[2], "uri": embed_exactly(Image.fromarray(image)).uri}
+        for index, image in zip(indices.tolist(), pixels, strict=True)
+    ]
+
+
+def _score(opened: Run, model: VAEGAN, known: RunImages | None, packed: Packed, progress: Progress) -> dict[str, Any]:
+    """The calibration of the score; made now, where there is none for these weights.
+
+    Raises:
+        UserError: there is none, and there are no images to make one with.
+    """
+    scorer = None
+    if opened.score_file.is_file():
+        scorer = Scorer.load(opened.score_file, model)
+    elif known is not None:
+        source = "the run's held-out images"
+        scorer = Scorer.calibrate(
+            model, known.images.images, known.held_out[:], fitted_on=known.training[:], source=source, progress=progress
+        )
+        scorer.save(opened.score_file)
+    if scorer is None:
+        raise UserError(f"{opened.folder} has no calibration of the score: make one with: vaegan score RUN IMAGES --calibrate SET")
+    calibration = scorer.calibration
+    look = calibration.fitted["look"]
+    arrays = {
+        "score.limit": calibration.limit,
+        "score.spread": calibration.spread,
+        "score.mean": look.mean,
+        "score.scale": look.scale,
+        "score.ranked": scorer.ranked,
+    }
+    assert COMBINED == ("look", "place")
+    packed.add({name: torch.from_numpy(array) for name, array in arrays.items()}, "float32")
+    packed.add({"score.whitening": torch.from_numpy(look.whitening)}, "float16")
+    return {"level": model.discriminator.levels.index(scorer.level), "source": scorer.source}
+
+
+def _differences(model: VAEGAN, programs: dict[str, Program], packed: Packed) -> tuple[float, float]:
+    """How far the page's pictures of some samples are from the model's: the largest and the mean difference, in levels of 255."""
+    codes = model.prior_codes(CHECKED, seed=0)
+    inputs: Sequence[Tensor] = (codes, torch.zeros(CHECKED, len(model.architecture.attributes))) if model.conditional else (codes,)
+    with torch.inference_mode():
+        exact = model.decoder(*inputs)
+        (rounded,) = run(programs["decoder"], inputs, packed.rounded)
+    off = (rounded.clamp(-1, 1) - exact.clamp(-1, 1)).abs() * 127.5
+    return float(off.max()), float(off.mean())

@@ -1,0 +1,105 @@
+"""Writing the page: one file, which asks nothing of any other machine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+
+from ..data import ImageSet
+from ..errors import UserError
+from ..files import replacing
+from ..progress import Progress
+from ..report.page import policy_hash
+from ..run import Run
+from .contents import Contents, gather
+from .weights import Precision
+
+HERE = resources.files("vaegan.studio")
+SCRIPTS = ("engine.js", "latent.js")
+"""What runs beside the page, in a worker."""
+FILE = "studio.html"
+
+
+@dataclass(frozen=True)
+class StudioPage:
+    """What was written."""
+
+    path: Path
+    bytes: int
+    precision: Precision
+    """Of the networks' weights in the page."""
+    largest: float
+    """The largest difference between the page's pictures of some samples and the model's, in levels of 255."""
+    mean: float
+    """The mean difference."""
+    notes: tuple[str, ...]
+    """What the page lacks, and why."""
+
+    @property
+    def summary(self) -> str:
+        """It in words."""
+        size = f"{self.bytes / 1e6:.1f} MB"
+        return f"{size}, weights in {self.precision}: pixels differ from the model's by at most {self.largest:.2g} of 255, on average by {self.mean:.2g}"
+
+
+def studio(
+    run: str | Path,
+    out: str | Path | None = None,
+    *,
+    examples: int = 12,
+    precision: Precision | None = None,
+    score: bool = False,
+    images: ImageSet | None = None,
+    progress: Progress = lambda *_: None,
+) -> StudioPage:
+    """Write a page in which anyone can play with a model: the networks run in the browser, and nothing is fetched.
+
+    Args:
+        run: the folder of a run or a model.
+        out: the file to write; RUN/studio.html by default.
+        examples: held-out images that the page begins with, at most; 0 if no image may leave this machine.
+        precision: how the networks' weights are stored; by default float16, and int8 for networks of more than 4 million parameters.
+        score: whether the page also shows how unusual an image is; this takes the discriminator, too.
+        images: the set that the run was trained on, where it is open already.
+        progress: called as the work goes on.
+
+    Raises:
+        UserError: there is no model, or a page cannot run it.
+    """
+    opened = Run.open(run)
+    path = Path(out) if out is not None else opened.folder / FILE
+    if path.is_dir():
+        raise UserError(f"cannot write a page as {path}: it is a folder; give it the name of a file such as {path / FILE}")
+    if examples < 0:
+        raise UserError(f"--examples must be 0 or more, not {examples}")
+    contents = gather(opened, examples=examples, precision=precision, score=score, images=images, progress=progress)
+    text = render(contents)
+    with replacing(path) as file:
+        file.write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
+    return StudioPage(path, len(text.encode()), contents.precision, contents.largest, contents.mean, tuple(contents.notes))
+
+
+def render(contents: Contents) -> str:
+    """The page as text. Only the style and the scripts that it comes with may act in it: its policy names their hashes."""
+    style, script, *worker = ((HERE / name).read_text(encoding="utf-8") for name in ("studio.css", "studio.js", *SCRIPTS))
+    template = jinja2.Environment(
+        loader=jinja2.PackageLoader("vaegan.studio", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    ).get_template("studio.html.jinja")
+    return template.render(
+        about=contents.about,
+        json=json.dumps(contents.about, separators=(",", ":")).replace("</", "<\\/"),
+        weights=contents.packed.text(),
+        style=style,
+        script=script,
+        worker="\n".join(worker),
+        style_hash=policy_hash(style),
+        script_hash=policy_hash(script),
+    )
