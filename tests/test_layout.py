@@ -19,6 +19,7 @@ LAYERS = (
     {"list_runs", "metrics", "training"},
     {"bench", "latent"},
     {"report"},
+    {"studio"},
     {"finish"},
     {"begin"},
     {"workflow"},

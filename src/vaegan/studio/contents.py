@@ -12,7 +12,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..data import ImageSet
-from ..data.batches import to_tensor
 from ..errors import UserError
 from ..evenly_spaced import subsample
 from ..latent.anomaly import COMBINED, Scorer
@@ -51,7 +50,7 @@ class Contents:
     notes: list[str] = field(default_factory=list)
 
 
-class _Maps(nn.Module):
+class Maps(nn.Module):
     """The feature maps of all levels of a discriminator."""
 
     def __init__(self, discriminator: Any) -> None:
@@ -59,6 +58,7 @@ class _Maps(nn.Module):
         self.discriminator = discriminator
 
     def forward(self, images: Tensor) -> list[Tensor]:
+        """N x C x H x W -> N x F x h x w for each level."""
         if self.discriminator.independent:
             maps: list[Tensor] = self.discriminator.judge(images)[0]  # in one pass
             return maps
@@ -112,7 +112,7 @@ def gather(
         "lead": facts(opened.recipe, Stats.read(opened.stats_file), known).lead if opened.is_run else "",
         "prior": _prior(model, packed),
         "principal": _principal(model, packed),
-        "attributes": _attributes(opened, model, known, packed, notes, progress),
+        "attributes": _attributes(_directions(opened, model, known, notes, progress), packed),
         "conditions": _conditions(model),
         "examples": _examples(known, examples) if "encoder" in programs else [],
         "score": _score(opened, model, known, packed, progress) if score else None,
@@ -143,7 +143,7 @@ def _programs(model: VAEGAN, score: bool) -> dict[str, Program]:
     if score:
         model.require("encoder")
         model.require("discriminator")
-        programs["maps"] = trace(_Maps(model.discriminator).eval(), (image,), "maps.")
+        programs["maps"] = trace(Maps(model.discriminator).eval(), (image,), "maps.")
     return programs
 
 
@@ -172,11 +172,8 @@ def _principal(model: VAEGAN, packed: Packed) -> list[float]:
     return (values[widest] / values.sum()).tolist()
 
 
-def _attributes(
-    opened: Run, model: VAEGAN, known: RunImages | None, packed: Packed, notes: list[str], progress: Progress
-) -> list[dict[str, Any]]:
-    """The directions of attributes that the run has learned; learned now, where the images have attributes and nothing was learned yet."""
-    directions = _directions(opened, model, known, notes, progress)
+def _attributes(directions: Directions | None, packed: Packed) -> list[dict[str, Any]]:
+    """The directions of attributes."""
     if directions is None:
         return []
     names = ("vectors", "lengths", "probes", "offsets")
@@ -192,6 +189,7 @@ def _attributes(
 
 
 def _directions(opened: Run, model: VAEGAN, known: RunImages | None, notes: list[str], progress: Progress) -> Directions | None:
+    """Those that the run has learned; learned now, where the images have attributes and nothing was learned yet."""
     try:
         if opened.attributes_file.is_file():
             directions = Directions.load(opened.attributes_file)

@@ -42,8 +42,8 @@ class StudioPage:
     @property
     def summary(self) -> str:
         """It in words."""
-        size = f"{self.bytes / 1e6:.1f} MB"
-        return f"{size}, weights in {self.precision}: pixels differ from the model's by at most {self.largest:.2g} of 255, on average by {self.mean:.2g}"
+        differences = f"at most {self.largest:.2g} of 255 levels, and by {self.mean:.2g} on average"
+        return f"{self.bytes / 1e6:.1f} MB, weights in {self.precision}: pixels differ from those of the model by {differences}"
 
 
 def studio(

@@ -1,0 +1,88 @@
+"""The page as a file: what is in it, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from vaegan import Run, UserError
+from vaegan.report import policy_hash
+from vaegan.studio.page import studio
+
+from ..command import train, works
+
+
+def about(page: Path) -> dict[str, object]:
+    found = re.search(r'<script type="application/json" id="about">(.*?)</script>', page.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    result: dict[str, object] = json.loads(found[1])
+    return result
+
+
+def test_a_page_is_one_file_that_asks_for_nothing(run_on_avatars: Path, tmp_path: Path) -> None:
+    written = studio(run_on_avatars, tmp_path / "page.html", examples=3)
+    text = written.path.read_text(encoding="utf-8")
+    assert written.bytes == written.path.stat().st_size
+    assert not re.findall(r'(?:src|href)="(?!report\.html)[^"]*"', text)
+    assert "http" not in text.replace("http-equiv", "")
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    assert policy
+    assert policy[1].startswith("default-src 'none';")
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    styles = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    for part in (*scripts, *styles):
+        assert policy_hash(part) in policy[1]
+    assert len(about(written.path)["examples"]) == 3  # type: ignore[arg-type]
+    assert written.largest < 1
+    assert "weights in float16" in written.summary
+
+
+def test_the_command_says_what_it_wrote(run_on_avatars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.html"
+    works("studio", run_on_avatars, "--out", page, "--examples", 0, "--precision", "int8")
+    said = capsys.readouterr()
+    assert "weights in int8" in said.out
+    assert str(page) in said.out + said.err
+    assert about(page)["examples"] == []
+
+
+def test_a_model_folder_has_a_page_too(run_on_avatars: Path, tmp_path: Path) -> None:
+    written = studio(Run.open(run_on_avatars).model_folder, tmp_path / "page.html")
+    assert about(written.path)["examples"] == []
+
+
+def test_a_run_whose_images_are_gone_has_a_page_and_says_so(photos: Path, tmp_path: Path) -> None:
+    run = train(tmp_path / "run", "--data", photos, training__length="2 steps", training__batch=8, data__held_out=0.5)
+    photos.rename(tmp_path / "elsewhere")
+    written = studio(run)
+    assert written.path == run / "studio.html"
+    assert any("no held-out images" in note for note in written.notes)
+
+
+def test_a_gan_has_a_page_without_photos(tmp_path: Path) -> None:
+    run = train(tmp_path / "run", "--recipe", "quick-larsen", objective__kind="gan", training__length="2 steps")
+    text = studio(run).path.read_text(encoding="utf-8")
+    assert 'id="file"' not in text
+    assert about(run / "studio.html")["prior"] is None
+    with pytest.raises(UserError, match="trained encoder is needed"):
+        studio(run, score=True)
+
+
+def test_grey_images_are_shown_and_five_channels_refused(photos: Path, tmp_path: Path) -> None:
+    run = train(tmp_path / "run", "--data", photos, training__length="2 steps", training__batch=8, networks__channels=1)
+    assert about(studio(run).path)["channels"] == 1
+    (run / "model" / "config.json").write_text((run / "model" / "config.json").read_text().replace('"channels": 1', '"channels": 5'))
+    with pytest.raises(UserError, match="5"):
+        studio(run)
+
+
+def test_mistakes_are_named(run_on_avatars: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="it is a folder"):
+        studio(run_on_avatars, tmp_path)
+    with pytest.raises(UserError, match="--examples must be 0 or more"):
+        studio(run_on_avatars, tmp_path / "page.html", examples=-1)
+    with pytest.raises(UserError, match="does not exist"):
+        studio(tmp_path / "nothing")
