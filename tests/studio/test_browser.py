@@ -1,0 +1,313 @@
+"""Studio in a browser: all that a person can do there, by mouse, by touch and by keyboard."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vaegan import Run
+from vaegan.data.batches import to_tensor
+from vaegan.latent.directions import Directions
+from vaegan.studio.page import studio
+from vaegan.viz.grid import to_uint8
+
+from ..browser import CONTRASTS, MARKS, Browser
+from ..command import train
+
+pytestmark = MARKS
+Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+ActionChains = pytest.importorskip("selenium.webdriver").ActionChains
+
+PIXELS = """
+const canvas = document.getElementById(arguments[0]);
+return [canvas.height, canvas.width, ...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data];
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    browser = Browser()
+    downloads = tmp_path_factory.mktemp("downloads")
+    browser.command("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
+    browser.downloads = downloads  # type: ignore[attr-defined]
+    yield browser
+    browser.driver.quit()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    settings: dict[str, Any] = {"data__avatars": 300, "networks__size": (32, 32), "networks__latent": 20, "data__held_out": 0.3}
+    return Run.open(train(tmp_path_factory.mktemp("studio") / "run", **settings, training__length="20 steps", training__batch=8))
+
+
+@pytest.fixture(scope="module")
+def page(run: Run) -> Path:
+    return studio(run.folder, score=True).path
+
+
+class Studio:
+    """The page, as a person has it."""
+
+    def __init__(self, browser: Browser, page: Path, **how: Any) -> None:
+        self.browser = browser
+        browser.driver.get_log("browser")
+        browser.requested()
+        browser.open(page, **how)
+        browser.until("return document.body.dataset.ready === 'all'")
+
+    def find(self, selector: str) -> Any:
+        return self.browser.driver.find_element("css selector", selector)
+
+    def shown(self, canvas: str = "after") -> Any:
+        height, width, *values = self.browser.driver.execute_script(PIXELS, canvas)
+        return np.array(values, np.uint8).reshape(height, width, 4)[..., :3]
+
+    def status(self) -> str:
+        return str(self.find("#status").text)
+
+    def press(self, selector: str) -> None:
+        """Press something, and wait for the picture that follows."""
+        self.after(lambda: self.find(selector).click())
+
+    def after(self, act: Any) -> None:
+        before = self.browser.run("return document.body.dataset.shown")
+        act()
+        self.browser.until(f"return document.body.dataset.shown !== '{before}'")
+        time.sleep(0.1)
+
+    def slide(self, selector: str, keys: str) -> None:
+        """Move a slider by keys; of several presses, the last is waited for."""
+        slider = self.find(selector)
+        self.browser.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", slider)
+        for key in keys:
+            self.after(lambda key=key: slider.send_keys(key))
+
+
+def off(one: Any, other: Any) -> Any:
+    return np.abs(one.astype(int) - other.astype(int))
+
+
+def test_nothing_is_asked_for_and_nothing_complains(browser: Browser, page: Path) -> None:
+    browser.command("Network.enable")
+    browser.command("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
+    Studio(browser, page)
+    asked = browser.requested()
+    assert page.as_uri() in asked
+    assert [url for url in asked if not url.startswith(("data:", "blob:")) and url != page.as_uri()] == []
+    assert browser.driver.get_log("browser") == []
+
+
+def test_pictures_are_those_of_the_package(browser: Browser, page: Path, run: Run) -> None:
+    studio, model = Studio(browser, page, fragment="#seed=7"), run.model()
+    assert studio.status() == "Sample 7"
+    with torch.no_grad():
+        assert off(studio.shown(), to_uint8(model.sample(1, 7))[0]).max() <= 3
+    images = run.images()
+    studio = Studio(browser, page, fragment="#example=2")
+    number = images.names.index(studio.status().removeprefix("Held-out image "))
+    assert number in run.split(images)[1]
+    original = images.images[np.array([number])]
+    assert off(studio.shown("before"), original[0]).max() == 0
+    with torch.no_grad():
+        code = model.encode(to_tensor(original)).mean
+        assert off(studio.shown(), to_uint8(model.decode(code))[0]).max() <= 3
+        name = studio.find("#attributes input, #weak input").get_attribute("aria-label").replace(" ", "_")
+        browser.run("for (const folded of document.querySelectorAll('details')) folded.open = true")
+        studio.slide("#attributes input, #weak input", Keys.END)
+        wanted = to_uint8(model.decode(Directions.load(run.attributes_file).edit(code, {name: 2.0})))[0]
+        assert off(studio.shown(), wanted).max() <= 3
+
+
+def test_sliders_undo_and_reset_by_keyboard(browser: Browser, page: Path) -> None:
+    studio = Studio(browser, page, fragment="#seed=3")
+    browser.run("for (const folded of document.querySelectorAll('details')) folded.open = true")
+    first = studio.shown()
+    assert not studio.find("#undo").is_enabled()
+    pictures = [first]
+    for part in ("#principal input", "#dimensions div input"):
+        studio.slide(part, Keys.END)
+        pictures.append(studio.shown())
+        assert off(pictures[-1], pictures[-2]).max() > 0
+    assert "principal.0=3" in browser.run("return location.hash")
+    studio.press("#undo")
+    assert off(studio.shown(), pictures[1]).max() == 0
+    studio.press("#reset")
+    assert off(studio.shown(), first).max() == 0
+    assert not studio.find("#reset").is_enabled()
+    for _ in range(2):
+        studio.press("#undo")
+    assert off(studio.shown(), first).max() == 0
+
+
+def test_a_link_gives_the_same_picture(browser: Browser, page: Path) -> None:
+    studio = Studio(browser, page, fragment="#seed=12")
+    browser.run("for (const folded of document.querySelectorAll('details')) folded.open = true")
+    studio.slide("#principal input", Keys.HOME)
+    picture, link = studio.shown(), browser.run("return location.hash")
+    assert off(Studio(browser, page, fragment=link).shown(), picture).max() == 0
+    assert Studio(browser, page, fragment="#seed=<b>&principal.99=1&x").status().startswith("Held-out image")
+
+
+def test_new_samples(browser: Browser, page: Path) -> None:
+    studio = Studio(browser, page)
+    count = len(browser.visible("#tray button"))
+    studio.press("#new")
+    browser.until(f"return document.querySelectorAll('#tray button').length === {count + 1}")
+    assert studio.status().startswith("Sample ")
+    assert browser.run("return document.querySelector('#tray button').getAttribute('aria-pressed')") == "true"
+
+
+@pytest.mark.parametrize("touch", [False, True])
+def test_a_photo_is_cut_moved_zoomed_and_edited(browser: Browser, page: Path, run: Run, tmp_path: Path, touch: bool) -> None:
+    photo = tmp_path / "photo.jpg"
+    wide = np.zeros((300, 900, 3), np.uint8)
+    wide[:, 300:600, 0], wide[:, 600:, 2] = 255, 255
+    Image.fromarray(wide).save(photo, quality=98)
+    studio = Studio(browser, page, width=360 if touch else 1400, touch=touch)
+    studio.after(lambda: studio.find("#file").send_keys(str(photo)))
+    browser.until("return document.getElementById('status').textContent === 'photo.jpg'")
+    middle = studio.shown("before").reshape(-1, 3).mean(0)
+    assert middle[0] > 200  # the middle third is red
+    assert middle[2] < 40
+    picture = studio.find("#picture")
+    studio.after(
+        lambda: ActionChains(browser.driver).click_and_hold(picture).move_by_offset(-120, 0).move_by_offset(-400, 0).release().perform()
+    )
+    browser.until("return !document.getElementById('adjust').hidden")
+    time.sleep(0.5)
+    assert studio.shown("before").reshape(-1, 3).mean(0)[2] > 200  # and the right one blue
+    studio.slide("#zoom", Keys.END)
+    studio.find("#fitted").click()
+    assert not studio.find("#adjust").is_displayed()
+    with torch.no_grad():
+        model = run.model()
+        again = to_uint8(model.reconstruct(to_tensor(studio.shown("before")[None])))[0]
+    assert off(studio.shown(), again).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("notes.txt", b"hello"), ("broken.png", b"\x89PNG\r\n\x1a\n123"), ("phone.heic", b"\0\0\0 ftypheic")]
+)
+def test_a_file_that_is_no_picture_changes_nothing(browser: Browser, page: Path, tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    studio = Studio(browser, page)
+    picture = studio.shown()
+    studio.find("#file").send_keys(str(tmp_path / name))
+    browser.until("return document.getElementById('status').classList.contains('error')")
+    assert name in studio.status()
+    assert ("Safari" in studio.status()) == name.endswith("heic")
+    assert off(studio.shown(), picture).max() == 0
+
+
+def test_mixing_by_mouse_and_keyboard(browser: Browser, page: Path) -> None:
+    studio = Studio(browser, page)
+    studio.find("#tab-mix").click()
+    studio.find("#pad").send_keys(Keys.ARROW_LEFT)
+    assert "two corners" in studio.status()
+    pictures = []
+    for corner, number in ((0, 1), (3, 2)):
+        studio.press(f"#tray button:nth-child({number})")
+        pictures.append(studio.shown())
+        studio.find(f"#corners button:nth-child({corner + 1})").click()
+    pad = studio.find("#pad")
+    half = pad.size["width"] // 2 - 3
+    studio.after(lambda: ActionChains(browser.driver).move_to_element_with_offset(pad, half, half).click().perform())
+    assert off(studio.shown(), pictures[1]).mean() < 3
+    studio.after(
+        lambda: ActionChains(browser.driver).move_to_element(pad).click_and_hold().move_by_offset(-half, -half).release().perform()
+    )
+    assert off(studio.shown(), pictures[0]).mean() < 3
+    for _ in range(4):
+        studio.after(lambda: pad.send_keys(Keys.ARROW_RIGHT))
+    assert "% to the right" in pad.get_attribute("aria-valuetext")
+    assert studio.status() == "A mixture"
+
+
+def test_walking(browser: Browser, page: Path) -> None:
+    studio = Studio(browser, page)
+    studio.find("#tab-walk").click()
+    first = studio.shown()
+    studio.find("#play").click()
+    browser.until("return Number(document.body.dataset.shown) > 10")
+    studio.find("#play").click()
+    time.sleep(0.3)
+    stopped = studio.shown()
+    assert off(stopped, first).max() > 0
+    time.sleep(0.3)
+    assert off(studio.shown(), stopped).max() == 0
+
+
+def test_before_and_after(browser: Browser, page: Path) -> None:
+    studio = Studio(browser, page)
+    clip = "return getComputedStyle(document.getElementById('before')).clipPath"
+    studio.find("#wipe").send_keys(Keys.HOME)
+    assert "100%" in browser.run(clip)
+    studio.find("#wipe").send_keys(Keys.END)
+    assert browser.run(clip) in ("inset(0px)", "inset(0px 0% 0px 0px)")
+    ActionChains(browser.driver).move_to_element(studio.find("#picture")).click().perform()
+    assert 45 <= float(studio.find("#wipe").get_attribute("value")) <= 55
+
+
+def test_how_unusual(browser: Browser, page: Path) -> None:
+    studio = Studio(browser, page)
+    studio.find("#unusual").click()
+    browser.until("return !document.getElementById('map-line').hidden")
+    assert studio.find("#map-line").text.startswith("p = ")
+    studio.find("#unusual").click()
+    browser.until("return document.getElementById('map').hidden")
+    studio.press("#new")
+    studio.find("#unusual").click()
+    assert "samples are not scored" in studio.status()
+
+
+def test_saving(browser: Browser, page: Path, run: Run) -> None:
+    studio = Studio(browser, page, fragment="#seed=5")
+    studio.find("#tab-keep").click()
+    studio.find("#smooth").click()
+    for button in ("#save", "#save-code"):
+        studio.find(button).click()
+        time.sleep(0.5)
+    folder: Path = browser.downloads  # type: ignore[attr-defined]
+    picture = np.asarray(Image.open(folder / "run-sample-5.png").convert("RGB"))
+    assert picture.shape == (256, 256, 3)
+    assert off(picture[::8, ::8], studio.shown()).max() == 0
+    saved = json.loads((folder / "run-sample-5.json").read_text())
+    with torch.no_grad():
+        image = to_uint8(run.model().decode(torch.tensor([saved["code"]])))[0]
+    assert off(image, studio.shown()).max() <= 3
+    assert "vaegan sample" in studio.find("#command").text
+    names: dict[str, Any] = {}
+    text = studio.find("#command").text.replace('"run-sample-5.json"', repr(str(folder / "run-sample-5.json")))
+    with torch.no_grad():
+        exec(text, names)
+    assert off(to_uint8(names["image"])[0], studio.shown()).max() <= 3
+
+
+def test_tabs_by_keyboard(browser: Browser, page: Path) -> None:
+    studio = Studio(browser, page)
+    studio.find("#tab-edit").send_keys(Keys.ARROW_RIGHT)
+    assert studio.find("#mix").is_displayed()
+    browser.driver.switch_to.active_element.send_keys(Keys.END)
+    assert studio.find("#keep").is_displayed()
+    assert not studio.find("#mix").is_displayed()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 360, 768, 1400, 2560])
+def test_it_can_be_read(browser: Browser, page: Path, width: int, scheme: str) -> None:
+    studio = Studio(browser, page, width=width, scheme=scheme)
+    for tab in ("edit", "mix", "walk", "keep"):
+        browser.run(f"document.getElementById('tab-{tab}').click()")
+        browser.run("for (const folded of document.querySelectorAll('details')) folded.open = true")
+        assert browser.run("return document.documentElement.scrollWidth") <= width
+        low = [pair for pair in browser.run(CONTRASTS) if pair[1] < 4.5]
+        assert [pair for pair in low if pair[0] not in ("Undo", "Reset")] == []  # buttons that cannot be pressed may be pale
+    assert studio.find("#picture").size["width"] >= 200
