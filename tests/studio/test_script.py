@@ -121,7 +121,7 @@ def test_codes_edits_and_scores_are_those_of_the_package(run: Run, contents: Con
     _, maps = scorer.maps(pixels)
     found = answers(contents, [("score", {"pixels": one}) for one in flat])
     near([one["p"] for one in found], scores.p, 0.011)  # ranks of few images: one more or less where two are equal
-    assert max(max(one["times"]) for one in found) == pytest.approx(float(scores.measurements["place"].max()), rel=1e-2)
+    assert max(max(one["times"]) for one in found) == pytest.approx(float(scores.measurements["map"].max()), rel=1e-2)
     assert maps.shape == (3, 16, 24)
 
 

@@ -244,17 +244,17 @@ def _score(opened: Run, model: VAEGAN, known: RunImages | None, packed: Packed, 
     if scorer is None:
         raise UserError(f"{opened.folder} has no calibration of the score: make one with: vaegan score RUN IMAGES --calibrate SET")
     calibration = scorer.calibration
-    look = calibration.fitted["look"]
+    features = calibration.fitted["features"]
     arrays = {
         "score.limit": calibration.limit,
         "score.spread": calibration.spread,
-        "score.mean": look.mean,
-        "score.scale": look.scale,
+        "score.mean": features.mean,
+        "score.scale": features.scale,
         "score.ranked": scorer.ranked,
     }
-    assert COMBINED == ("look", "place")
+    assert COMBINED == ("features", "map")
     packed.add({name: torch.from_numpy(array) for name, array in arrays.items()}, "float32")
-    packed.add({"score.whitening": torch.from_numpy(look.whitening)}, "float16")
+    packed.add({"score.whitening": torch.from_numpy(features.whitening)}, "float16")
     return {"level": model.discriminator.levels.index(scorer.level), "source": scorer.source}
 
 
