@@ -64,7 +64,6 @@ class Browser:
         """Open a page in an empty tab, as wide as a person's screen."""
         self.driver.get("about:blank")
         self.command("Emulation.setTouchEmulationEnabled", enabled=touch)
-        self.command("Emulation.setEmitTouchEventsForMouse", enabled=touch, configuration="mobile" if touch else "desktop")
         self.command("Emulation.setScriptExecutionDisabled", value=not script)
         self.command("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=touch)
         self.command("Emulation.setEmulatedMedia", media=media, features=[{"name": "prefers-color-scheme", "value": scheme}])
