@@ -382,7 +382,7 @@ CASES = [
         more,
     ),
     Case(
-        "lies beside the images and is not used: use it with: vaegan prepare IMAGES SET --attributes {}",
+        "use it with: vaegan prepare IMAGES SET --attributes IMAGES/{}",
         "prepare BESIDE OUT --size 16 --workers 1",
         "prepare BESIDE SET --size 16 --workers 1 --attributes BESIDE/labels.csv",
         beside,

@@ -36,8 +36,8 @@ def note_unused_table(text: str, source: Source) -> None:
             found = match(images, table.attributes)
             says_something = table.attribute_names or table.labels or table.splits
             if says_something and 2 * max(len(found.used) / len(found.rows), 1 - found.without / found.images) >= 1:
-                use = command("prepare", "IMAGES", "SET", "--attributes", f"IMAGES/{name}")
-                source.notes.append(f"{printable(path.name)} lies beside the images and is not used: use it with: {use}")
+                way_out = f"use it with: {command('prepare', 'IMAGES', 'SET', '--attributes', f'IMAGES/{name}')}"
+                source.notes.append(f"{printable(path.name)} lies beside the images and is not used: {way_out}")
                 return
 
 
