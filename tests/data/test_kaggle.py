@@ -9,12 +9,11 @@ import pytest
 from PIL import Image
 
 from vaegan.begin import anchored_recipe
-from vaegan.cli import run as command_line
 from vaegan.data import prepare
 from vaegan.data.sources import anchored, find_source, recognized
 from vaegan.run import Run
 
-from ..command import train
+from ..command import train, works
 from ..tiny import tiny
 
 
@@ -75,5 +74,5 @@ def test_a_run_trains_on_it(kaggle: Path, tmp_path: Path, capsys: pytest.Capture
     assert anchored_recipe(begun.recipe, begun).data.source == begun.data.source == str(kaggle)
     assert anchored_recipe(recipe, Run(tmp_path / "new")).data.source == f"celeba:{kaggle}"
     capsys.readouterr()
-    command_line(["data", str(kaggle), "--size", "16", "--out", str(tmp_path / "sheet.png")])
+    works("data", kaggle, "--size", 16, "--out", tmp_path / "sheet.png")
     assert "2 attributes, with the share" in capsys.readouterr().out

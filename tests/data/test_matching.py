@@ -42,6 +42,8 @@ MATCHES: dict[str, tuple[list[str], list[str], dict[str, str]]] = {
     "another folder": (["x/a.png"], ["y/a.png"], {}),
     "two endings": (["a.webp"], ["a.png", "a.jpg"], {}),
     "a row that has its image": (["a.png", "a.jpg"], ["a.png"], {"a.png": "a.png"}),
+    "zeros that a spreadsheet takes away": (["000001.jpg", "000020.jpg"], ["1", "20.0"], {"000001.jpg": "1", "000020.jpg": "20.0"}),
+    "zeros that are other images": (["01.jpg", "1.jpg"], ["1"], {"1.jpg": "1"}),
     "letters in two parts": (["u\u0308.png"], ["\u00fc.png"], {"u\u0308.png": "\u00fc.png"}),
 }
 
@@ -60,6 +62,7 @@ NAMES: dict[str, tuple[str, str | None]] = {
     "a known name that has something else": ("name,picture\nAnn,1.png\nBo,2.png\n", "picture"),
     "numbers beside names": ("id,picture\n3,1.png\n1,2.png\n2,3.png\n", "picture"),
     "names without endings": ("picture,age\n1,3\n2,3\n3,1\n", "picture"),
+    "names without zeros before them": ("age,picture\n7,01\n8,02\n7,03\n", "picture"),
     "a known name without endings": ("age,image_id\n1,3\n2,2\n3,1\n", None),
     "paths of another machine": ("Path,S\nset/x/1.png,1\nset/x/2.png,0\n", None),
     "the order of known names": ("id,file\n1.png,2.png\n", None),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from vaegan.data import ImageSet
+from vaegan.data import ImageSet, prepare
 
 from .place import Place, picture, write
 
@@ -108,6 +109,7 @@ COLUMNS: dict[str, tuple[str, Mapping[str, Any], Mapping[str, tuple[float, ...]]
         {"S": (1, 0, 0, 1)},
         [MANY.format("x (1.5 to 5)"), "1 rows of t.csv say again what is said of their images: they are left out"],
     ),
+    "spaces between columns": ("file  S\na.png 1\nb.png  0 \nc.png 0\nd.png\t1\n", {}, {"S": (1, 0, 0, 1)}, []),
     "a list like CelebA's": (
         "4\nBald Young\na.png 1 -1\nb.png -1 1\nc.png -1 -1\nd.png 1  1\n",
         {},
@@ -203,6 +205,35 @@ def test_json(name: str, four: Place) -> None:
 def test_json_of_stylegan(four: Place) -> None:
     (four.root / "dataset.json").write_text(json.dumps({"labels": [["x/a.png", 6], ["x/b.png", 2]]}))
     assert four.packs(good=FOUR, attributes=four.root / "dataset.json").labels == ["6", "2", "", ""]
+
+
+def test_several_labels_of_stylegan(four: Place) -> None:
+    labels = [["a.png", [1.0, 0.0]], ["b.png", [1.0, 1.0]], ["c.png", [0.0, 1.0]], ["d.png", [0.0, 0.0]]]
+    (four.root / "dataset.json").write_text(json.dumps({"labels": labels}))
+    check(four.packs(good=FOUR, attributes=four.root / "dataset.json"), {"label_0": (1, 1, 0, 0), "label_1": (0, 1, 1, 0)}, [])
+
+
+@pytest.mark.parametrize(
+    ("labels", "note"),
+    [
+        ("0.1 0.9 0.5 0.9", "column label of t.csv has fractions, 3 different ones: each is taken for a class"),
+        ("0 1 2 1", ""),
+        ("0.0 1.0 2.0 1.0", ""),
+    ],
+)
+def test_labels_that_are_numbers(labels: str, note: str, four: Place) -> None:
+    (four.root / "t.csv").write_text(table("file,label", labels))
+    images = four.packs(good=FOUR, attributes=four.root / "t.csv")
+    assert images.labels == labels.split()
+    assert images.manifest["notes"] == ([note] if note else [])
+
+
+def test_labels_that_nearly_all_differ(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(
+        "file,class\n" + "".join(f"photo {n:02d}.png,a picture of {n // 2 * 2 if n < 30 else n}\n" for n in range(40))
+    )
+    images = prepare(str(photos), tmp_path / "set", size=(16, 16), attributes=tmp_path / "t.csv", progress=lambda *_: None)
+    assert images.manifest["notes"] == ["column class of t.csv has 25 different values in 40 rows: each is taken for a class"]
 
 
 @pytest.mark.parametrize("text", ["{", "[1, 2]", '{"a": 1}', "[]", '{"labels": [3]}'])

@@ -23,6 +23,7 @@ BAD_TABLES: dict[str, tuple[bytes | None, str]] = {
     ),
     "no header": (b"a.png,1\nz.png,0\n", "{t} has no header: add a first line that names the columns, such as file_name,Smiling"),
     "no header, names without endings": (b"7,a\n8,z\n", "{t} has no header: add a first line that names the columns"),
+    "no header, and spaces": (b"a.png 2880\nz.png 2937\n", "{t} has no header: add a first line that names the columns"),
     "other separators": (b"name/Round\na.png/1\n", "{t} has no column of file names: its columns are name/Round, and "),
     "two rows for an image": (b"name,Round\na.png,1\nz.png,1\na.png,0\n", "{t} has two rows for a.png that differ: keep one of them"),
     "two columns of a name": (b"name,Round,Round\na.png,1,0\n", "{t} names the column Round twice"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..images import SUFFIXES
 
+NUMBER = re.compile(r"0*(\d+?)(?:\.0)?")
 ENDINGS = (*SUFFIXES, ".jfif", ".avif", ".heic", ".jp2", ".npy", ".dcm", ".dicom")
 """What a row may have behind a name; images lose theirs, whatever it is."""
 
@@ -35,7 +37,8 @@ def match(images: Iterable[str], rows: Iterable[str]) -> Matches:
     """Find the row of each image.
 
     A row is found by an image's whole name, or by its file name alone where rows name no folders. Rows and images that are left are matched
-    by names without endings, capitals and folders that only one of them has, where one row fits best.
+    by names without endings, capitals and folders that only one of them has, where one row fits best. What is still left is matched in the
+    same way without the zeros before numbers.
     """
     known = frozenset(rows)
     found = Matches(known, bare=not any("/" in name for name in known))
@@ -46,25 +49,38 @@ def match(images: Iterable[str], rows: Iterable[str]) -> Matches:
             found.used.add(row)
         else:
             left.append(image)
-    free: dict[str, list[tuple[list[str], str]]] = {}
-    for row in known - found.used if left else ():
-        parts = name_parts(row)
-        free.setdefault(parts[-1], []).append((parts, row))
-    for image in left:
-        if (row := _best(image, free.get(name_parts(image, image=True)[-1], []))) is not None:
-            found.loose[image] = row
-    found.used |= set(found.loose.values())
-    found.without = len(left) - len(found.loose)
+    for numbers in (False, True):  # a row whose image is found has no other image where only zeros differ
+        free: dict[str, list[tuple[list[str], str]]] = {}
+        for row in known - found.used if left else ():
+            parts = name_parts(row, numbers=numbers)
+            free.setdefault(parts[-1], []).append((parts, row))
+        still = []
+        for image in left:
+            if (row := _best(image, free.get(name_parts(image, image=True, numbers=numbers)[-1], []), numbers)) is not None:
+                found.loose[image] = row
+            else:
+                still.append(image)
+        left = still
+        found.used |= set(found.loose.values())
+    found.without = len(left)
     return found
 
 
-def name_parts(name: str, *, image: bool = False) -> list[str]:
-    """The folders of a name and its last part without ending, in small letters; never empty."""
+def name_parts(name: str, *, image: bool = False, numbers: bool = False) -> list[str]:
+    """The folders of a name and its last part without ending, in small letters; never empty.
+
+    Args:
+        name: of a row or an image.
+        image: whether it loses any ending.
+        numbers: whether a last part that is a number loses what spreadsheets take away or add: zeros before it, and .0 after it.
+    """
     plain = unicodedata.normalize("NFC", name.strip()).replace("\\", "/").casefold()
     parts = [part for part in plain.split("/") if part not in ("", ".")] or [""]
     stem, dot, ending = parts[-1].rpartition(".")
     if dot and stem and (image or f".{ending}" in ENDINGS):
         parts[-1] = stem
+    if numbers and (number := NUMBER.fullmatch(parts[-1])):
+        parts[-1] = number[1]
     return parts
 
 
@@ -76,17 +92,30 @@ def find_names(columns: Sequence[Sequence[str]], preferred: Sequence[int], image
         preferred: columns that are called as such a column is, the best name first.
         images: the names of all images.
     """
-    whole = {*images, *(image.rpartition("/")[2] for image in images)}
-    parts = {name_parts(image, image=True)[-1] for image in images}
-    exact = [len(whole.intersection(cell.strip() for cell in column)) for column in columns]
-    if (named := next((index for index in preferred if exact[index]), None)) is not None:
+    found = _find(columns, preferred, whole_names(images), str.strip)
+    for numbers in (False, True):
+        if found is None:
+            last = {name_parts(image, image=True, numbers=numbers)[-1] for image in images}
+            found = _find(columns, preferred, last, lambda cell, numbers=numbers: name_parts(cell, numbers=numbers)[-1])
+    return found
+
+
+def _find(columns: Sequence[Sequence[str]], preferred: Sequence[int], names: set[str], name_of: Callable[[str], str]) -> int | None:
+    """The first preferred column that has one of some names, else the column that has the most of them, if any has."""
+
+    def having(index: int) -> int:
+        return len(names.intersection(name_of(cell) for cell in dict.fromkeys(columns[index]) if cell.strip()))
+
+    named = next((index for index in preferred if having(index)), None)
+    if named is not None:
         return named
-    if any(exact):
-        return max(range(len(columns)), key=exact.__getitem__)
-    loose = [len(parts.intersection(name_parts(cell)[-1] for cell in dict.fromkeys(column) if cell.strip())) for column in columns]
-    if (named := next((index for index in preferred if loose[index]), None)) is not None:
-        return named
-    return max(range(len(columns)), key=loose.__getitem__) if any(loose) else None
+    counts = [having(index) for index in range(len(columns))]
+    return max(range(len(columns)), key=counts.__getitem__) if any(counts) else None
+
+
+def whole_names(images: Iterable[str]) -> set[str]:
+    """What a row may be called that is certainly about an image: names with and without folders."""
+    return {name for image in images for name in (image, image.rpartition("/")[2])}
 
 
 def _whole(image: str, rows: frozenset[str], bare: bool) -> str | None:
@@ -96,9 +125,9 @@ def _whole(image: str, rows: frozenset[str], bare: bool) -> str | None:
     return last if bare and last in rows else None
 
 
-def _best(image: str, rows: Sequence[tuple[list[str], str]]) -> str | None:
+def _best(image: str, rows: Sequence[tuple[list[str], str]], numbers: bool) -> str | None:
     """The row that shares the most with an image; None where several do, or none."""
-    own = name_parts(image, image=True)
+    own = name_parts(image, image=True, numbers=numbers)
     last = name_parts(image)[-1]
     scores: dict[tuple[int, bool], list[str]] = {}
     for parts, row in rows:

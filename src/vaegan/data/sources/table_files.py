@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ class TextTable:
 
     path: Path
     header: list[str]
-    columns: list[list[str]]
+    columns: list[Sequence[str]]
     """The cells of each column, from top to bottom."""
     lines: list[int]
     """The line or record of each row in the file, from 1."""
@@ -74,7 +75,7 @@ def read_celeba_list(path: Path) -> TextTable:
         raise UserError(
             f"{path} is not a list of attributes like CelebA's: a count, the names, then rows of a file and 1 or -1 for each name"
         ) from error
-    columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(len(names) + 1)]
+    columns: list[Sequence[str]] = list(zip(*rows, strict=True)) if rows else [()] * (len(names) + 1)
     return TextTable(path, ["file_name", *names], columns, list(range(3, len(rows) + 3)))
 
 
@@ -103,14 +104,16 @@ def _csv_table(path: Path, text: str) -> TextTable:
     text = text[named.end() :] if named else text
     first = next(line for line in re.split("[\r\n]", text) if line.strip())
     separator = named[1] if named else max(SEPARATORS, key=first.count)
+    if separator not in first and len(first.split()) > 1:  # lists such as those of CelebA and ImageNet
+        text, separator = re.sub(r"[ \t]+", " ", re.sub(r"(?m)^[ \t]+|[ \t]+$", "", text)), " "
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        rows = [(number, row) for number, row in enumerate(reader, 1) if any(cell.strip() for cell in row)]
+        rows = [(number, row) for number, row in enumerate(reader, 1) if any(map(str.strip, row))]
     except csv.Error as error:
         raise UserError(f"{path} is not a CSV file: {error}") from error
     header = [name.strip() for name in rows[0][1]]
     body = [_fitted(path, number, row, header) for number, row in rows[1:]]
-    columns = [list(column) for column in zip(*body, strict=True)] if body else [[] for _ in header]
+    columns: list[Sequence[str]] = list(zip(*body, strict=True)) if body else [()] * len(header)
     return TextTable(path, header, columns, [number for number, _ in rows[1:]], decimal_comma=separator == ";")
 
 
@@ -136,7 +139,7 @@ def _records(path: Path, text: str) -> list[dict[str, Any]]:
     try:
         found = [json.loads(line) for line in text.splitlines() if line.strip()] if path.suffix.lower() != ".json" else json.loads(text)
         if isinstance(found, dict) and isinstance(found.get("labels"), list):  # StyleGAN's dataset.json
-            found = [{"file_name": name, "label": label} for name, label in found["labels"]]
+            found = [{"file_name": name, **_stylegan_label(label)} for name, label in found["labels"]]
         if not (isinstance(found, list) and found and all(isinstance(record, dict) for record in found)):
             raise ValueError('it must hold objects such as {"file_name": "a.png", "Smiling": 1}')
     except (ValueError, TypeError, RecursionError) as error:
@@ -144,9 +147,14 @@ def _records(path: Path, text: str) -> list[dict[str, Any]]:
     return found
 
 
+def _stylegan_label(label: Any) -> dict[str, Any]:
+    """A class, or several numbers."""
+    return {f"label_{number}": value for number, value in enumerate(label)} if isinstance(label, list) else {"label": label}
+
+
 def _of_records(path: Path, records: list[dict[str, Any]]) -> TextTable:
     header = list(dict.fromkeys(key for record in records for key in record))
-    columns = [[_cell(record.get(key)) for record in records] for key in header]
+    columns: list[Sequence[str]] = [[_cell(record.get(key)) for record in records] for key in header]
     return TextTable(path, header, columns, list(range(1, len(records) + 1)))
 
 

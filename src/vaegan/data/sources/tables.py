@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from ...errors import UserError
 from ...files import sha256
 from .base import Item, Source, printable, some
 from .columns import NO_CHOICES, ColumnChoices, read_columns
-from .match_names import find_names, match
+from .match_names import find_names, match, whole_names
 from .table_files import TextTable, read_table_file
 
 NAME_COLUMNS = ("name", "file_name", "filename", "file", "image", "image_id", "image_name", "path", "id")
@@ -21,6 +22,9 @@ SPLIT_COLUMNS = ("split", "partition")
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 SPLITS |= dict.fromkeys(("val", "valid", "validation", "dev"), "validation")
 """What people call the usual splits, and what they are called here."""
+FRACTION = re.compile(r"[+-]?\d*\.\d*[1-9]\d*")
+FEW = 20
+"""Rows below which it says nothing that most labels differ."""
 PARTITIONS = {"0": "train", "1": "validation", "2": "test"}
 """What CelebA's lists call them."""
 
@@ -90,13 +94,15 @@ def attributes_of(table: TextTable, names: int, choices: ColumnChoices = NO_CHOI
     where = table.path.name
     columns = [table.columns[index] for index in rest]
     read = read_columns([table.header[index] for index in rest], columns, rows, choices, where, decimal_comma=table.decimal_comma)
-    used = [(columns[index], values) for index, values in zip(read.columns, read.values, strict=True)]
+    converted = [list(map(values.__getitem__, columns[index])) for index, values in zip(read.columns, read.values, strict=True)]
+    attributes = list(zip(*converted, strict=True)) if converted else [()] * len(rows)
     found = AttributeTable(table.path, tuple(printable(table.header[rest[index]]) for index in read.columns), {}, notes=read.notes)
     labels = [] if label is None else [printable(cell.strip()) for cell in table.columns[label]]
+    if label is not None and (many := _no_classes(labels)):
+        found.notes.append(f"column {printable(table.header[label])} of {where} {many}: each is taken for a class")
     splits = [] if split is None else _splits(folded[split], [cell.strip() for cell in table.columns[split]])
     repeated = 0
-    for number, row in enumerate(rows):
-        values = tuple(values[cells[number]] for cells, values in used)
+    for number, (row, values) in enumerate(zip(rows, attributes, strict=True)):
         more = (labels[number] if labels else "", splits[number] if splits else "")
         if row in found.attributes:
             if (found.attributes[row], found.labels.get(row, ""), found.splits.get(row, "")) != (values, *more):
@@ -110,8 +116,7 @@ def attributes_of(table: TextTable, names: int, choices: ColumnChoices = NO_CHOI
             found.splits[row] = more[1]
     if repeated:
         found.notes.append(f"{repeated} rows of {where} say again what is said of their images: they are left out")
-    converted = f" {read.converted!r}" if read.converted else ""
-    found.fingerprint = f"{sha256(table.path)} {choices}{converted}"
+    found.fingerprint = f"{sha256(table.path)} {choices}" + (f" {read.converted!r}" if read.converted else "")
     return found
 
 
@@ -126,10 +131,18 @@ def _splits(name: str, cells: list[str]) -> list[str]:
     return [known.get(cell.lower(), printable(cell)) for cell in cells]
 
 
+def _no_classes(labels: Sequence[str]) -> str:
+    """Why labels are hardly classes; empty where they may be."""
+    different = set(filter(None, labels))
+    if len(different) > 2 and any(FRACTION.fullmatch(label) for label in different):
+        return f"has fractions, {len(different)} different ones"
+    known = sum(map(bool, labels))
+    return f"has {len(different)} different values in {known} rows" if 2 * len(different) > known >= FEW else ""
+
+
 def _is_data(header: Sequence[str], names: int | None, images: Sequence[str]) -> bool:
     """Whether a header names an image, so that it is none; in its column of names, also one without folder and ending."""
-    whole = {*images, *(image.rpartition("/")[2] for image in images)}
-    return not whole.isdisjoint(header) or (names is not None and find_names([[header[names]]], [], images) is not None)
+    return not whole_names(images).isdisjoint(header) or (names is not None and find_names([[header[names]]], [], images) is not None)
 
 
 def with_table(source: Source, table: AttributeTable) -> Source:
