@@ -44,6 +44,11 @@ MATCHES: dict[str, tuple[list[str], list[str], dict[str, str]]] = {
     "a row that has its image": (["a.png", "a.jpg"], ["a.png"], {"a.png": "a.png"}),
     "zeros that a spreadsheet takes away": (["000001.jpg", "000020.jpg"], ["1", "20.0"], {"000001.jpg": "1", "000020.jpg": "20.0"}),
     "zeros that are other images": (["01.jpg", "1.jpg"], ["1"], {"1.jpg": "1"}),
+    "addresses": (
+        ["1.jpg", "2.jpg"],
+        ["https://x.org/a/1.jpg", "https://x.org/a/2.jpg?w=3"],
+        {"1.jpg": "https://x.org/a/1.jpg", "2.jpg": "https://x.org/a/2.jpg?w=3"},
+    ),
     "letters in two parts": (["u\u0308.png"], ["\u00fc.png"], {"u\u0308.png": "\u00fc.png"}),
 }
 
@@ -63,6 +68,9 @@ NAMES: dict[str, tuple[str, str | None]] = {
     "numbers beside names": ("id,picture\n3,1.png\n1,2.png\n2,3.png\n", "picture"),
     "names without endings": ("picture,age\n1,3\n2,3\n3,1\n", "picture"),
     "names without zeros before them": ("age,picture\n7,01\n8,02\n7,03\n", "picture"),
+    "a column without a name": (",S\n1.png,1\n2.png,0\n", "without a name"),
+    "a known name behind a mark of comments": ("# file,S\n1.png,1\n2.png,0\n", None),
+    "two columns of names": ("case,clinic,derm\n7,1.png,gone.png\n8,2.png,3.png\n", "clinic"),
     "a known name without endings": ("age,image_id\n1,3\n2,2\n3,1\n", None),
     "paths of another machine": ("Path,S\nset/x/1.png,1\nset/x/2.png,0\n", None),
     "the order of known names": ("id,file\n1.png,2.png\n", None),
@@ -93,7 +101,7 @@ def test_a_table_of_another_machine(photos: Path, tmp_path: Path) -> None:
     )
     assert images.attribute_names == ("Edema",)
     assert np.array_equal(images.attributes[:4, 0], np.array([1, 0, np.nan, np.nan], np.float32), equal_nan=True)
-    assert images.manifest["notes"][-1].startswith("40 images have other folders or endings in train.csv: ")
+    assert images.manifest["notes"][-1].startswith("40 images have other folders or endings in train.csv, such as ")
 
 
 @pytest.mark.parametrize("place", ["labels.csv", "../attributes.csv", "../photos.csv", "metadata.jsonl"])

@@ -109,6 +109,35 @@ COLUMNS: dict[str, tuple[str, Mapping[str, Any], Mapping[str, tuple[float, ...]]
         {"S": (1, 0, 0, 1)},
         [MANY.format("x (1.5 to 5)"), "1 rows of t.csv say again what is said of their images: they are left out"],
     ),
+    "a title above the header": (
+        "My faces,,\n,,\nfile,S,T\na.png,1,0\nb.png,0,1\nc.png,0,0\nd.png,1,0\n",
+        {},
+        {"S": (1, 0, 0, 1), "T": (0, 1, 0, 0)},
+        [],
+    ),
+    "rows for boxes": (
+        "patientId,x,Target\na,264.0,1\na,562.0,1\nb,,0\nc,,0\nd,12.5,1\n",
+        {},
+        {"Target": (1, 0, 0, 1)},
+        [
+            "the names of images are in the column patientId",
+            MANY.format("x (12.5 to 562)"),
+            "1 rows of t.csv say again",
+            "4 images have other",
+        ],
+    ),
+    "a table of the NIH": (
+        "Image Index,Finding Labels,Follow-up #,Patient ID,Width,\n"
+        "a.png,Mass|Edema,0,1,2682,\nb.png,Mass,1,1,2894,\nc.png,Mass,2,1,2500,\nd.png,No Finding,0,2,2500,\n",
+        {"thresholds": {"Follow-up #": 0}},
+        {"Follow-up #": (0, 1, 1, 0)},
+        [
+            "Image Index",
+            TEXT.format('Finding Labels ("Mass|Edema" for a.png)'),
+            "Patient ID, one without a name",
+            MANY.format("Width (2500 to 2894)"),
+        ],
+    ),
     "spaces between columns": ("file  S\na.png 1\nb.png  0 \nc.png 0\nd.png\t1\n", {}, {"S": (1, 0, 0, 1)}, []),
     "a list like CelebA's": (
         "4\nBald Young\na.png 1 -1\nb.png -1 1\nc.png -1 -1\nd.png 1  1\n",

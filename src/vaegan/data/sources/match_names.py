@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from ..images import SUFFIXES
 
@@ -75,6 +76,7 @@ def name_parts(name: str, *, image: bool = False, numbers: bool = False) -> list
         numbers: whether a last part that is a number loses what spreadsheets take away or add: zeros before it, and .0 after it.
     """
     plain = unicodedata.normalize("NFC", name.strip()).replace("\\", "/").casefold()
+    plain = plain.partition("?")[0] if "://" in plain else plain  # an address
     parts = [part for part in plain.split("/") if part not in ("", ".")] or [""]
     stem, dot, ending = parts[-1].rpartition(".")
     if dot and stem and (image or f".{ending}" in ENDINGS):
@@ -96,8 +98,12 @@ def find_names(columns: Sequence[Sequence[str]], preferred: Sequence[int], image
     for numbers in (False, True):
         if found is None:
             last = {name_parts(image, image=True, numbers=numbers)[-1] for image in images}
-            found = _find(columns, preferred, last, lambda cell, numbers=numbers: name_parts(cell, numbers=numbers)[-1])
+            found = _find(columns, preferred, last, partial(_last_part, numbers=numbers))
     return found
+
+
+def _last_part(name: str, *, numbers: bool) -> str:
+    return name_parts(name, numbers=numbers)[-1]
 
 
 def _find(columns: Sequence[Sequence[str]], preferred: Sequence[int], names: set[str], name_of: Callable[[str], str]) -> int | None:

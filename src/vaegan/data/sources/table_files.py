@@ -111,10 +111,18 @@ def _csv_table(path: Path, text: str) -> TextTable:
         rows = [(number, row) for number, row in enumerate(reader, 1) if any(map(str.strip, row))]
     except csv.Error as error:
         raise UserError(f"{path} is not a CSV file: {error}") from error
+    while len(rows) > 1 and _is_title(rows[0][1]) and not _is_title(rows[1][1]):
+        del rows[0]
     header = [name.strip() for name in rows[0][1]]
+    header[0] = header[0].lstrip("# ")  # as programs that skip comments write it
     body = [_fitted(path, number, row, header) for number, row in rows[1:]]
     columns: list[Sequence[str]] = list(zip(*body, strict=True)) if body else [()] * len(header)
     return TextTable(path, header, columns, [number for number, _ in rows[1:]], decimal_comma=separator == ";")
+
+
+def _is_title(row: list[str]) -> bool:
+    """Whether a row is a title above a table, as spreadsheets have it: the other cells beside the first one are empty."""
+    return len(row) > 1 and bool(row[0].strip()) and not any(map(str.strip, row[1:]))
 
 
 def _fitted(path: Path, number: int, row: list[str], header: list[str]) -> list[str]:

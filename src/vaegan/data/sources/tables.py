@@ -71,7 +71,8 @@ def read_table(path: Path, images: Sequence[str], choices: ColumnChoices = NO_CH
     choices.check(table.header, f"{path}")
     found = attributes_of(table, names, choices)
     if names not in named:
-        found.notes.insert(0, f"the names of images are in the column {printable(table.header[names])} of {path.name}")
+        called = printable(table.header[names]) or "without a name"
+        found.notes.insert(0, f"the names of images are in the column {called} of {path.name}")
     return found
 
 
@@ -166,8 +167,8 @@ def with_table(source: Source, table: AttributeTable) -> Source:
     if shared := found.images - found.without - len(found.used):
         notes.append(f"{shared} images share a row of {table.path.name} with others of the same file name")
     if found.loose:
-        some_loose = some(f"{row} is taken for {image}" for image, row in found.loose.items())
-        notes.append(f"{len(found.loose)} images have other folders or endings in {table.path.name}: {some_loose}")
+        image, row = next(iter(found.loose.items()))
+        notes.append(f"{len(found.loose)} images have other folders or endings in {table.path.name}, such as {row} for {image}")
     if found.without:
         notes.append(f"{found.without} images have no row in {table.path.name}: their attributes are unknown")
     unknown = (math.nan,) * len(table.attribute_names)
