@@ -382,7 +382,7 @@ CASES = [
         more,
     ),
     Case(
-        "use it with: vaegan prepare IMAGES SET --attributes IMAGES/{}",
+        "use it with: vaegan prepare IMAGES SET --attributes {}",
         "prepare BESIDE OUT --size 16 --workers 1",
         "prepare BESIDE SET --size 16 --workers 1 --attributes BESIDE/labels.csv",
         beside,

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from vaegan import UserError
+from vaegan.begin import images_of
 from vaegan.data import open_images, prepare
 from vaegan.data.images import Preparation
 from vaegan.data.sources.match_names import match
 from vaegan.data.sources.tables import read_table
+
+from ..tiny import tiny
 
 MATCHES: dict[str, tuple[list[str], list[str], dict[str, str]]] = {
     "whole names": (["a.png", "b.png"], ["a.png", "b.png"], {"a.png": "a.png", "b.png": "b.png"}),
@@ -116,6 +122,27 @@ def test_a_table_beside_images_is_named(place: str, photos: Path, tmp_path: Path
     assert open_images(str(photos), Preparation((16, 16)), count=0, progress=lambda *_: None, workers=1).manifest["notes"] == [note]
     used = prepare(str(photos), tmp_path / "used", size=(16, 16), attributes=photos / place, progress=lambda *_: None)
     assert not any("lies beside" in line for line in used.manifest["notes"])
+
+
+def test_a_table_in_a_zip_is_named(photos: Path, tmp_path: Path) -> None:
+    (photos / "labels.csv").write_text("file,S\nphoto 00.png,1\nphoto 01.png,0\n")
+    shutil.make_archive(str(tmp_path / "photos"), "zip", photos)
+    packed = prepare(str(tmp_path / "photos.zip"), tmp_path / "set", size=(16, 16), progress=lambda *_: None)
+    way_out = "unpack it, then use it with: vaegan prepare IMAGES SET --attributes labels.csv"
+    assert packed.manifest["notes"] == [f"labels.csv lies beside the images and is not used: {way_out}"]
+
+
+def test_training_says_so_too(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time, because nobody has packed these images on purpose."""
+    monkeypatch.setenv("VAEGAN_CACHE", str(tmp_path / "cache"))
+    (photos / "labels.csv").write_text("file,S\nphoto 00.png,1\nphoto 01.png,0\n")
+    recipe = tiny(data__source=str(photos))
+    for _ in range(2):
+        said = io.StringIO()
+        images_of(recipe, Console(file=said))
+        assert said.getvalue().startswith(
+            "note: labels.csv lies beside the images and is not used: use it with: vaegan prepare IMAGES SET "
+        )
 
 
 @pytest.mark.parametrize("content", ["file,S\nq.png,1\nr.png,0\n", "file\nphoto 00.png\n", "a,b\n", "", "\x00\x01"])

@@ -70,7 +70,7 @@ NO_CHOICES = ColumnChoices()
 
 
 @dataclass
-class Attributes:
+class ColumnMeanings:
     """What some columns say of images."""
 
     columns: list[int] = field(default_factory=list)
@@ -83,8 +83,10 @@ class Attributes:
     """Names of columns of two values, the larger of which means yes."""
 
 
-Kind = Literal["attribute", "numeric", "text", "numbering", "many", "constant", "two", "ambiguous"]
-NOTES: dict[Kind, str] = {
+ColumnKind = Literal["attribute", "numeric", "text", "numbering", "many", "constant", "two", "ambiguous"]
+NAMED = 6
+"""Columns that a note names at most."""
+NOTES: dict[ColumnKind, str] = {
     "numeric": "columns of {} that are kept as numbers, so that an image above the mean has them: {}",
     "text": "columns of {} that hold text are not attributes: {}",
     "numbering": "columns of {} that have no name, or number the rows, are not attributes: {}",
@@ -136,7 +138,7 @@ def read_columns(
     where: str,
     *,
     decimal_comma: bool = False,
-) -> Attributes:
+) -> ColumnMeanings:
     """What the columns of a table mean for images, by all their values.
 
     A column of no more than two values is an attribute; of two that are both above 0, or neither, the larger means yes. Columns that count
@@ -153,8 +155,8 @@ def read_columns(
     Raises:
         UserError: a column that a choice names has no numbers.
     """
-    found = Attributes()
-    said: dict[Kind, list[str]] = {kind: [] for kind in NOTES}
+    found = ColumnMeanings()
+    said: dict[ColumnKind, list[str]] = {kind: [] for kind in NOTES}
     for index, (name, cells) in enumerate(zip(header, columns, strict=True)):
         shown = printable(name) or "one without a name"
         if NUMBERING.fullmatch(name) and name not in choices.flagged:
@@ -178,13 +180,13 @@ def read_columns(
         if meaning is not None:
             found.columns.append(index)
             found.values.append(meaning)
-    found.notes += [note.format(where, some(said[kind])) for kind, note in NOTES.items() if said[kind]]
+    found.notes += [note.format(where, some(said[kind], NAMED)) for kind, note in NOTES.items() if said[kind]]
     return found
 
 
 def _meaning(
     name: str, cells: Sequence[Cell], values: dict[Cell, float], choices: ColumnChoices
-) -> tuple[Kind, str, dict[Cell, float] | None]:
+) -> tuple[ColumnKind, str, dict[Cell, float] | None]:
     """What a column of numbers is, something to say of it, and what its cells mean for an image, or None where it is left out.
 
     Raises:

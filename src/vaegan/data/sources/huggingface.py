@@ -83,7 +83,7 @@ def source(name: str, *, streaming: bool = False, choices: ColumnChoices = NO_CH
     total = sum(known) if len(known) == len(counts) else None
     notes = read.notes
     if left := [key for key in features if key not in (column, roles.label, roles.split, *roles.read)]:
-        notes.append(f"left out columns that are neither numbers nor true or false: {some(left)}")
+        notes.append(f"columns of hf:{name} that hold neither numbers nor text are not attributes: {some(left)}")
     return Source(f"hf {name}", items, total, attribute_names=tuple(printable(key) for key, _ in used), notes=notes, **hashes)
 
 

@@ -100,11 +100,11 @@ def is_plain(text: str) -> bool:
     return not _parts(text)[0]
 
 
-def folder_of(text: str) -> Path | None:
-    """The folder whose files a source is, without a table of its own; or None."""
+def place_of(text: str) -> Path | None:
+    """The folder or the zip whose files a source is, without a table of its own; or None."""
     kind, path = _parts(text)
-    folder = from_home(path)
-    return folder if kind in ("", "classes") and path and folder.is_dir() else None
+    place = from_home(path)
+    return place if kind in ("", "classes") and path and (place.is_dir() or place.suffix.lower() == ".zip") else None
 
 
 def anchored(text: str, *, recognizing: bool = True) -> str:
