@@ -145,8 +145,8 @@ def prepare(
             raise UserError(f"{name} must be above 0, not {value}")
     choices = ColumnChoices(label, dict(thresholds or {}), tuple(numeric), tuple(unknown))
     flags = {"--label": label, "--threshold": thresholds, "--numeric": numeric, "--unknown": unknown}
-    if not attributes and not is_hub(source) and (given := [flag for flag, value in flags.items() if value]):
-        raise UserError(f"{given[0]} needs --attributes: it is about the columns of that file")
+    if not attributes and not is_hub(source) and (alone := [flag for flag, value in flags.items() if value]):
+        raise UserError(f"{alone[0]} needs --attributes: it is about the columns of that file")
     parts = {name: value for name, value in (fractions or {}).items() if value}
     if fractions and not (all(value > 0 for value in parts.values()) and abs(sum(parts.values()) - 1) < 1e-6):
         raise UserError(f"--splits must be shares that add up to 1, such as 0.8 0.1 0.1, not {' '.join(map(str, fractions.values()))}")

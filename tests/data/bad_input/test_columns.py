@@ -64,6 +64,12 @@ COLUMNS: dict[str, tuple[str, Mapping[str, Any], Mapping[str, tuple[float, ...]]
     "a threshold below 0": (table("file,z", "-1 0 1 -2"), {"thresholds": {"z": -1.5}}, {"z": (1, 1, 1, 0)}, []),
     "a threshold for an id": (table("file,id", "31 7 18 80"), {"thresholds": {"id": 18}}, {"id": (1, 0, 0, 1)}, []),
     "a threshold for a label": (table("file,label", "1 2 3 3"), {"thresholds": {"label": 2}}, {"label": (0, 0, 1, 1)}, []),
+    "a label with a threshold": (
+        table("file,stars", "1 2 3 3"),
+        {"label": "stars", "thresholds": {"stars": 2}},
+        {"stars": (0, 0, 1, 1)},
+        [],
+    ),
     "numbers": (
         table("file,age", "10 20 _ 60"),
         {"numeric": ["age"]},
@@ -231,6 +237,19 @@ def test_json(name: str, four: Place) -> None:
     assert np.isnan(images.attributes[2:]).all()
 
 
+@pytest.mark.parametrize(
+    ("cells", "splits"),
+    [
+        ("0 1 2 0", {"train": 2, "validation": 1, "test": 1}),
+        ("0 1 3 0", {"0": 2, "1": 1, "3": 1}),
+        ("Train VAL dev 7", {"train": 1, "validation": 2, "7": 1}),
+    ],
+)
+def test_partitions(cells: str, splits: dict[str, int], four: Place) -> None:
+    (four.root / "t.csv").write_text(table("file,partition", cells))
+    assert four.prepare(attributes=four.root / "t.csv").splits == splits
+
+
 def test_json_of_stylegan(four: Place) -> None:
     (four.root / "dataset.json").write_text(json.dumps({"labels": [["x/a.png", 6], ["x/b.png", 2]]}))
     assert four.packs(good=FOUR, attributes=four.root / "dataset.json").labels == ["6", "2", "", ""]
@@ -278,6 +297,7 @@ BAD_CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
     "numbers of another column": (("--numeric", "agee"), "there is no column named agee in {t}. Did you mean age?"),
     "a threshold of text": (("--threshold", "town=3"), 'column town of t.csv must hold numbers, not "Bath" for a.png'),
     "numbers that are all the same": (("--numeric", "one"), "column one of t.csv must have two values or more: leave out --numeric one"),
+    "the names of images": (("--numeric", "file"), "column file of {t} has the names of images, so it cannot be an attribute"),
     "both": (("--threshold", "age=3", "--numeric", "age"), "--threshold age and --numeric age were both given: leave out one"),
 }
 

@@ -69,6 +69,8 @@ def read_table(path: Path, images: Sequence[str], choices: ColumnChoices = NO_CH
         raise UserError(f"{path} has no column of file names: its columns are {there}, and images have names such as {example}")
     names = named[0] if names is None else names
     choices.check(table.header, f"{path}")
+    if table.header[names] in choices.flagged:
+        raise UserError(f"column {printable(table.header[names])} of {path} has the names of images, so it cannot be an attribute")
     found = attributes_of(table, names, choices)
     if names not in named:
         called = printable(table.header[names]) or "without a name"
@@ -91,7 +93,7 @@ def attributes_of(table: TextTable, names: int, choices: ColumnChoices = NO_CHOI
     asked = table.header.index(choices.label) if choices.label else None
     label = asked if asked is not None else next((index for index in _columns_called(LABEL_COLUMNS, folded) if index in open_to_all), None)
     split = next((index for index in _columns_called(SPLIT_COLUMNS, folded) if index in open_to_all and index != label), None)
-    rest = [index for index in range(len(table.header)) if index not in (names, label, split)]
+    rest = [index for index, name in enumerate(table.header) if index not in (names, label, split) or name in choices.flagged]
     where = table.path.name
     columns = [table.columns[index] for index in rest]
     read = read_columns([table.header[index] for index in rest], columns, rows, choices, where, decimal_comma=table.decimal_comma)
@@ -101,7 +103,12 @@ def attributes_of(table: TextTable, names: int, choices: ColumnChoices = NO_CHOI
     labels = [] if label is None else [printable(cell.strip()) for cell in table.columns[label]]
     if label is not None and (many := _no_classes(labels)):
         found.notes.append(f"column {printable(table.header[label])} of {where} {many}: each is taken for a class")
-    splits = [] if split is None else _splits(folded[split], [cell.strip() for cell in table.columns[split]])
+    splits = [] if split is None else [cell.strip() for cell in table.columns[split]]
+    if split is not None and folded[split] == "partition" and set(splits) <= set(PARTITIONS):
+        splits = [PARTITIONS[cell] for cell in splits]
+        read.converted.append(table.header[split])
+    else:
+        splits = [SPLITS.get(cell.lower(), printable(cell)) for cell in splits]
     repeated = 0
     for number, (row, values) in enumerate(zip(rows, attributes, strict=True)):
         more = (labels[number] if labels else "", splits[number] if splits else "")
@@ -124,12 +131,6 @@ def attributes_of(table: TextTable, names: int, choices: ColumnChoices = NO_CHOI
 def _columns_called(names: Sequence[str], folded: Sequence[str]) -> list[int]:
     """The columns of these names, in their order."""
     return [folded.index(name) for name in names if name in folded]
-
-
-def _splits(name: str, cells: list[str]) -> list[str]:
-    """The split of each row. A column called partition may have CelebA's numbers."""
-    known = PARTITIONS if name == "partition" and set(cells) <= set(PARTITIONS) else SPLITS
-    return [known.get(cell.lower(), printable(cell)) for cell in cells]
 
 
 def _no_classes(labels: Sequence[str]) -> str:
@@ -185,5 +186,6 @@ def with_table(source: Source, table: AttributeTable) -> Source:
             )
 
     names = (*(source.attribute_names[index] for index in others), *table.attribute_names)
-    listing, state = (hashlib.sha256(f"{text} {table.fingerprint}".encode()).hexdigest() for text in (source.listing, source.state))
+    read = table.fingerprint + (f" {len(found.loose)}" if found.loose else "")  # what was always matched as it is now, stays as it was
+    listing, state = (hashlib.sha256(f"{text} {read}".encode()).hexdigest() for text in (source.listing, source.state))
     return replace(source, items=items, attribute_names=names, notes=notes, listing=listing, state=state)
