@@ -38,6 +38,12 @@ def to_uint8(images: Tensor) -> NDArray[np.uint8]:
     return three_channels(pixels)
 
 
+def to_pil(images: Tensor) -> list[Image.Image]:
+    """N x C x H x W in [-1, 1] to N pictures of their own size: grey ones for one channel, else in colour."""
+    pixels = to_uint8(images)
+    return [Image.fromarray(one[..., 0] if images.shape[1] == 1 else one) for one in pixels]
+
+
 def three_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """... x C to ... x 3: grey repeated, of more than three channels the first three."""
     return np.repeat(pixels[..., :1], 3, axis=-1) if pixels.shape[-1] < 3 else pixels[..., :3]
