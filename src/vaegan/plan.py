@@ -62,6 +62,7 @@ class Plan(Result):
     processes: int
     """Of all machines together."""
     device: str | None = None
+    """The device that it will compute on."""
     problems: list[str] = field(default_factory=list)
     """What is wrong: the sentences with which training would refuse. Empty if it can begin."""
     networks: dict[str, int] = field(default_factory=dict)
@@ -69,12 +70,15 @@ class Plan(Result):
     training: int | None = None
     """Images to train on."""
     held_out: int | None = None
+    """Images that are held out."""
     packed: Path | None = None
     """The folder of the packed images, which stays."""
     steps: int | None = None
+    """The step at which it will end."""
     begun: int = 0
     """The step that a run to be continued is at."""
     steps_per_epoch: int | None = None
+    """The steps in which every training image is seen once."""
     costs: Costs | None = None
     """What a step, a picture and a checkpoint take: measured with one process."""
     seconds: float | None = None
@@ -82,8 +86,11 @@ class Plan(Result):
     memory: int | None = None
     """Bytes that the processes of this machine need, at least: on a GPU, each of it."""
     free_memory: int | None = None
+    """Bytes that are free."""
     disk: Disk | None = None
+    """Bytes that it writes, by what they are for."""
     free_disk: int | None = None
+    """Bytes that are free where it will be."""
 
     @property
     def parameters(self) -> int:

@@ -41,8 +41,7 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """What was found, as JSON has it: NaN and infinity are null. docs/json.md has the names."""
-        assert dataclasses.is_dataclass(self)
-        return {field.name: as_json(getattr(self, field.name)) for field in json_fields(type(self))}
+        return {name: as_json(getattr(self, name)) for name in json_names(type(self))}
 
     def __str__(self) -> str:
         return _text(self).file.getvalue().rstrip()  # type: ignore[attr-defined]
@@ -63,9 +62,11 @@ class Result:
         return embedded(content.getvalue(), "png")
 
 
-def json_fields(kind: type) -> list[dataclasses.Field[Any]]:
-    """The fields of a class of results that JSON has."""
-    return [field for field in dataclasses.fields(kind) if field.metadata.get("json", True)]
+def json_names(kind: type[Result]) -> list[str]:
+    """The names that JSON has of a class of results: fields of a dataclass, or else what is annotated."""
+    if not dataclasses.is_dataclass(kind):
+        return list(kind.__annotations__)
+    return [field.name for field in dataclasses.fields(kind) if field.metadata.get("json", True)]
 
 
 def embedded(content: bytes, kind: str) -> str:

@@ -28,7 +28,7 @@ from ..run import Run
 from ..viz.grid import to_pil
 from ..words import command
 from .notices import MOST_ROWS, ShowProgress, Skipped, Talk
-from .shared import ModelInMemory, Pictures, Subject, encode_pictures, open_run, open_set, save_each
+from .shared import ModelInMemory, Subject, encode_pictures, open_run, open_set, save_each
 
 STRIP = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
 """The strengths of a strip."""
@@ -115,7 +115,7 @@ def attributes(
     opened = open_run(run)
     model = opened.model()
     pixels = any_images(image, model.preparation).pixels[:1] if image is not None else None
-    images = open_set(opened, data, "", talk)
+    images = open_set(opened, data, "--data", talk)
     directions, (training, held_out) = _learn(opened, model, images, talk)
     indices = np.concatenate([held_out[:], training[:]])  # of few that are held out, all may have an attribute
     picture = attribute_sheet(model, directions, images, indices, pixels)
@@ -269,8 +269,8 @@ def arithmetic(run: Subject, expression: Sequence[Any], *, progress: ShowProgres
     found = []
     for sign, group in zip(signs, groups, strict=True):
         parts = [encode_pictures(model, one, talk) for one in group]
-        whole = Pictures([n for part in parts for n in part.names], *(torch.cat([part[i] for part in parts]) for i in (1, 2)))
-        found.append(Summand(sign, [Path(name).name for name in whole.names], whole.images, whole.codes))
+        names = [Path(name).name for part in parts for name in part.names]
+        found.append(Summand(sign, names, torch.cat([part.images for part in parts]), torch.cat([part.codes for part in parts])))
     total = total_of(found)
     with torch.inference_mode():
         image = decode(model, total)

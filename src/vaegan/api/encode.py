@@ -94,7 +94,7 @@ def encode(run: Subject, source: AnyImages, *, progress: ShowProgress = None) ->
     model = opened.model()
     known: dict[str, NDArray[Any]] = {}
     if isinstance(source, (str, Path, ImageSet)):
-        one = open_set(opened, source, "", talk)
+        one = open_set(opened, source, "--data", talk)
         talk.skipped_of(one)
         names: list[str] = one.names
         images: Images = one.images

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
-from rich.console import Group
+from rich.console import Group, RenderableType
 
 from ..data import ImageSet
 from ..data.sources import anchored
@@ -43,7 +42,10 @@ class MeasuredModel(Result):
 
     def table(self) -> Group:
         """All numbers, in several tables."""
-        return Group(*chain.from_iterable((table.on_screen(narrow=True), "") for table in tables(self.evaluation)))
+        parts: list[RenderableType] = []
+        for table in tables(self.evaluation):
+            parts += [table.on_screen(narrow=True), ""]
+        return Group(*parts)
 
     def figure(self) -> Image:
         """Images, reconstructions, samples, and the samples that are nearest to training images."""
@@ -82,7 +84,7 @@ def evaluate(
     check_seed(seed)
     opened = open_run(run)
     model = opened.model(make_fabric(device).device)
-    images = open_set(opened, data, "", talk)
+    images = open_set(opened, data, "--data", talk)
     training, held_out = opened.split(images)
     if not opened.is_run:
         talk.note(

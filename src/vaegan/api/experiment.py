@@ -8,16 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 
 from ..errors import UserError, unknown_name
-from ..experiments.ablation import ablation, asked
-from ..experiments.attribute_similarity import attribute_similarity
-from ..experiments.attribute_vectors import attribute_vectors
+from ..experiments import ablation, attribute_similarity, attribute_vectors, features
+from ..experiments import samples as comparison
 from ..experiments.experiment import RESULTS, Experiment
-from ..experiments.features import features
 from ..experiments.page import ExperimentResult
-from ..experiments.samples import samples as compare_samples
 from ..metrics.extractors.registry import DEFAULT, ExtractorName
 from ..metrics.tables import MetricTable
 from ..recipe import Recipe
@@ -45,7 +42,10 @@ class FinishedExperiment(Result):
 
     def table(self) -> Group:
         """All tables, with their notes."""
-        return Group(*(part for table in self.tables for part in (table.on_screen(), *table.notes, "")))
+        parts: list[RenderableType] = []
+        for table in self.tables:
+            parts += [table.on_screen(), *table.notes, ""]
+        return Group(*parts)
 
 
 def experiment(
@@ -90,11 +90,11 @@ def experiment(
         Stopped: an interrupt came; what is done stays.
     """
     works: dict[str, Callable[[Experiment], ExperimentResult]] = {
-        "attribute-similarity": attribute_similarity,
-        "samples": lambda one: compare_samples(one, count=samples, extractor=extractor),
-        "ablation": lambda one: ablation(one, list(vary), alone=alone, count=samples, extractor=extractor),
-        "attribute-vectors": lambda one: attribute_vectors(one, tuple(attributes)),
-        "features": lambda one: features(one, draws=draws),
+        "attribute-similarity": attribute_similarity.attribute_similarity,
+        "samples": lambda one: comparison.samples(one, count=samples, extractor=extractor),
+        "ablation": lambda one: ablation.ablation(one, list(vary), alone=alone, count=samples, extractor=extractor),
+        "attribute-vectors": lambda one: attribute_vectors.attribute_vectors(one, tuple(attributes)),
+        "features": lambda one: features.features(one, draws=draws),
     }
     if name not in works:
         raise unknown_name("experiment", name, EXPERIMENTS)
@@ -108,7 +108,7 @@ def experiment(
     else:
         settings = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe or "quick")
         if name == "ablation":
-            asked(list(vary), settings, alone=alone)  # a mistake is told before a folder is made
+            ablation.asked(list(vary), settings, alone=alone)  # a mistake is told before a folder is made
         one = Experiment(name, folder, settings, seeds=seeds, **common)
     found = works[name](one)
     path = folder / RESULTS

@@ -15,7 +15,10 @@ from .notices import ShowProgress, Talk
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Film(Result):
-    """A video, which `save` writes. A notebook plays it by itself."""
+    """A film.
+
+    `save` writes it. A notebook plays it by itself.
+    """
 
     frame: video.DrawFrame = field(metadata=PYTHON_ONLY)
     """From the number of a frame to its pixels, H x W x 3, uint8."""

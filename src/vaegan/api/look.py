@@ -233,4 +233,4 @@ def report(run: Run | str | Path, out: str | Path | None = None, *, progress: Sh
         UserError: there is no such run.
     """
     folder = run.folder if isinstance(run, Run) else Path(run)
-    return Report(folder, [write_report(folder, out)])
+    return Report(folder, [write_report(folder, None if out is None else Path(out))])

@@ -36,7 +36,10 @@ SECONDS_PER_PERIOD = 4.0
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Interpolation(Result):
-    """The way from one image to the next, as a strip, or by `film` as a film."""
+    """The way from one image to the next.
+
+    A strip shows it, and `film` is a film of it.
+    """
 
     names: list[str]
     """The images, as they were named."""

@@ -113,11 +113,12 @@ class ScoredImages(Result):
         table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, expand=True, caption=caption, caption_justify="left")
         table.add_column("most unusual", no_wrap=True, overflow="ellipsis", min_width=12, ratio=1)
         scores, names = self.scores, self.names
+        folder = _folder_of(names)
         for name in ("p", "combined", *scores.measurements):
             table.add_column(name, no_wrap=True, justify="right", min_width=len(name))
         for at in scores.strangest(self.count).tolist():
             times = [f"{values[at] / self.scorer.calibration.usual[one]:.2f}" for one, values in scores.measurements.items()]
-            table.add_row(Text(names[at]), f"{scores.p[at]:.2g}", f"{scores.combined[at]:.1f}", *times)
+            table.add_row(Text(names[at].removeprefix(folder)), f"{scores.p[at]:.2g}", f"{scores.combined[at]:.1f}", *times)
         return table
 
     def lines(self) -> list[str]:
@@ -205,6 +206,16 @@ def score(
     return ScoredImages(list(_rows(parts, scores, alarms)), *about, scores, scorer, count, [part for part in parts if part.names])
 
 
+def _folder_of(names: Sequence[str]) -> str:
+    """The folder that all of several files are in, as their names begin; a table leaves it out."""
+    folders = [os.path.dirname(name) for name in names]  # noqa: PTH120 (as the user wrote it)
+    try:
+        folder = os.path.commonpath(folders)
+    except ValueError:  # some are in folders of the current one, and some are not
+        return ""
+    return os.path.join(folder, "") if folder else ""  # noqa: PTH118 (as above)
+
+
 def _rows(parts: Sequence[_Part], scores: Scores, alarms: float) -> Iterator[ScoredImage]:
     """A row for each image and each file that gave none: files in the order in which they were named, and what is in a set in its order."""
     numbers = iter(range(len(scores)))
@@ -257,7 +268,7 @@ def _files(files: Sequence[Path], run: Run, talk: Talk) -> _Part:
 
 def _set(name: str, run: Run, talk: Talk) -> _Part:
     """A folder, an archive, or another set. What is in the first two is named by a path from where the user is."""
-    images = open_set(run, name, "", talk)
+    images = open_set(run, name, "--data", talk)
     before = len(talk.skipped)
     talk.skipped_of(images)
     inside = Path(name).exists() and not ImageSet.is_set(Path(name))

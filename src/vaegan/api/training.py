@@ -84,8 +84,7 @@ class Benchmarks(Result):
     recipe: str
     """The recipe whose step was timed."""
     machine: dict[str, Any]
-    """On what it was measured, and how; in JSON, these are fields beside results: processor, device, cores, threads, torch, precision,
-    seconds, rounds, gate, date."""
+    """On what it was measured, and how. In JSON, these are fields beside results."""
     results: list[BenchmarkResult]
     """For each size and batch: size, batch; lines, the methods with ms a step, images_per_second, ratio, gflop_per_image, gflop_per_second,
     share_of_peak, memory_mb, rounds_ms; peak_gflop_per_second; convolutions_alone; loading; left_out."""

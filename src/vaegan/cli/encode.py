@@ -78,4 +78,7 @@ def project(
     path = picture_file(out or Run(run).folder / "projections.png")
     found = api.project(run, images, steps=steps, lr=lr, kl_weight=kl_weight, progress=err)
     save_picture(found, path)
-    show(found, json=json, jsonl=jsonl)
+    for row in () if json or jsonl else found.rows:
+        similarity = f"similarity error {row.similarity_error_before:.4g} -> {row.similarity_error:.4g}"
+        print(f"{row.name}: {similarity}, pixel error {row.pixel_error_before:.4g} -> {row.pixel_error:.4g}")
+    show(found, json=json, jsonl=jsonl, table=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ..metrics.base import RESAMPLINGS, SAMPLES
 from ..metrics.extractors.registry import DEFAULT, ExtractorName
@@ -60,7 +61,14 @@ def evaluate(
     from ..run import Run
 
     path = picture_file(out or Run(run).folder / "evaluation.png")
-    wanted = {"samples": samples, "extractor": extractor, "seed": seed, "resamplings": resamplings, "prior": prior, "device": device}
+    wanted: dict[str, Any] = {
+        "samples": samples,
+        "extractor": extractor,
+        "seed": seed,
+        "resamplings": resamplings,
+        "prior": prior,
+        "device": device,
+    }
     found = api.evaluate(run, data, **wanted, progress=err)
     save_picture(found, path)
     show(found, json=json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -64,7 +64,7 @@ def search(
     from ..run import Run
 
     path = picture_file(out or Run(run).folder / "neighbours.png")
-    wanted = {"within": within, "by": by, "count": count, "samples": samples, "seed": seed, "prior": prior}
+    wanted: dict[str, Any] = {"within": within, "by": by, "count": count, "samples": samples, "seed": seed, "prior": prior}
     found = api.search(run, images, **wanted, progress=err)
     if csv:
         found.files.append(found.write_csv(csv))
