@@ -68,10 +68,8 @@ def printed(avatars_run: Path, images: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("vaegan.experiments.features.features", lambda *_, **__: ExperimentResult([], []))
     monkeypatch.setattr(benchmark, "MOST_IMAGES", 16)
-    names = {
-        "RUN": avatars_run, "FOLDER": avatars_run.parent, "IMAGES": images, "GOOD": images / "photo 00.png", "BROKEN": images / "broken.png",
-        "OUT": tmp_path / "out",
-    }  # fmt: skip
+    names = {"RUN": avatars_run, "FOLDER": avatars_run.parent, "IMAGES": images, "OUT": tmp_path / "out"}
+    names |= {"GOOD": images / "photo 00.png", "BROKEN": images / "broken.png"}
 
     def do(name: str, *more: str) -> str:
         words = [str(names.get(word, word)) for word in COMMAND_LINES[name].split()]
