@@ -38,7 +38,7 @@ from .finish import fit_prior, lacks_prior, write_report
 from .progress import console_of
 from .recipe import RECIPE, Recipe, of_run
 from .result import Result
-from .run import Run
+from .run import RUNS, Run
 from .signals import Stopped, StopSignal
 from .this_process import is_leader
 from .training.device import World, computes_in_bf16, find_device, find_world, make_fabric
@@ -105,7 +105,7 @@ def train(
     """
     if auto_resume and not run:
         raise UserError("--auto-resume needs --run: it continues that run if it has started")
-    job = TrainingJob(recipe, Run(run or free_name(Path("runs"), recipe)), "auto" if auto_resume else "new", device, report)
+    job = TrainingJob(recipe, Run(run or free_name(RUNS, recipe)), "auto" if auto_resume else "new", device, report)
     return _start(job, processes, nodes, console or console_of(progress))
 
 

@@ -33,7 +33,7 @@ def test_score(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFi
     table = tmp_path / "out" / "scores.csv"
     named = [tmp_path / "odd", tmp_path / "bad.png", photos / "photo 01.png"]
     (tmp_path / "bad.png").write_text("no image")
-    text, notes = partly(capsys, "score", run, *named, "--alarms", 0.1, "--count", 2, "--out", table)
+    text, notes = partly(capsys, "score", run, *named, "--false-positive-rate", 0.1, "--count", 2, "--out", table)
     assert "calibrated on the run's held-out images: 20 normal images" in notes
     assert "skipped 1 of 3 image files" in notes
     assert "of 3 images have p <= 0.1; if all images were normal, about 0.3 would be expected" in text
@@ -51,9 +51,9 @@ def test_score(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert text.split().index("odd/noise.png") < text.split().index("wrote")
     assert size(table.with_suffix(".png"))[0] > 3 * 96
     (tmp_path / "odd" / "broken.png").unlink()
-    works("score", run, tmp_path / "odd", "--alarms", 0.1)
+    works("score", run, tmp_path / "odd", "--false-positive-rate", 0.1)
     first = (run / "scores.csv").read_bytes()
-    assert "with 20 normal images p is at least 0.048, so no image can reach --alarms 0.01" in notices(
+    assert "with 20 normal images p is at least 0.048, so no image can reach --false-positive-rate 0.01" in notices(
         capsys, "score", run, tmp_path / "odd"
     )
     assert (run / "scores.csv").read_bytes() == first
@@ -76,8 +76,8 @@ def test_a_calibration_stays_until_the_model_changes(run: Path, photos: Path, ca
 MISTAKES = {
     "nothing to score": ([], "IMAGES"),
     "does not exist": (["nowhere"], "nowhere does not exist"),
-    "no alarms": (["PHOTO", "--alarms", "0"], "--alarms must be above 0 and below 1"),
-    "no number": (["PHOTO", "--alarms", "nan"], "--alarms must be above 0 and below 1"),
+    "no rate": (["PHOTO", "--false-positive-rate", "0"], "--false-positive-rate must be above 0 and below 1"),
+    "no number": (["PHOTO", "--false-positive-rate", "nan"], "--false-positive-rate must be above 0 and below 1"),
     "none to show": (["PHOTO", "--count", "0"], "--count must be above 0"),
     "no table": (["PHOTO", "--out", "scores.png"], "give it a name that ends in .csv"),
     "too few to calibrate": (["PHOTO", "--calibrate", "PHOTOS/few"], "there are too few normal images"),

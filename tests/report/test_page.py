@@ -324,7 +324,7 @@ def test_metrics(tmp_path: Path) -> None:
     (run / "metrics.jsonl").write_text("\n".join(lines))
     page = Page(report(run))
     text = " ".join(page.text.split())
-    assert "frechet distance12.3 note<b> goodTrue" in text
+    assert "Frechet distance12.3 note<b> goodTrue" in text
     assert "99.5" not in text
     assert {"href": "#metrics"} in page.all("a")
 
@@ -339,8 +339,8 @@ def test_metrics_of_an_evaluation_as_a_table(tmp_path: Path) -> None:
     (run / "metrics.jsonl").write_text(f"{json.dumps(own)}\n{json.dumps(other)}\n")
     text = " ".join(Page(report(run)).text.split())
     assert "Measured on the run's own images: 1,000 samples, 40 held out; extractor attributes, seed 3, 2026-01-02." in text
-    assert "samples recall attributes0.250.5 ± 0.1250.75 ± 0.0625" in text
-    assert "psnr21.5" in text
+    assert "samples: recall0.250.5 ± 0.1250.75 ± 0.0625" in text
+    assert "PSNR21.5" in text
     (run / "metrics.jsonl").write_text(f"{json.dumps(other)}\n")
     assert "Measured on another set, celeba:faces: 1,000 samples" in " ".join(Page(report(run)).text.split())
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..files import from_home
-from ..list_runs import RUNS, RunStatus
+from ..list_runs import RunStatus
 from ..list_runs import runs as find
 from ..result import PYTHON_ONLY, Result
+from ..run import RUNS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from ..report.compare import RunComparison
     from ..run import Run
 
-HEADLINES = ("samples_frechet_distance_", "samples_kernel_distance_")
-"""How the names begin of the metrics that a list of runs shows, as far as a run has them."""
+HEADLINES = {"samples_fid": "FID", "samples_frechet_distance_": "Frechet distance", "samples_kernel_distance_": "KID"}
+"""How the names begin of the metrics that a list of runs shows, as far as a run has them, and what it calls them."""
 LOSSES = ("similarity", "pixel")
 """What it shows of a run that was not evaluated."""
 HEADS = ("run", "recipe", "steps", "state", "last metrics", "changed")
@@ -158,9 +159,6 @@ def _changed(status: RunStatus) -> str:
 def headline(status: RunStatus) -> str:
     """The metrics of the last evaluation that say most, or else the last errors of reconstructions."""
     shown = [
-        f"{begin.removeprefix('samples_').strip('_').replace('_', ' ')} {value:.3g}"
-        for begin in HEADLINES
-        for name, value in status.headlines.items()
-        if name.startswith(begin)
+        f"{called} {value:.3g}" for begin, called in HEADLINES.items() for name, value in status.headlines.items() if name.startswith(begin)
     ]
     return ", ".join(shown or [f"{name} {status.losses[name]:.3g}" for name in LOSSES if name in status.losses])

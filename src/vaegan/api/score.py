@@ -60,7 +60,7 @@ class ScoredImage:
     combined: float | None = None
     """By how many standard deviations it is more unusual than the median normal image."""
     over: bool | None = None
-    """Whether p is at most `alarms`."""
+    """Whether p is at most `false_positive_rate`."""
     measurements: dict[str, float] = field(default_factory=dict)
     """Each measurement by its name; see docs/score.md."""
     error: str | None = None
@@ -72,12 +72,12 @@ class ScoredImages(Result):
     """How unusual images are for a model."""
 
     rows: list[ScoredImage]
-    """For each image: name; p, the p-value; combined, the score; over, whether p is at most alarms; measurements, by their names; and
-    error, the reason, for a file that could not be read. An image has no error, and a file with an error has no other values."""
-    alarms: float
-    """The share of normal images that may be called unusual."""
+    """For each image: name; p, the p-value; combined, the score; over, whether p is at most false_positive_rate; measurements, by their
+    names; and error, the reason, for a file that could not be read. An image has no error, and a file with an error has no other values."""
+    false_positive_rate: float
+    """The share of normal images that may be called unusual by mistake."""
     expected: float
-    """How many images would have p <= alarms if all images were normal."""
+    """How many images would have p <= false_positive_rate if all images were normal."""
     calibrated_on: str
     """The normal images."""
     normal_images: int
@@ -107,8 +107,8 @@ class ScoredImages(Result):
         """The most unusual images."""
         caption = (
             "each measurement as a multiple of its median among normal images\n"
-            "code and look: distance from the codes and the features of normal images\n"
-            "place: the largest error of features at one place, compared with the limit for normal images there"
+            "code and features: Mahalanobis distance from the codes and the features of normal images\n"
+            "map: the largest value of the anomaly map, which is the error of features divided by the limit for normal images"
         )
         table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, expand=True, caption=caption, caption_justify="left")
         table.add_column("most unusual", no_wrap=True, overflow="ellipsis", min_width=12, ratio=1)
@@ -125,7 +125,9 @@ class ScoredImages(Result):
         """How many are over the threshold."""
         over = sum(row.over or False for row in self.rows)
         chance = f"{self.expected:,.3g} would be expected"
-        return [f"{over:,} of {len(self.scores):,} images have p <= {self.alarms:g}; if all images were normal, about {chance}"]
+        return [
+            f"{over:,} of {len(self.scores):,} images have p <= {self.false_positive_rate:g}; if all images were normal, about {chance}"
+        ]
 
     def figure(self) -> Image:
         """Each of the most unusual images, its reconstruction, and where its features are not what is usual."""
@@ -164,7 +166,7 @@ def score(
     images: AnyImages,
     *,
     calibrate: str | Path | ImageSet | None = None,
-    alarms: float = 0.01,
+    false_positive_rate: float = 0.01,
     count: int = 12,
     progress: ShowProgress = None,
 ) -> ScoredImages:
@@ -177,7 +179,7 @@ def score(
         images: see `vaegan.data.any_images.AnyImages`. Paths may also be what `vaegan train --data` takes: sets of any size.
         calibrate: a set of normal images that the model was not trained on; by default the set of the last time, or the run's held-out
             images.
-        alarms: the share of normal images that may be called unusual.
+        false_positive_rate: the share of normal images that may be called unusual by mistake.
         count: how many images table and picture show.
         progress: see `vaegan.api.notices.ShowProgress`.
 
@@ -185,8 +187,9 @@ def score(
         UserError: there is no readable image; the model lacks a network; or there are too few normal images.
     """
     talk = Talk(progress)
-    if not 0 < alarms < 1:
-        raise UserError(f"--alarms must be above 0 and below 1, not {alarms}")
+    rate = false_positive_rate
+    if not 0 < rate < 1:
+        raise UserError(f"--false-positive-rate must be above 0 and below 1, not {rate}")
     if count < 1:
         raise UserError(f"--count must be above 0, not {count}")
     opened = open_run(run)
@@ -197,13 +200,15 @@ def score(
     if not any(part.names for part in parts):
         raise UserError(f"there is no readable image in {', '.join(dict.fromkeys(one.name for part in parts for one in part.skipped))}")
     scorer = _scorer(opened, model, calibrate, talk)
-    if len(scorer.ranked) < 1 / alarms - 1:
+    if len(scorer.ranked) < 1 / rate - 1:
         least = f"{1 / (len(scorer.ranked) + 1):.2g}"
-        talk.note(f"note: with {len(scorer.ranked)} normal images p is at least {least}, so no image can reach --alarms {alarms:g}")
+        talk.note(
+            f"note: with {len(scorer.ranked)} normal images p is at least {least}, so no image can reach --false-positive-rate {rate:g}"
+        )
     with talk.bar() as bar:
         scores = joined([scorer.score(part.images, progress=bar) for part in parts if part.names])
-    about = (alarms, alarms * len(scores), scorer.source, len(scorer.ranked), talk.notes)
-    return ScoredImages(list(_rows(parts, scores, alarms)), *about, scores, scorer, count, [part for part in parts if part.names])
+    about = (rate, rate * len(scores), scorer.source, len(scorer.ranked), talk.notes)
+    return ScoredImages(list(_rows(parts, scores, rate)), *about, scores, scorer, count, [part for part in parts if part.names])
 
 
 def _folder_of(names: Sequence[str]) -> str:
@@ -216,10 +221,10 @@ def _folder_of(names: Sequence[str]) -> str:
     return os.path.join(folder, "") if folder else ""  # noqa: PTH118 (as above)
 
 
-def _rows(parts: Sequence[_Part], scores: Scores, alarms: float) -> Iterator[ScoredImage]:
+def _rows(parts: Sequence[_Part], scores: Scores, rate: float) -> Iterator[ScoredImage]:
     """A row for each image and each file that gave none: files in the order in which they were named, and what is in a set in its order."""
     numbers = iter(range(len(scores)))
-    over = scores.over(alarms).tolist()
+    over = scores.over(rate).tolist()
     for part in parts:
         rows = []
         for name, number in zip(part.names, numbers, strict=False):

@@ -17,8 +17,8 @@ How = Literal["probe", "mean"]  # as in latent/directions.py, without waiting fo
 def attributes(run: Path, /, *, data: str | None = None, image: Path | None = None, json: Json = False) -> None:
     """Learn a direction in the latent space for each attribute.
 
-    It measures how well each direction separates held-out images with the attribute from those without it. A picture shows what each
-    direction does.
+    Directions are learned from the posterior means of training images. The command measures how well each direction separates held-out
+    images with the attribute from those without it. A picture shows what each direction does.
 
     It writes RUN/attributes.safetensors, which vaegan edit uses, and the picture RUN/attributes.png.
 
@@ -103,7 +103,7 @@ def arithmetic(
 ) -> None:
     """Add and subtract the codes of images.
 
-    For example: vaegan arithmetic RUN glasses.png - plain.png + another.png
+    Codes are posterior means. For example: vaegan arithmetic RUN glasses.png - plain.png + another.png
 
     Parameters
     ----------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from rich.console import Console
 
 from ..errors import UserError
 from ..metrics.extractors.registry import DEFAULT, ExtractorName
+from ..words import quoted
 from .console import Json, err, show, wrote
 from .console import out as stdout
 from .flags import ExperimentFlags, Settings
@@ -61,8 +61,8 @@ def samples(
 ) -> None:
     """Compare VAE, GAN, VAE_Disl and VAE/GAN.
 
-    The page shows samples, reconstructions, distances and errors. VAE_Disl is a VAE whose error is measured in the features of a trained
-    GAN.
+    The page shows samples and reconstructions, their Frechet distances (FID if the extractor is Inception), precision, recall and coverage,
+    and errors of pixels and features. VAE_Disl is a VAE whose error is measured in the features of a trained GAN.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def attribute_vectors(
     Parameters
     ----------
     attributes
-        The attributes in the pictures. The default is the eight attributes that are told from the codes best.
+        The attributes in the pictures. The default is the eight attributes that the codes separate best.
     runs
         Measure the runs in these folders. Nothing is trained.
     json
@@ -166,7 +166,7 @@ def _do(name: str, flags: ExperimentFlags, settings: Sequence[str], runs: list[P
     recipe = None if runs else flags.load_recipe(settings)
     common: dict[str, Any] = {"out": flags.out, "seeds": flags.seeds, "prior": flags.prior, "device": flags.device, "progress": err}
     try:
-        found = api.experiment(name, recipe, runs=runs or (), command=f"vaegan {shlex.join(sys.argv[1:])}", **common, **options)
+        found = api.experiment(name, recipe, runs=runs or (), command=quoted("vaegan", *sys.argv[1:]), **common, **options)
     except Stopped as stopped:
         err.print("stopped: run the same command again to continue", soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None

@@ -77,6 +77,8 @@ def reconstruct(
 ) -> None:
     """Show images above their reconstructions.
 
+    Reconstructions are decoded from posterior means, not from posterior samples.
+
     Parameters
     ----------
     run

@@ -7,15 +7,17 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from ..run import RUNS
 from .console import Json, show
 from .console import out as stdout
 
 
-def runs(folder: Path = Path("runs"), /, *, json: Json = False, jsonl: Json = False) -> None:
+def runs(folder: Path = RUNS, /, *, json: Json = False, jsonl: Json = False) -> None:
     """List the runs in a folder, and show how far each one is.
 
     The newest run is first. A run has one of four states: 'training', 'finished', 'interrupted' or 'no checkpoint'. vaegan train --resume
-    RUN continues an interrupted run. A run with no checkpoint ended before it saved its first checkpoint.
+    RUN continues an interrupted run. A run with no checkpoint ended before it saved its first checkpoint. The metrics are those of the last
+    evaluation: the Frechet distance (FID if the extractor is Inception) and the kernel distance (KID) of samples. Lower is better.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ def score(
     /,
     *,
     calibrate: str | None = None,
-    alarms: float = 0.01,
+    false_positive_rate: float = 0.01,
     count: int = 12,
     out: Path | None = None,
     json: Json = False,
@@ -25,8 +25,9 @@ def score(
 ) -> None:
     """Give each image a score: how unusual it is for a model.
 
-    Each image gets measurements, and a p-value that compares it with normal images. A picture shows the most unusual images. Files that
-    cannot be read are in the table, too, with the reason; the exit code is then 2.
+    Each image gets measurements, and a p-value that compares it with normal images. Images are encoded as posterior means, not as posterior
+    samples. A picture shows the most unusual images. Files that cannot be read are in the table, too, with the reason; the exit code is
+    then 2.
 
     Parameters
     ----------
@@ -37,8 +38,9 @@ def score(
     calibrate
         A set of normal images that the model was not trained on. The default is the set that was given last, or the held-out images
         of the run if none was given. The calibration is stored in RUN/score.safetensors.
-    alarms
-        The share of normal images that may be called unusual: the false-positive rate.
+    false_positive_rate
+        The share of normal images that may be called unusual by mistake. The share is counted on the held-out images, or on the set that
+        --calibrate names. An image is unusual if its p-value is at most this number.
     count
         How many images to show, the most unusual ones first.
     out
@@ -56,7 +58,7 @@ def score(
     table = out or free_path(Run(run).folder / "scores.csv")
     if table.suffix.lower() != ".csv":
         raise UserError(f"cannot write numbers as {table}: give it a name that ends in .csv")
-    found = api.score(run, images, calibrate=calibrate, alarms=alarms, count=count, progress=err)
+    found = api.score(run, images, calibrate=calibrate, false_positive_rate=false_positive_rate, count=count, progress=err)
     found.files.append(found.write_csv(table))
     save_picture(found, table.with_suffix(".png"))
     show(found, json=json, jsonl=jsonl)
