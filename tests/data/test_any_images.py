@@ -89,7 +89,7 @@ def test_paths(tmp_path: Path) -> None:
 
 
 def test_a_packed_set_and_a_hugging_face_data_set(all_photos: Path) -> None:
-    packed = open_images(str(all_photos), PREPARATION, progress=lambda *_: None)
+    packed = open_images(str(all_photos), PREPARATION, count=1, progress=lambda *_: None)
     names, pixels = any_images(packed, PREPARATION)
     assert (names, len(pixels)) == (packed.names, 40)
     datasets = pytest.importorskip("datasets")

@@ -232,5 +232,5 @@ def report(run: Run | str | Path, out: str | Path | None = None, *, progress: Sh
     Raises:
         UserError: there is no such run.
     """
-    folder = run.folder if isinstance(run, Run) else Path(run)
+    folder = (run if isinstance(run, Run) else Run(run)).folder
     return Report(folder, [write_report(folder, None if out is None else Path(out))])

@@ -76,10 +76,10 @@ def show(
     from json import dumps
 
     if json:
-        print(dumps(result.to_dict(), indent=2, ensure_ascii=False))
+        print(dumps(result.to_dict(), indent=2))
     elif jsonl:
         for row in result.to_dict()["rows"]:
-            print(dumps(row, ensure_ascii=False))
+            print(dumps(row))
     else:
         found = result.table() if table else None
         if found is not None:
