@@ -159,6 +159,13 @@ def _changed(status: RunStatus) -> str:
 def headline(status: RunStatus) -> str:
     """The metrics of the last evaluation that say most, or else the last errors of reconstructions."""
     shown = [
-        f"{called} {value:.3g}" for begin, called in HEADLINES.items() for name, value in status.headlines.items() if name.startswith(begin)
+        f"{called} {_number(value)}"
+        for begin, called in HEADLINES.items()
+        for name, value in status.headlines.items()
+        if name.startswith(begin)
     ]
-    return ", ".join(shown or [f"{name} {status.losses[name]:.3g}" for name in LOSSES if name in status.losses])
+    return ", ".join(shown or [f"{name} {_number(status.losses[name])}" for name in LOSSES if name in status.losses])
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
