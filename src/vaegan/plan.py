@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,16 +117,7 @@ class Plan(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, and parameters and images; the recipe by sections."""
-        return {
-            **{name: value for name, value in vars(self).items() if name != "recipe"},
-            "run": str(self.run),
-            "packed": self.packed and str(self.packed),
-            "parameters": self.parameters,
-            "images": self.images,
-            "costs": self.costs and self.costs._asdict(),
-            "disk": self.disk and self.disk._asdict(),
-            "recipe": {section: dict(values) for section, values in asdict(self.recipe).items()},
-        }
+        return {**super().to_dict(), "parameters": self.parameters, "images": self.images}
 
 
 def dry_run(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..files import from_home
 from ..list_runs import RunStatus
 from ..list_runs import runs as find
-from ..result import PYTHON_ONLY, Result
+from ..result import PYTHON_ONLY, Result, as_json
 from ..run import RUNS
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class RunList(Result, list[RunStatus]):
 
     def to_dict(self) -> dict[str, Any]:
         """The folder and the rows."""
-        return {"folder": str(self.folder), "rows": [row.as_json() for row in self]}
+        return {"folder": str(self.folder), "rows": as_json(self.rows)}
 
     def table(self) -> Table | None:
         """A row for each run."""

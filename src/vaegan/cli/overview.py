@@ -34,7 +34,7 @@ def runs(folder: Path = RUNS, /, *, json: Json = False, jsonl: Json = False) -> 
 
     found = api.runs(folder)
     if json:
-        print(dumps([status.as_json() for status in found], indent=2))  # as it always was: a list
+        print(dumps(found.to_dict()["rows"], indent=2))  # as it always was: a list
         return
     if found and not jsonl:
         stdout.print(f"Runs in {found.folder}:", soft_wrap=True, markup=False)
