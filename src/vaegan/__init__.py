@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .result import Result
     from .run import Run, load
     from .settings import Architecture
-    from .viz.grid import to_pil, to_uint8
+    from .viz.grid import to_array, to_pil
     from .workflow import resume, train
 
 set_wait_policy()
@@ -104,8 +104,8 @@ _HOME = {
     ),
     "settings": ("Architecture",),
     "viz.grid": (
+        "to_array",
         "to_pil",
-        "to_uint8",
     ),
     "workflow": (
         "resume",
@@ -159,9 +159,9 @@ __all__ = [
     "sample",
     "score",
     "search",
+    "to_array",
     "to_pil",
     "to_tensor",
-    "to_uint8",
     "train",
     "walk",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from vaegan import VAEGAN, Architecture, UserError, load, to_pil, to_tensor
+from vaegan import VAEGAN, Architecture, UserError, load, to_array, to_pil, to_tensor
 
 
 @pytest.fixture
@@ -29,6 +29,12 @@ def test_to_call_a_model_is_to_reconstruct(model: VAEGAN) -> None:
         for form in (images, PIXELS, to_pil(images), torch.from_numpy(PIXELS)):
             assert torch.equal(model(form), expected)
             assert torch.equal(model.reconstruct(form), expected)
+
+
+def test_tensors_become_arrays_and_pictures_again() -> None:
+    assert np.array_equal(to_array(to_tensor(PIXELS)), PIXELS)
+    assert np.array_equal(np.stack(list(map(np.asarray, to_pil(to_tensor(PIXELS))))), PIXELS)
+    assert [picture.mode for picture in to_pil(to_tensor(PIXELS[..., :1]))] == ["L"] * 3
 
 
 def test_reconstruct_takes_a_path(run_on_photos: Path, all_photos: Path) -> None:
