@@ -41,42 +41,18 @@ if TYPE_CHECKING:
 set_wait_policy()
 
 _HOME = {
-    "api.data": (
-        "data",
-        "prepare",
-    ),
-    "api.edit": (
-        "arithmetic",
-        "attributes",
-        "edit",
-    ),
-    "api.encode": (
-        "encode",
-        "project",
-    ),
+    "api.data": ("data", "prepare"),
+    "api.edit": ("arithmetic", "attributes", "edit"),
+    "api.encode": ("encode", "project"),
     "api.evaluate": ("evaluate",),
     "api.experiment": ("experiment",),
-    "api.look": (
-        "convergence",
-        "reconstruct",
-        "report",
-        "sample",
-    ),
-    "api.morph": (
-        "interpolate",
-        "walk",
-    ),
-    "api.overview": (
-        "compare",
-        "runs",
-    ),
+    "api.look": ("convergence", "reconstruct", "report", "sample"),
+    "api.morph": ("interpolate", "walk"),
+    "api.overview": ("compare", "runs"),
     "api.prior": ("fit_prior",),
     "api.score": ("score",),
     "api.search": ("search",),
-    "api.training": (
-        "bench",
-        "recipes",
-    ),
+    "api.training": ("bench", "recipes"),
     "data.batches": ("to_tensor",),
     "data.dataset": ("ImageSet",),
     "errors": ("UserError",),
@@ -85,32 +61,17 @@ _HOME = {
     "latent.search": ("Search",),
     "list_runs": ("RunStatus",),
     "losses.gate": ("EquilibriumGate",),
-    "losses.objective": (
-        "Losses",
-        "Objective",
-    ),
+    "losses.objective": ("Losses", "Objective"),
     "metrics.neighbors": ("nearest",),
     "models.posterior": ("Posterior",),
     "models.vaegan": ("VAEGAN",),
-    "plan": (
-        "Plan",
-        "dry_run",
-    ),
+    "plan": ("Plan", "dry_run"),
     "recipe": ("Recipe",),
     "result": ("Result",),
-    "run": (
-        "Run",
-        "load",
-    ),
+    "run": ("Run", "load"),
     "settings": ("Architecture",),
-    "viz.grid": (
-        "to_array",
-        "to_pil",
-    ),
-    "workflow": (
-        "resume",
-        "train",
-    ),
+    "viz.grid": ("to_array", "to_pil"),
+    "workflow": ("resume", "train"),
 }
 _PACKAGES = ("bench", "data", "report")
 """These are functions and packages; see callable_package.py."""
