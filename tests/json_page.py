@@ -60,7 +60,8 @@ def page() -> str:
     parts = [HEAD]
     found = [(f"vaegan {one.name}", kind) for one in COMMANDS for kind in classes_of(getattr(vaegan, one.name.replace("-", "_")))]
     titles: dict[type[Result], list[str]] = {}
-    for title, kind in [*found, ("vaegan train --dry-run", Plan)]:
+    found.append(("vaegan train --dry-run", Plan))
+    for title, kind in found:
         titles.setdefault(kind, []).append(f"`{title}`")
     for kind, those in titles.items():
         about = (kind.__doc__ or "").splitlines()[0]

@@ -27,8 +27,8 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 def test_score(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "odd").mkdir()
     shutil.copy(photos / "photo 00.png", tmp_path / "odd" / "plain.png")
-    noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
-    Image.fromarray(noise).save(tmp_path / "odd" / "noise.png")
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "odd" / "noise.png")
     (tmp_path / "odd" / "broken.png").write_bytes(b"")
     table = tmp_path / "out" / "scores.csv"
     named = [tmp_path / "odd", tmp_path / "bad.png", photos / "photo 01.png"]

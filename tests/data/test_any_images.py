@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
@@ -46,7 +45,7 @@ def pictures() -> list[Image.Image]:
     return [Image.fromarray(one) for one in PIXELS]
 
 
-FORMS = {
+FORMS: dict[str, Any] = {
     "N x H x W x C": lambda: PIXELS,
     "N x C x H x W": lambda: PIXELS.transpose(0, 3, 1, 2),
     "a tensor": lambda: torch.from_numpy(PIXELS),
@@ -154,7 +153,7 @@ def test_what_is_refused(images: Any, words: str) -> None:
 
 
 def test_a_batch_in_0_to_1_gets_one_note_and_stays_as_it_is() -> None:
-    halves: NDArray[np.float32] = FLOATS / 2 + 0.5
+    halves = (FLOATS / 2 + 0.5).astype(np.float32)
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("default")
         for _ in range(3):
