@@ -93,6 +93,7 @@ def test_models_in_memory(run_on_avatars: Path, all_photos: Path, tmp_path: Path
     scored = vaegan.score(model, floats[:3], calibrate=held_out)
     assert [row.name for row in scored.rows] == ["image 0", "image 1", "image 2"]
     assert scored.rows[0].combined == pytest.approx(vaegan.score(model, pixels[:3], calibrate=held_out).rows[0].combined)
+    assert vaegan.score(model, pixels[:1], calibrate=pixels).calibrated_on == "images of a program"
     codes = vaegan.encode(model, floats)
     np.testing.assert_allclose(codes.mean, vaegan.encode(model, all_photos).mean, atol=1e-4)
     learned = vaegan.attributes(model, held_out)

@@ -165,7 +165,7 @@ def score(
     run: Subject,
     images: AnyImages,
     *,
-    calibrate: str | Path | ImageSet | None = None,
+    calibrate: AnyImages | None = None,
     false_positive_rate: float = 0.01,
     count: int = 12,
     progress: ShowProgress = None,
@@ -177,8 +177,7 @@ def score(
     Args:
         run: a run, a model, or the path of either.
         images: see `vaegan.data.any_images.AnyImages`. Paths may also be what `vaegan train --data` takes: sets of any size.
-        calibrate: a set of normal images that the model was not trained on; by default the set of the last time, or the run's held-out
-            images.
+        calibrate: normal images that the model was not trained on; by default the set of the last time, or the run's held-out images.
         false_positive_rate: the share of normal images that may be called unusual by mistake.
         count: how many images table and picture show.
         progress: see `vaegan.api.notices.ShowProgress`.
@@ -283,7 +282,7 @@ def _set(name: str, run: Run, talk: Talk) -> _Part:
     )
 
 
-def _scorer(run: Run, model: VAEGAN, calibrate: str | Path | ImageSet | None, talk: Talk) -> Scorer:
+def _scorer(run: Run, model: VAEGAN, calibrate: AnyImages | None, talk: Talk) -> Scorer:
     """The calibration that is asked for, or that of the last time, or that by the run's held-out images."""
     file = run.score_file
     if calibrate is None and file.is_file():
@@ -297,16 +296,22 @@ def _scorer(run: Run, model: VAEGAN, calibrate: str | Path | ImageSet | None, ta
             again = "" if scorer.source == HELD_OUT else f" (remove {file} to calibrate on {HELD_OUT} instead)"
             talk.say(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images{again}")
             return scorer
-    images = open_set(run, calibrate, "--calibrate", talk)
-    indices: Indices = np.arange(len(images))
-    fitted_on = None
+    fitted_on: Indices | None = None
+    source = "images of a program"
+    if calibrate is None or isinstance(calibrate, (str, Path, ImageSet)):
+        normal = open_set(run, calibrate, "--calibrate", talk)
+        images: Images = normal.images
+        source = str(normal.folder if isinstance(calibrate, ImageSet) else calibrate)
+    else:
+        images = any_images(calibrate, run.preparation, talk.skip).pixels
+    indices: Indices = np.arange(images.shape[0])
     if calibrate is None:
-        fitted_on, indices = run.split(images)
+        source = HELD_OUT
+        fitted_on, indices = run.split(normal)
         if not len(indices):
             raise UserError("the run holds out no images to calibrate on: name normal images with --calibrate")
-    source = HELD_OUT if calibrate is None else str(images.folder if isinstance(calibrate, ImageSet) else calibrate)
     with talk.bar() as bar:
-        scorer = Scorer.calibrate(model, images.images, indices, fitted_on=fitted_on, source=source, progress=bar)
+        scorer = Scorer.calibrate(model, images, indices, fitted_on=fitted_on, source=source, progress=bar)
     saved = ""
     if not isinstance(run, ModelInMemory):
         scorer.save(file)
