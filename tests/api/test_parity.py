@@ -38,6 +38,7 @@ ONLY_PARAMETERS = {"progress": "a command always shows it, on standard error"}
 """Parameters of any function that commands do not have."""
 ONLY_PARAMETERS_OF = {
     ("train", "console"): "the same as progress",
+    ("edit", "directions"): "a command reads them from the run's folder",
     ("experiment", "name"): "a command of its own",
     ("experiment", "command"): "a command knows it",
 }

@@ -100,9 +100,13 @@ def test_models_in_memory(run_on_avatars: Path, all_photos: Path, tmp_path: Path
     assert learned.rows[0].probe_auc == max(row.probe_auc or 0 for row in learned.rows)
     sums = vaegan.arithmetic(model, [all_photos / "photo 00.png", "-", pixels[1], "+", floats[2]])
     assert sums.image.shape == (1, 3, 16, 16)
-    for refused in (lambda: vaegan.search(model, floats), lambda: vaegan.evaluate(model), lambda: vaegan.edit(model, floats, {"Beard": 1})):
+    edited = vaegan.edit(model, floats[:2], {learned.rows[0].name: 1}, strip=True, directions=learned.directions)
+    assert edited.images.shape == (2 * 7, 3, 16, 16)
+    for refused in (lambda: vaegan.search(model, floats), lambda: vaegan.evaluate(model), lambda: vaegan.attributes(model)):
         with pytest.raises(UserError, match="does not say which images"):
             refused()
+    with pytest.raises(UserError, match="a model without a folder has no directions"):
+        vaegan.edit(model, floats, {"Beard": 1})
     with pytest.raises(UserError, match=r"call model.eval\(\) first"):
         vaegan.sample(model.train())
     assert list(tmp_path.iterdir()) == [], "nothing is written beside a model that is in no folder"

@@ -183,6 +183,7 @@ def edit(
     how: How = "probe",
     strip: bool = False,
     project: int = 0,
+    directions: Directions | None = None,
     progress: ShowProgress = None,
 ) -> Edits:
     """Add or remove attributes of images.
@@ -190,12 +191,13 @@ def edit(
     If the run has no directions of attributes yet, they are learned first (see `attributes`).
 
     Args:
-        run: a run or its path; a model needs directions, so name its run.
+        run: a run, a model, or the path of either. A model needs `directions`.
         images: see `vaegan.data.any_images.AnyImages`.
         add: the strength of each attribute, such as {"Eyeglasses": 1}.
         how: see `vaegan.latent.directions`.
         strip: whether one attribute is shown at strengths from -1 to 2.
         project: steps of `project` that improve the codes first.
+        directions: those of the attributes; by default those of the run.
         progress: see `vaegan.api.notices.ShowProgress`.
 
     Raises:
@@ -209,7 +211,8 @@ def edit(
     opened = open_run(run)
     model = opened.model()
     names, originals, codes = encode_pictures(model, images, talk)
-    directions = _directions(opened, model, talk)
+    if directions is None:
+        directions = _directions(opened, model, talk)
     for name in add:
         directions.index(name)
     if project:
@@ -304,6 +307,8 @@ def _parse_sum(words: Sequence[Any]) -> tuple[list[int], list[list[Any]]]:
 
 def _directions(run: Run, model: VAEGAN, talk: Talk) -> Directions:
     """Those that were learned for this run, or new ones where there are none for its weights."""
+    if isinstance(run, ModelInMemory):
+        raise UserError("a model without a folder has no directions: pass directions=vaegan.attributes(model, data).directions")
     path = run.attributes_file
     if path.is_file():
         known = Directions.load(path)
