@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from types import NoneType
 from typing import NamedTuple, TypeAlias
 
 import torch
@@ -66,9 +67,15 @@ class Pictures(NamedTuple):
 
 
 def open_set(run: Run, data: str | Path | ImageSet | None, flag: str, talk: Talk) -> ImageSet:
-    """A set that is named, or else the run's own, packed with a bar where it is not yet; see `Run.images`."""
+    """A set that is named, or else the run's own, packed with a bar where it is not yet; see `Run.images`.
+
+    Raises:
+        UserError: see `Run.images`; or it is nothing that names a set.
+    """
     if isinstance(data, ImageSet):
         return data
+    if not isinstance(data, (str, Path, NoneType)):
+        raise UserError(f"a set must be a path or an ImageSet, not {type(data).__name__}: pack images with vaegan.prepare")
     with talk.bar() as progress:
         return run.images(data, flag=flag, progress=progress)
 
