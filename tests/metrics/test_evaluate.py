@@ -288,7 +288,7 @@ def test_too_little_to_measure(model: VAEGAN, images: ImageSet) -> None:
 def test_a_posterior_that_went_astray(model: VAEGAN, images: ImageSet) -> None:
     """A logvar of 800 is finite; the variance, and with it the KL, is not."""
     encode = model.encode
-    model.encode = lambda *given: encode(*given)._replace(logvar=torch.full((len(given[0]), 4), 800.0))  # type: ignore[method-assign]
+    model.encode = lambda *given, **how: encode(*given, **how)._replace(logvar=torch.full((len(given[0]), 4), 800.0))  # type: ignore[method-assign]
     with pytest.raises(UserError, match="NaN or infinity"):
         evaluated(model, images)
 
