@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from ..data import ImageSet, open_images, packed_folder
 from ..data import prepare as pack
+from ..data.sources import recognized
 from ..errors import UserError
 from ..recipe import Recipe
 from ..result import PYTHON_ONLY, Result
@@ -117,6 +119,9 @@ def prepare(
     splits: tuple[float, float, float] | None = None,
     attributes: str | Path | None = None,
     label: str | None = None,
+    threshold: Mapping[str, float] | None = None,
+    numeric: Sequence[str] = (),
+    unknown: Sequence[str] = (),
     count: int | None = None,
     workers: int | None = None,
     progress: ShowProgress = None,
@@ -132,6 +137,7 @@ def prepare(
         splits: the shares of training, validation and test; by default the source's own splits.
         attributes: a CSV file with a line for each image.
         label: its column that names the class.
+        threshold, numeric, unknown: what its columns mean; see docs/data.md.
         count: only so many images.
         workers: the number of processes that read images.
         progress: see `vaegan.api.notices.ShowProgress`.
@@ -155,9 +161,13 @@ def prepare(
             fractions=dict(zip(("train", "validation", "test"), splits, strict=True)) if splits else None,
             attributes=None if attributes is None else Path(attributes),
             label=label,
+            thresholds=dict(threshold or {}),
+            numeric=numeric,
+            unknown=unknown,
             count=count,
             workers=workers,
             progress=bar,
+            note=talk.note,
         )
     what = f"{len(images):,} images of {images.images.shape[1]}x{images.images.shape[2]}"
     parts = ", ".join(f"{name} {count:,}" for name, count in images.splits.items())
@@ -166,7 +176,8 @@ def prepare(
         talk.note(f"{out} is packed already, from files with the same names and sizes; remove it to pack it again")
     talk.skipped_of(images)
     for note in images.manifest["notes"]:
-        talk.note(note)
+        if note not in talk.notes:
+            talk.note(note)
     if rest := len(images) - sum(images.splits.values()) if images.splits else 0:
         talk.note(f"{rest:,} images are in no split, so they are never used")
     return SetSummary.of(images, images.folder, talk.notes)
@@ -213,7 +224,7 @@ def _set_of(source: Run | ImageSet | str | Path, recipe: Recipe | None, talk: Ta
     packed = packed_folder(str(source))
     if packed and recipe is None:  # of any size, also one that no networks take
         return ImageSet.open(packed), packed
-    recipe = recipe or Recipe.load(DEFAULT_RECIPE, {"data.source": str(source)})
+    recipe = recipe or Recipe.load(DEFAULT_RECIPE, {"data.source": recognized(str(source))})
     with talk.bar() as bar:
         images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=bar)
     return images, packed or Path()

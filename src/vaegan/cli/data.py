@@ -30,6 +30,9 @@ def prepare(
     splits: Annotated[tuple[float, float, float] | None, Parameter(negative="")] = None,
     attributes: Path | None = None,
     label: str | None = None,
+    threshold: Annotated[list[str] | None, Parameter(negative="", json_list=False)] = None,
+    numeric: Annotated[list[str] | None, Parameter(negative="", json_list=False)] = None,
+    unknown: Annotated[list[str] | None, Parameter(negative="", json_list=False, allow_leading_hyphen=True)] = None,
     count: int | None = None,
     workers: int | None = None,
     json: Json = False,
@@ -65,10 +68,19 @@ def prepare(
         The shares of the images for training, validation and test, for example 0.8 0.1 0.1. Images are assigned at random. The default is
         the source's own splits.
     attributes
-        A CSV file with a line for each image. One column has the file names. Columns named label and split are optional. Every other column
-        is an attribute.
+        A table with a row for each image: a CSV file, a file of JSON lines, or a list like CelebA's. One column has the file names. Columns
+        named label and split are optional. Every other column of yes and no (or 1 and 0, or 1 and -1) is an attribute.
     label
-        The column of the CSV file that names the class of each image. The default is the column named label or class.
+        The column of the table that names the class of each image. The default is the column named label or class.
+    threshold
+        Make an attribute of a column of numbers: NAME=VALUE, for example age=40. An image has it if its number is above VALUE. Repeat the
+        flag for more columns.
+    numeric
+        Make an attribute of a column of numbers, and keep the numbers: as standard scores, so that an image has it if its number is above
+        the mean. Repeat the flag for more columns.
+    unknown
+        A value that means not known, for example -1, in all columns of attributes. Empty cells, NA and NaN always do. Repeat the flag for
+        more values.
     count
         Use only the first COUNT images. For avatars, COUNT is the number to draw.
     workers
@@ -92,6 +104,9 @@ def prepare(
             splits=splits,
             attributes=attributes,
             label=label,
+            threshold=dict(map(_threshold, threshold or ())),
+            numeric=numeric or (),
+            unknown=unknown or (),
             count=count,
             workers=workers,
             progress=err,
@@ -108,6 +123,15 @@ def prepare(
     err.print(look, soft_wrap=True)
     if json:
         show(found, json=True)
+
+
+def _threshold(text: str) -> tuple[str, float]:
+    """A name and a number out of "age=40"."""
+    name, _, value = text.rpartition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise UserError(f"--threshold must be NAME=VALUE, such as age=40, not {text}") from None
 
 
 def data(
@@ -138,12 +162,13 @@ def data(
         Print one JSON object and nothing else (see docs/json.md).
     """
     from ..api import data as api
+    from ..data.sources import recognized
     from ..run import Run
     from .console import save_picture
 
     recipe = None
     if settings or flags != DataFlags():
-        recipe = Recipe() if Run(source).is_run else flags.load_recipe([*settings, f"--data.source={source}"])
+        recipe = Recipe() if Run(source).is_run else flags.load_recipe([*settings, f"--data.source={recognized(source)}"])
     found = api.data(source, recipe, verify=verify, progress=err)
     if not verify:
         save_picture(found, out or found.home / "contact-sheet.png")
