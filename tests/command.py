@@ -52,6 +52,16 @@ def fails_with_notice(capsys: pytest.CaptureFixture[str], *arguments: object, wo
     return "\n".join(error)
 
 
+def partly(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[str, str]:
+    """Run where some of what is named cannot be read, and return what was said on standard output and on standard error."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as exit_:
+        run([str(argument) for argument in arguments])
+    assert exit_.value.code == 2
+    said = capsys.readouterr()
+    return said.out, said.err
+
+
 def notices(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """Run, well, and return what was said on standard error."""
     capsys.readouterr()

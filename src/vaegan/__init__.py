@@ -6,14 +6,26 @@ from typing import TYPE_CHECKING, Any
 from .threads import set_wait_policy
 
 if TYPE_CHECKING:
+    from .api.data import data, prepare
+    from .api.edit import arithmetic, attributes, edit
+    from .api.encode import encode, project
+    from .api.evaluate import evaluate
+    from .api.experiment import experiment
+    from .api.look import convergence, reconstruct, report, sample
+    from .api.morph import interpolate, walk
+    from .api.overview import compare, runs
+    from .api.prior import fit_prior
+    from .api.score import score
+    from .api.search import search
+    from .api.studio import studio
+    from .api.training import bench, recipes
     from .data.batches import to_tensor
     from .data.dataset import ImageSet
     from .errors import UserError
     from .latent.anomaly import Scorer
     from .latent.directions import Directions
-    from .latent.fit_prior import fit_prior
     from .latent.search import Search
-    from .list_runs import RunStatus, runs
+    from .list_runs import RunStatus
     from .losses.gate import EquilibriumGate
     from .losses.objective import Losses, Objective
     from .metrics.neighbors import nearest
@@ -21,37 +33,51 @@ if TYPE_CHECKING:
     from .models.vaegan import VAEGAN
     from .plan import Plan, dry_run
     from .recipe import Recipe
-    from .report.compare import compare
+    from .result import Result
     from .run import Run, load
     from .settings import Architecture
-    from .studio.page import StudioPage, studio
+    from .viz.grid import to_array, to_pil
     from .workflow import resume, train
 
 set_wait_policy()
 
 _HOME = {
+    "api.data": ("data", "prepare"),
+    "api.edit": ("arithmetic", "attributes", "edit"),
+    "api.encode": ("encode", "project"),
+    "api.evaluate": ("evaluate",),
+    "api.experiment": ("experiment",),
+    "api.look": ("convergence", "reconstruct", "report", "sample"),
+    "api.morph": ("interpolate", "walk"),
+    "api.overview": ("compare", "runs"),
+    "api.prior": ("fit_prior",),
+    "api.score": ("score",),
+    "api.search": ("search",),
+    "api.studio": ("studio",),
+    "api.training": ("bench", "recipes"),
     "data.batches": ("to_tensor",),
     "data.dataset": ("ImageSet",),
-    "plan": ("Plan", "dry_run"),
     "errors": ("UserError",),
     "latent.anomaly": ("Scorer",),
     "latent.directions": ("Directions",),
-    "latent.fit_prior": ("fit_prior",),
     "latent.search": ("Search",),
-    "list_runs": ("RunStatus", "runs"),
+    "list_runs": ("RunStatus",),
+    "losses.gate": ("EquilibriumGate",),
+    "losses.objective": ("Losses", "Objective"),
     "metrics.neighbors": ("nearest",),
     "models.posterior": ("Posterior",),
     "models.vaegan": ("VAEGAN",),
-    "settings": ("Architecture",),
-    "losses.gate": ("EquilibriumGate",),
-    "losses.objective": ("Losses", "Objective"),
+    "plan": ("Plan", "dry_run"),
     "recipe": ("Recipe",),
-    "report.compare": ("compare",),
+    "result": ("Result",),
     "run": ("Run", "load"),
-    "studio.page": ("StudioPage", "studio"),
+    "settings": ("Architecture",),
+    "viz.grid": ("to_array", "to_pil"),
     "workflow": ("resume", "train"),
 }
-_MODULE = {name: module for module, names in _HOME.items() for name in names}
+_PACKAGES = ("bench", "data", "report", "studio")
+"""These are functions and packages; see callable_package.py."""
+_MODULE = {name: module for module, names in _HOME.items() for name in names if name not in _PACKAGES}
 
 __all__ = [
     "VAEGAN",
@@ -64,23 +90,44 @@ __all__ = [
     "Plan",
     "Posterior",
     "Recipe",
+    "Result",
     "Run",
     "RunStatus",
     "Scorer",
     "Search",
-    "StudioPage",
     "UserError",
     "__version__",
+    "arithmetic",
+    "attributes",
+    "bench",
     "compare",
+    "convergence",
+    "data",
     "dry_run",
+    "edit",
+    "encode",
+    "evaluate",
+    "experiment",
     "fit_prior",
+    "interpolate",
     "load",
     "nearest",
+    "prepare",
+    "project",
+    "recipes",
+    "reconstruct",
+    "report",
     "resume",
     "runs",
+    "sample",
+    "score",
+    "search",
     "studio",
+    "to_array",
+    "to_pil",
     "to_tensor",
     "train",
+    "walk",
 ]
 
 
@@ -90,6 +137,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         value: Any = version("vaegan")
+    elif name in _PACKAGES:
+        value = import_module(f".{name}", __name__)
     elif name in _MODULE:
         value = getattr(import_module(f".{_MODULE[name]}", __name__), name)
     else:

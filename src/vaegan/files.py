@@ -34,6 +34,15 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def free_path(path: Path) -> Path:
+    """The path, or with -2, -3 and so on before its ending where there is something already."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[bool]:
     """Keep a file, made if need be, from others who would. Yields whether nobody else keeps it.

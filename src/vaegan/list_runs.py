@@ -56,11 +56,6 @@ class RunStatus:
         """The metrics without the numbers that say how sure they are."""
         return {name: value for name, value in self.metrics.items() if not name.endswith(UNCERTAINTY)}
 
-    def as_json(self) -> dict[str, Any]:
-        """The same for JSON."""
-        changed = self.changed and self.changed.isoformat(timespec="seconds")
-        return {**vars(self), "folder": str(self.folder), "changed": changed, "damaged": list(self.damaged)}
-
 
 def runs(folder: str | Path = RUNS) -> list[RunStatus]:
     """The runs and model folders in a folder and in the folders in it, the newest first.

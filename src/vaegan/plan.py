@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from .begin import (
     Mode,
@@ -32,14 +34,16 @@ from .data import ImageSet, Indices
 from .data.batches import Batches
 from .errors import UserError, os_errors_as_user_errors
 from .files import free_space
+from .progress import console_of
 from .recipe import Recipe
+from .result import Result
 from .run import RUNS, Run
 from .training.device import World, find_device, find_world, make_fabric
 from .training.disk import Disk, disk_of
 from .training.memory import check_size, free_memory, in_bf16, size_of
 from .training.minutes import Costs, clock, rehearse, seconds_of, steps_in
 from .training.trainer import Trainer
-from .words import in_bytes
+from .words import duration, in_bytes
 
 SECONDS = 3.0
 """For how long steps are timed."""
@@ -47,8 +51,8 @@ ALONE = World(1, 1, None)
 """One process rehearses, also where several are to train."""
 
 
-@dataclass
-class Plan:
+@dataclass(repr=False)
+class Plan(Result):
     """What a run will take, as far as it could be found out."""
 
     run: Path
@@ -58,6 +62,7 @@ class Plan:
     processes: int
     """Of all machines together."""
     device: str | None = None
+    """The device that it will compute on."""
     problems: list[str] = field(default_factory=list)
     """What is wrong: the sentences with which training would refuse. Empty if it can begin."""
     networks: dict[str, int] = field(default_factory=dict)
@@ -65,12 +70,15 @@ class Plan:
     training: int | None = None
     """Images to train on."""
     held_out: int | None = None
+    """Images that are held out."""
     packed: Path | None = None
     """The folder of the packed images, which stays."""
     steps: int | None = None
+    """The step at which it will end."""
     begun: int = 0
     """The step that a run to be continued is at."""
     steps_per_epoch: int | None = None
+    """The steps in which every training image is seen once."""
     costs: Costs | None = None
     """What a step, a picture and a checkpoint take: measured with one process."""
     seconds: float | None = None
@@ -78,9 +86,11 @@ class Plan:
     memory: int | None = None
     """Bytes that the processes of this machine need, at least: on a GPU, each of it."""
     free_memory: int | None = None
+    """Bytes that are free."""
     disk: Disk | None = None
     """What the run writes; one that is continued, beside what it has written."""
     free_disk: int | None = None
+    """Bytes that are free where it will be."""
 
     @property
     def parameters(self) -> int:
@@ -92,18 +102,22 @@ class Plan:
         """How many images the steps to come see."""
         return None if self.steps is None else max(0, self.steps - self.begun) * self.recipe.training.batch * self.processes
 
-    def as_json(self) -> dict[str, Any]:
-        """The same for JSON."""
-        return {
-            **{name: value for name, value in vars(self).items() if name != "recipe"},
-            "run": str(self.run),
-            "packed": self.packed and str(self.packed),
-            "parameters": self.parameters,
-            "images": self.images,
-            "costs": self.costs and self.costs._asdict(),
-            "disk": self.disk and self.disk._asdict(),
-            "recipe": {section: dict(values) for section, values in asdict(self.recipe).items()},
-        }
+    def table(self) -> Table:
+        """What is known of the run, under names."""
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, text in _rows(self):
+            table.add_row(name, Text(text))
+        return table
+
+    def lines(self) -> list[str]:
+        """What is wrong, or that nothing was done."""
+        return [] if self.problems else ["", "Nothing was trained. To train, leave out --dry-run."]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, and parameters and images; the recipe by sections."""
+        return {**super().to_dict(), "parameters": self.parameters, "images": self.images}
 
 
 def dry_run(
@@ -116,6 +130,7 @@ def dry_run(
     nodes: int | None = None,
     report: bool = True,
     console: Console | None = None,
+    progress: bool | Console | None = None,
 ) -> Plan:
     """Find out what `vaegan.train` would take and what it would refuse. Nothing is trained, and only the packed images stay.
 
@@ -125,7 +140,8 @@ def dry_run(
     Args:
         recipe, run, device, processes, nodes, report: as for `vaegan.train`.
         mode: whether `run` must not be there yet, may be there (`auto_resume`), or is to be continued (`vaegan.resume`).
-        console: where the packing of images is shown; standard error by default.
+        console: the same as `progress`, which it goes before.
+        progress: whether the packing of images is shown, as for `vaegan.train`.
 
     Raises:
         UserError: what was asked for cannot be understood, so that there is nothing to plan.
@@ -133,7 +149,7 @@ def dry_run(
     if mode == "auto" and not run:
         raise UserError("--auto-resume needs --run: it continues that run if it has started")
     job = TrainingJob(recipe, Run(run or free_name(RUNS, recipe)), mode, device, report)
-    console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
+    console = console or console_of(progress)
     world = find_world(processes, nodes)
     plan = Plan(job.run.folder, recipe, world.size)
     with ExitStack() as stack:
@@ -253,3 +269,44 @@ def _measure_disk(plan: Plan, job: TrainingJob) -> None:
         way_out = "choose another --run, a smaller --training.keep, or a larger --training.picture_every, or free some space"
         needed, free = in_bytes(plan.disk.total), in_bytes(plan.free_disk)
         plan.problems.append(f"the run writes about {needed}, and {free} are free on the disk of {job.run.folder}: {way_out}")
+
+
+def _rows(plan: Plan) -> list[tuple[str, str]]:
+    """What is known of a run, under names."""
+    recipe, training = plan.recipe, plan.recipe.training
+    height, width = recipe.networks.size
+    found = [("run", f"{plan.run}, from step {plan.begun:,}" if plan.begun else str(plan.run))]
+    shape = f"{height}x{width}, {recipe.networks.channels} channel{'s' * (recipe.networks.channels > 1)}"
+    if plan.training is not None:
+        found += [
+            ("images", f"{plan.training:,} to train on, {plan.held_out or 0:,} held out; {shape}"),
+            ("packed images", f"{plan.packed} (they stay there)"),
+        ]
+    else:
+        found.append(("images", f"{recipe.data.source or 'none'}; {shape}"))
+    if plan.networks:
+        together = f"{plan.parameters:,} parameters: "
+        found.append(("networks", together + ", ".join(f"{name} {count:,}" for name, count in plan.networks.items())))
+    batch = training.batch * plan.processes
+    if plan.steps is None:
+        found.append(("length", f"{training.length}, {batch:,} images a step"))
+    else:
+        epochs = f", {plan.images / batch / plan.steps_per_epoch:,.3g} epochs" if plan.steps_per_epoch and plan.images is not None else ""
+        found.append(("length", f"{max(0, plan.steps - plan.begun):,} steps of {batch:,} images: {plan.images:,} images{epochs}"))
+    where = {"cuda": "a GPU", "mps": "the GPU"}.get(plan.device or "", "the CPU")
+    where = f"{plan.processes} processes, each on {where}" if plan.processes > 1 else where
+    if plan.costs and plan.seconds is not None:
+        alone = ", measured with one process" if plan.processes > 1 else ""
+        each = f"a step {plan.costs.step:.2g} s, a picture {plan.costs.picture:.2g} s, a checkpoint {plan.costs.save:.2g} s{alone}"
+        found.append(("time", f"about {duration(plan.seconds)} on {where}: {each}"))
+    if plan.memory is not None:
+        found.append(("memory", f"at least {in_bytes(plan.memory)}{_free(plan.free_memory)}"))
+    if plan.disk:
+        parts = ", ".join(f"{name} {in_bytes(count)}" for name, count in plan.disk._asdict().items())
+        more = " more" if plan.begun else ""
+        found.append(("disk", f"about {in_bytes(plan.disk.total)}{more}{_free(plan.free_disk)}: {parts}"))
+    return found
+
+
+def _free(count: int | None) -> str:
+    return "" if count is None else f" ({in_bytes(count)} are free)"

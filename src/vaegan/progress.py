@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,21 @@ Progress = Callable[[str, int, int | None], None]
 """Told what is being done, how much of it is done, and how much there is, if that is known."""
 PLAIN_SECONDS = 15.0
 """Between lines where the output is not a terminal."""
+
+
+def console_of(progress: bool | Console | None) -> Console:
+    """Where a function says what it does.
+
+    Args:
+        progress: True for standard error, False for nowhere, None for nowhere but in a notebook, or a console of rich.
+    """
+    from rich.console import Console
+
+    if isinstance(progress, Console):
+        return progress
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    console.quiet = not (console.is_jupyter if progress is None else progress)
+    return console
 
 
 @contextmanager
@@ -28,7 +44,8 @@ def progress_bar(console: Console) -> Iterator[Progress]:
         bars.TextColumn("{task.fields[speed]}"),
         bars.TimeRemainingColumn(),
     )
-    with bars.Progress(*columns, console=console, expand=True, disable=not console.is_terminal) as bar:
+    moves = not console.quiet and (console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None))
+    with bars.Progress(*columns, console=console, expand=True, disable=not moves) as bar:
         task = bar.add_task("", visible=False, speed="")
         began = printed = time.monotonic()
         doing, first = "", 0
@@ -41,7 +58,7 @@ def progress_bar(console: Console) -> Iterator[Progress]:
             rate = (done - first) / (now - began) if done > first and now > began else 0.0
             speed = f"{rate:,.0f}/s" if rate >= 1 else ""
             bar.update(task, description=what, completed=done, total=total, visible=True, speed=speed)
-            if not console.is_terminal and now - printed > PLAIN_SECONDS:
+            if not moves and now - printed > PLAIN_SECONDS:
                 printed = now
                 console.print(f"{what}: {done:,}" + (f" of {total:,}" if total else "") + (f", {speed}" if speed else ""), soft_wrap=True)
 

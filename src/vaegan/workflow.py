@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
+from PIL.Image import Image
 from rich.console import Console
 
 from .begin import (
@@ -34,7 +35,9 @@ from .begin import (
 from .data import ImageSet
 from .errors import UserError, os_errors_as_user_errors
 from .finish import fit_prior, lacks_prior, write_report
+from .progress import console_of
 from .recipe import RECIPE, Recipe, of_run
+from .result import Result
 from .run import RUNS, Run
 from .signals import Stopped, StopSignal
 from .this_process import is_leader
@@ -44,19 +47,29 @@ from .training.launcher import launch, run_worker
 from .training.memory import check_size
 from .training.minutes import clock, in_steps
 from .training.trainer import STOPPING, Trainer, resume_hint
+from .viz.grid import open_picture
 
 __all__ = ["Stopped", "TrainingResult", "resume", "train"]
 
 
-@dataclass(frozen=True)
-class TrainingResult:
+@dataclass(frozen=True, repr=False)
+class TrainingResult(Result):
     """Where a finished run put things."""
 
     run: Path
+    """The folder of the run."""
     picture: Path
-    """The last one."""
+    """The last picture."""
     page: Path | None
     """The report: one page on the run; None if it was not asked for."""
+
+    def lines(self) -> list[str]:
+        """Where they are."""
+        return [f"the run is {self.run}", f"the last picture is {self.picture}", *([f"the report is {self.page}"] if self.page else [])]
+
+    def figure(self) -> Image | None:
+        """The last picture."""
+        return open_picture(self.picture)
 
 
 def train(
@@ -69,6 +82,7 @@ def train(
     nodes: int | None = None,
     report: bool = True,
     console: Console | None = None,
+    progress: bool | Console | None = None,
 ) -> TrainingResult:
     """Train a VAE/GAN from scratch.
 
@@ -81,8 +95,9 @@ def train(
             Those that this starts know only the package: a program that has added networks or losses is to be started by torchrun.
         nodes: how many machines train together; likewise.
         report: whether to write the report, one page on the run, at the end.
-        console: where progress is shown; standard error by default. Where this starts several processes, they write to standard error,
-            unless it is quiet.
+        console: the same as `progress`, which it goes before.
+        progress: whether losses and a bar are shown: True on standard error, False nowhere, a console of rich there. None, the default,
+            shows them in a notebook only. Where this starts several processes, they write to standard error, unless nothing is shown.
 
     Raises:
         UserError: something in what was asked for is wrong; nothing has been overwritten.
@@ -91,7 +106,7 @@ def train(
     if auto_resume and not run:
         raise UserError("--auto-resume needs --run: it continues that run if it has started")
     job = TrainingJob(recipe, Run(run or free_name(RUNS, recipe)), "auto" if auto_resume else "new", device, report)
-    return _start(job, processes, nodes, console)
+    return _start(job, processes, nodes, console or console_of(progress))
 
 
 def resume(
@@ -103,6 +118,7 @@ def resume(
     nodes: int | None = None,
     report: bool = True,
     console: Console | None = None,
+    progress: bool | Console | None = None,
 ) -> TrainingResult:
     """Go on with a run from its newest checkpoint that is whole.
 
@@ -114,12 +130,11 @@ def resume(
     """
     begun = Run(run)
     job = TrainingJob(recipe or Recipe.load(of_run(begun.folder)), begun, "resume", device, report)
-    return _start(job, processes, nodes, console)
+    return _start(job, processes, nodes, console or console_of(progress))
 
 
-def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: Console | None) -> TrainingResult:
+def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: Console) -> TrainingResult:
     """Run a job in this process; or in several, which this one starts unless somebody else has."""
-    console = console or _console()
     console.quiet = console.quiet or not is_leader()
     world = find_world(processes, nodes)
     starts_others = world.size > 1 and not world.environment

@@ -14,7 +14,6 @@ from .case import FLAG, Case, World, messages
 
 ELSEWHERE = {
     "To train, leave out --dry-run.": "test_plan.py",
-    "--json needs --dry-run": "test_plan.py",
     "--{} is {}, but {} has started {}: leave out --{}, or ask {} for {}": "training/test_launchers.py",
     "ask for the same number on each with --ntasks-per-node": "training/test_launchers.py",
     "so ask for --gpus-per-node": "training/test_launchers.py",

@@ -11,7 +11,7 @@ from PIL import Image
 
 from vaegan.data import prepare
 
-from ..command import fails, fails_with_notice, notices, rows, size, train, works
+from ..command import fails, fails_with_notice, notices, partly, rows, size, train, works
 
 
 @pytest.fixture
@@ -27,29 +27,37 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 def test_score(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "odd").mkdir()
     shutil.copy(photos / "photo 00.png", tmp_path / "odd" / "plain.png")
-    noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
-    Image.fromarray(noise).save(tmp_path / "odd" / "noise.png")
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "odd" / "noise.png")
     (tmp_path / "odd" / "broken.png").write_bytes(b"")
     table = tmp_path / "out" / "scores.csv"
-    works("score", run, tmp_path / "odd", photos / "photo 01.png", "--false-positive-rate", 0.1, "--count", 2, "--out", table)
-    text, notes = capsys.readouterr()
+    named = [tmp_path / "odd", tmp_path / "bad.png", photos / "photo 01.png"]
+    (tmp_path / "bad.png").write_text("no image")
+    text, notes = partly(capsys, "score", run, *named, "--false-positive-rate", 0.1, "--count", 2, "--out", table)
     assert "calibrated on the run's held-out images: 20 normal images" in notes
     assert "skipped 1 of 3 image files" in notes
     assert "of 3 images have p <= 0.1; if all images were normal, about 0.3 would be expected" in text
     found = {row["name"]: row for row in rows(table)}
-    assert list(found) == [str(photos / "photo 01.png"), "noise.png", "plain.png"]
-    assert float(found["noise.png"]["combined"]) > float(found["plain.png"]["combined"]) + 1
+    noise, plain, broken = (str(tmp_path / "odd" / f"{name}.png") for name in ("noise", "plain", "broken"))
+    assert list(found) == [noise, plain, broken, str(tmp_path / "bad.png"), str(photos / "photo 01.png")]
+    for name, error in ((broken, "empty file"), (str(tmp_path / "bad.png"), "not an image")):
+        assert found.pop(name) | {"error": ""} == dict.fromkeys(found[plain], "") | {"name": name}
+        assert error in notes
+    assert float(found[noise]["combined"]) > float(found[plain]["combined"]) + 1
     for row in found.values():
         assert row["over"] == str(int(float(row["p"]) <= 0.1))
         assert float(row["p"]) * 21 == pytest.approx(round(float(row["p"]) * 21), abs=1e-3)
-    assert float(found["noise.png"]["p"]) == min(float(row["p"]) for row in found.values())
-    assert text.split().index("noise.png") < text.split().index("wrote")
+    assert float(found[noise]["p"]) == min(float(row["p"]) for row in found.values())
+    assert text.split().index("odd/noise.png") < text.split().index("wrote")
     assert size(table.with_suffix(".png"))[0] > 3 * 96
+    (tmp_path / "odd" / "broken.png").unlink()
     works("score", run, tmp_path / "odd", "--false-positive-rate", 0.1)
-    assert (run / "scores.csv").is_file()
+    first = (run / "scores.csv").read_bytes()
     assert "with 20 normal images p is at least 0.048, so no image can reach --false-positive-rate 0.01" in notices(
         capsys, "score", run, tmp_path / "odd"
     )
+    assert (run / "scores.csv").read_bytes() == first
+    assert (run / "scores-2.csv").is_file()
 
 
 def test_a_calibration_stays_until_the_model_changes(run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,9 +117,9 @@ def test_samples_are_those_of_the_model(model: VAEGAN) -> None:
 class Perfect(VAEGAN):
     """It reconstructs what it is given: the last images that were encoded."""
 
-    def encode(self, images: Tensor, attributes: Tensor | None = None) -> Posterior:
+    def encode(self, images: Any, attributes: Tensor | None = None, *, check: bool = True) -> Posterior:
         self.seen = images
-        return super().encode(images, attributes)
+        return super().encode(images, attributes, check=check)
 
     def decode(self, codes: Tensor, attributes: Tensor | None = None) -> Tensor:
         assert attributes is None
@@ -287,7 +288,7 @@ def test_too_little_to_measure(model: VAEGAN, images: ImageSet) -> None:
 def test_a_posterior_that_went_astray(model: VAEGAN, images: ImageSet) -> None:
     """A logvar of 800 is finite; the variance, and with it the KL, is not."""
     encode = model.encode
-    model.encode = lambda *given: encode(*given)._replace(logvar=torch.full((len(given[0]), 4), 800.0))  # type: ignore[method-assign]
+    model.encode = lambda *given, **how: encode(*given, **how)._replace(logvar=torch.full((len(given[0]), 4), 800.0))  # type: ignore[method-assign]
     with pytest.raises(UserError, match="NaN or infinity"):
         evaluated(model, images)
 

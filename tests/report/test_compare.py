@@ -29,7 +29,7 @@ def write_two(tmp_path: Path) -> list[Path]:
 
 def test_a_page(tmp_path: Path) -> None:
     runs = write_two(tmp_path)
-    path = vaegan.compare(runs)
+    path = Path(vaegan.compare(runs))
     assert path == tmp_path / "comparison.html"
     page = Page(path)
     text = " ".join(page.text.split())
@@ -56,7 +56,7 @@ def test_the_page_asks_nothing_of_others_and_what_files_say_does_nothing(tmp_pat
     one, other = write_two(tmp_path)
     evil = tmp_path / "<script>alert(1)<\N{FRACTION SLASH}script>"
     shutil.move(other, evil)
-    page = Page(vaegan.compare([one, evil]))
+    page = Page(Path(vaegan.compare([one, evil])))
     policy = next(meta["content"] or "" for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
     assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
     assert len(page.all("script")) == 1
@@ -75,12 +75,12 @@ def test_damaged_runs_are_compared_as_far_as_they_can_be(tmp_path: Path) -> None
     (other / "recipe.yaml").write_text("objective: {gama: 1}\n")
     (other / "samples" / "step-000030.png").write_bytes(b"no picture")
     (one / "stats.jsonl").write_text("{")
-    text = " ".join(Page(vaegan.compare([one, other])).text.split())
+    text = " ".join(Page(Path(vaegan.compare([one, other]))).text.split())
     assert f"{other / 'recipe.yaml'} cannot be read." in text
     assert f"{one / 'stats.jsonl'} cannot be read." in text
     assert "other after step 20" in text
     shutil.rmtree(other / "samples")
-    assert "other no picture that can be read" in " ".join(Page(vaegan.compare([one, other])).text.split())
+    assert "other no picture that can be read" in " ".join(Page(Path(vaegan.compare([one, other]))).text.split())
 
 
 def test_runs_of_one_name_are_called_by_their_paths(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ import pytest
 import torch
 from PIL import Image
 
+import vaegan
 from vaegan import Run
 from vaegan.data.batches import to_tensor
 from vaegan.latent.directions import Directions
-from vaegan.studio.page import studio
 from vaegan.viz.grid import to_uint8
 
 from ..browser import CONTRASTS, MARKS, Browser
@@ -50,7 +50,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def page(run: Run) -> Path:
-    return studio(run.folder, score=True).path
+    return Path(vaegan.studio(run, score=True))
 
 
 class Studio:
@@ -93,7 +93,7 @@ class Studio:
     def drag(self, element: Any, right: int, *, touch: bool) -> None:
         """Drag an element from its middle, by the mouse or by a finger."""
         if not touch:
-            return ActionChains(self.browser.driver).click_and_hold(element).move_by_offset(right, 0).release().perform()  # type: ignore[no-any-return]
+            return ActionChains(self.browser.driver).click_and_hold(element).move_by_offset(right, 0).release().perform()
         box = self.browser.driver.execute_script(
             "const b = arguments[0].getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]", element
         )

@@ -153,7 +153,7 @@ def test_a_conditional_model_draws_codes_that_go_with_its_attributes(tmp_path: P
 def test_rounded_weights_are_read_as_they_were_written(run: Run) -> None:
     code = [0.5, -1.0, 0.25, 2.0]
     for precision in ("float16", "int8"):
-        contents = gather(run, examples=0, precision=precision)  # type: ignore[arg-type]
+        contents = gather(run, examples=0, precision=precision)
         (decoded,) = answers(contents, [("decode", {"code": code})])
         with torch.no_grad():
             exact = run.model().decode(torch.tensor([code]))

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from ..data.dataset import report_skipped
 from ..errors import UserError
 from ..recipe import Recipe
 from ..settings import Crop, Resampling
 from ..words import command
-from .console import err, parse_size, wrote
+from .console import Json, err, parse_size, show
 from .flags import DEFAULT_RECIPE, DataFlags, Settings
-from .inputs import open_set
-
-if TYPE_CHECKING:
-    from ..data import ImageSet
 
 
 def prepare(
@@ -41,6 +35,7 @@ def prepare(
     unknown: Annotated[list[str] | None, Parameter(negative="", json_list=False, allow_leading_hyphen=True)] = None,
     count: int | None = None,
     workers: int | None = None,
+    json: Json = False,
 ) -> None:
     """Pack images into a set that is ready for training.
 
@@ -90,63 +85,44 @@ def prepare(
         Use only the first COUNT images. For avatars, COUNT is the number to draw.
     workers
         The number of processes that read images. The default is one for each CPU core.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    from ..data import ImageSet
-    from ..data import prepare as pack
-    from ..progress import progress_bar
+    from ..api import data as api
     from ..signals import Stopped
 
-    packed_before = ImageSet.is_set(out)
-    said: list[str] = []
-
-    def note(sentence: str) -> None:
-        said.append(sentence)
-        err.print(sentence, soft_wrap=True)
-
     try:
-        with progress_bar(err) as progress:
-            images = pack(
-                source,
-                out,
-                size=parse_size(size) if size is not None else None,
-                channels=1 if grey else None,
-                crop=crop,
-                box=box,
-                blur=blur,
-                resampling=resampling,
-                fractions=dict(zip(("train", "validation", "test"), splits, strict=True)) if splits else None,
-                attributes=attributes,
-                label=label,
-                thresholds=dict(map(_threshold, threshold or ())),
-                numeric=numeric or (),
-                unknown=unknown or (),
-                count=count,
-                workers=workers,
-                progress=progress,
-                note=note,
-            )
+        found = api.prepare(
+            source,
+            out,
+            size=parse_size(size) if size is not None else None,
+            crop=crop,
+            box=box,
+            blur=blur,
+            resampling=resampling,
+            grey=grey,
+            splits=splits,
+            attributes=attributes,
+            label=label,
+            threshold=dict(map(_threshold, threshold or ())),
+            numeric=numeric or (),
+            unknown=unknown or (),
+            count=count,
+            workers=workers,
+            progress=err,
+        )
     except Stopped as stopped:
         err.print(str(stopped), soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
-    what = f"{len(images):,} images of {images.images.shape[1]}x{images.images.shape[2]}"
-    parts = ", ".join(f"{name} {count:,}" for name, count in images.splits.items())
-    err.print(f"{out} holds {what}" + (f": {parts}" if parts else ""), soft_wrap=True)
-    if packed_before:
-        err.print(
-            f"{out} is packed already, from files with the same names and sizes; remove it to pack it again",
-            soft_wrap=True,
-        )
-    for line in [*report_skipped(images), *(line for line in images.manifest["notes"] if line not in said)]:
-        err.print(line, soft_wrap=True)
-    if rest := len(images) - sum(images.splits.values()) if images.splits else 0:
-        err.print(f"{rest:,} images are in no split, so they are never used", soft_wrap=True)
     look = f"Look at it: {command('data', out)}"
     try:
-        replace(Recipe.load(DEFAULT_RECIPE).networks, size=images.preparation.size)
+        replace(Recipe.load(DEFAULT_RECIPE).networks, size=found.size)
         look += f"\nTrain on it: {command('train', '--data', out)}"
     except UserError as error:
         err.print(f"{error}; to train on these images, prepare them again with a --size that is possible", soft_wrap=True)
     err.print(look, soft_wrap=True)
+    if json:
+        show(found, json=True)
 
 
 def _threshold(text: str) -> tuple[str, float]:
@@ -165,6 +141,7 @@ def data(
     flags: DataFlags = DataFlags(),
     verify: Annotated[bool, Parameter(negative="")] = False,
     out: Path | None = None,
+    json: Json = False,
 ) -> None:
     """Show what is in a set of images.
 
@@ -181,44 +158,18 @@ def data(
     out
         The picture to write. The default is contact-sheet.png in the folder of the run or of the packed set. For other images, the default
         is contact-sheet.png in the current folder.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    from ..data.summary import contact_sheet, describe
-    from ..progress import progress_bar
-    from ..viz import grid
-
-    images, folder = _set_of(source, flags, settings)
-    if verify:
-        total, done, bad = sum(file["bytes"] for file in images.manifest["files"].values()), 0, []
-        with progress_bar(err) as progress:
-            for name, size, good in images.verify():
-                done += size
-                bad += [] if good else [name]
-                progress("checking bytes", done, total)
-        if bad:
-            raise UserError(f"{images.folder} is damaged: {', '.join(bad)} changed since it was packed; pack it again, or restore a copy")
-        print(f"{images.folder} is not damaged: {len(images.manifest['files'])} files, {total:,} bytes")
-        return
-    for line in describe(images):
-        print(line)
-    wrote(grid.save(contact_sheet(images), out or folder / "contact-sheet.png"))
-
-
-def _set_of(source: str, flags: DataFlags, settings: Sequence[str]) -> tuple[ImageSet, Path]:
-    """The images of a run, of a packed set or of any source, and the folder for a picture of them: the source may not get one."""
-    from ..data import ImageSet, open_images, packed_folder
+    from ..api import data as api
     from ..data.sources import recognized
-    from ..progress import progress_bar
     from ..run import Run
+    from .console import save_picture
 
-    run, changed = Run(source), bool(settings) or flags != DataFlags()
-    if run.is_run:
-        if changed:
-            raise UserError(f"{run.folder} is a run, and its recipe says how its images are prepared: leave out all settings")
-        return open_set(run, flag=command("data", "SOURCE")), run.folder
-    packed = packed_folder(source)
-    if packed and not changed:  # of any size, also one that no networks take
-        return ImageSet.open(packed), packed
-    recipe = flags.load_recipe([*settings, f"--data.source={recognized(source)}"])
-    with progress_bar(err) as progress:
-        images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
-    return images, packed or Path()
+    recipe = None
+    if settings or flags != DataFlags():
+        recipe = Recipe() if Run(source).is_run else flags.load_recipe([*settings, f"--data.source={recognized(source)}"])
+    found = api.data(source, recipe, verify=verify, progress=err)
+    if not verify:
+        save_picture(found, out or found.home / "contact-sheet.png")
+    show(found, json=json)

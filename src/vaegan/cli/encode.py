@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from ..errors import UserError
-from .console import err, wrote
-from .inputs import MOST_ROWS, encode_pictures, open_set, say_how_many, say_skipped
+from .console import Json, err, picture_file, save_picture, show
 
 
-def encode(run: Path, source: str, /, *, out: Path | None = None) -> None:
+def encode(run: Path, source: str, /, *, out: Path | None = None, json: Json = False) -> None:
     """Write the codes of a set of images to a file.
 
     The encoder gives each image a posterior: a normal distribution of codes. The file is for numpy. It holds the posterior means (mean),
@@ -28,29 +26,16 @@ def encode(run: Path, source: str, /, *, out: Path | None = None) -> None:
         avatars for the built-in drawings.
     out
         The file to write. The default is RUN/codes.npz.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    import numpy as np
-
-    from ..files import replacing
-    from ..latent.encode import encode as encode_images
-    from ..progress import progress_bar
+    from ..api import encode as api
     from ..run import Run
 
-    opened = Run.open(run)
-    path = out or opened.folder / "codes.npz"
-    if path.suffix != ".npz":
-        raise UserError(f"cannot write codes as {path}: give --out a name that ends in .npz")
-    model = opened.model()
-    images = open_set(opened, source)
-    say_skipped(images)
-    with progress_bar(err) as progress:
-        codes = encode_images(model, images.images, progress=progress)
-    known: dict[str, Any] = {"names": np.array(images.names), "labels": np.array(images.labels)}
-    if images.attribute_names:
-        known |= {"attributes": images.attributes, "attribute_names": np.array(images.attribute_names)}
-    with replacing(path) as temporary, temporary.open("wb") as file:  # by a path, numpy would change the name
-        np.savez(file, mean=codes.mean.numpy(), logvar=codes.logvar.numpy(), **known)
-    wrote(path)
+    path = api.npz_file(out or Run(run).folder / "codes.npz")
+    found = api.encode(run, source, progress=err)
+    found.files.append(found.save(path))
+    show(found, json=json, table=False)
 
 
 def project(
@@ -62,6 +47,8 @@ def project(
     lr: float = 0.05,
     kl_weight: float = 1.0,
     out: Path | None = None,
+    json: Json = False,
+    jsonl: Json = False,
 ) -> None:
     """Find better codes for images than the encoder does.
 
@@ -81,22 +68,18 @@ def project(
         The weight of the term that pulls codes towards N(0, I). 0 leaves the term out.
     out
         The picture to write. The default is RUN/projections.png.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
+    jsonl
+        Print one line of JSON for each image (see docs/json.md).
     """
-    from ..latent import project
-    from ..latent.figures import projections
-    from ..progress import progress_bar
+    from ..api import encode as api
     from ..run import Run
-    from ..viz import grid
 
-    opened = Run.open(run)
-    path = out or opened.folder / "projections.png"
-    grid.kind_of(path)
-    model = opened.model()
-    names, originals, _ = encode_pictures(model, images)
-    shown = sorted({0, steps // 20, steps // 5, steps // 2, steps})
-    with progress_bar(err) as progress:
-        found = project.project(model, originals, steps, lr=lr, kl_weight=kl_weight, shown=shown, progress=progress)
-    for name, similarity, pixel in zip(names, found.similarity.T.tolist(), found.pixel.T.tolist(), strict=True):
-        print(f"{name}: similarity error {similarity[0]:.4g} -> {similarity[-1]:.4g}, pixel error {pixel[0]:.4g} -> {pixel[-1]:.4g}")
-    say_how_many(len(originals))
-    wrote(grid.save(projections(model, originals[:MOST_ROWS], found, shown), path))
+    path = picture_file(out or Run(run).folder / "projections.png")
+    found = api.project(run, images, steps=steps, lr=lr, kl_weight=kl_weight, progress=err)
+    save_picture(found, path)
+    for row in () if json or jsonl else found.rows:
+        similarity = f"similarity error {row.similarity_error_before:.4g} -> {row.similarity_error:.4g}"
+        print(f"{row.name}: {similarity}, pixel error {row.pixel_error_before:.4g} -> {row.pixel_error:.4g}")
+    show(found, json=json, jsonl=jsonl, table=False)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ..metrics.base import RESAMPLINGS, SAMPLES
 from ..metrics.extractors.registry import DEFAULT, ExtractorName
 from ..settings import PriorKind
-from .console import err, wrote
-from .console import out as stdout
-from .inputs import check_seed, open_set
+from .console import Json, err, picture_file, save_picture, show
 
 
 def evaluate(
@@ -24,6 +23,7 @@ def evaluate(
     prior: PriorKind | None = None,
     device: str = "auto",
     out: Path | None = None,
+    json: Json = False,
 ) -> None:
     """Measure samples, reconstructions and codes.
 
@@ -57,51 +57,21 @@ def evaluate(
         The device to compute on: cpu, cuda, mps or auto. auto uses a GPU if there is one.
     out
         The picture to write. The default is RUN/evaluation.png.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    from ..data.sources import anchored
-    from ..metrics.context import Context, require_enough
-    from ..metrics.evaluate import evaluate as measure
-    from ..metrics.extractors.registry import choose
-    from ..metrics.figure import evaluation_sheet
-    from ..metrics.tables import tables
-    from ..progress import progress_bar
+    from ..api import evaluate as api
     from ..run import Run
-    from ..training.device import make_fabric
-    from ..viz import grid
 
-    check_seed(seed)
-    opened = Run.open(run)
-    picture = out or opened.folder / "evaluation.png"
-    grid.kind_of(picture)  # now, and not after minutes of work
-    model = opened.model(make_fabric(device).device)
-    images = open_set(opened, data)
-    training, held_out = opened.split(images)
-    if not opened.is_run:
-        err.print(
-            "note: a model folder does not say how its set was split, so the model may have been trained on images that are held out here: "
-            "name the run folder instead",
-            soft_wrap=True,
-        )
-    require_enough(training, held_out, samples, resamplings)
-    with progress_bar(err) as progress:
-        context = Context(
-            model,
-            images,
-            training,
-            held_out,
-            choose(extractor, images, training, model.device, progress),
-            samples=samples,
-            seed=seed,
-            resamplings=resamplings,
-            progress=progress,
-            prior=prior,
-        )
-        found = measure(context)
-    found.settings["split"] |= {"train_on": opened.train_on(images), "share_held_out": opened.data.held_out}
-    if data is not None and (not opened.is_run or anchored(data) != anchored(opened.data.source)):
-        found.settings["source"] = data  # which is not that of the run
-    for table in tables(found):
-        stdout.print(table.on_screen(narrow=True))
-        stdout.print()
-    wrote(found.append_to(opened.metrics_file))
-    wrote(grid.save(evaluation_sheet(context), picture))
+    path = picture_file(out or Run(run).folder / "evaluation.png")
+    wanted: dict[str, Any] = {
+        "samples": samples,
+        "extractor": extractor,
+        "seed": seed,
+        "resamplings": resamplings,
+        "prior": prior,
+        "device": device,
+    }
+    found = api.evaluate(run, data, **wanted, progress=err)
+    save_picture(found, path)
+    show(found, json=json)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import cyclopts
 from cyclopts import Parameter
@@ -15,13 +15,9 @@ from rich.console import Console
 from ..errors import UserError
 from ..metrics.extractors.registry import DEFAULT, ExtractorName
 from ..words import quoted
-from .console import err, wrote
+from .console import Json, err, show, wrote
 from .console import out as stdout
 from .flags import ExperimentFlags, Settings
-
-if TYPE_CHECKING:
-    from ..experiments.experiment import Experiment
-    from ..experiments.page import ExperimentResult
 
 experiment = cyclopts.App(
     name="experiment",
@@ -38,6 +34,7 @@ def attribute_similarity(
     *settings: Settings,
     flags: ExperimentFlags = ExperimentFlags(),
     runs: Runs = None,
+    json: Json = False,
 ) -> None:
     """Measure whether samples have the attributes that were asked for.
 
@@ -47,10 +44,10 @@ def attribute_similarity(
     ----------
     runs
         Measure the runs in these folders. Nothing is trained.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    from ..experiments.attribute_similarity import attribute_similarity
-
-    _do("attribute-similarity", flags, settings, attribute_similarity, runs)
+    _do("attribute-similarity", flags, settings, runs, json=json)
 
 
 @experiment.command
@@ -60,6 +57,7 @@ def samples(
     samples: int = 2_000,
     extractor: ExtractorName = DEFAULT,
     runs: Runs = None,
+    json: Json = False,
 ) -> None:
     """Compare VAE, GAN, VAE_Disl and VAE/GAN.
 
@@ -74,10 +72,10 @@ def samples(
         The network whose features are compared (see vaegan evaluate).
     runs
         Measure the runs in these folders. Nothing is trained.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    from ..experiments.samples import samples as compare
-
-    _do("samples", flags, settings, lambda one: compare(one, count=samples, extractor=extractor), runs)
+    _do("samples", flags, settings, runs, json=json, samples=samples, extractor=extractor)
 
 
 @experiment.command
@@ -88,6 +86,7 @@ def ablation(
     alone: Annotated[bool, Parameter(negative="")] = False,
     samples: int = 2_000,
     extractor: ExtractorName = DEFAULT,
+    json: Json = False,
 ) -> None:
     """Vary settings of the recipe, and measure every run.
 
@@ -103,12 +102,10 @@ def ablation(
         The number of samples of each run. It also limits the number of training images and of held-out images.
     extractor
         The network whose features are compared (see vaegan evaluate).
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    from ..experiments.ablation import ablation as compare
-    from ..experiments.ablation import asked
-
-    asked(vary or [], flags.load_recipe(settings), alone=alone)  # a mistake is told before a folder is made
-    _do("ablation", flags, settings, lambda one: compare(one, vary or [], alone=alone, count=samples, extractor=extractor))
+    _do("ablation", flags, settings, json=json, vary=vary or (), alone=alone, samples=samples, extractor=extractor)
 
 
 @experiment.command
@@ -117,6 +114,7 @@ def attribute_vectors(
     flags: ExperimentFlags = ExperimentFlags(),
     attributes: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)] = None,
     runs: Runs = None,
+    json: Json = False,
 ) -> None:
     """Add attributes to held-out images.
 
@@ -128,10 +126,10 @@ def attribute_vectors(
         The attributes in the pictures. The default is the eight attributes that the codes separate best.
     runs
         Measure the runs in these folders. Nothing is trained.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    from ..experiments.attribute_vectors import attribute_vectors as show
-
-    _do("attribute-vectors", flags, settings, lambda one: show(one, tuple(attributes or ())), runs)
+    _do("attribute-vectors", flags, settings, runs, json=json, attributes=attributes or ())
 
 
 @experiment.command
@@ -140,6 +138,7 @@ def features(
     flags: ExperimentFlags = ExperimentFlags(),
     draws: int = 5,
     runs: Runs = None,
+    json: Json = False,
 ) -> None:
     """Train linear classifiers on features, with few labels.
 
@@ -151,37 +150,29 @@ def features(
         The number of random draws of labels for each seed. Mean and spread are taken over the draws.
     runs
         Measure the runs in these folders. Nothing is trained.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    from ..experiments.features import features as compare
-
-    _do("features", flags, settings, lambda one: compare(one, draws=draws), runs)
+    _do("features", flags, settings, runs, json=json, draws=draws)
 
 
-def _do(
-    name: str,
-    flags: ExperimentFlags,
-    settings: Sequence[str],
-    work: Callable[[Experiment], ExperimentResult],
-    runs: list[Path] | None = None,
-) -> None:
+def _do(name: str, flags: ExperimentFlags, settings: Sequence[str], runs: list[Path] | None = None, *, json: bool, **options: Any) -> None:
     """Do an experiment, print its tables, and say where everything is."""
-    from ..experiments.experiment import Experiment
+    from ..api import experiment as api
     from ..signals import Stopped
 
-    command = quoted("vaegan", *sys.argv[1:])
     if runs and (settings or replace(flags, out=None, prior=None, device="auto") != ExperimentFlags()):
         raise UserError("--runs measures existing runs: leave out --data, --seeds and all settings of training")
-    folder = flags.out or Path("experiments") / name
+    recipe = None if runs else flags.load_recipe(settings)
+    common: dict[str, Any] = {"out": flags.out, "seeds": flags.seeds, "prior": flags.prior, "device": flags.device, "progress": err}
     try:
-        if runs:
-            one = Experiment.of_runs(name, folder, runs, prior=flags.prior, device=flags.device, command=command, console=err)
-        else:
-            recipe = flags.load_recipe(settings)
-            one = Experiment(name, folder, recipe, seeds=flags.seeds, prior=flags.prior, device=flags.device, command=command, console=err)
-        found = work(one)
+        found = api.experiment(name, recipe, runs=runs or (), command=quoted("vaegan", *sys.argv[1:]), **common, **options)
     except Stopped as stopped:
         err.print("stopped: run the same command again to continue", soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
+    if json:
+        show(found, json=True)
+        return
     wide = Console(width=1_000, highlight=False, emoji=False)  # lines that are too long rather than numbers that are cut short
     for table in found.tables:
         wide.print(table.on_screen())

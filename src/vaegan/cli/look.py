@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from ..errors import UserError
 from ..settings import PriorKind
-from .console import check_fps, err, wrote
-from .inputs import check_seed, read_pictures
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from PIL.Image import Image
-
-LAST_SHOWN = 2.0
-"""Seconds that a film of a training stays at its end."""
+from .console import Json, err, picture_file, save_picture, show
 
 
 def sample(
@@ -30,6 +21,8 @@ def sample(
     seed: int = 0,
     values: Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=True)] = None,
     prior: PriorKind | None = None,
+    outdir: Path | None = None,
+    json: Json = False,
 ) -> None:
     """Draw new images from the prior.
 
@@ -49,24 +42,19 @@ def sample(
     prior
         Where codes come from. fitted is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan fit-prior).
         standard is N(0, I). The default is 'fitted' if the run has a fitted prior, and 'standard' if not.
+    outdir
+        A folder for single files: each image by itself, at the size of the model.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    import torch
-
+    from ..api import look
     from ..run import Run
-    from ..viz import grid
 
-    if count < 1:
-        raise UserError(f"--count must be above 0, not {count}")
-    check_seed(seed)
-    opened = Run.open(run)
-    path = out or opened.folder / "samples.png"
-    grid.kind_of(path)  # now, and not after minutes of work
-    model = opened.model()
-    attributes = None if values is None else model.attributes(dict(map(_setting, values))).expand(count, -1)
-    with torch.inference_mode():
-        images = model.sample(count, seed, attributes, prior)
-    caption = ", ".join([f"samples of {model.name_prior(prior)}, seed {seed}", *(values or [])])
-    wrote(grid.save(grid.sheet([(caption, images)], _columns(count)), path))
+    path = picture_file(out or Run(run).folder / "samples.png")
+    known = dict(map(_setting, values or []))
+    found = look.sample(run, count, seed=seed, values=known, prior=prior, progress=err)
+    save_picture(found, path, outdir)
+    show(found, json=json, table=False, outdir=outdir)
 
 
 def _setting(text: str) -> tuple[str, float]:
@@ -78,7 +66,15 @@ def _setting(text: str) -> tuple[str, float]:
         raise UserError(f"--set must be NAME=NUMBER, such as Smiling=1, not {text}") from None
 
 
-def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", json_list=False)], /, *, out: Path | None = None) -> None:
+def reconstruct(
+    run: Path,
+    images: Annotated[list[Path], Parameter(negative="", json_list=False)],
+    /,
+    *,
+    out: Path | None = None,
+    outdir: Path | None = None,
+    json: Json = False,
+) -> None:
     """Show images above their reconstructions.
 
     Reconstructions are decoded from posterior means, not from posterior samples.
@@ -91,27 +87,21 @@ def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", 
         Image files, folders of images, or archives of images (zip, tar).
     out
         The picture to write. The default is RUN/reconstructions.png.
+    outdir
+        A folder for single files: each reconstruction by itself, named after its image, at the size of the model.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    import torch
-
-    from ..data.batches import to_tensor
+    from ..api import look
     from ..run import Run
-    from ..viz import grid
 
-    opened = Run.open(run)
-    path = out or opened.folder / "reconstructions.png"
-    grid.kind_of(path)
-    model = opened.model()
-    _, pixels = read_pictures(images, model.preparation)
-    originals = to_tensor(pixels)
-    with torch.inference_mode():
-        reconstructions = model.reconstruct(originals)
-    columns = _columns(len(originals))
-    pairs = grid.pair_rows(originals, reconstructions, columns)
-    wrote(grid.save(grid.sheet([("images above their reconstructions", pairs)], columns), path))
+    path = picture_file(out or Run(run).folder / "reconstructions.png")
+    found = look.reconstruct(run, images, progress=err)
+    save_picture(found, path, outdir)
+    show(found, json=json, table=False, outdir=outdir)
 
 
-def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0) -> None:
+def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0, json: Json = False) -> None:
     """Make a video of the pictures that were made during training.
 
     Each frame shows how the model drew the same images and the same codes at one step of the training.
@@ -124,35 +114,18 @@ def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0) -> N
         The video to write, as .gif or .mp4. The default is RUN/convergence.gif.
     fps
         The number of pictures per second.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    import numpy as np
-
-    from ..progress import progress_bar
+    from ..api import look
     from ..run import Run
-    from ..viz import grid, video
 
-    check_fps(fps)
-    opened = Run(run)
-    drawn = list(opened.pictures.values())
-    if not drawn:
-        raise UserError(f"{run} has no pictures of its training: name the folder of a run that has drawn pictures")
-
-    def picture(path: Path) -> Image:
-        if found := grid.open_picture(path):
-            return found
-        raise UserError(f"{path} is damaged: remove it, and run the same command again to leave it out of the film")
-
-    size = picture(drawn[-1]).size
-
-    def frame(number: int) -> NDArray[np.uint8]:
-        return np.asarray(picture(drawn[min(number, len(drawn) - 1)]).resize(size))
-
-    with progress_bar(err) as progress:
-        count = len(drawn) + round(LAST_SHOWN * fps)
-        wrote(video.save(frame, count, out or opened.folder / "convergence.gif", fps, progress))
+    film = look.convergence(run, fps=fps, progress=err)
+    film.files.append(film.save(out or Run(run).folder / "convergence.gif"))
+    show(film, json=json, table=False)
 
 
-def report(run: Path, /, *, out: Path | None = None) -> None:
+def report(run: Path, /, *, out: Path | None = None, json: Json = False) -> None:
     """Write report.html, one page about a run.
 
     The page shows the pictures of the training, the curves and the recipe. It is one file and works offline.
@@ -163,14 +136,9 @@ def report(run: Path, /, *, out: Path | None = None) -> None:
         The folder of a run.
     out
         The page to write. The default is RUN/report.html.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    from ..report import report as write
+    from ..api import look
 
-    wrote(write(run, out))
-
-
-def _columns(count: int) -> int:
-    """Columns of a sheet that is wider than high, and without a gap in its last row if that can be."""
-    wanted = round((1.6 * count) ** 0.5)
-    even = [columns for columns in range(wanted, min(2 * wanted, 16) + 1) if count % columns == 0]
-    return count if count <= 6 else even[0] if even else min(16, wanted)
+    show(look.report(run, out), json=json, table=False)

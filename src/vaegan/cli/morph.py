@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from ..errors import UserError
 from ..settings import PriorKind
-from .console import check_fps, err, parse_size, wrote
-from .inputs import check_seed, encode_pictures
+from .console import Json, err, parse_size, picture_file, save_picture, show
 
 Course = Literal["spherical", "linear"]  # as in latent/interpolate.py, without waiting for torch
-MOST_STEPS = 1_000
-"""From one image to the next."""
-SECONDS_PER_PERIOD = 4.0
-"""Of a walk: the more, the slower."""
 
 
 def interpolate(
@@ -30,6 +23,7 @@ def interpolate(
     fps: float = 25.0,
     prior: PriorKind | None = None,
     out: Path | None = None,
+    json: Json = False,
 ) -> None:
     """Morph one image into another.
 
@@ -54,43 +48,25 @@ def interpolate(
         fit-prior). standard is N(0, I). The default is 'fitted' if the run has a fitted prior, and 'standard' if not.
     out
         The picture or video to write, as .png, .gif or .mp4. The default is RUN/interpolation.png.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    import torch
-
-    from ..latent import interpolate
-    from ..latent.encode import decode
-    from ..latent.figures import enlarged
-    from ..progress import progress_bar
+    from ..api import morph as api
+    from ..api.shared import check_fps
     from ..run import Run
-    from ..viz import grid, video
+    from ..viz import video
 
-    opened = Run.open(run)
-    path = out or opened.folder / "interpolation.png"
+    path = out or Run(run).folder / "interpolation.png"
     moves = path.suffix.lower() in video.KINDS
-    count = steps if steps is not None else 40 if moves else 9
-    if not 2 <= count <= MOST_STEPS:
-        raise UserError(f"--steps must be from 2 to {MOST_STEPS:,}, not {count}")
     if not moves:
-        grid.kind_of(path)
+        picture_file(path)
     check_fps(fps)
-    model = opened.model()
-    mixture = model.find_prior(prior)
-    names, _, stops = encode_pictures(model, images)
-    if len(stops) < 2:
-        raise UserError("interpolate needs at least two images")
-    with torch.inference_mode():
-        if not moves:
-            legs = [interpolate.between(start, end, count, how, mixture) for start, end in pairwise(stops)]
-            parts = [
-                (f"{Path(a).name} to {Path(b).name}, {how}", decode(model, leg)) for (a, b), leg in zip(pairwise(names), legs, strict=True)
-            ]
-            wrote(grid.save(grid.sheet(parts, count), path))
-            return
-        there = interpolate.through(stops, count, how, mixture)
-        codes = torch.cat([there, there[1:-1].flip(0)])
-        with progress_bar(err) as progress:
-            frame = lambda number: enlarged(model.decode(codes[number : number + 1]), 1)  # noqa: E731
-            wrote(video.save(frame, len(codes), path, fps, progress))
+    found = api.interpolate(run, images, how=how, steps=steps, prior=prior, progress=err)
+    if moves:
+        found.files.append(found.film(fps).save(path))
+    else:
+        save_picture(found, path)
+    show(found, json=json, table=False)
 
 
 def walk(
@@ -103,6 +79,7 @@ def walk(
     seed: int = 0,
     prior: PriorKind | None = None,
     out: Path | None = None,
+    json: Json = False,
 ) -> None:
     """Make a video of random walks through the prior.
 
@@ -125,27 +102,13 @@ def walk(
         standard is N(0, I). The default is 'fitted' if the run has a fitted prior, and 'standard' if not.
     out
         The video to write, as .gif or .mp4. The default is RUN/walk.gif.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    import torch
-
-    from ..latent import interpolate
-    from ..latent.figures import enlarged
-    from ..progress import progress_bar
+    from ..api import morph as api
     from ..run import Run
-    from ..viz import video
 
-    rows, columns = parse_size(tiles, "--tiles", "rows x columns such as 4x4")
-    if min(rows, columns) < 1 or rows * columns > 400:
-        raise UserError(f"--tiles must be from 1x1 to 20x20, not {tiles}")
-    check_fps(fps)
-    frames = round(seconds * fps) if 0 < seconds <= 600 else 0
-    if frames < 2:
-        raise UserError(f"--seconds must be above 0, at most 600 and long enough for two frames, not {seconds}")
-    check_seed(seed)
-    opened = Run.open(run)
-    model = opened.model()
-    periods = max(1, round(seconds / SECONDS_PER_PERIOD))
-    codes = interpolate.walk(rows * columns, model.architecture.latent, frames, periods, seed, prior=model.find_prior(prior))
-    with torch.inference_mode(), progress_bar(err) as progress:
-        frame = lambda number: enlarged(model.decode(codes[number]), columns)  # noqa: E731
-        wrote(video.save(frame, frames, out or opened.folder / "walk.gif", fps, progress))
+    size = parse_size(tiles, "--tiles", "rows x columns such as 4x4")
+    film = api.walk(run, seconds=seconds, fps=fps, tiles=size, seed=seed, prior=prior, progress=err)
+    film.files.append(film.save(out or Run(run).folder / "walk.gif"))
+    show(film, json=json, table=False)

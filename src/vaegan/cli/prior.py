@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .console import err, wrote
-from .inputs import check_seed
+from .console import Json, err, show
 
 
-def fit_prior(run: Path, /, *, data: str | None = None, components: int = 10, seed: int | None = None, device: str = "auto") -> None:
+def fit_prior(
+    run: Path,
+    /,
+    *,
+    data: str | None = None,
+    components: int = 10,
+    seed: int | None = None,
+    device: str = "auto",
+    json: Json = False,
+) -> None:
     """Fit the prior that samples are drawn from.
 
     vaegan train does this after its last step. Use this command if the run is from an older version, if the run was interrupted before the
@@ -30,15 +38,9 @@ def fit_prior(run: Path, /, *, data: str | None = None, components: int = 10, se
         The random seed of the fit. The default is the seed of the run.
     device
         The device to compute on: cpu, cuda, mps or auto. auto uses a GPU if there is one.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    from ..latent.fit_prior import fit_prior as fit
-    from ..progress import progress_bar
-    from ..run import Run
-    from ..training.device import make_fabric
+    from ..api import prior as api
 
-    if seed is not None:
-        check_seed(seed)
-    with progress_bar(err) as progress:
-        prior = fit(run, data, components=components, seed=seed, device=make_fabric(device).device, progress=progress)
-    print(prior.summary)
-    wrote(Run(run).prior_file)
+    show(api.fit_prior(run, data, components=components, seed=seed, device=device, progress=err), json=json)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from .console import err, wrote
+from .console import Json, err, show
 
 Precision = Literal["float32", "float16", "int8"]  # as in studio/weights.py, without waiting for torch
 
@@ -20,6 +20,7 @@ def studio(
     examples: int = 12,
     precision: Precision | None = None,
     score: Annotated[bool, Parameter(negative="")] = False,
+    json: Json = False,
 ) -> None:
     """Write studio.html, one page in which anyone can try a model.
 
@@ -40,13 +41,9 @@ def studio(
         The precision of the weights in the page. The default is float16, and int8 for networks of more than 4 million parameters.
     score
         Also show how unusual an image is (see vaegan score). The page is then larger, because it needs the discriminator.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    from ..progress import progress_bar
-    from ..studio import studio as write
+    from ..api import studio as api
 
-    with progress_bar(err) as progress:
-        page = write(run, out, examples=examples, precision=precision, score=score, progress=progress)
-    for note in page.notes:
-        err.print(f"note: {note}", soft_wrap=True)
-    print(page.summary)
-    wrote(page.path)
+    show(api.studio(run, out, examples=examples, precision=precision, score=score, progress=err), json=json)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from ..errors import UserError
-from ..recipe import Recipe, about, names
 from ..this_process import is_leader
 from ..words import command, plain, quoted
-from .console import err, out, parse_size
+from .console import Json, err, out, parse_size, show
 from .flags import MACHINE, RUN, BenchFlags, RunFlags, Settings
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def train(
     dry_run
         Train nothing. Say how large the run is, how long it takes, how much memory and disk space it needs, and what is wrong with it.
     json
-        With --dry-run: print one JSON object instead of a table.
+        Print one JSON object and nothing else (see docs/json.md).
     """
     if hasattr(signal, "SIGUSR1"):  # Windows has none
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # before there is anything to save, and after all is: it would end the process
@@ -67,22 +67,26 @@ def train(
         raise UserError(f"--resume continues a run with its own settings: leave out {' and '.join(wrong)}")
     recipe = flags.load_recipe(settings, resume)
     device = flags.device
-    if json and not dry_run:
-        raise UserError("--json needs --dry-run: add --dry-run")
     if dry_run:
         if not is_leader():  # one of the processes that torchrun or SLURM started speaks for all
             return
         from ..plan import dry_run as find_out
-        from .plan import show
 
         mode: Mode = "resume" if resume else "auto" if auto_resume else "new"
-        show(find_out(recipe, resume or run, mode=mode, device=device, processes=processes, nodes=nodes, report=report), json=json)
+        plan = find_out(recipe, resume or run, mode=mode, device=device, processes=processes, nodes=nodes, report=report, progress=err)
+        show(plan, json=json)
+        for problem in plan.problems:
+            print("vaegan:", *problem.splitlines(), file=sys.stderr)
+        if plan.problems:
+            raise SystemExit(UserError.exit_code)
         return
     try:
         if resume:
-            result = workflow.resume(resume, recipe, device=device, processes=processes, nodes=nodes, report=report)
+            result = workflow.resume(resume, recipe, device=device, processes=processes, nodes=nodes, report=report, progress=err)
         else:
-            result = workflow.train(recipe, run, auto_resume=auto_resume, device=device, processes=processes, nodes=nodes, report=report)
+            result = workflow.train(
+                recipe, run, auto_resume=auto_resume, device=device, processes=processes, nodes=nodes, report=report, progress=err
+            )
     except workflow.Stopped as stopped:
         err.print(str(stopped), soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
@@ -94,6 +98,8 @@ def train(
     )
     reconstruct = f"\nYour own images: {command('reconstruct', result.run, 'IMAGES')}" if recipe.objective.autoencodes else ""
     err.print(f"More pictures: {command('sample', result.run)}{reconstruct}", soft_wrap=True)
+    if json and is_leader():
+        show(result, json=True)
 
 
 def bench(
@@ -102,7 +108,7 @@ def bench(
     sizes: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)] = None,
     batches: Annotated[list[int] | None, Parameter(negative="", consume_multiple=True)] = None,
     seconds: float = 8.0,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Json = False,
 ) -> None:
     """Measure how long a training step takes on this machine.
 
@@ -119,22 +125,22 @@ def bench(
     seconds
         How many seconds to measure each method, at each size and batch size.
     json
-        Print one JSON object instead of tables.
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    from dataclasses import asdict
-    from json import dumps
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that what was laid out for it is tidied up
+    parsed = [parse_size(text, "--sizes") for text in sizes or []]
+    recipe = flags.load_recipe(settings)
+    if json:
+        from ..api import training as api
 
+        found = api.bench(recipe, sizes=parsed, batches=batches or [], seconds=seconds, device=flags.device, progress=err)
+        show(replace(found, recipe=flags.recipe or ""), json=True)
+        return
     from ..bench import Benchmark
     from ..bench.results import header, notes, table
 
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that what was laid out for it is tidied up
-    parsed = [parse_size(text, "--sizes") for text in sizes or []]
-    benchmark = Benchmark(flags.load_recipe(settings), parsed, batches or [], seconds=seconds, device=flags.device)
-    about = {"recipe": flags.recipe, **benchmark.about()}
-    if json:
-        print(dumps({**about, "results": [asdict(result) for result in benchmark.results(err)]}, indent=2))
-        return
-    for line in header(about):
+    benchmark = Benchmark(recipe, parsed, batches or [], seconds=seconds, device=flags.device)  # shown one by one, as they come
+    for line in header({"recipe": flags.recipe, **benchmark.about()}):
         out.print(line, soft_wrap=True, markup=False)
     for result in benchmark.results(err):
         out.print(table(result))
@@ -142,7 +148,7 @@ def bench(
             out.print(line, soft_wrap=True, markup=False)
 
 
-def recipes(name: str | None = None, /) -> None:
+def recipes(name: str | None = None, /, *, json: Json = False) -> None:
     """List the recipes, or show all settings of one recipe.
 
     The list shows which defaults each recipe changes.
@@ -151,12 +157,18 @@ def recipes(name: str | None = None, /) -> None:
     ----------
     name
         The name of a recipe, or a YAML file.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
     """
-    if name:
-        print(Recipe.load(name).to_yaml(documented=True), end="")
-        return
-    default = Recipe()
-    for recipe in names():
-        out.print(f"[bold]{recipe}[/bold]\n  {about(recipe)}", soft_wrap=True)
-        for key, (here, there) in Recipe.load(recipe).differences(default).items():
-            out.print(f"    {key}: {plain(here)}  [dim](default {plain(there)})[/dim]", soft_wrap=True)
+    from ..api import training as api
+
+    found = api.recipes(name)
+    if json:
+        show(found, json=True)
+    elif isinstance(found, api.RecipeSettings):
+        print(found.recipe.to_yaml(documented=True), end="")
+    else:
+        for row in found.rows:
+            out.print(f"[bold]{row.name}[/bold]\n  {row.about}", soft_wrap=True)
+            for key, (here, there) in row.differences.items():
+                out.print(f"    {key}: {plain(here)}  [dim](default {plain(there)})[/dim]", soft_wrap=True)

@@ -1,5 +1,6 @@
 """From a source of images to a packed set, made once, and from that to batches."""
 
+from ..callable_package import make_callable
 from .dataset import ImageSet
 from .held_out import Indices, split
 from .images import Preparation
@@ -17,3 +18,5 @@ __all__ = [
     "prepare",
     "split",
 ]
+
+make_callable(__name__)

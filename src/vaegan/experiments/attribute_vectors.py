@@ -134,4 +134,5 @@ def _figure(experiment: Experiment, one: GridRun, directions: Directions, names:
     """A row for each of some held-out images, a column for each attribute."""
     held_out = experiment.parts[1]
     images, model = to_tensor(experiment.images.images[subsample(held_out, SHOWN)]), one.model()
-    return edits(model, directions, images, model.encode(images).mean.detach(), steps=[{name: 1.0} for name in names], how=how)
+    codes = model.encode(images, check=False).mean.detach()
+    return edits(model, directions, images, codes, steps=[{name: 1.0} for name in names], how=how)

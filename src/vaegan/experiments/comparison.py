@@ -170,7 +170,9 @@ def _sheet(experiment: Experiment, grid: Grid) -> Image.Image:
         one = runs[0]
         model = one.model()
         if one.recipe.objective.autoencodes:
-            again.append((f"{label}: reconstructions", model.reconstruct(originals, attributes_of(model, images, shown)).cpu()))
+            again.append(
+                (f"{label}: reconstructions", model.reconstruct(originals, attributes_of(model, images, shown), check=False).cpu())
+            )
         wanted = attributes_of(model, images, images_for_attributes(training, np.empty(0, np.int64), 2 * SHOWN))
         made.append(
             (

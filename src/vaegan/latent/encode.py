@@ -47,7 +47,8 @@ def encode(
     means, logvars = (torch.empty(count, model.architecture.latent) for _ in range(2))
     for start in range(0, count, PART):
         part = slice(start, start + PART)
-        posterior = model.encode(to_tensor(images[wanted[part]], model.device), None if attributes is None else attributes[part])
+        known = None if attributes is None else attributes[part]
+        posterior = model.encode(to_tensor(images[wanted[part]], model.device), known, check=False)
         means[part], logvars[part] = posterior.mean.cpu(), posterior.logvar.cpu()
         progress("encoding", min(start + PART, count), count)
     return Posterior(means, logvars)

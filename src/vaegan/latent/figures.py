@@ -45,7 +45,7 @@ def attribute_sheet(
             pixels = images.images[indices[without[[number % len(without)]]]]
         else:
             pixels = image
-        codes = model.encode(to_tensor(pixels)).mean
+        codes = model.encode(to_tensor(pixels), check=False).mean
         tiles.append(Tile(model.decode(torch.cat([codes, directions.edit(codes, {name: 1.0})])), (name,)))
     rows = [tiles[start : start + ACROSS] for start in range(0, len(tiles), ACROSS)]
     return tiled("pairs: a reconstruction, and the same with the attribute that is named below, at strength 1", rows)
@@ -83,10 +83,14 @@ class Summand(NamedTuple):
     codes: Tensor
 
 
+def total_of(summands: Sequence[Summand]) -> Tensor:
+    """The sum of their mean codes, 1 x latent."""
+    return torch.stack([summand.sign * summand.codes.mean(0) for summand in summands]).sum(0, keepdim=True)
+
+
 @torch.inference_mode()
 def sum_of(model: VAEGAN, summands: Sequence[Summand]) -> Image.Image:
     """The images of a sum with their signs, and under them their reconstructions and the sum's image."""
-    total = torch.stack([summand.sign * summand.codes.mean(0) for summand in summands]).sum(0, keepdim=True)
     above: list[Tile | None] = []
     below: list[Tile | None] = []
     for summand in summands:
@@ -94,7 +98,7 @@ def sum_of(model: VAEGAN, summands: Sequence[Summand]) -> Image.Image:
         for sign, name, image, again in zip(signs, summand.names, summand.images, decode(model, summand.codes), strict=True):
             above.append(Tile(image[None].cpu(), (f"{sign} {name}",)))
             below.append(Tile(again[None], ("reconstruction",)))
-    below.append(Tile(decode(model, total), ("= the sum",)))
+    below.append(Tile(decode(model, total_of(summands)), ("= the sum",)))
     return tiled("arithmetic of codes", [above, below])
 
 

@@ -37,7 +37,7 @@ errors: N x h x w, the squared error of Dis_l at each place, summed over its map
 def measure(model: VAEGAN, images: Tensor, level: int) -> tuple[Tensor, RawMeasurements]:
     """The reconstructions of N x C x H x W images in [-1, 1] by a model in evaluation mode, and what is measured of them."""
     images = images.to(model.device)
-    posterior = model.encode(images)
+    posterior = model.encode(images, check=False)
     reconstructions = model.decode(posterior.mean)
     index = model.discriminator.levels.index(level)
     maps, errors = _maps(model, images, reconstructions)

@@ -101,7 +101,7 @@ def _project(
     images = images.to(model.device)
     with torch.no_grad():
         wanted = model.discriminator.features(images, level)
-        codes = model.encode(images).mean
+        codes = model.encode(images, check=False).mean
     codes = codes.clone().requires_grad_()
     optimizer = torch.optim.Adam([codes], lr)
     best = codes.detach().clone()

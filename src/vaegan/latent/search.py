@@ -59,7 +59,7 @@ class Search:
             return nearest_by_similarity(self.model, queries, self.images.images, indices, count, level=self.level, progress=self.progress)
         codes = codes_of(self.model, self.images, self.progress)
         with torch.inference_mode():
-            means = torch.cat([self.model.encode(part).mean.cpu() for part in queries.split(PART)])
+            means = torch.cat([self.model.encode(part, check=False).mean.cpu() for part in queries.split(PART)])
         rows, distances = nearest(means, codes if among is None else codes[torch.from_numpy(indices)], count)
         return indices[rows], distances
 

@@ -61,5 +61,5 @@ def _samples(context: Context) -> tuple[str, Tensor]:
 
 def _pairs(context: Context, indices: NDArray[np.int64]) -> Tensor:
     originals = to_tensor(context.images.images[indices])
-    reconstructions = context.model.reconstruct(originals, attributes_of(context.model, context.images, indices)).cpu()
+    reconstructions = context.model.reconstruct(originals, attributes_of(context.model, context.images, indices), check=False).cpu()
     return pair_rows(originals, reconstructions, COLUMNS)

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..files import replacing
+from ..result import PYTHON_ONLY
 
 FILE = "prior.safetensors"
 FORMAT = 1
@@ -35,13 +36,14 @@ class Mixture:
     All arithmetic is float64 on the CPU, so that a seed gives the same codes on any machine.
     """
 
-    weights: Tensor
+    weights: Tensor = field(metadata=PYTHON_ONLY)
     """K, positive; they sum to 1."""
-    means: Tensor
+    means: Tensor = field(metadata=PYTHON_ONLY)
     """K x D, with D = latent + attributes: codes first. Attributes are as `VAEGAN.standardised` makes them."""
-    factors: Tensor
+    factors: Tensor = field(metadata=PYTHON_ONLY)
     """K x D x D: the covariance of each component is F F^T, with F lower triangular."""
     latent: int
+    """The number of dimensions of a code."""
     model: str = ""
     """The fingerprint of the model whose codes it was fitted to; empty if it is not known."""
     about: Mapping[str, str] = field(default_factory=dict)

@@ -15,6 +15,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from ..data.any_images import AnyImages, any_images, check_values
+from ..data.batches import to_tensor
 from ..data.images import Preparation
 from ..errors import UserError, unknown_name
 from ..files import replacing
@@ -89,6 +91,11 @@ class VAEGAN(nn.Module):
         return next(self.parameters()).device
 
     @property
+    def dtype(self) -> torch.dtype:
+        """The type of the weights, which images and codes are converted to."""
+        return next(self.parameters()).dtype
+
+    @property
     def conditional(self) -> bool:
         """Whether the networks take attributes."""
         return bool(self.architecture.attributes)
@@ -129,7 +136,7 @@ class VAEGAN(nn.Module):
         Raises:
             ValueError: the model is not conditional, or on another number of attributes.
         """
-        return None if attributes is None else self.standardised(attributes).nan_to_num(0.0)
+        return None if attributes is None else self.standardised(attributes).nan_to_num(0.0).to(self.dtype)
 
     def standardised(self, attributes: Tensor) -> Tensor:
         """The same as `conditions`, but NaN stays NaN: N x attributes.
@@ -145,22 +152,48 @@ class VAEGAN(nn.Module):
         standard = (attributes.to(self.device) - self.attribute_mean) / self.attribute_scale
         return standard.clamp(-MOST_DEVIATION, MOST_DEVIATION)
 
-    def encode(self, images: Tensor, attributes: Tensor | None = None) -> Posterior:
-        """The posterior of each image; of a conditional model, given its attributes (see `conditions`).
+    def forward(self, images: AnyImages, attributes: Tensor | None = None) -> Tensor:
+        """The same as `reconstruct`."""
+        return self.reconstruct(images, attributes)
+
+    def inputs(self, images: AnyImages, *, check: bool = True) -> Tensor:
+        """Images in any form as the networks take them: N x C x H x W in [-1, 1], of the model's size.
+
+        Args:
+            images: see `vaegan.data.any_images.AnyImages`.
+            check: whether the values of a float tensor N x C x H x W are looked at.
 
         Raises:
-            ValueError: the images are not N x C x H x W of this model's size.
+            ValueError: a float tensor N x C x H x W is of another size.
+            UserError: they are no images; float values are not in [-1, 1]; or what else `any_images` says.
+        """
+        if not (isinstance(images, Tensor) and images.is_floating_point() and images.ndim == 4):
+            return to_tensor(any_images(images, self.preparation).pixels)
+        expected = (self.architecture.channels, *self.architecture.size)
+        if tuple(images.shape[1:]) != expected:
+            raise ValueError(f"images must be N x {' x '.join(map(str, expected))}, not {' x '.join(map(str, images.shape))}")
+        if check and images.numel():
+            check_values(*(float(value) for value in images.detach().aminmax()))
+        return images
+
+    def encode(self, images: AnyImages, attributes: Tensor | None = None, *, check: bool = True) -> Posterior:
+        """The posterior of each image; of a conditional model, given its attributes (see `conditions`).
+
+        Args:
+            images: N x C x H x W in [-1, 1], or any other form of images; see `vaegan.data.any_images.AnyImages`.
+            attributes: of a conditional model, N x attributes.
+            check: see `inputs`.
+
+        Raises:
+            ValueError, UserError: these are no images for this model; see `inputs`.
             UserError: the encoder was never trained.
         """
         self.require("encoder")
-        expected = (self.architecture.channels, *self.architecture.size)
-        if images.ndim != 4 or tuple(images.shape[1:]) != expected:
-            raise ValueError(f"images must be N x {' x '.join(map(str, expected))}, not {' x '.join(map(str, images.shape))}")
-        return Posterior(*self.encoder(images.to(self.device), self.conditions(attributes)))
+        return Posterior(*self.encoder(self.inputs(images, check=check).to(self.device, self.dtype), self.conditions(attributes)))
 
     def decode(self, codes: Tensor, attributes: Tensor | None = None) -> Tensor:
         """The image of each code; of a conditional model, with these attributes (see `conditions`)."""
-        images: Tensor = self.decoder(codes.to(self.device), self.conditions(attributes))
+        images: Tensor = self.decoder(codes.to(self.device, self.dtype), self.conditions(attributes))
         return images
 
     def find_prior(self, prior: PriorKind | None = None) -> Mixture | None:
@@ -206,12 +239,13 @@ class VAEGAN(nn.Module):
         parts = range(0, count, PART)
         return torch.cat([self.decode(codes[i : i + PART], None if attributes is None else attributes[i : i + PART]) for i in parts])
 
-    def reconstruct(self, images: Tensor, attributes: Tensor | None = None) -> Tensor:
-        """Each image through the bottleneck and back, by way of its posterior mean."""
-        parts = []
+    def reconstruct(self, images: AnyImages, attributes: Tensor | None = None, *, check: bool = True) -> Tensor:
+        """Each image through the bottleneck and back, by way of its posterior mean; see `encode`."""
+        self.require("encoder")
+        images, parts = self.inputs(images, check=check), []
         for start in range(0, len(images), PART):
             part = None if attributes is None else attributes[start : start + PART]
-            parts.append(self.decode(self.encode(images[start : start + PART], part).mean, part))
+            parts.append(self.decode(self.encode(images[start : start + PART], part, check=False).mean, part))
         return torch.cat(parts)
 
     def save_pretrained(self, folder: str | Path) -> None:

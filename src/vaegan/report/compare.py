@@ -118,24 +118,19 @@ class RunComparison:
         return found
 
 
-def compare(runs: Sequence[str | Path], out: str | Path | None = None) -> Path:
+def write_comparison(comparison: RunComparison, out: str | Path | None = None) -> Path:
     """Write a page on several runs, side by side: settings that differ, pictures, curves and metrics.
 
     Args:
-        runs: 2 to 8 run folders.
+        comparison: of 2 to 8 runs.
         out: the file to write; by default comparison.html in the folder that all of them are in.
 
     Returns:
         The file.
 
     Raises:
-        UserError: there are too few or too many runs, or one is no run; or `out` is a folder.
+        UserError: `out` is a folder.
     """
-    return write_comparison(RunComparison.of(runs), out)
-
-
-def write_comparison(comparison: RunComparison, out: str | Path | None = None) -> Path:
-    """As `compare`, of runs that are read already."""
     folders = [run.folder for run in comparison.runs]
     path = from_home(out) if out else Path(os.path.commonpath([folder.absolute().parent for folder in folders])) / PAGE
     if path.is_dir():

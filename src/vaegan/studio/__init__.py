@@ -1,5 +1,8 @@
 """Studio: the latent space of a model in one HTML file, which runs the model by itself."""
 
-from .page import studio
+from ..callable_package import make_callable
+from .page import StudioPage, write_page
 
-__all__ = ["studio"]
+__all__ = ["StudioPage", "write_page"]
+
+make_callable(__name__)

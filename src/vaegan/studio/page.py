@@ -14,6 +14,7 @@ from ..errors import UserError
 from ..files import replacing
 from ..progress import Progress
 from ..report.page import policy_hash
+from ..result import Result
 from ..run import Run
 from .contents import Contents, gather
 from .weights import Precision
@@ -24,30 +25,34 @@ SCRIPTS = ("engine.js", "latent.js")
 FILE = "studio.html"
 
 
-@dataclass(frozen=True)
-class StudioPage:
-    """What was written."""
+@dataclass(frozen=True, repr=False)
+class StudioPage(Result):
+    """A page in which a model runs."""
 
-    path: Path
+    files: list[Path]
+    """The page."""
     bytes: int
+    """Its size."""
     precision: Precision
     """Of the networks' weights in the page."""
     largest: float
     """The largest difference between the page's pictures of some samples and the model's, in levels of 255."""
     mean: float
     """The mean difference."""
-    notes: tuple[str, ...]
+    notes: list[str]
     """What the page lacks, and why."""
 
-    @property
-    def summary(self) -> str:
-        """It in words."""
+    def __fspath__(self) -> str:
+        return str(self.files[0])
+
+    def lines(self) -> list[str]:
+        """How large and how exact it is."""
         differences = f"at most {self.largest:.2g} of 255 levels, and by {self.mean:.2g} on average"
-        return f"{self.bytes / 1e6:.1f} MB, weights in {self.precision}: pixels differ from those of the model by {differences}"
+        return [f"{self.bytes / 1e6:.1f} MB, weights in {self.precision}: pixels differ from those of the model by {differences}"]
 
 
-def studio(
-    run: str | Path,
+def write_page(
+    opened: Run,
     out: str | Path | None = None,
     *,
     examples: int = 12,
@@ -59,7 +64,7 @@ def studio(
     """Write a page in which anyone can play with a model: the networks run in the browser, and nothing is fetched.
 
     Args:
-        run: the folder of a run or a model.
+        opened: the run or model folder.
         out: the file to write; RUN/studio.html by default.
         examples: held-out images that the page begins with, at most; 0 if no image may leave this machine.
         precision: how the networks' weights are stored; by default float16, and int8 for networks of more than 4 million parameters.
@@ -70,7 +75,6 @@ def studio(
     Raises:
         UserError: there is no model, or a page cannot run it.
     """
-    opened = Run.open(run)
     path = Path(out) if out is not None else opened.folder / FILE
     if path.is_dir():
         raise UserError(f"cannot write a page as {path}: it is a folder; give it the name of a file such as {path / FILE}")
@@ -80,7 +84,7 @@ def studio(
     text = render(contents)
     with replacing(path) as file:
         file.write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
-    return StudioPage(path, len(text.encode()), contents.precision, contents.largest, contents.mean, tuple(contents.notes))
+    return StudioPage([path], len(text.encode()), contents.precision, contents.largest, contents.mean, contents.notes)
 
 
 def render(contents: Contents) -> str:

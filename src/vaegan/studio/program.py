@@ -153,11 +153,11 @@ class _Tracer:
         return self._append("linear", [value], self._shape(node), {"weight": weight, "bias": _or_zeros(bias, len(weight))})
 
     def _conv2d(self, node: Any, *arguments: Any) -> _Value:
-        value, weight, bias, stride, padding, *rest = (*arguments, *(None, 1, 0)[len(arguments) - 2 :])
+        value, weight, bias, stride, padding, *rest = _with_defaults(arguments)
         return self._convolution("conv", node, value, weight, bias, stride, padding, rest)
 
     def _conv_transpose2d(self, node: Any, *arguments: Any) -> _Value:
-        value, weight, bias, stride, padding, *rest = (*arguments, *(None, 1, 0)[len(arguments) - 2 :])
+        value, weight, bias, stride, padding, *rest = _with_defaults(arguments)
         rest = rest[1:]  # without output_padding: the shape of the result has it
         return self._convolution("conv_transpose", node, value, weight.transpose(0, 1), bias, stride, padding, rest)
 
@@ -249,6 +249,12 @@ def run(program: Program, inputs: Sequence[Tensor], tensors: Mapping[str, Tensor
 def _name(node: Any) -> str:
     """Of the operation that a node calls, such as conv2d."""
     return str(node.target.__name__).split(".")[0].rstrip("_")
+
+
+def _with_defaults(arguments: Sequence[Any]) -> list[Any]:
+    """Those of a convolution: input, weight, bias, stride, padding and more."""
+    defaults: list[Any] = [None, 1, 0]
+    return [*arguments, *defaults[len(arguments) - 2 :]]
 
 
 def _or_zeros(bias: Tensor | None, count: int) -> Tensor:

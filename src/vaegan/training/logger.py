@@ -192,7 +192,7 @@ def draw(model: VAEGAN, picture_inputs: PictureInputs) -> tuple[Image.Image, flo
     parts = []
     with torch.no_grad():
         if autoencodes:
-            pairs = grid.pair_rows(originals, model.reconstruct(originals, attributes), COLUMNS)
+            pairs = grid.pair_rows(originals, model.reconstruct(originals, attributes, check=False), COLUMNS)
             parts.append((f"{caption}, each above its reconstruction", pairs))
         theirs = None if attributes is None else attributes[torch.arange(SAMPLES, device=attributes.device) % len(attributes)]
         samples = model.sample(SAMPLES, seed=0, attributes=theirs)

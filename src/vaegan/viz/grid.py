@@ -32,10 +32,21 @@ def open_picture(path: Path) -> Image.Image | None:
         return None
 
 
+def to_array(images: Tensor) -> NDArray[np.uint8]:
+    """N x C x H x W in [-1, 1] to N x H x W x C, uint8: the inverse of `vaegan.to_tensor`."""
+    pixels: NDArray[np.uint8] = ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return pixels
+
+
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
     """N x C x H x W in [-1, 1] to N x H x W x 3, with grey images as colour ones and only the first three of more channels."""
-    pixels = ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    return three_channels(pixels)
+    return three_channels(to_array(images))
+
+
+def to_pil(images: Tensor) -> list[Image.Image]:
+    """N x C x H x W in [-1, 1] to N pictures of their own size: grey ones for one channel, else in colour."""
+    pixels = to_uint8(images)
+    return [Image.fromarray(one[..., 0] if images.shape[1] == 1 else one) for one in pixels]
 
 
 def three_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

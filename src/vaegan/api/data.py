@@ -1,0 +1,230 @@
+"""Sets of images: prepare, data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..data import ImageSet, open_images, packed_folder
+from ..data import prepare as pack
+from ..data.sources import recognized
+from ..errors import UserError
+from ..recipe import Recipe
+from ..result import PYTHON_ONLY, Result
+from ..run import Run
+from ..settings import Crop, Resampling
+from ..words import command
+from .notices import ShowProgress, Skipped, Talk
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+DEFAULT_RECIPE = "quick"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class SetSummary(Result):
+    """A packed set of images."""
+
+    folder: Path
+    """Where it is."""
+    images: int
+    """The number of images."""
+    size: tuple[int, int]
+    """Height and width."""
+    channels: int
+    """1 for grey, 3 for colour."""
+    bytes: int
+    """The size of its files."""
+    source: str
+    """What it was made from."""
+    preparation: dict[str, Any]
+    """How images were cropped and resized."""
+    splits: dict[str, int]
+    """The number of images in each split."""
+    classes: dict[str, int]
+    """The number of images in each class, the largest first."""
+    attributes: dict[str, float | None]
+    """The share of images that have each attribute, of those for which that is known."""
+    skipped: list[Skipped]
+    """Files that gave no image: name and error, the reason."""
+    notes: list[str]
+    """Other sentences on the set."""
+    verified: bool
+    """Whether every file was checked against its checksum."""
+    set: ImageSet = field(metadata=PYTHON_ONLY)
+    """The images."""
+    home: Path = field(metadata=PYTHON_ONLY)
+    """The folder for a picture of the set."""
+    files: list[Path] = field(default_factory=list)
+    """The files that were written."""
+
+    def lines(self) -> list[str]:
+        """What is in the set."""
+        if self.verified:
+            return [f"{self.folder} is not damaged: {len(self.set.manifest['files'])} files, {self.bytes:,} bytes"]
+        from ..data.summary import describe
+
+        return list(describe(self.set))
+
+    def figure(self) -> Image:
+        """Some of the images, and the mean image."""
+        from ..data.summary import contact_sheet
+
+        return contact_sheet(self.set)
+
+    @classmethod
+    def of(cls, images: ImageSet, home: Path, notes: list[str], *, verified: bool = False) -> SetSummary:
+        """What is in a set."""
+        _, height, width, channels = images.images.shape
+        shares: dict[str, float | None] = {}
+        for column, name in enumerate(images.attribute_names):
+            known = images.attributes[:, column][~np.isnan(images.attributes[:, column])]
+            shares[name] = float((known > 0).mean()) if len(known) else None
+        skipped = [Skipped.of(line) for line in images.skipped]
+        return cls(
+            images.folder,
+            len(images),
+            (height, width),
+            channels,
+            sum(file["bytes"] for file in images.manifest["files"].values()),
+            images.manifest["made_from"]["source"],
+            images.preparation.as_dict(),
+            dict(images.splits),
+            dict(Counter(label for label in images.labels if label).most_common()),
+            shares,
+            skipped,
+            notes,
+            verified,
+            images,
+            home,
+        )
+
+
+def prepare(
+    source: str | Path,
+    out: str | Path,
+    *,
+    size: int | tuple[int, int] | None = None,
+    crop: Crop | None = None,
+    box: tuple[int, int, int, int] = (0, 0, 0, 0),
+    blur: bool = False,
+    resampling: Resampling = "fast",
+    grey: bool = False,
+    splits: tuple[float, float, float] | None = None,
+    attributes: str | Path | None = None,
+    label: str | None = None,
+    threshold: Mapping[str, float] | None = None,
+    numeric: Sequence[str] = (),
+    unknown: Sequence[str] = (),
+    count: int | None = None,
+    workers: int | None = None,
+    progress: ShowProgress = None,
+) -> SetSummary:
+    """Pack images into a set that is ready for training. Call it again to continue where it was interrupted.
+
+    Args:
+        source: what `vaegan prepare` takes; see docs/data.md.
+        out: the folder to make.
+        size: the side of square images, or height and width.
+        crop, box, blur, resampling: see `vaegan.settings.Data`.
+        grey: whether images become grey.
+        splits: the shares of training, validation and test; by default the source's own splits.
+        attributes: a CSV file with a line for each image.
+        label: its column that names the class.
+        threshold, numeric, unknown: what its columns mean; see docs/data.md.
+        count: only so many images.
+        workers: the number of processes that read images.
+        progress: see `vaegan.api.notices.ShowProgress`.
+
+    Raises:
+        UserError: there are no images, or choices do not go together; nothing has been overwritten.
+        Stopped: an interrupt came; what is done stays.
+    """
+    talk = Talk(progress)
+    packed_before = ImageSet.is_set(Path(out))
+    with talk.bar() as bar:
+        images = pack(
+            str(source),
+            Path(out),
+            size=(size, size) if isinstance(size, int) else size,
+            channels=1 if grey else None,
+            crop=crop,
+            box=box,
+            blur=blur,
+            resampling=resampling,
+            fractions=dict(zip(("train", "validation", "test"), splits, strict=True)) if splits else None,
+            attributes=None if attributes is None else Path(attributes),
+            label=label,
+            thresholds=dict(threshold or {}),
+            numeric=numeric,
+            unknown=unknown,
+            count=count,
+            workers=workers,
+            progress=bar,
+            note=talk.note,
+        )
+    what = f"{len(images):,} images of {images.images.shape[1]}x{images.images.shape[2]}"
+    parts = ", ".join(f"{name} {count:,}" for name, count in images.splits.items())
+    talk.say(f"{out} holds {what}" + (f": {parts}" if parts else ""))
+    if packed_before:
+        talk.note(f"{out} is packed already, from files with the same names and sizes; remove it to pack it again")
+    talk.skipped_of(images)
+    for note in images.manifest["notes"]:
+        if note not in talk.notes:
+            talk.note(note)
+    if rest := len(images) - sum(images.splits.values()) if images.splits else 0:
+        talk.note(f"{rest:,} images are in no split, so they are never used")
+    return SetSummary.of(images, images.folder, talk.notes)
+
+
+def data(
+    source: Run | ImageSet | str | Path, recipe: Recipe | None = None, *, verify: bool = False, progress: ShowProgress = None
+) -> SetSummary:
+    """Find out what is in a set of images. Images that are not packed yet are packed first, as `vaegan.train` does.
+
+    Args:
+        source: a run or its folder, a packed set, or anything that `data.source` takes.
+        recipe: says how images are prepared; by default the recipe quick, or the run's own.
+        verify: whether to check every file of the set against its checksum.
+        progress: see `vaegan.api.notices.ShowProgress`.
+
+    Raises:
+        UserError: there is no such set, or it is damaged.
+    """
+    talk = Talk(progress)
+    images, home = _set_of(source, recipe, talk)
+    if verify:
+        total, done, bad = sum(file["bytes"] for file in images.manifest["files"].values()), 0, []
+        with talk.bar() as bar:
+            for name, size, good in images.verify():
+                done += size
+                bad += [] if good else [name]
+                bar("checking bytes", done, total)
+        if bad:
+            raise UserError(f"{images.folder} is damaged: {', '.join(bad)} changed since it was packed; pack it again, or restore a copy")
+    return SetSummary.of(images, home, list(images.manifest["notes"]), verified=verify)
+
+
+def _set_of(source: Run | ImageSet | str | Path, recipe: Recipe | None, talk: Talk) -> tuple[ImageSet, Path]:
+    """The images of a run, of a packed set or of any source, and the folder for a picture of them: the source may not get one."""
+    if isinstance(source, ImageSet):
+        return source, source.folder
+    run = source if isinstance(source, Run) else Run(source)
+    if run.is_run:
+        if recipe is not None:
+            raise UserError(f"{run.folder} is a run, and its recipe says how its images are prepared: leave out all settings")
+        with talk.bar() as bar:
+            return run.images(flag=command("data", "SOURCE"), progress=bar), run.folder
+    packed = packed_folder(str(source))
+    if packed and recipe is None:  # of any size, also one that no networks take
+        return ImageSet.open(packed), packed
+    recipe = recipe or Recipe.load(DEFAULT_RECIPE, {"data.source": recognized(str(source))})
+    with talk.bar() as bar:
+        images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=bar)
+    return images, packed or Path()

@@ -1,0 +1,336 @@
+"""Changing images by their codes: attributes, edit, arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL.Image import Image
+from rich.table import Table
+from torch import Tensor
+
+from ..data import ImageSet, Indices
+from ..data.any_images import AnyImages, any_images
+from ..errors import UserError
+from ..latent.directions import Directions, How
+from ..latent.encode import decode
+from ..latent.figures import Summand, attribute_sheet, edits, sum_of, total_of
+from ..latent.learn_directions import learn_from
+from ..latent.project import project as better_codes
+from ..models.fingerprint import fingerprint
+from ..models.vaegan import VAEGAN
+from ..result import PYTHON_ONLY, Result
+from ..run import Run
+from ..viz.grid import to_pil
+from ..words import command
+from .notices import MOST_ROWS, ShowProgress, Skipped, Talk
+from .shared import ModelInMemory, Subject, encode_pictures, open_run, open_set, save_each
+
+STRIP = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
+"""The strengths of a strip."""
+SIGNS = {"+": 1, "-": -1}
+
+
+@dataclass(frozen=True)
+class LearnedAttribute:
+    """How well the direction of an attribute separates held-out images; None where there are not both kinds."""
+
+    name: str
+    with_it: int
+    """The number of images with the attribute that it was learned from."""
+    without_it: int
+    """The number of those without it."""
+    probe_accuracy: float | None
+    """The mean of the accuracy for images with the attribute and for images without it, by the probe; 0.5 is guessing."""
+    probe_auc: float | None
+    """The area under the ROC curve, by the probe; 0.5 is guessing."""
+    mean_accuracy: float | None
+    """The same as `probe_accuracy`, by the difference of means."""
+    mean_auc: float | None
+    """The same as `probe_auc`, by the difference of means."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class LearnedAttributes(Result):
+    """The directions of attributes in the latent space."""
+
+    rows: list[LearnedAttribute]
+    """For each attribute, the best AUC first: name; with_it and without_it, the number of images with and without it that its direction was
+    learned from; probe_accuracy, probe_auc, mean_accuracy and mean_auc on held-out images, null where these are all of one kind."""
+    learned_from: int
+    """The number of training images."""
+    tested_on: int
+    """The number of held-out images."""
+    notes: list[str]
+    """Attributes that were left out, and why."""
+    directions: Directions = field(metadata=PYTHON_ONLY)
+    """The directions, which `edit` uses."""
+    picture: Image = field(metadata=PYTHON_ONLY)
+    files: list[Path] = field(default_factory=list)
+    """The files that were written."""
+
+    def table(self) -> Table:
+        """The attributes, best first."""
+        table = Table("\nattribute", box=None, header_style="bold", title_justify="left")
+        for column in ("\nwith it", "\nwithout it", "probe:\naccuracy", "probe:\nAUC", "mean:\naccuracy", "mean:\nAUC"):
+            table.add_column(column, justify="right")
+        for row in self.rows:
+            values = (row.probe_accuracy, row.probe_auc, row.mean_accuracy, row.mean_auc)
+            cells = ("-" if value is None else f"{value:.3f}" for value in values)
+            table.add_row(row.name, f"{row.with_it:,}", f"{row.without_it:,}", *cells)
+        return table
+
+    def lines(self) -> list[str]:
+        """How to read the table."""
+        return [
+            f"The directions were learned from {self.learned_from:,} images and tested on {self.tested_on:,} held-out images. "
+            "Accuracy is the mean of the accuracy for images with the attribute and for images without it. For accuracy and AUC, 0.5 is "
+            "guessing."
+        ]
+
+    def figure(self) -> Image:
+        """What each direction does to an image."""
+        return self.picture
+
+
+def attributes(
+    run: Subject, data: str | Path | ImageSet | None = None, *, image: AnyImages | None = None, progress: ShowProgress = None
+) -> LearnedAttributes:
+    """Learn a direction in the latent space for each attribute, and keep them in RUN/attributes.safetensors, which `edit` uses.
+
+    Args:
+        run: a run, a model, or the path of either. A model needs `data`.
+        data: a set with attributes; by default the set that the run was trained on.
+        image: the image to show the attributes on; by default a held-out image without the attribute for each.
+        progress: see `vaegan.api.notices.ShowProgress`.
+
+    Raises:
+        UserError: the set has no attributes, or none with enough examples.
+    """
+    talk = Talk(progress)
+    opened = open_run(run)
+    model = opened.model()
+    pixels = any_images(image, model.preparation).pixels[:1] if image is not None else None
+    images = open_set(opened, data, "--data", talk)
+    directions, (training, held_out) = _learn(opened, model, images, talk)
+    indices = np.concatenate([held_out[:], training[:]])  # of few that are held out, all may have an attribute
+    picture = attribute_sheet(model, directions, images, indices, pixels)
+    about = directions.about
+    rows = [
+        LearnedAttribute(name, *counts, *probe, *mean)
+        for name, counts, probe, mean in zip(directions.names, about["counts"], about["probe"], about["mean"], strict=True)
+    ]
+    rows.sort(key=lambda row: -(row.probe_auc or 0))
+    return LearnedAttributes(rows, about["learned_from"], about["tried_on"], talk.notes, directions, picture)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Edits(Result):
+    """Images with attributes added or removed."""
+
+    names: list[str]
+    """The images, as they were named."""
+    steps: list[dict[str, float]]
+    """The strengths of each edit, by attribute."""
+    how: How
+    """How codes change: probe or mean."""
+    skipped: list[Skipped]
+    """Files that gave no image: name and error, the reason."""
+    originals: Tensor = field(metadata=PYTHON_ONLY)
+    """N x C x H x W in [-1, 1], as the model takes them."""
+    codes: Tensor = field(metadata=PYTHON_ONLY)
+    """N x latent, before the edits."""
+    model: VAEGAN = field(metadata=PYTHON_ONLY)
+    directions: Directions = field(metadata=PYTHON_ONLY)
+    files: list[Path] = field(default_factory=list)
+    """The files that were written."""
+
+    @property
+    def images(self) -> Tensor:
+        """(N x steps) x C x H x W in [-1, 1]: all edits of the first image, then those of the second one, and so on."""
+        with torch.inference_mode():
+            columns = [decode(self.model, self.directions.edit(self.codes, step, self.how)) for step in self.steps]
+        return torch.stack(columns, 1).flatten(0, 1)
+
+    def lines(self) -> list[str]:
+        """What was done."""
+        return [f"{len(self.names):,} images, each edited {len(self.steps)} times by {self.how}"]
+
+    def figure(self) -> Image:
+        """A row for each of the first images."""
+        first = (self.originals[:MOST_ROWS], self.codes[:MOST_ROWS])
+        return edits(self.model, self.directions, *first, steps=self.steps, how=self.how)
+
+    def pictures(self) -> list[Image]:
+        """Each of `images` as a PIL image of its own size."""
+        return to_pil(self.images)
+
+    def save_each(self, folder: str | Path) -> list[Path]:
+        """Write each edit as a PNG of its own size, named after its image, and of several also by its strengths."""
+        words = ["".join(f"-{name}{strength:+g}" for name, strength in step.items()) if len(self.steps) > 1 else "" for step in self.steps]
+        return save_each([f"{Path(name).stem}{word}.png" for name in self.names for word in words], self.images, folder)
+
+
+def edit(
+    run: Subject,
+    images: AnyImages,
+    add: Mapping[str, float],
+    *,
+    how: How = "probe",
+    strip: bool = False,
+    project: int = 0,
+    directions: Directions | None = None,
+    progress: ShowProgress = None,
+) -> Edits:
+    """Add or remove attributes of images.
+
+    If the run has no directions of attributes yet, they are learned first (see `attributes`).
+
+    Args:
+        run: a run, a model, or the path of either. A model needs `directions`.
+        images: see `vaegan.data.any_images.AnyImages`.
+        add: the strength of each attribute, such as {"Eyeglasses": 1}.
+        how: see `vaegan.latent.directions`.
+        strip: whether one attribute is shown at strengths from -1 to 2.
+        project: steps of `project` that improve the codes first.
+        directions: those of the attributes; by default those of the run.
+        progress: see `vaegan.api.notices.ShowProgress`.
+
+    Raises:
+        UserError: an attribute is unknown, an image cannot be read, or there are no directions and no images to learn them from.
+    """
+    talk = Talk(progress)
+    if strip and len(add) > 1:
+        raise UserError(f"--strip shows one attribute, not {len(add)}: leave out the others")
+    if project < 0:
+        raise UserError(f"--project must be a number of steps, not {project}")
+    opened = open_run(run)
+    model = opened.model()
+    names, originals, codes = encode_pictures(model, images, talk)
+    if directions is None:
+        directions = _directions(opened, model, talk)
+    for name in add:
+        directions.index(name)
+    if project:
+        with talk.bar() as bar:
+            codes = better_codes(model, originals, project, progress=bar).codes
+    steps = [{name: strength} for name in add for strength in STRIP] if strip else [dict(add)]
+    for step in steps:
+        directions.edit(codes[:1], step, how)  # a strength that is not finite is refused now
+    talk.how_many(len(originals))
+    return Edits(names, steps, how, talk.skipped, originals, codes, model, directions)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class CodeSum(Result):
+    """A sum of codes, and its image."""
+
+    expression: list[dict[str, Any]]
+    """The summands: sign, 1 or -1, and names, the images whose mean code it is."""
+    code: Tensor = field(metadata=PYTHON_ONLY)
+    """1 x latent: the sum."""
+    image: Tensor = field(metadata=PYTHON_ONLY)
+    """1 x C x H x W in [-1, 1]: the image of the sum."""
+    picture: Image = field(metadata=PYTHON_ONLY)
+    files: list[Path] = field(default_factory=list)
+    """The files that were written."""
+
+    def lines(self) -> list[str]:
+        """The sum in words."""
+        return [" ".join(f"{'+' if part['sign'] > 0 else '-'} {' and '.join(part['names'])}" for part in self.expression)]
+
+    def figure(self) -> Image:
+        """The images of the sum with their signs, their reconstructions, and the image of the sum."""
+        return self.picture
+
+    def pictures(self) -> list[Image]:
+        """The image of the sum as a PIL image of its own size."""
+        return to_pil(self.image)
+
+
+def arithmetic(run: Subject, expression: Sequence[Any], *, progress: ShowProgress = None) -> CodeSum:
+    """Add and subtract the codes of images.
+
+        vaegan.arithmetic(run, ["glasses.png", "-", "plain.png", "+", "another.png"])
+
+    Args:
+        run: a run, a model, or the path of either.
+        expression: images with "+" and "-" between them; see `vaegan.data.any_images.AnyImages`. Of several without a sign between them,
+            the mean code counts.
+        progress: see `vaegan.api.notices.ShowProgress`.
+
+    Raises:
+        UserError: it is no sum, or an image cannot be read.
+    """
+    talk = Talk(progress)
+    signs, groups = _parse_sum(expression)
+    model = open_run(run).model()
+    found = []
+    for sign, group in zip(signs, groups, strict=True):
+        parts = [encode_pictures(model, one, talk) for one in group]
+        names = [Path(name).name for part in parts for name in part.names]
+        found.append(Summand(sign, names, torch.cat([part.images for part in parts]), torch.cat([part.codes for part in parts])))
+    total = total_of(found)
+    with torch.inference_mode():
+        image = decode(model, total)
+    return CodeSum([{"sign": part.sign, "names": part.names} for part in found], total, image, sum_of(model, found))
+
+
+def _parse_sum(words: Sequence[Any]) -> tuple[list[int], list[list[Any]]]:
+    """The signs and the groups of images of a sum.
+
+    Raises:
+        UserError: there is a sign without an image after it, or nothing to add.
+    """
+    signs, groups = [1], [[]]  # type: tuple[list[int], list[list[Any]]]
+    for number, word in enumerate(words):
+        sign = SIGNS.get(word) if isinstance(word, str) else None
+        if sign is None:
+            groups[-1].append(word)
+        elif number == 0:
+            signs[0] = sign
+        elif groups[-1]:
+            groups.append([])
+            signs.append(sign)
+        else:
+            raise UserError(f"there are two signs in a row before {' '.join(map(str, words[number:]))}: leave out one")
+    if not groups[-1]:
+        raise UserError(f"there is no image after {words[-1]}" if words else "there are no images to add")
+    if len(groups) < 2:
+        raise UserError("a sum needs + or - between images, with spaces around it, as in a.png - b.png + c.png")
+    return signs, groups
+
+
+def _directions(run: Run, model: VAEGAN, talk: Talk) -> Directions:
+    """Those that were learned for this run, or new ones where there are none for its weights."""
+    if isinstance(run, ModelInMemory):
+        raise UserError("a model without a folder has no directions: pass directions=vaegan.attributes(model, data).directions")
+    path = run.attributes_file
+    if path.is_file():
+        known = Directions.load(path)
+        if known.about.get("weights") == fingerprint(model):
+            return known
+    way_out = command("attributes", run.folder, "--data", "SET")
+    if not run.is_run:
+        raise UserError(f"a model folder does not say which images the model was trained on: first learn the attributes with: {way_out}")
+    what = f"the model has changed since {path} was learned: learning the directions of attributes again"
+    if not path.is_file():
+        what = f"learning the directions of attributes first; they are saved in {path}"
+    talk.say(what)
+    return _learn(run, model, open_set(run, None, way_out, talk), talk)[0]
+
+
+def _learn(run: Run, model: VAEGAN, images: ImageSet, talk: Talk) -> tuple[Directions, tuple[Indices, Indices]]:
+    """Learn the directions of a set's attributes, and keep them in the run."""
+    parts = run.split(images)
+    with talk.bar() as bar:
+        directions, notes = learn_from(model, images, *parts, bar)
+    for note in notes:
+        talk.note(note)
+    if not isinstance(run, ModelInMemory):
+        directions.save(run.attributes_file)
+    return directions, parts

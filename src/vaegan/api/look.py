@@ -1,0 +1,236 @@
+"""Looking at a run: sample, reconstruct, convergence, report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL.Image import Image
+from rich.table import Table
+from rich.text import Text
+from torch import Tensor
+
+from ..data.any_images import AnyImages, any_images
+from ..data.batches import to_tensor
+from ..errors import UserError
+from ..report import report as write_report
+from ..result import PYTHON_ONLY, Result
+from ..run import Run
+from ..settings import PriorKind
+from ..viz import grid
+from .film import Film
+from .notices import ShowProgress, Skipped, Talk
+from .shared import Subject, check_fps, check_seed, columns_of, open_run, save_each
+
+LAST_SHOWN = 2.0
+"""Seconds that a film of a training stays at its end."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Samples(Result):
+    """New images."""
+
+    images: Tensor = field(metadata=PYTHON_ONLY)
+    """N x C x H x W in [-1, 1]."""
+    count: int
+    """The number of images."""
+    seed: int
+    """The random seed."""
+    prior: str
+    """What the codes were drawn from, in words."""
+    values: dict[str, float]
+    """The attribute values of the samples of a conditional model."""
+    files: list[Path] = field(default_factory=list)
+    """The files that were written."""
+
+    def figure(self) -> Image:
+        """All images in one picture."""
+        words = ", ".join([f"samples of {self.prior}, seed {self.seed}", *(f"{name}={value:g}" for name, value in self.values.items())])
+        return grid.sheet([(words, self.images)], columns_of(self.count))
+
+    def lines(self) -> list[str]:
+        """What they are."""
+        return [f"{self.count:,} samples of {self.prior}, seed {self.seed}"]
+
+    def pictures(self) -> list[Image]:
+        """Each image as a PIL image of its own size."""
+        return grid.to_pil(self.images)
+
+    def save_each(self, folder: str | Path) -> list[Path]:
+        """Write each image as a PNG of its own size, named by the seed and its number."""
+        width = len(str(self.count - 1))
+        names = [f"sample-{self.seed}-{number:0{width}d}" for number in range(self.count)]
+        return save_each(names, self.images, folder)
+
+
+def sample(
+    run: Subject,
+    count: int = 64,
+    *,
+    seed: int = 0,
+    values: Mapping[str, float] | None = None,
+    prior: PriorKind | None = None,
+    progress: ShowProgress = None,  # noqa: ARG001 (it is quick; all functions have it)
+) -> Samples:
+    """Draw new images from the prior.
+
+    Args:
+        run: a run, a model, or the path of either.
+        count: how many images.
+        seed: another seed gives other images.
+        values: of a conditional model, attribute values by name. Those that are left out count as unknown.
+        prior: fitted or standard; by default the fitted prior if there is one. See `VAEGAN.find_prior`.
+        progress: see `vaegan.api.notices.ShowProgress`.
+
+    Raises:
+        UserError: a number is out of range, or an attribute is unknown.
+    """
+    if count < 1:
+        raise UserError(f"--count must be above 0, not {count}")
+    check_seed(seed)
+    model = open_run(run).model()
+    values = dict(values or {})
+    attributes = model.attributes(values).expand(count, -1) if values else None
+    with torch.inference_mode():
+        images = model.sample(count, seed, attributes, prior).cpu()
+    return Samples(images, count, seed, model.name_prior(prior), values)
+
+
+@dataclass(frozen=True)
+class ReconstructedImage:
+    """How near a reconstruction is to its image."""
+
+    name: str
+    """The image, as it was named."""
+    pixel_error: float
+    """The mean squared error of its pixels, with values in [-1, 1]."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Reconstructions(Result):
+    """Images and their reconstructions."""
+
+    originals: Tensor = field(metadata=PYTHON_ONLY)
+    """N x C x H x W in [-1, 1], as the model takes them."""
+    images: Tensor = field(metadata=PYTHON_ONLY)
+    """N x C x H x W in [-1, 1]: their reconstructions."""
+    rows: list[ReconstructedImage]
+    """For each image: name, and pixel_error, the mean squared error of its pixels with values in [-1, 1]."""
+    skipped: list[Skipped]
+    """Files that gave no image: name and error, the reason."""
+    files: list[Path] = field(default_factory=list)
+    """The files that were written."""
+
+    def table(self) -> Table:
+        """The pixel error of each image."""
+        table = Table("image", box=None, pad_edge=False, header_style="dim")
+        table.add_column("pixel error", justify="right")
+        for row in self.rows:
+            table.add_row(Text(row.name), f"{row.pixel_error:.4g}")
+        return table
+
+    def figure(self) -> Image:
+        """Images above their reconstructions."""
+        columns = columns_of(len(self.originals))
+        return grid.sheet([("images above their reconstructions", grid.pair_rows(self.originals, self.images, columns))], columns)
+
+    def pictures(self) -> list[Image]:
+        """Each reconstruction as a PIL image of its own size."""
+        return grid.to_pil(self.images)
+
+    def save_each(self, folder: str | Path) -> list[Path]:
+        """Write each reconstruction as a PNG of its own size, named after its image."""
+        return save_each([row.name for row in self.rows], self.images, folder)
+
+
+def reconstruct(run: Subject, images: AnyImages, *, progress: ShowProgress = None) -> Reconstructions:
+    """Reconstruct images.
+
+    Args:
+        run: a run, a model, or the path of either.
+        images: see `vaegan.data.any_images.AnyImages`.
+        progress: see `vaegan.api.notices.ShowProgress`.
+
+    Raises:
+        UserError: there is no readable image; or the model has no encoder.
+    """
+    talk = Talk(progress)
+    model = open_run(run).model()
+    names, pixels = any_images(images, model.preparation, talk.skip)
+    originals = to_tensor(pixels)
+    with torch.inference_mode():
+        found = model.reconstruct(originals, check=False).cpu().float()
+    errors = (found - originals).square().flatten(1).mean(1).tolist()
+    return Reconstructions(originals, found, list(map(ReconstructedImage, names, errors)), talk.skipped)
+
+
+def convergence(run: Run | str | Path, *, fps: float = 8.0, progress: ShowProgress = None) -> Film:
+    """A film of the pictures that were made during training.
+
+    Each frame shows how the model drew the same images and the same codes at one step of the training.
+
+    Args:
+        run: a run, or its folder.
+        fps: the number of pictures per second.
+        progress: see `vaegan.api.notices.ShowProgress`.
+
+    Raises:
+        UserError: the run has no pictures, or one of them is damaged.
+    """
+    check_fps(fps)
+    opened = run if isinstance(run, Run) else Run(run)
+    drawn = list(opened.pictures.values())
+    if not drawn:
+        raise UserError(f"{opened.folder} has no pictures of its training: name the folder of a run that has drawn pictures")
+
+    def picture(path: Path) -> Image:
+        if found := grid.open_picture(path):
+            return found
+        raise UserError(f"{path} is damaged: remove it, and run the same command again to leave it out of the film")
+
+    size = picture(drawn[-1]).size
+
+    def frame(number: int) -> NDArray[np.uint8]:
+        return np.asarray(picture(drawn[min(number, len(drawn) - 1)]).resize(size))
+
+    return Film(frame, len(drawn) + round(LAST_SHOWN * fps), fps, progress)
+
+
+@dataclass(frozen=True, repr=False)
+class Report(Result):
+    """The page on a run."""
+
+    run: Path
+    """The folder of the run."""
+    files: list[Path]
+    """The page."""
+
+    def __fspath__(self) -> str:
+        return str(self.files[0])
+
+    def lines(self) -> list[str]:
+        """Where the page is."""
+        return [f"the report on {self.run} is {self.files[0]}"]
+
+    def figure(self) -> Image | None:
+        """The newest picture of the run."""
+        return next((found for path in reversed(Run(self.run).pictures.values()) if (found := grid.open_picture(path))), None)
+
+
+def report(run: Run | str | Path, out: str | Path | None = None, *, progress: ShowProgress = None) -> Report:  # noqa: ARG001 (it is quick)
+    """Write report.html, one page about a run.
+
+    Args:
+        run: a run, or its folder.
+        out: the page to write; by default RUN/report.html.
+        progress: see `vaegan.api.notices.ShowProgress`.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    folder = (run if isinstance(run, Run) else Run(run)).folder
+    return Report(folder, [write_report(folder, None if out is None else Path(out))])

@@ -1,0 +1,59 @@
+"""The density that samples are drawn from: fit_prior."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..latent.fit_mixture import COMPONENTS
+from ..latent.fit_prior import fit_prior as fit
+from ..models.prior import Mixture
+from ..result import Result
+from ..run import Run
+from ..training.device import make_fabric
+from .notices import ShowProgress, Talk
+from .shared import check_seed
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class FittedPrior(Mixture, Result):
+    """The density that samples of a run are drawn from."""
+
+    files: list[Path] = field(default_factory=list)
+    """The files that were written."""
+
+    def lines(self) -> list[str]:
+        """What it is."""
+        return [self.summary]
+
+
+def fit_prior(
+    run: Run | str | Path,
+    data: str | Path | None = None,
+    *,
+    components: int = COMPONENTS[-1],
+    seed: int | None = None,
+    device: str = "auto",
+    progress: ShowProgress = None,
+) -> FittedPrior:
+    """Fit the prior of a run anew, and save it beside the model. From then on, samples are drawn from it.
+
+    `vaegan.train` does this at its end. The weights of the model do not change.
+
+    Args:
+        run: a run, or the path of a run folder or a model folder.
+        data: the training images; by default those that the run was trained on. A model folder needs them.
+        components: at most so many Gaussians; fewer, if the fitted prior copies training images.
+        seed: of the posterior samples and of the fit; by default that of the run.
+        device: auto, cpu, cuda or mps.
+        progress: see `vaegan.api.notices.ShowProgress`.
+
+    Raises:
+        UserError: there is no such run, or it has no encoder; there are too few images; or a process is training into the run.
+    """
+    if seed is not None:
+        check_seed(seed)
+    folder = run.folder if isinstance(run, Run) else run
+    with Talk(progress).bar() as bar:
+        found = fit(folder, data, components=components, seed=seed, device=make_fabric(device).device, progress=bar)
+    return FittedPrior(**vars(found), files=[Run(folder).prior_file])

@@ -1,0 +1,217 @@
+"""Looking through a set: search."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL.Image import Image
+from rich.table import Table
+from rich.text import Text
+from torch import Tensor
+
+from ..data import ImageSet
+from ..data.any_images import AnyImages, any_images
+from ..data.batches import to_tensor
+from ..errors import UserError
+from ..files import replacing
+from ..latent.search import By, Search, copying
+from ..result import PYTHON_ONLY, Result
+from ..settings import PriorKind
+from ..viz.tiles import Tile, tiled
+from .notices import MOST_ROWS, ShowProgress, Skipped, Talk
+from .shared import Subject, open_run, open_set
+
+ACROSS = 10
+"""Neighbours in a row of the picture."""
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """An image that is near to another one."""
+
+    query: str
+    rank: int
+    """1 for the nearest one."""
+    name: str
+    number: int
+    """Its number in the set."""
+    distance: float
+
+
+@dataclass(frozen=True)
+class CopiesCompared:
+    """Whether samples are nearer to training images than held-out images are."""
+
+    training_images: int
+    samples: int
+    samples_median: float
+    """The median distance of samples to the nearest training image."""
+    held_out: int
+    held_out_median: float
+    """The same for held-out images."""
+    share_nearer: float
+    """The share of the samples that are nearer than the median held-out image."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Neighbours(Result):
+    """The images of a set that are nearest to some images, the queries."""
+
+    rows: list[Neighbour]
+    """For each neighbour of each query: query, the name; rank, 1 for the nearest; name; number, its number in the set; distance."""
+    by: By
+    """What was compared: code or similarity."""
+    prior: str | None
+    """What samples were drawn from, in words; null without samples."""
+    copies: CopiesCompared | None
+    """Of samples: training_images, samples and held_out, how many were compared; samples_median and held_out_median, the median
+    distances to the nearest training image; share_nearer, the share of samples that are nearer than the median held-out image is. Else
+    null."""
+    skipped: list[Skipped]
+    """Files that gave no image: name and error, the reason."""
+    notes: list[str]
+    """Sentences on how to read the distances."""
+    queries: Tensor = field(metadata=PYTHON_ONLY)
+    """Q x C x H x W in [-1, 1]."""
+    names: list[str] = field(metadata=PYTHON_ONLY)
+    """Of the queries."""
+    indices: NDArray[np.int64] = field(metadata=PYTHON_ONLY)
+    """Q x count: the numbers of the neighbours, nearest first."""
+    distances: NDArray[np.float64] = field(metadata=PYTHON_ONLY)
+    """Q x count."""
+    images: ImageSet = field(metadata=PYTHON_ONLY)
+    """The set that was searched."""
+    files: list[Path] = field(default_factory=list)
+    """The files that were written."""
+
+    def table(self) -> Table:
+        """The nearest neighbour of each of the first queries."""
+        table = Table("query", "nearest image", box=None, pad_edge=False, header_style="dim")
+        table.add_column("distance", justify="right")
+        for row in [row for row in self.rows if row.rank == 1][:MOST_ROWS]:
+            table.add_row(Text(row.query), Text(row.name), f"{row.distance:.3f}")
+        return table
+
+    def lines(self) -> list[str]:
+        """Whether samples are copies."""
+        if self.copies is None:
+            return []
+        found = self.copies
+        return [
+            f"median distance to the nearest of {found.training_images:,} training images, by {self.by}:",
+            f"  {found.samples_median:8.3f}  of {found.samples} samples of {self.prior}",
+            f"  {found.held_out_median:8.3f}  of {found.held_out} held-out images",
+            f"{found.share_nearer:.0%} of the samples are nearer to a training image than the median held-out image is; "
+            "if the samples were copies, nearly all of them would be",
+        ]
+
+    def figure(self) -> Image:
+        """Each of the first queries, and its neighbours beside it."""
+        images, found = self.images.images, self.images.names
+        rows: list[list[Tile | None]] = []
+        for number, name in enumerate(self.names[:MOST_ROWS]):
+            neighbours = [
+                Tile(
+                    to_tensor(images[self.indices[number, rank : rank + 1]]),
+                    (found[self.indices[number, rank]], f"{self.distances[number, rank]:.2f}"),
+                )
+                for rank in range(self.indices.shape[1])
+            ]
+            first: Tile | None = Tile(self.queries[number : number + 1], (Path(name).name, "query"))
+            for start in range(0, len(neighbours), ACROSS):
+                rows.append([first, *neighbours[start : start + ACROSS]])
+                first = None
+        return tiled(f"each query with its nearest images by {self.by}, and their distances", rows)
+
+    def write_csv(self, path: str | Path) -> Path:
+        """Write a line for each row."""
+        path = Path(path)
+        with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("query", "rank", "name", "number", "distance"))
+            writer.writerows((row.query, row.rank, row.name, row.number, f"{row.distance:.6g}") for row in self.rows)
+        return path
+
+
+def search(
+    run: Subject,
+    images: AnyImages | None = None,
+    *,
+    within: str | Path | ImageSet | None = None,
+    by: By = "code",
+    count: int = 10,
+    samples: int = 0,
+    seed: int = 0,
+    prior: PriorKind | None = None,
+    progress: ShowProgress = None,
+) -> Neighbours:
+    """Find the images of a set that are nearest to images, or to samples.
+
+    Args:
+        run: a run, a model, or the path of either. A model needs `within`.
+        images: see `vaegan.data.any_images.AnyImages`.
+        within: the set to search; by default the set that the run was trained on.
+        by: code compares posterior means; similarity compares features of the discriminator.
+        count: neighbours of each image.
+        samples: draw this number of samples in place of `images`, and search the training images of the run.
+        seed: of the samples.
+        prior: of the samples; by default the fitted prior if there is one.
+        progress: see `vaegan.api.notices.ShowProgress`.
+
+    Raises:
+        UserError: a number is out of range, there is nothing to search for, or there is no set.
+    """
+    talk = Talk(progress)
+    for name, value, least in (("--count", count, 1), ("--samples", samples, 0), ("--seed", seed, 0)):
+        if not least <= value < 2**63:
+            raise UserError(f"{name} must be at least {least} and below 2^63, not {value}")
+    named = images is not None and not (isinstance(images, (list, tuple)) and not images)
+    if named == bool(samples):
+        raise UserError("name images to search for, or ask for samples with --samples 8")
+    if samples and within is not None:
+        raise UserError("--samples searches the images that the run was trained on: leave out --in")
+    opened = open_run(run)
+    if samples and not opened.is_run:
+        raise UserError(
+            "--samples needs the images that the run was trained on, and a model folder does not name them: name the run folder"
+        )
+    model = opened.model()
+    if images is not None and named:
+        names, pixels = any_images(images, model.preparation, talk.skip)
+        queries = to_tensor(pixels)
+    searched = open_set(opened, within, "" if samples else "--in", talk)  # samples do not go with --in
+    if within is not None:
+        talk.skipped_of(searched)
+    copies = None
+    with talk.bar() as bar:
+        looking = Search(model, searched, by, progress=bar)
+        if samples:
+            if by == "code" and "encoder" in model.untrained:
+                raise UserError("this model has no encoder, so it has no codes of images: compare images with --by similarity")
+            training, held_out = opened.split(searched)
+            names = [f"sample {number}" for number in range(samples)]
+            with torch.inference_mode():
+                queries = model.sample(samples, seed, prior=prior)
+            indices, distances = looking(queries, count, among=training)
+            if len(held_out):
+                found = copying(looking, training, held_out, seed, prior)
+                medians = float(np.median(found.samples)), float(np.median(found.held_out))
+                sizes = len(found.samples), len(found.held_out)
+                copies = CopiesCompared(len(training), sizes[0], medians[0], sizes[1], medians[1], float(found.share))
+            else:
+                talk.note("the run holds out no images, so there is nothing to compare these distances to")
+        else:
+            indices, distances = looking(queries, count)
+    there = searched.names
+    rows = [
+        Neighbour(name, rank, there[number], number, distance)
+        for name, row, far in zip(names, indices.tolist(), distances.tolist(), strict=True)
+        for rank, (number, distance) in enumerate(zip(row, far, strict=True), 1)
+    ]
+    drawn_from = model.name_prior(prior) if samples else None
+    return Neighbours(rows, by, drawn_from, copies, talk.skipped, talk.notes, queries.cpu(), names, indices, distances, searched)

@@ -1,0 +1,215 @@
+"""Images as people have them, in whatever form, to one array: the only place where they are converted."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import UserError
+from .dataset import ImageSet
+from .images import Preparation, Unreadable, read
+from .read_images import read_images
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+AnyImages: TypeAlias = "str | Path | Image.Image | NDArray[Any] | Tensor | ImageSet | Iterable[Any]"
+"""Images, in one of these forms:
+
+- the path of an image file, or of a folder or archive of them
+- a PIL image
+- an array or a tensor: N x H x W x C, N x C x H x W, or one image without N; uint8, or float in [-1, 1]
+- a packed set
+- a list of paths, PIL images, arrays or tensors
+- a torch Dataset or a data set of Hugging Face; of an item with several parts, the image is the first part, or is named image
+"""
+IMAGE_KEYS = ("image", "img", "images", "pixel_values", "picture")
+"""Under what names items of a data set have their image."""
+NOT_SCALED = (
+    "all values of these float images are in [0, 1], and the model expects [-1, 1]: they are used as they are; "
+    "if they are in [0, 1] by design, pass images * 2 - 1"
+)
+
+
+class NamedImages(NamedTuple):
+    """Images as a model takes them, and what each is called."""
+
+    names: list[str]
+    pixels: NDArray[Any]
+    """N x H x W x C: uint8, or float32 in [-1, 1]."""
+
+
+@dataclass(frozen=True)
+class _InMemory:
+    """A picture that is open already."""
+
+    image: Image.Image
+
+    def open(self) -> Image.Image:
+        return self.image.copy()
+
+
+def any_images(images: AnyImages, preparation: Preparation, skipped: Callable[[str, str], None] = lambda *_: None) -> NamedImages:
+    """Images in any form, as the model takes them.
+
+    Files, PIL images and uint8 arrays of another size are cropped and resized as the model's training images were. Float images must have
+    the model's size.
+
+    Args:
+        images: see `AnyImages`.
+        preparation: how they are made ready; a model has it as `model.preparation`.
+        skipped: called with the name of a file that gives no image, and the reason.
+
+    Raises:
+        UserError: there is nothing there, or no image in it; or the values, shapes or types are none that images have.
+    """
+    if isinstance(images, ImageSet):
+        return NamedImages(images.names, images.images[:])
+    if isinstance(images, (str, Path, Image.Image)):
+        images = [images]
+    if _is_array(images):
+        pixels = _of_array(_as_numpy(images), preparation)
+        return NamedImages([f"image {number}" for number in range(len(pixels))], pixels)
+    if not isinstance(images, Iterable) and not hasattr(images, "__getitem__"):
+        raise UserError(f"{type(images).__name__} is not a form of images: pass a path, PIL images, an array, a tensor or a data set")
+    items = list(map(_image_of, _items(images)))
+    if items and all(isinstance(item, (str, Path)) for item in items):
+        return NamedImages(*read_images([Path(item) for item in items], preparation, skipped))
+    names: list[str] = []
+    found: list[NDArray[Any]] = []
+    for number, item in enumerate(items):
+        more, pixels = _of_item(item, number, preparation, skipped)
+        names += more
+        found.append(pixels)
+    if not found:
+        raise UserError("there are no images: the list is empty")
+    if len({pixels.dtype for pixels in found}) > 1:
+        found = [pixels if pixels.dtype == np.float32 else pixels.astype(np.float32) / 127.5 - 1 for pixels in found]
+    return NamedImages(names, np.concatenate(found))
+
+
+def check_values(low: float, high: float) -> None:
+    """See that float images are in [-1, 1]. Those within [0, 1] get a note, once.
+
+    Args:
+        low: the lowest value of all images.
+        high: the highest one.
+
+    Raises:
+        UserError: they are not.
+    """
+    if not (low >= -1.001 and high <= 1.001):  # NaN is in no range; rounding may go over it
+        what = "NaN" if np.isnan(low) or np.isnan(high) else f"values from {low:.4g} to {high:.4g}"
+        raise UserError(f"float images must be in [-1, 1], and these have {what}: scale them, or pass uint8")
+    if low >= 0:
+        warnings.warn(NOT_SCALED, stacklevel=2)
+
+
+def _items(images: Any) -> Iterator[Any]:
+    """The items of a list or a data set. Those of torch need no end of their own."""
+    if not isinstance(images, Sequence) and hasattr(images, "__len__") and hasattr(images, "__getitem__"):
+        return (images[number] for number in range(len(images)))
+    return iter(images)
+
+
+def _image_of(item: Any) -> Any:
+    """The image of an item of a data set."""
+    if isinstance(item, Mapping):
+        key = next((key for key in IMAGE_KEYS if key in item), None)
+        if key is None:
+            raise UserError(f"an item of the data set has no image: name it {IMAGE_KEYS[0]}, not {', '.join(map(str, item))}")
+        return item[key]
+    if isinstance(item, (tuple, list)) and item:
+        return item[0]
+    return item
+
+
+def _of_item(item: Any, number: int, preparation: Preparation, skipped: Callable[[str, str], None]) -> tuple[list[str], NDArray[Any]]:
+    """Names and pixels of one item: N x H x W x C, of which N is 1 but for folders and batches."""
+    if isinstance(item, (str, Path)):
+        return read_images([Path(item)], preparation, skipped)
+    name = f"image {number}"
+    if isinstance(item, Image.Image):
+        return [str(getattr(item, "filename", "") or name)], _prepared(item, name, preparation)[None]
+    if _is_array(item):
+        pixels = _of_array(_as_numpy(item), preparation)
+        return [name] if len(pixels) == 1 else [f"{name}.{part}" for part in range(len(pixels))], pixels
+    raise UserError(f"{name} is of type {type(item).__name__}: pass paths, PIL images, arrays or tensors")
+
+
+def _prepared(image: Image.Image, name: str, preparation: Preparation) -> NDArray[np.uint8]:
+    try:
+        return read(_InMemory(image), preparation)
+    except Unreadable as reason:
+        raise UserError(f"cannot read {name}: {reason}") from reason
+
+
+def _is_array(images: Any) -> bool:
+    """Whether this is an array of numpy or a tensor of torch, without waiting for torch."""
+    return isinstance(images, np.ndarray) or (type(images).__module__.startswith("torch") and hasattr(images, "numpy"))
+
+
+def _as_numpy(images: Any) -> NDArray[Any]:
+    if isinstance(images, np.ndarray):
+        return images
+    tensor = images.detach().cpu()
+    return np.asarray(tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy())
+
+
+def _of_array(array: NDArray[Any], preparation: Preparation) -> NDArray[Any]:
+    """N x H x W x C of the model's size, uint8 or float32 in [-1, 1]."""
+    if array.dtype != np.uint8 and not np.issubdtype(array.dtype, np.floating):
+        raise UserError(f"images must be uint8, or float in [-1, 1], not {array.dtype}")
+    if not array.size:
+        raise UserError(f"there are no images in an array of {_shape(array)}")
+    real = array.dtype != np.uint8
+    array = _channels_last(array, preparation)
+    if real:
+        check_values(float(array.min()), float(array.max()))
+        if array.shape[1:] != preparation.shape:
+            height, width, channels = preparation.shape
+            raise UserError(
+                f"float images of {array.shape[1]}x{array.shape[2]} with {array.shape[3]} channels do not fit the model, which takes "
+                f"{height}x{width} with {channels}: resize them, or pass uint8 or PIL images, which are resized"
+            )
+        return np.ascontiguousarray(array, np.float32)
+    if array.shape[1:] == preparation.shape:
+        return np.ascontiguousarray(array)
+    if array.shape[3] not in (1, 3, 4):
+        raise UserError(f"images with {array.shape[3]} channels do not fit the model, which takes {preparation.channels}")
+    pictures = (Image.fromarray(np.ascontiguousarray(pixels[..., 0] if array.shape[3] == 1 else pixels)) for pixels in array)
+    return np.stack([_prepared(picture, f"image {number}", preparation) for number, picture in enumerate(pictures)])
+
+
+def _channels_last(array: NDArray[Any], preparation: Preparation) -> NDArray[Any]:
+    """N x H x W x C of any of the layouts that images have.
+
+    Raises:
+        UserError: it is none of these, or could be two of them.
+    """
+    if array.ndim not in (2, 3, 4):
+        raise UserError(f"images must be N x H x W x C, N x C x H x W, or one of them, not {_shape(array)}")
+    counts = {preparation.channels} if np.issubdtype(array.dtype, np.floating) else {preparation.channels, 1, 3, 4}
+    if array.ndim == 2:
+        return array[None, :, :, None]
+    first, last = array.shape[-3] in counts, array.shape[-1] in counts
+    if array.ndim == 3 and not first and not last:  # grey images without C
+        return array[..., None]
+    if first and last:  # the size of the model's images decides
+        size = preparation.size
+        first, last = array.shape[-2:] == size, array.shape[-3:-1] == size
+    if first == last:
+        raise UserError(f"it is not clear which side of {_shape(array)} holds the channels: pass N x H x W x {preparation.channels}")
+    many = array if array.ndim == 4 else array[None]
+    return many.transpose(0, 2, 3, 1) if first else many
+
+
+def _shape(array: NDArray[Any]) -> str:
+    return " x ".join(map(str, array.shape))
