@@ -290,8 +290,7 @@ def test_a_longer_run_says_what_becomes_of_an_annealed_rate(tmp_path: Path, caps
     assert "learning rate" not in capsys.readouterr().err
     works("train", "--resume", tmp_path / "run", "--steps", 8, "--device", "cpu", "--no-report")
     note = (
-        "note: the run had 4 steps and has 8 now, and the learning rate falls over the whole run: "
-        "at step 4 it changes from 1e-05 to 0.00051"
+        "note: the learning rate follows the length of the run, which is now 8 steps and was 4: at step 4 it changes from 1e-05 to 0.00051"
     )
     assert note in capsys.readouterr().err.splitlines()
     works("train", "--resume", tmp_path / "run", "--steps", 9, "--training.log_every", 1, "--device", "cpu", "--no-report")

@@ -104,7 +104,7 @@ def test_every_setting_is_documented() -> None:
         ({"optimizer.lr_factors": (1, float("nan"), 1)}, "optimizer.lr_factors"),
         ({"training.seed": -1}, "training.seed"),
         ({"objective.joint": True, "objective.saturating": True}, "objective.joint"),
-        ({"objective.images_per_sample": 7}, "training.batch must be a multiple of objective.images_per_sample, 7, not 24"),
+        ({"objective.images_per_sample": 7}, "training.batch is 24, and must be a multiple of objective.images_per_sample, which is 7"),
         ({"objective.images_per_sample": 0}, "objective.images_per_sample must be above 0, not 0"),
         ({"objective.penalty": "r1", "training.compile": True}, "objective.penalty .* training.compile"),
         ({"objective.penalty": "r1", "training.sync_batchnorm": True}, "objective.penalty .* training.sync_batchnorm"),

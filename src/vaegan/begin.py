@@ -173,7 +173,7 @@ def take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool, dry: bo
         if trainer.step >= trainer.steps and not auto:
             more = f"ask for more steps, such as --steps {2 * trainer.step}"
             if unfitted:
-                more += f"; only its prior is not fitted: fit it with: {command('fit-prior', run.folder)}"
+                more += f"; its prior is not fitted yet: fit it with: {command('fit-prior', run.folder)}"
             raise UserError(f"the run is at step {trainer.step} already: {more}")
     return state is not None
 

@@ -54,7 +54,10 @@ class Recipe:
         saturating = objective.saturating and not objective.gan
         require(not (objective.joint and saturating), "objective.joint is non-saturating: set objective.saturating to false")
         batch, every = training.batch, objective.images_per_sample
-        require(batch % every == 0, f"training.batch must be a multiple of objective.images_per_sample, {every}, not {batch}: change one")
+        require(
+            batch % every == 0,
+            f"training.batch is {batch}, and must be a multiple of objective.images_per_sample, which is {every}: change one of the two",
+        )
         for name in ("compile", "sync_batchnorm"):
             both = getattr(training, name) and bool(objective.penalty)
             require(not both, f"objective.penalty needs second derivatives, which training.{name} does not support: leave out one")

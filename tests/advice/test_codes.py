@@ -70,7 +70,7 @@ CASES = [
     Case("name images to search for, or ask for samples with --samples 8", "search RUN", "search RUN --samples 8"),
     Case("leave out --in", "search RUN --samples 8 --in PACKED", "search RUN --samples 8"),
     Case(
-        "--samples needs the images that the run was trained on, and a model folder does not name them: name the run folder",
+        "--samples needs the training images, and a model folder does not say where they are: give the run folder",
         "search MODEL --samples 8",
         "search RUN --samples 8",
     ),

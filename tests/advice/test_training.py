@@ -65,7 +65,7 @@ CASES = [
     Case("vaegan train --recipe {} --run {} --auto-resume", "train --resume RUN", "SAID", without_checkpoints),
     Case("vaegan train --recipe {} --run NEW-RUN", "train --resume RUN RESUMED", "SAID", damage("checkpoints/*")),
     Case("ask for more steps, such as --steps {}", "train --resume RUN", "train --resume RUN --device cpu --no-report --steps 4"),
-    Case("; only its prior is not fitted: fit it with: vaegan fit-prior {}", "train --resume RUN", "SAID", without_prior),
+    Case("; its prior is not fitted yet: fit it with: vaegan fit-prior {}", "train --resume RUN", "SAID", without_prior),
     Case(
         "leave out --minutes, or ask for more steps with --steps",
         "train --resume RUN --minutes 1",

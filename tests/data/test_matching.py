@@ -107,7 +107,7 @@ def test_a_table_of_another_machine(photos: Path, tmp_path: Path) -> None:
     )
     assert images.attribute_names == ("Edema",)
     assert np.array_equal(images.attributes[:4, 0], np.array([1, 0, np.nan, np.nan], np.float32), equal_nan=True)
-    assert images.manifest["notes"][-1].startswith("40 images have other folders or endings in train.csv, such as ")
+    assert images.manifest["notes"][-1].startswith("train.csv lists 40 images under another folder or file ending: for example, ")
 
 
 @pytest.mark.parametrize("place", ["labels.csv", "../attributes.csv", "../photos.csv", "metadata.jsonl"])

@@ -102,7 +102,7 @@ def test_a_discriminator_of_another_run_is_taken_and_kept(tmp_path: Path) -> Non
     ("more", "sentence"),
     [
         ({"objective__discriminator": "nowhere"}, "does not exist"),
-        ({"networks__discriminator": (512,)}, "the discriminator of .* does not fit these networks"),
+        ({"networks__discriminator": (512,)}, "the discriminator of .* has another architecture"),
         ({"objective__discriminator": "vae"}, "a trained discriminator is needed, and this model's objective.kind leaves it untrained"),
     ],
 )

@@ -171,7 +171,7 @@ def reconstruct(run: Subject, images: AnyImages, *, progress: ShowProgress = Non
 def convergence(run: Run | str | Path, *, fps: float = 8.0, progress: ShowProgress = None) -> Film:
     """A film of the pictures that were made during training.
 
-    Each frame shows how the model drew the same images and the same codes at one step of the training.
+    Each frame shows the model at one step of the training: reconstructions of the same images, and samples from the same codes.
 
     Args:
         run: a run, or its folder.
@@ -185,7 +185,7 @@ def convergence(run: Run | str | Path, *, fps: float = 8.0, progress: ShowProgre
     opened = run if isinstance(run, Run) else Run(run)
     drawn = list(opened.pictures.values())
     if not drawn:
-        raise UserError(f"{opened.folder} has no pictures of its training: name the folder of a run that has drawn pictures")
+        raise UserError(f"{opened.folder} has no pictures of its training: give the folder of a run that saved pictures")
 
     def picture(path: Path) -> Image:
         if found := grid.open_picture(path):

@@ -177,9 +177,7 @@ def search(
         raise UserError("--samples searches the images that the run was trained on: leave out --in")
     opened = open_run(run)
     if samples and not opened.is_run:
-        raise UserError(
-            "--samples needs the images that the run was trained on, and a model folder does not name them: name the run folder"
-        )
+        raise UserError("--samples needs the training images, and a model folder does not say where they are: give the run folder")
     model = opened.model()
     if images is not None and named:
         names, pixels = any_images(images, model.preparation, talk.skip)

@@ -172,8 +172,8 @@ def header(about: Mapping[str, object]) -> list[str]:
         f"{about['processor']} ({about['device']}), {cores}, {threads}; torch {about['torch']}; {about['precision']}; {about['date']}",
         f"{about['rounds']} rounds, {about['seconds']:g} s for each method in each round; times are medians over the rounds, "
         "and times textbook is the median of the ratios in each round.",
-        "The gate stays open, so that every step trains all three networks. Memory is the largest increase in use, from before a "
-        "method is set up until after its first steps.",
+        "Every step trains all three networks. Memory is the most that a method uses while it is set up and takes its first "
+        "steps, without what was used before.",
     ]
 
 

@@ -69,18 +69,18 @@ def prepare(
         the source's own splits.
     attributes
         A table with a row for each image: a CSV file, a file of JSON lines, or a list like CelebA's. One column has the file names. Columns
-        named label and split are optional. Every other column of yes and no (or 1 and 0, or 1 and -1) is an attribute.
+        named label and split are optional. All remaining columns that hold yes and no (or 1 and 0, or 1 and -1) are attributes.
     label
         The column of the table that names the class of each image. The default is the column named label or class.
     threshold
-        Make an attribute of a column of numbers: NAME=VALUE, for example age=40. An image has it if its number is above VALUE. Repeat the
-        flag for more columns.
+        Turn a column of numbers into an attribute, with NAME=VALUE, for example age=40. An image has the attribute if its number is above
+        VALUE. Repeat the flag for more columns.
     numeric
-        Make an attribute of a column of numbers, and keep the numbers: as standard scores, so that an image has it if its number is above
-        the mean. Repeat the flag for more columns.
+        Use a column of numbers as an attribute, and keep the numbers, as standard scores. Where only yes or no counts, an image has the
+        attribute if its number is above the mean. Repeat the flag for more columns.
     unknown
-        A value that means not known, for example -1, in all columns of attributes. Empty cells, NA and NaN always do. Repeat the flag for
-        more values.
+        A value that stands for 'unknown' in the columns of attributes, for example -1. Empty cells, NA and NaN always stand for it. Repeat
+        the flag for more values.
     count
         Use only the first COUNT images. For avatars, COUNT is the number to draw.
     workers

@@ -39,17 +39,17 @@ def evaluate(
     run
         The folder of a run or a model.
     data
-        The set to measure on. The default is the set that the run was trained on. Another set is split in the same way. If it has no such
-        splits, it is split in the default way.
+        The set to measure on. The default is the set that the run was trained on. If another set has splits of
+        the same names, they are used; if not, it is split as vaegan train does by default.
     samples
         The number of samples of each prior. It also limits the number of training images and of held-out images.
     extractor
         The network whose features are compared: efficientnet, mobilenet, inception (as in papers that report FID), or attributes (a network
-        that learns the attributes of the set). The value none measures only what needs no features, for example pixel errors.
+        that learns the attributes of the set). With 'none', only what needs no features is measured, for example pixel errors.
     seed
         The random seed. Another seed gives other samples and other random draws.
     resamplings
-        How many times images are drawn at random. Each result is shown with its standard deviation over these draws.
+        The number of random subsets of the images. Each result is shown with its standard deviation over these subsets.
     prior
         Which samples are measured. fitted is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan
         fit-prior). standard is N(0, I). If the run has a fitted prior, the default is both, side by side.

@@ -119,7 +119,7 @@ class TrainingFlags(RecipeFlags):
     objective: str | None = None
     """The kind of model: vaegan, vae, gan or vae-dis. The last three are for comparison."""
     size: str | None = None
-    """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. All networks take multiples of 16 up to 128.
+    """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. Multiples of 16 up to 128 work with every network.
     The default is the size in the recipe."""
     steps: int | None = None
     """How long to train, in steps. A step takes one batch."""
@@ -159,7 +159,7 @@ class ExperimentFlags(TrainingFlags):
     objective: Annotated[str | None, Parameter(show=False)] = None
     """Only for ablation: the other experiments choose it themselves, and refuse another one."""
     seeds: Annotated[int, Parameter(group=RUN)] = 1
-    """How many times each kind is trained, each time with a different seed. Their seeds are --seed, --seed + 1 and so on."""
+    """How many runs are trained of each model or setting. Their seeds are --seed, --seed + 1 and so on."""
     out: Annotated[Path | None, Parameter(group=RUN)] = None
     """The folder to make for runs and results. The default is experiments/NAME."""
     prior: Annotated[PriorKind | None, Parameter(group=RUN)] = None

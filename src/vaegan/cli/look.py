@@ -104,7 +104,7 @@ def reconstruct(
 def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0, json: Json = False) -> None:
     """Make a video of the pictures that were made during training.
 
-    Each frame shows how the model drew the same images and the same codes at one step of the training.
+    Each frame shows the model at one step of the training: reconstructions of the same images, and samples from the same codes.
 
     Parameters
     ----------

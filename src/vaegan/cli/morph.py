@@ -37,15 +37,15 @@ def interpolate(
     images
         Two or more image files.
     how
-        The path between two codes. spherical (slerp, White 2016) follows an arc. linear follows a straight line. All codes on the arc are
-        as likely under the prior as its two ends.
+        The path between two codes. 'spherical' (slerp, White 2016) follows an arc, whose codes are as typical of the prior as the two codes
+        at its ends. 'linear' follows a straight line.
     steps
         The number of images (strip) or frames (video) from one image to the next. The default is 9 for a strip and 40 for a video.
     fps
         The number of frames per second of a video.
     prior
-        The prior for the spherical path. fitted is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan
-        fit-prior). standard is N(0, I). The default is 'fitted' if the run has a fitted prior, and 'standard' if not.
+        The prior whose typical codes the spherical path stays near. 'fitted' is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan
+        fit-prior). 'standard' is N(0, I). The default is 'fitted' if the run has a fitted prior, and 'standard' if not.
     out
         The picture or video to write, as .png, .gif or .mp4. The default is RUN/interpolation.png.
     json

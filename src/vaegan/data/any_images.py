@@ -195,7 +195,7 @@ def _channels_last(array: NDArray[Any], preparation: Preparation) -> NDArray[Any
         UserError: it is none of these, or could be two of them.
     """
     if array.ndim not in (2, 3, 4):
-        raise UserError(f"images must be N x H x W x C, N x C x H x W, or one of them, not {_shape(array)}")
+        raise UserError(f"images must be N x H x W x C or N x C x H x W, or a single image without N, not {_shape(array)}")
     counts = {preparation.channels} if np.issubdtype(array.dtype, np.floating) else {preparation.channels, 1, 3, 4}
     if array.ndim == 2:
         return array[None, :, :, None]

@@ -97,7 +97,7 @@ def _notes_on_precision(values: Sequence[Value]) -> tuple[str, ...]:
 
 
 def _notes_on_copies(found: Evaluation) -> tuple[str, ...]:
-    notes = ["If samples were new real images, about 50% of them would be nearer than that median."]
+    notes = ["Of new real images, about 50% are nearer to a training image than that median. Compare the share of samples with this."]
     if found.settings["fitted_prior"] and any(value.text == COPIES and value.table == "copies" for value in found.values):
         notes.append("If the picture shows copies, fit a prior of fewer components: vaegan fit-prior RUN --components 1")
     return tuple(notes)

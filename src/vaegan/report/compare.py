@@ -44,7 +44,7 @@ TITLES = {
     "decoder_steps": ("Decoder’s steps", "The share of the steps that the decoder took."),
     "discriminator_steps": ("Discriminator’s steps", "The share of the steps that the discriminator took."),
     "images_per_second": ("Speed", "Images per second, without the time for pictures and checkpoints."),
-    "lr": ("Learning rate", "The learning rate before the factors of the three networks."),
+    "lr": ("Learning rate", "The base learning rate. Each network multiplies it by a factor of its own."),
 }
 """Title and explanation of each curve; others have their name."""
 

@@ -23,8 +23,8 @@ LEVELS = (
 )
 RELATIVE = (
     "The squared distance between a reconstruction and its image in the discriminator’s features, divided by the distance between two "
-    "different images. It is 0 for the image itself, and 1 for another image. It is measured on the images in the pictures, and does not "
-    "grow when the features grow."
+    "different images. 0 is a perfect reconstruction, and 1 is as far as another image is. It is measured on the images that the pictures "
+    "of the training show. It does not depend on the scale of the features."
 )
 ABSOLUTE = f"{_SIMILARITY}. {_RISES}: larger features have larger errors. Compare the pictures and the pixel error instead."
 """How to read the learned similarity: of `levels`, of one level beside the distance of another image, and of one level as the loss."""
@@ -74,7 +74,7 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     )
     shares = take("decoder_steps", "discriminator_steps", factor=100)
     add("Gate", "The share of the steps that the decoder and the discriminator took.", shares, unit="%")
-    add("Learning rate", "The learning rate before the factors of the three networks.", take("lr"))
+    add("Learning rate", "The base learning rate. Each network multiplies it by a factor of its own.", take("lr"))
     add("Speed", "Images per second, without the time for pictures and checkpoints.", take("images_per_second"))
     if "gamma" in left and len(set(left["gamma"].values)) == 1:
         del left["gamma"]  # the recipe says it

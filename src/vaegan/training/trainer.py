@@ -162,7 +162,7 @@ class Trainer:
         if recipe.optimizer.schedule != "anneal" or before.minutes or (steps := before.steps(each, self.images_per_step)) == self.steps:
             return None
         was, now = (learning_rate(recipe.optimizer, self.step, count, each) * ROLLBACK_LR**self.rollbacks for count in (steps, self.steps))
-        fall = f"the run had {steps:,} steps and has {self.steps:,} now, and the learning rate falls over the whole run"
+        fall = f"the learning rate follows the length of the run, which is now {self.steps:,} steps and was {steps:,}"
         return f"{fall}: at step {self.step:,} it changes from {was:.2g} to {now:.2g}"
 
     def rates(self) -> Rates:
@@ -229,7 +229,7 @@ class Trainer:
             mine = model.discriminator.state_dict()
             if {name: tensor.shape for name, tensor in weights.items()} != {name: tensor.shape for name, tensor in mine.items()}:
                 raise UserError(
-                    f"the discriminator of {self.recipe.objective.discriminator} does not fit these networks: use the networks of that run"
+                    f"the discriminator of {self.recipe.objective.discriminator} has another architecture: use the settings networks.* of that run"
                 )
             model.discriminator.load_state_dict(weights)
 

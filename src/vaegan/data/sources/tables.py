@@ -169,7 +169,9 @@ def with_table(source: Source, table: AttributeTable) -> Source:
         notes.append(f"{shared} images share a row of {table.path.name} with others of the same file name")
     if found.loose:
         image, row = next(iter(found.loose.items()))
-        notes.append(f"{len(found.loose)} images have other folders or endings in {table.path.name}, such as {row} for {image}")
+        notes.append(
+            f"{table.path.name} lists {len(found.loose)} images under another folder or file ending: for example, {image} as {row}"
+        )
     if found.without:
         notes.append(f"{found.without} images have no row in {table.path.name}: their attributes are unknown")
     unknown = (math.nan,) * len(table.attribute_names)
