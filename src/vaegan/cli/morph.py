@@ -44,8 +44,9 @@ def interpolate(
     fps
         The number of frames per second of a video.
     prior
-        The prior whose typical codes the spherical path stays near. 'fitted' is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan
-        fit-prior). 'standard' is N(0, I). The default is 'fitted' if the run has a fitted prior, and 'standard' if not.
+        The prior whose typical codes the spherical path stays near. 'fitted' is the Gaussian mixture that vaegan train fits to codes of
+        training images (see vaegan fit-prior). 'standard' is N(0, I). The default is 'fitted' if the run has a fitted prior, and 'standard'
+        if not.
     out
         The picture or video to write, as .png, .gif or .mp4. The default is RUN/interpolation.png.
     json

@@ -78,7 +78,10 @@ def _table(question: Classification, run: str, of_seeds: Sequence[Mapping[str, V
         what = f"{asked} classes. Guessing has {1 / len(names):.0%}."
     else:
         title, heads = "mean balanced accuracy", tuple(f"{count:,} of each" for count in question.labels)
-        what = f"Mean over {asked} attributes, those with enough images. The head of a column is the number of images with the attribute, and of as many without it. Guessing scores 0.5."
+        what = (
+            f"Mean over {asked} attributes, those with enough images. The head of a column is the number of images with the attribute, "
+            "and of as many without it. Guessing scores 0.5."
+        )
     many = f" for each of {len(of_seeds)} seeds" if len(of_seeds) > 1 else " for one run"
     notes = (
         f"Ridge regression. Its penalty is chosen on the labelled images alone. {what}",

@@ -228,9 +228,7 @@ class Trainer:
         for model in filter(None, (self.model, self.average)):
             mine = model.discriminator.state_dict()
             if {name: tensor.shape for name, tensor in weights.items()} != {name: tensor.shape for name, tensor in mine.items()}:
-                raise UserError(
-                    f"the discriminator of {self.recipe.objective.discriminator} has another architecture: use the settings networks.* of that run"
-                )
+                raise UserError(f"the discriminator of {self.recipe.objective.discriminator} has another architecture: use its networks.*")
             model.discriminator.load_state_dict(weights)
 
     def state_dict(self) -> dict[str, Any]:
