@@ -359,6 +359,12 @@ CASES = [
     Case("give --data a folder, or avatars", "train --data=", "train FASTER --size 16 --data PHOTOS --run NEW-RUN"),
     Case("vaegan prepare SOURCE OUT --workers 1", "prepare PHOTOS OUT --size 16 --workers 2", (healed, "SAID --size 16"), no_processes),
     Case("pip install 'datasets>=3'", "data hf:somebody/faces", lambda _: None, lambda w: w.patch.setitem(sys.modules, "datasets", None)),
+    Case(
+        "install it with: pip install {}, or leave {} out of training.loggers",
+        "train FASTER --data PACKED --run NEW-RUN --training.loggers csv wandb",
+        (healed, "train FASTER --data PACKED --run NEW-RUN --training.loggers csv"),
+        patched("vaegan.training.loggers.registry.find_spec", lambda _: None),
+    ),
     # codes and attributes
     Case("Use them: vaegan edit {} IMAGE --add {}", "attributes RUN", "SAID"),
     Case(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .report.compare import compare
     from .run import Run, load
     from .settings import Architecture
+    from .training.callbacks import Callback
     from .workflow import resume, train
 
 set_wait_policy()
@@ -47,6 +48,7 @@ _HOME = {
     "recipe": ("Recipe",),
     "report.compare": ("compare",),
     "run": ("Run", "load"),
+    "training.callbacks": ("Callback",),
     "workflow": ("resume", "train"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
@@ -54,6 +56,7 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "VAEGAN",
     "Architecture",
+    "Callback",
     "Directions",
     "EquilibriumGate",
     "ImageSet",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from itertools import count
@@ -22,6 +23,7 @@ from .progress import progress_bar
 from .recipe import Recipe
 from .run import Run, load
 from .training import checkpoint
+from .training.callbacks import Callback
 from .training.conditions import varying
 from .training.device import World, usual_threads
 from .training.distributed import JoinError, all_or_none, from_leader
@@ -46,6 +48,7 @@ class TrainingJob:
     mode: Mode
     device: str
     report: bool
+    callbacks: Sequence[Callback] = ()
 
     def __post_init__(self) -> None:
         if self.mode == "resume" and self.recipe.training.minutes:

@@ -36,6 +36,7 @@ from .recipe import Recipe
 from .run import Run
 from .training.device import World, find_device, find_world, make_fabric
 from .training.disk import Disk, disk_of
+from .training.loggers.registry import check_loggers
 from .training.memory import check_size, free_memory, in_bf16, size_of
 from .training.minutes import Costs, clock, rehearse, seconds_of, steps_in
 from .training.trainer import Trainer
@@ -178,6 +179,8 @@ def _locked(run: Run, stack: ExitStack) -> bool:
 def _measure_memory(plan: Plan, job: TrainingJob, world: World) -> bool:
     """Count what the networks take; whether they can be trained here."""
     before = len(plan.problems)
+    with _noting(plan):
+        check_loggers(job.recipe.training.loggers)
     with _noting(plan):
         plan.device = find_device(job.device, world)
     with _noting(plan):

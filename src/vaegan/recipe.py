@@ -32,6 +32,7 @@ PACKAGED = resources.files("vaegan") / "recipes"
 OF_A_RUN = (
     *("data.", "networks.size", "networks.channels", "training.length", "training.seed", "training.precision"),
     "training.threads",
+    "training.loggers",
     *("training.log_every", "training.picture_every", "training.checkpoint_every"),
 )
 """Settings that do not make another recipe of one."""

@@ -407,8 +407,11 @@ class Training:
     compile: bool = False
     """Let torch.compile write kernels for the networks. This takes some time before the first step, and needs a compiler for the device.
     Without a compiler, the run says so and continues without it."""
+    loggers: tuple[str, ...] = ("tensorboard",)
+    """Where losses, speed and pictures go, beside stats.jsonl and samples/: any of `tensorboard`, `csv` (stats.csv in the run folder),
+    `wandb` and `mlflow`. The last two are extras. Several are allowed, and none is, too."""
     log_every: int = 10
-    """The number of steps between lines of stats.jsonl and points in TensorBoard."""
+    """The number of steps between lines of stats.jsonl and points of the loggers."""
     picture_every: int = 200
     """The number of steps between pictures."""
     checkpoint_every: int = 1000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,9 +38,11 @@ from .recipe import RECIPE, Recipe, of_run
 from .run import Run
 from .signals import Stopped, StopSignal
 from .this_process import is_leader
+from .training.callbacks import Callback
 from .training.device import World, computes_in_bf16, find_device, find_world, make_fabric
 from .training.distributed import LostProcessError, SharedError, all_or_none, from_leader
 from .training.launcher import launch, run_worker
+from .training.loggers.registry import check_loggers
 from .training.memory import check_size
 from .training.minutes import clock, in_steps
 from .training.trainer import STOPPING, Trainer, resume_hint
@@ -68,6 +70,7 @@ def train(
     processes: int | None = None,
     nodes: int | None = None,
     report: bool = True,
+    callbacks: Sequence[Callback] = (),
     console: Console | None = None,
 ) -> TrainingResult:
     """Train a VAE/GAN from scratch.
@@ -81,6 +84,7 @@ def train(
             Those that this starts know only the package: a program that has added networks or losses is to be started by torchrun.
         nodes: how many machines train together; likewise.
         report: whether to write the report, one page on the run, at the end.
+        callbacks: what to call as the run goes on; see `vaegan.Callback`.
         console: where progress is shown; standard error by default. Where this starts several processes, they write to standard error,
             unless it is quiet.
 
@@ -90,7 +94,7 @@ def train(
     """
     if auto_resume and not run:
         raise UserError("--auto-resume needs --run: it continues that run if it has started")
-    job = TrainingJob(recipe, Run(run or free_name(Path("runs"), recipe)), "auto" if auto_resume else "new", device, report)
+    job = TrainingJob(recipe, Run(run or free_name(Path("runs"), recipe)), "auto" if auto_resume else "new", device, report, callbacks)
     return _start(job, processes, nodes, console)
 
 
@@ -102,6 +106,7 @@ def resume(
     processes: int | None = None,
     nodes: int | None = None,
     report: bool = True,
+    callbacks: Sequence[Callback] = (),
     console: Console | None = None,
 ) -> TrainingResult:
     """Go on with a run from its newest checkpoint that is whole.
@@ -113,7 +118,7 @@ def resume(
         Stopped: as for `train`.
     """
     begun = Run(run)
-    job = TrainingJob(recipe or Recipe.load(of_run(begun.folder)), begun, "resume", device, report)
+    job = TrainingJob(recipe or Recipe.load(of_run(begun.folder)), begun, "resume", device, report, callbacks)
     return _start(job, processes, nodes, console)
 
 
@@ -123,6 +128,9 @@ def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: 
     console.quiet = console.quiet or not is_leader()
     world = find_world(processes, nodes)
     starts_others = world.size > 1 and not world.environment
+    if starts_others and job.callbacks:
+        raise UserError("callbacks stay in the process of your program: leave out processes, or start the program with torchrun")
+    check_loggers(job.recipe.training.loggers)
     device = find_device(job.device, world)
     asks_device = device != "cuda" or not starts_others  # whoever asks a GPU for its memory takes some of it, and keeps it
     folder = job.run.folder if job.mode == "new" and is_leader() else None  # the others write nothing
@@ -244,10 +252,12 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
             picture = next(reversed(run.pictures.values()), run.pictures_folder)
         else:
             console.print(f"{_what(trainer, len(held_out))}, into {run.folder}", soft_wrap=True)
+            trainer.callbacks.extend(job.callbacks)
             if job.report and fabric.is_global_zero:
                 from .report import LivePage  # its template engine takes a while to load
 
-                trainer.after_picture = stack.enter_context(LivePage(Run(run.folder), images, trainer.steps, note, PAGE_SHARE))
+                page = LivePage(Run(run.folder), images, trainer.steps, note, PAGE_SHARE)
+                trainer.callbacks.append(stack.enter_context(page))
             with os_errors_as_user_errors(lambda: resume_hint(run)):
                 picture = trainer.train(run, images, held_out, console, signals)
         if fabric.is_global_zero and lacks_prior(run, recipe, training):

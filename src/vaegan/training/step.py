@@ -56,10 +56,12 @@ class Rates(NamedTuple):
 
 
 class Requests(NamedTuple):
-    """What was asked for, by a signal, to be done after a step."""
+    """What was asked for, by a signal or a callback, to be done after a step."""
 
     stop: bool = False
     save: bool = False
+    end: bool = False
+    """To end well, as at the last step."""
 
 
 NO_REQUESTS = Requests()
