@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from itertools import count
@@ -27,6 +27,7 @@ from .training.callbacks import Callback
 from .training.conditions import varying
 from .training.device import World, usual_threads
 from .training.distributed import JoinError, all_or_none, from_leader
+from .training.init_from import take_weights
 from .training.trainer import Trainer
 from .words import command
 
@@ -144,6 +145,9 @@ def anchored_recipe(recipe: Recipe) -> Recipe:
     if recipe.objective.discriminator:
         whole = str(from_home(recipe.objective.discriminator).absolute())
         recipe = replace(recipe, objective=replace(recipe.objective, discriminator=whole))
+    if recipe.training.init_from:
+        whole = str(from_home(recipe.training.init_from).absolute())
+        recipe = replace(recipe, training=replace(recipe.training, init_from=whole))
     return recipe
 
 
@@ -173,8 +177,21 @@ def take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool, dry: bo
     return state is not None
 
 
-def borrow_discriminator(trainer: Trainer) -> None:
-    """Take that of the run which the recipe names."""
+def borrow_weights(trainer: Trainer, note: Callable[[str], None]) -> None:
+    """Take the weights of the runs that the recipe names, if it does. Afterwards they are in the checkpoints.
+
+    Raises:
+        UserError: there are no such runs, or their networks are others.
+    """
+    if name := trainer.recipe.training.init_from:
+        other = from_leader(trainer.fabric, lambda: load(name))
+        with all_or_none(trainer.fabric):
+            sentence = take_weights(trainer.model, other, name)
+            if trainer.average:
+                trainer.average.load_state_dict(trainer.model.state_dict())
+        note(sentence)
+    if not trainer.recipe.objective.discriminator:
+        return
     other = from_leader(trainer.fabric, lambda: load(trainer.recipe.objective.discriminator))
     with all_or_none(trainer.fabric):
         other.require("discriminator")

@@ -16,7 +16,7 @@ from .begin import (
     Mode,
     TrainingJob,
     anchored_recipe,
-    borrow_discriminator,
+    borrow_weights,
     free_name,
     hold_folder,
     images_of,
@@ -225,11 +225,12 @@ def _rehearse(plan: Plan, job: TrainingJob, images: ImageSet, split: tuple[Indic
     torch.set_num_threads(plan.recipe.training.threads)
     try:
         resumes = resumed and plan.processes == 1  # else a checkpoint is of another number of processes than this one
-        if resumes or plan.recipe.objective.discriminator:
+        borrows = job.mode != "resume" and bool(plan.recipe.objective.discriminator or plan.recipe.training.init_from)
+        if resumes or borrows:
             trainer = Trainer(plan.recipe, fabric, images, split[0])
             goes_on = resumes and take_up(trainer, job.run, Console(quiet=True), auto=job.mode == "auto", dry=True)
-            if plan.recipe.objective.discriminator and not goes_on:
-                borrow_discriminator(trainer)
+            if borrows and not goes_on:
+                borrow_weights(trainer, lambda _: None)
             plan.begun = max(plan.begun, trainer.step)
             del trainer
             gc.collect()  # the rehearsal may need its memory

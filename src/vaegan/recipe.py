@@ -33,6 +33,7 @@ OF_A_RUN = (
     *("data.", "networks.size", "networks.channels", "training.length", "training.seed", "training.precision"),
     "training.threads",
     "training.loggers",
+    "training.init_from",
     *("training.log_every", "training.picture_every", "training.checkpoint_every"),
 )
 """Settings that do not make another recipe of one."""

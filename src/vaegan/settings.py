@@ -388,6 +388,9 @@ class Training:
     """The number of images in a step, in each process."""
     seed: int = 0
     """The seed of everything random: weights, order, flips, noise."""
+    init_from: str = ""
+    """A run folder or a model folder whose weights the training begins with, as far as they fit. Its networks must have the same family,
+    width and layers. Size, channels, code and attributes may differ. Empty: random weights."""
     ema: float = 0.0
     """Show and save an exponential moving average of the weights. This is the share of the old average that a step keeps; 0 means no
     average. Step s (from 0) keeps at most (1 + s) / (10 + s); otherwise the average would show the start for a long time. The running

@@ -18,7 +18,7 @@ from .begin import (
     PAGE_SHARE,
     TrainingJob,
     anchored_recipe,
-    borrow_discriminator,
+    borrow_weights,
     free_name,
     hold_folder,
     images_of,
@@ -131,6 +131,8 @@ def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: 
     if starts_others and job.callbacks:
         raise UserError("callbacks stay in the process of your program: leave out processes, or start the program with torchrun")
     check_loggers(job.recipe.training.loggers)
+    if job.recipe.training.init_from and is_leader() and not job.begun():
+        Run.open(job.recipe.training.init_from)  # before images are packed
     device = find_device(job.device, world)
     asks_device = device != "cuda" or not starts_others  # whoever asks a GPU for its memory takes some of it, and keeps it
     folder = job.run.folder if job.mode == "new" and is_leader() else None  # the others write nothing
@@ -241,8 +243,8 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
         with all_or_none(fabric):
             trainer = Trainer(recipe, fabric, images, training, note=(note := partial(console.print, soft_wrap=True)))
         goes_on = resumed and take_up(trainer, run, console, auto=job.mode == "auto")
-        if recipe.objective.discriminator and not goes_on:  # afterwards it is in the checkpoints
-            borrow_discriminator(trainer)
+        if not goes_on:
+            borrow_weights(trainer, note)
         if fabric.is_global_zero:
             if not resumed:
                 hold_folder(run, stack, new=True)

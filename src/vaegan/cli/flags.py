@@ -32,6 +32,7 @@ SHORT = {
     "precision": "training.precision",
     "threads": "training.threads",
     "on_nan": "training.on_nan",
+    "init_from": "training.init_from",
 }
 """The settings that short flags stand for."""
 LENGTHS = ("steps", "epochs", "images", "minutes")
@@ -140,6 +141,9 @@ class RunFlags(TrainingFlags):
 
     minutes: int | None = None
     """How long to train, in minutes on this machine. A short trial measures the speed and sets the number of steps."""
+    init_from: str | None = None
+    """A run folder or a model folder to begin with: its weights are taken as far as they fit. The images, the rates, the size and the
+    attributes may be others."""
 
 
 @Parameter(name="*", group=RECIPE)
