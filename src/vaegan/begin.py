@@ -12,20 +12,22 @@ from typing import Any, Literal
 
 from lightning_fabric import Fabric
 from rich.console import Console
+from torch.utils.data import DataLoader
 
-from .data import AVATARS, ImageSet, Indices, open_images, split
+from .data import AVATARS, LOADER, ImageSet, Indices, open_images, pack_memory, split
 from .data.dataset import report_skipped
+from .data.loader import LoaderBatches
 from .data.sources import anchored, short_name
-from .errors import UserError
+from .errors import UserError, os_errors_as_user_errors
 from .files import PARTIAL, from_home, locked, remove_partial, replacing
 from .finish import lacks_prior
 from .progress import progress_bar
-from .recipe import Recipe
+from .recipe import Recipe, as_recipe
 from .run import Run, load
 from .training import checkpoint
 from .training.callbacks import Callback
 from .training.conditions import varying
-from .training.device import World, usual_threads
+from .training.device import World, find_world, usual_threads
 from .training.distributed import JoinError, all_or_none, from_leader
 from .training.init_from import take_weights
 from .training.trainer import Trainer
@@ -50,6 +52,8 @@ class TrainingJob:
     device: str
     report: bool
     callbacks: Sequence[Callback] = ()
+    loader: LoaderBatches | None = None
+    """Gives the batches in place of a set."""
 
     def __post_init__(self) -> None:
         if self.mode == "resume" and self.recipe.training.minutes:
@@ -140,7 +144,7 @@ def with_attributes(recipe: Recipe, images: ImageSet, training: Indices) -> Reci
 
 def anchored_recipe(recipe: Recipe) -> Recipe:
     """With whole paths, so that the run can be resumed from anywhere."""
-    if recipe.data.source != AVATARS:
+    if recipe.data.source not in (AVATARS, LOADER):
         recipe = replace(recipe, data=replace(recipe.data, source=anchored(recipe.data.source)))
     if recipe.objective.discriminator:
         whole = str(from_home(recipe.objective.discriminator).absolute())
@@ -196,6 +200,35 @@ def borrow_weights(trainer: Trainer, note: Callable[[str], None]) -> None:
     with all_or_none(trainer.fabric):
         other.require("discriminator")
         trainer.take_discriminator(other.discriminator.state_dict())
+
+
+def with_data(recipe: Recipe, data: Any, console: Console) -> tuple[Recipe, LoaderBatches | None]:
+    """A recipe with the images that a program gives, and the batches, if these are a DataLoader's.
+
+    Args:
+        recipe: says how images are prepared.
+        data: see `vaegan.train`.
+        console: where notes and a bar are shown.
+
+    Raises:
+        UserError: they are no images.
+    """
+    if data is None or isinstance(data, (str, Path)):
+        return recipe, None
+    if isinstance(data, ImageSet):
+        return as_recipe(recipe, {"data.source": str(data.folder)}), None
+    if isinstance(data, DataLoader):
+        batches = LoaderBatches(data)
+        for note in batches.notes:
+            console.print(f"note: {note}", soft_wrap=True)
+        return batches.recipe(recipe), batches
+    if find_world().size > 1:
+        raise UserError("one process packs the images of a program, and several were started: pass the folder of a packed set")
+    with progress_bar(console) as progress, os_errors_as_user_errors():
+        images = ImageSet.open(pack_memory(data, recipe.preparation, progress=progress))
+    for note in images.manifest["notes"]:
+        console.print(f"note: {note}", soft_wrap=True)
+    return replace(recipe, data=replace(recipe.data, source=str(images.folder))), None
 
 
 def images_of(recipe: Recipe, console: Console) -> ImageSet:

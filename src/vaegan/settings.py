@@ -45,7 +45,8 @@ class Data:
     source: str = "avatars"
     """The images, in one of these forms. `avatars`: the built-in cartoon faces. A folder, zip file or tar file of images. A packed set.
     `KIND:PATH`: a public data set as it is published, for example `celeba:PATH` (the kinds are celeba, lfw, stl10, cifar10, cifar100, mnist
-    and classes). `hf:NAME`: a data set of the Hugging Face hub."""
+    and classes). `hf:NAME`: a data set of the Hugging Face hub.
+    If a program gave the images to `vaegan.train`, this is their packed copy in the cache, or `DataLoader`."""
     crop: Crop = "centre"
     """How images are cropped. `centre`: the largest central part that has the shape of the networks' images. `none`: the whole image,
     squeezed into that shape. `celeba`: the 148x148 pixels around the face in CelebA's aligned images of 178x218 pixels, or the same part of

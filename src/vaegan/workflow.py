@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,11 +30,13 @@ from .begin import (
     take_up,
     threads_of,
     with_attributes,
+    with_data,
 )
-from .data import ImageSet
+from .data import LOADER, ImageSet
+from .data.loader import LoaderBatches
 from .errors import UserError, os_errors_as_user_errors
 from .finish import fit_prior, lacks_prior, write_report
-from .recipe import RECIPE, Recipe, of_run
+from .recipe import DEFAULT_RECIPE, RECIPE, Recipe, as_recipe, of_run
 from .run import Run
 from .signals import Stopped, StopSignal
 from .this_process import is_leader
@@ -62,9 +64,14 @@ class TrainingResult:
 
 
 def train(
-    recipe: Recipe,
+    recipe: Recipe | str | Path | Mapping[str, Any] = DEFAULT_RECIPE,
     run: str | Path | None = None,
     *,
+    data: Any = None,
+    steps: int | None = None,
+    epochs: int | None = None,
+    minutes: int | None = None,
+    init_from: str | Path | None = None,
     auto_resume: bool = False,
     device: str = "auto",
     processes: int | None = None,
@@ -73,11 +80,18 @@ def train(
     callbacks: Sequence[Callback] = (),
     console: Console | None = None,
 ) -> TrainingResult:
-    """Train a VAE/GAN from scratch.
+    """Train a VAE/GAN.
 
     Args:
-        recipe: all settings; see `Recipe.load`.
+        recipe: all settings; or the name or the file of a recipe; or settings by dotted key, such as {"objective.gamma": 0.1}, which go
+            over the recipe quick.
         run: the folder to make and write into; by default runs/NAME, with a number where that is taken.
+        data: the images, in place of those that the recipe names. A path or a name, as `data.source`. Or what a program has, which is
+            packed once, prepared as image files are: an array or a tensor, N x H x W x C or N x C x H x W, uint8 or float in [-1, 1]; a
+            list of them or of PIL images; a data set of torch, also with labels; a data set of Hugging Face. Or a DataLoader, which is
+            used as it is: its batches, their order and their changes.
+        steps, epochs, minutes: how long to train: one of them goes over the recipe's `training.length`.
+        init_from: a run or a model folder whose weights are taken first, as far as they fit; see `training.init_from`.
         auto_resume: if `run` was begun before, go on with it; if it is finished, do nothing. For jobs that are killed and started again.
         device: `auto`, `cpu`, `cuda` or `mps`.
         processes: how many devices (or processes on the CPU) of each node train together; 1, or as many as torchrun or SLURM started.
@@ -94,14 +108,27 @@ def train(
     """
     if auto_resume and not run:
         raise UserError("--auto-resume needs --run: it continues that run if it has started")
-    job = TrainingJob(recipe, Run(run or free_name(Path("runs"), recipe)), "auto" if auto_resume else "new", device, report, callbacks)
-    return _start(job, processes, nodes, console)
+    console = console or _console()
+    lengths = {unit: count for unit, count in {"steps": steps, "epochs": epochs, "minutes": minutes}.items() if count is not None}
+    if len(lengths) > 1:
+        raise UserError(f"{' and '.join(lengths)} were both given: leave out one")
+    over: dict[str, Any] = {}
+    for unit, count in lengths.items():
+        over["training.length"] = f"{count} {unit}"
+    over |= {"training.init_from": str(init_from)} if init_from else {}
+    over |= {"data.source": str(data)} if isinstance(data, (str, Path)) else {}
+    settings, loader = with_data(as_recipe(recipe, over), data, console)
+    folder = Run(run or free_name(Path("runs"), settings))
+    return _start(
+        TrainingJob(settings, folder, "auto" if auto_resume else "new", device, report, callbacks, loader), processes, nodes, console
+    )
 
 
 def resume(
     run: str | Path,
     recipe: Recipe | None = None,
     *,
+    data: Any = None,
     device: str = "auto",
     processes: int | None = None,
     nodes: int | None = None,
@@ -112,22 +139,28 @@ def resume(
     """Go on with a run from its newest checkpoint that is whole.
 
     `recipe` may ask for another length, for pictures and checkpoints at other steps, or name another place where the same images are.
+    A run on a DataLoader needs one as `data`; of other runs, `data` is the same images, as for `train`.
 
     Raises:
         UserError: there is no such run, it has no checkpoint, the images are others, or `recipe` differs in more than may change.
         Stopped: as for `train`.
     """
-    begun = Run(run)
-    job = TrainingJob(recipe or Recipe.load(of_run(begun.folder)), begun, "resume", device, report, callbacks)
+    begun, console = Run(run), console or _console()
+    over = {"data.source": str(data)} if isinstance(data, (str, Path)) else {}
+    settings, loader = with_data(as_recipe(recipe or Recipe.load(of_run(begun.folder)), over), data, console)
+    job = TrainingJob(settings, begun, "resume", device, report, callbacks, loader)
     return _start(job, processes, nodes, console)
 
 
-def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: Console | None) -> TrainingResult:
+def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: Console) -> TrainingResult:
     """Run a job in this process; or in several, which this one starts unless somebody else has."""
-    console = console or _console()
     console.quiet = console.quiet or not is_leader()
     world = find_world(processes, nodes)
     starts_others = world.size > 1 and not world.environment
+    if job.loader and world.size > 1:
+        raise UserError("a DataLoader trains in one process: for several, pass the data set itself, or the folder of a packed set")
+    if job.recipe.data.source == LOADER and not job.loader:
+        raise UserError(f"{job.run.folder} was trained on a DataLoader: continue it in a program, by vaegan.resume(RUN, data=LOADER)")
     if starts_others and job.callbacks:
         raise UserError("callbacks stay in the process of your program: leave out processes, or start the program with torchrun")
     check_loggers(job.recipe.training.loggers)
@@ -197,7 +230,7 @@ def _look(job: TrainingJob, console: Console, stack: ExitStack) -> tuple[ImageSe
     try:
         with os_errors_as_user_errors():
             resumed = is_leader() and job.begun() and hold_folder(job.run, stack)
-            return images_of(job.recipe, console), resumed
+            return job.loader.sample if job.loader else images_of(job.recipe, console), resumed
     except UserError as error:
         raise UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error from None
 
@@ -240,8 +273,9 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
         if recipe.training.minutes is not None:
             recipe = in_steps(recipe, fabric, images, training, held_out, began=began, after=seconds_after_training(recipe, job))
             console.print(f"{length} are {recipe.training.length} on this machine", soft_wrap=True)
+        shown = None if job.loader else images  # the page would take a sample for the whole set
         with all_or_none(fabric):
-            trainer = Trainer(recipe, fabric, images, training, note=(note := partial(console.print, soft_wrap=True)))
+            trainer = Trainer(recipe, fabric, images, training, (note := partial(console.print, soft_wrap=True)), job.loader)
         goes_on = resumed and take_up(trainer, run, console, auto=job.mode == "auto")
         if not goes_on:
             borrow_weights(trainer, note)
@@ -258,13 +292,13 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
             if job.report and fabric.is_global_zero:
                 from .report import LivePage  # its template engine takes a while to load
 
-                page = LivePage(Run(run.folder), images, trainer.steps, note, PAGE_SHARE)
+                page = LivePage(Run(run.folder), shown, trainer.steps, note, PAGE_SHARE)
                 trainer.callbacks.append(stack.enter_context(page))
             with os_errors_as_user_errors(lambda: resume_hint(run)):
                 picture = trainer.train(run, images, held_out, console, signals)
         if fabric.is_global_zero and lacks_prior(run, recipe, training):
             fit_prior(trainer, run, images, held_out, console)
-        return TrainingResult(run.folder, picture, write_report(run, images) if job.report and fabric.is_global_zero else None)
+        return TrainingResult(run.folder, picture, write_report(run, shown) if job.report and fabric.is_global_zero else None)
 
 
 def _what(trainer: Trainer, held_out: int) -> str:
@@ -277,5 +311,7 @@ def _what(trainer: Trainer, held_out: int) -> str:
     steps = f"continues at step {trainer.step:,} of {trainer.steps:,}" if trainer.step else f"{trainer.steps:,} steps"
     height, width = trainer.recipe.networks.size
     images = f"{len(trainer.batches.indices):,} images of {height}x{width} to train on, {held_out:,} held out"
+    if isinstance(trainer.batches, LoaderBatches):
+        images = f"batches of {trainer.batches.batch} images of {height}x{width} from a DataLoader"
     parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
     return f"{images}; {parameters:,} parameters; {steps} on {where} in {kind}"

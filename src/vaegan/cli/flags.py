@@ -17,12 +17,11 @@ from .. import old_names
 from ..errors import UserError
 from ..files import from_home
 from ..parse_settings import Layer, as_tree, convert, describe, setting_types
-from ..recipe import Recipe, of_run, resolve
+from ..recipe import DEFAULT_RECIPE, Recipe, of_run, resolve
 from ..settings import PriorKind
 from .app import UnknownFlagError
 from .console import err, parse_size
 
-DEFAULT_RECIPE = "quick"
 BENCH_RECIPE = "reference"
 SHORT = {
     "data": "data.source",

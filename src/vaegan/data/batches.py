@@ -23,13 +23,16 @@ RESIDENT_PART = 2**24
 
 
 class Images(Protocol):
-    """Images by their indices: an array N x H x W x C, uint8, or what is indexed like one, such as `vaegan.data.dataset.PackedImages`."""
+    """Images by their indices: an array N x H x W x C, or what is indexed like one, such as `vaegan.data.dataset.PackedImages`.
+
+    They are uint8, or float in [-1, 1]; see `to_tensor`.
+    """
 
     @property
     def shape(self) -> tuple[int, ...]:
         """N, H, W, C."""
 
-    def __getitem__(self, indices: NDArray[np.int64], /) -> NDArray[np.uint8]:
+    def __getitem__(self, indices: NDArray[np.int64], /) -> NDArray[Any]:
         """Copies of some images."""
 
 
@@ -41,9 +44,11 @@ def to_device(array: NDArray[Any], device: torch.device | str = "cpu") -> Tensor
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
-def to_tensor(pixels: NDArray[np.uint8] | Tensor, device: torch.device | str = "cpu") -> Tensor:
-    """N x H x W x C uint8 to N x C x H x W in [-1, 1], laid out channels last."""
+def to_tensor(pixels: NDArray[Any] | Tensor, device: torch.device | str = "cpu") -> Tensor:
+    """N x H x W x C to N x C x H x W in [-1, 1], laid out channels last: uint8 is scaled, and float is in [-1, 1] already."""
     tensor = pixels.to(device) if isinstance(pixels, Tensor) else to_device(pixels, device)
+    if tensor.is_floating_point():
+        return tensor.permute(0, 3, 1, 2)
     return tensor.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 

@@ -27,12 +27,12 @@ class LivePage(Callback):
     Otherwise the full report takes its place.
     """
 
-    def __init__(self, run: Run, images: ImageSet, steps: int, say: Callable[[str], None], share: float) -> None:
+    def __init__(self, run: Run, images: ImageSet | None, steps: int, say: Callable[[str], None], share: float) -> None:
         """Take a run.
 
         Args:
             run: its page is written.
-            images: the set that it is trained on.
+            images: the set that it is trained on, where there is one.
             steps: how many it is to take.
             say: takes a sentence if the page cannot be written.
             share: the largest part of the time that the page may take; where it would take more, it waits for a later picture.

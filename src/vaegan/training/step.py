@@ -71,7 +71,7 @@ class Inputs(NamedTuple):
     """All that a step takes from outside, on the device."""
 
     pixels: Tensor
-    """N x H x W x C, uint8."""
+    """N x H x W x C, uint8; those of a user's DataLoader may be float in [-1, 1]."""
     changes: Tensor
     """What augmentation does to each image."""
     noise: Tensor

@@ -18,6 +18,7 @@ from .. import old_names
 from ..data import Indices
 from ..data.batches import Batches, to_device, to_tensor
 from ..data.dataset import ImageSet
+from ..data.loader import LoaderBatches
 from ..errors import UserError
 from ..losses.diff_augment import draw
 from ..models.vaegan import VAEGAN
@@ -63,8 +64,14 @@ class Trainer:
     run: Run
     """Where `train` writes, once it has begun."""
 
-    def __init__(
-        self, recipe: Recipe, fabric: Fabric, images: ImageSet, training: Indices, note: Callable[[str], None] = lambda _: None
+    def __init__(  # noqa: PLR0917
+        self,
+        recipe: Recipe,
+        fabric: Fabric,
+        images: ImageSet,
+        training: Indices,
+        note: Callable[[str], None] = lambda _: None,
+        loader: LoaderBatches | None = None,
     ) -> None:
         """Begin at step 0.
 
@@ -74,13 +81,14 @@ class Trainer:
             images: the set.
             training: the indices of the images to train on.
             note: takes a sentence where the machine cannot do what the recipe asks.
+            loader: gives the batches, in place of the set.
 
         Raises:
             UserError: the images do not fill a batch, one of the attributes is the same for all, or there are no such networks or losses.
         """
         self.recipe, self.fabric = recipe, fabric
         settings = recipe.training
-        self.batches = Batches(
+        self.batches: Batches | LoaderBatches = loader or Batches(
             images.images,
             training,
             settings.batch,
@@ -89,6 +97,7 @@ class Trainer:
             rank=fabric.global_rank,
             processes=fabric.world_size,
         )
+        self.batches.seed = settings.seed
         self.batches.keep_on(fabric.device)
         self.images_per_step = settings.batch * fabric.world_size
         self.steps = settings.steps(self.batches.steps_per_epoch, self.images_per_step)
