@@ -141,6 +141,13 @@ def moved(world: World) -> None:
     change(world, f"source: {world['PACKED']}", f"source: {world.folder / 'gone'}")
 
 
+def one_more(world: World) -> None:
+    """In OUT, a set with one image more than the run was trained on."""
+    photos = shutil.copytree(world["PHOTOS"], world.folder / "more")
+    shutil.copy(world["PHOTO"], photos / "z.png")
+    works("prepare", photos, world["OUT"], "--size", 16, "--workers", 1)
+
+
 def no_processes(world: World) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise BrokenProcessPool
@@ -608,6 +615,24 @@ CASES = [
         "another process is training into {}: choose another --run",
         busy,
         ("train --resume RUN RESUMED", "train TINY --data PACKED --run NEW-RUN"),
+    ),
+    Case(
+        "train a new run on them, or, if they have only become more, add --more-images",
+        "train --resume RUN RESUMED --data OUT",
+        "train --resume RUN RESUMED --data OUT --more-images",
+        one_more,
+    ),
+    Case(
+        "--more-images needs --resume: leave it out, or name the run that has more images now with --resume RUN",
+        "train --more-images --data OUT",
+        "train --resume RUN RESUMED --data OUT --more-images",
+        one_more,
+    ),
+    Case(
+        "train a new run that begins with its weights, with: vaegan train --data IMAGES --init-from {}",
+        "train --resume RUN RESUMED --data OUT --more-images",
+        (healed, "SAID TINY --size 16 --run NEW-RUN"),
+        both(one_more, patched("vaegan.begin.find_packed", lambda *_: None)),
     ),
     Case(
         "if the images have moved, say where they are with --data",

@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from lightning_fabric import Fabric
 from rich.console import Console
@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from .data import AVATARS, LOADER, ImageSet, Indices, open_images, pack_memory, split
 from .data.dataset import report_skipped
+from .data.grown import find_packed, names_of, require_all_of
 from .data.loader import LoaderBatches
 from .data.sources import anchored, short_name
 from .errors import UserError, os_errors_as_user_errors
@@ -54,6 +55,8 @@ class TrainingJob:
     callbacks: Sequence[Callback] = ()
     loader: LoaderBatches | None = None
     """Gives the batches in place of a set."""
+    more_images: bool = False
+    """Whether a run may go on with more images than it had."""
 
     def __post_init__(self) -> None:
         if self.mode == "resume" and self.recipe.training.minutes:
@@ -241,18 +244,63 @@ def images_of(recipe: Recipe, console: Console) -> ImageSet:
         return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
 
 
-def split_of(recipe: Recipe, images: ImageSet) -> tuple[Indices, Indices]:
+class Growth(NamedTuple):
+    """How the images of a run that goes on have become more."""
+
+    held_out: list[str] | None = None
+    """The names of those that stay held out; None if they follow from the settings."""
+    before: str = ""
+    """The identity of the set before; empty if it is the same."""
+
+
+def growth_of(job: TrainingJob, images: ImageSet) -> Growth:
+    """What is held out of the images of a run that goes on, and whether they have become more. The first process finds it for all.
+
+    Raises:
+        UserError: they may have become more, but not all of those before are there, or it cannot be known.
+    """
+    run = job.run
+    known = Growth(run.held_out_names)
+    if not (job.more_images and checkpoint.checkpoints(run.checkpoints_folder)):
+        return known
+    before = checkpoint.load(run.checkpoints_folder)[0]["identity"]["images"]
+    if before == images.identity:
+        return known
+    older = find_packed(before, run.recipe.data.source)
+    if older is None:
+        way_out = f"train a new run that begins with its weights, with: {command('train', '--data', 'IMAGES', '--init-from', run.folder)}"
+        raise UserError(f"the packed images of {run.folder} are gone, so what was held out is not known: {way_out}")
+    require_all_of(older, images)
+    held_out = known.held_out
+    if held_out is None:
+        held_out = names_of(older, run.split(older)[1][:].tolist())
+    return Growth(held_out, before)
+
+
+def about_growth(growth: Growth, images: ImageSet, training: Indices, steps_per_epoch: int) -> str:
+    """A sentence on what becomes of a run whose images have become more."""
+    count = (
+        f"there are {len(images):,} images now: {len(training):,} are trained on, and the {len(growth.held_out or ()):,} that were held out"
+    )
+    order = "their order begins anew, so the result is not that of a run that had all of them from the start"
+    return f"{count} stay held out; an epoch has {steps_per_epoch:,} steps, which schedules follow; {order}"
+
+
+def split_of(recipe: Recipe, images: ImageSet, held_out: Sequence[str] | None = None) -> tuple[Indices, Indices]:
     """The indices of the images to train on and of those to hold out; of a run that is there already, `Run.split` tells them.
 
     Raises:
         UserError: the set has splits, but not those that the recipe names.
     """
-    return split(images, recipe.data.held_out, recipe.data.train_on)
+    return split(images, recipe.data.held_out, recipe.data.train_on, held_out)
 
 
-def set_up_folder(run: Run, recipe: Recipe, images: ImageSet, console: Console) -> None:
+def set_up_folder(run: Run, recipe: Recipe, images: ImageSet, growth: Growth, console: Console) -> None:
     """What a run folder has from the start."""
     remove_partial((run.folder, run.checkpoints_folder, run.model_folder, run.pictures_folder))
+    if growth.before:
+        with replacing(run.held_out_file) as path:
+            path.write_text("".join(f"{name}\n" for name in growth.held_out or ()), encoding="utf-8")
     with replacing(run.recipe_file) as path:
         path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
     _report_skipped(images, run.skipped_file, console)

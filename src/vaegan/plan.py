@@ -13,11 +13,13 @@ import torch
 from rich.console import Console
 
 from .begin import (
+    Growth,
     Mode,
     TrainingJob,
     anchored_recipe,
     borrow_weights,
     free_name,
+    growth_of,
     hold_folder,
     images_of,
     join,
@@ -115,6 +117,7 @@ def dry_run(
     processes: int | None = None,
     nodes: int | None = None,
     report: bool = True,
+    more_images: bool = False,
     console: Console | None = None,
 ) -> Plan:
     """Find out what `vaegan.train` would take and what it would refuse. Nothing is trained, and only the packed images stay.
@@ -124,6 +127,7 @@ def dry_run(
 
     Args:
         recipe, run, device, processes, nodes, report: as for `vaegan.train`.
+        more_images: as for `vaegan.resume`.
         mode: whether `run` must not be there yet, may be there (`auto_resume`), or is to be continued (`vaegan.resume`).
         console: where the packing of images is shown; standard error by default.
 
@@ -132,7 +136,7 @@ def dry_run(
     """
     if mode == "auto" and not run:
         raise UserError("--auto-resume needs --run: it continues that run if it has started")
-    job = TrainingJob(recipe, Run(run or free_name(Path("runs"), recipe)), mode, device, report)
+    job = TrainingJob(recipe, Run(run or free_name(Path("runs"), recipe)), mode, device, report, more_images=more_images)
     console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
     world = find_world(processes, nodes)
     plan = Plan(job.run.folder, recipe, world.size)
@@ -149,11 +153,12 @@ def dry_run(
             images = images_of(job.recipe, console)
         if images is not None:
             with _noting(plan):
-                training, held_out = split_of(job.recipe, images)
+                growth = growth_of(job, images) if resumed else Growth()
+                training, held_out = split_of(job.recipe, images, growth.held_out)
                 plan.packed, plan.training, plan.held_out = images.folder, len(training), len(held_out)
                 _settle(plan, job, world, images, training, resumed=resumed)
                 if fits:
-                    _rehearse(plan, job, images, (training, held_out), resumed=resumed)
+                    _rehearse(plan, job, images, (training, held_out), resumed=resumed, before=growth.before)
     _measure_disk(plan, job)
     return plan
 
@@ -212,7 +217,7 @@ def _settle(plan: Plan, job: TrainingJob, world: World, images: ImageSet, traini
         plan.steps = plan.recipe.training.steps(batches.steps_per_epoch, settings.batch * world.size)
 
 
-def _rehearse(plan: Plan, job: TrainingJob, images: ImageSet, split: tuple[Indices, Indices], *, resumed: bool) -> None:
+def _rehearse(plan: Plan, job: TrainingJob, images: ImageSet, split: tuple[Indices, Indices], *, resumed: bool, before: str) -> None:
     """Time some steps in this process, and see that a run can be taken up.
 
     Raises:
@@ -228,6 +233,7 @@ def _rehearse(plan: Plan, job: TrainingJob, images: ImageSet, split: tuple[Indic
         borrows = job.mode != "resume" and bool(plan.recipe.objective.discriminator or plan.recipe.training.init_from)
         if resumes or borrows:
             trainer = Trainer(plan.recipe, fabric, images, split[0])
+            trainer.grown_from = before
             goes_on = resumes and take_up(trainer, job.run, Console(quiet=True), auto=job.mode == "auto", dry=True)
             if borrows and not goes_on:
                 borrow_weights(trainer, lambda _: None)

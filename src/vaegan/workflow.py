@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,10 +16,13 @@ from rich.console import Console
 
 from .begin import (
     PAGE_SHARE,
+    Growth,
     TrainingJob,
+    about_growth,
     anchored_recipe,
     borrow_weights,
     free_name,
+    growth_of,
     hold_folder,
     images_of,
     join,
@@ -129,6 +132,7 @@ def resume(
     recipe: Recipe | None = None,
     *,
     data: Any = None,
+    more_images: bool = False,
     device: str = "auto",
     processes: int | None = None,
     nodes: int | None = None,
@@ -139,7 +143,8 @@ def resume(
     """Go on with a run from its newest checkpoint that is whole.
 
     `recipe` may ask for another length, for pictures and checkpoints at other steps, or name another place where the same images are.
-    A run on a DataLoader needs one as `data`; of other runs, `data` is the same images, as for `train`.
+    A run on a DataLoader needs one as `data`; of other runs, `data` is the same images, as for `train`. With `more_images`, there may be
+    more than before: those that were held out stay held out, and the new ones are trained on.
 
     Raises:
         UserError: there is no such run, it has no checkpoint, the images are others, or `recipe` differs in more than may change.
@@ -148,7 +153,7 @@ def resume(
     begun, console = Run(run), console or _console()
     over = {"data.source": str(data)} if isinstance(data, (str, Path)) else {}
     settings, loader = with_data(as_recipe(recipe or Recipe.load(of_run(begun.folder)), over), data, console)
-    job = TrainingJob(settings, begun, "resume", device, report, callbacks, loader)
+    job = TrainingJob(settings, begun, "resume", device, report, callbacks, loader, more_images)
     return _start(job, processes, nodes, console)
 
 
@@ -182,6 +187,7 @@ def _start_others(job: TrainingJob, world: World, console: Console) -> TrainingR
         with ExitStack() as stack:
             _look(job, console, stack)  # mistakes are found, and images packed, before other processes are started
     more = {"folder": str(job.run.folder), "mode": job.mode, "device": job.device, "report": job.report, "quiet": console.quiet}
+    more["more_images"] = job.more_images
     notice = STOPPING if is_leader() else ""
     found = launch(more, job.recipe.to_yaml(), world.processes, world.nodes, notice, lambda: resume_hint(job.run))
     return TrainingResult(Path(found["run"]), Path(found["picture"]), found["page"] and Path(found["page"]))
@@ -192,6 +198,7 @@ def work(folder: Path, agent: int) -> NoReturn:
 
     def run(more: dict[str, Any]) -> dict[str, Any]:
         job = TrainingJob(Recipe.load(folder / RECIPE), Run(more["folder"]), more["mode"], more["device"], more["report"])
+        job = replace(job, more_images=more["more_images"])
         console = _console(quiet=more["quiet"] or not is_leader())
         result = _run(job, find_world(), console, StopSignal(saves=True, insists=False))
         return {"run": str(result.run), "picture": str(result.picture), "page": result.page and str(result.page)}
@@ -249,7 +256,7 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
         Stopped: likewise.
         LostProcessError: another process has ended.
     """
-    run = job.run
+    run, note = job.run, partial(console.print, soft_wrap=True)
     fabric = make_fabric(job.device, job.recipe.training.precision, world)
     with ExitStack() as stack:
         found: tuple[ImageSet, bool] | UserError
@@ -264,7 +271,9 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
             if isinstance(found, UserError):
                 raise found
             images, resumed = found
-            training, held_out = split_of(job.recipe, images)
+        growth = from_leader(fabric, lambda: growth_of(job, images) if resumed else Growth())
+        with all_or_none(fabric):
+            training, held_out = split_of(job.recipe, images, growth.held_out)
             recipe = with_attributes(job.recipe, images, training)
         resumed, threads, length = from_leader(fabric, lambda: (resumed, threads_of(job, resumed, world), length_of(job, resumed)))
         recipe = replace(recipe, training=replace(recipe.training, threads=threads, length=length))
@@ -275,30 +284,40 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
             console.print(f"{length} are {recipe.training.length} on this machine", soft_wrap=True)
         shown = None if job.loader else images  # the page would take a sample for the whole set
         with all_or_none(fabric):
-            trainer = Trainer(recipe, fabric, images, training, (note := partial(console.print, soft_wrap=True)), job.loader)
+            trainer = Trainer(recipe, fabric, images, training, note, job.loader)
+        trainer.grown_from = growth.before
         goes_on = resumed and take_up(trainer, run, console, auto=job.mode == "auto")
         if not goes_on:
             borrow_weights(trainer, note)
         if fabric.is_global_zero:
             if not resumed:
                 hold_folder(run, stack, new=True)
-            set_up_folder(run, recipe, images, console)
+            set_up_folder(run, recipe, images, growth, console)
+            if growth.before:
+                note(f"note: {about_growth(growth, images, training, trainer.batches.steps_per_epoch)}")
         if trainer.step >= trainer.steps:
             console.print(f"{run.folder} is finished: it is at step {trainer.step} of {trainer.steps}", soft_wrap=True)
             picture = next(reversed(run.pictures.values()), run.pictures_folder)
         else:
             console.print(f"{_what(trainer, len(held_out))}, into {run.folder}", soft_wrap=True)
-            trainer.callbacks.extend(job.callbacks)
-            if job.report and fabric.is_global_zero:
-                from .report import LivePage  # its template engine takes a while to load
-
-                page = LivePage(Run(run.folder), shown, trainer.steps, note, PAGE_SHARE)
-                trainer.callbacks.append(stack.enter_context(page))
+            trainer.callbacks = _callbacks(job, trainer, shown, stack, note)
             with os_errors_as_user_errors(lambda: resume_hint(run)):
                 picture = trainer.train(run, images, held_out, console, signals)
         if fabric.is_global_zero and lacks_prior(run, recipe, training):
             fit_prior(trainer, run, images, held_out, console)
         return TrainingResult(run.folder, picture, write_report(run, shown) if job.report and fabric.is_global_zero else None)
+
+
+def _callbacks(
+    job: TrainingJob, trainer: Trainer, images: ImageSet | None, stack: ExitStack, note: Callable[[str], None]
+) -> list[Callback]:
+    """What is called as a run goes on: what its program asks for, and the page, which is kept up to date for as long as `stack` lasts."""
+    if not (job.report and trainer.fabric.is_global_zero):
+        return list(job.callbacks)
+    from .report import LivePage  # its template engine takes a while to load
+
+    page = LivePage(Run(job.run.folder), images, trainer.steps, note, PAGE_SHARE)
+    return [*job.callbacks, stack.enter_context(page)]
 
 
 def _what(trainer: Trainer, held_out: int) -> str:

@@ -68,7 +68,7 @@ def test_the_same_pixels_in_any_form_give_the_same_weights(pixels: NDArray[np.ui
         "array": pixels,
         "tensor": real,
         "list": [Image.fromarray(one) for one in pixels],
-        "labelled": Items([(one, n % 2) for n, one in enumerate(real)]),
+        "labelled": Items([(one, torch.tensor(n % 2)) for n, one in enumerate(real)]),
         "hf": of_hugging_face(pixels),
     }
     runs = {name: train(SETTINGS, tmp_path / name, data=data, **QUIETLY).run for name, data in forms.items()}
@@ -82,7 +82,7 @@ def test_the_same_pixels_in_any_form_give_the_same_weights(pixels: NDArray[np.ui
 
 
 def test_commands_find_the_images_of_such_a_run(pixels: NDArray[np.uint8], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    half = {"data__held_out": 0.5}
+    half: dict[str, Any] = {"data__held_out": 0.5}
     run = train(tiny(**half), tmp_path / "run", data=pixels, callbacks=[asks(2, "stop")], **QUIETLY).run
     straight = train(tiny(**half), tmp_path / "straight", data=pixels, **QUIETLY).run
     works("report", run)
@@ -199,7 +199,7 @@ class Endless(IterableDataset[Any]):
 
 
 def test_what_a_data_loader_cannot_do_is_refused(tmp_path: Path) -> None:
-    cases = [
+    cases: list[tuple[dict[str, Any], DataLoader[Any], str]] = [
         ({"training.length": "2 epochs"}, DataLoader(Endless(), 4), "a length in epochs needs a DataLoader with a length"),
         ({"training.length": "2 minutes"}, loader(), "a length in minutes needs a set of images"),
         ({"networks.attributes": ["A"]}, loader(), "networks.attributes needs a set of images"),

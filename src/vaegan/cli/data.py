@@ -11,11 +11,11 @@ from cyclopts import Parameter
 
 from ..data.dataset import report_skipped
 from ..errors import UserError
-from ..recipe import Recipe
+from ..recipe import DEFAULT_RECIPE, Recipe
 from ..settings import Crop, Resampling
 from ..words import command
 from .console import err, parse_size, wrote
-from .flags import DEFAULT_RECIPE, DataFlags, Settings
+from .flags import DataFlags, Settings
 from .inputs import open_set
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..settings import NO_END, Augmentation
-from .batches import to_device
+from .augmentation import Augmenter
+from .batches import Batches, to_device
 from .dataset import ImageSet, PackedImages
 from .held_out import Indices
 from .images import Preparation
@@ -42,8 +43,8 @@ class LoaderSample(ImageSet):
         return LOADER
 
 
-class LoaderBatches:
-    """Training batches, step after step, in place of `vaegan.data.batches.Batches`.
+class LoaderBatches(Batches):
+    """Training batches, step after step, in place of those of a set.
 
     Before each pass, torch's generator gets a seed that follows from the run's and from the step. Batches that are shorter than the first
     one are left out.
@@ -69,8 +70,17 @@ class LoaderBatches:
         if not taken:
             raise UserError("there are no batches in the DataLoader")
         pixels = np.concatenate(taken)[:SAMPLE]
-        manifest = {"files": {}, "splits": {}, "classes": [], "attributes": [], "shape": pixels.shape, "notes": [], "made_from": {}}
+        manifest: dict[str, Any] = {
+            "files": {},
+            "splits": {},
+            "classes": [],
+            "attributes": [],
+            "shape": pixels.shape,
+            "notes": [],
+            "made_from": {},
+        }
         self.sample = LoaderSample(Path(LOADER), manifest, cast(PackedImages, pixels), Preparation(self.shape[:2], self.shape[2]))
+        self.augment, self.resident, self.rank, self.processes = Augmenter(Augmentation()), None, 0, 1
         self.indices: Indices = np.arange(len(pixels))
         """Of the sample."""
         self.steps_per_epoch = _length(loader, self.batch)

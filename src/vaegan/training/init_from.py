@@ -46,8 +46,8 @@ def take_weights(model: VAEGAN, other: VAEGAN, name: str) -> str:
     for key, tensor in model.state_dict().items():
         network, old = key.partition(".")[0], _aligned(key, model, other)
         if network in NETWORKS and network not in model.untrained:
-            there = network not in other.untrained and old in source
-            if not (there and layers.take(tensor, key, source[old].to(tensor.device), old)):
+            known = network not in other.untrained and old in source
+            if not (known and layers.take(tensor, key, source[old].to(tensor.device), old)):
                 anew.append(key)
     for key in SCALE if layers.shared else ():
         for here, there in layers.shared:

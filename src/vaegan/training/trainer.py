@@ -88,7 +88,7 @@ class Trainer:
         """
         self.recipe, self.fabric = recipe, fabric
         settings = recipe.training
-        self.batches: Batches | LoaderBatches = loader or Batches(
+        self.batches = loader or Batches(
             images.images,
             training,
             settings.batch,
@@ -118,6 +118,8 @@ class Trainer:
         self.advance: TrainingStep | GraphedStep = GraphedStep(self.training_step, note) if graph else self.training_step
         self.callbacks: list[Callback] = []
         """Called by `train` in the first process; see `Callback`."""
+        self.grown_from = ""
+        """The identity of a smaller set that a checkpoint may be of."""
         self._asked = NO_REQUESTS
 
     @property
@@ -277,8 +279,9 @@ class Trainer:
 
     def _take_up(self, state: dict[str, Any]) -> None:
         theirs, mine = state["identity"], self.identity
-        if theirs["images"] != mine["images"]:
-            raise UserError(f"the images in {self.recipe.data.source} are not those that the run was trained on: train a new run on them")
+        if theirs["images"] not in (mine["images"], self.grown_from):
+            more = "train a new run on them, or, if they have only become more, add --more-images"
+            raise UserError(f"the images in {self.recipe.data.source} are not those that the run was trained on: {more}")
         was, now = (
             Recipe().flat() | old_names.settings(theirs["recipe"]),
             mine["recipe"],

@@ -117,12 +117,13 @@ def image_of(item: Any) -> Any:
 
 def _item(number: int, item: Any, values: ValueRange) -> Item:
     name = f"{number:07d}"
-    image, label = image_of(item), None
+    image: Any = image_of(item)
+    label: Any = None
     if isinstance(item, Mapping):
         label = next((item[key] for key in LABEL_KEYS if key in item), None)
     elif isinstance(item, (tuple, list)) and len(item) > 1:
         label = item[1]
-    if hasattr(label, "item") and getattr(label, "size", 1) in (1, ()):
+    if getattr(label, "ndim", 1) == 0:  # a number of numpy or torch
         label = label.item()
     text = printable(str(label)) if isinstance(label, (int, str)) and not isinstance(label, bool) else ""
     return Item(name, _picture(image, name, values), label=text)
