@@ -42,6 +42,17 @@ def source(name: str, *, streaming: bool = False) -> Source:
         splits: dict[str, Any] = dict(datasets.load_dataset(path, configuration or None, streaming=streaming))
     except Exception as error:  # the library raises all kinds for a set that it cannot find, reach or read
         raise UserError(f"cannot read hf:{name}: {' '.join(str(error).split('. ')[0].split())}") from error
+    return of_splits(name, path, configuration, splits, streaming=streaming)
+
+
+def of_splits(name: str, path: str, configuration: str, splits: dict[str, Any], *, streaming: bool) -> Source:
+    """As `source`, of splits that are open; of one that has no name, its images are in no split.
+
+    Raises:
+        UserError: they have no images.
+    """
+    import datasets
+
     features = next(iter(splits.values())).features or {}
     column = next((key for key, feature in features.items() if isinstance(feature, datasets.Image)), None)
     if column is None:
@@ -65,7 +76,7 @@ def source(name: str, *, streaming: bool = False) -> Source:
             for number, row in enumerate(_complaining(split, name)):
                 label = features[classes].int2str(row[classes]) if classes and row[classes] in labels else ""
                 values = tuple(float(row[key]) if row[key] is not None and math.isfinite(row[key]) else math.nan for key in numbers)
-                yield Item(f"{key}-{number:07d}", _picture(row[column]), SPLITS.get(key, key), printable(label), values)
+                yield Item(f"{key}-{number:07d}".lstrip("-"), _picture(row[column]), SPLITS.get(key, key), printable(label), values)
 
     known = [count for count in counts if count is not None]
     total = sum(known) if len(known) == len(counts) else None
