@@ -6,7 +6,7 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -78,7 +78,7 @@ def train(
         from ..plan import dry_run as find_out
 
         mode: Mode = "resume" if resume else "auto" if auto_resume else "new"
-        asked = {"device": device, "processes": processes, "nodes": nodes, "report": report, "more_images": more_images}
+        asked: dict[str, Any] = {"device": device, "processes": processes, "nodes": nodes, "report": report, "more_images": more_images}
         plan = find_out(recipe, resume or run, mode=mode, **asked, progress=err)
         show(plan, json=json)
         for problem in plan.problems:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -63,7 +63,7 @@ def any_images(images: AnyImages, preparation: Preparation, skipped: Callable[[s
         return NamedImages([f"image {number}" for number in range(len(pixels))], pixels)
     if not isinstance(images, Iterable) and not hasattr(images, "__getitem__"):
         raise UserError(f"{type(images).__name__} is not a form of images: pass a path, PIL images, an array, a tensor or a data set")
-    items = list(map(image_of, each(images, len(images) if hasattr(images, "__len__") else None)))
+    items = list(map(image_of, each(images, len(images) if isinstance(images, Sized) else None)))
     if items and all(isinstance(item, (str, Path)) for item in items):
         return NamedImages(*read_images([Path(item) for item in items], preparation, skipped))
     names: list[str] = []
