@@ -61,10 +61,11 @@ class LoaderBatches(Batches):
         values = ValueRange()
         taken: list[NDArray[np.uint8]] = []
         for batch in loader:
-            taken.append(to_pixels(_numpy(batch), values))
-            if len(taken) == 1:
-                self.batch = len(taken[0])
-                self.shape: tuple[int, int, int] = taken[0].shape[1:]
+            images = _numpy(batch)
+            if not taken:
+                self.batch, self.shape = len(images), images.shape[1:]
+            self._check_shape(images)
+            taken.append(to_pixels(images, values))
             if sum(map(len, taken)) >= SAMPLE or len(taken[-1]) != self.batch:
                 break
         if not taken:
@@ -138,12 +139,15 @@ class LoaderBatches(Batches):
         torch.manual_seed(self.seed + step)
         self._batches = iter(self.loader)
 
+    def _check_shape(self, images: NDArray[Any]) -> None:
+        if images.shape[1:] != self.shape:
+            here, first = (" x ".join(map(str, shape)) for shape in (images.shape[1:], self.shape))
+            raise UserError(f"a batch of the DataLoader has images of {here}, and its first one had {first}: all must have one shape")
+
     def _next(self) -> NDArray[Any] | None:
         for batch in self._batches:
             images = _numpy(batch)
-            if images.shape[1:] != self.shape:
-                here, first = (" x ".join(map(str, shape)) for shape in (images.shape[1:], self.shape))
-                raise UserError(f"a batch of the DataLoader has images of {here}, and its first one had {first}: all must have one shape")
+            self._check_shape(images)
             if len(images) == self.batch:
                 check_range(images)
                 return np.ascontiguousarray(images, images.dtype if images.dtype == np.uint8 else np.float32)
