@@ -81,6 +81,18 @@ def test_the_same_pixels_in_any_form_give_the_same_weights(pixels: NDArray[np.ui
     assert ImageSet.open(sources["labelled"]).classes == ["0", "1"]
 
 
+def test_columns_of_a_data_set_mean_what_they_do_in_a_table(pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = {"beard": [0, 1] * 25, "age": list(range(20, 120, 2)), "label": ["a", "b"] * 25}
+    data = of_hugging_face(pixels)
+    for name, values in columns.items():
+        data = data.add_column(name, values)
+    monkeypatch.setattr("datasets.load_dataset", None)  # nothing is read but the object itself
+    source = memory_source(data)
+    item = list(source.items())[1]
+    assert (source.attribute_names, item.name, item.split, item.label, item.attributes) == (("beard",), "0000001", "", "b", (1.0,))
+    assert source.notes[0].startswith("columns of hf:data with more than two values are not attributes: age (20 to 118)")
+
+
 def test_commands_find_the_images_of_such_a_run(pixels: NDArray[np.uint8], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     half: dict[str, Any] = {"data__held_out": 0.5}
     run = train(tiny(**half), tmp_path / "run", data=pixels, callbacks=[asks(2, "stop")], **QUIETLY).run
