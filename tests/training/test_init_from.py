@@ -92,7 +92,7 @@ def test_attributes_that_are_added_change_nothing_at_first(family: str) -> None:
     said = take_weights(model, other, "runs/old")
     new = "discriminator.projection, " if family == "resize" else ""
     assert said == f"took the weights of runs/old; these begin anew: {new}the inputs of A, the inputs of B, the optimisers"
-    images, attributes = torch.randn(3, 3, 16, 16), torch.randn(3, 2)
+    images, attributes = torch.rand(3, 3, 16, 16) * 2 - 1, torch.randn(3, 2)
     assert torch.equal(model.encode(images, attributes).mean, other.encode(images).mean)
     assert torch.equal(model.reconstruct(images, attributes), other.reconstruct(images))
 
@@ -104,7 +104,7 @@ def test_attributes_are_taken_by_name() -> None:
     other.attribute_scale.copy_(torch.tensor([3.0, 4.0]))
     assert take_weights(model, other, "x") == "took the weights of x; these begin anew: the inputs of C, the optimisers"
     assert (model.attribute_mean.tolist(), model.attribute_scale.tolist()) == ([2, 0], [4, 1])
-    images = torch.randn(3, 3, 16, 16)
+    images = torch.rand(3, 3, 16, 16) * 2 - 1
     mine = model.reconstruct(images, torch.tensor([[0.5, 7.0]] * 3))
     assert torch.allclose(mine, other.reconstruct(images, torch.tensor([[torch.nan, 0.5]] * 3)), atol=1e-6)
     alone = VAEGAN(SMALL).eval()
