@@ -37,7 +37,7 @@ from typing import Any
 from torch import Tensor
 
 import vaegan.cli
-import vaegan.training.tensorboard  # noqa: F401 (so that forks need not)
+import vaegan.training.loggers.tensorboard  # noqa: F401 (so that forks need not)
 from vaegan.__main__ import main as vaegan_main
 from vaegan.files import PARTIAL
 from vaegan.training import checkpoint

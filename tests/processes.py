@@ -242,7 +242,7 @@ def serve(control: int) -> None:
     import vaegan.progress
     import vaegan.report
     import vaegan.training.logger
-    import vaegan.training.tensorboard
+    import vaegan.training.loggers.tensorboard
     from vaegan.cli.commands import COMMANDS
 
     for command in {one.function.partition(":")[0] for one in COMMANDS}:

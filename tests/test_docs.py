@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,10 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vaegan import Recipe
+import vaegan
+from vaegan import Recipe, workflow
 from vaegan.cli.app import make_app
 from vaegan.data import prepare
 from vaegan.data.sources.registry import KINDS, SourceKind
+
+from .tiny import QUIETLY
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -92,3 +96,18 @@ def test_the_python_on_runs_runs(page: str, found: str, trained_on_avatars: Path
     names: dict[str, Any] = {}
     exec(compile(code, page, "exec"), names)
     assert len(names[found])
+
+
+def test_the_python_of_the_python_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("train", "resume"):
+        monkeypatch.setattr(vaegan, name, partial(getattr(workflow, name), **QUIETLY))
+    code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), re.DOTALL))
+    for long, short in {"steps=100": "steps=2", "100 steps": "2 steps", "150 steps": "3 steps", "steps=50": "steps=1"}.items():
+        assert long in code
+        code = code.replace(long, short)
+    names: dict[str, Any] = {}
+    exec(compile(code, "python.md", "exec"), names)
+    assert sorted(path.name for path in Path("runs").iterdir()) == ["array", "grey", "loader", "logged", "settings", "watched"]
+    assert names["StopWhenFlat"]().best == float("inf")
+    assert Path("runs/logged/stats.csv").is_file()

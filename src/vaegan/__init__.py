@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .result import Result
     from .run import Run, load
     from .settings import Architecture
+    from .training.callbacks import Callback
     from .viz.grid import to_array, to_pil
     from .workflow import resume, train
 
@@ -72,6 +73,7 @@ _HOME = {
     "result": ("Result",),
     "run": ("Run", "load"),
     "settings": ("Architecture",),
+    "training.callbacks": ("Callback",),
     "viz.grid": ("to_array", "to_pil"),
     "workflow": ("resume", "train"),
 }
@@ -82,6 +84,7 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names if 
 __all__ = [
     "VAEGAN",
     "Architecture",
+    "Callback",
     "Directions",
     "EquilibriumGate",
     "ImageSet",

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from lightning_fabric import Fabric
 from rich.console import Console
+from torch.utils.data import DataLoader
 
-from .data import AVATARS, ImageSet, Indices, open_images, packed_folder, split
+from .data import AVATARS, LOADER, ImageSet, Indices, open_images, pack_memory, packed_folder, split
 from .data.dataset import report_skipped
+from .data.grown import find_packed, names_of, require_all_of
+from .data.loader import LoaderBatches
 from .data.sources import anchored, is_plain, short_name
-from .errors import UserError
+from .errors import UserError, os_errors_as_user_errors
 from .files import PARTIAL, from_home, locked, remove_partial, replacing
 from .finish import lacks_prior
 from .progress import progress_bar
-from .recipe import Recipe
+from .recipe import Recipe, as_recipe
 from .run import Run, load
 from .training import checkpoint
+from .training.callbacks import Callback
 from .training.conditions import varying
-from .training.device import World, usual_threads
+from .training.device import World, find_world, usual_threads
 from .training.distributed import JoinError, all_or_none, from_leader
+from .training.init_from import take_weights
 from .training.trainer import Trainer
 from .words import command
 
@@ -46,6 +52,11 @@ class TrainingJob:
     mode: Mode
     device: str
     report: bool
+    callbacks: Sequence[Callback] = ()
+    loader: LoaderBatches | None = None
+    """Gives the batches in place of a set."""
+    more_images: bool = False
+    """Whether a run may go on with more images than it had."""
 
     def __post_init__(self) -> None:
         if self.mode == "resume" and self.recipe.training.minutes:
@@ -136,12 +147,15 @@ def with_attributes(recipe: Recipe, images: ImageSet, training: Indices) -> Reci
 
 def anchored_recipe(recipe: Recipe, run: Run) -> Recipe:
     """With whole paths, so that the run can be resumed from anywhere."""
-    if recipe.data.source != AVATARS:
+    if recipe.data.source not in (AVATARS, LOADER):
         source = anchored(recipe.data.source, recognizing=not _trains_on_files(run))
         recipe = replace(recipe, data=replace(recipe.data, source=source))
     if recipe.objective.discriminator:
         whole = str(from_home(recipe.objective.discriminator).absolute())
         recipe = replace(recipe, objective=replace(recipe.objective, discriminator=whole))
+    if recipe.training.init_from:
+        whole = str(from_home(recipe.training.init_from).absolute())
+        recipe = replace(recipe, training=replace(recipe.training, init_from=whole))
     return recipe
 
 
@@ -178,12 +192,54 @@ def take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool, dry: bo
     return state is not None
 
 
-def borrow_discriminator(trainer: Trainer) -> None:
-    """Take that of the run which the recipe names."""
+def borrow_weights(trainer: Trainer, note: Callable[[str], None]) -> None:
+    """Take the weights of the runs that the recipe names, if it does. Afterwards they are in the checkpoints.
+
+    Raises:
+        UserError: there are no such runs, or their networks are others.
+    """
+    if name := trainer.recipe.training.init_from:
+        other = from_leader(trainer.fabric, lambda: load(name))
+        with all_or_none(trainer.fabric):
+            sentence = take_weights(trainer.model, other, name)
+            if trainer.average:
+                trainer.average.load_state_dict(trainer.model.state_dict())
+        note(sentence)
+    if not trainer.recipe.objective.discriminator:
+        return
     other = from_leader(trainer.fabric, lambda: load(trainer.recipe.objective.discriminator))
     with all_or_none(trainer.fabric):
         other.require("discriminator")
         trainer.take_discriminator(other.discriminator.state_dict())
+
+
+def with_data(recipe: Recipe, data: Any, console: Console) -> tuple[Recipe, LoaderBatches | None]:
+    """A recipe with the images that a program gives, and the batches, if these are a DataLoader's.
+
+    Args:
+        recipe: says how images are prepared.
+        data: see `vaegan.train`.
+        console: where notes and a bar are shown.
+
+    Raises:
+        UserError: they are no images.
+    """
+    if data is None or isinstance(data, (str, Path)):
+        return recipe, None
+    if isinstance(data, ImageSet):
+        return as_recipe(recipe, {"data.source": str(data.folder)}), None
+    if isinstance(data, DataLoader):
+        batches = LoaderBatches(data)
+        for note in batches.notes:
+            console.print(f"note: {note}", soft_wrap=True)
+        return batches.recipe(recipe), batches
+    if find_world().size > 1:
+        raise UserError("one process packs the images of a program, and several were started: pass the folder of a packed set")
+    with progress_bar(console) as progress, os_errors_as_user_errors():
+        images = ImageSet.open(pack_memory(data, recipe.preparation, progress=progress))
+    for note in images.manifest["notes"]:
+        console.print(f"note: {note}", soft_wrap=True)
+    return replace(recipe, data=replace(recipe.data, source=str(images.folder))), None
 
 
 def images_of(recipe: Recipe, console: Console) -> ImageSet:
@@ -200,18 +256,63 @@ def images_of(recipe: Recipe, console: Console) -> ImageSet:
     return images
 
 
-def split_of(recipe: Recipe, images: ImageSet) -> tuple[Indices, Indices]:
+class Growth(NamedTuple):
+    """How the images of a run that goes on have become more."""
+
+    held_out: list[str] | None = None
+    """The names of those that stay held out; None if they follow from the settings."""
+    before: str = ""
+    """The identity of the set before; empty if it is the same."""
+
+
+def growth_of(job: TrainingJob, images: ImageSet) -> Growth:
+    """What is held out of the images of a run that goes on, and whether they have become more. The first process finds it for all.
+
+    Raises:
+        UserError: they may have become more, but not all of those before are there, or it cannot be known.
+    """
+    run = job.run
+    known = Growth(run.held_out_names)
+    if not (job.more_images and checkpoint.checkpoints(run.checkpoints_folder)):
+        return known
+    before = checkpoint.load(run.checkpoints_folder)[0]["identity"]["images"]
+    if before == images.identity:
+        return known
+    older = find_packed(before, run.recipe.data.source)
+    if older is None:
+        way_out = f"train a new run that begins with its weights, with: {command('train', '--data', 'IMAGES', '--init-from', run.folder)}"
+        raise UserError(f"the packed images of {run.folder} are gone, so what was held out is not known: {way_out}")
+    require_all_of(older, images)
+    held_out = known.held_out
+    if held_out is None:
+        held_out = names_of(older, run.split(older)[1][:].tolist())
+    return Growth(held_out, before)
+
+
+def about_growth(growth: Growth, images: ImageSet, training: Indices, steps_per_epoch: int) -> str:
+    """A sentence on what becomes of a run whose images have become more."""
+    count = (
+        f"there are {len(images):,} images now: {len(training):,} are trained on, and the {len(growth.held_out or ()):,} that were held out"
+    )
+    order = "their order begins anew, so the result is not that of a run that had all of them from the start"
+    return f"{count} stay held out; an epoch has {steps_per_epoch:,} steps, which schedules follow; {order}"
+
+
+def split_of(recipe: Recipe, images: ImageSet, held_out: Sequence[str] | None = None) -> tuple[Indices, Indices]:
     """The indices of the images to train on and of those to hold out; of a run that is there already, `Run.split` tells them.
 
     Raises:
         UserError: the set has splits, but not those that the recipe names.
     """
-    return split(images, recipe.data.held_out, recipe.data.train_on)
+    return split(images, recipe.data.held_out, recipe.data.train_on, held_out)
 
 
-def set_up_folder(run: Run, recipe: Recipe, images: ImageSet, console: Console) -> None:
+def set_up_folder(run: Run, recipe: Recipe, images: ImageSet, growth: Growth, console: Console) -> None:
     """What a run folder has from the start."""
     remove_partial((run.folder, run.checkpoints_folder, run.model_folder, run.pictures_folder))
+    if growth.before:
+        with replacing(run.held_out_file) as path:
+            path.write_text("".join(f"{name}\n" for name in growth.held_out or ()), encoding="utf-8")
     with replacing(run.recipe_file) as path:
         path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
     _report_skipped(images, run.skipped_file, console)

@@ -55,7 +55,7 @@ def fit_prior(trainer: Trainer, run: Run, images: ImageSet, held_out: Indices, c
             console.print(prior.summary, soft_wrap=True)
 
 
-def write_report(run: Run, images: ImageSet) -> Path:
+def write_report(run: Run, images: ImageSet | None) -> Path:
     """The page on the run. The first process alone is still here, and all that matters is saved."""
     from .report import report
 

@@ -15,11 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from .begin import (
+    Growth,
     Mode,
     TrainingJob,
     anchored_recipe,
-    borrow_discriminator,
+    borrow_weights,
     free_name,
+    growth_of,
     hold_folder,
     images_of,
     join,
@@ -40,6 +42,7 @@ from .result import Result
 from .run import RUNS, Run
 from .training.device import World, find_device, find_world, make_fabric
 from .training.disk import Disk, disk_of
+from .training.loggers.registry import check_loggers
 from .training.memory import check_size, free_memory, in_bf16, size_of
 from .training.minutes import Costs, clock, rehearse, seconds_of, steps_in
 from .training.trainer import Trainer
@@ -129,6 +132,7 @@ def dry_run(
     processes: int | None = None,
     nodes: int | None = None,
     report: bool = True,
+    more_images: bool = False,
     console: Console | None = None,
     progress: bool | Console | None = None,
 ) -> Plan:
@@ -139,6 +143,7 @@ def dry_run(
 
     Args:
         recipe, run, device, processes, nodes, report: as for `vaegan.train`.
+        more_images: as for `vaegan.resume`.
         mode: whether `run` must not be there yet, may be there (`auto_resume`), or is to be continued (`vaegan.resume`).
         console: the same as `progress`, which it goes before.
         progress: whether the packing of images is shown, as for `vaegan.train`.
@@ -148,7 +153,7 @@ def dry_run(
     """
     if mode == "auto" and not run:
         raise UserError("--auto-resume needs --run: it continues that run if it has started")
-    job = TrainingJob(recipe, Run(run or free_name(RUNS, recipe)), mode, device, report)
+    job = TrainingJob(recipe, Run(run or free_name(RUNS, recipe)), mode, device, report, more_images=more_images)
     console = console or console_of(progress)
     world = find_world(processes, nodes)
     plan = Plan(job.run.folder, recipe, world.size)
@@ -165,11 +170,12 @@ def dry_run(
             images = images_of(job.recipe, console)
         if images is not None:
             with _noting(plan):
-                training, held_out = split_of(job.recipe, images)
+                growth = growth_of(job, images) if resumed else Growth()
+                training, held_out = split_of(job.recipe, images, growth.held_out)
                 plan.packed, plan.training, plan.held_out = images.folder, len(training), len(held_out)
                 _settle(plan, job, world, images, training, resumed=resumed)
                 if fits:
-                    _rehearse(plan, job, images, (training, held_out), resumed=resumed)
+                    _rehearse(plan, job, images, (training, held_out), resumed=resumed, before=growth.before)
     _measure_disk(plan, job)
     return plan
 
@@ -195,6 +201,8 @@ def _locked(run: Run, stack: ExitStack) -> bool:
 def _measure_memory(plan: Plan, job: TrainingJob, world: World) -> bool:
     """Count what the networks take; whether they can be trained here."""
     before = len(plan.problems)
+    with _noting(plan):
+        check_loggers(job.recipe.training.loggers)
     with _noting(plan):
         plan.device = find_device(job.device, world)
     with _noting(plan):
@@ -226,7 +234,7 @@ def _settle(plan: Plan, job: TrainingJob, world: World, images: ImageSet, traini
         plan.steps = plan.recipe.training.steps(batches.steps_per_epoch, settings.batch * world.size)
 
 
-def _rehearse(plan: Plan, job: TrainingJob, images: ImageSet, split: tuple[Indices, Indices], *, resumed: bool) -> None:
+def _rehearse(plan: Plan, job: TrainingJob, images: ImageSet, split: tuple[Indices, Indices], *, resumed: bool, before: str) -> None:
     """Time some steps in this process, and see that a run can be taken up.
 
     Raises:
@@ -238,11 +246,13 @@ def _rehearse(plan: Plan, job: TrainingJob, images: ImageSet, split: tuple[Indic
     threads = torch.get_num_threads()
     torch.set_num_threads(plan.recipe.training.threads)
     try:
-        if resumed or plan.recipe.objective.discriminator:
+        borrows = job.mode != "resume" and bool(plan.recipe.objective.discriminator or plan.recipe.training.init_from)
+        if resumed or borrows:
             trainer = Trainer(plan.recipe, fabric, images, split[0], processes=plan.processes)
+            trainer.grown_from = before
             goes_on = resumed and take_up(trainer, job.run, Console(quiet=True), auto=job.mode == "auto", dry=True)
-            if plan.recipe.objective.discriminator and not goes_on:
-                borrow_discriminator(trainer)
+            if borrows and not goes_on:
+                borrow_weights(trainer, lambda _: None)
             plan.begun = trainer.step if goes_on else 0
             del trainer
             gc.collect()  # the rehearsal may need its memory

@@ -26,12 +26,15 @@ from .parse_settings import Layer, as_tree, documentation, parse
 from .settings import Architecture, Augmentation, Data, GateSettings, ObjectiveSettings, Optimizer, Training, require
 from .words import plain
 
+DEFAULT_RECIPE = "quick"
 RECIPE = "recipe.yaml"
 """The file in a run folder that holds its recipe."""
 PACKAGED = resources.files("vaegan") / "recipes"
 OF_A_RUN = (
     *("data.", "networks.size", "networks.channels", "training.length", "training.seed", "training.precision"),
     "training.threads",
+    "training.loggers",
+    "training.init_from",
     *("training.log_every", "training.picture_every", "training.checkpoint_every"),
 )
 """Settings that do not make another recipe of one."""
@@ -102,6 +105,24 @@ class Recipe:
         """Every setting by dotted key."""
         sections = {s.name: getattr(self, s.name) for s in dataclasses.fields(self)}
         return {f"{name}.{s.name}": getattr(section, s.name) for name, section in sections.items() for s in dataclasses.fields(section)}
+
+
+def as_recipe(recipe: Recipe | str | Path | Mapping[str, Any], over: Mapping[str, Any]) -> Recipe:
+    """A recipe in any of the forms in which Python takes it, with some settings over it.
+
+    Args:
+        recipe: a recipe, its name or file, or settings by dotted key, which go over the default recipe.
+        over: more settings by dotted key.
+
+    Raises:
+        UserError: see `Recipe.load`.
+    """
+    if isinstance(recipe, Mapping):
+        return Recipe.load(DEFAULT_RECIPE, {**recipe, **over})
+    if not isinstance(recipe, Recipe):
+        return Recipe.load(recipe, over)
+    decided = of_set(over.get("data.source"))
+    return parse(Recipe, [Layer(as_tree(over)), Layer(decided, "the packed set"), Layer(as_tree(recipe.flat()))]) if over else recipe
 
 
 def resolve(name: str | Path, over: Layer, note: Callable[[str], None] = lambda _: None) -> Recipe:

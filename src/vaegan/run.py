@@ -55,6 +55,8 @@ class Run:
         """All that it takes to resume training."""
         self.skipped_file = self.folder / "skipped.txt"
         """The image files that could not be read, if there are any."""
+        self.held_out_file = self.folder / "held-out.txt"
+        """The names of the held-out images, a line each, if the run was resumed with more images than it began with."""
         self.lock_file = self.folder / ".lock"
         """Locked by the process that trains."""
         self.report_file = self.folder / "report.html"
@@ -231,7 +233,12 @@ class Run:
         """
         from .data import split
 
-        return split(images, self.data.held_out, self.train_on(images))
+        return split(images, self.data.held_out, self.train_on(images), self.held_out_names)
+
+    @property
+    def held_out_names(self) -> list[str] | None:
+        """The names in `held_out_file`; None if there is none, and the images that are held out follow from the settings."""
+        return self.held_out_file.read_text(encoding="utf-8").splitlines() if self.held_out_file.is_file() else None
 
     def train_on(self, images: ImageSet) -> str:
         """The splits of a set that count as training images: those that the run was trained on; if the set lacks them, the default."""

@@ -45,7 +45,8 @@ class Data:
     source: str = "avatars"
     """The images, in one of these forms. `avatars`: the built-in cartoon faces. A folder, zip file or tar file of images. A packed set.
     `KIND:PATH`: a public data set as it is published, for example `celeba:PATH` (the kinds are celeba, lfw, stl10, cifar10, cifar100, mnist
-    and classes). `hf:NAME`: a data set of the Hugging Face hub."""
+    and classes). `hf:NAME`: a data set of the Hugging Face hub.
+    If a program gave the images to `vaegan.train`, this is their packed copy in the cache, or `DataLoader`."""
     crop: Crop = "centre"
     """How images are cropped. `centre`: the largest central part that has the shape of the networks' images. `none`: the whole image,
     squeezed into that shape. `celeba`: the 148x148 pixels around the face in CelebA's aligned images of 178x218 pixels, or the same part of
@@ -388,6 +389,9 @@ class Training:
     """The number of images in a step, in each process."""
     seed: int = 0
     """The seed of everything random: weights, order, flips, noise."""
+    init_from: str = ""
+    """A run folder or a model folder whose weights the training begins with, as far as they fit. Its networks must have the same family,
+    width and layers. Size, channels, code and attributes may differ. Empty: random weights."""
     ema: float = 0.0
     """Show and save an exponential moving average of the weights. This is the share of the old average that a step keeps; 0 means no
     average. Step s (from 0) keeps at most (1 + s) / (10 + s); otherwise the average would show the start for a long time. The running
@@ -407,8 +411,11 @@ class Training:
     compile: bool = False
     """Let torch.compile write kernels for the networks. This takes some time before the first step, and needs a compiler for the device.
     Without a compiler, the run says so and continues without it."""
+    loggers: tuple[str, ...] = ("tensorboard",)
+    """Where losses, speed and pictures go, beside stats.jsonl and samples/: any of `tensorboard`, `csv` (stats.csv in the run folder),
+    `wandb` and `mlflow`. The last two are extras. Several are allowed, and none is, too."""
     log_every: int = 10
-    """The number of steps between lines of stats.jsonl and points in TensorBoard."""
+    """The number of steps between lines of stats.jsonl and points of the loggers."""
     picture_every: int = 200
     """The number of steps between pictures."""
     checkpoint_every: int = 1000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,10 +17,13 @@ from rich.console import Console
 
 from .begin import (
     PAGE_SHARE,
+    Growth,
     TrainingJob,
+    about_growth,
     anchored_recipe,
-    borrow_discriminator,
+    borrow_weights,
     free_name,
+    growth_of,
     hold_folder,
     images_of,
     join,
@@ -31,19 +34,23 @@ from .begin import (
     take_up,
     threads_of,
     with_attributes,
+    with_data,
 )
-from .data import ImageSet
+from .data import LOADER, ImageSet
+from .data.loader import LoaderBatches
 from .errors import UserError, os_errors_as_user_errors
 from .finish import fit_prior, lacks_prior, write_report
 from .progress import console_of
-from .recipe import RECIPE, Recipe, of_run
+from .recipe import DEFAULT_RECIPE, RECIPE, Recipe, as_recipe, of_run
 from .result import Result
 from .run import RUNS, Run
 from .signals import Stopped, StopSignal
 from .this_process import is_leader
+from .training.callbacks import Callback
 from .training.device import World, computes_in_bf16, find_device, find_world, make_fabric
 from .training.distributed import LostProcessError, SharedError, all_or_none, from_leader
 from .training.launcher import launch, run_worker
+from .training.loggers.registry import check_loggers
 from .training.memory import check_size
 from .training.minutes import clock, in_steps
 from .training.trainer import STOPPING, Trainer, resume_hint
@@ -73,28 +80,42 @@ class TrainingResult(Result):
 
 
 def train(
-    recipe: Recipe,
+    recipe: Recipe | str | Path | Mapping[str, Any] = DEFAULT_RECIPE,
     run: str | Path | None = None,
     *,
+    data: Any = None,
+    steps: int | None = None,
+    epochs: int | None = None,
+    minutes: int | None = None,
+    init_from: str | Path | None = None,
     auto_resume: bool = False,
     device: str = "auto",
     processes: int | None = None,
     nodes: int | None = None,
     report: bool = True,
+    callbacks: Sequence[Callback] = (),
     console: Console | None = None,
     progress: bool | Console | None = None,
 ) -> TrainingResult:
-    """Train a VAE/GAN from scratch.
+    """Train a VAE/GAN.
 
     Args:
-        recipe: all settings; see `Recipe.load`.
+        recipe: all settings; or the name or the file of a recipe; or settings by dotted key, such as {"objective.gamma": 0.1}, which go
+            over the recipe quick.
         run: the folder to make and write into; by default runs/NAME, with a number where that is taken.
+        data: the images, in place of those that the recipe names. A path or a name, as `data.source`. Or what a program has, which is
+            packed once, prepared as image files are: an array or a tensor, N x H x W x C or N x C x H x W, uint8 or float in [-1, 1]; a
+            list of them or of PIL images; a data set of torch, also with labels; a data set of Hugging Face. Or a DataLoader, which is
+            used as it is: its batches, their order and their changes.
+        steps, epochs, minutes: how long to train: one of them goes over the recipe's `training.length`.
+        init_from: a run or a model folder whose weights are taken first, as far as they fit; see `training.init_from`.
         auto_resume: if `run` was begun before, go on with it; if it is finished, do nothing. For jobs that are killed and started again.
         device: `auto`, `cpu`, `cuda` or `mps`.
         processes: how many devices (or processes on the CPU) of each node train together; 1, or as many as torchrun or SLURM started.
             Those that this starts know only the package: a program that has added networks or losses is to be started by torchrun.
         nodes: how many machines train together; likewise.
         report: whether to write the report, one page on the run, at the end.
+        callbacks: what to call as the run goes on; see `vaegan.Callback`.
         console: the same as `progress`, which it goes before.
         progress: whether losses and a bar are shown: True on standard error, False nowhere, a console of rich there. None, the default,
             shows them in a notebook only. Where this starts several processes, they write to standard error, unless nothing is shown.
@@ -105,32 +126,51 @@ def train(
     """
     if auto_resume and not run:
         raise UserError("--auto-resume needs --run: it continues that run if it has started")
-    job = TrainingJob(recipe, Run(run or free_name(RUNS, recipe)), "auto" if auto_resume else "new", device, report)
-    return _start(job, processes, nodes, console or console_of(progress))
+    console = console or console_of(progress)
+    lengths = {unit: count for unit, count in {"steps": steps, "epochs": epochs, "minutes": minutes}.items() if count is not None}
+    if len(lengths) > 1:
+        raise UserError(f"{' and '.join(lengths)} were both given: leave out one")
+    over: dict[str, Any] = {}
+    for unit, count in lengths.items():
+        over["training.length"] = f"{count} {unit}"
+    over |= {"training.init_from": str(init_from)} if init_from else {}
+    over |= {"data.source": str(data)} if isinstance(data, (str, Path)) else {}
+    settings, loader = with_data(as_recipe(recipe, over), data, console)
+    folder = Run(run or free_name(RUNS, settings))
+    return _start(
+        TrainingJob(settings, folder, "auto" if auto_resume else "new", device, report, callbacks, loader), processes, nodes, console
+    )
 
 
 def resume(
     run: str | Path,
     recipe: Recipe | None = None,
     *,
+    data: Any = None,
+    more_images: bool = False,
     device: str = "auto",
     processes: int | None = None,
     nodes: int | None = None,
     report: bool = True,
+    callbacks: Sequence[Callback] = (),
     console: Console | None = None,
     progress: bool | Console | None = None,
 ) -> TrainingResult:
     """Go on with a run from its newest checkpoint that is whole.
 
     `recipe` may ask for another length, for pictures and checkpoints at other steps, or name another place where the same images are.
+    A run on a DataLoader needs one as `data`; of other runs, `data` is the same images, as for `train`. With `more_images`, there may be
+    more than before: those that were held out stay held out, and the new ones are trained on.
 
     Raises:
         UserError: there is no such run, it has no checkpoint, the images are others, or `recipe` differs in more than may change.
         Stopped: as for `train`.
     """
-    begun = Run(run)
-    job = TrainingJob(recipe or Recipe.load(of_run(begun.folder)), begun, "resume", device, report)
-    return _start(job, processes, nodes, console or console_of(progress))
+    begun, console = Run(run), console or console_of(progress)
+    over = {"data.source": str(data)} if isinstance(data, (str, Path)) else {}
+    settings, loader = with_data(as_recipe(recipe or Recipe.load(of_run(begun.folder)), over), data, console)
+    job = TrainingJob(settings, begun, "resume", device, report, callbacks, loader, more_images)
+    return _start(job, processes, nodes, console)
 
 
 def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: Console) -> TrainingResult:
@@ -138,6 +178,15 @@ def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: 
     console.quiet = console.quiet or not is_leader()
     world = find_world(processes, nodes)
     starts_others = world.size > 1 and not world.environment
+    if job.loader and world.size > 1:
+        raise UserError("a DataLoader trains in one process: for several, pass the data set itself, or the folder of a packed set")
+    if job.recipe.data.source == LOADER and not job.loader:
+        raise UserError(f"{job.run.folder} was trained on a DataLoader: continue it in a program, by vaegan.resume(RUN, data=LOADER)")
+    if starts_others and job.callbacks:
+        raise UserError("callbacks stay in the process of your program: leave out processes, or start the program with torchrun")
+    check_loggers(job.recipe.training.loggers)
+    if job.recipe.training.init_from and is_leader() and not job.begun():
+        Run.open(job.recipe.training.init_from)  # before images are packed
     device = find_device(job.device, world)
     asks_device = device != "cuda" or not starts_others  # whoever asks a GPU for its memory takes some of it, and keeps it
     folder = job.run.folder if job.mode == "new" and is_leader() else None  # the others write nothing
@@ -154,6 +203,7 @@ def _start_others(job: TrainingJob, world: World, console: Console) -> TrainingR
         with ExitStack() as stack:
             _look(job, console, stack)  # mistakes are found, and images packed, before other processes are started
     more = {"folder": str(job.run.folder), "mode": job.mode, "device": job.device, "report": job.report, "quiet": console.quiet}
+    more["more_images"] = job.more_images
     notice = STOPPING if is_leader() else ""
     found = launch(more, job.recipe.to_yaml(), world.processes, world.nodes, notice, lambda: resume_hint(job.run))
     return TrainingResult(Path(found["run"]), Path(found["picture"]), found["page"] and Path(found["page"]))
@@ -164,6 +214,7 @@ def work(folder: Path, agent: int) -> NoReturn:
 
     def run(more: dict[str, Any]) -> dict[str, Any]:
         job = TrainingJob(Recipe.load(folder / RECIPE), Run(more["folder"]), more["mode"], more["device"], more["report"])
+        job = replace(job, more_images=more["more_images"])
         console = _console(quiet=more["quiet"] or not is_leader())
         result = _run(job, find_world(), console, StopSignal(saves=True, insists=False))
         return {"run": str(result.run), "picture": str(result.picture), "page": result.page and str(result.page)}
@@ -202,7 +253,7 @@ def _look(job: TrainingJob, console: Console, stack: ExitStack) -> tuple[ImageSe
     try:
         with os_errors_as_user_errors():
             resumed = is_leader() and job.begun() and hold_folder(job.run, stack)
-            return images_of(job.recipe, console), resumed
+            return job.loader.sample if job.loader else images_of(job.recipe, console), resumed
     except UserError as error:
         raise UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error from None
 
@@ -221,7 +272,7 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
         Stopped: likewise.
         LostProcessError: another process has ended.
     """
-    run = job.run
+    run, note = job.run, partial(console.print, soft_wrap=True)
     fabric = make_fabric(job.device, job.recipe.training.precision, world)
     with ExitStack() as stack:
         found: tuple[ImageSet, bool] | UserError
@@ -236,7 +287,9 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
             if isinstance(found, UserError):
                 raise found
             images, resumed = found
-            training, held_out = split_of(job.recipe, images)
+        growth = from_leader(fabric, lambda: growth_of(job, images) if resumed else Growth())
+        with all_or_none(fabric):
+            training, held_out = split_of(job.recipe, images, growth.held_out)
             recipe = with_attributes(job.recipe, images, training)
         resumed, threads, length = from_leader(fabric, lambda: (resumed, threads_of(job, resumed, world), length_of(job, resumed)))
         recipe = replace(recipe, training=replace(recipe.training, threads=threads, length=length))
@@ -245,29 +298,42 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
         if recipe.training.minutes is not None:
             recipe = in_steps(recipe, fabric, images, training, held_out, began=began, after=seconds_after_training(recipe, job))
             console.print(f"{length} are {recipe.training.length} on this machine", soft_wrap=True)
+        shown = None if job.loader else images  # the page would take a sample for the whole set
         with all_or_none(fabric):
-            trainer = Trainer(recipe, fabric, images, training, note=(note := partial(console.print, soft_wrap=True)))
+            trainer = Trainer(recipe, fabric, images, training, note, job.loader)
+        trainer.grown_from = growth.before
         goes_on = resumed and take_up(trainer, run, console, auto=job.mode == "auto")
-        if recipe.objective.discriminator and not goes_on:  # afterwards it is in the checkpoints
-            borrow_discriminator(trainer)
+        if not goes_on:
+            borrow_weights(trainer, note)
         if fabric.is_global_zero:
             if not resumed:
                 hold_folder(run, stack, new=True)
-            set_up_folder(run, recipe, images, console)
+            set_up_folder(run, recipe, images, growth, console)
+            if growth.before:
+                note(f"note: {about_growth(growth, images, training, trainer.batches.steps_per_epoch)}")
         if trainer.step >= trainer.steps:
             console.print(f"{run.folder} is finished: it is at step {trainer.step} of {trainer.steps}", soft_wrap=True)
             picture = next(reversed(run.pictures.values()), run.pictures_folder)
         else:
             console.print(f"{_what(trainer, len(held_out))}, into {run.folder}", soft_wrap=True)
-            if job.report and fabric.is_global_zero:
-                from .report import LivePage  # its template engine takes a while to load
-
-                trainer.after_picture = stack.enter_context(LivePage(Run(run.folder), images, trainer.steps, note, PAGE_SHARE))
+            trainer.callbacks = _callbacks(job, trainer, shown, stack, note)
             with os_errors_as_user_errors(lambda: resume_hint(run)):
                 picture = trainer.train(run, images, held_out, console, signals)
         if fabric.is_global_zero and lacks_prior(run, recipe, training):
             fit_prior(trainer, run, images, held_out, console)
-        return TrainingResult(run.folder, picture, write_report(run, images) if job.report and fabric.is_global_zero else None)
+        return TrainingResult(run.folder, picture, write_report(run, shown) if job.report and fabric.is_global_zero else None)
+
+
+def _callbacks(
+    job: TrainingJob, trainer: Trainer, images: ImageSet | None, stack: ExitStack, note: Callable[[str], None]
+) -> list[Callback]:
+    """What is called as a run goes on: what its program asks for, and the page, which is kept up to date for as long as `stack` lasts."""
+    if not (job.report and trainer.fabric.is_global_zero):
+        return list(job.callbacks)
+    from .report import LivePage  # its template engine takes a while to load
+
+    page = LivePage(Run(job.run.folder), images, trainer.steps, note, PAGE_SHARE)
+    return [*job.callbacks, stack.enter_context(page)]
 
 
 def _what(trainer: Trainer, held_out: int) -> str:
@@ -280,5 +346,7 @@ def _what(trainer: Trainer, held_out: int) -> str:
     steps = f"continues at step {trainer.step:,} of {trainer.steps:,}" if trainer.step else f"{trainer.steps:,} steps"
     height, width = trainer.recipe.networks.size
     images = f"{len(trainer.batches.indices):,} images of {height}x{width} to train on, {held_out:,} held out"
+    if isinstance(trainer.batches, LoaderBatches):
+        images = f"batches of {trainer.batches.batch} images of {height}x{width} from a DataLoader"
     parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
     return f"{images}; {parameters:,} parameters; {steps} on {where} in {kind}"

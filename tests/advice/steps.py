@@ -47,6 +47,13 @@ def without_checkpoints(world: World) -> None:
         shutil.rmtree(world["RUN"] / name)
 
 
+def one_more(world: World) -> None:
+    """In OUT, a set with one image more than the run was trained on."""
+    photos = shutil.copytree(world["PHOTOS"], world.folder / "more")
+    shutil.copy(world["PHOTO"], photos / "z.png")
+    works("prepare", photos, world["OUT"], "--size", 16, "--workers", 1)
+
+
 def without_prior(world: World) -> None:
     (world["RUN"] / "model" / "prior.safetensors").unlink()
 

@@ -12,11 +12,13 @@ from .case import Case, follow
 from .steps import (
     NOT_FINITE,
     ONE,
+    both,
     busy,
     damage,
     healed,
     moved,
     not_finite,
+    one_more,
     page_of_a_comparison,
     patched,
     started_by_fabric,
@@ -129,6 +131,30 @@ CASES = [
         "train TINY --data PACKED --run NEW-RUN",
         (healed, "train FASTER --data PACKED --run NEW-RUN --device cpu --precision 32"),
         started_by_fabric,
+    ),
+    Case(
+        "install it with: pip install {}, or leave {} out of training.loggers",
+        "train FASTER --data PACKED --run NEW-RUN --training.loggers csv wandb",
+        (healed, "train FASTER --data PACKED --run NEW-RUN --training.loggers csv"),
+        patched("vaegan.training.loggers.registry.find_spec", lambda _: None),
+    ),
+    Case(
+        "train a new run on them, or, if they have only become more, add --more-images",
+        "train --resume RUN RESUMED --data OUT",
+        "train --resume RUN RESUMED --data OUT --more-images",
+        one_more,
+    ),
+    Case(
+        "--more-images needs --resume: leave it out, or name the run that has more images now with --resume RUN",
+        "train --more-images --data OUT",
+        "train --resume RUN RESUMED --data OUT --more-images",
+        one_more,
+    ),
+    Case(
+        "train a new run that begins with its weights, with: vaegan train --data IMAGES --init-from {}",
+        "train --resume RUN RESUMED --data OUT --more-images",
+        (healed, "SAID TINY --size 16 --run NEW-RUN"),
+        both(one_more, patched("vaegan.begin.find_packed", lambda *_: None)),
     ),
     # before a run, and after it
     Case(

@@ -32,12 +32,14 @@ ONLY_FLAGS_OF = {
     ("interpolate", "fps"): "film(fps) of the result",
     ("train", "resume"): "vaegan.resume",
     ("train", "dry_run"): "vaegan.dry_run",
+    ("train", "more_images"): "vaegan.resume",
     **{(command, name): "a field of the recipe" for command in ("train", "data", "bench", "experiment") for name in (*SHORT, *LENGTHS)},
 }
 ONLY_PARAMETERS = {"progress": "a command always shows it, on standard error"}
 """Parameters of any function that commands do not have."""
 ONLY_PARAMETERS_OF = {
     ("train", "console"): "the same as progress",
+    ("train", "callbacks"): "objects of a program",
     ("edit", "directions"): "a command reads them from the run's folder",
     ("experiment", "name"): "a command of its own",
     ("experiment", "command"): "a command knows it",

@@ -76,7 +76,7 @@ def test_short_flags() -> None:
     assert (training.length, training.batch) == ("5 epochs", 8)
     assert ExperimentFlags(objective="gan").load_recipe().objective.kind == "gan"  # of which only ablation makes use
     assert set(SHORT.values()) < set(setting_types(Recipe))
-    assert set(SHORT) < {one.name for one in fields(TrainingFlags)}
+    assert set(SHORT) < {one.name for one in fields(RunFlags)}
 
 
 def test_a_length_is_in_steps_epochs_images_or_minutes() -> None:

@@ -132,7 +132,7 @@ def test_the_size_decides_where_both_ends_could_be_channels() -> None:
 
 REFUSED: dict[str, tuple[Any, str]] = {
     "values to 255": (FLOATS + 200, "float images must be in [-1, 1], and these have values from"),
-    "NaN": (np.full((1, 16, 24, 3), np.nan, np.float32), "and these have NaN"),
+    "NaN": (np.full((1, 16, 24, 3), np.nan, np.float32), "these have values from nan to nan"),
     "whole numbers": (PIXELS.astype(np.int64), "images must be uint8, or float in [-1, 1], not int64"),
     "a float size": (FLOATS[:, :8], "float images of 8x24 with 3 channels do not fit the model, which takes 16x24 with 3"),
     "two layouts": (np.zeros((2, 3, 40, 3), np.uint8), "it is not clear which side of 2 x 3 x 40 x 3 holds the channels"),
@@ -142,7 +142,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "an empty list": ([], "the list is empty"),
     "a number": (3, "int is not a form of images"),
     "numbers": ([3, 4], "image 0 is of type int"),
-    "a data set without images": (Items([{"text": "x"}]), "an item of the data set has no image: name it image, not text"),
+    "a data set without images": (Items([{"text": "x"}]), "there is no image in an item of the data: name it image, beside text"),
     "a tiny picture": (Image.new("RGB", (4, 4)), "cannot read image 0: too small"),
     "a path": ("nowhere.png", "nowhere.png does not exist"),
 }
@@ -163,4 +163,4 @@ def test_a_batch_in_0_to_1_gets_one_note_and_stays_as_it_is() -> None:
         for _ in range(3):
             assert np.array_equal(any_images(halves, PREPARATION).pixels, halves)
         any_images(FLOATS, PREPARATION)
-    assert ["the model expects [-1, 1]" in str(note.message) for note in notes] == [True]
+    assert ["[-1, 1] is expected" in str(note.message) for note in notes] == [True]

@@ -77,5 +77,5 @@ def test_bright_images_of_files_get_no_note(model: VAEGAN) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model(np.full((2, 16, 16, 3), 200, np.uint8))
-        with pytest.raises(UserWarning, match="expects"):
+        with pytest.raises(UserWarning, match="is expected"):
             model(torch.full((2, 3, 16, 16), 0.5))

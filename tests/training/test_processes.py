@@ -92,7 +92,8 @@ def _train_a_while(fabric: Fabric) -> dict[str, Any]:
         patch.setattr(Objective, "__call__", record)
         for _ in range(200):
             images.append(trainer.batches.indices_of(trainer.step).tolist())
-            requests = Requests(stop=second and trainer.step == 199, save=second and trainer.step == 150)
+            asked = {"stop": 199, "save": 150, "end": 160}
+            requests = Requests(**{name: second and trainer.step == step for name, step in asked.items()})
             step = trainer.train_step(requests)
             together.append((*step.decision, *step.requests))
     return {
@@ -111,8 +112,9 @@ def test_two_processes_share_the_set_and_agree_where_their_own_costs_would_not(b
     first, second = (found["trained"] for found in both)
     assert first["images_per_step"] == 8
     assert first["together"] == second["together"]
-    assert [stops for *_, stops, _ in first["together"]] == [False] * 199 + [True]
-    assert [saves for *_, saves in first["together"]] == [False] * 150 + [True] + [False] * 49
+    assert [stops for *_, stops, _, _ in first["together"]] == [False] * 199 + [True]
+    assert [saves for *_, saves, _ in first["together"]] == [False] * 150 + [True] + [False] * 49
+    assert [ends for *_, ends in first["together"]] == [False] * 160 + [True] + [False] * 39
     parted = sum(one != other for one, other in zip(first["local"], second["local"], strict=True))
     assert parted > 20, f"left alone, they would have parted ways at {parted} steps"
     assert equal(first["weights"], second["weights"])

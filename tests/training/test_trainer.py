@@ -27,7 +27,6 @@ from vaegan.recipe import names
 from vaegan.signals import StopSignal
 from vaegan.training import checkpoint
 from vaegan.training.device import World
-from vaegan.training.health import FailureMonitor
 from vaegan.training.logger import Monitor
 from vaegan.training.optimizers import learning_rate
 from vaegan.training.step import Requests
@@ -213,10 +212,9 @@ def test_a_run_can_be_made_longer(tmp_path: Path) -> None:
 def test_a_run_made_longer_is_not_finished_before_its_first_line(tmp_path: Path) -> None:
     run = train(tiny(training__length="2 steps"), tmp_path / "run", **QUIETLY).run
     assert status_of(run).state == "finished"
-    watch = FailureMonitor(tiny().objective, 4)
-    Monitor(Run(run), watch, step=2, steps=2, images_per_step=4, console=SILENT)
+    Monitor(Run(run), tiny(), step=2, steps=2, images_per_step=4, console=SILENT)
     assert status_of(run).state == "finished", "the same length again"
-    Monitor(Run(run), watch, step=2, steps=9, images_per_step=4, console=SILENT)
+    Monitor(Run(run), tiny(), step=2, steps=9, images_per_step=4, console=SILENT)
     assert (status_of(run).state, status_of(run).step, status_of(run).steps) == ("interrupted", 2, 9)
 
 

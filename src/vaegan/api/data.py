@@ -14,7 +14,7 @@ from ..data import ImageSet, open_images, packed_folder
 from ..data import prepare as pack
 from ..data.sources import recognized
 from ..errors import UserError
-from ..recipe import Recipe
+from ..recipe import DEFAULT_RECIPE, Recipe
 from ..result import PYTHON_ONLY, Result
 from ..run import Run
 from ..settings import Crop, Resampling
@@ -23,8 +23,6 @@ from .notices import ShowProgress, Skipped, Talk
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-DEFAULT_RECIPE = "quick"
 
 
 @dataclass(frozen=True, repr=False, eq=False)

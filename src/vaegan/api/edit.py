@@ -98,7 +98,7 @@ class LearnedAttributes(Result):
 
 
 def attributes(
-    run: Subject, data: str | Path | ImageSet | None = None, *, image: AnyImages | None = None, progress: ShowProgress = None
+    run: Subject, data: AnyImages | None = None, *, image: AnyImages | None = None, progress: ShowProgress = None
 ) -> LearnedAttributes:
     """Learn a direction in the latent space for each attribute, and keep them in RUN/attributes.safetensors, which `edit` uses.
 

@@ -9,7 +9,7 @@ from typing import Any
 from PIL.Image import Image
 from rich.console import Group, RenderableType
 
-from ..data import ImageSet
+from ..data.any_images import AnyImages
 from ..data.sources import anchored
 from ..metrics.base import RESAMPLINGS, SAMPLES
 from ..metrics.context import Context, require_enough
@@ -54,7 +54,7 @@ class MeasuredModel(Result):
 
 def evaluate(
     run: Subject,
-    data: str | Path | ImageSet | None = None,
+    data: AnyImages | None = None,
     *,
     samples: int = SAMPLES,
     extractor: ExtractorName = DEFAULT,
@@ -98,7 +98,7 @@ def evaluate(
         context = Context(model, images, training, held_out, features, **measured)
         found = measure(context)
     found.settings["split"] |= {"train_on": opened.train_on(images), "share_held_out": opened.data.held_out}
-    name = str(data.folder if isinstance(data, ImageSet) else data)
+    name = str(data) if isinstance(data, (str, Path)) else str(images.folder)
     if data is not None and (not opened.is_run or anchored(name) != anchored(opened.data.source)):
         found.settings["source"] = name  # which is not that of the run
     files = [] if isinstance(opened, ModelInMemory) else [found.append_to(opened.metrics_file)]

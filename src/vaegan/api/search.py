@@ -142,7 +142,7 @@ def search(
     run: Subject,
     images: AnyImages | None = None,
     *,
-    within: str | Path | ImageSet | None = None,
+    within: AnyImages | None = None,
     by: By = "code",
     count: int = 10,
     samples: int = 0,

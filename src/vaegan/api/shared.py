@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from ..data import ImageSet
+from ..data import ImageSet, pack_memory
 from ..data.any_images import AnyImages, any_images
 from ..data.batches import to_tensor
 from ..errors import UserError
@@ -66,17 +66,17 @@ class Pictures(NamedTuple):
     """N x latent: their posterior means."""
 
 
-def open_set(run: Run, data: str | Path | ImageSet | None, flag: str, talk: Talk) -> ImageSet:
+def open_set(run: Run, data: AnyImages | None, flag: str, talk: Talk) -> ImageSet:
     """A set that is named, or else the run's own, packed with a bar where it is not yet; see `Run.images`.
 
     Raises:
-        UserError: see `Run.images`; or it is nothing that names a set.
+        UserError: see `Run.images`; or it is no form of images.
     """
     if isinstance(data, ImageSet):
         return data
-    if not isinstance(data, (str, Path, NoneType)):
-        raise UserError(f"a set must be a path or an ImageSet, not {type(data).__name__}: pack images with vaegan.prepare")
     with talk.bar() as progress:
+        if not isinstance(data, (str, Path, NoneType)):
+            return ImageSet.open(pack_memory(data, run.preparation, progress=progress))
         return run.images(data, flag=flag, progress=progress)
 
 

@@ -9,11 +9,11 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ..errors import UserError
-from ..recipe import Recipe
+from ..recipe import DEFAULT_RECIPE, Recipe
 from ..settings import Crop, Resampling
 from ..words import command
 from .console import Json, err, parse_size, show
-from .flags import DEFAULT_RECIPE, DataFlags, Settings
+from .flags import DataFlags, Settings
 
 
 def prepare(

@@ -17,12 +17,11 @@ from .. import old_names
 from ..errors import UserError
 from ..files import from_home
 from ..parse_settings import Layer, as_tree, convert, describe, setting_types
-from ..recipe import Recipe, of_run, resolve
+from ..recipe import DEFAULT_RECIPE, Recipe, of_run, resolve
 from ..settings import PriorKind
 from .app import UnknownFlagError
 from .console import err, parse_size
 
-DEFAULT_RECIPE = "quick"
 BENCH_RECIPE = "reference"
 SHORT = {
     "data": "data.source",
@@ -32,6 +31,7 @@ SHORT = {
     "precision": "training.precision",
     "threads": "training.threads",
     "on_nan": "training.on_nan",
+    "init_from": "training.init_from",
 }
 """The settings that short flags stand for."""
 LENGTHS = ("steps", "epochs", "images", "minutes")
@@ -140,6 +140,9 @@ class RunFlags(TrainingFlags):
 
     minutes: int | None = None
     """How long to train, in minutes on this machine. A short trial measures the speed and sets the number of steps."""
+    init_from: str | None = None
+    """A run folder or a model folder to begin with: its weights are taken as far as they fit. The images, the rates, the size and the
+    attributes may be others."""
 
 
 @Parameter(name="*", group=RECIPE)

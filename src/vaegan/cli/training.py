@@ -6,7 +6,7 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -26,6 +26,7 @@ def train(
     run: Annotated[Path | None, Parameter(group=RUN)] = None,
     resume: Annotated[Path | None, Parameter(group=RUN)] = None,
     auto_resume: Annotated[bool, Parameter(group=RUN, negative="")] = False,
+    more_images: Annotated[bool, Parameter(group=RUN, negative="")] = False,
     report: Annotated[bool, Parameter(group=RUN)] = True,
     processes: Annotated[int | None, Parameter(group=MACHINE)] = None,
     nodes: Annotated[int | None, Parameter(group=MACHINE)] = None,
@@ -45,6 +46,8 @@ def train(
     auto_resume
         If the folder that --run names holds a run already, continue that run. If that run is finished, do nothing. Use this for jobs that
         are killed and started again.
+    more_images
+        With --resume: there may be more images than before. Those that were held out stay held out, and the new ones are trained on.
     report
         Write report.html, one page about the run. It is updated after each picture, and complete at the end.
     processes
@@ -65,6 +68,8 @@ def train(
     parsed = {"--recipe": flags.recipe, "--run": run, "--auto-resume": auto_resume}
     if resume and (wrong := [flag for flag, value in parsed.items() if value]):
         raise UserError(f"--resume continues a run with its own settings: leave out {' and '.join(wrong)}")
+    if more_images and not resume:
+        raise UserError("--more-images needs --resume: leave it out, or name the run that has more images now with --resume RUN")
     recipe = flags.load_recipe(settings, resume)
     device = flags.device
     if dry_run:
@@ -73,7 +78,8 @@ def train(
         from ..plan import dry_run as find_out
 
         mode: Mode = "resume" if resume else "auto" if auto_resume else "new"
-        plan = find_out(recipe, resume or run, mode=mode, device=device, processes=processes, nodes=nodes, report=report, progress=err)
+        asked: dict[str, Any] = {"device": device, "processes": processes, "nodes": nodes, "report": report, "more_images": more_images}
+        plan = find_out(recipe, resume or run, mode=mode, **asked, progress=err)
         show(plan, json=json)
         for problem in plan.problems:
             print("vaegan:", *problem.splitlines(), file=sys.stderr)
@@ -82,7 +88,9 @@ def train(
         return
     try:
         if resume:
-            result = workflow.resume(resume, recipe, device=device, processes=processes, nodes=nodes, report=report, progress=err)
+            result = workflow.resume(
+                resume, recipe, more_images=more_images, device=device, processes=processes, nodes=nodes, report=report, progress=err
+            )
         else:
             result = workflow.train(
                 recipe, run, auto_resume=auto_resume, device=device, processes=processes, nodes=nodes, report=report, progress=err

@@ -4,16 +4,18 @@ from ..callable_package import make_callable
 from .dataset import ImageSet
 from .held_out import Indices, split
 from .images import Preparation
-from .prepare import AVATARS, cache_folder, open_images, open_packed, packed_folder, prepare
+from .prepare import AVATARS, LOADER, cache_folder, open_images, open_packed, pack_memory, packed_folder, prepare
 
 __all__ = [
     "AVATARS",
+    "LOADER",
     "ImageSet",
     "Indices",
     "Preparation",
     "cache_folder",
     "open_images",
     "open_packed",
+    "pack_memory",
     "packed_folder",
     "prepare",
     "split",

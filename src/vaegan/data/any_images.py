@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -16,6 +15,7 @@ from ..errors import UserError
 from .dataset import ImageSet
 from .images import Preparation, Unreadable, read
 from .read_images import read_images
+from .sources.memory import NOT_SCALED, OpenPicture, as_numpy, each, image_of, is_array, require_range
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,12 +30,6 @@ AnyImages: TypeAlias = "str | Path | Image.Image | NDArray[Any] | Tensor | Image
 - a list of paths, PIL images, arrays or tensors
 - a torch Dataset or a data set of Hugging Face; of an item with several parts, the image is the first part, or is named image
 """
-IMAGE_KEYS = ("image", "img", "images", "pixel_values", "picture")
-"""Under what names items of a data set have their image."""
-NOT_SCALED = (
-    "all values of these float images are in [0, 1], and the model expects [-1, 1]: they are used as they are; "
-    "if they are in [0, 1] by design, pass images * 2 - 1"
-)
 
 
 class NamedImages(NamedTuple):
@@ -44,16 +38,6 @@ class NamedImages(NamedTuple):
     names: list[str]
     pixels: NDArray[Any]
     """N x H x W x C: uint8, or float32 in [-1, 1]."""
-
-
-@dataclass(frozen=True)
-class _InMemory:
-    """A picture that is open already."""
-
-    image: Image.Image
-
-    def open(self) -> Image.Image:
-        return self.image.copy()
 
 
 def any_images(images: AnyImages, preparation: Preparation, skipped: Callable[[str, str], None] = lambda *_: None) -> NamedImages:
@@ -74,12 +58,12 @@ def any_images(images: AnyImages, preparation: Preparation, skipped: Callable[[s
         return NamedImages(images.names, images.images[:])
     if isinstance(images, (str, Path, Image.Image)):
         images = [images]
-    if _is_array(images):
-        pixels = _of_array(_as_numpy(images), preparation)
+    if is_array(images):
+        pixels = _of_array(as_numpy(images), preparation)
         return NamedImages([f"image {number}" for number in range(len(pixels))], pixels)
     if not isinstance(images, Iterable) and not hasattr(images, "__getitem__"):
         raise UserError(f"{type(images).__name__} is not a form of images: pass a path, PIL images, an array, a tensor or a data set")
-    items = list(map(_image_of, _items(images)))
+    items = list(map(image_of, each(images, len(images) if isinstance(images, Sized) else None)))
     if items and all(isinstance(item, (str, Path)) for item in items):
         return NamedImages(*read_images([Path(item) for item in items], preparation, skipped))
     names: list[str] = []
@@ -105,30 +89,9 @@ def check_values(low: float, high: float) -> None:
     Raises:
         UserError: they are not.
     """
-    if not (low >= -1.001 and high <= 1.001):  # NaN is in no range; rounding may go over it
-        what = "NaN" if np.isnan(low) or np.isnan(high) else f"values from {low:.4g} to {high:.4g}"
-        raise UserError(f"float images must be in [-1, 1], and these have {what}: scale them, or pass uint8")
+    require_range(low, high)
     if low >= 0:
         warnings.warn(NOT_SCALED, stacklevel=2)
-
-
-def _items(images: Any) -> Iterator[Any]:
-    """The items of a list or a data set. Those of torch need no end of their own."""
-    if not isinstance(images, Sequence) and hasattr(images, "__len__") and hasattr(images, "__getitem__"):
-        return (images[number] for number in range(len(images)))
-    return iter(images)
-
-
-def _image_of(item: Any) -> Any:
-    """The image of an item of a data set."""
-    if isinstance(item, Mapping):
-        key = next((key for key in IMAGE_KEYS if key in item), None)
-        if key is None:
-            raise UserError(f"an item of the data set has no image: name it {IMAGE_KEYS[0]}, not {', '.join(map(str, item))}")
-        return item[key]
-    if isinstance(item, (tuple, list)) and item:
-        return item[0]
-    return item
 
 
 def _of_item(item: Any, number: int, preparation: Preparation, skipped: Callable[[str, str], None]) -> tuple[list[str], NDArray[Any]]:
@@ -138,29 +101,17 @@ def _of_item(item: Any, number: int, preparation: Preparation, skipped: Callable
     name = f"image {number}"
     if isinstance(item, Image.Image):
         return [str(getattr(item, "filename", "") or name)], _prepared(item, name, preparation)[None]
-    if _is_array(item):
-        pixels = _of_array(_as_numpy(item), preparation)
+    if is_array(item):
+        pixels = _of_array(as_numpy(item), preparation)
         return [name] if len(pixels) == 1 else [f"{name}.{part}" for part in range(len(pixels))], pixels
     raise UserError(f"{name} is of type {type(item).__name__}: pass paths, PIL images, arrays or tensors")
 
 
 def _prepared(image: Image.Image, name: str, preparation: Preparation) -> NDArray[np.uint8]:
     try:
-        return read(_InMemory(image), preparation)
+        return read(OpenPicture(image), preparation)
     except Unreadable as reason:
         raise UserError(f"cannot read {name}: {reason}") from reason
-
-
-def _is_array(images: Any) -> bool:
-    """Whether this is an array of numpy or a tensor of torch, without waiting for torch."""
-    return isinstance(images, np.ndarray) or (type(images).__module__.startswith("torch") and hasattr(images, "numpy"))
-
-
-def _as_numpy(images: Any) -> NDArray[Any]:
-    if isinstance(images, np.ndarray):
-        return images
-    tensor = images.detach().cpu()
-    return np.asarray(tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy())
 
 
 def _of_array(array: NDArray[Any], preparation: Preparation) -> NDArray[Any]:

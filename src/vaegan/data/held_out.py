@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -37,15 +38,24 @@ class IndexRange:
         return self.whole[positions + self.start]
 
 
-def split(images: ImageSet, held_out: float, train_on: str = "train") -> tuple[Indices, Indices]:
+def split(images: ImageSet, held_out: float, train_on: str = "train", names: Sequence[str] | None = None) -> tuple[Indices, Indices]:
     """Indices of the images to train on and of the held-out ones; always the same for a set.
 
     A set with splits is trained on those that `train_on` names, joined by +, and its validation or else its test images are held out. Of a
     set that has neither, or no splits at all, a share of `held_out` is held out at random; a share above 0 holds out at least one.
 
+    With `names`, the images of these names are held out, in this order, if the set has all of them; it is trained on all others, or on
+    those of them that are in the splits of `train_on`.
+
     Raises:
         UserError: the set has splits, but none of this name.
     """
+    if names is not None:
+        positions = {name: position for position, name in enumerate(images.names)}
+        if positions.keys() >= set(names):
+            held = np.array([positions[name] for name in names], np.int64)
+            parts = [images.split(name) for name in train_on.split("+")] if images.splits else [np.arange(len(images))]
+            return np.setdiff1d(np.concatenate(parts), held), held
     if not images.splits:
         return _random_split(Permutation(len(images), SPLIT_SEED), held_out)
     parts = [images.split(name) for name in train_on.split("+")]

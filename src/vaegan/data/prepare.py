@@ -6,10 +6,14 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import UserError
 from ..files import from_home
@@ -22,10 +26,15 @@ from .dataset import FORMAT, ImageSet
 from .images import Preparation
 from .sources import HUB, NO_CHOICES, ColumnChoices, avatars, find_source, is_hub, note_unused_table, recognized
 from .sources.base import Source, first
+from .sources.memory import memory_source
 from .sources.tables import read_table, with_table
 from .writer import Unfinished, is_unfinished, pack
 
 AVATARS = "avatars"
+LOADER = "DataLoader"
+"""What a recipe has for its source if a program gave the batches."""
+MEMORY = re.compile("memory-[0-9a-f]{16}")
+"""How a packed set is named whose images a program gave."""
 DEFAULT_SIZE = (64, 64)
 SET_CACHE = "set the environment variable VAEGAN_CACHE to a folder that you can write to"
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -72,6 +81,7 @@ def open_images(source: str, preparation: Preparation, *, count: int, progress: 
     Raises:
         UserError: there is no such source, or no usable image in it.
     """
+    _require_openable(source)
     if folder := packed_folder(source):
         return _matching(ImageSet.open(folder), preparation)
     found = avatar_source(count, preparation) if source == AVATARS else find_source(source)
@@ -86,6 +96,7 @@ def open_packed(source: str, preparation: Preparation, *, count: int) -> ImageSe
     Raises:
         UserError: the source is gone, or its packed set is damaged.
     """
+    _require_openable(source)
     if folder := packed_folder(source):
         return _matching(ImageSet.open(folder), preparation)
     if source.startswith(tuple(f"{kind}:" for kind in HUB)):
@@ -93,6 +104,43 @@ def open_packed(source: str, preparation: Preparation, *, count: int) -> ImageSe
     found = avatar_source(count, preparation) if source == AVATARS else find_source(source)
     folder = _cache_of(found, preparation)
     return ImageSet.open(folder) if ImageSet.is_set(folder) else None
+
+
+def _require_openable(source: str) -> None:
+    """Refuse images that only a program can give.
+
+    Raises:
+        UserError: they came from a DataLoader; or from another object of a program, and their packed copy is gone.
+    """
+    if source == LOADER:
+        raise UserError("they came from a DataLoader of a program, which no command can open")
+    if MEMORY.fullmatch(Path(source).name) and not Path(source).exists():
+        raise UserError(f"they came from a program, and their packed copy {source} is gone: pass them to vaegan.resume again, as data=")
+
+
+def pack_memory(data: Any, preparation: Preparation, *, progress: Progress, workers: int | None = None) -> Path:
+    """Pack images that a program has into a set in the cache, which is named by its content: the same images are there once.
+
+    Args:
+        data: see `vaegan.data.sources.memory.memory_source`.
+        preparation: how they are made ready; of arrays, as of image files.
+        progress: called as the work goes on.
+        workers: processes; all cores by default.
+
+    Raises:
+        UserError: they are no images, or the cache cannot be written to.
+    """
+    found = memory_source(data)
+    with _cache_errors():
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="packing-", dir=cache_folder(), ignore_cleanup_errors=True) as scratch:
+            images = pack(found, preparation, Path(scratch) / "set", workers=workers or cores(), progress=progress)
+            content = json.dumps([images.annotated_identity, preparation.as_dict()], sort_keys=True)
+            folder = cache_folder() / f"memory-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+            if not ImageSet.is_set(folder):
+                with suppress(OSError):  # of another process that was faster
+                    images.folder.replace(folder)
+    return folder
 
 
 def prepare(
@@ -197,8 +245,19 @@ def _cached(source: Source, preparation: Preparation, progress: Progress, worker
             return ImageSet.open(folder)
         except UserError:  # damaged: made anew
             shutil.rmtree(folder)
-    try:
+    with _cache_errors():
         return pack(source, preparation, folder, workers=workers, progress=progress)
+
+
+@contextmanager
+def _cache_errors() -> Iterator[None]:
+    """What the system refuses in the cache becomes a sentence.
+
+    Raises:
+        UserError: the cache cannot be written to.
+    """
+    try:
+        yield
     except OSError as error:
         cache, place = cache_folder(), Path(error.filename or "")
         if error.errno in FULL or not error.filename or not (cache.is_relative_to(place) or place.is_relative_to(cache)):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 
 from ..data import ImageSet
 from ..run import Run
+from ..training.callbacks import Callback
+from ..training.trainer import Trainer
 from .page import Live, gather, write
 from .pictures import Embedded
 
@@ -16,7 +19,7 @@ FIRST_RELOAD, RELOAD = 30, (10, 600)
 """Seconds after which a page loads itself again: of the first page, and the least and most of later ones."""
 
 
-class LivePage:
+class LivePage(Callback):
     """Keeps RUN/report.html up to date, as a context manager around a training.
 
     It is quick: it shows what training wrote down, asks nothing of the model, and draws no random numbers. If it cannot be written,
@@ -24,12 +27,12 @@ class LivePage:
     Otherwise the full report takes its place.
     """
 
-    def __init__(self, run: Run, images: ImageSet, steps: int, say: Callable[[str], None], share: float) -> None:
+    def __init__(self, run: Run, images: ImageSet | None, steps: int, say: Callable[[str], None], share: float) -> None:
         """Take a run.
 
         Args:
             run: its page is written.
-            images: the set that it is trained on.
+            images: the set that it is trained on, where there is one.
             steps: how many it is to take.
             say: takes a sentence if the page cannot be written.
             share: the largest part of the time that the page may take; where it would take more, it waits for a later picture.
@@ -39,6 +42,10 @@ class LivePage:
         self._written: float | None = None
         self._cost = 0.0
         self._failed = False
+
+    def on_picture(self, trainer: Trainer, picture: Path) -> None:  # noqa: ARG002
+        """See `Callback`."""
+        self(trainer.step)
 
     def __call__(self, step: int) -> None:
         """Write the page after a picture, unless that would be too soon."""

@@ -1,4 +1,4 @@
-"""What people see of a run: the bar, stats.jsonl, TensorBoard and the pictures."""
+"""What people see of a run: the bar, stats.jsonl, the pictures, and what loggers take of them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ from ..files import append, replacing
 from ..losses.similarity import relative_to_others
 from ..models.vaegan import VAEGAN
 from ..progress import PLAIN_SECONDS
+from ..recipe import Recipe
 from ..run import Run
 from ..viz import grid
 from .health import FailureMonitor, SpeedMonitor
+from .loggers.base import Logger
+from .loggers.registry import find_logger
 from .step import GRADIENTS
 
 COLUMNS = 12
@@ -48,8 +51,10 @@ class PictureInputs(NamedTuple):
 class Monitor:
     """Follows a run, as a context manager."""
 
-    def __init__(self, run: Run, watch: FailureMonitor, *, step: int, steps: int, images_per_step: int, console: Console) -> None:
-        self.run, self.watch, self.steps, self.images_per_step, self.console = run, watch, steps, images_per_step, console
+    def __init__(self, run: Run, recipe: Recipe, *, step: int, steps: int, images_per_step: int, console: Console) -> None:
+        self.run, self.recipe, self.steps, self.images_per_step, self.console = run, recipe, steps, images_per_step, console
+        self.watch = FailureMonitor(recipe.objective, recipe.networks.latent)
+        self._loggers: list[Logger] = []
         self.watch.remember(self._open(step))
         self._pace = SpeedMonitor()
         self._printed = time.perf_counter()
@@ -61,8 +66,6 @@ class Monitor:
 
     def _open(self, step: int) -> list[str]:
         """The logs, of which what is after a step will be written again; returns the warnings that stood at that step."""
-        from .tensorboard import TensorboardWriter  # TensorBoard takes its time to load
-
         self.step = step
         self._stats = self.run.stats_file
         lines: list[str] = []
@@ -72,7 +75,8 @@ class Monitor:
                 lines[-1] = _with_steps(lines[-1], self.steps)
             with replacing(self._stats) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        self._tensorboard = TensorboardWriter(self.run.tensorboard_folder, step)
+        self._close()
+        self._loggers = [find_logger(name)(self.run, self.recipe, step) for name in self.recipe.training.loggers]
         self._count, self._since = 0, time.perf_counter()
         standing = json.loads(lines[-1]).get("warnings") if lines else None
         return standing if isinstance(standing, list) else []
@@ -91,6 +95,22 @@ class Monitor:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         if self._live:
             self._live.stop()
+        self._close()
+
+    def _close(self) -> None:
+        self._tell("close")
+        self._loggers = []
+
+    def _tell(self, method: str, *values: object) -> None:
+        """Hand something to all loggers. One that fails at a service that is not ours does not end a training."""
+        for logger in list(self._loggers):
+            try:
+                getattr(logger, method)(*values)
+            except Exception as error:
+                if not logger.remote:
+                    raise
+                self._loggers.remove(logger)
+                self.say(f"the logger {type(logger).__name__} failed: {' '.join(str(error).split())}; training continues without it")
 
     def update(self) -> None:
         """Take note of one step."""
@@ -98,8 +118,8 @@ class Monitor:
         self.step += 1
         self._bar.update(self._task, completed=self.step)
 
-    def log(self, means: dict[str, float], **more: float) -> None:
-        """Write and show the means of the steps since the last time, and what else is given."""
+    def log(self, means: dict[str, float], **more: float) -> dict[str, float]:
+        """Write and show the means of the steps since the last time, and what else is given; returns the curves by their names."""
         now = time.perf_counter()
         speed = self._count * self.images_per_step / (now - self._since)
         line: dict[str, Any] = {"step": self.step, "steps": self.steps, "images": self.step * self.images_per_step}
@@ -109,14 +129,15 @@ class Monitor:
             self.say(f"step {self.step}: {slow}")
         for warning in self.watch(self.step, means):
             self.say(f"step {self.step}: {warning}")
-            self._tensorboard.text("health", warning, self.step)
+            self._tell("text", "health", warning, self.step)
         if self.watch.current:
             line["warnings"] = self.watch.current
         append(self._stats, (json.dumps(line) + "\n").encode())
-        curves = {_tensorboard_name(name): value for name, value in line.items() if name not in ("step", "steps", "images", "warnings")}
-        self._tensorboard.scalars(curves, self.step)
+        curves = {_curve(name): value for name, value in line.items() if name not in ("step", "steps", "images", "warnings")}
+        self._tell("scalars", curves, self.step)
         self._count, self._since = 0, now
         self._show(means, speed, now)
+        return curves
 
     def say(self, sentence: str) -> None:
         """Tell whoever looks, in the bar's place or above it."""
@@ -169,12 +190,12 @@ class Monitor:
         return {"relative_similarity": value} if math.isfinite(value) else {}
 
     def picture(self, model: VAEGAN, picture_inputs: PictureInputs) -> Path:
-        """Draw originals, their reconstructions, and samples of a fixed noise; into samples/ and TensorBoard."""
+        """Draw originals, their reconstructions, and samples of a fixed noise; into samples/ and the loggers."""
         picture, variety = draw(model, picture_inputs)
         self.watch.see_samples(variety)
-        self._tensorboard.scalars({"health/variety": variety}, self.step)
+        self._tell("scalars", {"health/variety": variety}, self.step)
         path = grid.save(picture, self.run.picture_file(self.step))
-        self._tensorboard.image("pictures", picture, self.step)
+        self._tell("image", "pictures", picture, self.step)
         return path
 
 
@@ -227,8 +248,8 @@ GROUPS = {
     **dict.fromkeys(("lr", "gamma"), "schedule"),
     "images_per_second": "speed",
 }
-"""Under which heading TensorBoard shows a curve; the others are losses."""
+"""Under which heading loggers show a curve; the others are losses."""
 
 
-def _tensorboard_name(name: str) -> str:
+def _curve(name: str) -> str:
     return f"{GROUPS.get(name, 'loss')}/{name.removesuffix('_gradient')}"

@@ -56,10 +56,12 @@ class Rates(NamedTuple):
 
 
 class Requests(NamedTuple):
-    """What was asked for, by a signal, to be done after a step."""
+    """What was asked for, by a signal or a callback, to be done after a step."""
 
     stop: bool = False
     save: bool = False
+    end: bool = False
+    """To end well, as at the last step."""
 
 
 NO_REQUESTS = Requests()
@@ -69,7 +71,7 @@ class Inputs(NamedTuple):
     """All that a step takes from outside, on the device."""
 
     pixels: Tensor
-    """N x H x W x C, uint8."""
+    """N x H x W x C, uint8; those of a user's DataLoader may be float in [-1, 1]."""
     changes: Tensor
     """What augmentation does to each image."""
     noise: Tensor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from .. import old_names
 from ..data import Indices
 from ..data.batches import Batches, to_device, to_tensor
 from ..data.dataset import ImageSet
+from ..data.loader import LoaderBatches
 from ..errors import UserError
 from ..losses.diff_augment import draw
 from ..models.vaegan import VAEGAN
@@ -27,11 +28,11 @@ from ..signals import Stopped, StopSignal
 from ..words import command, plain
 from . import checkpoint
 from .average import averaging_weight
+from .callbacks import Callback
 from .conditions import learn_scale
 from .cuda_graph import GraphedStep
 from .device import compile_networks
 from .distributed import SharedError, from_leader, mean_over_processes, synchronise, wait_for_all
-from .health import FailureMonitor
 from .logger import RECONSTRUCTIONS, Monitor, PictureInputs
 from .optimizers import learning_rate
 from .step import NO_REQUESTS, Inputs, NotFiniteError, Rates, Requests, StepResult, TrainingStep
@@ -40,6 +41,7 @@ MAY_CHANGE = {
     *("data.source", "training.length", "training.precision", "training.threads", "training.graph", "training.compile"),
     *("training.log_every", "training.picture_every", "training.checkpoint_every", "training.keep", "training.keep_every"),
     *("training.on_nan", "training.rollbacks"),
+    "training.loggers",
     "training.batch",  # of one process: see `Trainer.load_state_dict`
 }
 """What a resumed run may do differently. The images must still be the same ones, and another length bends an annealed learning rate."""
@@ -59,13 +61,17 @@ class Trainer:
     flips, learning rates and gate are all functions of the step. So a run that was stopped goes on as if it had not been.
     """
 
-    def __init__(
+    run: Run
+    """Where `train` writes, once it has begun."""
+
+    def __init__(  # noqa: PLR0917
         self,
         recipe: Recipe,
         fabric: Fabric,
         images: ImageSet,
         training: Indices,
         note: Callable[[str], None] = lambda _: None,
+        loader: LoaderBatches | None = None,
         *,
         processes: int | None = None,
     ) -> None:
@@ -77,6 +83,7 @@ class Trainer:
             images: the set.
             training: the indices of the images to train on.
             note: takes a sentence where the machine cannot do what the recipe asks.
+            loader: gives the batches, in place of the set.
             processes: how many are to train together; by default those of `fabric`. Another number is for a dry run, which takes no step.
 
         Raises:
@@ -85,7 +92,7 @@ class Trainer:
         self.recipe, self.fabric = recipe, fabric
         self.processes = processes or fabric.world_size
         settings = recipe.training
-        self.batches = Batches(
+        self.batches = loader or Batches(
             images.images,
             training,
             settings.batch,
@@ -94,6 +101,7 @@ class Trainer:
             rank=fabric.global_rank,
             processes=self.processes,
         )
+        self.batches.seed = settings.seed
         self.batches.keep_on(fabric.device)
         self.images_per_step = settings.batch * self.processes
         self.steps = settings.steps(self.batches.steps_per_epoch, self.images_per_step)
@@ -112,8 +120,11 @@ class Trainer:
             compile_networks(self.model, note)
         graph = settings.graph and self.training_step.device_decides
         self.advance: TrainingStep | GraphedStep = GraphedStep(self.training_step, note) if graph else self.training_step
-        self.after_picture: Callable[[int], None] = lambda _: None
-        """Called by `train` in the first process, with the step, when the picture and all else of that step are written."""
+        self.callbacks: list[Callback] = []
+        """Called by `train` in the first process; see `Callback`."""
+        self.grown_from = ""
+        """The identity of a smaller set that a checkpoint may be of."""
+        self._asked = NO_REQUESTS
 
     @property
     def model(self) -> VAEGAN:
@@ -135,6 +146,14 @@ class Trainer:
     def epoch(self) -> int:
         """The epoch of the next step, from 0."""
         return self.step // self.batches.steps_per_epoch
+
+    def ask_to_stop(self) -> None:
+        """End the training well after the next step: the run is saved, its prior is fitted, and it can be resumed."""
+        self._asked = self._asked._replace(end=True)
+
+    def ask_to_save(self) -> None:
+        """Save the model and a checkpoint after the next step."""
+        self._asked = self._asked._replace(save=True)
 
     def inputs(self) -> Inputs:
         """What the next step takes: all work of the host. A GPU may still be at earlier steps when this is done."""
@@ -207,10 +226,14 @@ class Trainer:
         """
         with self._finite():
             self.training_step.tally.check()
-        broken = [name for name, tensor in self.model.state_dict().items() if not torch.isfinite(tensor).all()]
+        broken = self._broken()
         somewhere = torch.tensor(float(bool(broken)), device=self.fabric.device)  # statistics of batches are each process's own
         if mean_over_processes(self.fabric, somewhere):
             raise Diverged(f"{broken[0] if broken else 'a weight'} is no longer finite at step {self.step}")
+
+    def _broken(self) -> list[str]:
+        """The names of the model's tensors that are no longer finite, in this process."""
+        return [name for name, tensor in self.model.state_dict().items() if not torch.isfinite(tensor).all()]
 
     @contextmanager
     def _finite(self) -> Iterator[None]:
@@ -258,8 +281,9 @@ class Trainer:
 
     def _take_up(self, state: dict[str, Any]) -> None:
         theirs, mine = state["identity"], self.identity
-        if theirs["images"] != mine["images"]:
-            raise UserError(f"the images in {self.recipe.data.source} are not those that the run was trained on: train a new run on them")
+        if theirs["images"] not in (mine["images"], self.grown_from):
+            more = "train a new run on them, or, if they have only become more, add --more-images"
+            raise UserError(f"the images in {self.recipe.data.source} are not those that the run was trained on: {more}")
         was, now = (
             Recipe().flat() | old_names.settings(theirs["recipe"]),
             mine["recipe"],
@@ -301,11 +325,10 @@ class Trainer:
         """
         settings = self.recipe.training
         picture = run.pictures_folder
-        monitor = None
+        self.run, monitor = run, None
         if self.fabric.is_global_zero:  # one process writes and speaks for all
             picture_inputs = self.picture_inputs(images, held_out)
-            watch = FailureMonitor(self.recipe.objective, self.recipe.networks.latent)
-            monitor = Monitor(run, watch, step=self.step, steps=self.steps, images_per_step=self.images_per_step, console=console)
+            monitor = Monitor(run, self.recipe, step=self.step, steps=self.steps, images_per_step=self.images_per_step, console=console)
 
         with monitor or nullcontext(), signals:
             if monitor and settings.on_nan == "rollback" and not checkpoint.checkpoints(run.checkpoints_folder):
@@ -314,8 +337,10 @@ class Trainer:
             while not ended:
                 schedule = {"lr": self.learning_rate(), "gamma": self.recipe.objective.at(self.epoch).gamma}
                 save, signals.asked_to_save = signals.asked_to_save, False  # at once, or a signal in between would be forgotten
-                requests = self.train_step(Requests(stop=signals.received is not None, save=save)).requests
-                ended = requests.stop or self.step == self.steps
+                asked, self._asked = self._asked, NO_REQUESTS
+                result = self.train_step(Requests(stop=signals.received is not None, save=save or asked.save, end=asked.end))
+                requests = result.requests
+                ended = requests.stop or requests.end or self.step == self.steps
                 logging = ended or self.step % settings.log_every == 0
                 drawing, saving = (ended or self.step % every == 0 for every in (settings.picture_every, settings.checkpoint_every))
                 saving = saving or requests.save
@@ -331,18 +356,18 @@ class Trainer:
                 if not monitor:
                     continue
                 monitor.update()
+                curves = None
                 if logging:
                     relative = self._relative_similarity(monitor, picture_inputs) if drawing else {}
-                    monitor.log(means, **schedule, **relative)
+                    curves = monitor.log(means, **schedule, **relative)
                 with monitor.aside(), self.as_written():
-                    if drawing:
-                        picture = monitor.picture(self.shown, picture_inputs)
-                    if saving:
-                        self._save_and_say(run, monitor, asked=requests.save)
-                    if drawing:
-                        self.after_picture(self.step)
+                    drawn = monitor.picture(self.shown, picture_inputs) if drawing else None
+                    saved = self._save_and_say(run, monitor, asked=requests.save) if saving else None
+                    picture = drawn or picture
+                    if self.callbacks:
+                        self._call_back(run, result, curves, drawn, saved, ended=ended)
         wait_for_all(self.fabric)  # nobody leaves while the first process is still writing
-        if self.step < self.steps:
+        if requests.stop and self.step < self.steps:
             sentence = f"stopped at step {self.step} of {self.steps} and saved; continue with: {_resume(run)}"
             raise Stopped(sentence, signals.received)
         return picture
@@ -385,19 +410,42 @@ class Trainer:
         """Networks that are compiled are not compiled anew for the few images of a picture."""
         return torch.compiler.set_stance("force_eager") if self.recipe.training.compile else nullcontext()
 
-    def save(self, run: Run) -> None:
+    def _call_back(
+        self, run: Run, result: StepResult, curves: dict[str, float] | None, picture: Path | None, saved: Path | None, *, ended: bool
+    ) -> None:
+        """Call the callbacks after a step, with what was written. If one raises, the run is saved, unless a number in it is not finite."""
+        try:
+            for callback in self.callbacks:
+                callback.on_step(self, result)
+                if curves is not None:
+                    callback.on_log(self, curves)
+                if picture:
+                    callback.on_picture(self, picture)
+                if saved:
+                    callback.on_checkpoint(self, saved)
+                if ended:
+                    callback.on_end(self)
+        except Exception:
+            with suppress(NotFiniteError):  # this process is alone here: it must not ask the others, as `check` does
+                self.training_step.tally.check()
+                if not saved and not self._broken():
+                    self.save(run)
+            raise
+
+    def save(self, run: Run) -> Path:
         """Write the model to use, and then a checkpoint to go on from: where there is one of a step, its model was written."""
         self.shown.save_pretrained(run.model_folder)
-        self._save_checkpoint(run)
+        return self._save_checkpoint(run)
 
-    def _save_and_say(self, run: Run, monitor: Monitor, *, asked: bool) -> None:
-        self.save(run)
+    def _save_and_say(self, run: Run, monitor: Monitor, *, asked: bool) -> Path:
+        path = self.save(run)
         if asked:
             monitor.say(f"saved at step {self.step}, as asked")
+        return path
 
-    def _save_checkpoint(self, run: Run) -> None:
+    def _save_checkpoint(self, run: Run) -> Path:
         settings = self.recipe.training
-        checkpoint.save(run.checkpoints_folder, self.step, self.state_dict(), keep=settings.keep, keep_every=settings.keep_every)
+        return checkpoint.save(run.checkpoints_folder, self.step, self.state_dict(), keep=settings.keep, keep_every=settings.keep_every)
 
 
 def last_checkpoint(run: Run) -> str:

@@ -50,6 +50,19 @@ def source(name: str, *, streaming: bool = False, choices: ColumnChoices = NO_CH
         splits: dict[str, Any] = dict(datasets.load_dataset(path, configuration or None, streaming=streaming))
     except Exception as error:  # the library raises all kinds for a set that it cannot find, reach or read
         raise UserError(f"cannot read hf:{name}: {' '.join(str(error).split('. ')[0].split())}") from error
+    return of_splits(name, path, configuration, splits, streaming=streaming, choices=choices)
+
+
+def of_splits(
+    name: str, path: str, configuration: str, splits: dict[str, Any], *, streaming: bool, choices: ColumnChoices = NO_CHOICES
+) -> Source:
+    """As `source`, of splits that are open; those of a program have no path. Images of a split without a name are in no split.
+
+    Raises:
+        UserError: they have no images.
+    """
+    import datasets
+
     features = next(iter(splits.values())).features or {}
     column = next((key for key, feature in features.items() if isinstance(feature, datasets.Image)), None)
     if column is None:
@@ -124,7 +137,7 @@ def _without_images(path: str, configuration: str, splits: dict[str, Any], colum
     """The same splits with some columns alone; of files that can be read by columns, nothing else is fetched."""
     import datasets
 
-    if streaming and columns:
+    if streaming and path and columns:
         with suppress(Exception):  # of a set that is in other files than Parquet
             return dict(datasets.load_dataset(path, configuration or None, streaming=True, columns=columns))
     return {key: split.select_columns(columns) for key, split in splits.items()} if columns else {}
@@ -143,7 +156,7 @@ def _cells(splits: dict[str, Any], name: str) -> dict[str, list[Any]]:
 
 def _name(split: str, number: int) -> str:
     """What the image of a row is called."""
-    return f"{split}-{number:07d}"
+    return f"{split}-{number:07d}".lstrip("-")
 
 
 def _cell(value: Any) -> Cell:

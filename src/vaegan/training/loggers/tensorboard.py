@@ -6,7 +6,6 @@ import io
 import os
 import socket
 import time
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -15,20 +14,25 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch.utils.tensorboard import summary
 
-from ..files import append
+from ...files import append
+from ...recipe import Recipe
+from ...run import Run
+from .base import Logger
 
 VERSION = "brain.Event:2"
 
 
-class TensorboardWriter:
+class TensorboardWriter(Logger):
     """A file of events.
 
     torch's own writer has a thread, which keeps events for up to two minutes: a process that is killed loses them, and a full disk
     is told of by a traceback from there. Here an event is on its way to the disk when a call returns, and a fault is raised by it.
     """
 
-    def __init__(self, folder: Path, step: int) -> None:
+    def __init__(self, run: Run, recipe: Recipe, step: int) -> None:
         """Begin a file. TensorBoard will pass over what older files have to say of steps after `step`."""
+        super().__init__(run, recipe, step)
+        folder = run.tensorboard_folder
         folder.mkdir(parents=True, exist_ok=True)
         number = sum(1 for _ in folder.iterdir())  # TensorBoard reads files in the order of their names
         self._path = folder / f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{number}"

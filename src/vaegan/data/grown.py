@@ -1,0 +1,59 @@
+"""Sets that hold all images of an older set, and more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import UserError
+from .dataset import ImageSet
+from .prepare import cache_folder, packed_folder
+from .sources.base import some
+
+PART = 1024
+"""Images that are compared at a time."""
+
+
+def find_packed(identity: str, source: str) -> ImageSet | None:
+    """The packed set of an identity (see `ImageSet.identity`): the source itself, or one in the cache; None if it is in neither."""
+    for folder in _packed(source):
+        with suppress(UserError):  # it is damaged, or of another version
+            images = ImageSet.open(folder)
+            if images.identity == identity:
+                return images
+    return None
+
+
+def _packed(source: str) -> Iterator[Path]:
+    with suppress(UserError):
+        if folder := packed_folder(source):
+            yield folder
+    with suppress(UserError, OSError):
+        yield from (folder for folder in sorted(cache_folder().iterdir()) if ImageSet.is_set(folder))
+
+
+def require_all_of(older: ImageSet, images: ImageSet) -> None:
+    """See that a set has all images of an older one, under the same names.
+
+    Raises:
+        UserError: it has not.
+    """
+    positions, names = {name: position for position, name in enumerate(images.names)}, older.names
+    if missing := [name for name in names if name not in positions]:
+        raise UserError(f"{len(missing):,} of the {len(names):,} images of the run are not in {images.folder}: {some(missing)}")
+    wanted = np.array([positions[name] for name in names], np.int64)
+    changed: list[str] = []
+    for start in range(0, len(names), PART):
+        before, now = older.images[start : start + PART], images.images[wanted[start : start + PART]]
+        changed += [names[start + place] for place in np.flatnonzero((before != now).any((1, 2, 3)))]
+    if changed:
+        raise UserError(f"{len(changed):,} of the {len(names):,} images of the run have other pixels in {images.folder}: {some(changed)}")
+
+
+def names_of(images: ImageSet, indices: Sequence[int]) -> list[str]:
+    """The names of some images of a set."""
+    names = images.names
+    return [names[index] for index in indices]
