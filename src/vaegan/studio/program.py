@@ -219,27 +219,27 @@ def run(program: Program, inputs: Sequence[Tensor], tensors: Mapping[str, Tensor
     weights = program.tensors if tensors is None else tensors
     values = dict(enumerate(inputs))
     for op in program.ops:
-        given = [values[number] for number in op.inputs]
-        given[0] = given[0].reshape(len(given[0]), *op.takes)
+        taken = [values[number] for number in op.inputs]
+        taken[0] = taken[0].reshape(len(taken[0]), *op.takes)
         parts = {what: weights[name] for what, name in op.tensors.items()}
         if op.kind == "linear":
-            value = functional.linear(given[0], parts["weight"], parts["bias"])
+            value = functional.linear(taken[0], parts["weight"], parts["bias"])
         elif op.kind == "conv":
-            value = functional.conv2d(given[0], parts["weight"], parts["bias"], op.stride, op.padding)
+            value = functional.conv2d(taken[0], parts["weight"], parts["bias"], op.stride, op.padding)
         elif op.kind == "conv_transpose":
             value = functional.conv_transpose2d(
-                given[0], parts["weight"].transpose(0, 1), parts["bias"], op.stride, op.padding, op.stride - 1
+                taken[0], parts["weight"].transpose(0, 1), parts["bias"], op.stride, op.padding, op.stride - 1
             )
             value = value[:, :, : op.shape[1], : op.shape[2]]
         elif op.kind == "affine":
-            form = (-1, *[1] * (given[0].ndim - 2))
-            value = given[0] * parts["scale"].view(form) + parts["shift"].view(form)
+            form = (-1, *[1] * (taken[0].ndim - 2))
+            value = taken[0] * parts["scale"].view(form) + parts["shift"].view(form)
         elif op.kind == "add":
-            value = given[0] + given[1]
+            value = taken[0] + taken[1]
         elif op.kind == "concat":
-            value = torch.cat(given, 1)
+            value = torch.cat(taken, 1)
         else:
-            value = given[0]
+            value = taken[0]
         if op.activation:
             value = functional.leaky_relu(value, op.slope) if op.activation.endswith("relu") else getattr(torch, op.activation)(value)
         values[op.output] = value

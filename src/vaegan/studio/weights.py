@@ -34,8 +34,8 @@ class Packed:
         Raises:
             UserError: a number is not finite, or too large for float16.
         """
-        for name, given in tensors.items():
-            tensor = given.detach().cpu().float().contiguous()
+        for name, original in tensors.items():
+            tensor = original.detach().cpu().float().contiguous()
             if not torch.isfinite(tensor).all():
                 raise UserError("the model has numbers that are not finite: it is damaged, or its training diverged")
             kind: Precision = "float32" if tensor.ndim < 2 else precision
