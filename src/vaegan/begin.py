@@ -294,7 +294,7 @@ def about_growth(growth: Growth, images: ImageSet, training: Indices, steps_per_
     count = (
         f"there are {len(images):,} images now: {len(training):,} are trained on, and the {len(growth.held_out or ()):,} that were held out"
     )
-    order = "their order begins anew, so the result is not that of a run that had all of them from the start"
+    order = "their order starts again, so the result is not that of a run that had all of them from the start"
     return f"{count} stay held out; an epoch has {steps_per_epoch:,} steps, which schedules follow; {order}"
 
 

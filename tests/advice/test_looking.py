@@ -34,6 +34,12 @@ CASES = [
         "sample CONDITIONAL --set Round=x",
         "sample CONDITIONAL --set Round=1",
     ),
+    Case("--examples must be 0 or more, not {}", "studio RUN --examples -1", "studio RUN --examples 0"),
+    Case(
+        "has no calibration of the score, and no images to make one with: leave out --score",
+        "studio MODEL --score --out page.html",
+        "studio MODEL --out page.html",
+    ),
     Case("--fps must be from 1 to 50, not {}", "convergence RUN --fps 0", "convergence RUN --fps 1"),
     Case("--steps must be from 2 to {}, not {}", "interpolate RUN PHOTO IMAGE --steps 1", "interpolate RUN PHOTO IMAGE --steps 2"),
     Case("--tiles must be from 1x1 to 20x20, not {}", "walk RUN --tiles 0x1", WALK),

@@ -194,7 +194,7 @@ def test_a_data_loader_is_used_as_it_is_and_resumed(tmp_path: Path, capsys: pyte
 
 def test_a_data_loader_decides_on_batches_and_says_what_is_not_exact(tmp_path: Path) -> None:
     said = said_of(DataLoader(loader().dataset, 6), tmp_path / "a")
-    assert "begins anew, and the result is not exactly that of a run without a break" in said
+    assert "starts again, and the result is not exactly that of a run without a break" in said
     assert "batches of 6 images of 16x16 from a DataLoader" in said
     in_order = DataLoader(loader().dataset, 6)
     source = LoaderBatches(in_order)

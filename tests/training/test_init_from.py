@@ -40,7 +40,7 @@ def test_all_of_it_is_taken_where_all_fits(average: int, tmp_path: Path) -> None
     recipe = tiny(training__init_from=str(old), optimizer__lr=1e-12, training__average_half_life=average, training__seed=3)
     said = Console(record=True, stderr=True)
     run = train(recipe, tmp_path / "run", device="cpu", report=False, console=said).run
-    assert f"took the weights of {old}; these begin anew: the optimisers" in said.export_text().replace("\n", "")
+    assert f"took the weights of {old}; these start from scratch: the optimisers" in said.export_text().replace("\n", "")
     assert Run.open(run).recipe.training.init_from == str(old)
     mine, theirs = (vaegan.load(folder).state_dict() for folder in (run, old))
     learned = [key for key, _ in vaegan.load(run).named_parameters()]
@@ -72,7 +72,7 @@ def taken(new: Architecture, old: Architecture = SMALL, **more: Any) -> tuple[di
 def test_another_size_takes_all_that_does_not_depend_on_it() -> None:
     *_, whole, said = taken(replace(SMALL, size=(24, 24), encoder=(64, 128), decoder=(64, 128), discriminator=(32, 64)))
     assert said == (
-        "took the weights of runs/old; these begin anew: encoder.convolutions.1, encoder.mean, encoder.logvar, decoder.first, "
+        "took the weights of runs/old; these start from scratch: encoder.convolutions.1, encoder.mean, encoder.logvar, decoder.first, "
         "decoder.upsamplings.0, discriminator.convolutions.2, discriminator.logit, the optimisers"
     )
     assert {"encoder.convolutions.0.0.weight", "encoder.convolutions.0.1.running_mean", "decoder.image.weight"} <= whole
@@ -91,7 +91,7 @@ def test_attributes_that_are_added_change_nothing_at_first(family: str) -> None:
     model, other = VAEGAN(replace(old, attributes=("A", "B"))).eval(), randomised(old)
     said = take_weights(model, other, "runs/old")
     new = "discriminator.projection, " if family == "resize" else ""
-    assert said == f"took the weights of runs/old; these begin anew: {new}the inputs of A, the inputs of B, the optimisers"
+    assert said == f"took the weights of runs/old; these start from scratch: {new}the inputs of A, the inputs of B, the optimisers"
     images, attributes = torch.rand(3, 3, 16, 16) * 2 - 1, torch.randn(3, 2)
     assert torch.equal(model.encode(images, attributes).mean, other.encode(images).mean)
     assert torch.equal(model.reconstruct(images, attributes), other.reconstruct(images))
@@ -102,7 +102,7 @@ def test_attributes_are_taken_by_name() -> None:
     model, other = VAEGAN(replace(SMALL, attributes=("B", "C"))).eval(), randomised(old)
     other.attribute_mean.copy_(torch.tensor([1.0, 2.0]))
     other.attribute_scale.copy_(torch.tensor([3.0, 4.0]))
-    assert take_weights(model, other, "x") == "took the weights of x; these begin anew: the inputs of C, the optimisers"
+    assert take_weights(model, other, "x") == "took the weights of x; these start from scratch: the inputs of C, the optimisers"
     assert (model.attribute_mean.tolist(), model.attribute_scale.tolist()) == ([2, 0], [4, 1])
     images = torch.rand(3, 3, 16, 16) * 2 - 1
     mine = model.reconstruct(images, torch.tensor([[0.5, 7.0]] * 3))
@@ -115,12 +115,12 @@ def test_attributes_are_taken_by_name() -> None:
 def test_grey_images_keep_all_but_the_layers_at_the_image() -> None:
     *_, said = taken(replace(SMALL, channels=1))
     anew = "encoder.convolutions.0, decoder.image, discriminator.convolutions.0"
-    assert said == f"took the weights of runs/old; these begin anew: {anew}, the optimisers"
+    assert said == f"took the weights of runs/old; these start from scratch: {anew}, the optimisers"
 
 
 def test_networks_that_were_never_trained_are_not_taken() -> None:
     *_, said = taken(SMALL, untrained=("encoder",))
-    assert said == "took the weights of runs/old; these begin anew: encoder, the optimisers"
+    assert said == "took the weights of runs/old; these start from scratch: encoder, the optimisers"
 
 
 def test_a_run_that_does_not_fit_is_refused_in_one_sentence(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def gather(
     model = opened.model()
     architecture, notes = model.architecture, list[str]()
     if architecture.channels not in (1, 3):
-        raise UserError(f"a page shows images of 1 or 3 channels, not {architecture.channels}: use vaegan sample and vaegan reconstruct")
+        raise UserError(f"a page shows images of 1 or 3 channels, not {architecture.channels}")
     known = _images(opened, images, notes)
     programs = _programs(model, score)
     if precision is None:
@@ -242,7 +242,7 @@ def _score(opened: Run, model: VAEGAN, known: RunImages | None, packed: Packed, 
         )
         scorer.save(opened.score_file)
     if scorer is None:
-        raise UserError(f"{opened.folder} has no calibration of the score: make one with: vaegan score RUN IMAGES --calibrate SET")
+        raise UserError(f"{opened.folder} has no calibration of the score, and no images to make one with: leave out --score")
     calibration = scorer.calibration
     features = calibration.fitted["features"]
     arrays = {

@@ -53,7 +53,7 @@ def take_weights(model: VAEGAN, other: VAEGAN, name: str) -> str:
         for here, there in layers.shared:
             getattr(model, key)[here] = source[key][there]
     begun = [*_named(anew, model), *(f"the inputs of {one}" for one in mine.attributes if one not in theirs.attributes)]
-    return f"took the weights of {name}; these begin anew: {', '.join([*begun, 'the optimisers'])}"
+    return f"took the weights of {name}; these start from scratch: {', '.join([*begun, 'the optimisers'])}"
 
 
 class _Layers:
