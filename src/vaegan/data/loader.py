@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 SAMPLE = 1024
 """Images of the first batches that pictures show, and that the prior is fitted to."""
 NOT_EXACT = (
-    "the DataLoader decides on the order of the images and on their changes: if the run is resumed, the DataLoader starts again from its beginning, and "
-    "the result is not exactly that of a run without a break"
+    "the DataLoader decides on the order of the images and on their changes: if the run is resumed, the DataLoader starts "
+    "again, and the result is not exactly that of a run without a break"
 )
 
 
