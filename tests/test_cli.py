@@ -294,7 +294,7 @@ def test_a_longer_run_says_what_becomes_of_an_annealed_rate(tmp_path: Path, caps
     )
     assert note in capsys.readouterr().err.splitlines()
     works("train", "--resume", tmp_path / "run", "--steps", 9, "--training.log_every", 1, "--device", "cpu", "--no-report")
-    assert "the run had 8 steps and has 9 now" in capsys.readouterr().err
+    assert "which is now 9 steps and was 8: at step 8 it changes" in capsys.readouterr().err
 
 
 def test_look_at_images_as_training_takes_them(

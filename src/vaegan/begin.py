@@ -278,7 +278,7 @@ def growth_of(job: TrainingJob, images: ImageSet) -> Growth:
     before = checkpoint.load(run.checkpoints_folder)[0]["identity"]["images"]
     if before == images.identity:
         return known
-    older = find_packed(before, run.recipe.data.source)
+    older = find_packed(before, run.recipe.data.source, images)
     if older is None:
         way_out = f"train a new run that begins with its weights, with: {command('train', '--data', 'IMAGES', '--init-from', run.folder)}"
         raise UserError(f"the packed images of {run.folder} are gone, so what was held out is not known: {way_out}")

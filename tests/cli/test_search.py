@@ -80,4 +80,4 @@ def test_mistakes_with_folders(run: Path, photos: Path, tmp_path: Path, capsys: 
     assert "name images with --in" in fails(capsys, "search", run / "model", photos / "photo 01.png")
     (tmp_path / "bad.png").write_text("no image")
     assert "there is no readable image" in fails_with_notice(capsys, "search", run, tmp_path / "bad.png")
-    assert "name the run folder" in fails(capsys, "search", run / "model", "--samples", 3)
+    assert "give the run folder" in fails(capsys, "search", run / "model", "--samples", 3)

@@ -89,7 +89,7 @@ def test_a_run_that_was_killed_before_its_fit(tmp_path: Path) -> None:
     kept = run.prior_file.read_bytes()
     run.prior_file.unlink()
     assert run.model().prior is None
-    with pytest.raises(UserError, match=f"at step 6 already: .*its prior is not fitted: fit it with: vaegan fit-prior {run.folder}"):
+    with pytest.raises(UserError, match=f"at step 6 already: .*its prior is not fitted yet: fit it with: vaegan fit-prior {run.folder}"):
         resume(run.folder, **QUIETLY)
     train(tiny(**SETTINGS), run.folder, auto_resume=True, **QUIETLY)
     assert run.prior_file.read_bytes() == kept

@@ -61,7 +61,7 @@ def test_another_family_trains_measures_saves_and_loads(judged: Architecture, tm
         Objective(level=level)(model, images, torch.randn(3, 4), torch.randn(3, 4)).backward(model.parameters())
     assert all(parameter.grad is not None for parameter in model.parameters())
     model.eval()
-    assert measure(model, images, 0)[1]["places"].shape == (3, 16, 16)
+    assert measure(model, images, 0)[1]["errors"].shape == (3, 16, 16)
     model.save_pretrained(tmp_path)
     assert json.loads((tmp_path / "config.json").read_text())["architecture"]["family"] == "judged"
     assert torch.equal(vaegan.load(tmp_path).discriminator(images), model.discriminator(images))

@@ -13,7 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 from vaegan import Recipe, Run, UserError, dry_run
-from vaegan.data import prepare
+from vaegan.data import pack_memory, prepare
 from vaegan.training import checkpoint
 from vaegan.workflow import resume, train
 
@@ -65,6 +65,16 @@ def test_what_was_held_out_stays_held_out(held_out: float, photos: Path, tmp_pat
     sentence = f"there are 60 images now: {60 - len(after)} are trained on, and the {len(after)} that were held out stay held out"
     assert said.export_text().count(sentence) == 1
     assert list(Run.open(tmp_path / "run").checkpoints)[-1] == 8
+
+
+def test_another_set_of_the_same_pixels_is_not_taken_for_the_older_one(photos: Path, tmp_path: Path) -> None:
+    """The cache may hold the same images under other names, from an array."""
+    recipe = begun(photos, tmp_path / "run", data__held_out=0.2)
+    opened = Run.open(tmp_path / "run")
+    pack_memory(opened.images().images[:], opened.preparation, progress=lambda *_: None)
+    add(photos, 20)
+    resume(tmp_path / "run", longer(recipe), more_images=True, **QUIETLY)
+    assert len(parts(tmp_path / "run")[1]) == 8
 
 
 def test_it_then_goes_on_as_ever(photos: Path, tmp_path: Path) -> None:

@@ -379,10 +379,10 @@ def test_the_pictures_show_posterior_means_of_held_out_images(tmp_path: Path) ->
     shown: list[Tensor] = []
     original = vaegan.VAEGAN.reconstruct
 
-    def record(self: vaegan.VAEGAN, images: Tensor, attributes: Tensor | None = None) -> Tensor:
+    def record(self: vaegan.VAEGAN, images: Tensor, attributes: Tensor | None = None, *, check: bool = True) -> Tensor:
         assert not self.training
         shown.append(images)
-        return original(self, images, attributes)
+        return original(self, images, attributes, check=check)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vaegan.VAEGAN, "reconstruct", record)

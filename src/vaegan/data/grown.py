@@ -17,14 +17,21 @@ PART = 1024
 """Images that are compared at a time."""
 
 
-def find_packed(identity: str, source: str) -> ImageSet | None:
-    """The packed set of an identity (see `ImageSet.identity`): the source itself, or one in the cache; None if it is in neither."""
+def find_packed(identity: str, source: str, images: ImageSet) -> ImageSet | None:
+    """The packed set of an identity (see `ImageSet.identity`): the source itself, or one in the cache; None if it is in neither.
+
+    Sets with the same images may have other names for them, as those of a folder and of an array. A set whose names are all in `images`
+    comes before others.
+    """
+    others: ImageSet | None = None
     for folder in _packed(source):
         with suppress(UserError):  # it is damaged, or of another version
-            images = ImageSet.open(folder)
-            if images.identity == identity:
-                return images
-    return None
+            found = ImageSet.open(folder)
+            if found.identity == identity:
+                if set(found.names) <= set(images.names):
+                    return found
+                others = others or found
+    return others
 
 
 def _packed(source: str) -> Iterator[Path]:
