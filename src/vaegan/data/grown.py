@@ -20,18 +20,17 @@ PART = 1024
 def find_packed(identity: str, source: str, images: ImageSet) -> ImageSet | None:
     """The packed set of an identity (see `ImageSet.identity`): the source itself, or one in the cache; None if it is in neither.
 
-    Sets with the same images may have other names for them, as those of a folder and of an array. A set whose names are all in `images`
-    comes before others.
+    Sets with the same images may have other names for them, as those of a folder and of an array: the one is taken that has most names in
+    common with `images`.
     """
-    others: ImageSet | None = None
+    found: list[ImageSet] = []
     for folder in _packed(source):
         with suppress(UserError):  # it is damaged, or of another version
-            found = ImageSet.open(folder)
-            if found.identity == identity:
-                if set(found.names) <= set(images.names):
-                    return found
-                others = others or found
-    return others
+            older = ImageSet.open(folder)
+            if older.identity == identity:
+                found.append(older)
+    names = set(images.names) if len(found) > 1 else set()
+    return max(found, key=lambda older: len(names.intersection(older.names)), default=None)
 
 
 def _packed(source: str) -> Iterator[Path]:
