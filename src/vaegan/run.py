@@ -61,6 +61,8 @@ class Run:
         """Locked by the process that trains."""
         self.report_file = self.folder / "report.html"
         """The page on the run."""
+        self.studio_file = self.folder / "studio.html"
+        """The page in which the model runs."""
         self.metrics_file = self.folder / "metrics.jsonl"
         """A line of JSON for each evaluation; see `metrics`."""
         self.attributes_file = self.folder / "attributes.safetensors"

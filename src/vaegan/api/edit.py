@@ -21,7 +21,6 @@ from ..latent.encode import decode
 from ..latent.figures import Summand, attribute_sheet, edits, sum_of, total_of
 from ..latent.learn_directions import learn_from
 from ..latent.project import project as better_codes
-from ..models.fingerprint import fingerprint
 from ..models.vaegan import VAEGAN
 from ..result import PYTHON_ONLY, Result
 from ..run import Run
@@ -310,10 +309,8 @@ def _directions(run: Run, model: VAEGAN, talk: Talk) -> Directions:
     if isinstance(run, ModelInMemory):
         raise UserError("a model without a folder has no directions: pass directions=vaegan.attributes(model, data).directions")
     path = run.attributes_file
-    if path.is_file():
-        known = Directions.load(path)
-        if known.about.get("weights") == fingerprint(model):
-            return known
+    if known := Directions.load_for(path, model):
+        return known
     way_out = command("attributes", run.folder, "--data", "SET")
     if not run.is_run:
         raise UserError(f"a model folder does not say which images the model was trained on: first learn the attributes with: {way_out}")

@@ -23,7 +23,7 @@ from ..data.read_images import read_images
 from ..data.sources.files import TARS
 from ..errors import UserError
 from ..files import replacing
-from ..latent.anomaly import OtherWeightsError, Scorer, Scores, joined
+from ..latent.anomaly import HELD_OUT, OtherWeightsError, Scorer, Scores, joined
 from ..metrics.extractors.base import in_colour
 from ..models.vaegan import VAEGAN
 from ..result import PYTHON_ONLY, Result
@@ -36,7 +36,6 @@ GROUPS = 4
 """Of the most unusual images, in a row of the picture."""
 MOST_TIMES = 10
 """Error, as a multiple of the limit, from which on a map is white."""
-HELD_OUT = "the run's held-out images"
 
 
 class _Part(NamedTuple):

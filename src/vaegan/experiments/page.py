@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-import jinja2
 from PIL import Image
 
 from ..files import replacing
 from ..metrics.tables import MetricTable
 from ..report import HERE, policy_hash
+from ..report.page import templates
 from ..report.pictures import Embedded, embed
 from .experiment import PAGE, Experiment
 
@@ -55,18 +55,19 @@ def write_page(experiment: Experiment, title: str, lead: str, sections: Sequence
         sections: what was found.
     """
     style = (HERE / "page.css").read_text(encoding="utf-8") + LEAST
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(__name__, "."), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    page = environment.get_template("page.html.jinja").render(
-        title=title,
-        lead=lead,
-        sections=sections,
-        recipe_of="The recipe of the first run" if experiment.existing else "The recipe of all runs",
-        recipe_text=experiment.recipe.to_yaml(),
-        command=experiment.command,
-        style=style,
-        style_hash=policy_hash(style),
+    page = (
+        templates("vaegan.experiments")
+        .get_template("page.html.jinja")
+        .render(
+            title=title,
+            lead=lead,
+            sections=sections,
+            recipe_of="The recipe of the first run" if experiment.existing else "The recipe of all runs",
+            recipe_text=experiment.recipe.to_yaml(),
+            command=experiment.command,
+            style=style,
+            style_hash=policy_hash(style),
+        )
     )
     path = experiment.folder / PAGE
     with replacing(path) as file:

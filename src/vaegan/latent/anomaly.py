@@ -39,8 +39,8 @@ MOST_FITTED = 5_000
 MOST_RANKED = 10_000
 FEWEST = 20
 """Normal images, below which nothing can be said."""
-
-
+HELD_OUT = "the run's held-out images"
+"""The `source` of a scorer that was calibrated on these."""
 AGAIN = "remove it, or calibrate again with --calibrate SET"
 
 

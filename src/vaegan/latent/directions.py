@@ -34,6 +34,8 @@ from torch import Tensor
 
 from ..errors import UserError, unknown_name
 from ..files import replacing
+from ..models.fingerprint import fingerprint
+from ..models.vaegan import VAEGAN
 
 FORMAT = 1
 How = Literal["probe", "mean"]
@@ -116,6 +118,16 @@ class Directions:
         header = {"vaegan": json.dumps({"format": FORMAT, "names": self.names, "about": self.about})}  # of several, the order is random
         with replacing(Path(path)) as temporary:
             temporary.write_bytes(safetensors.torch.save(tensors, header))
+
+    @staticmethod
+    def load_for(path: Path, model: VAEGAN) -> Directions | None:
+        """What `save` wrote for a model; None where there is no file, or one for other weights.
+
+        Raises:
+            UserError: see `load`.
+        """
+        directions = Directions.load(path) if path.is_file() else None
+        return directions if directions is not None and directions.about.get("weights") == fingerprint(model) else None
 
     @staticmethod
     def load(path: str | Path) -> Directions:

@@ -19,7 +19,7 @@ from ..words import command, metric, plain
 from .charts import chart, number
 from .curves import Panel
 from .facts import facts
-from .page import write
+from .page import page_file, write
 from .pictures import Frame, embed
 from .stats import Stats
 
@@ -133,8 +133,7 @@ def write_comparison(comparison: RunComparison, out: str | Path | None = None) -
     """
     folders = [run.folder for run in comparison.runs]
     path = from_home(out) if out else Path(os.path.commonpath([folder.absolute().parent for folder in folders])) / PAGE
-    if path.is_dir():
-        raise UserError(f"cannot write a page as {path}: it is a folder; give it the name of a file such as {path / PAGE}")
+    page_file(path, PAGE)
     damaged = [(run.folder, name) for run, status in zip(comparison.runs, comparison.statuses, strict=True) for name in status.damaged]
     contents = {
         "names": comparison.names,

@@ -57,10 +57,19 @@ def report(run: str | Path, out: Path | None = None, *, images: ImageSet | None 
     opened = Run.open(run)
     if not opened.is_run:
         raise UserError(f"{opened.folder} is not a run folder: it has no {opened.recipe_file.name}")
-    if out is not None and out.is_dir():
-        example = out / opened.report_file.name
-        raise UserError(f"cannot write a page as {out}: it is a folder; give it the name of a file such as {example}")
-    return write(out or opened.report_file, gather(opened, images))
+    path = opened.report_file if out is None else page_file(out, opened.report_file.name)
+    return write(path, gather(opened, images))
+
+
+def page_file(path: Path, name: str) -> Path:
+    """Where a page will be written; `name` is what it is usually called.
+
+    Raises:
+        UserError: it is a folder.
+    """
+    if path.is_dir():
+        raise UserError(f"cannot write a page as {path}: it is a folder; give it the name of a file such as {path / name}")
+    return path
 
 
 def gather(run: Run, images: ImageSet | None, *, older: dict[int, Embedded] | None = None, live: Live | None = None) -> dict[str, Any]:
@@ -121,7 +130,7 @@ def write(path: Path, contents: dict[str, Any], template: str = "page.html.jinja
     """
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     page = (
-        _templates()
+        templates("vaegan.report")
         .get_template(template)
         .render(contents, style=style, script=script, style_hash=policy_hash(style), script_hash=policy_hash(script))
     )
@@ -131,10 +140,10 @@ def write(path: Path, contents: dict[str, Any], template: str = "page.html.jinja
 
 
 @cache
-def _templates() -> jinja2.Environment:
-    """The templates, which are compiled once: a run that goes on writes its page again and again."""
+def templates(package: str) -> jinja2.Environment:
+    """The templates of a package's pages, which are compiled once: a run that goes on writes its page again and again."""
     return jinja2.Environment(
-        loader=jinja2.PackageLoader("vaegan.report", "."),
+        loader=jinja2.PackageLoader(package, "."),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

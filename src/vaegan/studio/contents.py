@@ -11,14 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ..data import ImageSet
 from ..errors import UserError
 from ..evenly_spaced import subsample
-from ..latent.anomaly import COMBINED, Scorer
+from ..latent.anomaly import COMBINED, HELD_OUT, Scorer
 from ..latent.directions import Directions
 from ..latent.learn_directions import learn_from
-from ..models.fingerprint import fingerprint
-from ..models.vaegan import MOST_DEVIATION, VAEGAN
+from ..models.vaegan import VAEGAN
 from ..progress import Progress
 from ..report.facts import RunImages, facts
 from ..report.pictures import embed_exactly
@@ -72,7 +70,6 @@ def gather(
     examples: int,
     precision: Precision | None = None,
     score: bool = False,
-    images: ImageSet | None = None,
     progress: Progress = lambda *_: None,
 ) -> Contents:
     """Collect what the page of a run or a model holds.
@@ -82,7 +79,6 @@ def gather(
         examples: held-out images in the page, at most.
         precision: of the networks' weights; by default float16, and int8 for large networks.
         score: whether the page says how unusual an image is, which takes the discriminator.
-        images: the set that the run was trained on, where it is open already.
         progress: called as the work goes on.
 
     Raises:
@@ -92,7 +88,7 @@ def gather(
     architecture, notes = model.architecture, list[str]()
     if architecture.channels not in (1, 3):
         raise UserError(f"a page shows images of 1 or 3 channels, not {architecture.channels}")
-    known = _images(opened, images, notes)
+    known = _images(opened, notes)
     programs = _programs(model, score)
     if precision is None:
         numbers = sum(tensor.numel() for program in programs.values() for tensor in program.tensors.values())
@@ -106,7 +102,6 @@ def gather(
         "size": list(architecture.size),
         "channels": architecture.channels,
         "latent": architecture.latent,
-        "preparation": model.preparation.as_dict(),
         "precision": precision,
         "programs": {name: program.as_dict() for name, program in programs.items()},
         "lead": facts(opened.recipe, Stats.read(opened.stats_file), known).lead if opened.is_run else "",
@@ -123,10 +118,10 @@ def gather(
     return contents
 
 
-def _images(opened: Run, images: ImageSet | None, notes: list[str]) -> RunImages | None:
+def _images(opened: Run, notes: list[str]) -> RunImages | None:
     """The images of the run, if they are at hand."""
     try:
-        return RunImages.of(opened, images) if opened.is_run else None
+        return RunImages.of(opened) if opened.is_run else None
     except (UserError, OSError) as error:
         notes.append(f"the page has no held-out images to begin with: {error}")
         return None
@@ -154,8 +149,8 @@ def _prior(model: VAEGAN, packed: Packed) -> dict[str, Any] | None:
         return None
     dimensions = prior.means.shape[1]
     rows, columns = torch.tril_indices(dimensions, dimensions).unbind()
-    packed.add({"prior.weights": prior.weights}, "float32")
-    packed.add({"prior.means": prior.means, "prior.factors": prior.factors[:, rows, columns]}, "float32")
+    tensors = {"prior.weights": prior.weights, "prior.means": prior.means, "prior.factors": prior.factors[:, rows, columns]}
+    packed.add(tensors, "float32")
     return {"components": len(prior), "dimensions": dimensions}
 
 
@@ -181,7 +176,7 @@ def _attributes(directions: Directions | None, packed: Packed) -> list[dict[str,
     return [
         {
             "name": name,
-            "auc": directions.about.get("probe", [[None, None]] * (number + 1))[number][1],
+            "auc": directions.about["probe"][number][1],
             "excludes": directions.exclusive[number].nonzero().flatten().tolist(),
         }
         for number, name in enumerate(directions.names)
@@ -191,10 +186,8 @@ def _attributes(directions: Directions | None, packed: Packed) -> list[dict[str,
 def _directions(opened: Run, model: VAEGAN, known: RunImages | None, notes: list[str], progress: Progress) -> Directions | None:
     """Those that the run has learned; learned now, where the images have attributes and nothing was learned yet."""
     try:
-        if opened.attributes_file.is_file():
-            directions = Directions.load(opened.attributes_file)
-            if directions.about.get("weights") == fingerprint(model):
-                return directions
+        if learned := Directions.load_for(opened.attributes_file, model):
+            return learned
         if known is None or not known.images.attribute_names or "encoder" in model.untrained:
             return None
         directions, _ = learn_from(model, known.images, known.training, known.held_out, progress)
@@ -211,7 +204,7 @@ def _conditions(model: VAEGAN) -> list[dict[str, Any]]:
         return []
     names = model.architecture.attributes
     numbers = zip(names, model.attribute_mean.tolist(), model.attribute_scale.tolist(), strict=True)
-    return [{"name": name, "mean": mean, "scale": scale, "most": MOST_DEVIATION} for name, mean, scale in numbers]
+    return [{"name": name, "mean": mean, "scale": scale} for name, mean, scale in numbers]
 
 
 def _examples(known: RunImages | None, count: int) -> list[dict[str, str]]:
@@ -236,9 +229,8 @@ def _score(opened: Run, model: VAEGAN, known: RunImages | None, packed: Packed, 
     if opened.score_file.is_file():
         scorer = Scorer.load(opened.score_file, model)
     elif known is not None:
-        source = "the run's held-out images"
         scorer = Scorer.calibrate(
-            model, known.images.images, known.held_out[:], fitted_on=known.training[:], source=source, progress=progress
+            model, known.images.images, known.held_out[:], fitted_on=known.training[:], source=HELD_OUT, progress=progress
         )
         scorer.save(opened.score_file)
     if scorer is None:

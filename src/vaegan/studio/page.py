@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-import jinja2
-
-from ..data import ImageSet
 from ..errors import UserError
 from ..files import replacing
 from ..progress import Progress
-from ..report.page import policy_hash
+from ..report.page import page_file, policy_hash, templates
 from ..result import Result
 from ..run import Run
 from .contents import Contents, gather
@@ -22,7 +19,6 @@ from .weights import Precision
 HERE = resources.files("vaegan.studio")
 SCRIPTS = ("engine.js", "latent.js")
 """What runs beside the page, in a worker."""
-FILE = "studio.html"
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,7 +54,6 @@ def write_page(
     examples: int = 12,
     precision: Precision | None = None,
     score: bool = False,
-    images: ImageSet | None = None,
     progress: Progress = lambda *_: None,
 ) -> StudioPage:
     """Write a page in which anyone can play with a model: the networks run in the browser, and nothing is fetched.
@@ -69,18 +64,15 @@ def write_page(
         examples: held-out images that the page begins with, at most; 0 if no image may leave this machine.
         precision: how the networks' weights are stored; by default float16, and int8 for networks of more than 4 million parameters.
         score: whether the page also shows how unusual an image is; this takes the discriminator, too.
-        images: the set that the run was trained on, where it is open already.
         progress: called as the work goes on.
 
     Raises:
         UserError: there is no model, or a page cannot run it.
     """
-    path = Path(out) if out is not None else opened.folder / FILE
-    if path.is_dir():
-        raise UserError(f"cannot write a page as {path}: it is a folder; give it the name of a file such as {path / FILE}")
+    path = opened.studio_file if out is None else page_file(Path(out), opened.studio_file.name)
     if examples < 0:
         raise UserError(f"--examples must be 0 or more, not {examples}")
-    contents = gather(opened, examples=examples, precision=precision, score=score, images=images, progress=progress)
+    contents = gather(opened, examples=examples, precision=precision, score=score, progress=progress)
     text = render(contents)
     with replacing(path) as file:
         file.write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
@@ -90,20 +82,17 @@ def write_page(
 def render(contents: Contents) -> str:
     """The page as text. Only the style and the scripts that it comes with may act in it: its policy names their hashes."""
     style, script, *worker = ((HERE / name).read_text(encoding="utf-8") for name in ("studio.css", "studio.js", *SCRIPTS))
-    template = jinja2.Environment(
-        loader=jinja2.PackageLoader("vaegan.studio", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    ).get_template("studio.html.jinja")
-    return template.render(
-        about=contents.about,
-        json=json.dumps(contents.about, separators=(",", ":")).replace("</", "<\\/"),
-        weights=contents.packed.text(),
-        style=style,
-        script=script,
-        worker="\n".join(worker),
-        style_hash=policy_hash(style),
-        script_hash=policy_hash(script),
+    return (
+        templates("vaegan.studio")
+        .get_template("studio.html.jinja")
+        .render(
+            about=contents.about,
+            json=json.dumps(contents.about, separators=(",", ":")).replace("</", "<\\/"),
+            weights=contents.packed.text(),
+            style=style,
+            script=script,
+            worker="\n".join(worker),
+            style_hash=policy_hash(style),
+            script_hash=policy_hash(script),
+        )
     )

@@ -5,7 +5,6 @@ const $ = (id) => document.getElementById(id);
 const about = JSON.parse($("about").textContent);
 const [HEIGHT, WIDTH] = about.size;
 const SHOWN_AUC = 0.75; // attributes that the model tells apart less well than this are folded away
-const THUMBNAIL = 60;
 const MOST_HISTORY = 100;
 const LARGEST_PHOTO = 2048; // pixels a side that a photo is reduced to at once
 
