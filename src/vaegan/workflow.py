@@ -202,8 +202,14 @@ def _start_others(job: TrainingJob, world: World, console: Console) -> TrainingR
     if world.nodes == 1:  # else another machine would wait for this one
         with ExitStack() as stack:
             _look(job, console, stack)  # mistakes are found, and images packed, before other processes are started
-    more = {"folder": str(job.run.folder), "mode": job.mode, "device": job.device, "report": job.report, "quiet": console.quiet}
-    more["more_images"] = job.more_images
+    more = {
+        "folder": str(job.run.folder),
+        "mode": job.mode,
+        "device": job.device,
+        "report": job.report,
+        "more_images": job.more_images,
+        "quiet": console.quiet,
+    }
     notice = STOPPING if is_leader() else ""
     found = launch(more, job.recipe.to_yaml(), world.processes, world.nodes, notice, lambda: resume_hint(job.run))
     return TrainingResult(Path(found["run"]), Path(found["picture"]), found["page"] and Path(found["page"]))
@@ -213,8 +219,8 @@ def work(folder: Path, agent: int) -> NoReturn:
     """What each process does that `launch` has started."""
 
     def run(more: dict[str, Any]) -> dict[str, Any]:
-        job = TrainingJob(Recipe.load(folder / RECIPE), Run(more["folder"]), more["mode"], more["device"], more["report"])
-        job = replace(job, more_images=more["more_images"])
+        recipe = Recipe.load(folder / RECIPE)
+        job = TrainingJob(recipe, Run(more["folder"]), more["mode"], more["device"], more["report"], more_images=more["more_images"])
         console = _console(quiet=more["quiet"] or not is_leader())
         result = _run(job, find_world(), console, StopSignal(saves=True, insists=False))
         return {"run": str(result.run), "picture": str(result.picture), "page": result.page and str(result.page)}
