@@ -77,6 +77,19 @@ def test_another_set_of_the_same_pixels_is_not_taken_for_the_older_one(photos: P
     assert len(parts(tmp_path / "run")[1]) == 8
 
 
+def test_a_set_that_was_damaged_is_not_taken_for_the_older_one(photos: Path, tmp_path: Path) -> None:
+    recipe = begun(photos, tmp_path / "run", data__held_out=0.2)
+    whole = Run.open(tmp_path / "run").images().folder
+    damaged = Path(shutil.copytree(whole, whole.with_name("a-damaged-copy")))  # before the whole one
+    content = bytearray((damaged / "images-00000.npy").read_bytes())
+    content[-1] ^= 255
+    (damaged / "images-00000.npy").write_bytes(content)
+    add(photos, 20)
+    resume(tmp_path / "run", longer(recipe), more_images=True, **QUIETLY)
+    assert len(parts(tmp_path / "run")[1]) == 8
+    shutil.rmtree(damaged)  # the cache is that of all tests
+
+
 def test_it_then_goes_on_as_ever(photos: Path, tmp_path: Path) -> None:
     """Also after other images were added once more; and stopping changes nothing."""
     recipe = begun(photos, tmp_path / "run", data__held_out=0.2)

@@ -20,8 +20,8 @@ PART = 1024
 def find_packed(identity: str, source: str, images: ImageSet) -> ImageSet | None:
     """The packed set of an identity (see `ImageSet.identity`): the source itself, or one in the cache; None if it is in neither.
 
-    Sets with the same images may have other names for them, as those of a folder and of an array: the one is taken that has most names in
-    common with `images`.
+    An identity comes from a set's checksums, not from its names or its bytes. So of several sets the one is taken that has most names in
+    common with `images`, and none whose files have changed since it was packed.
     """
     found: list[ImageSet] = []
     for folder in _packed(source):
@@ -30,7 +30,8 @@ def find_packed(identity: str, source: str, images: ImageSet) -> ImageSet | None
             if older.identity == identity:
                 found.append(older)
     names = set(images.names) if len(found) > 1 else set()
-    return max(found, key=lambda older: len(names.intersection(older.names)), default=None)
+    found.sort(key=lambda older: len(names.intersection(older.names)), reverse=True)
+    return next((older for older in found if all(good for *_, good in older.verify())), None)
 
 
 def _packed(source: str) -> Iterator[Path]:
