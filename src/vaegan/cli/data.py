@@ -37,6 +37,7 @@ def prepare(
     attributes: Path | None = None,
     label: str | None = None,
     count: int | None = None,
+    shard: str | None = None,
     workers: int | None = None,
 ) -> None:
     """Pack images into a set that is ready for training.
@@ -76,6 +77,9 @@ def prepare(
         The column of the CSV file that names the class of each image. The default is the column named label or class.
     count
         Use only the first COUNT images. For avatars, COUNT is the number to draw.
+    shard
+        Pack only part K of N parts, given as K/N, for example 3/16. Pack each part into a folder of its own, on as many machines as you
+        like, with the same options. Then make one set of all parts with vaegan join.
     workers
         The number of processes that read images. The default is one for each CPU core.
     """
@@ -100,25 +104,58 @@ def prepare(
                 attributes=attributes,
                 label=label,
                 count=count,
+                shard=shard,
                 workers=workers,
                 progress=progress,
             )
     except Stopped as stopped:
         err.print(str(stopped), soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
-    what = f"{len(images):,} images of {images.images.shape[1]}x{images.images.shape[2]}"
-    parts = ", ".join(f"{name} {count:,}" for name, count in images.splits.items())
-    err.print(f"{out} holds {what}" + (f": {parts}" if parts else ""), soft_wrap=True)
     if packed_before:
         err.print(
             f"{out} is packed already, from files with the same names and sizes; remove it to pack it again",
             soft_wrap=True,
         )
+    _say_packed(out, images)
+
+
+def join(out: Path, parts: Annotated[list[Path], Parameter(negative="", json_list=False)], /) -> None:
+    """Make one set of the parts that vaegan prepare --shard packed.
+
+    No image is copied: the set has a list of the folders of its parts. It has the same images in the same order as the set that is packed
+    at once, with the same splits. If you move the parts, run this command again.
+
+    Parameters
+    ----------
+    out
+        The folder to make for the set.
+    parts
+        The folders of all parts, in any order.
+    """
+    from ..data import join as join_parts
+    from ..progress import progress_bar
+
+    with progress_bar(err) as progress:
+        images = join_parts(out, parts, progress=progress)
+    _say_packed(out, images)
+
+
+def _say_packed(out: Path, images: ImageSet) -> None:
+    """What is in a set that was made just now, and what can be done with it."""
+    what = f"{len(images):,} images of {images.images.shape[1]}x{images.images.shape[2]}"
+    parts = ", ".join(f"{name} {count:,}" for name, count in images.splits.items())
+    part = f", part {images.shard}" if images.shard else ""
+    err.print(f"{out} holds {what}{part}" + (f": {parts}" if parts else ""), soft_wrap=True)
     for line in [*report_skipped(images), *images.manifest["notes"]]:
         err.print(line, soft_wrap=True)
     if rest := len(images) - sum(images.splits.values()) if images.splits else 0:
         err.print(f"{rest:,} images are in no split, so they are never used", soft_wrap=True)
     look = f"Look at it: {command('data', out)}"
+    if images.shard:
+        err.print(
+            f"{look}\nWhen all {images.shard.parts} parts are packed, join them with: {command('join', 'SET', out, 'PART')}", soft_wrap=True
+        )
+        return
     try:
         replace(Recipe.load(DEFAULT_RECIPE).networks, size=images.preparation.size)
         look += f"\nTrain on it: {command('train', '--data', out)}"
@@ -157,7 +194,7 @@ def data(
 
     images, folder = _set_of(source, flags, settings)
     if verify:
-        total, done, bad = sum(file["bytes"] for file in images.manifest["files"].values()), 0, []
+        total, done, bad = sum(file["bytes"] for file in images.files.values()), 0, []
         with progress_bar(err) as progress:
             for name, size, good in images.verify():
                 done += size
@@ -165,7 +202,7 @@ def data(
                 progress("checking bytes", done, total)
         if bad:
             raise UserError(f"{images.folder} is damaged: {', '.join(bad)} changed since it was packed; pack it again, or restore a copy")
-        print(f"{images.folder} is not damaged: {len(images.manifest['files'])} files, {total:,} bytes")
+        print(f"{images.folder} is not damaged: {len(images.files)} files, {total:,} bytes")
         return
     for line in describe(images):
         print(line)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +20,9 @@ from ..this_process import cores
 from ..words import command, plain
 from .dataset import FORMAT, ImageSet
 from .images import Preparation
+from .shard import Shard
 from .sources import HUB, avatars, find_source
-from .sources.base import Source, first
+from .sources.base import Source, first, stretch
 from .sources.tables import read_csv, with_table
 from .writer import Unfinished, is_unfinished, pack
 
@@ -29,6 +30,7 @@ AVATARS = "avatars"
 DEFAULT_SIZE = (64, 64)
 SET_CACHE = "set the environment variable VAEGAN_CACHE to a folder that you can write to"
 FULL = (errno.ENOSPC, errno.EDQUOT)
+COUNTED = 100  # pictures between two moves of the bar, where they are only counted
 
 
 def cache_folder() -> Path:
@@ -108,6 +110,7 @@ def prepare(
     attributes: Path | None = None,
     label: str | None = None,
     count: int | None = None,
+    shard: str | None = None,
     workers: int | None = None,
 ) -> ImageSet:
     """Pack a source into a folder of its own; or go on where that was stopped, or open it where that is done.
@@ -124,6 +127,7 @@ def prepare(
         attributes: a CSV file of attributes; see `vaegan.data.sources.tables.read_csv`.
         label: the column of it that names classes.
         count: only so many pictures.
+        shard: which part of them, such as "3/16"; `join` makes one set of all parts. Random splits are drawn there.
         workers: processes; all cores by default.
 
     Raises:
@@ -140,6 +144,7 @@ def prepare(
     parts = {name: value for name, value in (fractions or {}).items() if value}
     if fractions and not (all(value > 0 for value in parts.values()) and abs(sum(parts.values()) - 1) < 1e-6):
         raise UserError(f"--splits must be shares that add up to 1, such as 0.8 0.1 0.1, not {' '.join(map(str, fractions.values()))}")
+    part = Shard.parse(shard) if shard is not None else None
     asked = Preparation(size or DEFAULT_SIZE, channels or 3, crop or "centre", box, blur, resampling)
     if source == AVATARS:
         found = avatar_source(count or 16_000, asked)
@@ -152,11 +157,30 @@ def prepare(
     with StopSignal("stopping: writing the images that were read ...") as signals:
         try:
             stop = lambda: signals.received is not None  # noqa: E731
-            return pack(found, asked, out, workers=workers or cores(), progress=progress, fractions=parts or None, stop=stop)
+            if part:
+                found = stretch(found, part.of(_count(found, progress, stop)), last=part.number == part.parts)
+            return pack(found, asked, out, workers=workers or cores(), progress=progress, fractions=parts or None, shard=part, stop=stop)
         except Unfinished as unfinished:
             total = f" of {found.count:,}" if found.count else ""
             sentence = f"stopped after {unfinished.seen:,}{total} images; run the same command again to continue"
             raise Stopped(sentence, signals.received) from None
+
+
+def _count(source: Source, progress: Progress, stop: Callable[[], bool]) -> int:
+    """How many pictures a source has. If it does not say, as a tar, it is read once to count them.
+
+    Raises:
+        Unfinished: `stop` said so.
+    """
+    if source.count is not None:
+        return source.count
+    count = 0
+    for count, _ in enumerate(source.items(), 1):
+        if stop():
+            raise Unfinished(0)
+        if count % COUNTED == 0:
+            progress(f"counting the images of {source.name}", count, None)
+    return count
 
 
 def avatar_source(count: int, preparation: Preparation) -> Source:
