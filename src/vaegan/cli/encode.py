@@ -12,7 +12,7 @@ from .console import err, wrote
 from .inputs import MOST_ROWS, encode_pictures, open_set, say_how_many, say_skipped
 
 
-def encode(run: Path, source: str, /, *, out: Path | None = None) -> None:
+def encode(run: Path, source: str, /, *, shard: str | None = None, out: Path | None = None) -> None:
     """Write the codes of a set of images to a file.
 
     The encoder gives each image a posterior: a normal distribution of codes. The file is for numpy. It holds the posterior means (mean),
@@ -26,13 +26,17 @@ def encode(run: Path, source: str, /, *, out: Path | None = None) -> None:
     source
         The images: a folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or
         avatars for the built-in drawings.
+    shard
+        Encode only part K of N parts, given as K/N, for example 3/16. The name of the file then ends in -03-of-16.
     out
         The file to write. The default is RUN/codes.npz.
     """
     import numpy as np
 
+    from ..data.shard import Shard
     from ..files import replacing
     from ..latent.encode import encode as encode_images
+    from ..models.vaegan import PART
     from ..progress import progress_bar
     from ..run import Run
 
@@ -40,14 +44,18 @@ def encode(run: Path, source: str, /, *, out: Path | None = None) -> None:
     path = out or opened.folder / "codes.npz"
     if path.suffix != ".npz":
         raise UserError(f"cannot write codes as {path}: give --out a name that ends in .npz")
+    part = Shard.parse(shard) if shard is not None else None
     model = opened.model()
     images = open_set(opened, source)
     say_skipped(images)
+    wanted = part.of(len(images), PART) if part else range(len(images))
+    here = slice(wanted.start, wanted.stop)
     with progress_bar(err) as progress:
-        codes = encode_images(model, images.images, progress=progress)
-    known: dict[str, Any] = {"names": np.array(images.names), "labels": np.array(images.labels)}
+        codes = encode_images(model, images.images, np.arange(wanted.start, wanted.stop), progress=progress)
+    known: dict[str, Any] = {"names": np.array(images.names[here]), "labels": np.array(images.labels[here])}
     if images.attribute_names:
-        known |= {"attributes": images.attributes, "attribute_names": np.array(images.attribute_names)}
+        known |= {"attributes": images.attributes[here], "attribute_names": np.array(images.attribute_names)}
+    path = part.file(path) if part else path
     with replacing(path) as temporary, temporary.open("wb") as file:  # by a path, numpy would change the name
         np.savez(file, mean=codes.mean.numpy(), logvar=codes.logvar.numpy(), **known)
     wrote(path)

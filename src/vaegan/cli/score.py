@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from ..errors import UserError
 from ..files import replacing
+from ..words import command
 from .console import err, wrote
 from .console import out as stdout
 from .inputs import open_set, read_pictures, say_skipped
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..data import Indices
     from ..data.batches import Images
+    from ..data.shard import Shard
     from ..latent.anomaly import Scorer, Scores
     from ..models.vaegan import VAEGAN
     from ..run import Run
@@ -43,6 +45,7 @@ def score(
     calibrate: str | None = None,
     false_positive_rate: float = 0.01,
     count: int = 12,
+    shard: str | None = None,
     out: Path | None = None,
 ) -> None:
     """Give each image a score: how unusual it is for a model.
@@ -64,9 +67,12 @@ def score(
         --calibrate names. An image is unusual if its p-value is at most this number.
     count
         How many images to show, the most unusual ones first.
+    shard
+        Score only part K of N parts, given as K/N, for example 3/16. The names of the files then end in -03-of-16.
     out
         The CSV file to write, with a line for each image. The default is RUN/scores.csv. The picture is stored beside it.
     """
+    from ..data.shard import Shard
     from ..run import Run
     from ..viz import grid
 
@@ -79,11 +85,16 @@ def score(
     table = out or opened.folder / "scores.csv"
     if table.suffix.lower() != ".csv":
         raise UserError(f"cannot write numbers as {table}: give it a name that ends in .csv")
+    part = Shard.parse(shard) if shard is not None else None
+    if part and (calibrate is not None or not opened.score_file.is_file()):
+        raise UserError(f"--shard needs one calibration for all parts: calibrate first, with: {command('score', run, 'IMAGE')}")
     model = opened.model()
     model.require("encoder")  # before anything is said of the images, which cannot help
     model.require("discriminator")
     parts = _parts(opened, images)
-    scorer = _scorer(opened, model, calibrate)
+    if part:
+        parts, table = list(_within(parts, part)), part.file(table)
+    scorer = _scorer(opened, model, calibrate, again=part is None)
     if len(scorer.ranked) < 1 / rate - 1:
         least = f"{1 / (len(scorer.ranked) + 1):.2g}"
         note = f"note: with {len(scorer.ranked)} normal images p is at least {least}, so no image can reach --false-positive-rate {rate:g}"
@@ -116,8 +127,21 @@ def _parts(run: Run, named: Sequence[str]) -> list[NamedImages]:
     return parts
 
 
-def _scorer(run: Run, model: VAEGAN, calibrate: str | None) -> Scorer:
-    """The calibration that is asked for, or the one that was kept, or that by the run's held-out images."""
+def _within(parts: Sequence[NamedImages], shard: Shard) -> Iterator[NamedImages]:
+    """Of all that was named, one after the other, what is in a shard."""
+    from ..data.batches import ImageRange
+    from ..latent.measurements import PART
+
+    wanted, start = shard.of(sum(len(names) for names, _ in parts), PART), 0
+    for names, images in parts:
+        here = range(max(wanted.start - start, 0), min(wanted.stop - start, len(names)))
+        if here:
+            yield names[here.start : here.stop], ImageRange(images, here)
+        start += len(names)
+
+
+def _scorer(run: Run, model: VAEGAN, calibrate: str | None, *, again: bool) -> Scorer:
+    """The calibration that is asked for, or the one that was kept, or that by the run's held-out images; made `again` for a new model."""
     import numpy as np
 
     from ..latent.anomaly import OtherWeightsError, Scorer
@@ -128,12 +152,12 @@ def _scorer(run: Run, model: VAEGAN, calibrate: str | None) -> Scorer:
         try:
             scorer = Scorer.load(file, model)
         except OtherWeightsError as error:
-            if error.source != HELD_OUT:
+            if error.source != HELD_OUT or not again:
                 raise
             err.print("the model has changed since it was calibrated: calibrating again", soft_wrap=True)
         else:
-            again = "" if scorer.source == HELD_OUT else f" (remove {file} to calibrate on {HELD_OUT} instead)"
-            err.print(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images{again}", soft_wrap=True)
+            other = "" if scorer.source == HELD_OUT else f" (remove {file} to calibrate on {HELD_OUT} instead)"
+            err.print(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images{other}", soft_wrap=True)
             return scorer
     images = open_set(run, calibrate, "--calibrate")
     indices: Indices = np.arange(len(images))

@@ -24,7 +24,6 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +74,8 @@ class PackedImages:
         """Take the files in order, and how many images are in each; together they have the shape n x H x W x C."""
         self.files, self.shape = files, shape
         self._ends = np.cumsum([count for _, count in files], dtype=np.int64)
-        self._mapped: dict[int, NDArray[np.uint8]] = {}
+        self._starts = np.concatenate([[0], self._ends[:-1]])
+        self._mapped: dict[int, tuple[NDArray[np.uint8], memoryview]] = {}
         self._asked = 0  # images so far; after as many as there are, the set is in memory if it fits
         self._beyond_memory = int(np.prod(shape)) > physical_memory() // 2
 
@@ -93,35 +93,39 @@ class PackedImages:
         wanted = np.atleast_1d(np.asarray(indices, np.int64))
         if len(wanted) and not (wanted.min() >= 0 and wanted.max() < len(self)):
             raise IndexError(f"images are numbered from 0 to {len(self) - 1}")
-        pixels = np.empty((len(wanted), *self.shape[1:]), np.uint8)
         files = np.searchsorted(self._ends, wanted, side="right")
-        changes = np.diff(files)
-        if (changes < 0).any():  # batches rise, so this is rare
-            order = np.argsort(files, kind="stable")
-            pixels[order] = self[wanted[order]]
-            return pixels
-        bounds = [0, *(np.flatnonzero(changes) + 1).tolist(), len(wanted)]
-        for start, stop in pairwise(bounds if len(wanted) else []):
-            file = int(files[start])
-            rows = wanted[start:stop] - (self._ends[file] - self.files[file][1])
-            np.take(self._file(file, rows), rows, axis=0, out=pixels[start:stop], mode="clip")  # other modes copy twice
+        rows = wanted - self._starts[files]
+        if self._beyond_memory or self._asked < len(self):  # most of it may still be on the disk
+            self._ask_for(files, rows)
+        shape = (len(wanted), *self.shape[1:])
+        if len(wanted) and files.min() == files.max():
+            pixels = np.empty(shape, np.uint8)
+            np.take(self._file(int(files[0]))[0], rows, axis=0, out=pixels, mode="clip")  # other modes copy twice
+        else:  # to gather bytes is faster than numpy is with a few images of each of many files
+            size = int(np.prod(shape[1:]))
+            contents = {file: self._file(file)[1] for file in set(files.tolist())}
+            places = zip(files.tolist(), (rows * size).tolist(), strict=True)
+            copies = bytearray().join([contents[file][start : start + size] for file, start in places])
+            pixels = np.frombuffer(copies, np.uint8).reshape(shape)
         return pixels if np.ndim(indices) else pixels[0]
 
-    def _file(self, file: int, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """All images of a file, of which these rows are about to be read."""
+    def _file(self, file: int) -> tuple[NDArray[np.uint8], memoryview]:
+        """All images of a file: as an array, and as bytes."""
         if file not in self._mapped:
             if len(self._mapped) % 100 == 99:
                 _allow_open_files(len(self._mapped) + 200)
-            self._mapped[file] = _map(self.files[file][0])
-            _advise(self._mapped[file], "MADV_RANDOM")
-        images = self._mapped[file]
-        if self._beyond_memory or self._asked < len(self):  # most of it may still be on the disk
-            self._asked += len(rows)
-            size = int(np.prod(self.shape[1:]))
-            for row in rows.tolist():
-                start = (HEADER + row * size) // mmap.PAGESIZE * mmap.PAGESIZE
-                _advise(images, "MADV_WILLNEED", start, HEADER + (row + 1) * size - start)
-        return images
+            images = _map(self.files[file][0])
+            _advise(images, "MADV_RANDOM")
+            self._mapped[file] = images, memoryview(images.reshape(-1))
+        return self._mapped[file]
+
+    def _ask_for(self, files: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
+        """Have the system fetch some rows of files, all at once: they are about to be read."""
+        self._asked += len(rows)
+        size = int(np.prod(self.shape[1:]))
+        for file, row in zip(files.tolist(), rows.tolist(), strict=True):
+            start = (HEADER + row * size) // mmap.PAGESIZE * mmap.PAGESIZE
+            _advise(self._file(file)[0], "MADV_WILLNEED", start, HEADER + (row + 1) * size - start)
 
 
 def _map(path: Path) -> Any:

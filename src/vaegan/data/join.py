@@ -103,6 +103,8 @@ def _in_order(folders: Sequence[Path]) -> list[ImageSet]:
         if twin := found.get(part.shard.number):
             raise UserError(f"{twin.folder} and {folder} are both part {part.shard}: leave out one")
         found[part.shard.number] = part
+    if not found:
+        raise UserError("no part was named: name all parts of the set")
     if missing := [str(Shard(number, parts)) for number in range(1, parts + 1) if number not in found]:
         pack = command("prepare", "SOURCE", "PART", "--shard", missing[0])
         raise UserError(f"parts of the set are missing: {some(missing, 8)}; pack the first of them with: {pack}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UserError
@@ -21,7 +22,7 @@ class Shard(NamedTuple):
         Raises:
             UserError: it is no such text.
         """
-        found = re.fullmatch(r"0*(\d{1,9})/0*(\d{1,9})", text)
+        found = re.fullmatch(r"0*([0-9]{1,9})/0*([0-9]{1,9})", text)
         shard = cls(*map(int, found.groups())) if found else cls(0, 0)
         if not 1 <= shard.number <= shard.parts:
             raise UserError(f"--shard must be K/N with K from 1 to N, such as 3/16, not {text}")
@@ -30,10 +31,9 @@ class Shard(NamedTuple):
     def __str__(self) -> str:
         return f"{self.number}/{self.parts}"
 
-    @property
-    def suffix(self) -> str:
-        """What the names of its files end in, so that they sort as the parts do: -03-of-16."""
-        return f"-{self.number:0{len(str(self.parts))}d}-of-{self.parts}"
+    def file(self, path: Path) -> Path:
+        """The name of a file that holds this part of what would be in `path`, as codes-03-of-16.npz: names sort as the parts do."""
+        return path.with_stem(f"{path.stem}-{self.number:0{len(str(self.parts))}d}-of-{self.parts}")
 
     def of(self, count: int, unit: int = 1) -> range:
         """The indices, out of `count`, that are in this part.
