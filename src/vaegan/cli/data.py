@@ -120,10 +120,10 @@ def prepare(
 
 
 def join(out: Path, parts: Annotated[list[Path], Parameter(negative="", json_list=False)], /) -> None:
-    """Make one set of the parts that vaegan prepare --shard packed.
+    """Make one set of the parts that several machines packed.
 
-    No image is copied: the set has a list of the folders of its parts. It has the same images in the same order as the set that is packed
-    at once, with the same splits. If you move the parts, run this command again.
+    Each part was packed by vaegan prepare --shard. No image is copied: the set has a list of the folders of its parts. Its images, their
+    order and its splits are those of the set that is packed at once. If you move the parts, run this command again.
 
     Parameters
     ----------
