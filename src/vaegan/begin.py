@@ -12,9 +12,9 @@ from typing import Any, Literal
 from lightning_fabric import Fabric
 from rich.console import Console
 
-from .data import AVATARS, ImageSet, Indices, open_images, split
+from .data import AVATARS, ImageSet, Indices, open_images, packed_folder, split
 from .data.dataset import report_skipped
-from .data.sources import anchored, short_name
+from .data.sources import anchored, is_plain, short_name
 from .errors import UserError
 from .files import PARTIAL, from_home, locked, remove_partial, replacing
 from .finish import lacks_prior
@@ -134,14 +134,22 @@ def with_attributes(recipe: Recipe, images: ImageSet, training: Indices) -> Reci
     return replace(recipe, networks=replace(recipe.networks, attributes=varying(images, training)))
 
 
-def anchored_recipe(recipe: Recipe) -> Recipe:
+def anchored_recipe(recipe: Recipe, run: Run) -> Recipe:
     """With whole paths, so that the run can be resumed from anywhere."""
     if recipe.data.source != AVATARS:
-        recipe = replace(recipe, data=replace(recipe.data, source=anchored(recipe.data.source)))
+        source = anchored(recipe.data.source, recognizing=not _trains_on_files(run))
+        recipe = replace(recipe, data=replace(recipe.data, source=source))
     if recipe.objective.discriminator:
         whole = str(from_home(recipe.objective.discriminator).absolute())
         recipe = replace(recipe, objective=replace(recipe.objective, discriminator=whole))
     return recipe
+
+
+def _trains_on_files(run: Run) -> bool:
+    """Whether a run was begun on a folder of image files, which stays one to it, even if it is recognised as a public set today."""
+    with suppress(UserError):  # a damaged one is replaced
+        return run.is_run and is_plain(run.data.source)
+    return False
 
 
 def take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool, dry: bool = False) -> bool:
@@ -185,7 +193,11 @@ def images_of(recipe: Recipe, console: Console) -> ImageSet:
         UserError: there are no such images.
     """
     with progress_bar(console) as progress:
-        return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
+        images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
+    if not packed_folder(recipe.data.source):  # else it was said when they were packed
+        for sentence in images.manifest["notes"]:
+            console.print(f"note: {sentence}", soft_wrap=True)
+    return images
 
 
 def split_of(recipe: Recipe, images: ImageSet) -> tuple[Indices, Indices]:

@@ -145,7 +145,7 @@ def dry_run(
         fits = _measure_memory(plan, job, world)
         images = None
         with _noting(plan):
-            job = replace(job, recipe=anchored_recipe(recipe))
+            job = replace(job, recipe=anchored_recipe(recipe, job.run))
             images = images_of(job.recipe, console)
         if images is not None:
             with _noting(plan):

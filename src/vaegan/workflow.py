@@ -127,7 +127,7 @@ def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: 
     asks_device = device != "cuda" or not starts_others  # whoever asks a GPU for its memory takes some of it, and keeps it
     folder = job.run.folder if job.mode == "new" and is_leader() else None  # the others write nothing
     check_size(job.recipe, device if asks_device else None, world.processes, folder)  # before images are packed: that can take an hour
-    job = replace(job, recipe=anchored_recipe(job.recipe))
+    job = replace(job, recipe=anchored_recipe(job.recipe, job.run))
     if starts_others:
         return _start_others(job, world, console)
     with nullcontext() if world.size == 1 else _first_process_speaks(job.run):

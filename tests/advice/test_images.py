@@ -24,11 +24,6 @@ CASES = [
     ),
     Case("is a packed set already: train on it with: vaegan train --data {}", "prepare PACKED OUT", "SAID FASTER --run NEW-RUN"),
     Case(
-        "--label needs --attributes: it names a column of that file",
-        "prepare PHOTOS OUT --label Round",
-        "prepare PHOTOS OUT --label Round --attributes TABLE.csv --size 16 --workers 1",
-    ),
-    Case(
         "--splits must be shares that add up to 1, such as 0.8 0.1 0.1, not {}",
         "prepare PHOTOS OUT --splits 8 1 1",
         "prepare PHOTOS OUT --splits 0.8 0.1 0.1 --size 16 --workers 1",

@@ -357,21 +357,23 @@ def test_hugging_face(streaming: bool, tmp_path: Path, monkeypatch: pytest.Monke
     assert np.array_equal(packed.images[:], images)
     assert packed.labels == ["cat", "dog", "cat", "dog", "cat"]
     assert packed.splits == {"train": 3, "test": 2}
-    assert packed.attribute_names == ("Smiling", "age")
-    assert packed.attributes[:4].tolist() == [[0, 0], [1, 0.5], [0, 1], [0, 1.5]]
+    assert packed.attribute_names == ("Smiling",)
+    assert packed.attributes[:4, 0].tolist() == [0, 1, 0, 0]
     assert math.isnan(packed.attributes[4, 0])
-    assert packed.manifest["notes"] == ["left out columns that are neither numbers nor true or false: remark"]
+    text, many = packed.manifest["notes"]
+    assert text == f'columns of hf:{tmp_path}/hub that hold text are not attributes: remark ("x" for train-0000000)'
+    assert f"columns of hf:{tmp_path}/hub with more than two values are not attributes: age (0 to 2); use one with --threshold" in many
 
 
 def test_attributes_from_a_table(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text(
         "file_name,Round,Age,Town,class,split\n"
-        'photo 00.png,1,31.5,"Bath, UK",a,train\nphoto 01.png,-1,,York,b,val\nphoto 02.png,true,7,Ely,a,train\ngone.png,0,1,x,a,train\n'
+        'photo 00.png,1,31.5,"Bath, UK",a,train\nphoto 01.png,-1,,York,b,val\nphoto 02.png,true,7,Ely,a,train\ngone.png,-1,1,x,a,train\n'
     )
-    packed = pack(str(photos), tmp_path, size=(16, 16), attributes=tmp_path / "table.csv", count=4)
+    packed = pack(str(photos), tmp_path, size=(16, 16), attributes=tmp_path / "table.csv", thresholds={"Age": 18}, count=4)
     assert packed.attribute_names == ("Round", "Age")
     assert packed.attributes[:3, 0].tolist() == [1, 0, 1]
-    assert packed.attributes[0, 1] == 31.5
+    assert packed.attributes[[0, 2], 1].tolist() == [1, 0]
     assert np.isnan(packed.attributes[[1, 3], 1]).all()
     assert (packed.labels, packed.splits) == (["a", "b", "a", ""], {"train": 2, "validation": 1})
     assert packed.manifest["notes"] == [

@@ -36,6 +36,9 @@ def prepare(
     splits: Annotated[tuple[float, float, float] | None, Parameter(negative="")] = None,
     attributes: Path | None = None,
     label: str | None = None,
+    threshold: Annotated[list[str] | None, Parameter(negative="", json_list=False)] = None,
+    numeric: Annotated[list[str] | None, Parameter(negative="", json_list=False)] = None,
+    unknown: Annotated[list[str] | None, Parameter(negative="", json_list=False, allow_leading_hyphen=True)] = None,
     count: int | None = None,
     shard: str | None = None,
     workers: int | None = None,
@@ -71,10 +74,19 @@ def prepare(
         The shares of the images for training, validation and test, for example 0.8 0.1 0.1. Images are assigned at random. The default is
         the source's own splits.
     attributes
-        A CSV file with a line for each image. One column has the file names. Columns named label and split are optional. Every other column
-        is an attribute.
+        A table with a row for each image: a CSV file, a file of JSON lines, or a list like CelebA's. One column has the file names. Columns
+        named label and split are optional. Every other column of yes and no (or 1 and 0, or 1 and -1) is an attribute.
     label
-        The column of the CSV file that names the class of each image. The default is the column named label or class.
+        The column of the table that names the class of each image. The default is the column named label or class.
+    threshold
+        Make an attribute of a column of numbers: NAME=VALUE, for example age=40. An image has it if its number is above VALUE. Repeat the
+        flag for more columns.
+    numeric
+        Make an attribute of a column of numbers, and keep the numbers: as standard scores, so that an image has it if its number is above
+        the mean. Repeat the flag for more columns.
+    unknown
+        A value that means not known, for example -1, in all columns of attributes. Empty cells, NA and NaN always do. Repeat the flag for
+        more values.
     count
         Use only the first COUNT images. For avatars, COUNT is the number to draw.
     shard
@@ -89,6 +101,12 @@ def prepare(
     from ..signals import Stopped
 
     packed_before = ImageSet.is_set(out)
+    said: list[str] = []
+
+    def note(sentence: str) -> None:
+        said.append(sentence)
+        err.print(sentence, soft_wrap=True)
+
     try:
         with progress_bar(err) as progress:
             images = pack(
@@ -103,10 +121,14 @@ def prepare(
                 fractions=dict(zip(("train", "validation", "test"), splits, strict=True)) if splits else None,
                 attributes=attributes,
                 label=label,
+                thresholds=dict(map(_threshold, threshold or ())),
+                numeric=numeric or (),
+                unknown=unknown or (),
                 count=count,
                 shard=shard,
                 workers=workers,
                 progress=progress,
+                note=note,
             )
     except Stopped as stopped:
         err.print(str(stopped), soft_wrap=True)
@@ -116,7 +138,7 @@ def prepare(
             f"{out} is packed already, from files with the same names and sizes; remove it to pack it again",
             soft_wrap=True,
         )
-    _say_packed(out, images)
+    _say_packed(out, images, said)
 
 
 def join(out: Path, parts: Annotated[list[Path], Parameter(negative="", json_list=False)], /) -> None:
@@ -140,13 +162,13 @@ def join(out: Path, parts: Annotated[list[Path], Parameter(negative="", json_lis
     _say_packed(out, images)
 
 
-def _say_packed(out: Path, images: ImageSet) -> None:
-    """What is in a set that was made just now, and what can be done with it."""
+def _say_packed(out: Path, images: ImageSet, said: Sequence[str] = ()) -> None:
+    """What is in a set that was made just now, and what can be done with it; but for the notes that were said before."""
     what = f"{len(images):,} images of {images.images.shape[1]}x{images.images.shape[2]}"
     parts = ", ".join(f"{name} {count:,}" for name, count in images.splits.items())
     part = f", part {images.shard}" if images.shard else ""
     err.print(f"{out} holds {what}{part}" + (f": {parts}" if parts else ""), soft_wrap=True)
-    for line in [*report_skipped(images), *images.manifest["notes"]]:
+    for line in [*report_skipped(images), *(line for line in images.manifest["notes"] if line not in said)]:
         err.print(line, soft_wrap=True)
     if rest := len(images) - sum(images.splits.values()) if images.splits else 0:
         err.print(f"{rest:,} images are in no split, so they are never used", soft_wrap=True)
@@ -162,6 +184,15 @@ def _say_packed(out: Path, images: ImageSet) -> None:
     except UserError as error:
         err.print(f"{error}; to train on these images, prepare them again with a --size that is possible", soft_wrap=True)
     err.print(look, soft_wrap=True)
+
+
+def _threshold(text: str) -> tuple[str, float]:
+    """A name and a number out of "age=40"."""
+    name, _, value = text.rpartition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise UserError(f"--threshold must be NAME=VALUE, such as age=40, not {text}") from None
 
 
 def data(
@@ -212,6 +243,7 @@ def data(
 def _set_of(source: str, flags: DataFlags, settings: Sequence[str]) -> tuple[ImageSet, Path]:
     """The images of a run, of a packed set or of any source, and the folder for a picture of them: the source may not get one."""
     from ..data import ImageSet, open_images, packed_folder
+    from ..data.sources import recognized
     from ..progress import progress_bar
     from ..run import Run
 
@@ -223,7 +255,7 @@ def _set_of(source: str, flags: DataFlags, settings: Sequence[str]) -> tuple[Ima
     packed = packed_folder(source)
     if packed and not changed:  # of any size, also one that no networks take
         return ImageSet.open(packed), packed
-    recipe = flags.load_recipe([*settings, f"--data.source={source}"])
+    recipe = flags.load_recipe([*settings, f"--data.source={recognized(source)}"])
     with progress_bar(err) as progress:
         images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
     return images, packed or Path()

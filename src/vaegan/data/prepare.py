@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +21,9 @@ from ..words import command, plain
 from .dataset import FORMAT, ImageSet
 from .images import Preparation
 from .shard import Shard
-from .sources import HUB, avatars, find_source
+from .sources import HUB, NO_CHOICES, ColumnChoices, avatars, find_source, is_hub, note_unused_table, recognized
 from .sources.base import Source, first, stretch
-from .sources.tables import read_csv, with_table
+from .sources.tables import read_table, with_table
 from .writer import Unfinished, is_unfinished, pack
 
 AVATARS = "avatars"
@@ -77,6 +77,8 @@ def open_images(source: str, preparation: Preparation, *, count: int, progress: 
     if folder := packed_folder(source):
         return _matching(ImageSet.open(folder), preparation)
     found = avatar_source(count, preparation) if source == AVATARS else find_source(source)
+    if not ImageSet.is_set(_cache_of(found, preparation)):
+        note_unused_table(source, found)
     return _cached(found, preparation, progress, workers or cores())
 
 
@@ -109,9 +111,13 @@ def prepare(
     fractions: Mapping[str, float] | None = None,
     attributes: Path | None = None,
     label: str | None = None,
+    thresholds: Mapping[str, float] | None = None,
+    numeric: Sequence[str] = (),
+    unknown: Sequence[str] = (),
     count: int | None = None,
     shard: str | None = None,
     workers: int | None = None,
+    note: Callable[[str], object] = lambda _: None,
 ) -> ImageSet:
     """Pack a source into a folder of its own; or go on where that was stopped, or open it where that is done.
 
@@ -124,11 +130,13 @@ def prepare(
         crop: see `vaegan.settings.Data`; by default what is usual for the source, `celeba` for CelebA and `centre` for others.
         box, blur, resampling: see `vaegan.settings.Data`.
         fractions: how large a part of the images goes into each split, at random; they add up to 1.
-        attributes: a CSV file of attributes; see `vaegan.data.sources.tables.read_csv`.
-        label: the column of it that names classes.
+        attributes: a table of attributes; see `vaegan.data.sources.tables.read_table`.
+        label, thresholds, numeric, unknown: what its columns mean, or those of a set of the Hugging Face hub where there is no table; see
+            `vaegan.data.sources.ColumnChoices`.
         count: only so many pictures.
         shard: which part of them, such as "3/16"; `join` makes one set of all parts. Random splits are drawn there.
         workers: processes; all cores by default.
+        note: called before packing with each sentence of what there is to know; these are in the manifest, too.
 
     Raises:
         UserError: something in what was asked for is wrong; or the disk is full, and what was done is kept.
@@ -139,8 +147,10 @@ def prepare(
     for name, value in {"--count": count, "--workers": workers}.items():
         if value is not None and value < 1:
             raise UserError(f"{name} must be above 0, not {value}")
-    if label and not attributes:
-        raise UserError("--label needs --attributes: it names a column of that file")
+    choices = ColumnChoices(label, dict(thresholds or {}), tuple(numeric), tuple(unknown))
+    flags = {"--label": label, "--threshold": thresholds, "--numeric": numeric, "--unknown": unknown}
+    if not attributes and not is_hub(source) and (alone := [flag for flag, value in flags.items() if value]):
+        raise UserError(f"{alone[0]} needs --attributes: it is about the columns of that file")
     parts = {name: value for name, value in (fractions or {}).items() if value}
     if fractions and not (all(value > 0 for value in parts.values()) and abs(sum(parts.values()) - 1) < 1e-6):
         raise UserError(f"--splits must be shares that add up to 1, such as 0.8 0.1 0.1, not {' '.join(map(str, fractions.values()))}")
@@ -149,11 +159,16 @@ def prepare(
     if source == AVATARS:
         found = avatar_source(count or 16_000, asked)
     else:
-        found = find_source(source)
+        found = find_source(recognized(source), NO_CHOICES if attributes else choices)
         height, width = (-(-side // 8) * 8 for side in found.size or DEFAULT_SIZE)  # as the networks take them
         asked = replace(asked, size=size or (height, width), channels=channels or found.channels, crop=crop or found.crop)
         found = first(found, count) if count else found
-    found = with_table(found, read_csv(attributes, label)) if attributes else found
+    if attributes:
+        found = with_table(found, read_table(attributes, [item.name for item in found.items()], choices))
+    elif source != AVATARS and not ImageSet.is_set(out):
+        note_unused_table(recognized(source), found)
+    for sentence in found.notes if not ImageSet.is_set(out) else ():
+        note(sentence)
     with StopSignal("stopping: writing the images that were read ...") as signals:
         try:
             stop = lambda: signals.received is not None  # noqa: E731

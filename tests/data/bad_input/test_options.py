@@ -44,7 +44,7 @@ BAD_OPTIONS: dict[str, tuple[tuple[object, ...], str]] = {
     "a count that is none": (("--count", "many"), "--count"),
     "no workers": (("--workers", 0), "--workers must be above 0, not 0"),
     "workers below 0": (("--workers=-1",), "--workers must be above 0, not -1"),
-    "a label without attributes": (("--label", "kind"), "--label needs --attributes: it names a column of that file"),
+    "a label without attributes": (("--label", "kind"), "--label needs --attributes: it is about the columns of that file"),
     "an option that there is not": (("--sizes", 16), "--sizes"),
     "something too much": (("more",), "more"),
 }  # fmt: skip

@@ -1,5 +1,18 @@
 """Where images come from: one file a kind."""
 
-from .registry import HUB, anchored, find_source, short_name
+from .beside import note_unused_table
+from .columns import NO_CHOICES, ColumnChoices
+from .registry import HUB, anchored, find_source, is_hub, is_plain, recognized, short_name
 
-__all__ = ["HUB", "anchored", "find_source", "short_name"]
+__all__ = [
+    "HUB",
+    "NO_CHOICES",
+    "ColumnChoices",
+    "anchored",
+    "find_source",
+    "is_hub",
+    "is_plain",
+    "note_unused_table",
+    "recognized",
+    "short_name",
+]

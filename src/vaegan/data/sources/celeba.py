@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import UserError
-from ...files import read_text
+from ...files import read_text, sha256
 from .base import Item, Source
 from .files import listing
-from .tables import read_celeba_list, read_csv, with_table
-
-PARTITIONS = {"0": "train", "1": "validation", "2": "test"}
+from .table_files import read_celeba_list
+from .tables import PARTITIONS, attributes_of, read_table, with_table
 
 
 def source(path: Path) -> Source:
@@ -46,7 +45,11 @@ def source(path: Path) -> Source:
     if partition and (missing := sum(not item.split for item in items())):
         celeba.notes.append(f"{missing} images have no row in {partition.name}: they are in no split")
     if attributes:
-        return with_table(celeba, read_csv(attributes) if attributes.suffix == ".csv" else read_celeba_list(attributes))
+        if attributes.suffix == ".csv":
+            return with_table(celeba, read_table(attributes, [item.name for item in items()]))
+        known = attributes_of(read_celeba_list(attributes), 0)
+        known.fingerprint = sha256(attributes)  # as sets have it that were packed before
+        return with_table(celeba, known)
     return celeba
 
 

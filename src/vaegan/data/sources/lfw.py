@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 from ...errors import UserError
 from ...files import read_text, sha256
 from .base import Item, Source
+from .columns import attribute
 from .files import listing
-from .tables import AttributeTable, attribute, with_table
+from .tables import AttributeTable, with_table
 
 
 def source(path: Path) -> Source:

@@ -13,6 +13,7 @@ from ...errors import UserError, unknown_name
 from ...files import from_home
 from . import files, huggingface
 from .base import Source
+from .columns import NO_CHOICES, ColumnChoices
 
 
 class SourceKind(NamedTuple):
@@ -35,7 +36,7 @@ class SourceKind(NamedTuple):
 
 
 KINDS = {
-    "celeba": SourceKind("celeba:source", ("list_attr_celeba.txt", "*/list_attr_celeba.txt")),
+    "celeba": SourceKind("celeba:source", ("list_attr_celeba.txt", "*/list_attr_celeba.txt", "list_attr_celeba.csv")),
     "lfw": SourceKind("lfw:source", ("peopleDevTrain.txt", "lfw_attributes.txt")),
     "stl10": SourceKind("stl10:source", ("train_X.bin", "unlabeled_X.bin", "*/train_X.bin")),
     "cifar10": SourceKind("cifar:cifar10", ("data_batch_1.bin", "*/data_batch_1.bin")),
@@ -47,8 +48,20 @@ KINDS = {
 HUB = ("hf", "hf-stream")
 
 
-def find_source(text: str) -> Source:
+def recognized(text: str) -> str:
+    """A folder that is CelebA as Kaggle has it, named as `celeba:`; any other source as it is named."""
+    kind, path = _parts(text)
+    folder = from_home(path)
+    is_celeba = not kind and path and (folder / "list_attr_celeba.csv").is_file() and (folder / "img_align_celeba").is_dir()
+    return f"celeba:{text}" if is_celeba else text
+
+
+def find_source(text: str, choices: ColumnChoices = NO_CHOICES) -> Source:
     """The source that is asked for by KIND:PATH, `hf:NAME`, or the path of a folder or archive.
+
+    Args:
+        text: how it is asked for.
+        choices: what a person says of the columns of a set of the Hugging Face hub.
 
     Raises:
         UserError: there is no such thing, or it is not what it should be.
@@ -59,7 +72,7 @@ def find_source(text: str) -> Source:
     if not kind:
         return _of_path(from_home(text))
     if kind in HUB:
-        return huggingface.source(path, streaming=kind != "hf")
+        return huggingface.source(path, streaming=kind != "hf", choices=choices)
     if kind not in KINDS:
         raise unknown_name("kind of images", kind, [*KINDS, *HUB], inside=f", and the folder {text} does not exist")
     place = from_home(path)
@@ -77,9 +90,26 @@ def _parts(text: str) -> tuple[str, str]:
     return ("", text) if plain else (kind, path)
 
 
-def anchored(text: str) -> str:
-    """The same source, named so that it is found from any folder."""
+def is_hub(text: str) -> bool:
+    """Whether a source is a set of the Hugging Face hub."""
+    return _parts(text)[0] in HUB
+
+
+def is_plain(text: str) -> bool:
+    """Whether a source is the path of a folder or an archive, without a kind."""
+    return not _parts(text)[0]
+
+
+def place_of(text: str) -> Path | None:
+    """The folder or the zip whose files a source is, without a table of its own; or None."""
     kind, path = _parts(text)
+    place = from_home(path)
+    return place if kind in ("", "classes") and path and (place.is_dir() or place.suffix.lower() == ".zip") else None
+
+
+def anchored(text: str, *, recognizing: bool = True) -> str:
+    """The same source, named so that it is found from any folder; see `recognized`."""
+    kind, path = _parts(recognized(text) if recognizing else text)
     if kind in KINDS and path:
         return f"{kind}:{from_home(path).absolute()}"
     if kind in HUB and path and from_home(path).exists():

@@ -1,19 +1,20 @@
-"""Attributes, labels and splits from the tables that come with images: CSV files and CelebA's lists."""
+"""Attributes, labels and splits from the tables that come with images."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ...errors import UserError, unknown_name
-from ...files import read_text, sha256
+from ...errors import UserError
+from ...files import sha256
 from .base import Item, Source, printable, some
+from .columns import NO_CHOICES, ColumnChoices, read_columns
+from .match_names import find_names, match, whole_names
+from .table_files import TextTable, read_table_file
 
 NAME_COLUMNS = ("name", "file_name", "filename", "file", "image", "image_id", "image_name", "path", "id")
 LABEL_COLUMNS = ("label", "class")
@@ -21,10 +22,11 @@ SPLIT_COLUMNS = ("split", "partition")
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 SPLITS |= dict.fromkeys(("val", "valid", "validation", "dev"), "validation")
 """What people call the usual splits, and what they are called here."""
-
-TRUE, FALSE = ("1", "1.0", "true", "yes"), ("0", "0.0", "-1", "-1.0", "false", "no")
-LARGEST = 3e38  # what fits into 32 bits
-UNKNOWN = ("", "nan", "na", "n/a", "none", "null", "?")
+FRACTION = re.compile(r"[+-]?\d*\.\d*[1-9]\d*")
+FEW = 20
+"""Rows below which it says nothing that most labels differ."""
+PARTITIONS = {"0": "train", "1": "validation", "2": "test"}
+"""What CelebA's lists call them."""
 
 
 @dataclass
@@ -41,124 +43,108 @@ class AttributeTable:
     """Changes when what is read from the table may have changed."""
 
 
-def attribute(text: str) -> float:
-    """One cell of a table: 1 for true, 0 for false and -1, NaN for what is not known, else its number.
+def read_table(path: Path, images: Sequence[str], choices: ColumnChoices = NO_CHOICES) -> AttributeTable:
+    """What a table says of images: one of its columns has their names, others may have labels and splits, the rest are attributes.
 
-    Raises:
-        ValueError: it is no number.
-    """
-    plain = text.strip().lower()
-    if plain in TRUE:
-        return 1.0
-    if plain in FALSE:
-        return 0.0
-    if plain in UNKNOWN:
-        return math.nan
-    value = float(plain)
-    if not abs(value) < LARGEST:
-        raise ValueError(text)
-    return value
-
-
-def read_csv(path: Path, label: str | None = None) -> AttributeTable:
-    """A CSV file with a header and a column of file names; its other columns are attributes, but for those of labels and splits.
-
-    The separator may be a comma, a semicolon or a tab. Columns that hold text are left out, and named in the notes.
+    `vaegan.data.sources.columns` says what is an attribute; what is not is in the notes.
 
     Args:
-        path: the file.
-        label: the column that names each image's class; by default one that is called label or class.
+        path: the file; see `vaegan.data.sources.table_files`.
+        images: the names of the images. The column of names may have any name if it holds some of these.
+        choices: what a person says of the columns.
 
     Raises:
         UserError: there is no such file, it is no such table, or it has no such column.
     """
-    text = read_text(path)
-    if not text:
-        raise UserError(f"{path} is empty: the first line must name the columns")
-    separator = max(",;\t", key=re.split("[\r\n]", text, maxsplit=1)[0].count)
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
-    except csv.Error as error:
-        raise UserError(f"{path} is not a CSV file: {error}") from error
-    header = [name.strip() for name in rows[0]]
-    known = [name.lower().replace(" ", "_") for name in header]
-    if len(set(known)) < len(known):
-        raise UserError(f"{path} names the column {next(n for n in header if known.count(n.lower()) > 1)} twice")
-    name_column = next((known.index(name) for name in NAME_COLUMNS if name in known), None)
-    if name_column is None:
-        raise UserError(f"{path} has no column of file names: call it one of {', '.join(NAME_COLUMNS)}")
-    if label is not None and label not in header:
-        raise unknown_name("column", label, header, inside=f" in {path}")
-    label_column = header.index(label) if label else next((known.index(name) for name in LABEL_COLUMNS if name in known), None)
-    split_column = next((known.index(name) for name in SPLIT_COLUMNS if name in known), None)
-    columns = [index for index in range(len(header)) if index not in (name_column, label_column, split_column)]
-    table = AttributeTable(path, (), {}, fingerprint=f"{sha256(path)} {label or ''}")
-    body = _body(path, rows, name_column)
-    for name, row in body.items():
-        if label_column is not None and row[label_column].strip():
-            table.labels[name] = printable(row[label_column].strip())
-        if split_column is not None and row[split_column].strip():
-            split = printable(row[split_column].strip())
-            table.splits[name] = SPLITS.get(split.lower(), split)
-    columns = [index for index in range(len(header)) if index not in (name_column, label_column, split_column)]
-    texts = {index: next((name for name, row in body.items() if not _is_value(row[index])), None) for index in columns}
-    if found := [f'{header[index]} ("{printable(body[name][index])[:40]}" for {name})' for index, name in texts.items() if name]:
-        table.notes.append(f"columns of {path.name} that hold text are not attributes: {some(found)}")
-    columns = [index for index in columns if not texts[index]]
-    table.attribute_names = tuple(printable(header[index]) for index in columns)
-    table.attributes = {name: tuple(attribute(row[index]) for index in columns) for name, row in body.items()}
-    return table
+    table = read_table_file(path)
+    folded = [name.lower().replace(" ", "_") for name in table.header]
+    if twice := next((name for name in filter(None, folded) if folded.count(name) > 1), None):
+        raise UserError(f"{path} names the column {table.header[folded.index(twice)]} twice")
+    named = _columns_called(NAME_COLUMNS, folded)
+    names = find_names(table.columns, named, images)
+    if _is_data(table.header, names if names not in named else None, images):
+        raise UserError(f"{path} has no header: add a first line that names the columns, such as file_name,Smiling")
+    if names is None and not named:
+        there, example = some(filter(None, map(printable, table.header)), 5), images[0] if images else "nothing"
+        raise UserError(f"{path} has no column of file names: its columns are {there}, and images have names such as {example}")
+    names = named[0] if names is None else names
+    choices.check(table.header, f"{path}")
+    if table.header[names] in choices.flagged:
+        raise UserError(f"column {printable(table.header[names])} of {path} has the names of images, so it cannot be an attribute")
+    found = attributes_of(table, names, choices)
+    if names not in named:
+        called = printable(table.header[names]) or "without a name"
+        found.notes.insert(0, f"the names of images are in the column {called} of {path.name}")
+    return found
 
 
-def _body(path: Path, rows: list[list[str]], name_column: int) -> dict[str, list[str]]:
-    """The rows under the head by the names in them, but for empty ones, as spreadsheets leave them.
+def attributes_of(table: TextTable, names: int, choices: ColumnChoices = NO_CHOICES) -> AttributeTable:
+    """What a table says, where it is known which column has the names.
 
     Raises:
-        UserError: a row is too long or too short, names no file, or one that another row names.
+        UserError: a row names no file, two rows of an image differ, or a column that a choice names has no numbers.
     """
-    body: dict[str, list[str]] = {}
-    for number, row in enumerate(rows[1:], 2):
-        if not any(cell.strip() for cell in row):
+    folded = [name.lower().replace(" ", "_") for name in table.header]
+    rows = [printable(cell.strip()) for cell in table.columns[names]]
+    for line, row in zip(table.lines, rows, strict=True):
+        if not row:
+            raise UserError(f"row {line} of {table.path} names no file")
+    open_to_all = [index for index, name in enumerate(table.header) if index != names and name not in choices.flagged]
+    asked = table.header.index(choices.label) if choices.label else None
+    label = asked if asked is not None else next((index for index in _columns_called(LABEL_COLUMNS, folded) if index in open_to_all), None)
+    split = next((index for index in _columns_called(SPLIT_COLUMNS, folded) if index in open_to_all and index != label), None)
+    rest = [index for index, name in enumerate(table.header) if index not in (names, label, split) or name in choices.flagged]
+    where = table.path.name
+    columns = [table.columns[index] for index in rest]
+    read = read_columns([table.header[index] for index in rest], columns, rows, choices, where, decimal_comma=table.decimal_comma)
+    converted = [list(map(values.__getitem__, columns[index])) for index, values in zip(read.columns, read.values, strict=True)]
+    attributes = list(zip(*converted, strict=True)) if converted else [()] * len(rows)
+    found = AttributeTable(table.path, tuple(printable(table.header[rest[index]]) for index in read.columns), {}, notes=read.notes)
+    labels = [] if label is None else [printable(cell.strip()) for cell in table.columns[label]]
+    if label is not None and (many := _no_classes(labels)):
+        found.notes.append(f"column {printable(table.header[label])} of {where} {many}: each is taken for a class")
+    splits = [] if split is None else [cell.strip() for cell in table.columns[split]]
+    if split is not None and folded[split] == "partition" and set(splits) <= set(PARTITIONS):
+        splits = [PARTITIONS[cell] for cell in splits]
+        read.converted.append(table.header[split])
+    else:
+        splits = [SPLITS.get(cell.lower(), printable(cell)) for cell in splits]
+    repeated = 0
+    for number, (row, values) in enumerate(zip(rows, attributes, strict=True)):
+        more = (labels[number] if labels else "", splits[number] if splits else "")
+        if row in found.attributes:
+            if (found.attributes[row], found.labels.get(row, ""), found.splits.get(row, "")) != (values, *more):
+                raise UserError(f"{table.path} has two rows for {row} that differ: keep one of them")
+            repeated += 1
             continue
-        if len(row) != len(rows[0]):
-            raise UserError(f"row {number} of {path} must have {len(rows[0])} cells, not {len(row)}")
-        name = printable(row[name_column].strip())
-        if not name:
-            raise UserError(f"row {number} of {path} names no file")
-        if name in body:
-            raise UserError(f"{path} has two rows for {name}")
-        body[name] = row
-    return body
+        found.attributes[row] = values
+        if more[0]:
+            found.labels[row] = more[0]
+        if more[1]:
+            found.splits[row] = more[1]
+    if repeated:
+        found.notes.append(f"{repeated} rows of {where} say again what is said of their images: they are left out")
+    found.fingerprint = f"{sha256(table.path)} {choices}" + (f" {read.converted!r}" if read.converted else "")
+    return found
 
 
-def read_celeba_list(path: Path) -> AttributeTable:
-    """A list as CelebA's attributes have: how many there are, their names, and for each image its file and as many times 1 or -1.
-
-    Raises:
-        UserError: there is no such file, or it is no such list.
-    """
-    lines = read_text(path).splitlines()
-    try:
-        names = tuple(lines[1].split())
-        rows = [line.split() for line in lines[2:] if line.strip()]
-        if int(lines[0]) != len(rows):
-            raise UserError(f"{path} is damaged: it should have {lines[0].strip()} rows, and has {len(rows)}")
-        attributes = {row[0]: tuple(float(value == "1") for value in row[1:]) for row in rows}
-        if len(attributes) < len(rows) or any(len(row) != len(names) + 1 or not set(row[1:]) <= {"1", "-1"} for row in rows):
-            raise ValueError("a row has the wrong length, or a value other than 1 and -1")
-    except (IndexError, ValueError) as error:
-        raise UserError(
-            f"{path} is not a list of attributes like CelebA's: a count, the names, then rows of a file and 1 or -1 for each name"
-        ) from error
-    return AttributeTable(path, names, attributes, fingerprint=sha256(path))
+def _columns_called(names: Sequence[str], folded: Sequence[str]) -> list[int]:
+    """The columns of these names, in their order."""
+    return [folded.index(name) for name in names if name in folded]
 
 
-def _is_value(text: str) -> bool:
-    try:
-        attribute(text)
-    except ValueError:
-        return False
-    return True
+def _no_classes(labels: Sequence[str]) -> str:
+    """Why labels are hardly classes; empty where they may be."""
+    different = set(filter(None, labels))
+    if len(different) > 2 and any(FRACTION.fullmatch(label) for label in different):
+        return f"has fractions, {len(different)} different ones"
+    known = sum(map(bool, labels))
+    return f"has {len(different)} different values in {known} rows" if 2 * len(different) > known >= FEW else ""
+
+
+def _is_data(header: Sequence[str], names: int | None, images: Sequence[str]) -> bool:
+    """Whether a header names an image, so that it is none; in its column of names, also one without folder and ending."""
+    return not whole_names(images).isdisjoint(header) or (names is not None and find_names([[header[names]]], [], images) is not None)
 
 
 def with_table(source: Source, table: AttributeTable) -> Source:
@@ -166,37 +152,32 @@ def with_table(source: Source, table: AttributeTable) -> Source:
 
     Attributes of the same name are replaced, and so are labels and splits if the table has any.
 
-    Rows are found by an image's whole name, or by its file name alone where rows name no folders. An image without a row has unknown
-    attributes.
+    `vaegan.data.sources.match_names` says which row is about which image. An image without a row has unknown attributes.
 
     Raises:
         UserError: no row belongs to any image.
     """
-    rows = set(table.attributes)
-    bare = not any("/" in name for name in rows)
-    used: set[str] = set()
-    images = without = 0
-    for item in source.items():
-        key = _key(item.name, rows, bare)
-        used.add(key) if key else None
-        without += key is None
-        images += 1
-    if not used:
+    found = match((item.name for item in source.items()), table.attributes)
+    if not found.used:
         called = next((item.name for item in source.items()), "nothing")
-        raise UserError(f"no row of {table.path} names an image: images have names such as {called}, rows {min(rows, default='nothing')}")
+        first = min(table.attributes, default="nothing")
+        raise UserError(f"no row of {table.path} names an image: images have names such as {called}, rows {first}")
     notes = [*source.notes, *table.notes]
-    if missing := sorted(rows - used):
+    if missing := sorted(found.rows - found.used):
         notes.append(f"{len(missing)} rows of {table.path.name} have no image: {some(missing)}")
-    if images - without > len(used):
-        notes.append(f"{images - without - len(used)} images share a row of {table.path.name} with others of the same file name")
-    if without:
-        notes.append(f"{without} images have no row in {table.path.name}: their attributes are unknown")
+    if shared := found.images - found.without - len(found.used):
+        notes.append(f"{shared} images share a row of {table.path.name} with others of the same file name")
+    if found.loose:
+        image, row = next(iter(found.loose.items()))
+        notes.append(f"{len(found.loose)} images have other folders or endings in {table.path.name}, such as {row} for {image}")
+    if found.without:
+        notes.append(f"{found.without} images have no row in {table.path.name}: their attributes are unknown")
     unknown = (math.nan,) * len(table.attribute_names)
     others = [index for index, name in enumerate(source.attribute_names) if name not in table.attribute_names]
 
     def items() -> Iterator[Item]:
         for item in source.items():
-            key = _key(item.name, rows, bare)
+            key = found.row(item.name)
             yield replace(
                 item,
                 attributes=(*(item.attributes[index] for index in others), *(table.attributes[key] if key else unknown)),
@@ -205,12 +186,6 @@ def with_table(source: Source, table: AttributeTable) -> Source:
             )
 
     names = (*(source.attribute_names[index] for index in others), *table.attribute_names)
-    listing, state = (hashlib.sha256(f"{text} {table.fingerprint}".encode()).hexdigest() for text in (source.listing, source.state))
+    read = table.fingerprint + (f" {len(found.loose)}" if found.loose else "")  # what was always matched as it is now, stays as it was
+    listing, state = (hashlib.sha256(f"{text} {read}".encode()).hexdigest() for text in (source.listing, source.state))
     return replace(source, items=items, attribute_names=names, notes=notes, listing=listing, state=state)
-
-
-def _key(name: str, rows: set[str], bare: bool) -> str | None:
-    if name in rows:
-        return name
-    last = name.rpartition("/")[2]
-    return last if bare and last in rows else None

@@ -1,0 +1,68 @@
+"""Advice on tables of attributes."""
+
+from __future__ import annotations
+
+import shutil
+
+from .case import Case, World, follow
+
+WITH_MORE = "--size 16 --workers 1 --attributes more.csv"
+
+
+def more(world: World) -> None:
+    """A table with columns of numbers."""
+    rows = [f"photo {n:02d}.png,{n % 4},{n % 3 - 1},5\n" for n in range(40)]
+    (world.folder / "more.csv").write_text("file,Size,Unsure,One\n" + "".join(rows))
+
+
+def beside(world: World) -> None:
+    """A folder of images with a table in it."""
+    shutil.copytree(world["PHOTOS"], world.folder / "BESIDE")
+    shutil.copy(world["TABLE.csv"], world.folder / "BESIDE" / "labels.csv")
+
+
+CASES = [
+    Case(
+        "{} needs --attributes: it is about the columns of that file",
+        "prepare PHOTOS OUT --label Round",
+        "prepare PHOTOS OUT --label Round --attributes TABLE.csv --size 16 --workers 1",
+    ),
+    Case(
+        "--threshold must be NAME=VALUE, such as age=40, not {}",
+        f"prepare PHOTOS OUT {WITH_MORE} --threshold Size",
+        f"prepare PHOTOS OUT {WITH_MORE} --threshold Size=1",
+        more,
+    ),
+    Case(
+        "--threshold {} and --numeric {} were both given: leave out one",
+        f"prepare PHOTOS OUT {WITH_MORE} --threshold Size=1 --numeric Size",
+        f"prepare PHOTOS OUT {WITH_MORE} --numeric Size",
+        more,
+    ),
+    Case(
+        "must have two values or more: leave out --numeric {}",
+        f"prepare PHOTOS OUT {WITH_MORE} --numeric One",
+        f"prepare PHOTOS OUT {WITH_MORE}",
+        more,
+    ),
+    Case(
+        "use one with --threshold NAME=VALUE, where images above VALUE have it, or keep its numbers with --numeric NAME",
+        f"prepare PHOTOS first {WITH_MORE}",
+        (f"prepare PHOTOS OUT {WITH_MORE} --threshold Size=1", f"prepare PHOTOS SET {WITH_MORE} --numeric Size"),
+        more,
+    ),
+    Case(
+        "have 0 and -1, and both mean no: {}; if -1 is not known, add --unknown -1",
+        f"prepare PHOTOS first {WITH_MORE}",
+        f"prepare PHOTOS OUT {WITH_MORE} --unknown -1",
+        more,
+    ),
+    Case(
+        "use it with: vaegan prepare IMAGES SET --attributes {}",
+        "prepare BESIDE OUT --size 16 --workers 1",
+        "prepare BESIDE SET --size 16 --workers 1 --attributes BESIDE/labels.csv",
+        beside,
+    ),
+]
+
+test_the_advice_works = follow(CASES)
