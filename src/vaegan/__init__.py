@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from .threads import set_wait_policy
 
 if TYPE_CHECKING:
-    from .api.data import data, prepare
+    from .api.data import data, join, prepare
     from .api.edit import arithmetic, attributes, edit
     from .api.encode import encode, project
     from .api.evaluate import evaluate
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 set_wait_policy()
 
 _HOME = {
-    "api.data": ("data", "prepare"),
+    "api.data": ("data", "join", "prepare"),
     "api.edit": ("arithmetic", "attributes", "edit"),
     "api.encode": ("encode", "project"),
     "api.evaluate": ("evaluate",),
@@ -108,6 +108,7 @@ __all__ = [
     "experiment",
     "fit_prior",
     "interpolate",
+    "join",
     "load",
     "nearest",
     "prepare",

@@ -15,11 +15,13 @@ from vaegan.cli import run
 from vaegan.cli.commands import COMMANDS
 from vaegan.experiments.page import ExperimentResult
 
+from ..command import works
 from ..json_page import SPREAD, classes_of
 from ..tiny import flags
 
 COMMAND_LINES = {
     "prepare": "IMAGES OUT --size 16 --workers 1",
+    "join": "OUT PART",
     "data": "IMAGES --size 16",
     "train": "--data IMAGES --run OUT TINY",
     "fit-prior": "RUN --device cpu",
@@ -45,7 +47,7 @@ COMMAND_LINES = {
     "search --samples": "RUN --samples 2 --count 1",
     "experiment": "features --device cpu --out OUT",
 }
-"""IMAGES is a folder with a broken file among its images, BROKEN is such a file, and RUN is a run on avatars."""
+"""IMAGES is a folder with a broken file among its images, BROKEN is such a file, PART is a packed part, and RUN is a run on avatars."""
 PARTLY = {"score"}
 """Commands that end with 2 where an input is broken."""
 LINES = {"runs": 1, "score": 8, "search": 10, "project": 3}
@@ -68,13 +70,15 @@ def printed(avatars_run: Path, images: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("vaegan.experiments.features.features", lambda *_, **__: ExperimentResult([], []))
     monkeypatch.setattr(benchmark, "MOST_IMAGES", 16)
-    names = {"RUN": avatars_run, "FOLDER": avatars_run.parent, "IMAGES": images, "OUT": tmp_path / "out"}
+    names = {"RUN": avatars_run, "FOLDER": avatars_run.parent, "IMAGES": images, "OUT": tmp_path / "out", "PART": tmp_path / "part"}
     names |= {"GOOD": images / "photo 00.png", "BROKEN": images / "broken.png"}
 
     def do(name: str, *more: str) -> str:
         words = [str(names.get(word, word)) for word in COMMAND_LINES[name].split()]
         if "TINY" in words:
             words[words.index("TINY") :] = [*flags(data__avatars=None, training__length="2 steps"), "--no-report"]
+        if "PART" in COMMAND_LINES[name]:
+            works("prepare", images, names["PART"], "--size", 16, "--workers", 1, "--shard", "1/1")
         capsys.readouterr()
         try:
             run([name.split(maxsplit=1)[0], *words, *more])

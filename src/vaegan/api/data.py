@@ -1,4 +1,4 @@
-"""Sets of images: prepare, data."""
+"""Sets of images: prepare, join, data."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data import ImageSet, open_images, packed_folder
+from ..data import join as join_parts
 from ..data import prepare as pack
 from ..data.sources import recognized
 from ..errors import UserError
@@ -45,6 +46,8 @@ class SetSummary(Result):
     """What it was made from."""
     preparation: dict[str, Any]
     """How images were cropped and resized."""
+    shard: str | None
+    """Which part of a larger set it is, as 3/16; None if it is none."""
     splits: dict[str, int]
     """The number of images in each split."""
     classes: dict[str, int]
@@ -67,7 +70,7 @@ class SetSummary(Result):
     def lines(self) -> list[str]:
         """What is in the set."""
         if self.verified:
-            return [f"{self.folder} is not damaged: {len(self.set.manifest['files'])} files, {self.bytes:,} bytes"]
+            return [f"{self.folder} is not damaged: {len(self.set.files)} files, {self.bytes:,} bytes"]
         from ..data.summary import describe
 
         return list(describe(self.set))
@@ -92,9 +95,10 @@ class SetSummary(Result):
             len(images),
             (height, width),
             channels,
-            sum(file["bytes"] for file in images.manifest["files"].values()),
+            sum(file["bytes"] for file in images.files.values()),
             images.manifest["made_from"]["source"],
             images.preparation.as_dict(),
+            str(images.shard) if images.shard else None,
             dict(images.splits),
             dict(Counter(label for label in images.labels if label).most_common()),
             shares,
@@ -123,6 +127,7 @@ def prepare(
     numeric: Sequence[str] = (),
     unknown: Sequence[str] = (),
     count: int | None = None,
+    shard: str | None = None,
     workers: int | None = None,
     progress: ShowProgress = None,
 ) -> SetSummary:
@@ -139,6 +144,7 @@ def prepare(
         label: its column that names the class.
         threshold, numeric, unknown: what its columns mean; see docs/data.md.
         count: only so many images.
+        shard: only one of several parts, as 3/16; `join` makes a set of all of them.
         workers: the number of processes that read images.
         progress: see `vaegan.api.notices.ShowProgress`.
 
@@ -165,15 +171,39 @@ def prepare(
             numeric=numeric,
             unknown=unknown,
             count=count,
+            shard=shard,
             workers=workers,
             progress=bar,
             note=talk.note,
         )
-    what = f"{len(images):,} images of {images.images.shape[1]}x{images.images.shape[2]}"
-    parts = ", ".join(f"{name} {count:,}" for name, count in images.splits.items())
-    talk.say(f"{out} holds {what}" + (f": {parts}" if parts else ""))
     if packed_before:
         talk.note(f"{out} is packed already, from files with the same names and sizes; remove it to pack it again")
+    return _made(out, images, talk)
+
+
+def join(out: str | Path, parts: Sequence[str | Path], *, progress: ShowProgress = None) -> SetSummary:
+    """Make one set of the parts that `prepare` packed with `shard`. No image is copied: the set has a list of the folders of its parts.
+
+    Args:
+        out: the folder to make. Parts may lie in it.
+        parts: the folders of all parts, in any order.
+        progress: see `vaegan.api.notices.ShowProgress`.
+
+    Raises:
+        UserError: a part is missing, is not whole, or does not belong to the others; or `out` holds something else.
+    """
+    talk = Talk(progress)
+    with talk.bar() as bar:
+        images = join_parts(Path(out), list(map(Path, parts)), progress=bar)
+    return _made(out, images, talk)
+
+
+def _made(out: str | Path, images: ImageSet, talk: Talk) -> SetSummary:
+    """What is in a set that was made just now; notes that were made before are not made again."""
+    what = f"{len(images):,} images of {images.images.shape[1]}x{images.images.shape[2]}"
+    part = f", part {images.shard}" if images.shard else ""
+    splits = ", ".join(f"{name} {count:,}" for name, count in images.splits.items())
+    talk.say(f"{out} holds {what}{part}" + (f": {splits}" if splits else ""))
     talk.skipped_of(images)
     for note in images.manifest["notes"]:
         if note not in talk.notes:
@@ -200,7 +230,7 @@ def data(
     talk = Talk(progress)
     images, home = _set_of(source, recipe, talk)
     if verify:
-        total, done, bad = sum(file["bytes"] for file in images.manifest["files"].values()), 0, []
+        total, done, bad = sum(file["bytes"] for file in images.files.values()), 0, []
         with talk.bar() as bar:
             for name, size, good in images.verify():
                 done += size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,17 +19,20 @@ from rich.text import Text
 
 from ..data import ImageSet, Indices
 from ..data.any_images import AnyImages, any_images
-from ..data.batches import Images, to_tensor
+from ..data.batches import ImageRange, Images, to_tensor
 from ..data.read_images import read_images
+from ..data.shard import Shard
 from ..data.sources.files import TARS
 from ..errors import UserError
 from ..files import replacing
 from ..latent.anomaly import OtherWeightsError, Scorer, Scores, joined
+from ..latent.measurements import PART as MEASURED_AT_ONCE
 from ..metrics.extractors.base import in_colour
 from ..models.vaegan import VAEGAN
 from ..result import PYTHON_ONLY, Result
 from ..run import Run
 from ..viz.tiles import Tile, heat, tiled
+from ..words import command
 from .notices import ShowProgress, Skipped, Talk
 from .shared import ModelInMemory, Subject, open_run, open_set
 
@@ -168,6 +172,7 @@ def score(
     calibrate: AnyImages | None = None,
     false_positive_rate: float = 0.01,
     count: int = 12,
+    shard: str | None = None,
     progress: ShowProgress = None,
 ) -> ScoredImages:
     """Give each image a score: how unusual it is for a model.
@@ -180,10 +185,12 @@ def score(
         calibrate: normal images that the model was not trained on; by default the set of the last time, or the run's held-out images.
         false_positive_rate: the share of normal images that may be called unusual by mistake.
         count: how many images table and picture show.
+        shard: only one of several parts of the images, as 3/16; the run needs a calibration before.
         progress: see `vaegan.api.notices.ShowProgress`.
 
     Raises:
-        UserError: there is no readable image; the model lacks a network; or there are too few normal images.
+        UserError: there is no readable image; the model lacks a network; or there are too few normal images, or fewer images than
+            parts.
     """
     talk = Talk(progress)
     rate = false_positive_rate
@@ -191,14 +198,20 @@ def score(
         raise UserError(f"--false-positive-rate must be above 0 and below 1, not {rate}")
     if count < 1:
         raise UserError(f"--count must be above 0, not {count}")
+    part = Shard.parse(shard) if shard is not None else None
     opened = open_run(run)
+    if part and (calibrate is not None or not opened.score_file.is_file()):
+        first = command("score", opened.folder, "IMAGE")
+        raise UserError(f"--shard needs one calibration for all parts: calibrate first, with: {first}")
     model = opened.model()
     model.require("encoder")  # before anything is said of the images, which cannot help
     model.require("discriminator")
     parts = list(_parts(opened, images, talk))
     if not any(part.names for part in parts):
         raise UserError(f"there is no readable image in {', '.join(dict.fromkeys(one.name for part in parts for one in part.skipped))}")
-    scorer = _scorer(opened, model, calibrate, talk)
+    if part:
+        parts = list(_within(parts, part))
+    scorer = _scorer(opened, model, calibrate, talk, again=part is None)
     if len(scorer.ranked) < 1 / rate - 1:
         least = f"{1 / (len(scorer.ranked) + 1):.2g}"
         talk.note(
@@ -282,19 +295,33 @@ def _set(name: str, run: Run, talk: Talk) -> _Part:
     )
 
 
-def _scorer(run: Run, model: VAEGAN, calibrate: AnyImages | None, talk: Talk) -> Scorer:
-    """The calibration that is asked for, or that of the last time, or that by the run's held-out images."""
+def _within(parts: Sequence[_Part], shard: Shard) -> Iterator[_Part]:
+    """Of all that was named, one after the other, what is in a shard. A file that gave no image is where the image before it is."""
+    wanted, start = shard.of(sum(len(part.names) for part in parts), MEASURED_AT_ONCE), 0
+    for part in parts:
+        here = range(max(wanted.start - start, 0), min(wanted.stop - start, len(part.names)))
+        order = {name: number for number, name in enumerate(part.order)}
+        positions = [order.get(name, 0) for name in part.names]
+        ends = [start + bisect(positions, order.get(one.name, 0)) for one in part.skipped]
+        skipped = [one for one, end in zip(part.skipped, ends, strict=True) if (wanted.start or -1) < end <= wanted.stop]
+        if here or skipped:
+            yield _Part(part.names[here.start : here.stop], ImageRange(part.images, here), skipped, part.order)
+        start += len(part.names)
+
+
+def _scorer(run: Run, model: VAEGAN, calibrate: AnyImages | None, talk: Talk, *, again: bool) -> Scorer:
+    """The calibration that is asked for, or that of the last time, or that by the run's held-out images; made `again` for a new model."""
     file = run.score_file
     if calibrate is None and file.is_file():
         try:
             scorer = Scorer.load(file, model)
         except OtherWeightsError as error:
-            if error.source != HELD_OUT:
+            if error.source != HELD_OUT or not again:
                 raise
             talk.say("the model has changed since it was calibrated: calibrating again")
         else:
-            again = "" if scorer.source == HELD_OUT else f" (remove {file} to calibrate on {HELD_OUT} instead)"
-            talk.say(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images{again}")
+            other = "" if scorer.source == HELD_OUT else f" (remove {file} to calibrate on {HELD_OUT} instead)"
+            talk.say(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images{other}")
             return scorer
     fitted_on: Indices | None = None
     source = "images of a program"

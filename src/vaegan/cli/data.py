@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -14,6 +14,9 @@ from ..settings import Crop, Resampling
 from ..words import command
 from .console import Json, err, parse_size, show
 from .flags import DEFAULT_RECIPE, DataFlags, Settings
+
+if TYPE_CHECKING:
+    from ..api.data import SetSummary
 
 
 def prepare(
@@ -34,6 +37,7 @@ def prepare(
     numeric: Annotated[list[str] | None, Parameter(negative="", json_list=False)] = None,
     unknown: Annotated[list[str] | None, Parameter(negative="", json_list=False, allow_leading_hyphen=True)] = None,
     count: int | None = None,
+    shard: str | None = None,
     workers: int | None = None,
     json: Json = False,
 ) -> None:
@@ -83,6 +87,9 @@ def prepare(
         more values.
     count
         Use only the first COUNT images. For avatars, COUNT is the number to draw.
+    shard
+        Pack only part K of N parts, given as K/N, for example 3/16. Pack each part into a folder of its own, on as many machines as you
+        like, with the same options. Then make one set of all parts with vaegan join.
     workers
         The number of processes that read images. The default is one for each CPU core.
     json
@@ -108,21 +115,54 @@ def prepare(
             numeric=numeric or (),
             unknown=unknown or (),
             count=count,
+            shard=shard,
             workers=workers,
             progress=err,
         )
     except Stopped as stopped:
         err.print(str(stopped), soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
+    _say_next(out, found)
+    if json:
+        show(found, json=True)
+
+
+def join(out: Path, parts: Annotated[list[Path], Parameter(negative="", json_list=False)], /, *, json: Json = False) -> None:
+    """Make one set of the parts that several machines packed.
+
+    Each part was packed by vaegan prepare --shard. No image is copied: the set has a list of the folders of its parts. Its images, their
+    order and its splits are those of the set that is packed at once. If you move the parts, run this command again.
+
+    Parameters
+    ----------
+    out
+        The folder to make for the set.
+    parts
+        The folders of all parts, in any order.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
+    """
+    from ..api import data as api
+
+    found = api.join(out, parts, progress=err)
+    _say_next(out, found)
+    if json:
+        show(found, json=True)
+
+
+def _say_next(out: Path, found: SetSummary) -> None:
+    """What can be done with a set that was made just now."""
     look = f"Look at it: {command('data', out)}"
+    if shard := found.set.shard:
+        join_all = command("join", "SET", out, "PART")
+        err.print(f"{look}\nWhen all {shard.parts} parts are packed, join them with: {join_all}", soft_wrap=True)
+        return
     try:
         replace(Recipe.load(DEFAULT_RECIPE).networks, size=found.size)
         look += f"\nTrain on it: {command('train', '--data', out)}"
     except UserError as error:
         err.print(f"{error}; to train on these images, prepare them again with a --size that is possible", soft_wrap=True)
     err.print(look, soft_wrap=True)
-    if json:
-        show(found, json=True)
 
 
 def _threshold(text: str) -> tuple[str, float]:

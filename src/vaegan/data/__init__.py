@@ -4,6 +4,7 @@ from ..callable_package import make_callable
 from .dataset import ImageSet
 from .held_out import Indices, split
 from .images import Preparation
+from .join import join
 from .prepare import AVATARS, cache_folder, open_images, open_packed, packed_folder, prepare
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Indices",
     "Preparation",
     "cache_folder",
+    "join",
     "open_images",
     "open_packed",
     "packed_folder",

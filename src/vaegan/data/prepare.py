@@ -20,8 +20,9 @@ from ..this_process import cores
 from ..words import command, plain
 from .dataset import FORMAT, ImageSet
 from .images import Preparation
+from .shard import Shard
 from .sources import HUB, NO_CHOICES, ColumnChoices, avatars, find_source, is_hub, note_unused_table, recognized
-from .sources.base import Source, first
+from .sources.base import Source, first, stretch
 from .sources.tables import read_table, with_table
 from .writer import Unfinished, is_unfinished, pack
 
@@ -29,6 +30,7 @@ AVATARS = "avatars"
 DEFAULT_SIZE = (64, 64)
 SET_CACHE = "set the environment variable VAEGAN_CACHE to a folder that you can write to"
 FULL = (errno.ENOSPC, errno.EDQUOT)
+COUNTED = 100  # pictures between two moves of the bar, where they are only counted
 
 
 def cache_folder() -> Path:
@@ -113,6 +115,7 @@ def prepare(
     numeric: Sequence[str] = (),
     unknown: Sequence[str] = (),
     count: int | None = None,
+    shard: str | None = None,
     workers: int | None = None,
     note: Callable[[str], object] = lambda _: None,
 ) -> ImageSet:
@@ -131,6 +134,7 @@ def prepare(
         label, thresholds, numeric, unknown: what its columns mean, or those of a set of the Hugging Face hub where there is no table; see
             `vaegan.data.sources.ColumnChoices`.
         count: only so many pictures.
+        shard: which part of them, such as "3/16"; `join` makes one set of all parts. Random splits are drawn there.
         workers: processes; all cores by default.
         note: called before packing with each sentence of what there is to know; these are in the manifest, too.
 
@@ -150,6 +154,7 @@ def prepare(
     parts = {name: value for name, value in (fractions or {}).items() if value}
     if fractions and not (all(value > 0 for value in parts.values()) and abs(sum(parts.values()) - 1) < 1e-6):
         raise UserError(f"--splits must be shares that add up to 1, such as 0.8 0.1 0.1, not {' '.join(map(str, fractions.values()))}")
+    part = Shard.parse(shard) if shard is not None else None
     asked = Preparation(size or DEFAULT_SIZE, channels or 3, crop or "centre", box, blur, resampling)
     if source == AVATARS:
         found = avatar_source(count or 16_000, asked)
@@ -167,11 +172,30 @@ def prepare(
     with StopSignal("stopping: writing the images that were read ...") as signals:
         try:
             stop = lambda: signals.received is not None  # noqa: E731
-            return pack(found, asked, out, workers=workers or cores(), progress=progress, fractions=parts or None, stop=stop)
+            if part:
+                found = stretch(found, part.of(_count(found, progress, stop)), last=part.number == part.parts)
+            return pack(found, asked, out, workers=workers or cores(), progress=progress, fractions=parts or None, shard=part, stop=stop)
         except Unfinished as unfinished:
             total = f" of {found.count:,}" if found.count else ""
             sentence = f"stopped after {unfinished.seen:,}{total} images; run the same command again to continue"
             raise Stopped(sentence, signals.received) from None
+
+
+def _count(source: Source, progress: Progress, stop: Callable[[], bool]) -> int:
+    """How many pictures a source has. If it does not say, as a tar, it is read once to count them.
+
+    Raises:
+        Unfinished: `stop` said so.
+    """
+    if source.count is not None:
+        return source.count
+    count = 0
+    for count, _ in enumerate(source.items(), 1):
+        if stop():
+            raise Unfinished(0)
+        if count % COUNTED == 0:
+            progress(f"counting the images of {source.name}", count, None)
+    return count
 
 
 def avatar_source(count: int, preparation: Preparation) -> Source:

@@ -26,11 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..files import replacing, sha256
+from ..files import replacing
 from ..progress import Progress
-from .dataset import FORMAT, HEADER, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
+from .dataset import FORMAT, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
 from .images import Picture, Preparation, Unreadable, read
-from .permutation import SPLIT_SEED, Permutation
+from .set_files import checked, image_header, random_codes, write_manifest, write_splits
+from .shard import Shard
 from .sources.base import Encoded, Item, Source, some
 from .workers import WorkerKilled, in_order
 
@@ -42,7 +43,6 @@ OWN_FILE = re.compile(r"images-\d+\.npy|items-\d+\.csv|split-.+\.npy|skipped\.tx
 SAVE_EVERY = 2.0  # seconds of work that a machine that stops may lose
 TASK_PICTURES = 32
 TASK_BYTES = 16 << 20
-BLOCK = 1 << 20  # images whose splits are looked at together
 
 
 class Unfinished(Exception):  # noqa: N818 (nothing went wrong)
@@ -80,6 +80,7 @@ def pack(
     workers: int,
     progress: Progress,
     fractions: Mapping[str, float] | None = None,
+    shard: Shard | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> ImageSet:
     """Pack a source into a folder, or go on with what was begun there.
@@ -93,13 +94,16 @@ def pack(
         workers: processes that read images.
         progress: called as the work goes on.
         fractions: which part of the images goes into which split, drawn at random; instead of the source's own splits.
+        shard: which part of a larger source this is, of which `join` makes one set. Random splits are drawn when the parts are joined.
         stop: asked now and then; once it says so, work is saved and ends.
 
     Raises:
         UserError: no image could be read, the folder holds something else, or the disk is full.
         Unfinished: `stop` said so.
     """
-    plan = {"source": source.name, "listing": source.listing, "fractions": dict(fractions) if fractions else None}
+    plan: dict[str, Any] = {"source": source.name, "listing": source.listing, "fractions": dict(fractions) if fractions else None}
+    if shard:
+        plan["shard"] = str(shard)
     wanted = {"made_from": plan, "preparation": preparation.as_dict(), "attributes": list(source.attribute_names)}
     if ImageSet.is_set(folder):  # perhaps where nothing may be written, not even a lock
         _check_same(folder, wanted)
@@ -123,7 +127,7 @@ def pack(
                         begun = wanted | {"state": source.state, "format": FORMAT}
                         with Writer(work, begun, preparation.shape, source.attribute_names) as writer:
                             _read_all(source, preparation, writer, workers=workers, progress=progress, stop=stop)
-                            writer.finish(fractions, source.notes)
+                            writer.finish(None if shard else fractions, source.notes)
                     _move_up(work, folder)
             finally:
                 if not work.exists():
@@ -160,23 +164,22 @@ def _alone_in(folder: Path, progress: Progress, stop: Callable[[], bool]) -> Abs
                 raise Unfinished(0) from None
 
 
-def _differing(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+def differing(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """In what one account of a set differs from another, in a user's words."""
     names: list[str] = []
     for key, value in wanted.items():
-        if isinstance(value, dict) and isinstance(there.get(key), dict) and key != "fractions":
-            names += _differing(there[key], value)
-        elif there.get(key) != value:
+        was = there.get(key)
+        if isinstance(value, dict) and isinstance(was, dict) and key != "fractions":
+            names += differing(was, dict.fromkeys(was) | value)  # what only one of them has counts, too
+        elif was != value:
             names.append({"listing": "content", "state": "content", "fractions": "splits", "format": "version"}.get(key, key))
     return list(dict.fromkeys(names))
 
 
 def _check_same(folder: Path, wanted: dict[str, Any]) -> None:
     """Refuse a set that is there already, unless it is the one that is wanted."""
-    if differing := _differing(read_manifest(folder), wanted):
-        raise UserError(
-            f"{folder} exists already: it is a packed set with another {some(differing)}; name a new folder, or remove this one"
-        )
+    if others := differing(read_manifest(folder), wanted):
+        raise UserError(f"{folder} exists already: it is a packed set with another {some(others)}; name a new folder, or remove this one")
 
 
 def _refuse_other_files(folder: Path) -> None:
@@ -219,7 +222,7 @@ def _read_all(
     if stopped:
         writer.save()
         raise Unfinished(writer.seen)
-    if not writer.images:
+    if not writer.images and "shard" not in writer.plan["made_from"]:  # a part may have none, if another one has
         shutil.rmtree(writer.folder)
         first = f"; the first: {writer.first_skipped}" if writer.seen else ""
         raise UserError(f"none of the {writer.seen} images of {source.name} can be read{first}")
@@ -287,12 +290,12 @@ class Writer:
         try:
             state = json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
             lengths: dict[str, int] = state["lengths"] | {name: file["bytes"] for name, file in state["finished"].items()}
-            differing = _differing(state["plan"], self.plan)
+            others = differing(state["plan"], self.plan)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
-        if differing:
+        if others:
             raise UserError(
-                f"{self.folder.parent} was started with another {some(differing)}: "
+                f"{self.folder.parent} was started with another {some(others)}: "
                 f"run the same command as then to continue, name a new folder, or remove {self.folder} to start again"
             )
         for path in self.folder.iterdir():
@@ -362,8 +365,7 @@ class Writer:
 
     def _write(self, shard: int, filled: int, items: list[Item], images: NDArray[np.uint8]) -> None:
         if filled == 0:
-            self._file(image_file(shard)).write(_header((0, *self.shape)))
-            self._file(item_file(shard)).write(_csv([("name", "label", *self.attribute_names)]))
+            self._begin(shard)
         self._file(image_file(shard)).write(np.ascontiguousarray(images).data)
         unknown = ("",) * len(self.attribute_names)
         self._file(item_file(shard)).write(
@@ -372,6 +374,10 @@ class Writer:
         self._classes.update(item.label for item in items if item.label)
         if any(item.split for item in items) or self._splits:
             self._write_splits(items)
+
+    def _begin(self, shard: int) -> None:
+        self._file(image_file(shard)).write(image_header((0, *self.shape)))
+        self._file(item_file(shard)).write(_csv([("name", "label", *self.attribute_names)]))
 
     def _write_splits(self, items: list[Item]) -> None:
         """Which split each image is in, as the number of its name; images without one are in none."""
@@ -390,21 +396,27 @@ class Writer:
             if name in self._open:
                 self._close(name)
         with (self.folder / image_file(shard)).open("r+b") as file:
-            file.write(_header((count, *self.shape)))
+            file.write(image_header((count, *self.shape)))
             file.flush()
             os.fsync(file.fileno())
         for name in (image_file(shard), item_file(shard)):
             self._finish(name)
 
     def _finish(self, name: str) -> None:
-        path = self.folder / name
-        self._finished[name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
+        self._finished[name] = checked(self.folder / name)
 
     def finish(self, fractions: Mapping[str, float] | None, notes: list[str]) -> None:
         """Close the last files, write the splits and the manifest."""
-        if self.images % self.capacity:
+        if not self.images:
+            self._begin(0)
+        if self.images % self.capacity or not self.images:
             self._close_shard(self.images // self.capacity)
-        splits = self._write_split_files(fractions)
+        splits: dict[str, int] = {}
+        if fractions:
+            splits = write_splits(self.folder, list(fractions), random_codes(fractions, self.images))
+        elif self._splits:
+            self._file(SPLIT_CODES).flush()
+            splits = write_splits(self.folder, self._splits, np.memmap(self.folder / SPLIT_CODES, np.dtype("<u2"), "r"))
         if "skipped.txt" in self._open:
             self._close("skipped.txt")
             self._finish("skipped.txt")
@@ -412,61 +424,18 @@ class Writer:
             self._close(name)
         for name in splits:
             self._finish(split_file(name))
-        manifest = {
-            "format": FORMAT,
-            "shape": [self.images, *self.shape],
-            "images_per_file": self.capacity,
-            "splits": splits,
-            "classes": sorted(self._classes),
-            "attributes": list(self.attribute_names),
-            "preparation": self.plan["preparation"],
-            "made_from": self.plan["made_from"],
-            "notes": notes,
-            "files": dict(sorted(self._finished.items())),
-        }
-        with replacing(self.folder / MANIFEST) as path:
-            path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-
-    def _write_split_files(self, fractions: Mapping[str, float] | None) -> dict[str, int]:
-        """Write the numbers of each split's images, rising; returns how many each has."""
-        names = list(fractions) if fractions else self._splits
-        if not names:
-            return {}
-        codes = self._random_codes(fractions) if fractions else self._own_codes()
-        counts = np.zeros(len(names) + 1, np.int64)
-        for start in range(0, self.images, BLOCK):
-            counts += np.bincount(codes[start : start + BLOCK], minlength=len(counts))
-        for code, name in enumerate(names, 1):
-            indices = np.lib.format.open_memmap(self.folder / split_file(name), "w+", np.int64, (int(counts[code]),))
-            filled = 0
-            for start in range(0, self.images, BLOCK):
-                found = np.flatnonzero(codes[start : start + BLOCK] == code) + start
-                indices[filled : filled + len(found)] = found
-                filled += len(found)
-            indices.flush()
-        return {name: int(count) for name, count in zip(names, counts[1:], strict=True)}
-
-    def _own_codes(self) -> NDArray[np.uint16]:
-        """The number, from 1, of each image's split, or 0 where it is in none; images after the last one in a split are not there."""
-        self._file(SPLIT_CODES).flush()
-        return np.memmap(self.folder / SPLIT_CODES, np.dtype("<u2"), "r")
-
-    def _random_codes(self, fractions: Mapping[str, float]) -> NDArray[np.uint16]:
-        codes = np.zeros(self.images, np.uint16)
-        order = Permutation(self.images, SPLIT_SEED)
-        edges = np.round(np.cumsum(list(fractions.values())) * self.images).astype(np.int64)
-        for start in range(0, self.images, BLOCK):
-            positions = np.arange(start, min(start + BLOCK, self.images))
-            codes[order[positions]] = np.minimum(np.searchsorted(edges, positions, side="right"), len(edges) - 1) + 1
-        return codes
-
-
-def _header(shape: tuple[int, ...]) -> bytes:
-    """The head of a .npy file; numpy leaves room in it for the first number to grow, so it can be written again over itself."""
-    head = io.BytesIO()
-    np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": shape})
-    assert head.tell() == HEADER
-    return head.getvalue()
+        write_manifest(
+            self.folder,
+            self.images,
+            self.shape,
+            splits=splits,
+            classes=self._classes,
+            attribute_names=self.attribute_names,
+            preparation=self.plan["preparation"],
+            made_from=self.plan["made_from"],
+            notes=notes,
+            files=self._finished,
+        )
 
 
 def _csv(rows: list[tuple[str, ...]]) -> bytes:

@@ -192,6 +192,12 @@ def first(source: Source, count: int) -> Source:
     return replace(source, items=lambda: islice(source.items(), count), count=known, listing=listing, state=state)
 
 
+def stretch(source: Source, wanted: range, *, last: bool) -> Source:
+    """The pictures of a source at some consecutive places; with the `last` ones come all that follow, should its count be wrong."""
+    stop = None if last else wanted.stop
+    return replace(source, items=lambda: islice(source.items(), wanted.start, stop), count=len(wanted))
+
+
 def printable(text: str) -> str:
     """A name as one line of text, whatever bytes are in it."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -21,6 +21,8 @@ RUN_MARKS = {"recipe.yaml", "stats.jsonl"}  # as in run.py, which is above data
 """Files that a run folder has."""
 SET_MARKS = {"manifest.json", "images-00000.npy"}
 """Files that a packed set has."""
+JOINED_MARKS = {"manifest.json", "parts.json"}
+"""Files that a joined set has."""
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 ENDINGS = "JPEG, PNG, WebP, BMP, GIF, TIFF and PPM files"
 
@@ -92,7 +94,7 @@ class Folder:
             yield inside
             return
         marks = {entry.name for entry in found}
-        if marks >= RUN_MARKS or marks >= SET_MARKS:
+        if any(marks >= those for those in (RUN_MARKS, SET_MARKS, JOINED_MARKS)):
             return
         for entry in found:
             path = f"{inside}/{entry.name}" if inside else entry.name
