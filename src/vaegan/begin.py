@@ -127,8 +127,10 @@ def seconds_after_training(recipe: Recipe, job: TrainingJob) -> float:
     return FIT_SECONDS * recipe.objective.autoencodes + page * job.report
 
 
-def with_attributes(recipe: Recipe, images: ImageSet, training: Indices) -> Recipe:
-    """With the names of the attributes, where it asks for all."""
+def settled(recipe: Recipe, images: ImageSet, training: Indices) -> Recipe:
+    """With what the images decide: the range of values that was found for them, and the names of the attributes, where it asks for all."""
+    if images.preparation.range:
+        recipe = replace(recipe, data=replace(recipe.data, range=images.preparation.range))
     if recipe.networks.attributes != ("all",):
         return recipe
     return replace(recipe, networks=replace(recipe.networks, attributes=varying(images, training)))
@@ -185,7 +187,8 @@ def images_of(recipe: Recipe, console: Console) -> ImageSet:
         UserError: there are no such images.
     """
     with progress_bar(console) as progress:
-        return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
+        data = recipe.data
+        return open_images(data.source, recipe.preparation, count=data.avatars, progress=progress, percentiles=data.range_percentiles)
 
 
 def split_of(recipe: Recipe, images: ImageSet) -> tuple[Indices, Indices]:

@@ -23,10 +23,10 @@ from .begin import (
     join,
     length_of,
     seconds_after_training,
+    settled,
     split_of,
     take_up,
     threads_of,
-    with_attributes,
 )
 from .data import ImageSet, Indices
 from .data.batches import Batches
@@ -201,7 +201,7 @@ def _settle(plan: Plan, job: TrainingJob, world: World, images: ImageSet, traini
     settings = job.recipe.training
     batches = Batches(images.images, training, settings.batch, seed=settings.seed, processes=world.size)
     plan.steps_per_epoch = batches.steps_per_epoch
-    recipe = with_attributes(job.recipe, images, training)
+    recipe = settled(job.recipe, images, training)
     plan.recipe = replace(
         recipe, training=replace(recipe.training, threads=threads_of(job, resumed, world), length=length_of(job, resumed))
     )

@@ -26,10 +26,10 @@ from .begin import (
     length_of,
     seconds_after_training,
     set_up_folder,
+    settled,
     split_of,
     take_up,
     threads_of,
-    with_attributes,
 )
 from .data import ImageSet
 from .errors import UserError, os_errors_as_user_errors
@@ -222,7 +222,7 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
                 raise found
             images, resumed = found
             training, held_out = split_of(job.recipe, images)
-            recipe = with_attributes(job.recipe, images, training)
+            recipe = settled(job.recipe, images, training)
         resumed, threads, length = from_leader(fabric, lambda: (resumed, threads_of(job, resumed, world), length_of(job, resumed)))
         recipe = replace(recipe, training=replace(recipe.training, threads=threads, length=length))
         stack.callback(torch.set_num_threads, torch.get_num_threads())

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vaegan.data.images import Preparation, Unreadable, read
+from vaegan.data.images import Preparation, read
+from vaegan.data.samples import Unreadable
 from vaegan.data.sources.base import File
 from vaegan.settings import Crop
 

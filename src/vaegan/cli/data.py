@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ..data.dataset import report_skipped
+from ..data.samples import whole
 from ..errors import UserError
 from ..recipe import Recipe
 from ..settings import Crop, Resampling
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def prepare(
     source: str,
-    out: Path,
+    out: Path | None = None,
     /,
     *,
     size: str | None = None,
@@ -33,6 +34,10 @@ def prepare(
     blur: Annotated[bool, Parameter(negative="")] = False,
     resampling: Resampling = "fast",
     grey: Annotated[bool, Parameter(negative="")] = False,
+    channels: int | None = None,
+    value_range: Annotated[tuple[float, float] | None, Parameter(name="--range", negative="")] = None,
+    range_percentiles: Annotated[tuple[float, float] | None, Parameter(negative="")] = None,
+    scan: Annotated[bool, Parameter(negative="")] = False,
     splits: Annotated[tuple[float, float, float] | None, Parameter(negative="")] = None,
     attributes: Path | None = None,
     label: str | None = None,
@@ -48,9 +53,9 @@ def prepare(
     source
         The images, in one of these forms. A folder, zip file or tar file. KIND:PATH for a public data set as it is published, where KIND is
         celeba, lfw, stl10, cifar10, cifar100 or mnist. classes:PATH for a folder with one subfolder for each class. hf:NAME or
-        hf-stream:NAME for a data set of the Hugging Face hub. avatars for the built-in drawings.
+        hf-stream:NAME for a data set of the Hugging Face hub. A .npy or .npz file of images. avatars for the built-in drawings.
     out
-        The folder to make for the packed set.
+        The folder to make for the packed set. With --scan there is none.
     size
         The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. The default is the size of the source images, rounded
         up to multiples of 8, if the source has a fixed size. Otherwise the default is 64.
@@ -65,7 +70,16 @@ def prepare(
     resampling
         How images are resized. fast is bicubic, and decodes large JPEG files at a smaller size.
     grey
-        Make the images grey.
+        Make the images grey: one channel.
+    channels
+        The number of channels, from 1 to 8. 4 is colour and opacity, or four bands. The default is 3, or as many as an array has.
+    value_range
+        The values that become black and white, for images of more than 8 bits: the lower one first. The default is found in a first pass
+        over all images: the lowest and the highest value.
+    range_percentiles
+        Find the range between two percentiles of all values, for example 0.1 99.9, so that a few extreme values do not count.
+    scan
+        Print the range of values and how many images have more than 8 bits, and pack nothing.
     splits
         The shares of the images for training, validation and test, for example 0.8 0.1 0.1. Images are assigned at random. The default is
         the source's own splits.
@@ -84,6 +98,14 @@ def prepare(
     from ..progress import progress_bar
     from ..signals import Stopped
 
+    if grey and channels not in (None, 1):
+        raise UserError("--grey and --channels were both given: leave out one")
+    channels = 1 if grey else channels
+    if scan:
+        _scan(source, channels=channels, percentiles=range_percentiles, count=count, workers=workers)
+        return
+    if out is None:
+        raise UserError("prepare needs OUT, the folder to make: name it after the images, or add --scan to pack nothing")
     packed_before = ImageSet.is_set(out)
     try:
         with progress_bar(err) as progress:
@@ -91,11 +113,13 @@ def prepare(
                 source,
                 out,
                 size=parse_size(size) if size is not None else None,
-                channels=1 if grey else None,
+                channels=channels,
                 crop=crop,
                 box=box,
                 blur=blur,
                 resampling=resampling,
+                value_range=value_range,
+                percentiles=range_percentiles,
                 fractions=dict(zip(("train", "validation", "test"), splits, strict=True)) if splits else None,
                 attributes=attributes,
                 label=label,
@@ -125,6 +149,26 @@ def prepare(
     except UserError as error:
         err.print(f"{error}; to train on these images, prepare them again with a --size that is possible", soft_wrap=True)
     err.print(look, soft_wrap=True)
+
+
+def _scan(source: str, *, channels: int | None, percentiles: tuple[float, float] | None, count: int | None, workers: int | None) -> None:
+    """Print what a pass over a source finds."""
+    from ..data.prepare import scan
+    from ..progress import progress_bar
+    from ..signals import Stopped
+
+    try:
+        with progress_bar(err) as progress:
+            found = scan(source, progress=progress, channels=channels, percentiles=percentiles, count=count, workers=workers)
+    except Stopped as stopped:
+        err.print(str(stopped), soft_wrap=True)
+        raise SystemExit(stopped.exit_code) from None
+    print(f"{found.deep:,} of {found.images:,} images have more than 8 bits")
+    if found.range:
+        low, high = map(whole, found.range)
+        print(f"range {low} {high}")
+        flags = ["--channels", channels] if channels not in (None, 3) else []
+        err.print(f"Prepare them with: {command('prepare', source, 'OUT', *flags, '--range', low, high)}", soft_wrap=True)
 
 
 def data(
@@ -188,5 +232,7 @@ def _set_of(source: str, flags: DataFlags, settings: Sequence[str]) -> tuple[Ima
         return ImageSet.open(packed), packed
     recipe = flags.load_recipe([*settings, f"--data.source={source}"])
     with progress_bar(err) as progress:
-        images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
+        data = recipe.data
+        more = {"count": data.avatars, "percentiles": data.range_percentiles}
+        images = open_images(data.source, recipe.preparation, progress=progress, **more)
     return images, packed or Path()

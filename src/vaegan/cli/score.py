@@ -99,9 +99,11 @@ def score(
 
 def _parts(run: Run, named: Sequence[str]) -> list[NamedImages]:
     """What was named: pictures one by one together, and each set by itself."""
+    from ..data.sources.arrays import holds_many
     from ..data.sources.files import TARS
 
-    files = [Path(name) for name in named if Path(name).is_file() and not name.lower().endswith((".zip", *TARS))]
+    single = [Path(name) for name in named if Path(name).is_file() and not name.lower().endswith((".zip", *TARS))]
+    files = [path for path in single if not holds_many(path)]
     parts: list[NamedImages] = []
     if files:
         parts.append(read_pictures(files, run.preparation))

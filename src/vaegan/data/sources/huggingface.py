@@ -12,9 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image
-
 from ...errors import UserError
+from ..deep import Opened
 from ..images import Picture
 from .base import Encoded, File, Fingerprint, Item, Refused, Source, printable, some
 from .tables import SPLITS
@@ -102,7 +101,7 @@ class Remote:
 
     address: str
 
-    def open(self) -> Image.Image:
+    def open(self) -> Opened:
         """See `Picture`."""
         import fsspec
 

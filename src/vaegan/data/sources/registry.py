@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ...errors import UserError, unknown_name
 from ...files import from_home
-from . import files, huggingface
+from . import arrays, files, huggingface
 from .base import Source
 
 
@@ -48,7 +48,7 @@ HUB = ("hf", "hf-stream")
 
 
 def find_source(text: str) -> Source:
-    """The source that is asked for by KIND:PATH, `hf:NAME`, or the path of a folder or archive.
+    """The source that is asked for by KIND:PATH, `hf:NAME`, or the path of a folder, an archive or an array of numpy.
 
     Raises:
         UserError: there is no such thing, or it is not what it should be.
@@ -94,6 +94,8 @@ def short_name(text: str) -> str:
 
 
 def _of_path(path: Path) -> Source:
+    if path.suffix.lower() in arrays.ENDINGS and path.is_file():
+        return arrays.source(path)
     hint = next(
         (f"; it looks like {name}: to use all of it, name it {name}:PATH" for name, kind in KINDS.items() if kind.recognizes(path)), ""
     )
