@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
+    from torch import Tensor
 
 LAST_SHOWN = 2.0
 """Seconds that a film of a training stays at its end."""
@@ -38,7 +39,8 @@ def sample(
     run
         The folder of a run or a model.
     out
-        The picture to write. The default is RUN/samples.png.
+        The picture to write. The default is RUN/samples.png. A name that ends in .npy writes an array of all channels for numpy,
+        N x H x W x C: from 0 to 255 as in a packed set, or in the range of values of the images, if they had more than 8 bits.
     count
         The number of images.
     seed
@@ -60,13 +62,35 @@ def sample(
     check_seed(seed)
     opened = Run.open(run)
     path = out or opened.folder / "samples.png"
-    grid.kind_of(path)  # now, and not after minutes of work
+    array = path.suffix.lower() == ".npy"
+    if not array:
+        grid.kind_of(path)  # now, and not after minutes of work
     model = opened.model()
     attributes = None if values is None else model.attributes(dict(map(_setting, values))).expand(count, -1)
     with torch.inference_mode():
         images = model.sample(count, seed, attributes, prior)
+    if array:
+        _write_array(images, model.preparation.range, path)
+        wrote(path)
+        return
     caption = ", ".join([f"samples of {model.name_prior(prior)}, seed {seed}", *(values or [])])
     wrote(grid.save(grid.sheet([(caption, images)], _columns(count)), path))
+
+
+def _write_array(images: Tensor, value_range: tuple[float, float] | None, path: Path) -> None:
+    """N x C x H x W in [-1, 1] as an array of numpy, N x H x W x C: uint8, or float32 in the range of values that the images had."""
+    import numpy as np
+
+    from ..files import replacing
+
+    values = (images.float().clamp(-1, 1).permute(0, 2, 3, 1).cpu().numpy() + 1) / 2
+    if value_range:
+        low, high = value_range
+        values = (low + values * (high - low)).astype(np.float32)
+    else:
+        values = (values * 255).round().astype(np.uint8)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, values)
 
 
 def _setting(text: str) -> tuple[str, float]:

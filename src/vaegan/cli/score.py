@@ -196,7 +196,7 @@ def _strangest(scorer: Scorer, parts: Sequence[NamedImages], names: Sequence[str
     import torch
 
     from ..data.batches import to_tensor
-    from ..metrics.extractors.base import in_colour
+    from ..viz.grid import to_uint8, view
     from ..viz.tiles import Tile, heat, tiled
 
     ends = np.cumsum([len(part) for part, _ in parts])
@@ -206,8 +206,9 @@ def _strangest(scorer: Scorer, parts: Sequence[NamedImages], names: Sequence[str
         inside = place - int(ends[part]) + len(parts[part][0])
         image = to_tensor(parts[part][1][np.array([inside])])
         reconstruction, times = scorer.maps(image)
-        shown = [in_colour(pixels) for pixels in (image, reconstruction)]
+        shown = [to_tensor(to_uint8(pixels)) for pixels in (image, reconstruction)]
         shown.append(heat(times.clamp(min=1).log() / math.log(MOST_TIMES)))
         tiles.append(Tile(torch.cat(shown), (Path(names[place]).name, f"p {scores.p[place]:.2g}, combined {scores.combined[place]:.1f}")))
-    heading = f"image, reconstruction, feature error: black is the limit for 99% of normal images, white is {MOST_TIMES} times the limit"
+    channels = view(scorer.model.architecture.channels)
+    heading = f"image, reconstruction{channels}, feature error: black is the limit for 99% of normal images, white is {MOST_TIMES} times the limit"
     return tiled(heading, [tiles[start : start + GROUPS] for start in range(0, len(tiles), GROUPS)])

@@ -22,7 +22,7 @@ from ..this_process import cores
 from ..words import command, plain
 from .dataset import FORMAT, ImageSet
 from .images import Preparation
-from .samples import FULL, DeepPixelsError, ValueRange
+from .samples import FULL, MOST_CHANNELS, DeepPixelsError, ValueRange
 from .scan import WHOLE, Scan, ScanStopped, check_percentiles, find_range
 from .sources import HUB, avatars, find_source
 from .sources.base import Source, first
@@ -90,6 +90,7 @@ def open_images(
         UserError: there is no such source, or no usable image in it.
     """
     check_percentiles(percentiles)
+    _check_channels(preparation)
     if folder := packed_folder(source):
         return _matching(ImageSet.open(folder), preparation)
     found = avatar_source(count, preparation) if source == AVATARS else find_source(source)
@@ -164,7 +165,7 @@ def prepare(
     if value_range and percentiles:
         raise UserError("--range and --range-percentiles were both given: leave out one")
     check_percentiles(percentiles or WHOLE)
-    asked = Preparation(size or DEFAULT_SIZE, channels or 3, crop or "centre", box, blur, resampling, value_range)
+    asked = Preparation(size or DEFAULT_SIZE, 3 if channels is None else channels, crop or "centre", box, blur, resampling, value_range)
     found, asked = _source(source, asked, size=size, channels=channels, crop=crop, count=count)
     found = with_table(found, read_csv(attributes, label)) if attributes else found
     more = {"workers": workers or cores(), "progress": progress, "fractions": parts or None, "percentiles": percentiles or WHOLE}
@@ -190,7 +191,9 @@ def scan(
         UserError, Stopped: as for `prepare`; or no image can be read.
     """
     check_percentiles(percentiles or WHOLE)
-    found, asked = _source(source, Preparation(DEFAULT_SIZE, channels or 3), size=None, channels=channels, crop=None, count=count)
+    found, asked = _source(
+        source, Preparation(DEFAULT_SIZE, 3 if channels is None else channels), size=None, channels=channels, crop=None, count=count
+    )
     with _stopping(found) as stop:
         scanned = find_range(found, asked, percentiles or WHOLE, workers=workers or cores(), progress=progress, stop=stop)
     if not scanned.images:
@@ -224,12 +227,18 @@ def _source(
     Raises:
         UserError: there is no such source.
     """
+    _check_channels(asked)
     if source == AVATARS:
         return avatar_source(count or 16_000, asked), asked
     found = find_source(source)
     height, width = (-(-side // 8) * 8 for side in found.size or DEFAULT_SIZE)  # as the networks take them
-    usual = replace(asked, size=size or (height, width), channels=channels or found.channels, crop=crop or found.crop)
+    usual = replace(asked, size=size or (height, width), channels=found.channels if channels is None else channels, crop=crop or found.crop)
     return first(found, count) if count else found, usual
+
+
+def _check_channels(preparation: Preparation) -> None:
+    if not 0 < preparation.channels <= MOST_CHANNELS:
+        raise UserError(f"images must have 1 to {MOST_CHANNELS} channels, not {preparation.channels}")
 
 
 def avatar_source(count: int, preparation: Preparation) -> Source:

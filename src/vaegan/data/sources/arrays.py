@@ -25,7 +25,6 @@ NAMED = re.compile(r"(?:.*_)?(?:images?|x|data)(?:_.*)?", re.IGNORECASE)
 LABELS = (("images", "labels"), ("image", "label"), ("x", "y"), ("X", "y"), ("data", "labels"))
 """From the name of images to that of their labels, as in x_train and y_train, or train_images and train_labels."""
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
-OBJECTS = "it holds Python objects, which are not unpickled: save an array of numbers"
 
 
 class ImageArray(NamedTuple):
@@ -75,8 +74,8 @@ def holds_many(path: Path) -> bool:
 def source(path: Path) -> Source:
     """The images of a .npy or .npz file.
 
-    Of a .npz file with several arrays, those that are called images, x or data are taken, with `train`, `val` or `test` in the name as their
-    split, and labels beside them.
+    Of a .npz file with several arrays, those that are called images, x or data are taken, with `train`, `val` or `test` in the name as
+    their split, and labels beside them.
 
     Raises:
         UserError: it holds no images, or is damaged.
