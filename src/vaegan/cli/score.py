@@ -209,6 +209,6 @@ def _strangest(scorer: Scorer, parts: Sequence[NamedImages], names: Sequence[str
         shown = [to_tensor(to_uint8(pixels)) for pixels in (image, reconstruction)]
         shown.append(heat(times.clamp(min=1).log() / math.log(MOST_TIMES)))
         tiles.append(Tile(torch.cat(shown), (Path(names[place]).name, f"p {scores.p[place]:.2g}, combined {scores.combined[place]:.1f}")))
-    channels = view(scorer.model.architecture.channels)
-    heading = f"image, reconstruction{channels}, feature error: black is the limit for 99% of normal images, white is {MOST_TIMES} times the limit"
+    shown_as = f"image, reconstruction{view(scorer.model.architecture.channels)}, feature error"
+    heading = f"{shown_as}: black is the limit for 99% of normal images, white is {MOST_TIMES} times the limit"
     return tiled(heading, [tiles[start : start + GROUPS] for start in range(0, len(tiles), GROUPS)])

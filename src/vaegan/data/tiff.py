@@ -7,9 +7,10 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,11 @@ from .samples import MOST_CHANNELS, Samples, Unreadable, both_bytes, upright
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """What a file begins with: little and big endian, and the same of BigTIFF."""
-BITS, PHOTOMETRIC, DESCRIPTION, ORIENTATION, HIGHEST, PLANES, EXTRA, FORMAT = 258, 262, 270, 274, 281, 284, 338, 339
+BITS, PHOTOMETRIC, DESCRIPTION, ORIENTATION, SAMPLES, HIGHEST, PLANES, EXTRA, FORMAT = 258, 262, 270, 274, 277, 281, 284, 338, 339
 """Numbers of tags."""
 WHITE_IS_ZERO, SEPARATE, SIGNED, ALPHA = 0, 2, 2, (1, 2)
 NEEDS_TIFFFILE = "Pillow cannot read this kind of TIFF: install tifffile with: pip install 'vaegan[tiff]'"
-SAID = re.compile(r"(?P<where>\w+): (?P<what>\S.*)")
+SAID = re.compile(r"(?P<where>[\w.]+): (?P<what>\S.*)")
 """What libtiff prints: the function, and what is wrong. A warning begins with the word "Warning"."""
 AXES = re.compile(rb"channels=[2-9]|<OME")
 """In the description of a file by ImageJ, or by OME: its pages may be channels."""
@@ -62,8 +63,9 @@ def samples_of(image: Image.Image, channels: int) -> Samples | None:
     if pages and getattr(image, "n_frames", 1) > 1:
         return _read(_stream(image), channels)
     if bits <= 8 and not formats & {SIGNED, 3}:
-        other = bands and image.mode not in ("RGBA", "LA", "P", "PA", "1", "L", "RGB")  # four bands, say, of which the last is no opacity
-        return _read(_stream(image), channels) if other else None
+        there, known = int(tags.get(SAMPLES, 1)), image.mode in ("RGBA", "LA", "PA")
+        lost = not known and (there > 4 or (there in (2, 4) and there == channels))  # one band more is opacity that is not said to be
+        return _read(_stream(image), channels) if lost else None
     highest = _highest(bits, tags.get(HIGHEST))
     if image.mode.startswith("I") or image.mode == "F":
         values = _loaded(image)
@@ -110,7 +112,8 @@ def decoder_errors() -> Iterator[Callable[[], list[str]]]:
             file.seek(0)
             lines = file.read().decode("utf-8", "replace").splitlines()
             found = [match for line in lines if (match := SAID.fullmatch(line))]
-            return [match[0].rstrip(".") for match in found if not match["what"].startswith("Warning")]
+            bad = [match for match in found if not match["what"].startswith("Warning")]
+            return [(match["what"] if "." in match["where"] else match[0]).rstrip(".") for match in bad]
 
         os.dup2(file.fileno(), 2)
         try:
@@ -176,6 +179,7 @@ def _read(file: str | BinaryIO, channels: int) -> Samples:
     Raises:
         Unreadable: tifffile is not installed, or cannot read the file.
     """
+    _check_whole(file)
     try:
         import tifffile
     except ImportError:
@@ -205,6 +209,23 @@ def _read(file: str | BinaryIO, channels: int) -> Samples:
     if heard.lines:
         raise Unreadable(f"damaged: {heard.lines[0]}")
     return samples
+
+
+def _check_whole(file: str | BinaryIO) -> None:
+    """See that the list of pages, which is often the last thing in a file, is there.
+
+    Raises:
+        Unreadable: it is not.
+    """
+    with Path(file).open("rb") if isinstance(file, str) else nullcontext(file) as stream:
+        length = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        head = stream.read(16)
+        stream.seek(0)
+    order: Literal["little", "big"] = "little" if head.startswith(b"II") else "big"
+    first = head[8:16] if b"+" in head[2:4] else head[4:8]
+    if not 8 <= int.from_bytes(first, order) < length:
+        raise Unreadable("damaged: it ends before the list of its pages")
 
 
 def _array(opened: Any, page: Any, channels: int) -> tuple[NDArray[Any], str]:
