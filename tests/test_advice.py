@@ -13,8 +13,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from vaegan import UserError, dry_run
 from vaegan.cli import run
@@ -115,6 +117,21 @@ def patched(name: str, value: Any) -> Any:
 def healed(world: World) -> None:
     world.patch.undo()
     world.patch.chdir(world.folder)
+
+
+def deep(world: World) -> None:
+    """A picture of 12 bits."""
+    _array(world, "DEEP", np.arange(256, dtype=np.uint16).reshape(16, 16) * 16)
+
+
+def bands(world: World) -> None:
+    _array(world, "BANDS", np.zeros((16, 16, 6), np.uint8))
+
+
+def _array(world: World, name: str, values: NDArray[Any]) -> None:
+    world.places[name] = world.folder / name.lower()
+    world[name].mkdir()
+    np.save(world[name] / "a.npy", values)
 
 
 def no_home(world: World) -> None:
@@ -352,6 +369,23 @@ CASES = [
         ("SAID --workers 1", "encode RUN SET"),
         of_size_24,
     ),
+    # pictures of more than 8 bits, and of many channels
+    Case("--grey and --channels were both given", "prepare PHOTOS OUT --grey --channels 4", "prepare PHOTOS OUT --channels 4 --workers 1"),
+    Case("prepare needs OUT, the folder to make: name it after the images, or add --scan", "prepare PHOTOS", "prepare PHOTOS --scan"),
+    Case("Prepare them with: vaegan prepare {} OUT", "prepare DEEP --scan --workers 1", "SAID --workers 1", deep),
+    Case(
+        "--range and --range-percentiles were both given: leave out one",
+        "prepare DEEP OUT --range 0 1 --range-percentiles 1 99",
+        "prepare DEEP OUT --range-percentiles 1 99 --workers 1",
+        deep,
+    ),
+    Case(
+        "to use more of them, add --range-percentiles 0.1 99.9, or name another --range",
+        "prepare DEEP OUT --range 0 65535 --workers 1",
+        "prepare DEEP SET --range-percentiles 0.1 99.9 --workers 1",
+        deep,
+    ),
+    Case(": to use all of them, add --channels {}", "prepare BANDS OUT --workers 1", "prepare BANDS OUT --channels 6 --workers 1", bands),
     *(
         Case("set the environment variable VAEGAN_CACHE to a folder that you can write to", command, (another_cache, command), no_home)
         for command in ("data PHOTOS --size 16", "score RUN PHOTOS", f"evaluate RUN --data PHOTOS --resamplings 2 {ONE}")
@@ -682,6 +716,8 @@ CASES = [
 ]
 
 ELSEWHERE = {
+    "install tifffile with: pip install 'vaegan[tiff]'": "data/test_deep.py",
+    "needs imagecodecs: install it with: pip install imagecodecs": "data/test_bands.py",
     "To train, leave out --dry-run.": "test_plan.py",
     "--json needs --dry-run": "test_plan.py",
     "--{} is {}, but {} has started {}: leave out --{}, or ask {} for {}": "training/test_launchers.py",

@@ -207,7 +207,7 @@ class Run:
         settings, preparation = self.data, self.preparation
         try:
             source = settings.source if data is None else str(data)
-            more = {"percentiles": settings.range_percentiles, "finds_range": not self.has_model}
+            more: dict[str, Any] = {"percentiles": settings.range_percentiles, "finds_range": not self.has_model}
             return open_images(source, preparation, count=settings.avatars, progress=progress, **more)
         except UserError as error:
             if data is None:

@@ -114,7 +114,7 @@ def test_opacity_is_a_channel_if_it_is_asked_for(tmp_path: Path) -> None:
 def test_an_array_is_a_source(shape: tuple[int, ...], order: Any, suffix: str, tmp_path: Path) -> None:
     values = np.asarray(noise(*shape), order=order)
     path = tmp_path / f"a.{suffix}"
-    (np.save if suffix == "npy" else np.savez_compressed)(path, values)  # type: ignore[operator]
+    (np.save if suffix == "npy" else np.savez_compressed)(path, values)
     images = packed(path, tmp_path / "set")
     assert np.array_equal(images.images[:], values.reshape(5, SIDE, SIDE, -1))
     assert images.names[0] == ("000000" if suffix == "npy" else "arr_0-000000")
@@ -125,7 +125,7 @@ def test_an_array_is_a_source(shape: tuple[int, ...], order: Any, suffix: str, t
 def test_an_array_of_deep_values(kind: Any, suffix: str, tmp_path: Path) -> None:
     values = np.zeros((3, SIDE, SIDE, 2), kind)
     values[1], values[2] = 100, 1000
-    (np.save if suffix == "npy" else np.savez)(tmp_path / f"a.{suffix}", values)  # type: ignore[operator]
+    (np.save if suffix == "npy" else np.savez)(tmp_path / f"a.{suffix}", values)
     images = packed(tmp_path / f"a.{suffix}", tmp_path / "set")
     assert images.images[:][:, 3, 3].tolist() == [[0, 0], [26, 26], [255, 255]]
     assert images.preparation.range == (0, 1000)
@@ -206,7 +206,7 @@ def test_a_damaged_file_of_arrays(tmp_path: Path) -> None:
 
 def test_an_array_is_not_read_into_memory(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive, archive.open("images.npy", "w") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (1 << 40, SIDE, SIDE)})  # type: ignore[arg-type]
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (1 << 40, SIDE, SIDE)})
         file.write(bytes(SIDE * SIDE))
     source = find_source(str(tmp_path / "a.npz"))
     assert (source.count, source.size, source.channels) == (1 << 40, (SIDE, SIDE), 1)
@@ -276,3 +276,22 @@ def test_what_others_print_meanwhile_is_seen(capfd: Any) -> None:
         os.write(2, b"packing photos: 3 of 4\nFax3Decode1D: Warning, Line length mismatch.\nLZWDecode: Not enough data.\n")
         assert errors() == ["LZWDecode: Not enough data"]
     assert capfd.readouterr().err == "packing photos: 3 of 4\n"
+
+
+def test_a_compression_that_needs_another_package(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", noise(SIDE, SIDE, 8), photometric="minisblack", planarconfig="contig", compression="zlib")
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as file:
+        file.pages[0].tags[259].overwrite(50000)
+    with pytest.raises(Unreadable, match="its compression, ZSTD, needs imagecodecs: install it with: pip install imagecodecs"):
+        read(File(str(tmp_path / "a.tif")), whole(8))
+
+
+def test_one_band_more_is_opacity_and_more_are_bands(tmp_path: Path) -> None:
+    bands = noise(SIDE, SIDE, 6)
+    tifffile.imwrite(tmp_path / "four.tif", bands[..., :4], photometric="rgb", extrasamples=("unspecified",))
+    tifffile.imwrite(tmp_path / "six.tif", bands, photometric="rgb", extrasamples=("unspecified",) * 3)
+    assert np.array_equal(read(File(str(tmp_path / "four.tif")), whole(3)), bands[..., :3])
+    assert np.array_equal(read(File(str(tmp_path / "four.tif")), whole(4)), bands[..., :4])
+    assert np.array_equal(read(File(str(tmp_path / "six.tif")), whole(6)), bands)
+    with pytest.raises(Unreadable, match="it has 6 channels, not 3"):
+        read(File(str(tmp_path / "six.tif")), whole(3))

@@ -266,7 +266,7 @@ def test_the_range_is_kept_with_an_unfinished_set(tmp_path: Path, monkeypatch: p
 
 
 def killed_after(function: Any, calls: int) -> Any:
-    done = []
+    done: list[int] = []
 
     def do(*arguments: Any, **more: Any) -> Any:
         if len(done) == calls:

@@ -233,6 +233,6 @@ def _set_of(source: str, flags: DataFlags, settings: Sequence[str]) -> tuple[Ima
     recipe = flags.load_recipe([*settings, f"--data.source={source}"])
     with progress_bar(err) as progress:
         data = recipe.data
-        more = {"count": data.avatars, "percentiles": data.range_percentiles}
-        images = open_images(data.source, recipe.preparation, progress=progress, **more)
+        percentiles = data.range_percentiles
+        images = open_images(data.source, recipe.preparation, count=data.avatars, progress=progress, percentiles=percentiles)
     return images, packed or Path()

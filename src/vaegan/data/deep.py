@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from . import tiff
-from .samples import Samples, Unreadable, both_bytes, upright
+from .samples import MOST_CHANNELS, Samples, Unreadable, both_bytes, upright
 
 ORIENTATION = 0x0112
 """Of EXIF."""
@@ -68,10 +68,10 @@ def image_of(values: NDArray[Any]) -> NDArray[Any]:
     """
     if values.ndim == 2:
         return values[..., None]
-    if values.ndim == 3 and values.shape[-1] <= tiff.MOST_CHANNELS:
+    if values.ndim == 3 and values.shape[-1] <= MOST_CHANNELS:
         return values
     shape = " x ".join(map(str, values.shape)) or "a number"
-    if values.ndim == 3 and values.shape[0] <= tiff.MOST_CHANNELS:
+    if values.ndim == 3 and values.shape[0] <= MOST_CHANNELS:
         raise Unreadable(f"an array of {shape}: put the channels last, as in H x W x C")
     raise Unreadable(f"an array of {shape}, not one image H x W or H x W x C")
 
@@ -127,9 +127,9 @@ def _png(image: Image.Image) -> Samples | None:
 
 
 def _decoded(content: bytes, mode: str = "") -> NDArray[Any]:
-    image = Image.open(io.BytesIO(content), formats=("PNG",))
+    image: Any = Image.open(io.BytesIO(content), formats=("PNG",))
     if mode:
-        image.tile = [(*tile[:3], mode) for tile in image.tile]  # type: ignore[attr-defined]
+        image.tile = [(*tile[:3], mode) for tile in image.tile]
     return np.asarray(image)
 
 

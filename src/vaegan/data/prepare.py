@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..errors import UserError
 from ..files import from_home
@@ -168,7 +169,12 @@ def prepare(
     asked = Preparation(size or DEFAULT_SIZE, 3 if channels is None else channels, crop or "centre", box, blur, resampling, value_range)
     found, asked = _source(source, asked, size=size, channels=channels, crop=crop, count=count)
     found = with_table(found, read_csv(attributes, label)) if attributes else found
-    more = {"workers": workers or cores(), "progress": progress, "fractions": parts or None, "percentiles": percentiles or WHOLE}
+    more: dict[str, Any] = {
+        "workers": workers or cores(),
+        "progress": progress,
+        "fractions": parts or None,
+        "percentiles": percentiles or WHOLE,
+    }
     with _stopping(found) as stop:
         return pack(found, asked, out, stop=stop, **more)
 

@@ -150,7 +150,7 @@ def upright(values: NDArray[Any], orientation: int | None) -> NDArray[Any]:
     return np.ascontiguousarray(values)
 
 
-def both_bytes(content: bytes, load: Callable[[Image.Image], None]) -> NDArray[np.uint16]:
+def both_bytes(content: bytes, load: Callable[[Image.Image], object]) -> NDArray[np.uint16]:
     """H x W x C of a PNG or TIFF in colours of 16 bits. Pillow gives the higher 8 of them; told the other order of bytes, the lower 8.
 
     Args:
@@ -161,7 +161,7 @@ def both_bytes(content: bytes, load: Callable[[Image.Image], None]) -> NDArray[n
         Unreadable, or anything that Pillow raises: it is damaged.
     """
     high, low = (Image.open(io.BytesIO(content), formats=("PNG", "TIFF")) for _ in range(2))
-    low.tile = [_swapped(tile) for tile in low.tile]  # type: ignore[attr-defined]
+    low.tile = [_swapped(tile) for tile in low.tile]
     for image in (high, low):
         load(image)
     return (np.asarray(high).astype(np.uint16) << 8) | np.asarray(low)

@@ -188,7 +188,7 @@ def _read(file: str | BinaryIO, channels: int) -> Samples:
     logger.addHandler(heard)
     try:
         with tifffile.TiffFile(file) as opened:
-            page = opened.pages[0]
+            page: Any = opened.pages[0]
             tags = page.tags
             values, axes = _array(opened, page, channels)
             bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
@@ -200,7 +200,7 @@ def _read(file: str | BinaryIO, channels: int) -> Samples:
         raise
     except Exception as error:  # on damaged files tifffile raises all kinds
         text = str(error)
-        if "imagecodecs" in text:
+        if "imagecodecs" in text or isinstance(error, ImportError):
             kind = getattr(getattr(page, "compression", None), "name", "unknown")
             raise Unreadable(f"its compression, {kind}, needs imagecodecs: install it with: pip install imagecodecs") from error
         raise Unreadable(f"damaged: {text.splitlines()[0] if text else type(error).__name__}") from error

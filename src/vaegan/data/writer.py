@@ -92,7 +92,7 @@ def pack(
         Unfinished, ScanStopped: `stop` said so.
     """
     looks_for = None if preparation.range else percentiles
-    plan = {"source": source.name, "listing": source.listing, "fractions": dict(fractions) if fractions else None}
+    plan: dict[str, Any] = {"source": source.name, "listing": source.listing, "fractions": dict(fractions) if fractions else None}
     if looks_for not in (None, WHOLE):
         plan["range_percentiles"] = list(looks_for)
     wanted = {"made_from": plan, "preparation": preparation.as_dict(), "attributes": list(source.attribute_names)}
@@ -115,7 +115,7 @@ def pack(
                     if (work / MANIFEST).is_file():
                         _check_same(work, wanted)
                     else:
-                        more = {"workers": workers, "progress": progress, "stop": stop}
+                        more: dict[str, Any] = {"workers": workers, "progress": progress, "stop": stop}
                         write = partial(_write, source=source, wanted=wanted, work=work, fractions=fractions, more=more)
                         write_with_range(write, source, preparation, work / PROGRESS, looks_for, strict=strict, **more)
                     _move_up(work, folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...errors import UserError
 from ..deep import Opened, read_npy
+from ..images import Picture
 from ..samples import MOST_CHANNELS, Unreadable
 from .base import Fingerprint, Item, Pixels, Source, printable
 
@@ -93,7 +94,7 @@ def source(path: Path) -> Source:
         for array in arrays:
             split = next((split for part, split in SPLITS.items() if part in array.name.lower()), "")
             of_array = labels.get(array.name)
-            pictures = _rows(path, array) if array.name else (Row(str(path), number) for number in range(array.shape[0]))
+            pictures: Iterable[Picture] = _rows(path, array) if array.name else (Row(str(path), number) for number in range(array.shape[0]))
             for number, picture in enumerate(pictures):
                 name = f"{printable(array.name)}-{number:06d}" if array.name else f"{number:06d}"
                 yield Item(name, picture, split, of_array[number] if of_array else "")
@@ -131,7 +132,7 @@ def _shape(shape: tuple[int, ...], what: str) -> tuple[int, int, int, int]:
         raise UserError(f"{said}, not N x H x W or N x H x W x C of at most {MOST_CHANNELS} channels")
     if not shape[0]:
         raise UserError(f"there are no images in {what}")
-    return (*shape[:3], shape[3] if len(shape) == 4 else 1)  # type: ignore[return-value]
+    return (*shape[:3], shape[3] if len(shape) == 4 else 1)
 
 
 def _members(path: Path) -> tuple[list[ImageArray], dict[str, list[str]]]:
