@@ -16,6 +16,7 @@ from PIL import Image
 
 from vaegan import UserError
 from vaegan.data import ImageSet, prepare
+from vaegan.data.deep import samples_of
 from vaegan.data.images import Preparation, read
 from vaegan.data.read_images import read_images
 from vaegan.data.samples import Unreadable
@@ -295,3 +296,50 @@ def test_one_band_more_is_opacity_and_more_are_bands(tmp_path: Path) -> None:
     assert np.array_equal(read(File(str(tmp_path / "six.tif")), whole(6)), bands)
     with pytest.raises(Unreadable, match="it has 6 channels, not 3"):
         read(File(str(tmp_path / "six.tif")), whole(3))
+
+
+@pytest.mark.parametrize(("bits", "highest"), [(10, 1023), (12, 4095), (14, 16383), (24, (1 << 24) - 1), (6, 255)])
+def test_numbers_that_fill_no_whole_bytes(bits: int, highest: int, tmp_path: Path) -> None:
+    """Three bands of 10 bits, say, one number after the other."""
+    values = np.linspace(0, (1 << bits) - 1, SIDE * SIDE * 3).round().astype(np.int64).reshape(SIDE, SIDE, 3)
+    each = (values[..., None] >> np.arange(bits)[::-1]) & 1
+    content = np.packbits(each.reshape(SIDE, -1).astype(np.uint8), axis=1)
+    tifffile.imwrite(tmp_path / "a.tif", content, photometric="rgb" if content.shape[1] == 3 else "minisblack", byteorder=">")
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as file:
+        for tag, value in ((256, SIDE), (258, bits), (277, 3), (262, 2)):
+            file.pages[0].tags[tag].overwrite(value)
+    with File(str(tmp_path / "a.tif")).open() as opened:
+        samples = samples_of(opened, 3)
+    assert samples is not None
+    wanted = np.rint(values * (255 / 63)).astype(np.int64) if bits == 6 else values
+    assert np.array_equal(samples.values, wanted)
+    assert samples.extent() == (0, highest)
+
+
+def test_colours_that_only_seem_grey(tmp_path: Path) -> None:
+    """Values of a palette are places in it."""
+    tifffile.imwrite(tmp_path / "a.tif", np.arange(SIDE * SIDE, dtype=np.uint16).reshape(SIDE, SIDE))
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as file:
+        file.pages[0].tags[262].overwrite(3)
+    with pytest.raises(Unreadable, match="its colours are of the kind PALETTE: convert it to RGB"):
+        read(File(str(tmp_path / "a.tif")), whole(3))
+
+
+def test_opacity_that_colours_were_multiplied_by(tmp_path: Path) -> None:
+    values = np.full((SIDE, SIDE, 4), 20_000, np.uint16)
+    values[..., 3] = 40_000
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb", extrasamples=("assocalpha",))
+    with File(str(tmp_path / "a.tif")).open() as opened:
+        samples = samples_of(opened, 4)
+    assert samples is not None
+    assert samples.alpha
+    assert samples.values[0, 0].tolist() == [32767, 32767, 32767, 40_000]
+
+
+def test_a_head_that_is_damaged() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(noise(SIDE, SIDE)).save(buffer, "PNG")
+    content = bytearray(buffer.getvalue())
+    content[20] ^= 1  # its width, which has a checksum
+    with pytest.raises(Unreadable, match="damaged: it begins as a PNG file, and its head cannot be read"):
+        read(Encoded(bytes(content)), whole(3))

@@ -308,13 +308,15 @@ def _blurred(image: Image.Image, box: Box, size: tuple[int, int]) -> Image.Image
     if scale > 1:
         part = part.filter(ImageFilter.GaussianBlur(math.sqrt(scale) / 2))
     steps = (part.width / size[1], 0, 0, 0, scale, 0)
+    # Pillow cuts off what is behind the point, so that images are half a step of 255 darker. So does the authors' astype(uint8).
     return part.transform((size[1], size[0]), Image.Transform.AFFINE, steps, Image.Resampling.BICUBIC)
 
 
 def _flat(image: Image.Image, channels: int) -> Image.Image:
     """As grey, RGB, grey and opacity, or RGBA of 8 bits; without opacity, what is transparent is white."""
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}.get(channels)
-    if mode is None or (mode == "LA" and image.mode not in ("LA", "La", "PA")):
+    image = image.convert("LA") if image.mode == "La" else image  # the only thing that Pillow makes of it
+    if mode is None or (mode == "LA" and image.mode not in ("LA", "PA")):
         raise _other_channels(4 if image.has_transparency_data else len(image.getbands()), channels)
     if image.has_transparency_data and channels in (1, 3):
         image = image.convert("RGBA")

@@ -22,10 +22,16 @@ MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """What a file begins with: little and big endian, and the same of BigTIFF."""
 BITS, PHOTOMETRIC, DESCRIPTION, ORIENTATION, SAMPLES, HIGHEST, PLANES, EXTRA, FORMAT = 258, 262, 270, 274, 277, 281, 284, 338, 339
 """Numbers of tags."""
-WHITE_IS_ZERO, SEPARATE, SIGNED, ALPHA = 0, 2, 2, (1, 2)
+WHITE_IS_ZERO, PALETTE, CMYK, SEPARATE, SIGNED = 0, 3, 5, 2, 2
+PLAIN = (0, 1, 2, 4, CMYK)
+"""How colours are stored: grey, red, green and blue, a mask, or CMYK."""
+PREMULTIPLIED, ALPHA = 1, (1, 2)
 NEEDS_TIFFFILE = "Pillow cannot read this kind of TIFF: install tifffile with: pip install 'vaegan[tiff]'"
 SAID = re.compile(r"(?P<where>[\w.]+): (?P<what>\S.*)")
 """What libtiff prints: the function, and what is wrong. A warning begins with the word "Warning"."""
+OF_TAGS = "TIFFFetchNormalTag"
+"""Says that it does not know a tag: pixels do not depend on those."""
+UNSUPPORTED = re.compile(r"(\w+) compression support is not configured|<COMPRESSION\.(\w+): \d+> not supported")
 AXES = re.compile(rb"channels=[2-9]|<OME")
 """In the description of a file by ImageJ, or by OME: its pages may be channels."""
 
@@ -72,7 +78,8 @@ def samples_of(image: Image.Image, channels: int) -> Samples | None:
         if bits == 32 and formats == {1}:
             values = values.view(np.uint32)
         return Samples(_positive(values, tags.get(PHOTOMETRIC), bits)[..., None], highest)
-    if image.mode in ("RGB", "RGBA") and bits == 16 and formats == {1} and tags.get(PLANES, 1) != SEPARATE:
+    order = str(image.tile[0][3][0]) if image.tile else ""  # type: ignore[attr-defined]
+    if bits == 16 and formats == {1} and tags.get(PLANES, 1) != SEPARATE and order[:-1] in ("RGB;16", "RGBA;16"):
         return Samples(both_bytes(_stream(image).read(), load), highest, image.mode == "RGBA")
     return _read(_stream(image), channels)
 
@@ -89,10 +96,17 @@ def load(image: Image.Image) -> None:
             image.load()
         except OSError as error:
             if errors():
-                raise Unreadable(f"damaged: {errors()[0]}") from error
+                raise _reason(errors()[0]) from error
             raise
         if errors():
-            raise Unreadable(f"damaged: {errors()[0]}")
+            raise _reason(errors()[0])
+
+
+def _reason(text: str) -> Unreadable:
+    """What a library says of a file it cannot read."""
+    if match := UNSUPPORTED.search(text):
+        return Unreadable(f"its compression, {match[1] or match[2]}, cannot be read here: save it with another one")
+    return Unreadable(f"damaged: {text}")
 
 
 @contextmanager
@@ -112,7 +126,7 @@ def decoder_errors() -> Iterator[Callable[[], list[str]]]:
             file.seek(0)
             lines = file.read().decode("utf-8", "replace").splitlines()
             found = [match for line in lines if (match := SAID.fullmatch(line))]
-            bad = [match for match in found if not match["what"].startswith("Warning")]
+            bad = [match for match in found if not match["what"].startswith("Warning") and match["where"] != OF_TAGS]
             return [(match["what"] if "." in match["where"] else match[0]).rstrip(".") for match in bad]
 
         os.dup2(file.fileno(), 2)
@@ -146,7 +160,9 @@ def _stream(image: Image.Image) -> BinaryIO:
 
 def _highest(bits: int, stated: Any) -> float | None:
     """The highest value that a file states: by its bits, if they fill no whole number of bytes, or by a tag of it."""
-    if bits % 8:
+    if bits < 8:
+        return None
+    if bits % 8 or bits == 24:
         return float((1 << bits) - 1)
     value = max(stated) if isinstance(stated, tuple) else stated
     return float(value) if value and value < (1 << bits) - 1 else None
@@ -155,7 +171,7 @@ def _highest(bits: int, stated: Any) -> float | None:
 def _positive(values: NDArray[Any], photometric: int | None, bits: int) -> NDArray[Any]:
     """With white as the highest value, where a file has it as 0."""
     if photometric == WHITE_IS_ZERO and values.dtype.kind == "u":
-        return values.dtype.type((1 << bits) - 1) - values
+        return values.dtype.type((1 << max(bits, 8)) - 1) - values
     return values
 
 
@@ -190,25 +206,79 @@ def _read(file: str | BinaryIO, channels: int) -> Samples:
         with tifffile.TiffFile(file) as opened:
             page: Any = opened.pages[0]
             tags = page.tags
-            values, axes = _array(opened, page, channels)
+            _check_colours(page, channels)
             bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
-            extra = tags.valueof(EXTRA) or ()
-            alpha = "S" in axes and bool(extra) and tuple(np.atleast_1d(extra))[-1] in ALPHA and values.shape[-1] in (2, 4)
+            values, axes = (_packed(page, bits), "YXS") if bits % 8 or bits == 24 else _array(opened, page, channels)
+            opacity = ([0, *np.atleast_1d(tags.valueof(EXTRA) or 0)])[-1]
+            alpha = "S" in axes and opacity in ALPHA and values.shape[-1] in (2, 4)
             values = _positive(values, page.photometric, bits)
+            if alpha and opacity == PREMULTIPLIED:
+                values = _straight(values)
             samples = Samples(upright(values, tags.valueof(ORIENTATION)), _highest(bits, tags.valueof(HIGHEST)), alpha)
-    except Unreadable:
+    except (Unreadable, Image.DecompressionBombError):
         raise
     except Exception as error:  # on damaged files tifffile raises all kinds
         text = str(error)
         if "imagecodecs" in text or isinstance(error, ImportError):
             kind = getattr(getattr(page, "compression", None), "name", "unknown")
             raise Unreadable(f"its compression, {kind}, needs imagecodecs: install it with: pip install imagecodecs") from error
-        raise Unreadable(f"damaged: {text.splitlines()[0] if text else type(error).__name__}") from error
+        raise _reason(text.splitlines()[0] if text else type(error).__name__) from error
     finally:
         logger.removeHandler(heard)
     if heard.lines:
         raise Unreadable(f"damaged: {heard.lines[0]}")
     return samples
+
+
+def _check_colours(page: Any, channels: int) -> None:
+    """See that an image is not much larger than it can be, and that its channels are what they seem.
+
+    Raises:
+        Unreadable: its values are places in a palette, or colours of another kind.
+        Image.DecompressionBombError: it is too large.
+    """
+    if Image.MAX_IMAGE_PIXELS and page.imagewidth * page.imagelength > 2 * Image.MAX_IMAGE_PIXELS:
+        raise Image.DecompressionBombError
+    if page.photometric not in PLAIN or (page.photometric == CMYK and channels in (1, 3)):
+        name = getattr(page.photometric, "name", page.photometric)
+        raise Unreadable(f"its colours are of the kind {name}: convert it to RGB")
+
+
+def _packed(page: Any, bits: int) -> NDArray[Any]:
+    """H x W x C of numbers that fill no whole number of bytes, or three, which tifffile reads only with imagecodecs.
+
+    Below 8 bits, they are scaled to 255.
+
+    Raises:
+        NotImplementedError: it is compressed, or stored in tiles.
+    """
+    if page.compression != 1 or page.is_tiled or page.predictor != 1 or page.fillorder != 1 or page.sampleformat != 1:
+        raise NotImplementedError("imagecodecs")
+    planes = page.samplesperpixel if page.planarconfig == SEPARATE else 1
+    height, samples = page.imagelength, page.imagewidth * page.samplesperpixel // planes
+    handle, strips = page.parent.filehandle, []
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+        handle.seek(offset)
+        strips.append(np.frombuffer(handle.read(count), np.uint8))
+    row = -(-samples * bits // 8)
+    content = np.concatenate(strips)[: planes * height * row].reshape(planes * height, row)
+    if bits == 24 and page.parent.byteorder == "<":
+        content = content.reshape(-1, samples, 3)[..., ::-1].reshape(planes * height, row)
+    each = np.unpackbits(content, axis=1)[:, : samples * bits].reshape(planes * height, samples, bits)
+    values = (each @ (1 << np.arange(bits, dtype=np.uint32)[::-1])).astype(np.uint32 if bits > 16 else np.uint16)
+    if bits < 8:
+        values = np.rint(values * (255 / ((1 << bits) - 1))).astype(np.uint8)
+    if planes > 1:
+        return np.moveaxis(values.reshape(planes, height, samples), 0, -1)
+    return values.reshape(height, page.imagewidth, -1)
+
+
+def _straight(values: NDArray[Any]) -> NDArray[Any]:
+    """Colours that were multiplied by opacity, the last channel, without that."""
+    top = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1.0
+    opacity = values[..., -1:].astype(np.float64)
+    colours = np.clip(values[..., :-1] * (top / np.where(opacity > 0, opacity, top)), 0, top)
+    return np.concatenate([colours.astype(values.dtype), values[..., -1:]], axis=-1)
 
 
 def _check_whole(file: str | BinaryIO) -> None:

@@ -1,0 +1,83 @@
+"""Six channels of more than 8 bits, through the commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vaegan import Recipe, Run, load
+from vaegan.bench.benchmark import random_images
+
+from ..command import is_picture, rows, train, works
+from ..tiny import tiny
+
+LOW, HIGH = -1000, 3000
+
+
+@pytest.fixture(scope="module")
+def array(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 images N x 16 x 16 x 6: float32 from -1000 to 3000."""
+    path = tmp_path_factory.mktemp("channels") / "six.npy"
+    values = np.linspace(LOW, HIGH, 16)[:, None] * np.random.default_rng(0).uniform(0.2, 1, (60, 1, 1, 6))
+    values[0, 0, 0], values[0, 1, 0] = LOW, HIGH
+    np.save(path, np.broadcast_to(values, (60, 16, 16, 6)).astype(np.float32))
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(array: Path) -> Path:
+    return train(array.parent / "run", "--data", array, "--channels", 6, data__avatars=None, data__held_out=0.4, training__length="2 steps")
+
+
+def test_the_range_is_in_the_recipe_and_in_the_model(run: Path, array: Path) -> None:
+    opened = Run.open(run)
+    assert opened.recipe.data.range == opened.preparation.range == load(run).preparation.range == (LOW, HIGH)
+    images = opened.images()
+    assert images.images.shape == (60, 16, 16, 6)
+    assert images.images[0][0, 0].tolist() == [0] * 6
+    again = Recipe.load("quick", {"data.source": str(array), "data.range": [LOW, HIGH], "networks.channels": 6, "networks.size": [16, 16]})
+    assert again.preparation == images.preparation
+    works("train", "--resume", run, "--steps", 3, "--device", "cpu", "--no-report")
+    assert Run.open(run).images().folder == images.folder
+
+
+def test_samples_as_an_array(run: Path, tmp_path: Path) -> None:
+    works("sample", run, "--count", 3, "--out", tmp_path / "samples.npy")
+    samples = np.load(tmp_path / "samples.npy")
+    assert samples.shape == (3, 16, 16, 6)
+    assert samples.dtype == np.float32
+    assert LOW <= samples.min() < samples.max() <= HIGH
+    works("sample", run, "--count", 3, "--out", tmp_path / "samples.png")
+    assert is_picture(tmp_path / "samples.png")
+
+
+def test_images_that_are_named(run: Path, array: Path, tmp_path: Path) -> None:
+    values = np.load(array)
+    for number in range(2):
+        np.save(tmp_path / f"{number}.npy", values[number])
+    works("reconstruct", run, tmp_path / "0.npy", array, "--out", tmp_path / "again.png")
+    works("interpolate", run, tmp_path / "0.npy", tmp_path / "1.npy", "--out", tmp_path / "morph.png")
+    works("search", run, tmp_path / "0.npy", "--out", tmp_path / "near.png", "--csv", tmp_path / "near.csv")
+    assert rows(tmp_path / "near.csv")[0]["distance"] == "0"  # itself
+    works("score", run, array, tmp_path / "0.npy", "--calibrate", array, "--out", tmp_path / "scores.csv")
+    assert len(rows(tmp_path / "scores.csv")) == 61
+    for name in ("again.png", "morph.png", "near.png", "scores.png"):
+        assert is_picture(tmp_path / name)
+
+
+def test_a_report_and_an_evaluation(run: Path, tmp_path: Path) -> None:
+    works("report", run, "--out", tmp_path / "report.html")
+    assert "6-channel" in (tmp_path / "report.html").read_text()
+    works("evaluate", run, "--resamplings", 2)
+    assert Run.open(run).metrics
+
+
+@pytest.mark.parametrize("channels", [2, 4, 8])
+def test_a_benchmark(channels: int, tmp_path: Path) -> None:
+    recipe = tiny(networks__channels=channels)
+    images = random_images(tmp_path / "set", recipe, lambda *_: None)
+    assert images.images.shape[1:] == (16, 16, channels)
+    expected = np.random.default_rng(0).integers(0, 256, (16, 16, channels), dtype=np.uint8)
+    assert np.array_equal(images.images[0], expected)
