@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vaegan import Recipe, Run, load
-from vaegan.bench.benchmark import random_images
+from vaegan.bench import benchmark
 
 from ..command import is_picture, rows, train, works
 from ..tiny import tiny
@@ -20,9 +20,10 @@ LOW, HIGH = -1000, 3000
 def array(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """60 images N x 16 x 16 x 6: float32 from -1000 to 3000."""
     path = tmp_path_factory.mktemp("channels") / "six.npy"
-    values = np.linspace(LOW, HIGH, 16)[:, None] * np.random.default_rng(0).uniform(0.2, 1, (60, 1, 1, 6))
-    values[0, 0, 0], values[0, 1, 0] = LOW, HIGH
-    np.save(path, np.broadcast_to(values, (60, 16, 16, 6)).astype(np.float32))
+    values = np.linspace(LOW, HIGH, 16)[:, None, None] * np.random.default_rng(0).uniform(0.2, 1, (60, 1, 16, 6))
+    values = np.broadcast_to(values, (60, 16, 16, 6)).astype(np.float32)
+    values[0, 0], values[0, 1] = LOW, HIGH
+    np.save(path, values)
     return path
 
 
@@ -70,14 +71,15 @@ def test_images_that_are_named(run: Path, array: Path, tmp_path: Path) -> None:
 def test_a_report_and_an_evaluation(run: Path, tmp_path: Path) -> None:
     works("report", run, "--out", tmp_path / "report.html")
     assert "6-channel" in (tmp_path / "report.html").read_text()
-    works("evaluate", run, "--resamplings", 2)
+    works("evaluate", run, "--resamplings", 2, "--samples", 20, "--extractor", "none", "--device", "cpu")
     assert Run.open(run).metrics
 
 
 @pytest.mark.parametrize("channels", [2, 4, 8])
-def test_a_benchmark(channels: int, tmp_path: Path) -> None:
+def test_a_benchmark(channels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "MOST_IMAGES", 2)
     recipe = tiny(networks__channels=channels)
-    images = random_images(tmp_path / "set", recipe, lambda *_: None)
+    images = benchmark.random_images(tmp_path / "set", recipe, lambda *_: None)
     assert images.images.shape[1:] == (16, 16, channels)
     expected = np.random.default_rng(0).integers(0, 256, (16, 16, channels), dtype=np.uint8)
     assert np.array_equal(images.images[0], expected)
