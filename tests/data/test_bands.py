@@ -45,6 +45,14 @@ def packed(source: Path, out: Path, **options: Any) -> ImageSet:
     return prepare(str(source), out, progress=lambda *_: None, **choices)
 
 
+def retag(path: Path, tags: dict[int, int]) -> None:
+    """Other values for some tags of a TIFF."""
+    with tifffile.TiffFile(path, mode="r+") as file:
+        page: Any = file.pages[0]
+        for tag, value in tags.items():
+            page.tags[tag].overwrite(value)
+
+
 @pytest.mark.parametrize("channels", [2, 4, 5, 6, 7, 8])
 @pytest.mark.parametrize("planes", ["contig", "separate"])
 def test_a_tiff_of_many_bands(channels: int, planes: str, tmp_path: Path, capfd: Any) -> None:
@@ -281,8 +289,7 @@ def test_what_others_print_meanwhile_is_seen(capfd: Any) -> None:
 
 def test_a_compression_that_needs_another_package(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", noise(SIDE, SIDE, 8), photometric="minisblack", planarconfig="contig", compression="zlib")
-    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as file:
-        file.pages[0].tags[259].overwrite(50000)
+    retag(tmp_path / "a.tif", {259: 50000})
     with pytest.raises(Unreadable, match="its compression, ZSTD, needs imagecodecs: install it with: pip install imagecodecs"):
         read(File(str(tmp_path / "a.tif")), whole(8))
 
@@ -305,9 +312,7 @@ def test_numbers_that_fill_no_whole_bytes(bits: int, highest: int, tmp_path: Pat
     each = (values[..., None] >> np.arange(bits)[::-1]) & 1
     content = np.packbits(each.reshape(SIDE, -1).astype(np.uint8), axis=1)
     tifffile.imwrite(tmp_path / "a.tif", content, photometric="rgb" if content.shape[1] == 3 else "minisblack", byteorder=">")
-    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as file:
-        for tag, value in ((256, SIDE), (258, bits), (277, 3), (262, 2)):
-            file.pages[0].tags[tag].overwrite(value)
+    retag(tmp_path / "a.tif", {256: SIDE, 258: bits, 277: 3, 262: 2})
     with File(str(tmp_path / "a.tif")).open() as opened:
         samples = samples_of(opened, 3)
     assert samples is not None
@@ -319,8 +324,7 @@ def test_numbers_that_fill_no_whole_bytes(bits: int, highest: int, tmp_path: Pat
 def test_colours_that_only_seem_grey(tmp_path: Path) -> None:
     """Values of a palette are places in it."""
     tifffile.imwrite(tmp_path / "a.tif", np.arange(SIDE * SIDE, dtype=np.uint16).reshape(SIDE, SIDE))
-    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as file:
-        file.pages[0].tags[262].overwrite(3)
+    retag(tmp_path / "a.tif", {262: 3})
     with pytest.raises(Unreadable, match="its colours are of the kind PALETTE: convert it to RGB"):
         read(File(str(tmp_path / "a.tif")), whole(3))
 

@@ -267,7 +267,7 @@ def _packed(page: Any, bits: int) -> NDArray[Any]:
     each = np.unpackbits(content, axis=1)[:, : samples * bits].reshape(planes * height, samples, bits)
     values = (each @ (1 << np.arange(bits, dtype=np.uint32)[::-1])).astype(np.uint32 if bits > 16 else np.uint16)
     if bits < 8:
-        values = np.rint(values * (255 / ((1 << bits) - 1))).astype(np.uint8)
+        values = np.rint(values.astype(np.float64) * (255 / ((1 << bits) - 1))).astype(np.uint8)
     if planes > 1:
         return np.moveaxis(values.reshape(planes, height, samples), 0, -1)
     return values.reshape(height, page.imagewidth, -1)
@@ -277,7 +277,7 @@ def _straight(values: NDArray[Any]) -> NDArray[Any]:
     """Colours that were multiplied by opacity, the last channel, without that."""
     top = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1.0
     opacity = values[..., -1:].astype(np.float64)
-    colours = np.clip(values[..., :-1] * (top / np.where(opacity > 0, opacity, top)), 0, top)
+    colours = np.clip(values[..., :-1].astype(np.float64) * (top / np.where(opacity > 0, opacity, top)), 0, top)
     return np.concatenate([colours.astype(values.dtype), values[..., -1:]], axis=-1)
 
 
