@@ -83,3 +83,27 @@ def test_a_benchmark(channels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert images.images.shape[1:] == (16, 16, channels)
     expected = np.random.default_rng(0).integers(0, 256, (16, 16, channels), dtype=np.uint8)
     assert np.array_equal(images.images[0], expected)
+
+
+def test_a_scan_packs_nothing(array: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(path.name for path in array.parent.iterdir())
+    works("prepare", array, "--scan", "--workers", 1)
+    said = capsys.readouterr()
+    assert said.out == "60 of 60 images have more than 8 bits\nrange -1000 3000\n"
+    assert said.err.endswith(f"Prepare them with: vaegan prepare {array} OUT --range -1000 3000\n")
+    works("prepare", array, "--scan", "--range-percentiles", 1, 99, "--count", 30, "--workers", 1)
+    assert "30 of 30 images" in capsys.readouterr().out
+    assert sorted(path.name for path in array.parent.iterdir()) == before
+
+
+def test_the_scan_of_8_bit_images(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    works("prepare", photos, "--scan", "--workers", 1)
+    assert capsys.readouterr() == ("0 of 40 images have more than 8 bits\n", "")
+
+
+def test_the_flags_of_train(array: Path, tmp_path: Path) -> None:
+    flags = ("--data", array, "--channels", 6, "--size", 16)
+    works("data", *(array, *flags[2:]), "--range-percentiles", 1, 99, "--out", tmp_path / "a.png")
+    assert is_picture(tmp_path / "a.png")
+    run = train(tmp_path / "run", *flags[:4], "--range", -2000, 6000, data__avatars=None, training__length="1 steps")
+    assert Run.open(run).preparation.range == (-2000, 6000)

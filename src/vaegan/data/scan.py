@@ -187,8 +187,8 @@ def _merged(counts: list[tuple[NDArray[np.float64], NDArray[np.int64]]]) -> tupl
     """Counts of the same values added up; values rising."""
     if not counts:
         return np.empty(0), np.empty(0, np.int64)
-    values, places = np.unique(np.concatenate([values for values, _ in counts]), return_inverse=True)
-    return values, np.bincount(places, np.concatenate([often for _, often in counts])).astype(np.int64)
+    values, positions = np.unique(np.concatenate([values for values, _ in counts]), return_inverse=True)
+    return values, np.bincount(positions, np.concatenate([often for _, often in counts])).astype(np.int64)
 
 
 def _together(one: Measured, other: Measured, at_most: int) -> Measured:
@@ -203,8 +203,8 @@ def _together(one: Measured, other: Measured, at_most: int) -> Measured:
 def _percentiles(found: Measured, percentiles: ValueRange) -> ValueRange:
     values, counts = _merged([(found.values, found.counts)])
     until = np.cumsum(counts)
-    places = [min(int(np.searchsorted(until, until[-1] * percent / 100)), len(values) - 1) for percent in percentiles]
-    return float(values[places[0]]), float(values[places[1]])
+    indices = [min(int(np.searchsorted(until, until[-1] * percent / 100)), len(values) - 1) for percent in percentiles]
+    return float(values[indices[0]]), float(values[indices[1]])
 
 
 def note_of_filling(folder: Path, images: int, preparation: Preparation) -> list[str]:
@@ -238,7 +238,7 @@ def write_with_range(
     write: Write,
     source: Source,
     preparation: Preparation,
-    kept: Path,
+    progress_file: Path,
     percentiles: ValueRange | None,
     *,
     strict: bool,
@@ -251,18 +251,18 @@ def write_with_range(
     Args:
         write: writes it.
         source, preparation, percentiles, strict, workers, progress, stop: see `writer.pack`.
-        kept: the file that says how far an unfinished set has come, and the range that was found.
+        progress_file: the file that says how far an unfinished set has come, and the range that was found.
 
     Raises:
         DeepPixelsError: it is strict, and no range is to be looked for.
         writer.Unfinished, ScanStopped: `stop` said so.
     """
-    scan = _kept(kept) if percentiles else None
+    scan = _found(progress_file) if percentiles else None
     if scan is None:
         try:
             write(preparation, None, strict=strict or percentiles is not None)
         except DeepPixelsError:
-            shutil.rmtree(kept.parent)  # pictures of 8 bits were before it: they are read again
+            shutil.rmtree(progress_file.parent)  # pictures of 8 bits were before it: they are read again
             if percentiles is None:
                 raise
             scan = find_range(source, preparation, percentiles, workers=workers, progress=progress, stop=stop)
@@ -271,7 +271,7 @@ def write_with_range(
     write(replace(preparation, range=scan.range), scan, strict=False)
 
 
-def _kept(path: Path) -> Scan | None:
+def _found(path: Path) -> Scan | None:
     """What an earlier pass found, if there was one."""
     try:
         there = json.loads(path.read_text(encoding="utf-8"))["plan"]["scan"]
