@@ -196,6 +196,8 @@ def scan(
     Raises:
         UserError, Stopped: as for `prepare`; or no image can be read.
     """
+    if packed_folder(source):
+        raise UserError(f"{source} is a packed set already: its images have 8 bits")
     check_percentiles(percentiles or WHOLE)
     found, asked = _source(
         source, Preparation(DEFAULT_SIZE, 3 if channels is None else channels), size=None, channels=channels, crop=None, count=count
@@ -254,7 +256,7 @@ def avatar_source(count: int, preparation: Preparation) -> Source:
         UserError: they are asked for in grey.
     """
     if preparation.channels != 3:
-        raise UserError(f"avatars have 3 channels, not {preparation.channels}: leave out --grey, or set networks.channels to 3")
+        raise UserError(f"avatars have 3 channels, not {preparation.channels}: leave out --grey, or ask for --channels 3")
     return avatars.source(count, preparation.size)
 
 
