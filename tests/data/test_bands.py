@@ -338,12 +338,3 @@ def test_opacity_that_colours_were_multiplied_by(tmp_path: Path) -> None:
     assert samples is not None
     assert samples.alpha
     assert samples.values[0, 0].tolist() == [32767, 32767, 32767, 40_000]
-
-
-def test_a_head_that_is_damaged() -> None:
-    buffer = io.BytesIO()
-    Image.fromarray(noise(SIDE, SIDE)).save(buffer, "PNG")
-    content = bytearray(buffer.getvalue())
-    content[20] ^= 1  # its width, which has a checksum
-    with pytest.raises(Unreadable, match="damaged: it begins as a PNG file, and its head cannot be read"):
-        read(Encoded(bytes(content)), whole(3))

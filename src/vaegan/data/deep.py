@@ -17,8 +17,6 @@ from .samples import MOST_CHANNELS, Samples, Unreadable, both_bytes, upright
 ORIENTATION = 0x0112
 """Of EXIF."""
 NPY = b"\x93NUMPY"
-HEADS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF"}
-"""What files begin with that are images, though perhaps damaged."""
 Opened = Image.Image | Samples | tiff.Tiff
 
 
@@ -37,8 +35,6 @@ def open_image(file: str | BinaryIO, formats: tuple[str, ...]) -> Opened:
             return Samples(image_of(read_npy(file)))
         if head.startswith(tiff.MAGIC):
             return tiff.Tiff(file)
-        if kind := next((kind for begin, kind in HEADS.items() if head.startswith(begin)), None):
-            raise Unreadable(f"damaged: it begins as a {kind} file, and its head cannot be read") from None
         raise
 
 
