@@ -51,6 +51,11 @@ class TrainingJob:
         if self.mode == "resume" and self.recipe.training.minutes:
             raise UserError("a run that has started counts its length in steps: leave out --minutes, or ask for more steps with --steps")
 
+    @property
+    def finds_range(self) -> bool:
+        """Whether a range of values may be found for the images: a run that began without one goes on without."""
+        return self.mode == "new" or not self.run.has_model or self.run.preparation.range is not None
+
     def begun(self) -> bool:
         """Whether the run was begun before.
 
@@ -180,15 +185,15 @@ def borrow_discriminator(trainer: Trainer) -> None:
         trainer.take_discriminator(other.discriminator.state_dict())
 
 
-def images_of(recipe: Recipe, console: Console) -> ImageSet:
-    """The images that a run by this recipe is to be trained on, packed with a bar where they are not yet.
+def images_of(recipe: Recipe, console: Console, *, finds_range: bool = True) -> ImageSet:
+    """The images that a run by this recipe is to be trained on, packed with a bar where they are not yet; see `open_images`.
 
     Raises:
         UserError: there are no such images.
     """
     with progress_bar(console) as progress:
-        data = recipe.data
-        return open_images(data.source, recipe.preparation, count=data.avatars, progress=progress, percentiles=data.range_percentiles)
+        more: dict[str, Any] = {"percentiles": recipe.data.range_percentiles, "finds_range": finds_range}
+        return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress, **more)
 
 
 def split_of(recipe: Recipe, images: ImageSet) -> tuple[Indices, Indices]:

@@ -146,7 +146,7 @@ def dry_run(
         images = None
         with _noting(plan):
             job = replace(job, recipe=anchored_recipe(recipe))
-            images = images_of(job.recipe, console)
+            images = images_of(job.recipe, console, finds_range=job.finds_range)
         if images is not None:
             with _noting(plan):
                 training, held_out = split_of(job.recipe, images)

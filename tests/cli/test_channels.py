@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from vaegan import Recipe, Run, load
+from vaegan import Recipe, Run, begin, load
 from vaegan.bench import benchmark
 
 from ..command import is_picture, rows, train, works
@@ -107,3 +109,20 @@ def test_the_flags_of_train(array: Path, tmp_path: Path) -> None:
     assert is_picture(tmp_path / "a.png")
     run = train(tmp_path / "run", *flags[:4], "--range", -2000, 6000, data__avatars=None, training__length="1 steps")
     assert Run.open(run).preparation.range == (-2000, 6000)
+
+
+def test_a_run_that_began_without_a_range_goes_on_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As runs of earlier versions did: of 16 bits, they took the upper 8. Its images are packed again, to the same bytes."""
+    monkeypatch.setenv("VAEGAN_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "photos").mkdir()
+    for number in range(24):
+        values = np.random.default_rng(number).integers(0, 1 << 16, (16, 16), dtype=np.uint16)
+        Image.fromarray(values).save(tmp_path / "photos" / f"{number:02}.png")
+    with monkeypatch.context() as patch:
+        patch.setattr(begin.TrainingJob, "finds_range", False)
+        run = train(tmp_path / "run", "--data", tmp_path / "photos", data__avatars=None, training__length="2 steps")
+    assert Run.open(run).preparation.range is None
+    shutil.rmtree(tmp_path / "cache")
+    works("train", "--resume", run, "--steps", 3, "--device", "cpu", "--no-report")
+    assert Run.open(run).preparation.range is None
+    assert Run.open(run).images().images[0][0, 0, 0] == np.random.default_rng(0).integers(0, 1 << 16, (16, 16), dtype=np.uint16)[0, 0] >> 8

@@ -265,6 +265,20 @@ def test_the_range_is_kept_with_an_unfinished_set(tmp_path: Path, monkeypatch: p
     assert images.manifest["notes"] == whole.manifest["notes"]
 
 
+def test_an_unfinished_set_with_other_percentiles_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vaegan.data import writer
+
+    photos = three(tmp_path / "photos")
+    monkeypatch.setattr(writer, "_read_all", killed_after(writer._read_all, calls=1))
+    with pytest.raises(KeyboardInterrupt):
+        packed(photos, tmp_path / "set", percentiles=(1.0, 99.0))
+    monkeypatch.undo()
+    for options in ({}, {"percentiles": (2.0, 99.0)}, {"value_range": (0.0, 1.0)}):
+        with pytest.raises(UserError, match="was started with another range: run the same command as then to continue"):
+            packed(photos, tmp_path / "set", **options)
+    assert packed(photos, tmp_path / "set", percentiles=(1.0, 99.0)).preparation.range == (1000, 3000)
+
+
 def killed_after(function: Any, calls: int) -> Any:
     done: list[int] = []
 

@@ -116,8 +116,8 @@ def find_range(
     Args:
         source: the pictures.
         preparation: how they will be made ready: what will be refused does not count.
-        percentiles: of all values of all these pictures, each pixel counts once; those of other kinds than 16-bit integers are taken to 12
-            digits of two. By default, the range is from the lowest to the highest value, or, of a file that states how many bits it
+        percentiles: of all values of all these pictures, each pixel counts once; numbers that are no integers of 16 bits are taken to a
+            part in 2048. By default, the range is from the lowest to the highest value, or, of a file that states how many bits it
             has, what these can hold.
         workers: processes.
         progress: called as the work goes on.
@@ -257,7 +257,7 @@ def write_with_range(
         DeepPixelsError: it is strict, and no range is to be looked for.
         writer.Unfinished, ScanStopped: `stop` said so.
     """
-    scan = _found(progress_file) if percentiles else None
+    scan = _found(progress_file, percentiles) if percentiles else None
     if scan is None:
         try:
             write(preparation, None, strict=strict or percentiles is not None)
@@ -271,10 +271,13 @@ def write_with_range(
     write(replace(preparation, range=scan.range), scan, strict=False)
 
 
-def _found(path: Path) -> Scan | None:
-    """What an earlier pass found, if there was one."""
+def _found(path: Path, percentiles: ValueRange) -> Scan | None:
+    """What an earlier pass found, if there was one that looked for these percentiles."""
     try:
-        there = json.loads(path.read_text(encoding="utf-8"))["plan"]["scan"]
+        plan = json.loads(path.read_text(encoding="utf-8"))["plan"]
+        there = plan["scan"]
+        if tuple(plan["made_from"].get("range_percentiles", WHOLE)) != percentiles:
+            return None
         low, high = map(float, there["range"])
         return Scan(int(there["images"]), int(there["deep"]), (low, high))
     except (OSError, KeyError, TypeError, ValueError):
