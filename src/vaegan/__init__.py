@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from .threads import set_wait_policy
 
 if TYPE_CHECKING:
-    from .api.data import data, join, prepare
+    from .api.data import data, join, prepare, scan
     from .api.edit import arithmetic, attributes, edit
     from .api.encode import encode, project
     from .api.evaluate import evaluate
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 set_wait_policy()
 
 _HOME = {
-    "api.data": ("data", "join", "prepare"),
+    "api.data": ("data", "join", "prepare", "scan"),
     "api.edit": ("arithmetic", "attributes", "edit"),
     "api.encode": ("encode", "project"),
     "api.evaluate": ("evaluate",),
@@ -119,6 +119,7 @@ __all__ = [
     "resume",
     "runs",
     "sample",
+    "scan",
     "score",
     "search",
     "to_array",

@@ -51,6 +51,11 @@ class TrainingJob:
         if self.mode == "resume" and self.recipe.training.minutes:
             raise UserError("a run that has started counts its length in steps: leave out --minutes, or ask for more steps with --steps")
 
+    @property
+    def finds_range(self) -> bool:
+        """Whether a range of values may be found for the images: a run that began without one goes on without."""
+        return self.mode == "new" or not self.run.has_model or self.run.preparation.range is not None
+
     def begun(self) -> bool:
         """Whether the run was begun before.
 
@@ -127,8 +132,10 @@ def seconds_after_training(recipe: Recipe, job: TrainingJob) -> float:
     return FIT_SECONDS * recipe.objective.autoencodes + page * job.report
 
 
-def with_attributes(recipe: Recipe, images: ImageSet, training: Indices) -> Recipe:
-    """With the names of the attributes, where it asks for all."""
+def settled(recipe: Recipe, images: ImageSet, training: Indices) -> Recipe:
+    """With what the images decide: the range of values that was found for them, and the names of the attributes, where it asks for all."""
+    if images.preparation.range:
+        recipe = replace(recipe, data=replace(recipe.data, range=images.preparation.range))
     if recipe.networks.attributes != ("all",):
         return recipe
     return replace(recipe, networks=replace(recipe.networks, attributes=varying(images, training)))
@@ -186,14 +193,15 @@ def borrow_discriminator(trainer: Trainer) -> None:
         trainer.take_discriminator(other.discriminator.state_dict())
 
 
-def images_of(recipe: Recipe, console: Console) -> ImageSet:
-    """The images that a run by this recipe is to be trained on, packed with a bar where they are not yet.
+def images_of(recipe: Recipe, console: Console, *, finds_range: bool = True) -> ImageSet:
+    """The images that a run by this recipe is to be trained on, packed with a bar where they are not yet; see `open_images`.
 
     Raises:
         UserError: there are no such images.
     """
     with progress_bar(console) as progress:
-        images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
+        more: dict[str, Any] = {"percentiles": recipe.data.range_percentiles, "finds_range": finds_range}
+        images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress, **more)
     if not packed_folder(recipe.data.source):  # else it was said when they were packed
         for sentence in images.manifest["notes"]:
             console.print(f"note: {sentence}", soft_wrap=True)

@@ -25,10 +25,10 @@ from .begin import (
     join,
     length_of,
     seconds_after_training,
+    settled,
     split_of,
     take_up,
     threads_of,
-    with_attributes,
 )
 from .data import ImageSet, Indices
 from .data.batches import Batches
@@ -162,7 +162,7 @@ def dry_run(
         images = None
         with _noting(plan):
             job = replace(job, recipe=anchored_recipe(recipe, job.run))
-            images = images_of(job.recipe, console)
+            images = images_of(job.recipe, console, finds_range=job.finds_range)
         if images is not None:
             with _noting(plan):
                 training, held_out = split_of(job.recipe, images)
@@ -218,7 +218,7 @@ def _settle(plan: Plan, job: TrainingJob, world: World, images: ImageSet, traini
     settings = job.recipe.training
     batches = Batches(images.images, training, settings.batch, seed=settings.seed, processes=world.size)
     plan.steps_per_epoch = batches.steps_per_epoch
-    recipe = with_attributes(job.recipe, images, training)
+    recipe = settled(job.recipe, images, training)
     plan.recipe = replace(
         recipe, training=replace(recipe.training, threads=threads_of(job, resumed, world), length=length_of(job, resumed))
     )

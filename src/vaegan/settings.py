@@ -59,6 +59,12 @@ class Data:
     """How images are resized. `fast`: bicubic; large JPEG files are first decoded at a half, a quarter or an eighth of their size, if that
     is large enough. `bicubic`, `lanczos`, `bilinear`: all pixels are used. `nearest`: one pixel for each pixel of the result, for
     drawings."""
+    range: tuple[float, float] = (0.0, 0.0)
+    """The values that become black and white, if images have more than 8 bits: the lower one first. `0 0`: they are found in a first pass
+    over all images."""
+    range_percentiles: tuple[float, float] = (0.0, 100.0)
+    """Which range the first pass finds, in percentiles of all values. `0 100`: from the lowest to the highest value, or, for files that
+    state how many bits they have, the range of these. With `0.1 99.9`, a few extreme values do not count."""
     train_on: str = "train"
     """The split to train on, if the set has splits. Several splits are joined by +, for example `train+unlabeled`."""
     held_out: float = 0.05

@@ -27,10 +27,10 @@ from .begin import (
     length_of,
     seconds_after_training,
     set_up_folder,
+    settled,
     split_of,
     take_up,
     threads_of,
-    with_attributes,
 )
 from .data import ImageSet
 from .errors import UserError, os_errors_as_user_errors
@@ -202,7 +202,7 @@ def _look(job: TrainingJob, console: Console, stack: ExitStack) -> tuple[ImageSe
     try:
         with os_errors_as_user_errors():
             resumed = is_leader() and job.begun() and hold_folder(job.run, stack)
-            return images_of(job.recipe, console), resumed
+            return images_of(job.recipe, console, finds_range=job.finds_range), resumed
     except UserError as error:
         raise UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error from None
 
@@ -237,7 +237,7 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
                 raise found
             images, resumed = found
             training, held_out = split_of(job.recipe, images)
-            recipe = with_attributes(job.recipe, images, training)
+            recipe = settled(job.recipe, images, training)
         resumed, threads, length = from_leader(fabric, lambda: (resumed, threads_of(job, resumed, world), length_of(job, resumed)))
         recipe = replace(recipe, training=replace(recipe.training, threads=threads, length=length))
         stack.callback(torch.set_num_threads, torch.get_num_threads())

@@ -29,9 +29,9 @@ CASES = [
         "prepare PHOTOS OUT --splits 0.8 0.1 0.1 --size 16 --workers 1",
     ),
     Case(
-        "leave out --grey, or set networks.channels to 3",
+        "leave out --grey, or ask for --channels 3",
         "prepare avatars OUT --grey",
-        ("prepare avatars OUT --count 4 --size 16 --workers 1", "data avatars --data.avatars 24 --size 16 --networks.channels 3"),
+        ("prepare avatars OUT --count 4 --size 16 --workers 1", "data avatars --data.avatars 24 --size 16 --channels 3"),
     ),
     Case(
         (": prepare the images again with: vaegan prepare IMAGES SET {}", "vaegan prepare IMAGES SET {}"),

@@ -30,6 +30,7 @@ OF_PICTURES = {
 ONLY_FLAGS_OF = {
     **{(command, "out"): "figure(), or save() of the result" for command in OF_PICTURES},
     ("interpolate", "fps"): "film(fps) of the result",
+    ("prepare", "scan"): "vaegan.scan",
     ("train", "resume"): "vaegan.resume",
     ("train", "dry_run"): "vaegan.dry_run",
     **{(command, name): "a field of the recipe" for command in ("train", "data", "bench", "experiment") for name in (*SHORT, *LENGTHS)},

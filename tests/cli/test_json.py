@@ -21,6 +21,7 @@ from ..tiny import flags
 
 COMMAND_LINES = {
     "prepare": "IMAGES OUT --size 16 --workers 1",
+    "prepare --scan": "IMAGES --scan --workers 1",
     "join": "OUT PART",
     "data": "IMAGES --size 16",
     "train": "--data IMAGES --run OUT TINY",
@@ -100,7 +101,8 @@ def test_json_and_nothing_else(name: str, printed: Any, tmp_path: Path) -> None:
         assert found[0]["state"] == "finished"
         return
     page = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
-    parts = [part for part in page.split("\n## ") if f"`vaegan {name.split(maxsplit=1)[0]}`" in part.splitlines()[0]]
+    titles = [f"`vaegan {name.split(maxsplit=1)[0]}`", f"`vaegan {name}`"]
+    parts = [part for part in page.split("\n## ") if any(title in part.splitlines()[0] for title in titles)]
     documented = [{line.split("`")[1] for line in part.splitlines() if line.startswith("| `")} for part in parts]
     spread = set(SPREAD["machine"]) if name == "bench" else set()
     assert found.keys() - spread in [names - spread for names in documented]

@@ -1,4 +1,4 @@
-"""Sets of images: prepare, join, data."""
+"""Sets of images: prepare, scan, join, data."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import numpy as np
 from ..data import ImageSet, open_images, packed_folder
 from ..data import join as join_parts
 from ..data import prepare as pack
+from ..data.prepare import scan as scan_source
+from ..data.samples import ValueRange, whole
 from ..data.sources import recognized
 from ..errors import UserError
 from ..recipe import Recipe
@@ -39,7 +41,7 @@ class SetSummary(Result):
     size: tuple[int, int]
     """Height and width."""
     channels: int
-    """1 for grey, 3 for colour."""
+    """1 for grey, 3 for colour, or up to 8."""
     bytes: int
     """The size of its files."""
     source: str
@@ -120,6 +122,9 @@ def prepare(
     blur: bool = False,
     resampling: Resampling = "fast",
     grey: bool = False,
+    channels: int | None = None,
+    value_range: ValueRange | None = None,
+    range_percentiles: ValueRange | None = None,
     splits: tuple[float, float, float] | None = None,
     attributes: str | Path | None = None,
     label: str | None = None,
@@ -138,7 +143,10 @@ def prepare(
         out: the folder to make.
         size: the side of square images, or height and width.
         crop, box, blur, resampling: see `vaegan.settings.Data`.
-        grey: whether images become grey.
+        grey: whether images become grey: one channel.
+        channels: 1 for grey, 3 for colour, or up to 8; by default those of the source.
+        value_range: the values that become 0 and 255, where images have more than 8 bits; by default found in a first pass.
+        range_percentiles: those of the range that is found; by default 0 and 100.
         splits: the shares of training, validation and test; by default the source's own splits.
         attributes: a CSV file with a line for each image.
         label: its column that names the class.
@@ -153,17 +161,20 @@ def prepare(
         Stopped: an interrupt came; what is done stays.
     """
     talk = Talk(progress)
+    channels = _channels(channels, grey=grey)
     packed_before = ImageSet.is_set(Path(out))
     with talk.bar() as bar:
         images = pack(
             str(source),
             Path(out),
             size=(size, size) if isinstance(size, int) else size,
-            channels=1 if grey else None,
+            channels=channels,
             crop=crop,
             box=box,
             blur=blur,
             resampling=resampling,
+            value_range=value_range,
+            percentiles=range_percentiles,
             fractions=dict(zip(("train", "validation", "test"), splits, strict=True)) if splits else None,
             attributes=None if attributes is None else Path(attributes),
             label=label,
@@ -179,6 +190,54 @@ def prepare(
     if packed_before:
         talk.note(f"{out} is packed already, from files with the same names and sizes; remove it to pack it again")
     return _made(out, images, talk)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ScannedImages(Result):
+    """What a pass over images found."""
+
+    images: int
+    """How many could be opened."""
+    deep: int
+    """Of these, how many have more than 8 bits."""
+    range: ValueRange | None
+    """The values that become 0 and 255; None where no image has more than 8 bits."""
+
+    def lines(self) -> list[str]:
+        """The same in words."""
+        found = [f"{self.deep:,} of {self.images:,} images have more than 8 bits"]
+        return found + ([f"range {' '.join(str(whole(value)) for value in self.range)}"] if self.range else [])
+
+
+def scan(
+    source: str | Path,
+    *,
+    grey: bool = False,
+    channels: int | None = None,
+    range_percentiles: ValueRange | None = None,
+    count: int | None = None,
+    workers: int | None = None,
+    progress: ShowProgress = None,
+) -> ScannedImages:
+    """Find out how many images have more than 8 bits, and the range of their values. Nothing is packed.
+
+    Args:
+        source, grey, channels, range_percentiles, count, workers, progress: as for `prepare`.
+
+    Raises:
+        UserError: there are no images, or choices do not go together.
+        Stopped: an interrupt came.
+    """
+    more: dict[str, Any] = {"channels": _channels(channels, grey=grey), "percentiles": range_percentiles}
+    with Talk(progress).bar() as bar:
+        found = scan_source(str(source), progress=bar, count=count, workers=workers, **more)
+    return ScannedImages(found.images, found.deep, found.range)
+
+
+def _channels(channels: int | None, *, grey: bool) -> int | None:
+    if grey and channels not in (None, 1):
+        raise UserError("--grey and --channels were both given: leave out one")
+    return 1 if grey else channels
 
 
 def join(out: str | Path, parts: Sequence[str | Path], *, progress: ShowProgress = None) -> SetSummary:
@@ -256,5 +315,7 @@ def _set_of(source: Run | ImageSet | str | Path, recipe: Recipe | None, talk: Ta
         return ImageSet.open(packed), packed
     recipe = recipe or Recipe.load(DEFAULT_RECIPE, {"data.source": recognized(str(source))})
     with talk.bar() as bar:
-        images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=bar)
+        settings, preparation = recipe.data, recipe.preparation
+        percentiles = settings.range_percentiles
+        images = open_images(settings.source, preparation, count=settings.avatars, progress=bar, percentiles=percentiles)
     return images, packed or Path()

@@ -22,15 +22,16 @@ from ..data.any_images import AnyImages, any_images
 from ..data.batches import ImageRange, Images, to_tensor
 from ..data.read_images import read_images
 from ..data.shard import Shard
+from ..data.sources.arrays import holds_many
 from ..data.sources.files import TARS
 from ..errors import UserError
 from ..files import replacing
 from ..latent.anomaly import OtherWeightsError, Scorer, Scores, joined
 from ..latent.measurements import PART as MEASURED_AT_ONCE
-from ..metrics.extractors.base import in_colour
 from ..models.vaegan import VAEGAN
 from ..result import PYTHON_ONLY, Result
 from ..run import Run
+from ..viz.grid import to_uint8, view
 from ..viz.tiles import Tile, heat, tiled
 from ..words import command
 from .notices import ShowProgress, Skipped, Talk
@@ -143,12 +144,11 @@ class ScoredImages(Result):
             inside = at - int(ends[part]) + len(self.parts[part].names)
             image = to_tensor(self.parts[part].images[np.array([inside])])
             reconstruction, times = self.scorer.maps(image)
-            shown = [in_colour(pixels) for pixels in (image, reconstruction)]
+            shown = [to_tensor(to_uint8(pixels)) for pixels in (image, reconstruction)]
             shown.append(heat(times.clamp(min=1).log() / math.log(MOST_TIMES)))
             tiles.append(Tile(torch.cat(shown), (Path(names[at]).name, f"p {scores.p[at]:.2g}, combined {scores.combined[at]:.1f}")))
-        heading = (
-            f"image, reconstruction, feature error: black is the limit for 99% of normal images, white is {MOST_TIMES} times the limit"
-        )
+        shown_as = f"image, reconstruction{view(self.scorer.model.architecture.channels)}, feature error"
+        heading = f"{shown_as}: black is the limit for 99% of normal images, white is {MOST_TIMES} times the limit"
         return tiled(heading, [tiles[start : start + GROUPS] for start in range(0, len(tiles), GROUPS)])
 
     def write_csv(self, path: str | Path) -> Path:
@@ -256,7 +256,8 @@ def _parts(run: Run, named: AnyImages, talk: Talk) -> Iterator[_Part]:
         return
     files: list[Path] = []
     for one in [*map(str, listed), None]:
-        if one is not None and Path(one).is_file() and not one.lower().endswith((".zip", *TARS)):
+        single = one is not None and Path(one).is_file() and not one.lower().endswith((".zip", *TARS))
+        if one is not None and single and not holds_many(Path(one)):
             files.append(Path(one))
             continue
         if files:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def prepare(
     source: str,
-    out: Path,
+    out: Path | None = None,
     /,
     *,
     size: str | None = None,
@@ -30,6 +30,10 @@ def prepare(
     blur: Annotated[bool, Parameter(negative="")] = False,
     resampling: Resampling = "fast",
     grey: Annotated[bool, Parameter(negative="")] = False,
+    channels: int | None = None,
+    value_range: Annotated[tuple[float, float] | None, Parameter(name="--range", negative="")] = None,
+    range_percentiles: Annotated[tuple[float, float] | None, Parameter(negative="")] = None,
+    scan: Annotated[bool, Parameter(negative="")] = False,
     splits: Annotated[tuple[float, float, float] | None, Parameter(negative="")] = None,
     attributes: Path | None = None,
     label: str | None = None,
@@ -50,9 +54,9 @@ def prepare(
     source
         The images, in one of these forms. A folder, zip file or tar file. KIND:PATH for a public data set as it is published, where KIND is
         celeba, lfw, stl10, cifar10, cifar100 or mnist. classes:PATH for a folder with one subfolder for each class. hf:NAME or
-        hf-stream:NAME for a data set of the Hugging Face hub. avatars for the built-in drawings.
+        hf-stream:NAME for a data set of the Hugging Face hub. A .npy or .npz file of images. avatars for the built-in drawings.
     out
-        The folder to make for the packed set.
+        The folder to make for the packed set. With --scan there is none.
     size
         The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. The default is the size of the source images, rounded
         up to multiples of 8, if the source has a fixed size. Otherwise the default is 64.
@@ -67,7 +71,16 @@ def prepare(
     resampling
         How images are resized. fast is bicubic, and decodes large JPEG files at a smaller size.
     grey
-        Make the images grey.
+        Make the images grey: one channel.
+    channels
+        The number of channels, from 1 to 8. 4 is colour and opacity, or four bands. The default is 3, or as many as an array has.
+    value_range
+        The values that become black and white, for images of more than 8 bits: the lower one first. The default is found in a first pass
+        over all images: the lowest and the highest value.
+    range_percentiles
+        Find the range between two percentiles of all values, for example 0.1 99.9, so that a few extreme values do not count.
+    scan
+        Print the range of values and how many images have more than 8 bits, and pack nothing.
     splits
         The shares of the images for training, validation and test, for example 0.8 0.1 0.1. Images are assigned at random. The default is
         the source's own splits.
@@ -98,6 +111,11 @@ def prepare(
     from ..api import data as api
     from ..signals import Stopped
 
+    if scan:
+        _scan(source, grey=grey, channels=channels, range_percentiles=range_percentiles, count=count, workers=workers, json=json)
+        return
+    if out is None:
+        raise UserError("prepare needs OUT, the folder to make: name it after the images, or add --scan to pack nothing")
     try:
         found = api.prepare(
             source,
@@ -108,6 +126,9 @@ def prepare(
             blur=blur,
             resampling=resampling,
             grey=grey,
+            channels=channels,
+            value_range=value_range,
+            range_percentiles=range_percentiles,
             splits=splits,
             attributes=attributes,
             label=label,
@@ -125,6 +146,24 @@ def prepare(
     _say_next(out, found)
     if json:
         show(found, json=True)
+
+
+def _scan(source: str, *, json: bool, **choices: Any) -> None:
+    """Print what a pass over a source finds."""
+    from ..api import data as api
+    from ..data.samples import whole
+    from ..signals import Stopped
+
+    try:
+        found = api.scan(source, progress=err, **choices)
+    except Stopped as stopped:
+        err.print(str(stopped), soft_wrap=True)
+        raise SystemExit(stopped.exit_code) from None
+    show(found, json=json)
+    if found.range:
+        channels = 1 if choices["grey"] else choices["channels"]
+        flags = ["--channels", channels] if channels not in (None, 3) else []
+        err.print(f"Prepare them with: {command('prepare', source, 'OUT', *flags, '--range', *map(whole, found.range))}", soft_wrap=True)
 
 
 def join(out: Path, parts: Annotated[list[Path], Parameter(negative="", json_list=False)], /, *, json: Json = False) -> None:

@@ -14,8 +14,9 @@ from PIL import Image
 
 from ..errors import UserError
 from .dataset import ImageSet
-from .images import Preparation, Unreadable, read
+from .images import Preparation, read
 from .read_images import read_images
+from .samples import Unreadable
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -104,8 +104,8 @@ class PackedImages:
         else:  # to gather bytes is faster than numpy is with a few images of each of many files
             size = int(np.prod(shape[1:]))
             contents = {file: self._file(file)[1] for file in set(files.tolist())}
-            places = zip(files.tolist(), (rows * size).tolist(), strict=True)
-            copies = bytearray().join([contents[file][start : start + size] for file, start in places])
+            starts = zip(files.tolist(), (rows * size).tolist(), strict=True)
+            copies = bytearray().join([contents[file][start : start + size] for file, start in starts])
             pixels = np.frombuffer(copies, np.uint8).reshape(shape)
         return pixels if np.ndim(indices) else pixels[0]
 
@@ -343,12 +343,12 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> tuple[ImageSet, ...]:
     damaged = f"the packed set {folder} is damaged"
     again = f"if its parts were moved, join them again with: {command('join', folder, 'PART', 'PART')}"
     try:
-        places = [Path(os.path.normpath(folder.resolve() / place)) for place in json.loads((folder / PARTS).read_text(encoding="utf-8"))]
+        folders = [Path(os.path.normpath(folder.resolve() / place)) for place in json.loads((folder / PARTS).read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{damaged}: its {PARTS} cannot be read; {again}") from error
     parts = []
-    for number, place in enumerate(places, 1):
-        shard = Shard(number, len(places))
+    for number, place in enumerate(folders, 1):
+        shard = Shard(number, len(folders))
         if not ImageSet.is_set(place):
             raise UserError(f"{damaged}: its part {shard} is not in {place}; {again}")
         part = ImageSet.open_part(place)

@@ -21,6 +21,7 @@ from ..this_process import cores
 from ..words import command
 from .dataset import HEADER, MANIFEST, PARTS, ImageSet, PackedImages, capacity, image_file, item_file, read_manifest, split_file
 from .prepare import packed_folder
+from .scan import note_of_filling
 from .set_files import checked, image_header, random_codes, write_manifest, write_splits
 from .shard import Shard
 from .sources.base import some
@@ -60,22 +61,27 @@ def join(out: Path, folders: Sequence[Path], *, progress: Progress) -> ImageSet:
         skipped = "".join(f"{line}\n" for part in parts for line in part.skipped)
         if skipped:
             (out / "skipped.txt").write_text(skipped, encoding="utf-8", newline="\n")
+        filling = (
+            note_of_filling([file for part in parts for file in part.images.files], parts[0].preparation)
+            if parts[0].preparation.range
+            else []
+        )
         names = [split_file(name) for name in splits] + (["skipped.txt"] if skipped else [])
-        _write_places(out, parts)
+        _write_folders(out, parts)
         write_manifest(
             out,
             sum(map(len, parts)),
             parts[0].preparation.shape,
             splits=splits,
             classes={label for part in parts for label in part.classes},
-            notes=list(dict.fromkeys(note for part in parts for note in part.manifest["notes"])),
+            notes=[*dict.fromkeys(note for part in parts for note in part.manifest["notes"]), *filling],
             files=files | {name: checked(out / name) for name in names},
             **about,
         )
     elif any(there["files"].get(name) != file for name, file in files.items()):
         raise UserError(f"{out} exists already: it is a packed set with other images; {NEW}")
     else:
-        _write_places(out, parts)
+        _write_folders(out, parts)
     return ImageSet.open(out)
 
 
@@ -146,7 +152,7 @@ def _place(out: Path, part: Path) -> str:
     return Path(os.path.relpath(place, base)).as_posix() if near else str(place)
 
 
-def _write_places(out: Path, parts: Sequence[ImageSet]) -> None:
+def _write_folders(out: Path, parts: Sequence[ImageSet]) -> None:
     with replacing(out / PARTS) as path:
         path.write_text(json.dumps([_place(out, part.folder) for part in parts], indent=2) + "\n", encoding="utf-8")
 

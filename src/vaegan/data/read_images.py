@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from .images import Preparation, Unreadable, read
+from .images import Picture, Preparation, read
+from .samples import Unreadable
+from .sources import arrays
 from .sources.base import File
 from .sources.files import TARS, listing
 
@@ -20,7 +22,7 @@ def read_images(
     """The pictures of files, folders and archives, as the model takes them.
 
     Args:
-        paths: image files, or folders or archives of them.
+        paths: image files, or folders, archives or arrays of them.
         preparation: how they are made ready; a model has it as `model.preparation`.
         skipped: told the name of a picture that gives no image, and why.
 
@@ -35,8 +37,7 @@ def read_images(
     for path in paths:
         if not path.exists():
             raise UserError(f"{path} does not exist")
-        many = path.is_dir() or path.name.lower().endswith((".zip", *TARS))
-        for name, picture in listing(path) if many else [(str(path), File(str(path)))]:
+        for name, picture in _pictures(path):
             try:
                 arrays.append(read(picture, preparation))
             except Unreadable as reason:
@@ -46,3 +47,12 @@ def read_images(
     if not arrays:
         raise UserError(f"there is no readable image in {', '.join(map(str, paths))}")
     return names, np.stack(arrays)
+
+
+def _pictures(path: Path) -> Iterable[tuple[str, Picture]]:
+    """Each picture in a file, a folder or an archive, with its name."""
+    if path.is_dir() or path.name.lower().endswith((".zip", *TARS)):
+        return listing(path)
+    if arrays.holds_many(path):
+        return ((f"{path.name} {item.name}", item.picture) for item in arrays.source(path).items())
+    return [(str(path), File(str(path)))]

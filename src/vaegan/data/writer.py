@@ -17,9 +17,10 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import filelock
 import numpy as np
@@ -29,10 +30,12 @@ from ..errors import UserError
 from ..files import replacing
 from ..progress import Progress
 from .dataset import FORMAT, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
-from .images import Picture, Preparation, Unreadable, read
+from .images import Preparation, ReadingTask, prepare_all
+from .samples import ValueRange
+from .scan import WHOLE, Scan, note_of_filling, write_with_range
 from .set_files import checked, image_header, random_codes, write_manifest, write_splits
 from .shard import Shard
-from .sources.base import Encoded, Item, Source, some
+from .sources.base import Item, Source, groups, some
 from .workers import WorkerKilled, in_order
 
 UNFINISHED, PROGRESS, LOCK = "unfinished", "progress.json", ".vaegan-prepare.lock"
@@ -53,25 +56,6 @@ class Unfinished(Exception):  # noqa: N818 (nothing went wrong)
         self.seen = seen
 
 
-class ReadingTask(NamedTuple):
-    """Some pictures for a worker."""
-
-    pictures: list[Picture]
-    preparation: Preparation
-
-
-def prepare_all(task: ReadingTask) -> tuple[NDArray[np.uint8], list[str]]:
-    """The images of a task that could be read, n x H x W x C; and for each picture the reason why it gave none, or an empty text."""
-    images, reasons = [], []
-    for picture in task.pictures:
-        try:
-            images.append(read(picture, task.preparation))
-            reasons.append("")
-        except Unreadable as reason:
-            reasons.append(str(reason))
-    return np.array(images, np.uint8).reshape(len(images), *task.preparation.shape), reasons
-
-
 def pack(
     source: Source,
     preparation: Preparation,
@@ -81,9 +65,14 @@ def pack(
     progress: Progress,
     fractions: Mapping[str, float] | None = None,
     shard: Shard | None = None,
+    percentiles: ValueRange | None = None,
+    strict: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> ImageSet:
     """Pack a source into a folder, or go on with what was begun there.
+
+    A range of values is looked for in a first pass, if pictures have more than 8 bits. The first of these that is met begins the pass, so
+    that a set without any takes no longer; what it finds is kept with the unfinished set.
 
     The same source gives the same bytes, whatever the number of workers.
 
@@ -95,15 +84,20 @@ def pack(
         progress: called as the work goes on.
         fractions: which part of the images goes into which split, drawn at random; instead of the source's own splits.
         shard: which part of a larger source this is, of which `join` makes one set. Random splits are drawn when the parts are joined.
+        percentiles: those of the range of values that is looked for, if the preparation has none (see `scan.find_range`).
+        strict: end where a picture has more than 8 bits and there is no range.
         stop: asked now and then; once it says so, work is saved and ends.
 
     Raises:
         UserError: no image could be read, the folder holds something else, or the disk is full.
-        Unfinished: `stop` said so.
+        DeepPixelsError: see `strict`; nothing of the set is left then.
+        Unfinished, ScanStopped: `stop` said so.
     """
+    looks_for = None if preparation.range else percentiles
     plan: dict[str, Any] = {"source": source.name, "listing": source.listing, "fractions": dict(fractions) if fractions else None}
-    if shard:
-        plan["shard"] = str(shard)
+    if looks_for not in (None, WHOLE):
+        plan["range_percentiles"] = list(looks_for)
+    plan |= {"shard": str(shard)} if shard else {}
     wanted = {"made_from": plan, "preparation": preparation.as_dict(), "attributes": list(source.attribute_names)}
     if ImageSet.is_set(folder):  # perhaps where nothing may be written, not even a lock
         _check_same(folder, wanted)
@@ -124,10 +118,9 @@ def pack(
                     if (work / MANIFEST).is_file():
                         _check_same(work, wanted)
                     else:
-                        begun = wanted | {"state": source.state, "format": FORMAT}
-                        with Writer(work, begun, preparation.shape, source.attribute_names) as writer:
-                            _read_all(source, preparation, writer, workers=workers, progress=progress, stop=stop)
-                            writer.finish(None if shard else fractions, source.notes)
+                        more: dict[str, Any] = {"workers": workers, "progress": progress, "stop": stop}
+                        write = partial(_write, source=source, wanted=wanted, work=work, fractions=fractions, shard=shard, more=more)
+                        write_with_range(write, source, preparation, work / PROGRESS, looks_for, strict=strict, **more)
                     _move_up(work, folder)
             finally:
                 if not work.exists():
@@ -144,6 +137,33 @@ def pack(
             for place in made:
                 place.rmdir()
     return ImageSet.open(folder)
+
+
+def _write(
+    preparation: Preparation,
+    scan: Scan | None,
+    *,
+    source: Source,
+    wanted: dict[str, Any],
+    work: Path,
+    fractions: Mapping[str, float] | None,
+    shard: Shard | None,
+    strict: bool,
+    more: dict[str, Any],
+) -> None:
+    """All files of a set, in its folder `unfinished`; `more` is for `_read_all`."""
+    plan = wanted | {"preparation": preparation.as_dict(), "state": source.state, "format": FORMAT, "scan": scan and scan.as_json()}
+    with Writer(work, plan, preparation.shape, source.attribute_names) as writer:
+        if scan:
+            writer.save()  # the pass may have taken an hour
+        _read_all(source, preparation, writer, strict=strict, **more)
+        notes = [*source.notes, *(scan.notes() if scan else [])]
+        if preparation.range and not shard:  # of parts, this is said when they are joined
+            writer.save()
+            count, most = writer.images, writer.capacity
+            files = [(work / image_file(start // most), min(most, count - start)) for start in range(0, count, most)]
+            notes += note_of_filling(files, preparation)
+        writer.finish(None if shard else fractions, notes)
 
 
 def is_unfinished(folder: Path) -> bool:
@@ -172,7 +192,8 @@ def differing(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
         if isinstance(value, dict) and isinstance(was, dict) and key != "fractions":
             names += differing(was, dict.fromkeys(was) | value)  # what only one of them has counts, too
         elif was != value:
-            names.append({"listing": "content", "state": "content", "fractions": "splits", "format": "version"}.get(key, key))
+            known = {"listing": "content", "state": "content", "fractions": "splits", "format": "version"}
+            names.append("range" if key in ("scan", "range_percentiles") else known.get(key, key))
     return list(dict.fromkeys(names))
 
 
@@ -195,7 +216,7 @@ def _refuse_other_files(folder: Path) -> None:
 
 
 def _read_all(
-    source: Source, preparation: Preparation, writer: Writer, *, workers: int, progress: Progress, stop: Callable[[], bool]
+    source: Source, preparation: Preparation, writer: Writer, *, strict: bool, workers: int, progress: Progress, stop: Callable[[], bool]
 ) -> None:
     """Read every picture that the writer has not seen.
 
@@ -206,7 +227,7 @@ def _read_all(
     rest = islice(iter(source.items()), writer.seen, None)
     saved, stopped = time.monotonic(), False
     try:
-        with closing(in_order(prepare_all, _tasks(rest, preparation), workers)) as results:
+        with closing(in_order(prepare_all, _tasks(rest, preparation, strict=strict), workers)) as results:
             for items, (images, reasons) in results:
                 writer.add(items, images, reasons)
                 progress(f"packing {source.name}", writer.seen, source.count)
@@ -228,19 +249,10 @@ def _read_all(
         raise UserError(f"none of the {writer.seen} images of {source.name} can be read{first}")
 
 
-def _tasks(items: Iterable[Item], preparation: Preparation) -> Iterator[tuple[list[Item], ReadingTask]]:
+def _tasks(items: Iterable[Item], preparation: Preparation, *, strict: bool = False) -> Iterator[tuple[list[Item], ReadingTask]]:
     """Items in groups that take neither long nor much memory, before and after they are read."""
     most = max(1, min(TASK_PICTURES, TASK_BYTES // int(np.prod(preparation.shape))))
-    group: list[Item] = []
-    size = 0
-    for item in items:
-        group.append(item)
-        size += len(item.picture.content) if isinstance(item.picture, Encoded) else 0
-        if len(group) == most or size >= TASK_BYTES:
-            yield group, ReadingTask([item.picture for item in group], preparation)
-            group, size = [], 0
-    if group:
-        yield group, ReadingTask([item.picture for item in group], preparation)
+    return ((group, ReadingTask([item.picture for item in group], preparation, strict)) for group in groups(items, most, TASK_BYTES))
 
 
 def _move_up(work: Path, folder: Path) -> None:

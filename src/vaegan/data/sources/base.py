@@ -20,7 +20,9 @@ from PIL import Image, UnidentifiedImageError
 from ...errors import UserError
 from ...files import read_text
 from ...settings import Crop
-from ..images import FORMATS, Picture, Unreadable
+from ..deep import Opened, image_of, open_image
+from ..images import FORMATS, Picture
+from ..samples import Samples, Unreadable
 
 LARGEST = 1 << 29  # bytes of one picture in an archive: more is no picture
 
@@ -70,12 +72,12 @@ class File:
 
     path: str
 
-    def open(self) -> Image.Image:
+    def open(self) -> Opened:
         """See `Picture`."""
         if stat.S_ISFIFO(Path(self.path).stat().st_mode):
             raise Unreadable("a pipe, not a file")  # nobody may ever write to it
         try:
-            return Image.open(self.path, formats=FORMATS)
+            return open_image(self.path, FORMATS)
         except UnidentifiedImageError:
             if Path(self.path).stat().st_size == 0:
                 raise Unreadable("empty file") from None
@@ -88,11 +90,11 @@ class Encoded:
 
     content: bytes
 
-    def open(self) -> Image.Image:
+    def open(self) -> Opened:
         """See `Picture`."""
         if not self.content:
             raise Unreadable("empty file")
-        return Image.open(io.BytesIO(self.content), formats=FORMATS)
+        return open_image(io.BytesIO(self.content), FORMATS)
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class ZipMember:
     archive: str
     index: int
 
-    def open(self) -> Image.Image:
+    def open(self) -> Opened:
         """See `Picture`."""
         status = Path(self.archive).stat()
         archive = _zip(self.archive, (status.st_ino, status.st_mtime_ns, status.st_size))
@@ -122,13 +124,15 @@ def _zip(path: str, _state: tuple[int, ...]) -> zipfile.ZipFile:
 
 @dataclass(frozen=True)
 class Pixels:
-    """Pixels as they are: H x W or H x W x 3, uint8."""
+    """Pixels as they are: H x W or H x W x C, uint8, or any other kind of number."""
 
-    values: NDArray[np.uint8]
+    values: NDArray[Any]
 
-    def open(self) -> Image.Image:
+    def open(self) -> Opened:
         """See `Picture`."""
-        return Image.fromarray(np.ascontiguousarray(self.values))
+        if self.values.dtype == np.uint8 and self.values.shape[2:] in ((), (3,)):
+            return Image.fromarray(np.ascontiguousarray(self.values))
+        return Samples(image_of(self.values))
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ class Record:
     shape: tuple[int, int, int]
     axes: tuple[int, int, int]
 
-    def open(self) -> Image.Image:
+    def open(self) -> Opened:
         """See `Picture`."""
         values = np.fromfile(self.path, np.uint8, count=int(np.prod(self.shape)), offset=self.offset)
         return Pixels(values.reshape(self.shape).transpose(self.axes)).open()
@@ -152,7 +156,7 @@ class Refused:
 
     reason: str
 
-    def open(self) -> Image.Image:
+    def open(self) -> Opened:
         """Say why."""
         raise Unreadable(self.reason)
 
@@ -196,6 +200,20 @@ def stretch(source: Source, wanted: range, *, last: bool) -> Source:
     """The pictures of a source at some consecutive places; with the `last` ones come all that follow, should its count be wrong."""
     stop = None if last else wanted.stop
     return replace(source, items=lambda: islice(source.items(), wanted.start, stop), count=len(wanted))
+
+
+def groups(items: Iterable[Item], most: int, most_bytes: int) -> Iterator[list[Item]]:
+    """Items in groups of at most so many, of which no more than the last one goes over so many bytes that are in memory already."""
+    group: list[Item] = []
+    size = 0
+    for item in items:
+        group.append(item)
+        size += len(item.picture.content) if isinstance(item.picture, Encoded) else 0
+        if len(group) == most or size >= most_bytes:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def printable(text: str) -> str:
