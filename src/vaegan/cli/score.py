@@ -99,9 +99,9 @@ def score(
 
 def _parts(run: Run, named: Sequence[str]) -> list[NamedImages]:
     """What was named: pictures one by one together, and each set by itself."""
-    from ..data.sources.files import TARS
+    from ..data.sources.files import is_archive
 
-    files = [Path(name) for name in named if Path(name).is_file() and not name.lower().endswith((".zip", *TARS))]
+    files = [Path(name) for name in named if Path(name).is_file() and not is_archive(Path(name))]
     parts: list[NamedImages] = []
     if files:
         parts.append(read_pictures(files, run.preparation))

@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, get_args
@@ -17,9 +18,8 @@ from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 from ..errors import UserError, unknown_name
 from ..settings import Crop, Resampling
 from ..words import command
+from .passed_over import rest_of
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # and no other: some of what Pillow reads starts programs
 NOT_ITS_FAULT = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN}
 """What says nothing about one picture: the disk, the network or the system failed."""
 LARGEST_SIDE = 8192  # pixels; beyond it a single image takes hundreds of megabytes
@@ -125,11 +125,11 @@ class Picture(Protocol):
         """
 
 
-def read(picture: Picture, preparation: Preparation) -> NDArray[np.uint8]:
+def read(picture: Picture, preparation: Preparation, say_rest: Callable[[str], object] = lambda _: None) -> NDArray[np.uint8]:
     """A picture as H x W x C, uint8.
 
-    JPEG, PNG, WebP, BMP, TIFF, PPM and the first frame of a GIF; grey, palette, CMYK and 16-bit pixels; transparency over white; turned
-    upright as EXIF says.
+    Any format that `vaegan.data.formats.readable` names, the first frame or page of each; grey, palette, CMYK and 16-bit pixels;
+    transparency over white; turned upright as EXIF says. `say_rest` is told what more there is in the file, if anything is.
 
     Raises:
         Unreadable: it is empty, truncated, no image, too small, or so large that it looks like a decompression bomb.
@@ -139,7 +139,10 @@ def read(picture: Picture, preparation: Preparation) -> NDArray[np.uint8]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of odd but readable files
             with picture.open() as image:
-                return prepare(image, preparation)
+                pixels = prepare(image, preparation)
+                if rest := rest_of(image):
+                    say_rest(rest)
+                return pixels
     except (Unreadable, UserError):
         raise
     except UnidentifiedImageError as error:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from .images import Preparation, Unreadable, read
 from .sources.base import File
-from .sources.files import TARS, listing
+from .sources.files import is_archive, listing
 
 
 def read_images(
@@ -22,7 +22,7 @@ def read_images(
     Args:
         paths: image files, or folders or archives of them.
         preparation: how they are made ready; a model has it as `model.preparation`.
-        skipped: told the name of a picture that gives no image, and why.
+        skipped: told the name of a picture that gives no image, and why; and what else was left out, and why.
 
     Returns:
         Their names, and N x H x W x C, uint8.
@@ -35,14 +35,16 @@ def read_images(
     for path in paths:
         if not path.exists():
             raise UserError(f"{path} does not exist")
-        many = path.is_dir() or path.name.lower().endswith((".zip", *TARS))
-        for name, picture in listing(path) if many else [(str(path), File(str(path)))]:
+        many = listing(path) if path.is_dir() or is_archive(path) else None
+        for name, picture in many or [(str(path), File(str(path)))]:
             try:
-                arrays.append(read(picture, preparation))
+                arrays.append(read(picture, preparation, lambda rest, name=name: skipped(f"{rest} of {name}", "only the first is used")))
             except Unreadable as reason:
                 skipped(name, str(reason))
             else:
                 names.append(name)
+        if many and many.passed_over:
+            skipped(f"{len(many.passed_over):,} other files in {path}", many.passed_over.in_words())
     if not arrays:
         raise UserError(f"there is no readable image in {', '.join(map(str, paths))}")
     return names, np.stack(arrays)
