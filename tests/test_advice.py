@@ -13,8 +13,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pillow_heif
 import pytest
 import torch
+from PIL import Image
 
 from vaegan import UserError, dry_run
 from vaegan.cli import run
@@ -31,6 +33,7 @@ from .tiny import tiny
 from .training.test_health import Spoilt
 
 ROOT = Path(__file__).parents[1]
+pillow_heif.register_heif_opener()
 
 
 @pytest.fixture(scope="session")
@@ -125,6 +128,15 @@ def no_home(world: World) -> None:
 
 def another_cache(world: World) -> None:
     world.patch.setenv("VAEGAN_CACHE", str(world.folder / "cache"))
+
+
+def without_heic(world: World) -> None:
+    """A photo of a phone, and nothing that reads it."""
+    world.places["PHOTOS"] = world.folder / "phone"
+    world["PHOTOS"].mkdir()
+    for number in range(9):
+        Image.new("RGB", (64, 48)).save(world["PHOTOS"] / f"{number}.heic", "HEIF")
+    world.patch.setattr("vaegan.data.formats.readable", lambda: ("JPEG", "PNG"))
 
 
 def full_disk(world: World) -> None:
@@ -359,6 +371,7 @@ CASES = [
     Case("give --data a folder, or avatars", "train --data=", "train FASTER --size 16 --data PHOTOS --run NEW-RUN"),
     Case("vaegan prepare SOURCE OUT --workers 1", "prepare PHOTOS OUT --size 16 --workers 2", (healed, "SAID --size 16"), no_processes),
     Case("pip install 'datasets>=3'", "data hf:somebody/faces", lambda _: None, lambda w: w.patch.setitem(sys.modules, "datasets", None)),
+    Case("read HEIC after: pip install 'vaegan[heic]'", "data PHOTOS --size 16", (healed, "data PHOTOS --size 16"), without_heic),
     # codes and attributes
     Case("Use them: vaegan edit {} IMAGE --add {}", "attributes RUN", "SAID"),
     Case(

@@ -15,6 +15,7 @@ MARK = ": passed over: "
 """Between name and reason, in the lines of a skipped.txt that are no failure."""
 MOST_NAMES = 10_000
 """So many files of one ending are named."""
+OTHERS = "other file"
 MOST_ENDINGS = 5
 """So many endings of one kind are counted one by one in a sentence."""
 ENDING = re.compile(r"\.[a-z][a-z0-9]{0,7}")
@@ -30,6 +31,7 @@ class PassedOver:
     def __init__(self, root: Path | None = None) -> None:
         """`root` is the folder that names are from, where there is one."""
         self.root = root
+        self.folders = 0  # that were looked through
         self._counts: Counter[tuple[str, Kind]] = Counter()
         self._names: dict[tuple[str, Kind], list[str]] = {}
 
@@ -38,13 +40,14 @@ class PassedOver:
 
     def clear(self) -> None:
         """Begin anew."""
+        self.folders = 0
         self._counts.clear()
         self._names.clear()
 
     def add(self, name: str, kind: Kind, what: str = "") -> None:
         """Count one file by the ending of its name, or as what it is, such as "folder"."""
         ending = name[name.rfind(".") :].lower()
-        key = (what or (ending if ENDING.fullmatch(ending) else "other"), kind)
+        key = (what or (ending if ENDING.fullmatch(ending) else OTHERS), kind)
         self._counts[key] += 1
         names = self._names.setdefault(key, [])
         if len(names) < MOST_NAMES:
@@ -68,17 +71,28 @@ class PassedOver:
             kinds.setdefault(kind, Counter())[what] = count
         return "; ".join(_group(kind, counts) for kind, counts in sorted(kinds.items(), key=lambda pair: -pair[1].total()))
 
+    def in_all(self) -> str:
+        """What there is where there are no images."""
+        there = [self.in_words(), _some(self.folders, "folder") if self.folders else ""]
+        return f"it holds {' and '.join(filter(None, there))}" if any(there) else "it is empty"
+
     @property
     def notes(self) -> list[str]:
         """One sentence for the owner of the source, or none."""
-        return [f"passed over {_some(len(self), 'file')}, listed in skipped.txt: {self.in_words()}"] if self._counts else []
+        return [f"passed over {self.total()}, listed in skipped.txt: {self.in_words()}"] if self._counts else []
+
+    def total(self) -> str:
+        """How many files and folders there are, in words."""
+        folders = sum(count for (what, _), count in self._counts.items() if what == "folder")
+        files = len(self) - folders
+        return " and ".join(_some(count, what) for count, what in ((files, "file"), (folders, "folder")) if count)
 
     def lines(self) -> Iterator[str]:
         """A line for skipped.txt for each, or for as many as are kept."""
         for (what, kind), names in self._names.items():
             yield from (f"{name}{MARK}{kind}" for name in names)
             if more := self._counts[what, kind] - len(names):
-                yield f"... and {more:,} more, {what}{MARK}{kind}"
+                yield f"... and {_some(more, f'more {what}')}{MARK}{kind}"
 
 
 def rest_of(image: Image.Image) -> str:
@@ -93,7 +107,7 @@ def rest_of(image: Image.Image) -> str:
     if not more and isinstance(image, TiffImagePlugin.TiffImageFile):
         used = sum(band != "X" for band in image.getbands())
         more, part = int(image.tag_v2.get(SAMPLES_PER_PIXEL, 1)) - used, "band"
-    return f"{_some(more, f'more {part}')}" if more > 0 else ""
+    return _some(more, f"more {part}") if more > 0 else ""
 
 
 def notes_on_rests(lines: Iterable[str]) -> list[str]:
@@ -106,18 +120,19 @@ def notes_on_rests(lines: Iterable[str]) -> list[str]:
     if not left:
         return []
     listed = ", ".join(f"{_some(count, part)} of {_some(images[part], 'file')}" for part, count in left.items())
-    return [f"left out {listed}, listed in skipped.txt: of each file, the first frame, page and bands are used"]
+    return [f"left out {listed}, listed in skipped.txt: only the first frame, page or bands of a file are used"]
 
 
 def _group(kind: Kind, counts: Counter[str]) -> str:
     shown = counts.most_common(MOST_ENDINGS)
     if rest := counts.total() - sum(count for _, count in shown):
-        shown = [(what, count + rest if what == "other" else count) for what, count in shown]
-        shown += [] if "other" in dict(shown) else [("other", rest)]
-    listed = ", ".join(_some(count, what) if what == "folder" else f"{count:,} {what}" for what, count in shown)
+        shown = [(what, count + rest if what == OTHERS else count) for what, count in shown]
+        shown += [] if OTHERS in dict(shown) else [(OTHERS, rest)]
+    listed = ", ".join(_some(count, what) for what, count in shown)
     name = kind.one if counts.total() == 1 else kind.many
     return f"{listed} ({name}{': ' if kind.way_out else ''}{kind.way_out})"
 
 
 def _some(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    alike = count == 1 or what.rpartition(" ")[2].startswith(".")
+    return f"{count:,} {what}{'' if alike else 's'}"

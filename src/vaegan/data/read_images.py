@@ -37,14 +37,17 @@ def read_images(
             raise UserError(f"{path} does not exist")
         many = listing(path) if path.is_dir() or is_archive(path) else None
         for name, picture in many or [(str(path), File(str(path)))]:
+            rests: list[str] = []
             try:
-                arrays.append(read(picture, preparation, lambda rest, name=name: skipped(f"{rest} of {name}", "only the first is used")))
+                arrays.append(read(picture, preparation, rests.append))
             except Unreadable as reason:
                 skipped(name, str(reason))
             else:
                 names.append(name)
+            for rest in rests:
+                skipped(f"{rest} of {name}", "only the first is used")
         if many and many.passed_over:
-            skipped(f"{len(many.passed_over):,} other files in {path}", many.passed_over.in_words())
+            skipped(f"{many.passed_over.total()} in {path}", many.passed_over.in_words())
     if not arrays:
         raise UserError(f"there is no readable image in {', '.join(map(str, paths))}")
     return names, np.stack(arrays)

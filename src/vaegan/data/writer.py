@@ -343,9 +343,10 @@ class Writer:
         with replacing(self.folder / PROGRESS) as path:
             path.write_text(json.dumps(state), encoding="utf-8")
 
-    def add(self, items: list[Item], images: NDArray[np.uint8], reasons: list[str], rests: list[str]) -> None:
+    def add(self, items: list[Item], images: NDArray[np.uint8], reasons: list[str], rests: list[str] | None = None) -> None:
         """Write pictures that were read, in their order, why others were not, and what more is in files."""
         closed = False
+        rests = rests or [""] * len(items)
         self.seen += len(items)
         good = [item for item, reason in zip(items, reasons, strict=True) if not reason]
         for item, reason, rest in zip(items, reasons, rests, strict=True):
@@ -407,14 +408,14 @@ class Writer:
         path = self.folder / name
         self._finished[name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
 
-    def finish(self, fractions: Mapping[str, float] | None, notes: list[str], passed_over: PassedOver) -> None:
+    def finish(self, fractions: Mapping[str, float] | None, notes: list[str], passed_over: PassedOver | None = None) -> None:
         """Close the last files, write what was passed over, the splits and the manifest."""
         if self.images % self.capacity:
             self._close_shard(self.images // self.capacity)
         splits = self._write_split_files(fractions)
-        for line in passed_over.lines():
-            self._file("skipped.txt").write(f"{line}\n".encode())
-        notes = [*notes, *passed_over.notes]
+        if passed_over:
+            self._file("skipped.txt").writelines(f"{line}\n".encode() for line in passed_over.lines())
+            notes = [*notes, *passed_over.notes]
         if "skipped.txt" in self._open:
             self._close("skipped.txt")
             self._finish("skipped.txt")

@@ -73,8 +73,9 @@ def listing(path: Path) -> Listing:
     else:
         found = Zip(path) if _is_zip(path) else Tar(path)
     if found.count == 0:
-        there = f"it holds {found.passed_over.in_words()}" if found.passed_over else "it is empty"
-        raise UserError(f"there are no images in {path} or its subfolders: images are {formats_in_words()} files, and {there}")
+        raise UserError(
+            f"there are no images in {path} or its subfolders: images are {formats_in_words()} files, and {found.passed_over.in_all()}"
+        )
     return found
 
 
@@ -128,7 +129,10 @@ class Folder:
             return
         names = {entry.name for entry in found}
         if names >= RUN_MARKS or names >= SET_MARKS:
-            passed_over.add(printable(inside) or ".", RUN if names >= RUN_MARKS else PACKED, "folder")
+            kind = RUN if names >= RUN_MARKS else PACKED
+            if not inside:
+                raise UserError(f"there are no images in {self.root}: it is {kind}")
+            passed_over.add(printable(inside), kind, "folder")
             return
         for entry in found:
             if is_hidden(entry.name):
@@ -138,6 +142,7 @@ class Folder:
                 if entry.is_symlink() and not entered.add(entry.path):
                     passed_over.add(printable(path), WITHIN, "folder")
                 else:
+                    passed_over.folders += 1
                     yield from self._inside(path, passed_over, entered)
                 continue
             kind = kind_by_name(entry.name) or self._looked_into.get(path) or self._look_into(path, entry)

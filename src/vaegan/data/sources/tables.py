@@ -184,6 +184,7 @@ def with_table(source: Source, table: AttributeTable) -> Source:
     if not used:
         called = next((item.name for item in source.items()), "nothing")
         raise UserError(f"no row of {table.path} names an image: images have names such as {called}, rows {min(rows, default='nothing')}")
+    source.passed_over.use(table.path)
     notes = [*source.notes, *table.notes]
     if missing := sorted(rows - used):
         notes.append(f"{len(missing)} rows of {table.path.name} have no image: {some(missing)}")
