@@ -175,7 +175,7 @@ def test_padding_cuts_nothing_off(channels: int, size: tuple[int, int], shape: s
     noise[0, -1] = noise[:, 0] = noise[:, -1] = BLUE
     Image.fromarray(noise).save(tmp_path / "a.png")
     array = prepared(tmp_path / "a.png", (50, 50), channels, crop="pad")
-    part = {"wide": np.s_[15:35], "tall": np.s_[:, 15:35], "square": np.s_[:]}[shape]
+    part: Any = {"wide": np.s_[15:35], "tall": np.s_[:, 15:35], "square": np.s_[:]}[shape]
     inner = {"wide": (20, 50), "tall": (50, 20), "square": (50, 50)}[shape]
     assert np.array_equal(array[part], prepared(tmp_path / "a.png", inner, channels, crop="none"))
     bars = np.ones((50, 50), bool)

@@ -34,6 +34,8 @@ RECORDS = Kind("a file of records", "files of records", "save as image files fir
 TABLE = Kind("a table of the Hugging Face library", "tables of the Hugging Face library", "name the folder as hf:FOLDER")
 BACKUP = Kind("a thumbnail, a backup or an unfinished download", "thumbnails, backups or unfinished downloads")
 NO_FILE = Kind("a pipe, a device or a link to nothing", "pipes, devices or links to nothing")
+POINTER = Kind("a pointer of Git LFS", "pointers of Git LFS", "fetch the files themselves with Git LFS first")
+IN_CLOUD = Kind("a photo that is still in iCloud", "photos that are still in iCloud", "download first")
 CLOSED = Kind("a damaged or encrypted file", "damaged or encrypted files")
 WITHIN = Kind("a link to a folder that the source holds or lies in", "links to folders that the source holds or lies in")
 RUN = Kind("a run", "runs")
@@ -75,6 +77,7 @@ OTHER_ENDINGS = {
     ARRAY: ".npy .npz .h5 .hdf5 .mat .zarr",
     RECORDS: ".tfrecord .tfrecords .rec .mdb .lmdb",
     TABLE: ".parquet .arrow .feather",
+    IN_CLOUD: ".icloud",
     BACKUP: ".bak .old .orig .tmp .temp .part .partial .crdownload .download .swp .thm .ithmb",
 }
 """What is known to be no image without a look into it. Raw files of cameras begin as TIFF files do, and hold a thumbnail."""
@@ -101,6 +104,7 @@ SIGNATURES: tuple[tuple[int, bytes, str | Kind], ...] = (
     (0, b"\x89HDF\r\n\x1a\n", ARRAY),
     (0, b"PAR1", TABLE),
     (0, b"ARROW1\0\0", TABLE),
+    (0, b"version https://git-lfs", POINTER),
     (0, b"PK\3\4", ARCHIVE),
     (0, b"PK\5\6", ARCHIVE),
     (257, b"ustar", ARCHIVE),
@@ -180,8 +184,11 @@ def kind_by_content(head: bytes) -> Kind:
 
 
 def is_hidden(path: str) -> bool:
-    """Whether a file, or a folder that it is in, is one that users do not see."""
-    return any((part.startswith(".") and part not in (".", "..")) or part.lower() in QUIET for part in path.split("/"))
+    """Whether a file, or a folder that it is in, is one that users do not see. iCloud hides what it has not downloaded; users see that."""
+    parts = path.split("/")
+    if path.endswith(".icloud"):
+        parts.pop()
+    return any((part.startswith(".") and part not in (".", "..")) or part.lower() in QUIET for part in parts)
 
 
 def _of_format(name: str) -> Kind:

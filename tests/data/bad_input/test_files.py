@@ -28,6 +28,7 @@ def png(width: int, height: int, *chunks: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
+pillow_heif.register_heif_opener()
 PDF = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n<< /Root 1 0 R >>\n%%EOF\n"
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n"
 OTHER_FORMAT = "^an image of a format that is not read: convert to PNG or JPEG first$"
@@ -47,6 +48,10 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "PostScript": ("m.png", EPS, OTHER_FORMAT),
     "SVG": ("m.png", SVG, OTHER_FORMAT),
     "an icon": ("m.png", encoded(plain(RED, size=(32, 32)), "ICO"), OTHER_FORMAT),
+    "a pointer of Git LFS": ("m.jpg", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n", "^a pointer of Git LFS: "),
+    "HEIC, half of it": ("m.heic", half(encoded(plain(RED, size=(64, 48)), "HEIF")), "^damaged"),
+    "AVIF, half of it": ("m.avif", half(encoded(plain(RED, size=(64, 48)), "AVIF")), "^damaged"),
+    "JPEG 2000, half of it": ("m.jp2", half(picture(3, "JPEG2000")), "^damaged"),
     "an archive": ("m.png", b"PK\x05\x06" + bytes(18), "^an archive: unpack first"),
     "an array": ("m.png", b"\x93NUMPY" + bytes(99), "^an array: "),
     "a video": ("m.jpg", b"\0\0\0\x18ftypisom" + bytes(99), "^a video: "),
@@ -144,7 +149,6 @@ def sideways(orientation: int) -> bytes:
 
 
 ANIMATED: dict[str, Any] = {"save_all": True, "append_images": [plain(BLUE)], "duration": 100}
-pillow_heif.register_heif_opener()
 ODD_FILES: dict[str, tuple[str, bytes, tuple[int, ...]]] = {
     "a photo of a phone": ("m.heic", encoded(plain(RED, size=(64, 48)), "HEIF", quality=95), RED),
     "HEIC called JPEG": ("m.jpg", encoded(plain(GREEN, size=(64, 48)), "HEIF", quality=95), GREEN),
@@ -178,6 +182,10 @@ ODD_FILES: dict[str, tuple[str, bytes, tuple[int, ...]]] = {
     "an orientation of 0": ("m.jpg", sideways(0), RED),
     "an orientation that there is not": ("m.jpg", sideways(9), RED),
     "the smallest that is taken": ("m.png", encoded(plain(RED, size=(8, 8)), "PNG"), RED),
+    "an MPO, as phones and 3D cameras write it": ("m.jpg", encoded(plain(RED), "MPO", save_all=True, append_images=[plain(BLUE)]), RED),
+    "EXIF of the wrong byte order": ("m.jpg", sideways(6).replace(b"Exif\0\0MM\0*", b"Exif\0\0II\0*"), RED),
+    "a colour profile that is none": ("m.png", encoded(plain(RED), "PNG", icc_profile=b"garbage"), RED),
+    "two images, one behind the other": ("m.jpg", encoded(plain(GREEN), "JPEG", quality=95) * 2, GREEN),
     "something after its end": ("m.png", encoded(plain(RED), "PNG") + b"and more" * 9, RED),
 }
 

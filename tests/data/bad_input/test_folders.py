@@ -60,7 +60,7 @@ def test_links_to_folders_are_entered_once(place: Place) -> None:
     )
     assert images.skipped == []
     assert images.manifest["notes"] == [
-        "passed over 5 files, listed in skipped.txt: 5 folders (links to folders that the source holds or lies in)"
+        "passed over 5 folders, listed in skipped.txt: 5 folders (links to folders that the source holds or lies in)"
     ]
 
 

@@ -103,7 +103,12 @@ def test_only_files_whose_names_say_nothing_are_opened(place: Place, monkeypatch
     write(place.photos, {"m.jpg": b"", "m.csv": "", "m": picture(3), "n": "text", "._a.jpg": b""})
     opened: list[str] = []
     whole = Path.open
-    monkeypatch.setattr(Path, "open", lambda path, *rest: opened.append(path.name) or whole(path, *rest))
+
+    def watched(path: Path, *rest: Any) -> Any:
+        opened.append(path.name)
+        return whole(path, *rest)
+
+    monkeypatch.setattr(Path, "open", watched)
     folder = Folder(place.photos)
     assert [name for name, _ in folder] == [name for name, _ in folder] == ["a.png", "m", "m.jpg", "z.png"]
     assert opened == ["m", "n"]
@@ -258,6 +263,19 @@ def test_a_zip_with_backslashes(place: Place) -> None:
     assert images.labels == ["cat", "dog"]
     assert np.array_equal(images.images[:], [noise(1), noise(2)])
     place.skips({"dog/../../m.png": "^its path is outside the archive$"})
+
+
+def test_a_zip_that_does_not_say_that_its_names_are_utf_8(place: Place) -> None:
+    """As macOS writes it. Names of old Windows stay as they are."""
+    source = archive(place.root / "more.zip", {"12/a.png": picture(1), "34/z.png": picture(2)})
+    source.write_bytes(source.read_bytes().replace(b"12/", "é".encode() + b"/").replace(b"34/", b"\x81x/"))
+    assert place.prepare(f"classes:{source}").classes == ["é", "üx"]
+
+
+def test_photos_that_are_still_in_the_cloud(place: Place) -> None:
+    """Their placeholders are hidden files, and yet are missed."""
+    write(place.photos, {".m.heic.icloud": b"bplist", ".hidden/.m.heic.icloud": b"bplist"})
+    place.packs(skipped={".m.heic.icloud": "passed over: a photo that is still in iCloud: download first"})
 
 
 def test_a_named_archive_of_other_files(place: Place) -> None:

@@ -20,7 +20,7 @@ from PIL import Image, UnidentifiedImageError
 from ...errors import UserError
 from ...files import read_text
 from ...settings import Crop
-from ..formats import HEAD, IMAGE, OTHER, kind_by_content, readable
+from ..formats import HEAD, IMAGE, kind_by_content, readable
 from ..images import Picture, Unreadable
 from ..passed_over import PassedOver
 
@@ -102,7 +102,7 @@ class Encoded:
 def _unidentified(head: bytes) -> Unreadable:
     """Why Pillow finds no image in a file that begins in this way."""
     kind = kind_by_content(head)
-    return Unreadable(str(OTHER if kind is IMAGE else kind))
+    return Unreadable("damaged, or an image of a kind that is not read" if kind is IMAGE else str(kind))
 
 
 @dataclass(frozen=True)

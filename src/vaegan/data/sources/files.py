@@ -10,6 +10,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Protocol, cast
 
@@ -190,7 +191,7 @@ class Zip:
         try:
             with zipfile.ZipFile(path) as archive:
                 for index, member in enumerate(archive.infolist()):
-                    name = member.filename.replace("\\", "/")  # as some programs write it on Windows
+                    name = _name(member)
                     if name.endswith("/") or is_hidden(name):
                         continue
                     kind = kind_by_name(name) or _of_member(archive, member)
@@ -296,6 +297,15 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link in a circle, or into a folder that may not be read
         return False
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    """The path of a member of a zip. Some programs write backslashes on Windows; others write UTF-8, and do not say so."""
+    name = member.filename
+    if not member.flag_bits & 0x800:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/")
 
 
 def _of_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Kind:
