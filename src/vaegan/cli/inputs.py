@@ -31,10 +31,12 @@ def open_set(run: Run, data: str | None = None, flag: str = "--data") -> ImageSe
 
 
 def say_skipped(images: ImageSet) -> None:
-    """Name the files of a set that gave no image."""
+    """Name the files of a set that gave no image, and say what was passed over."""
     from ..data.dataset import report_skipped
+    from ..data.passed_over import LISTED
 
-    for line in report_skipped(images):
+    listed = [note for note in images.manifest["notes"] if LISTED in note]
+    for line in [*report_skipped(images), *(note.replace(LISTED, f"listed in {images.folder / 'skipped.txt'}") for note in listed)]:
         err.print(line, soft_wrap=True)
 
 

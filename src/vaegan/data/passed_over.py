@@ -13,6 +13,7 @@ from .formats import Kind
 
 MARK = ": passed over: "
 """Between name and reason, in the lines of a skipped.txt that are no failure."""
+LISTED = "listed in skipped.txt"
 MOST_NAMES = 10_000
 """So many files of one ending are named."""
 OTHERS = "other file"
@@ -79,7 +80,7 @@ class PassedOver:
     @property
     def notes(self) -> list[str]:
         """One sentence for the owner of the source, or none."""
-        return [f"passed over {self.total()}, listed in skipped.txt: {self.in_words()}"] if self._counts else []
+        return [f"passed over {self.total()}, {LISTED}: {self.in_words()}"] if self._counts else []
 
     def total(self) -> str:
         """How many files and folders there are, in words."""
@@ -120,7 +121,7 @@ def notes_on_rests(lines: Iterable[str]) -> list[str]:
     if not left:
         return []
     listed = ", ".join(f"{_some(count, part)} of {_some(images[part], 'file')}" for part, count in left.items())
-    return [f"left out {listed}, listed in skipped.txt: only the first frame, page or bands of a file are used"]
+    return [f"left out {listed}, {LISTED}: only the first frame, page or bands of a file are used"]
 
 
 def _group(kind: Kind, counts: Counter[str]) -> str:

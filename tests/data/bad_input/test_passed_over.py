@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from vaegan import UserError
+from vaegan.cli.inputs import say_skipped
 from vaegan.data import ImageSet, Preparation, formats, open_images, passed_over
 from vaegan.data.formats import IMAGE, OTHER, VIDEO, kind_by_content
 from vaegan.data.read_images import read_images
@@ -209,7 +210,7 @@ def test_every_format_is_recognized_by_its_ending_and_by_its_content() -> None:
 
 
 def test_what_is_passed_over_is_told(place: Place) -> None:
-    """By prepare and by data; how it is said in a run is tested in test_begin."""
+    """By prepare, by data, and by commands on a set; tests/test_cli.py has what a run says."""
     write(place.photos, {"t.csv": "x"})
     works("prepare", place.photos, place.out, "--size", SIDE, "--workers", 1)
     sentence = "passed over 1 file, listed in skipped.txt: 1 .csv (not an image)"
@@ -218,6 +219,8 @@ def test_what_is_passed_over_is_told(place: Place) -> None:
     assert "skipped 1" not in said
     works("data", place.out)
     assert f"note: {sentence}\n" in place.capsys.readouterr().out
+    say_skipped(ImageSet.open(place.out))
+    assert f"passed over 1 file, listed in {place.out / 'skipped.txt'}: 1 .csv (not an image)\n" in place.capsys.readouterr().err
 
 
 def test_what_is_passed_over_among_pictures_that_are_named(place: Place) -> None:

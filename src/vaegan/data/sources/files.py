@@ -156,7 +156,8 @@ class Folder:
         try:
             self._looked_into[path] = kind_by_content(_head(Path(entry.path))) if entry.is_file() else NO_FILE
         except OSError as error:
-            self._looked_into[path] = Kind(*[error.strerror or "cannot be read"] * 2)
+            reason = error.strerror or "cannot be read"
+            self._looked_into[path] = Kind(reason, reason)
         return self._looked_into[path]
 
 
