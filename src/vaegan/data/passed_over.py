@@ -96,9 +96,9 @@ class PassedOver:
                 yield f"... and {_some(more, f'more {what}')}{MARK}{kind}"
 
 
-def rest_of(image: Image.Image) -> str:
-    """What is not taken of a file that was decoded, such as "39 more frames"; empty where that is nothing."""
-    part = PARTS.get(image.format or "")
+def rest_of(image: object) -> str:
+    """What is not taken of an image file that was decoded, such as "39 more frames"; empty where that is nothing."""
+    part = PARTS.get(image.format or "") if isinstance(image, Image.Image) else None
     if not part:
         return ""
     try:
