@@ -184,7 +184,6 @@ def with_table(source: Source, table: AttributeTable) -> Source:
     if not used:
         called = next((item.name for item in source.items()), "nothing")
         raise UserError(f"no row of {table.path} names an image: images have names such as {called}, rows {min(rows, default='nothing')}")
-    source.passed_over.use(table.path)
     notes = [*source.notes, *table.notes]
     if missing := sorted(rows - used):
         notes.append(f"{len(missing)} rows of {table.path.name} have no image: {some(missing)}")
@@ -194,6 +193,7 @@ def with_table(source: Source, table: AttributeTable) -> Source:
         notes.append(f"{without} images have no row in {table.path.name}: their attributes are unknown")
     unknown = (math.nan,) * len(table.attribute_names)
     others = [index for index, name in enumerate(source.attribute_names) if name not in table.attribute_names]
+    source.passed_over.use(table.path)
 
     def items() -> Iterator[Item]:
         for item in source.items():
