@@ -14,7 +14,7 @@ from PIL import Image
 from vaegan import UserError
 from vaegan.cli.inputs import say_skipped
 from vaegan.data import ImageSet, Preparation, formats, open_images, passed_over
-from vaegan.data.formats import IMAGE, OTHER, VIDEO, kind_by_content
+from vaegan.data.formats import ARRAY, IMAGE, OTHER, VIDEO, kind_by_content
 from vaegan.data.read_images import read_images
 from vaegan.data.sources import find_source
 from vaegan.data.sources.files import Folder
@@ -32,15 +32,15 @@ OTHERS: dict[str, tuple[bytes, str]] = {
     "film.mp4": (b"", "a video: extract the frames first"),
     "more": (b"PK\3\4 and so on", "an archive: unpack first, or prepare as a source of its own"),
     "nothing": (b"", "empty file"),
-    "sub/array.npy": (b"\x93NUMPY", "an array: save as image files first"),
+    "sub/arrays.npz": (b"PK\3\4", str(ARRAY)),
     "sub/more.tar.gz": (b"\x1f\x8b", "an archive: unpack first, or prepare as a source of its own"),
     "x.psd": (b"8BPS", "an image of a format that is not read: convert to PNG or JPEG first"),
 }
 SENTENCE = (
     "passed over 11 files, listed in skipped.txt: 2 .csv, 1 other file (not images); 1 other file, 1 .gz (archives: unpack first, or "
     "prepare as a source of its own); 1 other file (a thumbnail, a backup or an unfinished download); 1 .nef (a camera's raw file: convert "
-    "to PNG, JPEG or TIFF first); 1 .mp4 (a video: extract the frames first); 1 other file (empty file); 1 .npy (an array: save as image "
-    "files first); 1 .psd (an image of a format that is not read: convert to PNG or JPEG first)"
+    f"to PNG, JPEG or TIFF first); 1 .mp4 (a video: extract the frames first); 1 other file (empty file); 1 .npz ({ARRAY}); "
+    "1 .psd (an image of a format that is not read: convert to PNG or JPEG first)"
 )
 
 
