@@ -35,7 +35,7 @@ TABLE = Kind("a table of the Hugging Face library", "tables of the Hugging Face 
 BACKUP = Kind("a thumbnail, a backup or an unfinished download", "thumbnails, backups or unfinished downloads")
 NO_FILE = Kind("a pipe, a device or a link to nothing", "pipes, devices or links to nothing")
 POINTER = Kind("a pointer of Git LFS", "pointers of Git LFS", "fetch the files themselves with Git LFS first")
-IN_CLOUD = Kind("a photo that is still in iCloud", "photos that are still in iCloud", "download first")
+NOT_DOWNLOADED = Kind("a photo that is still in iCloud", "photos that are still in iCloud", "download first")
 CLOSED = Kind("a damaged or encrypted file", "damaged or encrypted files")
 WITHIN = Kind("a link to a folder that the source holds or lies in", "links to folders that the source holds or lies in")
 RUN = Kind("a run", "runs")
@@ -77,7 +77,7 @@ OTHER_ENDINGS = {
     ARRAY: ".npy .npz .h5 .hdf5 .mat .zarr",
     RECORDS: ".tfrecord .tfrecords .rec .mdb .lmdb",
     TABLE: ".parquet .arrow .feather",
-    IN_CLOUD: ".icloud",
+    NOT_DOWNLOADED: ".icloud",
     BACKUP: ".bak .old .orig .tmp .temp .part .partial .crdownload .download .swp .thm .ithmb",
 }
 """What is known to be no image without a look into it. Raw files of cameras begin as TIFF files do, and hold a thumbnail."""

@@ -165,7 +165,7 @@ class Entered:
     """The folders that a walk has begun in: its root, and folders that are entered by links."""
 
     def __init__(self, root: Path) -> None:
-        self._places: set[str] = set()
+        self._folders: set[str] = set()
         self._above: set[str] = set()
         self.add(str(root))
 
@@ -173,9 +173,9 @@ class Entered:
         """Enter a folder, unless that is in one that was entered, or one that was entered is in it."""
         place = Path(os.path.realpath(link))
         above = set(map(str, place.parents))
-        if str(place) in self._places or str(place) in self._above or not self._places.isdisjoint(above):
+        if str(place) in self._folders or str(place) in self._above or not self._folders.isdisjoint(above):
             return False
-        self._places.add(str(place))
+        self._folders.add(str(place))
         self._above |= above
         return True
 
