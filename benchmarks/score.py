@@ -131,23 +131,23 @@ def main(run: Path, others: str | None, folder: Path | None, *, half: bool) -> N
     for name, way in ways.items():
         values = [auc(way(found), way(of_normal)) for found in scores.values()]
         print(f"{name:18}", *(f"{value:11.3f}" for value in values), f"{np.mean(values):7.3f}", f"{np.mean(values[:4]):8.3f}")
-    for alarms in (0.01, 0.05):
-        found = " ".join(f"{100 * of.over(alarms).mean():10.1f}%" for of in scores.values())
-        print(f"over at {alarms:4}      ", found, f" of new normal ones {100 * of_normal.over(alarms).mean():.1f}%")
+    for rate in (0.01, 0.05):
+        found = " ".join(f"{100 * of.over(rate).mean():10.1f}%" for of in scores.values())
+        print(f"over at {rate:4}      ", found, f" of new normal ones {100 * of_normal.over(rate).mean():.1f}%")
     if not half:
-        false_alarms(np.concatenate([of_calibration.combined, of_normal.combined]))
+        false_positives(np.concatenate([of_calibration.combined, of_normal.combined]))
 
 
-def false_alarms(combined: Values) -> None:
+def false_positives(combined: Values) -> None:
     """What share of normal images is over the threshold, where other halves of them are the ranks: the fit has seen none of them."""
     random = np.random.default_rng(0)
     halves = [np.split(random.permutation(combined)[: len(combined) // 2 * 2], 2) for _ in range(200)]
-    for alarms in (0.01, 0.05):
+    for rate in (0.01, 0.05):
         shares = []
         for ranked, new in halves:
             p = (1 + len(ranked) - np.searchsorted(np.sort(ranked), new)) / (len(ranked) + 1)
-            shares.append(100 * (p <= alarms).mean())
-        print(f"of normal ones over at {alarms}, in 200 random halvings: {np.mean(shares):.1f}%, standard deviation {np.std(shares):.1f}%")
+            shares.append(100 * (p <= rate).mean())
+        print(f"of normal ones over at {rate}, in 200 random halvings: {np.mean(shares):.1f}%, standard deviation {np.std(shares):.1f}%")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 from vaegan.errors import unknown_name
 
-from .advice import _texts
+from .advice.case import _texts
 from .test_layout import FILES, PACKAGE
 
 OTHER_FORMS = re.compile(

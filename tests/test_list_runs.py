@@ -115,11 +115,12 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     text = " ".join(capsys.readouterr().out.split())
     for words in ("quick-larsen", "40/40", "finished", "similarity 9", "pixel 0.2"):
         assert words in text
-    (run / "metrics.jsonl").write_text('{"samples_frechet_distance_x": 4.0, "samples_frechet_distance_x_floor": 1.0}\n')
+    (run / "metrics.jsonl").write_text('{"samples_frechet_distance_x": 1549.16, "samples_frechet_distance_x_floor": 1.0}\n')
     works("runs", tmp_path)
-    assert "frechet distance 4" in " ".join(capsys.readouterr().out.split())
+    assert "Frechet distance 1,549" in " ".join(capsys.readouterr().out.split())
     works("runs", tmp_path, "--json")
     (found,) = json.loads(capsys.readouterr().out)
+    assert found["metrics"] == {"samples_frechet_distance_x": 1549.16, "samples_frechet_distance_x_real_baseline": 1.0}, "by today's names"
     assert (found["folder"], found["state"], found["step"]) == (str(run), "finished", 40)
 
 

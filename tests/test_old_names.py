@@ -3,7 +3,7 @@
 old/36c2805.tar.xz was made by the code of commit 36c2805: a run of 48 avatars at 16x16 with networks of two channels, its checkpoint at
 step 3 and its model at step 6 of 6, what `score`, `attributes` and `evaluate` wrote, its packed set, and a recipe. In that version,
 objective.kl_weight was called objective.prior_weight, the flag `project --kl-weight` was --prior, and the real baseline in metrics.jsonl
-was called floor.
+was called floor; in score.safetensors, features were called look; and the flag `score --false-positive-rate` was --alarms.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ def test_flags(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("RGB", (16, 16)).save(old / "grey.png")
     works("project", old / "run", old / "grey.png", "--steps", 1, "--prior", "0.5")
     assert "note: project --prior is now --kl-weight\n" in capsys.readouterr().err
+    assert old_names.arguments(["score", "run", "--alarms=0.1"]) == ["score", "run", "--false-positive-rate=0.1"]
 
 
 def test_a_run_goes_on(old: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from vaegan.begin import REPORT_SECONDS
 from vaegan.files import locked
 from vaegan.training import memory
 from vaegan.training.checkpoint import checkpoints
-from vaegan.training.disk import disk_of
+from vaegan.training.disk import LINE, disk_of
 from vaegan.training.minutes import Costs
 from vaegan.workflow import train
 
@@ -62,6 +63,8 @@ def test_what_a_run_writes() -> None:
     assert disk.model == 20_000
     assert disk.pictures == 2 * 41 * 1000
     assert disk_of(40, COSTS, settings, report=False).checkpoints == 80_000
+    more = disk_of(401, COSTS, settings, report=True, begun=300, there=5)
+    assert more == (1 * 80_000 + 80_000, 0, 2 * 11 * 1000, 51 * LINE), "checkpoints, model and report are replaced; one is kept for good"
 
 
 @pytest.mark.usefixtures("rehearsed")
@@ -142,6 +145,19 @@ def test_a_run_to_be_continued(tmp_path: Path) -> None:
 def test_several_processes_share_the_images(tmp_path: Path) -> None:
     plan = find_out(tiny(), tmp_path / "run", processes=2, **ON_CPU)
     assert (plan.problems, plan.processes, plan.images, plan.steps_per_epoch) == ([], 2, 48, 2)
+
+
+@pytest.mark.usefixtures("rehearsed")
+def test_several_processes_try_the_checkpoint(tmp_path: Path) -> None:
+    run = train(tiny(), tmp_path / "run", **QUIETLY).run
+    longer = tiny(training__length="10 steps", training__batch=2)
+    plan = find_out(longer, run, mode="resume", processes=2, **ON_CPU)
+    assert (plan.problems, plan.begun, plan.images) == ([], 6, 16)
+    (other,) = find_out(replace(longer, training=replace(longer.training, batch=4)), run, mode="resume", processes=2, **ON_CPU).problems
+    assert "the run uses 4 images a step, not 8 (2 processes with a batch of 4): set --training.batch 2" in other
+    (damaged,) = [path for path in (run / "checkpoints").iterdir() if path.name.endswith("6.pt")]
+    damaged.write_bytes(b"damaged")
+    assert find_out(longer, run, mode="resume", processes=2, **ON_CPU).begun == 3
 
 
 @pytest.mark.usefixtures("rehearsed")

@@ -1,10 +1,10 @@
-"""Settings as people read them."""
+"""Settings, commands and names of metrics as people read them."""
 
 from __future__ import annotations
 
 import pytest
 
-from vaegan.words import fixed, plain
+from vaegan.words import command, fixed, metric, plain
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,28 @@ from vaegan.words import fixed, plain
 )
 def test_plain(value: object, words: dict[str, str], expected: str) -> None:
     assert plain(value, **words) == expected
+
+
+def test_commands_are_quoted_for_the_shell_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert command("sample", "a run", 8) == "vaegan sample 'a run' 8"
+    monkeypatch.setattr("vaegan.words.sys.platform", "win32")
+    assert command("sample", r"C:\a run", 8) == r'vaegan sample "C:\a run" 8', "cmd.exe knows no single quotes"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("samples_kernel_distance_efficientnet_lite0", "samples: kernel distance (KID) efficientnet lite0"),
+        ("samples_fid", "samples: FID"),
+        ("standard_prior_samples_recall_x", "standard prior, samples: recall x"),
+        ("standard_prior_copying_z", "standard prior: copying z"),
+        ("ms_ssim", "MS-SSIM"),
+        ("kl_of_dimensions", "KL of dimensions"),
+        ("active_units", "active units"),
+    ],
+)
+def test_metrics_are_called_as_in_papers(name: str, words: str) -> None:
+    assert metric(name) == words
 
 
 def test_fixed() -> None:

@@ -9,22 +9,21 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
+from . import old_names
 from .errors import UserError
 from .files import from_home, is_locked
 from .parse_settings import Layer, parse
 from .recipe import Recipe, called, read
-from .run import Run
+from .run import RUNS, Run
 
-RUNS = Path("runs")
-"""Where runs are made by default."""
 DEEPEST = 3
 """How many folders down runs are looked for: an experiment keeps its own in a folder of its folder."""
 MODEL_MARKS = {"config.json", "model.safetensors"}  # as in models/vaegan.py, which loads torch
 TAIL = 1 << 16
 """Bytes at the end of a log in which its last line is looked for."""
 
-UNCERTAINTY = ("_halves", "_real_baseline", "_floor", "_spread", "_standard_error", "_a_half")
-"""How the names of numbers in metrics.jsonl end that say how sure another one is. Older versions wrote `_floor`."""
+UNCERTAINTY = ("_halves", "_real_baseline", "_spread", "_standard_error", "_a_half")
+"""How the names of numbers in metrics.jsonl end that say how sure another one is."""
 
 State = Literal["training", "finished", "interrupted", "no checkpoint", "model folder"]
 """`interrupted`: it can be continued from a checkpoint. `no checkpoint`: it ended before its first one, or has none any more.
@@ -83,7 +82,7 @@ def status_of(folder: str | Path) -> RunStatus:
     """How far one run is. A folder that is not there counts as a run that has written nothing."""
     run = Run(folder)
     if not _is_run(run):
-        return RunStatus(run.folder, "model folder", metrics=_numbers(_last_line(run.metrics_file)), changed=_changed(run))
+        return RunStatus(run.folder, "model folder", metrics=_metrics(run), changed=_changed(run))
     damaged = []
     recipe = None
     if run.is_run:  # else it ended before its recipe was written
@@ -110,7 +109,7 @@ def status_of(folder: str | Path) -> RunStatus:
         step,
         steps,
         _numbers({name: value for name, value in line.items() if name not in ("step", "steps", "images")}),
-        _numbers(_last_line(run.metrics_file)),
+        _metrics(run),
         _changed(run),
         tuple(damaged),
     )
@@ -174,6 +173,10 @@ def _last_line(path: Path) -> dict[str, Any] | None:
         if isinstance(read_line, dict):
             return read_line
     return None if lines else {}
+
+
+def _metrics(run: Run) -> dict[str, float]:
+    return old_names.metrics(_numbers(_last_line(run.metrics_file)))
 
 
 def _numbers(line: dict[str, Any] | None) -> dict[str, float]:

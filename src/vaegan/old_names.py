@@ -11,10 +11,12 @@ from .this_process import is_first_here
 
 SETTINGS = {"objective.prior_weight": "objective.kl_weight"}
 """Settings, by dotted key: in recipes, in flags, in what experiments vary, and in checkpoints."""
-FLAGS = {"project": {"--prior": "--kl-weight"}}
+FLAGS = {"project": {"--prior": "--kl-weight"}, "score": {"--alarms": "--false-positive-rate"}}
 """Flags of commands, other than settings."""
 METRICS = {"_floor": "_real_baseline", "_floor_spread": "_real_baseline_spread"}
 """How names of numbers end in metrics.jsonl."""
+SCORES = {"look": "features"}
+"""How names of arrays begin in score.safetensors, before a point."""
 
 
 @cache
@@ -51,6 +53,12 @@ def arguments(words: Sequence[str]) -> list[str]:
 def metrics(numbers: Mapping[str, Any]) -> dict[str, Any]:
     """A line of metrics.jsonl, under the names that its numbers have now."""
     return {_metric(name): value for name, value in numbers.items()}
+
+
+def score(array: str) -> str:
+    """The name that an array of score.safetensors has now."""
+    first, point, rest = array.partition(".")
+    return f"{SCORES.get(first, first)}{point}{rest}"
 
 
 def _metric(name: str) -> str:

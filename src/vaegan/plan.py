@@ -33,7 +33,7 @@ from .data.batches import Batches
 from .errors import UserError, os_errors_as_user_errors
 from .files import free_space
 from .recipe import Recipe
-from .run import Run
+from .run import RUNS, Run
 from .training.device import World, find_device, find_world, make_fabric
 from .training.disk import Disk, disk_of
 from .training.memory import check_size, free_memory, in_bf16, size_of
@@ -79,6 +79,7 @@ class Plan:
     """Bytes that the processes of this machine need, at least: on a GPU, each of it."""
     free_memory: int | None = None
     disk: Disk | None = None
+    """What the run writes; one that is continued, beside what it has written."""
     free_disk: int | None = None
 
     @property
@@ -131,7 +132,7 @@ def dry_run(
     """
     if mode == "auto" and not run:
         raise UserError("--auto-resume needs --run: it continues that run if it has started")
-    job = TrainingJob(recipe, Run(run or free_name(Path("runs"), recipe)), mode, device, report)
+    job = TrainingJob(recipe, Run(run or free_name(RUNS, recipe)), mode, device, report)
     console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
     world = find_world(processes, nodes)
     plan = Plan(job.run.folder, recipe, world.size)
@@ -221,13 +222,12 @@ def _rehearse(plan: Plan, job: TrainingJob, images: ImageSet, split: tuple[Indic
     threads = torch.get_num_threads()
     torch.set_num_threads(plan.recipe.training.threads)
     try:
-        resumes = resumed and plan.processes == 1  # else a checkpoint is of another number of processes than this one
-        if resumes or plan.recipe.objective.discriminator:
-            trainer = Trainer(plan.recipe, fabric, images, split[0])
-            goes_on = resumes and take_up(trainer, job.run, Console(quiet=True), auto=job.mode == "auto", dry=True)
+        if resumed or plan.recipe.objective.discriminator:
+            trainer = Trainer(plan.recipe, fabric, images, split[0], processes=plan.processes)
+            goes_on = resumed and take_up(trainer, job.run, Console(quiet=True), auto=job.mode == "auto", dry=True)
             if plan.recipe.objective.discriminator and not goes_on:
                 borrow_discriminator(trainer)
-            plan.begun = max(plan.begun, trainer.step)
+            plan.begun = trainer.step if goes_on else 0
             del trainer
             gc.collect()  # the rehearsal may need its memory
         plan.costs = rehearse(plan.recipe, fabric, images, *split, seconds=SECONDS)
@@ -247,7 +247,8 @@ def _measure_disk(plan: Plan, job: TrainingJob) -> None:
     plan.free_disk = free_space(job.run.folder)
     if plan.costs is None or plan.steps is None:
         return
-    plan.disk = disk_of(max(0, plan.steps - plan.begun), plan.costs, plan.recipe.training, report=job.report)
+    there = len(job.run.checkpoints) if plan.begun else 0
+    plan.disk = disk_of(plan.steps, plan.costs, plan.recipe.training, report=job.report, begun=plan.begun, there=there)
     if plan.free_disk is not None and plan.disk.total > plan.free_disk:
         way_out = "choose another --run, a smaller --training.keep, or a larger --training.picture_every, or free some space"
         needed, free = in_bytes(plan.disk.total), in_bytes(plan.free_disk)

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from .models.vaegan import VAEGAN
 
 
+RUNS = Path("runs")
+"""Where runs are made by default."""
+
+
 class Run:
     """A run folder or a model folder.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import subprocess
+import sys
 
 
 def plain(value: object, *, between: str = " ", yes: str = "True", no: str = "False") -> str:
@@ -37,7 +40,34 @@ def fixed(value: float, decimals: int, most: int, form: str = "") -> str:
 
 def command(*words: object) -> str:
     """A command of this package that can be pasted into a shell: paths with spaces are quoted."""
-    return shlex.join(["vaegan", *map(str, words)])
+    return quoted("vaegan", *words)
+
+
+def quoted(*words: object) -> str:
+    """Words of a command line, quoted as the shell of this machine takes them: sh, or cmd.exe on Windows."""
+    together = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
+    return together([str(word) for word in words])
+
+
+METRICS = {
+    "frechet_distance": "Frechet distance",
+    "kernel_distance": "kernel distance (KID)",
+    "fid": "FID",
+    "ms_ssim": "MS-SSIM",
+    **{name: name.upper() for name in ("kl", "lpips", "psnr", "ssim")},
+}
+"""Parts of names in metrics.jsonl, as papers have them."""
+
+
+def metric(name: str) -> str:
+    """The name of a number in metrics.jsonl, in words: samples_fid is "samples: FID"."""
+    found = re.match(r"(?:(standard_prior)_)?(?:(samples|reconstructions)_)?", name)
+    assert found, "it matches the empty string, too"
+    of = ", ".join(part.replace("_", " ") for part in found.groups() if part)
+    measure = name[found.end() :]
+    known = next((part for part in METRICS if f"{measure}_".startswith(f"{part}_")), "")
+    words = f"{METRICS.get(known, '')}{measure.removeprefix(known)}".replace("_", " ")
+    return f"{of}: {words}" if of else words
 
 
 def in_bytes(count: float) -> str:

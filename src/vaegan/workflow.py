@@ -35,7 +35,7 @@ from .data import ImageSet
 from .errors import UserError, os_errors_as_user_errors
 from .finish import fit_prior, lacks_prior, write_report
 from .recipe import RECIPE, Recipe, of_run
-from .run import Run
+from .run import RUNS, Run
 from .signals import Stopped, StopSignal
 from .this_process import is_leader
 from .training.device import World, computes_in_bf16, find_device, find_world, make_fabric
@@ -90,7 +90,7 @@ def train(
     """
     if auto_resume and not run:
         raise UserError("--auto-resume needs --run: it continues that run if it has started")
-    job = TrainingJob(recipe, Run(run or free_name(Path("runs"), recipe)), "auto" if auto_resume else "new", device, report)
+    job = TrainingJob(recipe, Run(run or free_name(RUNS, recipe)), "auto" if auto_resume else "new", device, report)
     return _start(job, processes, nodes, console)
 
 

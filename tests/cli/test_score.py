@@ -31,7 +31,7 @@ def test_score(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFi
     Image.fromarray(noise).save(tmp_path / "odd" / "noise.png")
     (tmp_path / "odd" / "broken.png").write_bytes(b"")
     table = tmp_path / "out" / "scores.csv"
-    works("score", run, tmp_path / "odd", photos / "photo 01.png", "--alarms", 0.1, "--count", 2, "--out", table)
+    works("score", run, tmp_path / "odd", photos / "photo 01.png", "--false-positive-rate", 0.1, "--count", 2, "--out", table)
     text, notes = capsys.readouterr()
     assert "calibrated on the run's held-out images: 20 normal images" in notes
     assert "skipped 1 of 3 image files" in notes
@@ -45,9 +45,9 @@ def test_score(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert float(found["noise.png"]["p"]) == min(float(row["p"]) for row in found.values())
     assert text.split().index("noise.png") < text.split().index("wrote")
     assert size(table.with_suffix(".png"))[0] > 3 * 96
-    works("score", run, tmp_path / "odd", "--alarms", 0.1)
+    works("score", run, tmp_path / "odd", "--false-positive-rate", 0.1)
     assert (run / "scores.csv").is_file()
-    assert "with 20 normal images p is at least 0.048, so no image can reach --alarms 0.01" in notices(
+    assert "with 20 normal images p is at least 0.048, so no image can reach --false-positive-rate 0.01" in notices(
         capsys, "score", run, tmp_path / "odd"
     )
 
@@ -68,8 +68,8 @@ def test_a_calibration_stays_until_the_model_changes(run: Path, photos: Path, ca
 MISTAKES = {
     "nothing to score": ([], "IMAGES"),
     "does not exist": (["nowhere"], "nowhere does not exist"),
-    "no alarms": (["PHOTO", "--alarms", "0"], "--alarms must be above 0 and below 1"),
-    "no number": (["PHOTO", "--alarms", "nan"], "--alarms must be above 0 and below 1"),
+    "no rate": (["PHOTO", "--false-positive-rate", "0"], "--false-positive-rate must be above 0 and below 1"),
+    "no number": (["PHOTO", "--false-positive-rate", "nan"], "--false-positive-rate must be above 0 and below 1"),
     "none to show": (["PHOTO", "--count", "0"], "--count must be above 0"),
     "no table": (["PHOTO", "--out", "scores.png"], "give it a name that ends in .csv"),
     "too few to calibrate": (["PHOTO", "--calibrate", "PHOTOS/few"], "there are too few normal images"),

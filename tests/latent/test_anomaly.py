@@ -40,7 +40,7 @@ def test_terms_are_what_training_minimises(model: VAEGAN) -> None:
     assert measured["similarity"].mean() == pytest.approx(losses.similarity.item(), rel=1e-4)
     assert measured["prior"].mean() == pytest.approx(losses.prior.item(), rel=1e-4)
     assert measured["pixel"].mean() == pytest.approx(losses.pixel.item(), rel=1e-4)
-    np.testing.assert_allclose(measured["places"].sum((1, 2)), 2 * measured["similarity"], rtol=1e-4)
+    np.testing.assert_allclose(measured["errors"].sum((1, 2)), 2 * measured["similarity"], rtol=1e-4)
 
 
 def test_foreign_images_are_over_the_threshold_and_normal_ones_seldom(model: VAEGAN) -> None:
@@ -60,7 +60,7 @@ def test_one_strange_place_is_enough(model: VAEGAN) -> None:
     spoilt = smooth(20, 7)
     spoilt[:, 5:9, 9:13] = np.indices((4, 4)).sum(0)[..., None] % 2 * 255
     before, after = scorer.score(smooth(20, 7)), scorer.score(spoilt)
-    assert (after.measurements["place"] > before.measurements["place"]).mean() > 0.9
+    assert (after.measurements["map"] > before.measurements["map"]).mean() > 0.9
     assert after.over(0.05).mean() > 0.7
     assert before.over(0.05).mean() < 0.2
 

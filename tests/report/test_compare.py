@@ -37,7 +37,7 @@ def test_a_page(tmp_path: Path) -> None:
         "one and other",
         "networks.latent 4 9",
         "State no checkpoint no checkpoint",
-        "psnr 21.5",
+        "PSNR 21.5",
         "Not evaluated yet: other.",
         f"vaegan compare {runs[0]} {runs[1]}",
     ):
@@ -110,5 +110,5 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     out = capsys.readouterr().out
     assert out.endswith(f"wrote {tmp_path / 'page.html'}\n")
     assert re.search(r"networks\.latent +4 +9 *\n", out)
-    assert re.search(r"psnr +21\.5", out)
+    assert re.search(r"PSNR +21\.5", out)
     assert "compare needs 2 to 8 runs, not 1" in fails(capsys, "compare", tmp_path / "one")

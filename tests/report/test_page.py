@@ -313,6 +313,18 @@ def test_attributes(tmp_path: Path, photos: Path) -> None:
     assert "attributes.safetensors cannot be read" in Page(report(run)).text
 
 
+def test_the_learned_similarity_is_drawn_relative_to_another_image_where_that_was_logged(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    assert "relative to another image" not in Page(report(run)).text, "a run of an older version"
+    stats = run / "stats.jsonl"
+    stats.write_text(stats.read_text().replace('"pixel"', '"relative_similarity": 0.25, "pixel"', 2))
+    page = Page(report(run))
+    labels = [svg["aria-label"] or "" for svg in page.all("svg") if svg.get("role") == "img"]
+    assert any(
+        label.startswith("Learned similarity, relative to another image. From 0.25 at step 10 to 0.25 at step 20") for label in labels
+    )
+
+
 def test_metrics(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     assert "Evaluation" not in Page(report(run)).text
@@ -324,7 +336,7 @@ def test_metrics(tmp_path: Path) -> None:
     (run / "metrics.jsonl").write_text("\n".join(lines))
     page = Page(report(run))
     text = " ".join(page.text.split())
-    assert "frechet distance12.3 note<b> goodTrue" in text
+    assert "Frechet distance12.3 note<b> goodTrue" in text
     assert "99.5" not in text
     assert {"href": "#metrics"} in page.all("a")
 
@@ -339,8 +351,8 @@ def test_metrics_of_an_evaluation_as_a_table(tmp_path: Path) -> None:
     (run / "metrics.jsonl").write_text(f"{json.dumps(own)}\n{json.dumps(other)}\n")
     text = " ".join(Page(report(run)).text.split())
     assert "Measured on the run's own images: 1,000 samples, 40 held out; extractor attributes, seed 3, 2026-01-02." in text
-    assert "samples recall attributes0.250.5 ± 0.1250.75 ± 0.0625" in text
-    assert "psnr21.5" in text
+    assert "samples: recall0.250.5 ± 0.1250.75 ± 0.0625" in text
+    assert "PSNR21.5" in text
     (run / "metrics.jsonl").write_text(f"{json.dumps(other)}\n")
     assert "Measured on another set, celeba:faces: 1,000 samples" in " ".join(Page(report(run)).text.split())
 

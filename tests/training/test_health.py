@@ -99,7 +99,7 @@ def test_a_warning_is_in_the_log_on_the_screen_and_in_tensorboard(tmp_path: Path
     run = train(recipe, tmp_path / "run", device="cpu", console=console).run
     lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     assert [line.get("warnings") for line in lines] == [None, ["discriminator held"], ["discriminator held"]]
-    assert console.export_text().count("step 4: for 2 steps the gate has held the discriminator") == 1
+    assert console.export_text().count("step 4: for 2 steps the gate has stopped the discriminator") == 1
     events = EventAccumulator(str(run / "tensorboard"))
     events.Reload()
     assert "health/text_summary" in events.Tags()["tensors"]

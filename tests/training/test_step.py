@@ -328,7 +328,7 @@ def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(monkeypatch: pytest.Mo
     for _ in range(WARM_UP + 3):
         plain.train_step()
         trainer.train_step()
-    assert said == ["the step could not be recorded, so it runs operation by operation, which is slower: no room"]
+    assert said == ["the step could not be recorded as a CUDA graph, so it runs operation by operation, which is slower: no room"]
     assert not recorded.replays
     mine, wanted = copy.deepcopy(everything(trainer)), everything(plain)
     assert all(torch.equal(mine[key], value) for key, value in wanted.items())

@@ -21,10 +21,13 @@ from vaegan import Recipe, Run, UserError
 from vaegan.begin import TrainingJob, threads_of
 from vaegan.data import open_images
 from vaegan.data.images import Preparation
+from vaegan.list_runs import status_of
+from vaegan.losses.similarity import relative_to_others
 from vaegan.recipe import names
 from vaegan.signals import StopSignal
 from vaegan.training import checkpoint
 from vaegan.training.device import World
+from vaegan.training.health import FailureMonitor
 from vaegan.training.logger import Monitor
 from vaegan.training.optimizers import learning_rate
 from vaegan.training.step import Requests
@@ -205,6 +208,29 @@ def test_a_run_can_be_made_longer(tmp_path: Path) -> None:
     longer = Recipe.load(tmp_path / "run" / "recipe.yaml", {"training.length": "8 steps"})
     resume(tmp_path / "run", longer, **QUIETLY)
     assert checkpoint.load(tmp_path / "run" / "checkpoints")[0]["step"] == 8
+
+
+def test_a_run_made_longer_is_not_finished_before_its_first_line(tmp_path: Path) -> None:
+    run = train(tiny(training__length="2 steps"), tmp_path / "run", **QUIETLY).run
+    assert status_of(run).state == "finished"
+    watch = FailureMonitor(tiny().objective, 4)
+    Monitor(Run(run), watch, step=2, steps=2, images_per_step=4, console=SILENT)
+    assert status_of(run).state == "finished", "the same length again"
+    Monitor(Run(run), watch, step=2, steps=9, images_per_step=4, console=SILENT)
+    assert (status_of(run).state, status_of(run).step, status_of(run).steps) == ("interrupted", 2, 9)
+
+
+def test_the_learned_similarity_is_measured_beside_that_of_other_images(tmp_path: Path) -> None:
+    """With each picture, where the error is of one level; not where it is relative already."""
+    for name, logged in (("quick-larsen", [False, True, True]), ("quick", [False, False, False])):
+        run = train(tiny(name), tmp_path / name, **QUIETLY).run
+        lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+        assert ["relative_similarity" in line for line in lines] == logged
+    features = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
+    between = torch.stack([(one - other).square().sum() for i, one in enumerate(features) for other in features[:i]]).mean()
+    assert relative_to_others(features, features) == 0
+    assert relative_to_others(features.roll(1, 0), features) == pytest.approx(1)
+    assert relative_to_others(7 * features + 7, 7 * features) == pytest.approx(2 / between.item())
 
 
 def test_what_a_run_is_cannot_be_changed(tmp_path: Path) -> None:

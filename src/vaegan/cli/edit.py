@@ -27,8 +27,8 @@ SIGNS = {"+": 1, "-": -1}
 def attributes(run: Path, /, *, data: str | None = None, image: Path | None = None) -> None:
     """Learn a direction in the latent space for each attribute.
 
-    It measures how well each direction separates held-out images with the attribute from those without it. A picture shows what each
-    direction does.
+    Directions are learned from the posterior means of training images. The command measures how well each direction separates held-out
+    images with the attribute from those without it. A picture shows what each direction does.
 
     It writes RUN/attributes.safetensors, which vaegan edit uses, and the picture RUN/attributes.png.
 
@@ -127,7 +127,7 @@ def arithmetic(
 ) -> None:
     """Add and subtract the codes of images.
 
-    For example: vaegan arithmetic RUN glasses.png - plain.png + another.png
+    Codes are posterior means. For example: vaegan arithmetic RUN glasses.png - plain.png + another.png
 
     Parameters
     ----------

@@ -15,8 +15,9 @@ from .inputs import MOST_ROWS, encode_pictures, open_set, say_how_many, say_skip
 def encode(run: Path, source: str, /, *, out: Path | None = None) -> None:
     """Write the codes of a set of images to a file.
 
-    The file is for numpy. It holds the arrays mean, logvar, names and labels. If the set has attributes, it also holds attributes and
-    attribute_names.
+    The encoder gives each image a posterior: a normal distribution of codes. The file is for numpy. It holds the posterior means (mean),
+    the logarithms of the posterior variances (logvar), names and labels. If the set has attributes, it also holds attributes and
+    attribute_names. No codes are drawn from the posteriors.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def project(
 ) -> None:
     """Find better codes for images than the encoder does.
 
-    It starts from the encoder's codes, and lowers the error in the discriminator's features by gradient descent.
+    It starts from the posterior means that the encoder gives, and lowers the error in the discriminator's features by gradient descent.
 
     Parameters
     ----------

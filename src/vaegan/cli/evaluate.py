@@ -27,7 +27,10 @@ def evaluate(
 ) -> None:
     """Measure samples, reconstructions and codes.
 
-    It compares samples and reconstructions with real images. It also compares samples with the training images, to find copies.
+    It compares samples and reconstructions with real images in the features of a network: Frechet distance (FID, Heusel et al. 2017),
+    kernel distance (KID, Binkowski et al. 2018), precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020).
+    It compares reconstructions with their images: PSNR, SSIM, MS-SSIM and the learned similarity. It compares samples with the training
+    images, to find copies. Reconstructions are decoded from posterior means, not from posterior samples.
 
     A gan has no encoder, so it has no reconstructions and no codes. A vae has no discriminator, so it has no learned similarity.
 
@@ -41,8 +44,8 @@ def evaluate(
     samples
         The number of samples of each prior. It also limits the number of training images and of held-out images.
     extractor
-        The network whose features are compared: efficientnet, mobilenet, inception (for FID), or attributes (a network that learns the
-        attributes of the set). The value none measures only what needs no features, for example pixel errors.
+        The network whose features are compared: efficientnet, mobilenet, inception (as in papers that report FID), or attributes (a network
+        that learns the attributes of the set). The value none measures only what needs no features, for example pixel errors.
     seed
         The random seed. Another seed gives other samples and other random draws.
     resamplings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from rich.console import Console
 
 from ..errors import UserError
 from ..metrics.extractors.registry import DEFAULT, ExtractorName
+from ..words import quoted
 from .console import err, wrote
 from .console import out as stdout
 from .flags import ExperimentFlags, Settings
@@ -63,8 +63,8 @@ def samples(
 ) -> None:
     """Compare VAE, GAN, VAE_Disl and VAE/GAN.
 
-    The page shows samples, reconstructions, distances and errors. VAE_Disl is a VAE whose error is measured in the features of a trained
-    GAN.
+    The page shows samples and reconstructions, their Frechet distances (FID if the extractor is Inception), precision, recall and coverage,
+    and errors of pixels and features. VAE_Disl is a VAE whose error is measured in the features of a trained GAN.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def attribute_vectors(
     Parameters
     ----------
     attributes
-        The attributes in the pictures. The default is the eight attributes that are told from the codes best.
+        The attributes in the pictures. The default is the eight attributes that the codes separate best.
     runs
         Measure the runs in these folders. Nothing is trained.
     """
@@ -168,7 +168,7 @@ def _do(
     from ..experiments.experiment import Experiment
     from ..signals import Stopped
 
-    command = f"vaegan {shlex.join(sys.argv[1:])}"
+    command = quoted("vaegan", *sys.argv[1:])
     if runs and (settings or replace(flags, out=None, prior=None, device="auto") != ExperimentFlags()):
         raise UserError("--runs measures existing runs: leave out --data, --seeds and all settings of training")
     folder = flags.out or Path("experiments") / name

@@ -81,6 +81,8 @@ def _setting(text: str) -> tuple[str, float]:
 def reconstruct(run: Path, images: Annotated[list[Path], Parameter(negative="", json_list=False)], /, *, out: Path | None = None) -> None:
     """Show images above their reconstructions.
 
+    Reconstructions are decoded from posterior means, not from posterior samples.
+
     Parameters
     ----------
     run

@@ -33,7 +33,8 @@ def interpolate(
 ) -> None:
     """Morph one image into another.
 
-    The result is a picture with a strip of images, or a video that goes forward and back.
+    It goes from the posterior mean of one image to that of the next, by spherical interpolation (slerp) or linear interpolation. The result
+    is a picture with a strip of images, or a video that goes forward and back.
 
     Parameters
     ----------
@@ -42,8 +43,8 @@ def interpolate(
     images
         Two or more image files.
     how
-        The path between two codes. linear follows a straight line. spherical follows an arc. All codes on the arc are as likely under
-        the prior as its two ends.
+        The path between two codes. spherical (slerp, White 2016) follows an arc. linear follows a straight line. All codes on the arc are
+        as likely under the prior as its two ends.
     steps
         The number of images (strip) or frames (video) from one image to the next. The default is 9 for a strip and 40 for a video.
     fps

@@ -8,24 +8,26 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from ..run import RUNS
 from .console import out as stdout
 from .console import wrote
 
 if TYPE_CHECKING:
     from ..list_runs import RunStatus
 
-HEADLINES = ("samples_frechet_distance_", "samples_kernel_distance_")
-"""How the names begin of the metrics that a list of runs shows, as far as a run has them."""
+HEADLINES = {"samples_fid": "FID", "samples_frechet_distance_": "Frechet distance", "samples_kernel_distance_": "KID"}
+"""How the names begin of the metrics that a list of runs shows, as far as a run has them, and what it calls them."""
 LOSSES = ("similarity", "pixel")
 """What it shows of a run that was not evaluated."""
 HEADS = ("run", "recipe", "steps", "state", "last metrics", "changed")
 
 
-def runs(folder: Path = Path("runs"), /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+def runs(folder: Path = RUNS, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     """List the runs in a folder, and show how far each one is.
 
     The newest run is first. A run has one of four states: 'training', 'finished', 'interrupted' or 'no checkpoint'. vaegan train --resume
-    RUN continues an interrupted run. A run with no checkpoint ended before it saved its first checkpoint.
+    RUN continues an interrupted run. A run with no checkpoint ended before it saved its first checkpoint. The metrics are those of the last
+    evaluation: the Frechet distance (FID if the extractor is Inception) and the kernel distance (KID) of samples. Lower is better.
 
     Parameters
     ----------
@@ -115,9 +117,13 @@ def _changed(status: RunStatus) -> str:
 def headline(status: RunStatus) -> str:
     """The metrics of the last evaluation that say most, or else the last errors of reconstructions."""
     shown = [
-        f"{begin.removeprefix('samples_').strip('_').replace('_', ' ')} {value:.3g}"
-        for begin in HEADLINES
+        f"{called} {_number(value)}"
+        for begin, called in HEADLINES.items()
         for name, value in status.headlines.items()
         if name.startswith(begin)
     ]
-    return ", ".join(shown or [f"{name} {status.losses[name]:.3g}" for name in LOSSES if name in status.losses])
+    return ", ".join(shown or [f"{name} {_number(status.losses[name])}" for name in LOSSES if name in status.losses])
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"

@@ -69,7 +69,8 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         found.append(("memory", f"at least {in_bytes(plan.memory)}{_free(plan.free_memory)}"))
     if plan.disk:
         parts = ", ".join(f"{name} {in_bytes(count)}" for name, count in plan.disk._asdict().items())
-        found.append(("disk", f"about {in_bytes(plan.disk.total)}{_free(plan.free_disk)}: {parts}"))
+        more = " more" if plan.begun else ""
+        found.append(("disk", f"about {in_bytes(plan.disk.total)}{more}{_free(plan.free_disk)}: {parts}"))
     return found
 
 

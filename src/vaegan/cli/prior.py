@@ -14,8 +14,8 @@ def fit_prior(run: Path, /, *, data: str | None = None, components: int = 10, se
     vaegan train does this after its last step. Use this command if the run is from an older version, if the run was interrupted before the
     fit, or if you want fewer components.
 
-    It fits a Gaussian mixture to codes of training images and writes it to prior.safetensors beside the model. The weights of the model do
-    not change.
+    It fits a Gaussian mixture to posterior samples of training images, one of each, and writes it to prior.safetensors beside the model.
+    The weights of the model do not change.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How foreign images are: score."""
+"""How unusual images are: score."""
 
 from __future__ import annotations
 
@@ -41,13 +41,14 @@ def score(
     /,
     *,
     calibrate: str | None = None,
-    alarms: float = 0.01,
+    false_positive_rate: float = 0.01,
     count: int = 12,
     out: Path | None = None,
 ) -> None:
     """Give each image a score: how unusual it is for a model.
 
-    Each image gets measurements, and a p-value that compares it with normal images. A picture shows the most unusual images.
+    Each image gets measurements, and a p-value that compares it with normal images. Images are encoded as posterior means, not as posterior
+    samples. A picture shows the most unusual images.
 
     Parameters
     ----------
@@ -58,8 +59,9 @@ def score(
     calibrate
         A set of normal images that the model was not trained on. The default is the set that was given last, or the held-out images
         of the run if none was given. The calibration is stored in RUN/score.safetensors.
-    alarms
-        The share of normal images that may be called unusual: the false-positive rate.
+    false_positive_rate
+        The share of normal images that may be called unusual by mistake. The share is counted on the held-out images, or on the set that
+        --calibrate names. An image is unusual if its p-value is at most this number.
     count
         How many images to show, the most unusual ones first.
     out
@@ -68,8 +70,9 @@ def score(
     from ..run import Run
     from ..viz import grid
 
-    if not 0 < alarms < 1:
-        raise UserError(f"--alarms must be above 0 and below 1, not {alarms}")
+    rate = false_positive_rate
+    if not 0 < rate < 1:
+        raise UserError(f"--false-positive-rate must be above 0 and below 1, not {rate}")
     if count < 1:
         raise UserError(f"--count must be above 0, not {count}")
     opened = Run.open(run)
@@ -81,18 +84,18 @@ def score(
     model.require("discriminator")
     parts = _parts(opened, images)
     scorer = _scorer(opened, model, calibrate)
-    if len(scorer.ranked) < 1 / alarms - 1:
+    if len(scorer.ranked) < 1 / rate - 1:
         least = f"{1 / (len(scorer.ranked) + 1):.2g}"
-        note = f"note: with {len(scorer.ranked)} normal images p is at least {least}, so no image can reach --alarms {alarms:g}"
+        note = f"note: with {len(scorer.ranked)} normal images p is at least {least}, so no image can reach --false-positive-rate {rate:g}"
         err.print(note, soft_wrap=True)
     scores = _score(scorer, parts)
     names = [name for part, _ in parts for name in part]
     strangest = scores.strangest(count)
-    _write_scores(table, names, scores, alarms)
+    _write_scores(table, names, scores, rate)
     _print_strangest(scorer, names, scores, strangest)
-    over = int(scores.over(alarms).sum())
-    chance = f"{alarms * len(scores):,.3g} would be expected"
-    print(f"{over:,} of {len(scores):,} images have p <= {alarms:g}; if all images were normal, about {chance}")
+    over = int(scores.over(rate).sum())
+    chance = f"{rate * len(scores):,.3g} would be expected"
+    print(f"{over:,} of {len(scores):,} images have p <= {rate:g}; if all images were normal, about {chance}")
     wrote(table)
     wrote(grid.save(_strangest(scorer, parts, names, scores, strangest), table.with_suffix(".png")))
 
@@ -156,13 +159,13 @@ def _score(scorer: Scorer, parts: Sequence[NamedImages]) -> Scores:
         return joined([scorer.score(images, progress=progress) for _, images in parts])
 
 
-def _write_scores(path: Path, names: Sequence[str], scores: Scores, alarms: float) -> None:
+def _write_scores(path: Path, names: Sequence[str], scores: Scores, rate: float) -> None:
     """A line an image."""
     columns = [*scores.measurements.values(), scores.combined, scores.p]
     with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("name", *scores.measurements, "combined", "p", "over"))
-        for name, over, *values in zip(names, scores.over(alarms), *columns, strict=True):
+        for name, over, *values in zip(names, scores.over(rate), *columns, strict=True):
             writer.writerow((name, *(f"{value:.6g}" for value in values), int(over)))
 
 
@@ -173,16 +176,16 @@ def _print_strangest(scorer: Scorer, names: Sequence[str], scores: Scores, stran
 
     caption = (
         "each measurement as a multiple of its median among normal images\n"
-        "code and look: distance from the codes and the features of normal images\n"
-        "place: the largest error of features at one place, compared with the limit for normal images there"
+        "code and features: Mahalanobis distance from the codes and the features of normal images\n"
+        "map: the largest value of the anomaly map, which is the error of features divided by the limit for normal images"
     )
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, expand=True, caption=caption, caption_justify="left")
     table.add_column("most unusual", no_wrap=True, overflow="ellipsis", min_width=12, ratio=1)
     for name in ("p", "combined", *scores.measurements):
         table.add_column(name, no_wrap=True, justify="right", min_width=len(name))
-    for place in strangest.tolist():
-        times = [f"{values[place] / scorer.calibration.usual[measurement]:.2f}" for measurement, values in scores.measurements.items()]
-        table.add_row(Text(names[place]), f"{scores.p[place]:.2g}", f"{scores.combined[place]:.1f}", *times)
+    for index in strangest.tolist():
+        times = [f"{values[index] / scorer.calibration.usual[measurement]:.2f}" for measurement, values in scores.measurements.items()]
+        table.add_row(Text(names[index]), f"{scores.p[index]:.2g}", f"{scores.combined[index]:.1f}", *times)
     stdout.print(table)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from cyclopts import Parameter
 from ..errors import UserError
 from ..recipe import Recipe, about, names
 from ..this_process import is_leader
-from ..words import command, plain
+from ..words import command, plain, quoted
 from .console import err, out, parse_size
 from .flags import MACHINE, RUN, BenchFlags, RunFlags, Settings
 
@@ -88,7 +87,7 @@ def train(
         err.print(str(stopped), soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
     page = f"The report is {result.page}\n" if result.page else ""
-    curves = f"tensorboard --logdir {shlex.quote(str(result.run))}"
+    curves = f"tensorboard --logdir {quoted(result.run)}"
     err.print(
         f"\nThe pictures are {result.picture}\n{page}The run is {result.run}; see its curves with: {curves}",
         soft_wrap=True,

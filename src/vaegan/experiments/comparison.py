@@ -203,7 +203,8 @@ def _about(extractor: Extractor | None) -> str:
     if extractor is None:
         return f"No features were used. {pixels}"
     return (
-        f"Distances, precision, recall and coverage compare features of {_features_of(extractor)}: "
+        "Frechet distance (FID if the extractor is Inception), precision and recall (Kynkaanniemi et al. 2019) and coverage "
+        f"(Naeem et al. 2020) compare features of {_features_of(extractor)}: "
         "of all generated images and all real training images. The "
         "row of real images compares training images with other training images. The feature error is the squared distance between a "
         f"reconstruction and its original in these features, divided by the squared distance between two different images. {pixels}"

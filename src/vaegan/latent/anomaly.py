@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from .. import old_names
 from ..data import Indices
 from ..data.batches import Images
 from ..errors import UserError
@@ -26,11 +27,11 @@ from .gaussian import Gaussian, distances_left_out
 from .measurements import LEAST, RawMeasurements, measure, measure_all
 
 FORMAT = 1
-MEASUREMENTS = ("similarity", "pixel", "prior", "code", "look", "place")
-"""Numbers of an image: the first three as `measure` gives them; of code and look the distance from those of normal images;
-of places the largest, as a multiple of what few normal images exceed at that place."""
-VECTORS = ("code", "look")
-COMBINED = ("look", "place")
+MEASUREMENTS = ("similarity", "pixel", "prior", "code", "features", "map")
+"""Numbers of an image: the first three as `measure` gives them; of code and features the distance from those of normal images; the largest
+value of the anomaly map, where each error is a multiple of what few normal images exceed at that place."""
+VECTORS = ("code", "features")
+COMBINED = ("features", "map")
 """What the combined number is made of: it was chosen by measurement, see docs/score.md."""
 FEW = 0.01
 """The share of normal images whose error exceeds the limit, at any one place."""
@@ -66,9 +67,9 @@ class Scores:
     def __len__(self) -> int:
         return len(self.p)
 
-    def over(self, alarms: float) -> NDArray[np.bool_]:
-        """Which are over the threshold where at most a share of `alarms` of normal images are, on average."""
-        return self.p <= alarms
+    def over(self, false_positive_rate: float) -> NDArray[np.bool_]:
+        """Which are over the threshold where at most a share of `false_positive_rate` of normal images are, on average."""
+        return self.p <= false_positive_rate
 
     def strangest(self, count: int) -> NDArray[np.int64]:
         """The places of the most foreign images, the most foreign first; of equals, the first first."""
@@ -91,7 +92,7 @@ class Calibration:
     @classmethod
     def fit(cls, raw: RawMeasurements) -> Calibration:
         """Learn it from what `measure` tells of some normal images."""
-        limit = np.maximum(np.quantile(raw["places"].astype(np.float64), 1 - FEW, axis=0), LEAST)
+        limit = np.maximum(np.quantile(raw["errors"].astype(np.float64), 1 - FEW, axis=0), LEAST)
         measurements = _measurements(raw, {name: distances_left_out(raw[name]) for name in VECTORS}, limit)
         usual = {name: max(float(np.median(values)), LEAST) for name, values in measurements.items()}
         logarithms = _logarithms(measurements)
@@ -197,7 +198,7 @@ class Scorer:
         of the images: N x H x W.
         """
         reconstructions, raw = measure(self.model, images, self.level)
-        times = torch.from_numpy(raw["places"] / self.calibration.limit)
+        times = torch.from_numpy(raw["errors"] / self.calibration.limit)
         large = torch.nn.functional.interpolate(times[:, None], images.shape[2:], mode="bilinear", align_corners=False)
         return reconstructions, large[:, 0].float()
 
@@ -229,7 +230,7 @@ class Scorer:
         try:
             with safe_open(path, "numpy") as file:
                 about = json.loads(file.metadata()["about"])
-                arrays = {name: file.get_tensor(name).astype(np.float64) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+                arrays = {old_names.score(name): file.get_tensor(name).astype(np.float64) for name in file.keys()}  # noqa: SIM118 (it is no dict)
             if about["format"] != FORMAT:
                 raise UserError(f"{path} has score format {about['format']}, and this version of vaegan reads {FORMAT}: {AGAIN}")
             same = about["model"] == fingerprint(model)
@@ -256,8 +257,8 @@ def _measurements(
     raw: RawMeasurements, distances: Mapping[str, NDArray[np.float64]], limit: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
     """One number for each of `MEASUREMENTS` of each image."""
-    measurements = {name: distances[name] if name in VECTORS else raw[name].astype(np.float64) for name in MEASUREMENTS if name != "place"}
-    return measurements | {"place": (raw["places"] / limit).max((1, 2))}
+    measurements = {name: distances[name] if name in VECTORS else raw[name].astype(np.float64) for name in MEASUREMENTS if name != "map"}
+    return measurements | {"map": (raw["errors"] / limit).max((1, 2))}
 
 
 def _logarithms(measurements: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:

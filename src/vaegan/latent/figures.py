@@ -48,7 +48,7 @@ def attribute_sheet(
         codes = model.encode(to_tensor(pixels)).mean
         tiles.append(Tile(model.decode(torch.cat([codes, directions.edit(codes, {name: 1.0})])), (name,)))
     rows = [tiles[start : start + ACROSS] for start in range(0, len(tiles), ACROSS)]
-    return tiled("each reconstruction, and the same with the attribute below it at strength 1", rows)
+    return tiled("pairs: a reconstruction, and the same with the attribute that is named below, at strength 1", rows)
 
 
 @torch.inference_mode()

@@ -27,9 +27,9 @@ similarity: N, 1/2 sum (Dis_l(x) - Dis_l(x~))^2 with x~ = Dec(mean), the learned
 pixel: N, mean squared error of the pixels in [-1, 1].
 prior: N, KL(q(z|x) || N(0, I)) in nats.
 code: N x latent, the posterior mean.
-look: N x 3F, of each of the F feature maps of all levels of the discriminator: its mean over places, the logarithm of its standard
+features: N x 3F, of each of the F feature maps of all levels of the discriminator: its mean over places, the logarithm of its standard
     deviation over places, and the logarithm of the reconstruction's mean squared error in it.
-places: N x h x w, the squared error of Dis_l at each place, summed over its maps.
+errors: N x h x w, the squared error of Dis_l at each place, summed over its maps.
 """
 
 
@@ -39,15 +39,15 @@ def measure(model: VAEGAN, images: Tensor, level: int) -> tuple[Tensor, RawMeasu
     images = images.to(model.device)
     posterior = model.encode(images)
     reconstructions = model.decode(posterior.mean)
-    place = model.discriminator.levels.index(level)
+    index = model.discriminator.levels.index(level)
     maps, errors = _maps(model, images, reconstructions)
     measured = {
-        "similarity": 0.5 * errors[place].flatten(1).sum(1),
+        "similarity": 0.5 * errors[index].flatten(1).sum(1),
         "pixel": (reconstructions - images).square().flatten(1).mean(1),
         "prior": kl_divergence(posterior).sum(1).clamp(min=0),  # rounding can make it -1e-8
         "code": posterior.mean,
-        "look": torch.cat([part for pair in zip(maps, errors, strict=True) for part in _look(*pair)], 1),
-        "places": errors[place].sum(1),
+        "features": torch.cat([part for pair in zip(maps, errors, strict=True) for part in _statistics(*pair)], 1),
+        "errors": errors[index].sum(1),
     }
     return reconstructions.cpu(), {name: values.float().cpu().numpy() for name, values in measured.items()}
 
@@ -61,7 +61,7 @@ def measure_all(
         model: in evaluation mode.
         images: N x H x W x C, uint8, of the model's size.
         indices: which of them.
-        level: the layer of the discriminator for similarity and places.
+        level: the layer of the discriminator for similarity and errors.
         progress: called as the work goes on.
         what: what it is told is being done.
 
@@ -78,7 +78,7 @@ def measure_all(
         progress(what, part.stop, len(indices))
 
 
-def _look(maps: Tensor, errors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _statistics(maps: Tensor, errors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Three numbers for each of N x F x h x w maps and the squared errors in them, each N x F."""
     return maps.mean((2, 3)), (maps.std((2, 3)) + LEAST).log(), (errors.mean((2, 3)) + LEAST).log()
 

@@ -22,6 +22,15 @@ def squared_error(one: Tensor, other: Tensor) -> Tensor:
     return 0.5 * (one - other).square().sum(tuple(range(1, one.ndim))).mean()
 
 
+def relative_to_others(features: Tensor, targets: Tensor) -> Tensor:
+    """The squared distance of features from their targets, as a part of that of two different targets: N x F, both -> a scalar.
+
+    It is 0 for the targets themselves, and 1 for features that are as far from their targets as other images are, on average. It does not
+    depend on how large features are. At least two targets that differ are needed.
+    """
+    return (features - targets).square().sum(1).mean() / (2 * targets.var(0).sum())
+
+
 def features_together(discriminator: Discriminator, stems: Sequence[Tensor], level: int) -> tuple[Tensor, ...]:
     """The features of several kinds of image, each N x features, computed in one batch, over which batch normalisation compares them.
 

@@ -1,4 +1,4 @@
-"""The kernel distance: a maximum mean discrepancy that is right on average for any number of images."""
+"""The kernel distance (KID): a maximum mean discrepancy that is right on average for any number of images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class KernelDistance(Distance):
     """KID by any extractor's features."""
 
     name = "kernel_distance"
-    labels: ClassVar = {"kernel_distance": "1000 x kernel distance ({extractor})"}
+    labels: ClassVar = {"kernel_distance": "1000 x KID ({extractor})"}
     times = 1000.0
 
     def between(self, generated: Features, real: Features) -> Mapping[str, float]:

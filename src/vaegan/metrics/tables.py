@@ -36,7 +36,7 @@ class MetricTable:
         """The same for the console, without lines; for 80 columns with long names folded and the notes below, if it is to be narrow."""
         shown = rich_table.Table(box=None, pad_edge=False, title=Text(self.title, "bold"), title_justify="left", header_style="dim")
         shown.show_header = any(self.heads)
-        shown.add_column("", no_wrap=not narrow, min_width=len("1000 x kernel distance"), max_width=30 if narrow else None)
+        shown.add_column("", no_wrap=not narrow, min_width=len("reconstructions precision"), max_width=30 if narrow else None)
         for head in self.heads:
             shown.add_column(Text(head), justify="right" if head else "left", no_wrap=bool(head), overflow="fold")
         for name, cells in self.rows:

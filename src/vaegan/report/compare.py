@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +15,7 @@ from ..metrics.tables import MetricTable
 from ..recipe import Recipe
 from ..run import Run
 from ..viz.grid import open_picture
-from ..words import plain
+from ..words import command, metric, plain
 from .charts import chart, number
 from .curves import Panel
 from .facts import facts
@@ -33,6 +32,10 @@ TITLES = {
     "similarity": (
         "Similarity",
         "Error of reconstructions in the discriminator’s features. For a VAE, it is the error of pixels. Lower is better.",
+    ),
+    "relative_similarity": (
+        "Similarity, relative to another image",
+        "As the similarity, divided by the distance between two different images. It is 0 for the image itself, and 1 for another image.",
     ),
     "pixel": ("Pixel error", "Mean squared error of reconstructions, with values in [−1, 1]. Lower is better."),
     "prior": ("Prior", "KL divergence of the posteriors from N(0, I), in nats."),
@@ -96,7 +99,7 @@ class RunComparison:
         return MetricTable("Settings that differ", tuple(self.names), rows, () if rows else ("All settings are the same.",))
 
     def _metrics(self) -> MetricTable:
-        columns = [{name.replace("_", " "): number(value) for name, value in status.headlines.items()} for status in self.statuses]
+        columns = [{metric(name): number(value) for name, value in status.headlines.items()} for status in self.statuses]
         missing = [name for name, column in zip(self.names, columns, strict=True) if not column]
         notes = (f"Not evaluated yet: {', '.join(missing)}. Evaluate them with: vaegan evaluate RUN",) if missing else ()
         return MetricTable("Last metrics", tuple(self.names), _rows(columns), notes)
@@ -145,7 +148,7 @@ def write_comparison(comparison: RunComparison, out: str | Path | None = None) -
         "pictures": [(name, _newest(run)) for name, run in zip(comparison.names, comparison.runs, strict=True)],
         "panels": comparison.panels,
         "notes": [f"{folder / name} cannot be read." for folder, name in damaged],
-        "command": shlex.join(["vaegan", "compare", *map(str, folders)]),
+        "command": command("compare", *folders),
     }
     return write(path, contents, "compare.html.jinja")
 

@@ -10,20 +10,24 @@ from .charts import Chart, Series, chart, number
 from .pictures import thinned
 from .stats import Stats, is_number
 
-ROWS = 12
+STEPS = 12
 """Steps in the table of figures; of more, some evenly spaced ones are taken."""
 
 
 _HALF = "Half the squared error of reconstructions, summed over pixels"
 _SIMILARITY = "Error of reconstructions in the discriminator’s features"
 _RISES = "The features change while the discriminator learns, so this curve can rise although the reconstructions get better"
-RELATIVE = (
+LEVELS = (
     f"{_SIMILARITY}, divided by the variance of the features, as a mean over levels. It is 0 for the image itself, and up to 2 for "
-    f"another image. "
-    f"{_RISES}."
+    f"another image. {_RISES}."
+)
+RELATIVE = (
+    "The squared distance between a reconstruction and its image in the discriminator’s features, divided by the distance between two "
+    "different images. It is 0 for the image itself, and 1 for another image. It is measured on the images in the pictures, and does not "
+    "grow when the features grow."
 )
 ABSOLUTE = f"{_SIMILARITY}. {_RISES}: larger features have larger errors. Compare the pictures and the pixel error instead."
-"""How to read the learned similarity: of `levels`, relative to the distance of another image; of one level, in a unit that grows."""
+"""How to read the learned similarity: of `levels`, of one level beside the distance of another image, and of one level as the loss."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     if objective.kind == "vae":
         how = "Squared error of reconstructions, divided by the variance of the pixels" if relative else _HALF
         add("Reconstruction", f"{how}. Lower is better.", take("similarity"))
-    add("Learned similarity", RELATIVE if relative else ABSOLUTE, take("similarity"))
+    add("Learned similarity, relative to another image", RELATIVE, take("relative_similarity"))
+    add("Learned similarity", LEVELS if relative else ABSOLUTE, take("similarity"))
     watched = "" if objective.kind == "vae" else " Training does not minimise it."
     add("Pixel error", f"Mean squared error of reconstructions, with values in [−1, 1].{watched}", take("pixel"))
     bounds, about_gate = _gate(recipe)
@@ -86,7 +91,7 @@ def _idle(objective: ObjectiveSettings) -> set[str]:
     """What is always 0, or means nothing, of an objective that lacks a part."""
     idle = {f"{network}_gradient" for network in NETWORKS if network not in objective.trained}
     if not objective.autoencodes:
-        idle |= {"prior", "similarity", "pixel"}
+        idle |= {"prior", "similarity", "relative_similarity", "pixel"}
     if not objective.adversarial:
         idle |= {"real", "fake", "decoder_steps", "discriminator_steps"}
     if objective.kind != "vaegan":
@@ -102,8 +107,10 @@ def _gate(recipe: Recipe | None) -> tuple[tuple[float, ...], str]:
     return (low, high), f" Below {number(low)}, the discriminator waits. Above {number(high)}, the decoder waits."
 
 
-def table(stats: Stats) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows of some of the figures that the charts are drawn from."""
-    names = ["step", *stats.names]
-    rows = [[number(value) if is_number(value := line.get(name)) else "" for name in names] for line in thinned(stats.lines, ROWS)]
-    return [name.replace("_", " ") for name in names], rows
+def table(stats: Stats) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """Some of the figures that the charts are drawn from: steps, and for each number its name and its values at these."""
+    lines = thinned(stats.lines, STEPS)
+    rows = [
+        (name.replace("_", " "), [number(value) if is_number(value := line.get(name)) else "" for line in lines]) for name in stats.names
+    ]
+    return [number(line["step"]) for line in lines], rows

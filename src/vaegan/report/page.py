@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import shlex
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -18,6 +17,7 @@ from ..files import replacing
 from ..models.fingerprint import fingerprint
 from ..run import Run
 from ..settings import ObjectiveSettings
+from ..words import quoted
 from .curves import panels, table
 from .facts import RunImages, differences, facts
 from .nearest import nearest_to_samples
@@ -94,7 +94,7 @@ def gather(run: Run, images: ImageSet | None, *, older: dict[int, Embedded] | No
     return {
         "live": live,
         "name": run.folder.resolve().name,
-        "quoted": shlex.quote(str(run.folder)),
+        "quoted": quoted(run.folder),
         "objective": recipe.objective if recipe else ObjectiveSettings(),
         "facts": facts(recipe, stats, trained) if recipe else None,
         "stats": stats,
@@ -102,7 +102,7 @@ def gather(run: Run, images: ImageSet | None, *, older: dict[int, Embedded] | No
         "near": near,
         "without_near": f"{without_near[0].upper()}{without_near[1:]}.",
         "attributes": learned,
-        "some_attribute": shlex.quote(learned.rows[0][0]) if learned and learned.rows else "",
+        "some_attribute": quoted(learned.rows[0][0]) if learned and learned.rows else "",
         "has_attributes": bool(trained.images.attribute_names) if trained else None,
         "metrics": metrics(run),
         "panels": panels(stats, recipe),

@@ -7,8 +7,10 @@ from typing import Any
 
 from ..errors import UserError
 from ..latent.directions import Directions
+from ..metrics.distance import named
 from ..run import Run
 from ..viz.grid import open_picture
+from ..words import metric
 from .charts import number
 from .pictures import Embedded, embed
 
@@ -76,9 +78,10 @@ def metrics(run: Run) -> Metrics | None:
     newest = next((read for read in reversed(found) if not _settings(read).get("source")), found[-1])
     values = {name: value for name, value in newest.items() if isinstance(value, (str, int, float))}
     compared = [name for name in values if f"{name}_halves" in values]
+    extractor = str(_settings(newest).get("extractor") or "")
     distances = [
         (
-            _words(name),
+            metric(name.removesuffix(named("", extractor))),
             [
                 _plain(values[name]),
                 *(f"{_plain(values[f'{name}_{which}'])} ± {_plain(values.get(f'{name}_{which}_spread', '?'))}" for which in HALVES),
@@ -88,7 +91,7 @@ def metrics(run: Run) -> Metrics | None:
         if all(f"{name}_{which}" in values for which in HALVES)
     ]
     shown = {f"{name}{end}" for name in compared for end in ("", *(f"_{which}{more}" for which in HALVES for more in ("", "_spread")))}
-    others = [(_words(name), _plain(value)) for name, value in values.items() if name not in shown]
+    others = [(metric(name), _plain(value)) for name, value in values.items() if name not in shown]
     return Metrics(_about(_settings(newest)), distances, others)
 
 
@@ -101,13 +104,10 @@ def _about(settings: dict[str, Any]) -> str:
     counts = settings.get("images")
     if not isinstance(counts, dict):
         return ""
-    many = ", ".join(f"{count:,} {_words(what)}" for what, count in counts.items() if isinstance(count, int))
+    many = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in counts.items() if isinstance(count, int))
+    time = str(settings.get("time")).replace("T", " ").replace("Z", " UTC")
     of = f"Measured on another set, {settings['source']}" if settings.get("source") else "Measured on the run's own images"
-    return f"{of}: {many}; extractor {settings.get('extractor') or 'none'}, seed {settings.get('seed')}, {settings.get('time')}."
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return f"{of}: {many}; extractor {settings.get('extractor') or 'none'}, seed {settings.get('seed')}, {time}."
 
 
 def _plain(value: str | float) -> str:

@@ -71,7 +71,8 @@ class GraphedStep:
         except RuntimeError as error:
             self._step.drop_gradients()  # they are of a step that was not run
             cause = error.__context__ or error  # what broke a recording makes ending it fail, too
-            self._note(f"the step could not be recorded, so it runs operation by operation, which is slower: {str(cause).splitlines()[0]}")
+            slower = "so it runs operation by operation, which is slower"
+            self._note(f"the step could not be recorded as a CUDA graph, {slower}: {str(cause).splitlines()[0]}")
 
 
 def _record(step: TrainingStep, inputs: Inputs, stream: torch.cuda.Stream | None) -> tuple[torch.cuda.CUDAGraph, StepResult]:

@@ -14,7 +14,7 @@ PAGE = 5_000_000
 
 
 class Disk(NamedTuple):
-    """What a run writes, in bytes."""
+    """What a run writes, in bytes, beside what is there already."""
 
     checkpoints: int
     """As many as are there at the same time at most: an old one is removed when the new one is whole."""
@@ -30,20 +30,29 @@ class Disk(NamedTuple):
         return sum(self)
 
 
-def disk_of(steps: int, costs: Costs, settings: Training, *, report: bool) -> Disk:
-    """What a run of so many steps writes.
+def disk_of(steps: int, costs: Costs, settings: Training, *, report: bool, begun: int = 0, there: int = 0) -> Disk:
+    """What a run of so many steps writes. A run that is continued replaces its model, its report and its older checkpoints.
 
     Args:
         steps: how many it is to take.
         costs: how large a picture, a model and a checkpoint are.
         settings: how often they are written, and how many checkpoints stay.
         report: whether there is a report.
+        begun: the step that it is at.
+        there: how many checkpoints it has.
     """
-    pictures, saves, lines = (-(-steps // every) for every in (settings.picture_every, settings.checkpoint_every, settings.log_every))
-    checkpoints = min(saves, settings.keep + 1) + (steps // settings.keep_every if settings.keep_every else 0)
+
+    def times(every: int) -> int:
+        return max(0, -(-steps // every) - begun // every)
+
+    pictures, saves, lines = map(times, (settings.picture_every, settings.checkpoint_every, settings.log_every))
+    replaced = min(there, settings.keep)
+    checkpoints = min(saves, settings.keep + 1 - replaced)
+    if settings.keep_every:
+        checkpoints += max(0, steps // settings.keep_every - begun // settings.keep_every)
     return Disk(
         checkpoints * costs.checkpoint_bytes,
-        costs.model_bytes,
+        0 if begun else costs.model_bytes,
         2 * pictures * costs.picture_bytes,
-        lines * LINE + min(PAGE, pictures * costs.picture_bytes) * report,
+        lines * LINE + min(PAGE, pictures * costs.picture_bytes) * (report and not begun),
     )

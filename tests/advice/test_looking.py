@@ -1,0 +1,66 @@
+"""Advice on flags, and on what looks at a run."""
+
+from __future__ import annotations
+
+from ..command import works
+from .case import Case, follow
+from .steps import WALK, damage, ffmpeg_fails, no_ffmpeg, notes_on_copies, too_large, without_prior
+
+CASES = [
+    # flags
+    Case(
+        "Every setting is a flag, for example --objective.gamma 0.1. ",
+        lambda _: works("train", "--help"),
+        ("recipes quick", "train TINY --data PACKED --run NEW-RUN --objective.gamma 0.1"),
+    ),
+    Case("--{} and --{} were both given: leave out one", "train --steps 2 --epochs 1", "train FASTER --data PACKED --run NEW-RUN"),
+    Case("settings begin with --, as in --data FOLDER", "train PHOTOS", "train FASTER --size 16 --data PHOTOS --run NEW-RUN"),
+    Case(
+        "--{} was given twice",
+        "train --objective.gamma 1 --objective.gamma 2",
+        "train TINY --data PACKED --run NEW-RUN --objective.gamma 0.1",
+    ),
+    Case(
+        "--{} was given twice, once by its short name --{}",
+        "train --seed 1 --training.seed 1",
+        "train TINY --data PACKED --run NEW-RUN --seed 1",
+    ),
+    Case("is for: see --help", "recipes a b", "recipes --help"),
+    # looking at a run
+    Case("--seed must be at least 0 and below 2^63, not {}", "sample RUN --seed -1", "sample RUN --seed 0"),
+    Case("--count must be above 0, not {}", "sample RUN --count 0", "sample RUN --count 1"),
+    Case(
+        "--set must be NAME=NUMBER, such as Smiling=1, not {}",
+        "sample CONDITIONAL --set Round=x",
+        "sample CONDITIONAL --set Round=1",
+    ),
+    Case("--fps must be from 1 to 50, not {}", "convergence RUN --fps 0", "convergence RUN --fps 1"),
+    Case("--steps must be from 2 to {}, not {}", "interpolate RUN PHOTO IMAGE --steps 1", "interpolate RUN PHOTO IMAGE --steps 2"),
+    Case("--tiles must be from 1x1 to 20x20, not {}", "walk RUN --tiles 0x1", WALK),
+    Case("--seconds must be above 0, at most 600 and long enough for two frames, not {}", "walk RUN --seconds 0", WALK),
+    Case("is too large: make it shorter, or give --out a name that ends in .mp4", WALK, f"{WALK} --out walk.mp4", too_large),
+    Case(
+        "ffmpeg could not write the video: {}; give --out a name that ends in .gif",
+        f"{WALK} --out a.mp4",
+        f"{WALK} --out a.gif",
+        ffmpeg_fails,
+    ),
+    Case(
+        "install it with: pip install imageio-ffmpeg, or give --out a name that ends in .gif",
+        f"{WALK} --out a.mp4",
+        f"{WALK} --out a.gif",
+        no_ffmpeg,
+    ),
+    Case(
+        "this model has no fitted prior: fit one with: vaegan fit-prior RUN, or leave out --prior fitted",
+        "sample RUN --prior fitted",
+        ("sample RUN", "SAID", "sample RUN --prior fitted"),
+        without_prior,
+    ),
+    Case("this model has no encoder, so its prior is N(0, I): leave out --prior fitted", "sample GAN --prior fitted", "sample GAN"),
+    Case("fit it again with: vaegan fit-prior RUN", "sample RUN", ("SAID", "sample RUN"), damage("model/prior.safetensors")),
+    Case("--components must be at least 1, not {}", "fit-prior RUN --components 0", "fit-prior RUN --components 1"),
+    Case("If the picture shows copies, fit a prior of fewer components: vaegan fit-prior RUN --components 1", notes_on_copies, "SAID"),
+]
+
+test_the_advice_works = follow(CASES)

@@ -1,0 +1,150 @@
+"""Advice on training, before it and after it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from vaegan import dry_run
+from vaegan.training.health import SIGNS
+
+from ..tiny import tiny
+from .case import Case, follow
+from .steps import (
+    NOT_FINITE,
+    ONE,
+    busy,
+    damage,
+    healed,
+    moved,
+    not_finite,
+    page_of_a_comparison,
+    patched,
+    started_by_fabric,
+    warnings,
+    without_checkpoints,
+    without_prior,
+)
+
+CASES = [
+    # training
+    Case(("More pictures: vaegan sample {}",), "train TINY --data PACKED --run NEW-RUN", "SAID"),
+    Case("Your own images: vaegan reconstruct {} IMAGES", "train TINY --data PACKED --run NEW-RUN", "SAID"),
+    Case(
+        "tensorboard --logdir {}",
+        "train TINY --data PACKED --run NEW-RUN",
+        lambda w: next((w.folder / w.line(w.said)[-1]).rglob("events*")),
+    ),
+    Case("--resume continues a run with its own settings: leave out {}", "train --resume RUN --run OUT", "train --resume RUN RESUMED"),
+    Case(
+        "add images, or lower --training.batch",
+        "train TINY --data PACKED --run NEW-RUN --training.batch 30",
+        "train FASTER --data PACKED --run NEW-RUN",
+    ),
+    Case(": set --training.batch {}", "train --resume RUN RESUMED --training.batch 4", "train --resume RUN RESUMED --training.batch 8"),
+    Case(
+        "name a trained run, such as one of kind gan, with --objective.discriminator RUN",
+        "train TINY --data PACKED --objective vae-dis",
+        "train TINY --data PACKED --run NEW-RUN --objective vae-dis --objective.discriminator GAN",
+    ),
+    Case(
+        ("{} exists already: choose another --run", ", or continue it with: vaegan train --resume {}"),
+        "train TINY --data PACKED --run RUN",
+        ("SAID RESUMED", "train TINY --data PACKED --run NEW-RUN"),
+    ),
+    Case(
+        ", or add --auto-resume to start it again, because it stopped before its first checkpoint",
+        "train TINY --data PACKED --run RUN",
+        "train TINY --data PACKED --run RUN --auto-resume",
+        without_checkpoints,
+    ),
+    Case(
+        "--auto-resume needs --run: it continues that run if it has started",
+        "train --auto-resume",
+        "train FASTER --data PACKED --auto-resume --run NEW-RUN",
+    ),
+    Case("vaegan train --recipe {} --run {} --auto-resume", "train --resume RUN", "SAID", without_checkpoints),
+    Case("vaegan train --recipe {} --run NEW-RUN", "train --resume RUN RESUMED", "SAID", damage("checkpoints/*")),
+    Case("ask for more steps, such as --steps {}", "train --resume RUN", "train --resume RUN --device cpu --no-report --steps 4"),
+    Case("; only its prior is not fitted: fit it with: vaegan fit-prior {}", "train --resume RUN", "SAID", without_prior),
+    Case(
+        "leave out --minutes, or ask for more steps with --steps",
+        "train --resume RUN --minutes 1",
+        "train --resume RUN --device cpu --no-report --steps 4",
+    ),
+    Case(
+        "another process is training into {}: choose another --run",
+        busy,
+        ("train --resume RUN RESUMED", "train TINY --data PACKED --run NEW-RUN"),
+    ),
+    Case(
+        "if the images have moved, say where they are with --data",
+        "train --resume RUN RESUMED",
+        "train --resume RUN RESUMED --data PACKED",
+        moved,
+    ),
+    Case(
+        "train a new run with a lower --optimizer.lr",
+        f"{NOT_FINITE} stop --training.checkpoint_every 9",
+        (healed, "train TINY --data PACKED --run NEW-RUN --auto-resume --optimizer.lr 1e-4"),
+        not_finite(9),
+    ),
+    Case(
+        ("continue from there with a lower learning rate, with: {} --on-nan rollback", "vaegan train --resume {}"),
+        f"{NOT_FINITE} stop --training.checkpoint_every 1",
+        (healed, "SAID --steps 3 --no-report"),
+        not_finite(1),
+    ),
+    Case(
+        ("after {} rollbacks, and --training.rollbacks allows no more", "{}, {}; {}: train a new run with a lower --optimizer.lr"),
+        f"{NOT_FINITE} rollback --training.rollbacks 1 --training.checkpoint_every 1",
+        (healed, "train TINY --data PACKED --run OUT --optimizer.lr 1e-4"),
+        not_finite(9),
+    ),
+    Case(
+        tuple(one for sign in SIGNS.values() for one in sign.advice),
+        warnings,
+        "train TINY --recipe quick-larsen --data PACKED --run NEW-RUN --optimizer.lr 1e-4 --optimizer.lr_factors 1 0.5 2 --gate.margin 0.5"
+        " --gate.enabled --objective.kl_weight 0.1 --objective.gamma 0.5 --training.batch 16",
+    ),
+    Case(
+        "there is no {} device on this machine: leave out --device to use a device that this machine has",
+        "fit-prior RUN --device mps",
+        "fit-prior RUN",
+    ),
+    Case(
+        "training on mps takes one process: leave out --processes",
+        "train TINY --device mps --processes 2",
+        (healed, "train TINY --data PACKED --run NEW-RUN"),
+        patched("torch.backends.mps.is_available", lambda: True),
+    ),
+    Case(
+        "several processes need Linux or macOS: leave out --processes",
+        "train TINY --data PACKED --run NEW-RUN --processes 2",
+        (healed, "train TINY --data PACKED --run NEW-RUN"),
+        patched("vaegan.training.launcher.sys", SimpleNamespace(platform="win32")),
+    ),
+    Case("--{} must be at least 1, not {}", "train --processes 0", "train FASTER --data PACKED --run NEW-RUN --processes 1"),
+    Case(
+        "give --device and --precision to vaegan, not to fabric",
+        "train TINY --data PACKED --run NEW-RUN",
+        (healed, "train FASTER --data PACKED --run NEW-RUN --device cpu --precision 32"),
+        started_by_fabric,
+    ),
+    # before a run, and after it
+    Case(
+        "choose another --run, a smaller --training.keep, or a larger --training.picture_every, or free some space",
+        lambda w: print(*dry_run(tiny(data__source=str(w["PACKED"])), w["NEW-RUN"], device="cpu").problems),
+        (healed, "train TINY --data PACKED --run NEW-RUN --training.keep 1 --training.picture_every 9"),
+        patched("vaegan.plan.free_space", lambda _: 50_000),
+    ),
+    Case(
+        "are free on the disk of {}: choose another --run, or free some space",
+        "train TINY --data PACKED --run NEW-RUN",
+        (healed, "train TINY --data PACKED --run OUT"),
+        patched("vaegan.training.memory.free_space", lambda _: 5),
+    ),
+    Case("vaegan compare {}", page_of_a_comparison, "SAID --out again.html"),
+    Case("Evaluate them with: vaegan evaluate RUN", "compare RUN GAN --out page.html", f"evaluate RUN --resamplings 2 {ONE}"),
+]
+
+test_the_advice_works = follow(CASES)
