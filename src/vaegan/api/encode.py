@@ -95,14 +95,14 @@ def encode(run: Subject, source: AnyImages, *, progress: ShowProgress = None) ->
     known: dict[str, NDArray[Any]] = {}
     if isinstance(source, (str, Path, ImageSet)):
         one = open_set(opened, source, "--data", talk)
-        talk.skipped_of(one)
+        talk.not_read_of(one)
         names: list[str] = one.names
         images: Images = one.images
         known["labels"] = np.array(one.labels)
         if one.attribute_names:
             known |= {"attributes": one.attributes, "attribute_names": np.array(one.attribute_names)}
     else:
-        names, images = any_images(source, model.preparation, talk.skip)
+        names, images = any_images(source, model.preparation, talk.skip, talk.left_out)
     with talk.bar() as bar:
         codes = encode_images(model, images, progress=bar)
     return Codes(len(names), codes.mean.shape[1], talk.skipped, names, codes.mean.numpy(), codes.logvar.numpy(), known)

@@ -53,9 +53,10 @@ def prepare(
         The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. The default is the size of the source images, rounded
         up to multiples of 8, if the source has a fixed size. Otherwise the default is 64.
     crop
-        How images are cropped. centre: the largest central part that has the shape of --size. none: the whole image, squeezed into the
-        shape of --size. celeba: a fixed part of 148x148 pixels around the face in CelebA's aligned images. box: the part that --box
-        describes. The default is celeba for CelebA and centre for all other images.
+        How images are cropped. centre: the largest central part that has the shape of --size. pad: the whole image, with bars of the
+        colour of its edges. none: the whole image, squeezed into the shape of --size. celeba: a fixed part of 148x148 pixels around the
+        face in CelebA's aligned images. box: the part that --box describes. The default is celeba for CelebA and centre for all other
+        images.
     box
         For --crop box: the left, top, right and bottom edge of the part, in pixels.
     blur

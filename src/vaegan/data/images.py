@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, get_args
@@ -17,9 +18,8 @@ from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 from ..errors import UserError, unknown_name
 from ..settings import Crop, Resampling
 from ..words import command
+from .passed_over import rest_of
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # and no other: some of what Pillow reads starts programs
 NOT_ITS_FAULT = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN}
 """What says nothing about one picture: the disk, the network or the system failed."""
 LARGEST_SIDE = 8192  # pixels; beyond it a single image takes hundreds of megabytes
@@ -125,11 +125,11 @@ class Picture(Protocol):
         """
 
 
-def read(picture: Picture, preparation: Preparation) -> NDArray[np.uint8]:
+def read(picture: Picture, preparation: Preparation, say_rest: Callable[[str], object] = lambda _: None) -> NDArray[np.uint8]:
     """A picture as H x W x C, uint8.
 
-    JPEG, PNG, WebP, BMP, TIFF, PPM and the first frame of a GIF; grey, palette, CMYK and 16-bit pixels; transparency over white; turned
-    upright as EXIF says.
+    Any format that `vaegan.data.formats.readable` names, the first frame or page of each; grey, palette, CMYK and 16-bit pixels;
+    transparency over white; turned upright as EXIF says. `say_rest` is told what more there is in the file, if anything is.
 
     Raises:
         Unreadable: it is empty, truncated, no image, too small, or so large that it looks like a decompression bomb.
@@ -139,7 +139,10 @@ def read(picture: Picture, preparation: Preparation) -> NDArray[np.uint8]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of odd but readable files
             with picture.open() as image:
-                return prepare(image, preparation)
+                pixels = prepare(image, preparation)
+                if rest := rest_of(image):
+                    say_rest(rest)
+                return pixels
     except (Unreadable, UserError):
         raise
     except UnidentifiedImageError as error:
@@ -173,16 +176,35 @@ def prepare(image: Image.Image, preparation: Preparation) -> NDArray[np.uint8]:
         turned = 1
     size = image.size[::-1] if turned >= 5 else image.size
     box = _box(size, preparation)
+    height, width = inner = _inner_size(size, preparation)
     if preparation.resampling == "fast" and not preparation.blur:
-        box = _decode_small(image, box, preparation.size, turned >= 5)
+        box = _decode_small(image, box, inner, turned >= 5)
     upright = ImageOps.exif_transpose(image) if turned != 1 else image
     flat = _flat(upright, preparation.channels)
-    height, width = preparation.size
-    if preparation.blur:
-        resized = _blurred(flat, box, preparation.size)
-    else:
-        resized = flat.resize((width, height), FILTERS[preparation.resampling], box=box)
-    return np.asarray(resized).reshape(preparation.shape)
+    kernel = FILTERS[preparation.resampling]
+    resized = _blurred(flat, box, inner) if preparation.blur else flat.resize((width, height), kernel, box=box)
+    return _padded(np.asarray(resized).reshape(height, width, preparation.channels), preparation.size)
+
+
+def _inner_size(size: tuple[int, int], preparation: Preparation) -> tuple[int, int]:
+    """Height and width that a picture of this (width, height) takes in the prepared image: all of it, but for `pad`."""
+    if preparation.crop != "pad":
+        return preparation.size
+    scale = min(preparation.size[0] / size[1], preparation.size[1] / size[0])
+    return max(1, round(size[1] * scale)), max(1, round(size[0] * scale))
+
+
+def _padded(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Pixels in the middle of an image of this height and width; the rest has the median colour of the two edges that it borders on."""
+    height, width, _ = pixels.shape
+    if (height, width) == size:
+        return pixels
+    edges = pixels[[0, -1]] if height < size[0] else pixels[:, [0, -1]]
+    padded = np.empty((*size, pixels.shape[2]), pixels.dtype)
+    padded[:] = np.median(edges, axis=(0, 1)).astype(pixels.dtype)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    padded[top : top + height, left : left + width] = pixels
+    return padded
 
 
 def _decode_small(image: Image.Image, box: Box, size: tuple[int, int], on_its_side: bool) -> Box:
@@ -225,7 +247,7 @@ def _flat(image: Image.Image, channels: int) -> Image.Image:
 def _box(size: tuple[int, int], preparation: Preparation) -> Box:
     """The part of an image of this (width, height) to keep."""
     width, height = size
-    if preparation.crop == "none":
+    if preparation.crop in ("none", "pad"):
         return (0, 0, width, height)
     if preparation.crop == "box":
         if preparation.box[2] > width or preparation.box[3] > height:

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from .images import Preparation, Unreadable, read
 from .sources.base import File
-from .sources.files import TARS, listing
+from .sources.files import is_archive, listing
 
 
 def read_images(
-    paths: Sequence[Path], preparation: Preparation, skipped: Callable[[str, str], None] = lambda *_: None
+    paths: Sequence[Path],
+    preparation: Preparation,
+    skipped: Callable[[str, str], None] = lambda *_: None,
+    left_out: Callable[[str, str], None] = lambda *_: None,
 ) -> tuple[list[str], NDArray[np.uint8]]:
     """The pictures of files, folders and archives, as the model takes them.
 
@@ -23,6 +26,7 @@ def read_images(
         paths: image files, or folders or archives of them.
         preparation: how they are made ready; a model has it as `model.preparation`.
         skipped: told the name of a picture that gives no image, and why.
+        left_out: told what else is not read, such as more frames of a file, and why.
 
     Returns:
         Their names, and N x H x W x C, uint8.
@@ -35,14 +39,19 @@ def read_images(
     for path in paths:
         if not path.exists():
             raise UserError(f"{path} does not exist")
-        many = path.is_dir() or path.name.lower().endswith((".zip", *TARS))
-        for name, picture in listing(path) if many else [(str(path), File(str(path)))]:
+        many = listing(path) if path.is_dir() or is_archive(path) else None
+        for name, picture in many or [(str(path), File(str(path)))]:
+            rests: list[str] = []
             try:
-                arrays.append(read(picture, preparation))
+                arrays.append(read(picture, preparation, rests.append))
             except Unreadable as reason:
                 skipped(name, str(reason))
             else:
                 names.append(name)
+            for rest in rests:
+                left_out(f"{rest} of {name}", "only the first is used")
+        if many and many.passed_over:
+            left_out(f"{many.passed_over.total()} in {path}", many.passed_over.in_words())
     if not arrays:
         raise UserError(f"there is no readable image in {', '.join(map(str, paths))}")
     return names, np.stack(arrays)

@@ -17,6 +17,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -30,6 +31,7 @@ from ..files import replacing, sha256
 from ..progress import Progress
 from .dataset import FORMAT, HEADER, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
 from .images import Picture, Preparation, Unreadable, read
+from .passed_over import MARK, PassedOver, notes_on_rests
 from .permutation import SPLIT_SEED, Permutation
 from .sources.base import Encoded, Item, Source, some
 from .workers import WorkerKilled, in_order
@@ -60,16 +62,19 @@ class ReadingTask(NamedTuple):
     preparation: Preparation
 
 
-def prepare_all(task: ReadingTask) -> tuple[NDArray[np.uint8], list[str]]:
-    """The images of a task that could be read, n x H x W x C; and for each picture the reason why it gave none, or an empty text."""
-    images, reasons = [], []
-    for picture in task.pictures:
+def prepare_all(task: ReadingTask) -> tuple[NDArray[np.uint8], list[str], list[str]]:
+    """The images of a task that could be read, n x H x W x C; and for each picture why it gave none, and what more is in its file.
+
+    Both are empty texts where there is nothing to say.
+    """
+    images: list[NDArray[np.uint8]] = []
+    reasons, rests = [""] * len(task.pictures), [""] * len(task.pictures)
+    for index, picture in enumerate(task.pictures):
         try:
-            images.append(read(picture, task.preparation))
-            reasons.append("")
+            images.append(read(picture, task.preparation, partial(rests.__setitem__, index)))
         except Unreadable as reason:
-            reasons.append(str(reason))
-    return np.array(images, np.uint8).reshape(len(images), *task.preparation.shape), reasons
+            reasons[index] = str(reason)
+    return np.array(images, np.uint8).reshape(len(images), *task.preparation.shape), reasons, rests
 
 
 def pack(
@@ -123,7 +128,7 @@ def pack(
                         begun = wanted | {"state": source.state, "format": FORMAT}
                         with Writer(work, begun, preparation.shape, source.attribute_names) as writer:
                             _read_all(source, preparation, writer, workers=workers, progress=progress, stop=stop)
-                            writer.finish(fractions, source.notes)
+                            writer.finish(fractions, source.notes, source.passed_over)
                     _move_up(work, folder)
             finally:
                 if not work.exists():
@@ -204,8 +209,8 @@ def _read_all(
     saved, stopped = time.monotonic(), False
     try:
         with closing(in_order(prepare_all, _tasks(rest, preparation), workers)) as results:
-            for items, (images, reasons) in results:
-                writer.add(items, images, reasons)
+            for items, (images, reasons, rests) in results:
+                writer.add(items, images, reasons, rests)
                 progress(f"packing {source.name}", writer.seen, source.count)
                 if stopped := stop():
                     break
@@ -338,16 +343,19 @@ class Writer:
         with replacing(self.folder / PROGRESS) as path:
             path.write_text(json.dumps(state), encoding="utf-8")
 
-    def add(self, items: list[Item], images: NDArray[np.uint8], reasons: list[str]) -> None:
-        """Write pictures that were read, in their order, and why others were not."""
+    def add(self, items: list[Item], images: NDArray[np.uint8], reasons: list[str], rests: list[str] | None = None) -> None:
+        """Write pictures that were read, in their order, why others were not, and what more is in files."""
         closed = False
+        rests = rests or [""] * len(items)
         self.seen += len(items)
         good = [item for item, reason in zip(items, reasons, strict=True) if not reason]
-        for item, reason in zip(items, reasons, strict=True):
+        for item, reason, rest in zip(items, reasons, rests, strict=True):
             if reason:
                 line = f"{item.name}: {reason}"
                 self.first_skipped = self.first_skipped or line
                 self._file("skipped.txt").write(f"{line}\n".encode())
+            elif rest:
+                self._file("skipped.txt").write(f"{item.name}{MARK}{rest}\n".encode())
         while good:
             shard, filled = divmod(self.images, self.capacity)
             count = min(len(good), self.capacity - filled)
@@ -400,14 +408,19 @@ class Writer:
         path = self.folder / name
         self._finished[name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
 
-    def finish(self, fractions: Mapping[str, float] | None, notes: list[str]) -> None:
-        """Close the last files, write the splits and the manifest."""
+    def finish(self, fractions: Mapping[str, float] | None, notes: list[str], passed_over: PassedOver | None = None) -> None:
+        """Close the last files, write what was passed over, the splits and the manifest."""
         if self.images % self.capacity:
             self._close_shard(self.images // self.capacity)
         splits = self._write_split_files(fractions)
+        if passed_over:
+            self._file("skipped.txt").writelines(f"{line}\n".encode() for line in passed_over.lines())
+            notes = [*notes, *passed_over.notes]
         if "skipped.txt" in self._open:
             self._close("skipped.txt")
             self._finish("skipped.txt")
+            with (self.folder / "skipped.txt").open(encoding="utf-8", newline="\n") as lines:
+                notes += notes_on_rests(lines)
         for name in list(self._open):
             self._close(name)
         for name in splits:

@@ -20,7 +20,9 @@ from PIL import Image, UnidentifiedImageError
 from ...errors import UserError
 from ...files import read_text
 from ...settings import Crop
-from ..images import FORMATS, Picture, Unreadable
+from ..formats import HEAD, IMAGE, kind_by_content, readable
+from ..images import Picture, Unreadable
+from ..passed_over import PassedOver
 
 LARGEST = 1 << 29  # bytes of one picture in an archive: more is no picture
 
@@ -62,6 +64,8 @@ class Source:
     """How its images are usually cut."""
     notes: list[str] = field(default_factory=list)
     """What its owner should know, a sentence each, such as how many rows of a table have no image."""
+    passed_over: PassedOver = field(default_factory=PassedOver)
+    """What it holds beside its pictures; known once they were gone through."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +79,10 @@ class File:
         if stat.S_ISFIFO(Path(self.path).stat().st_mode):
             raise Unreadable("a pipe, not a file")  # nobody may ever write to it
         try:
-            return Image.open(self.path, formats=FORMATS)
+            return Image.open(self.path, formats=readable())
         except UnidentifiedImageError:
-            if Path(self.path).stat().st_size == 0:
-                raise Unreadable("empty file") from None
-            raise
+            with Path(self.path).open("rb") as file:
+                raise _unidentified(file.read(HEAD)) from None
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,16 @@ class Encoded:
 
     def open(self) -> Image.Image:
         """See `Picture`."""
-        if not self.content:
-            raise Unreadable("empty file")
-        return Image.open(io.BytesIO(self.content), formats=FORMATS)
+        try:
+            return Image.open(io.BytesIO(self.content), formats=readable())
+        except UnidentifiedImageError:
+            raise _unidentified(self.content[:HEAD]) from None
+
+
+def _unidentified(head: bytes) -> Unreadable:
+    """Why Pillow finds no image in a file that begins in this way."""
+    kind = kind_by_content(head)
+    return Unreadable("damaged, or an image of a kind that is not read" if kind is IMAGE else str(kind))
 
 
 @dataclass(frozen=True)
