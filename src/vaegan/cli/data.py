@@ -36,6 +36,7 @@ def prepare(
     splits: Annotated[tuple[float, float, float] | None, Parameter(negative="")] = None,
     attributes: Path | None = None,
     label: str | None = None,
+    leave_out: Path | None = None,
     count: int | None = None,
     workers: int | None = None,
 ) -> None:
@@ -74,6 +75,9 @@ def prepare(
         is an attribute.
     label
         The column of the CSV file that names the class of each image. The default is the column named label or class.
+    leave_out
+        A CSV file that names images to leave out, such as the one that vaegan doctor writes. One column has the file names. If there is a
+        column named leave_out, only the images with 1 in it are left out.
     count
         Use only the first COUNT images. For avatars, COUNT is the number to draw.
     workers
@@ -99,6 +103,7 @@ def prepare(
                 fractions=dict(zip(("train", "validation", "test"), splits, strict=True)) if splits else None,
                 attributes=attributes,
                 label=label,
+                leave_out=leave_out,
                 count=count,
                 workers=workers,
                 progress=progress,

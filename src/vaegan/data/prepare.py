@@ -22,6 +22,7 @@ from .dataset import FORMAT, ImageSet
 from .images import Preparation
 from .sources import HUB, avatars, find_source
 from .sources.base import Source, first
+from .sources.leave_out import read_list, without
 from .sources.tables import read_csv, with_table
 from .writer import Unfinished, is_unfinished, pack
 
@@ -107,6 +108,7 @@ def prepare(
     fractions: Mapping[str, float] | None = None,
     attributes: Path | None = None,
     label: str | None = None,
+    leave_out: Path | None = None,
     count: int | None = None,
     workers: int | None = None,
 ) -> ImageSet:
@@ -123,6 +125,7 @@ def prepare(
         fractions: how large a part of the images goes into each split, at random; they add up to 1.
         attributes: a CSV file of attributes; see `vaegan.data.sources.tables.read_csv`.
         label: the column of it that names classes.
+        leave_out: a CSV file that names pictures to leave out; see `vaegan.data.sources.leave_out.read_list`.
         count: only so many pictures.
         workers: processes; all cores by default.
 
@@ -149,6 +152,7 @@ def prepare(
         asked = replace(asked, size=size or (height, width), channels=channels or found.channels, crop=crop or found.crop)
         found = first(found, count) if count else found
     found = with_table(found, read_csv(attributes, label)) if attributes else found
+    found = without(found, read_list(leave_out), leave_out.name) if leave_out else found
     with StopSignal("stopping: writing the images that were read ...") as signals:
         try:
             stop = lambda: signals.received is not None  # noqa: E731

@@ -1,0 +1,1 @@
+"""What is wrong with a set of images, found out before a model is trained on it."""
