@@ -30,6 +30,7 @@ from .begin import (
 )
 from .data import ImageSet, Indices
 from .data.batches import Batches
+from .doctor.quick import notes
 from .errors import UserError, os_errors_as_user_errors
 from .files import free_space
 from .recipe import Recipe
@@ -60,6 +61,8 @@ class Plan:
     device: str | None = None
     problems: list[str] = field(default_factory=list)
     """What is wrong: the sentences with which training would refuse. Empty if it can begin."""
+    notes: list[str] = field(default_factory=list)
+    """What is odd of the images: what training would say of them."""
     networks: dict[str, int] = field(default_factory=dict)
     """The parameters of each network."""
     training: int | None = None
@@ -150,6 +153,7 @@ def dry_run(
             with _noting(plan):
                 training, held_out = split_of(job.recipe, images)
                 plan.packed, plan.training, plan.held_out = images.folder, len(training), len(held_out)
+                plan.notes = [] if resumed else list(notes(images, training, held_out, job.recipe))
                 _settle(plan, job, world, images, training, resumed=resumed)
                 if fits:
                     _rehearse(plan, job, images, (training, held_out), resumed=resumed)

@@ -29,6 +29,8 @@ def show(plan: Plan, *, json: bool) -> None:
         for name, text in rows(plan):
             table.add_row(name, Text(text))
         out.print(table)
+        for note in plan.notes:
+            out.print(f"note: {note}", soft_wrap=True, markup=False)
         if not plan.problems:
             out.print("\nNothing was trained. To train, leave out --dry-run.", markup=False)
     for problem in plan.problems:

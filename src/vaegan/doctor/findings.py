@@ -30,16 +30,25 @@ LOW_CONTRAST = 64
 """Between the darkest and the lightest values."""
 COPY_KINDS = ("exact copy", "near copy", "mirrored copy")
 CHECKS = {
-    "leak": ("In training and held out", "Copies of held-out images among the training images. They make results look better than they are."),
+    "leak": (
+        "In training and held out",
+        "Copies of held-out images among the training images. They make results look better than they are.",
+    ),
     "exact copy": ("Exact copies", "The same file, or the same pixels, again."),
     "near copy": ("Near copies", "The same picture, resized or compressed again."),
     "mirrored copy": ("Mirrored copies", "The same picture, mirrored, and perhaps resized or compressed again."),
     "broken": ("Broken files", "Training skips these files."),
     "blank": ("Blank images", "Images of one colour."),
-    "border": ("Uniform borders", "Images with a bar of one colour at a side, as they are cut for the networks. The model learns to draw such bars."),
+    "border": (
+        "Uniform borders",
+        "Images with a bar of one colour at a side, as they are cut for the networks. The model learns to draw such bars.",
+    ),
     "odd size": ("Odd sizes", "Pictures that are cut or squeezed much, or that are not as large as the others."),
     "small": ("Small pictures", "Pictures that have fewer pixels than the networks take. They are enlarged, and blurred."),
-    "tiny file": ("Tiny files", "Files with very few bytes for their pixels: placeholders, drawings, or pictures that were compressed too much."),
+    "tiny file": (
+        "Tiny files",
+        "Files with very few bytes for their pixels: placeholders, drawings, or pictures that were compressed too much.",
+    ),
     "no colour": ("Grey among coloured images", "Images without colour in a set of coloured images."),
     "colour cast": ("Colour casts", "Images that are tinted in one colour, unlike the others."),
     "low contrast": ("Low contrast", "Images whose values fill a small part of the range."),
@@ -163,7 +172,9 @@ def _coloured(records: Records, empty: NDArray[np.bool_]) -> Iterator[tuple[str,
     """Pictures whose colours are unlike those of the set."""
     if not len(records):
         return
-    means, spreads, largest = (np.concatenate(parts) for parts in zip(*map(_colour, np.array_split(records, len(records) // 4096 + 1)), strict=True))
+    means, spreads, largest = (
+        np.concatenate(parts) for parts in zip(*map(_colour, np.array_split(records, len(records) // 4096 + 1)), strict=True)
+    )
     grey = (largest <= NO_COLOUR) & ~empty
     if grey.mean() <= 0.5:
         for index in np.flatnonzero(grey).tolist():

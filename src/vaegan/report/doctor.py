@@ -70,7 +70,9 @@ def write_page(path: Path, diagnosis: Diagnosis, *, table: Path, source: str, ne
     chosen = {check: _chosen(diagnosis.of(check)) for check in CHECKS}
     pictures = _pictures(diagnosis.examined, {index for findings in chosen.values() for one in findings for index in _indices(one)})
     sections = [
-        _section(check, diagnosis.of(check), findings, diagnosis.examined, pictures) for check, findings in chosen.items() if diagnosis.of(check)
+        _section(check, diagnosis.of(check), findings, diagnosis.examined, pictures)
+        for check, findings in chosen.items()
+        if diagnosis.of(check)
     ]
     contents = {
         "diagnosis": diagnosis,
