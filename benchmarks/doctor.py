@@ -2,17 +2,17 @@
 
 python benchmarks/doctor.py FOLDER [--count 8000] [--seed 0] [--workers N] [--keep PLACE]
 
-FOLDER holds images of any kind, each as a file. The first COUNT of them are copied into a temporary folder with the subfolders train and test
-(every tenth image), and then are added, under names that say nothing:
+FOLDER holds image files. The first COUNT of them are copied into a temporary folder with the subfolders train and test (every tenth image).
+Then these files are added, under names that say nothing:
 
 - exact copies: 5% of the images;
 - near copies: 5%, a third each resized (0.5 to 1.5 times), compressed again (JPEG, quality 30 to 85), and mirrored and compressed;
 - leaks: 3 copies of test images in train, one of each kind;
 - 2 broken files: one cut in half, one empty.
 
-The program prints, for each kind, how many were found, and how many of the reported pairs were not planted. Sets of photographs hold copies of
-their own: --keep PLACE keeps the set and the page, to look at those pairs. They are found again on the set without the planted files, and that
-is printed, too.
+The program prints, for each kind, how many were found, and how many of the reported pairs were not planted. Sets of photographs hold copies
+of their own: --keep PLACE keeps the set and the page, to look at those pairs. The doctor must report them of the set without the planted
+files, too, and the program counts this.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ def make(images: list[Path], folder: Path, seed: int) -> dict[str, tuple[str, st
     for kind, number in zip(("exact", "compressed", "mirrored"), held_out, strict=False):
         plant(kind, number, leak=True)
     content = images[0].read_bytes()
-    for name, part in (("train/all/cut.jpg", content[: len(content) // 2]), ("train/all/empty.jpg", b"")):
-        (folder / name).write_bytes(part)
+    for name, kept in (("train/all/cut.jpg", len(content) // 2), ("train/all/empty.jpg", 0)):
+        (folder / name).write_bytes(content[:kept])
         planted[name] = ("broken", "")
     return planted
 
@@ -105,7 +105,7 @@ def doctor(folder: Path, page: Path, workers: int | None) -> tuple[list[dict[str
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     arguments = [f"classes:{folder}", "--out", str(page), *(["--workers", str(workers)] if workers else [])]
     before, began = os.times(), time.monotonic()
-    subprocess.run([sys.executable, "-m", "vaegan", "doctor", *arguments], check=True, env=environment, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-m", "vaegan", "doctor", *arguments], check=True, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
     after = os.times()
     used = after.children_user + after.children_system - before.children_user - before.children_system
     with page.with_suffix(".csv").open(newline="", encoding="utf-8") as file:
@@ -147,7 +147,7 @@ def report(planted: dict[str, tuple[str, str]], rows: list[dict[str, str]], own:
     others = [pair for pair in pairs if pair not in true]
     rest = [pair for pair in others if pair not in of_the_set]
     print(
-        f"{len(pairs):,} pairs reported, {len(others)} not planted; {len(others) - len(rest)} of these are reported of the set without planted files"
+        f"{len(pairs):,} pairs reported, {len(others)} not planted; {len(rest)} of these are not reported of the set without planted files"
     )
     for pair in others:
         print("  not planted:", *sorted(pair))

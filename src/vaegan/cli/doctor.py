@@ -33,9 +33,9 @@ def doctor(
 ) -> None:
     """Find what is wrong with a set of images before you train on it.
 
-    It finds copies, also if they are resized, compressed again or mirrored; held-out images that are in training, too; broken files; images
-    that are blank, small, of an odd size, tinted, or have borders; attributes that are too rare. It writes a page with pictures, and a list.
-    It changes nothing, and its exit code is 0 whatever it finds.
+    It finds copies, also resized, compressed or mirrored ones; held-out images that are in training, too; broken files; images that are
+    blank, small, of an odd size, or tinted, or that have borders; and attributes that are too rare. It writes a page with pictures, and a
+    list. It changes nothing else. The exit code is 0, whatever it finds.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def _write_table(path: Path, diagnosis: Diagnosis) -> Path:
 
 
 def _as_json(diagnosis: Diagnosis) -> dict[str, object]:
-    from ..doctor.findings import CHECKS
+    from ..doctor.checks import CHECKS
 
     return {
         "images": len(diagnosis.examined),
@@ -126,7 +126,7 @@ def _print(diagnosis: Diagnosis) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from ..doctor.findings import CHECKS
+    from ..doctor.checks import CHECKS
 
     examined = diagnosis.examined
     stdout.print(
@@ -138,10 +138,10 @@ def _print(diagnosis: Diagnosis) -> None:
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold", style="dim")
-    for check, (title, _) in CHECKS.items():
+    for check, text in CHECKS.items():
         if found := diagnosis.of(check):
             first = found[0]
-            table.add_row(title.lower(), f"{len(found):,}", Text(f"the first: {first.name}{_because(first.detail)}"))
+            table.add_row(text.title.lower(), f"{len(found):,}", Text(f"the first: {first.name}{_because(first.detail)}"))
     stdout.print(table if table.row_count else "nothing is wrong with single images")
     for note in diagnosis.notes:
         stdout.print(f"note: {note}", soft_wrap=True, markup=False)

@@ -31,7 +31,8 @@ def amounts(training: int, held_out: int, recipe: Recipe) -> Iterator[str]:
     """
     batch = recipe.training.batch
     if training < batch:
-        yield f"there are only {training:,} training images, and at least {batch:,} are needed: add images, or set --training.batch {max(2, training)}"
+        needed = f"there are only {training:,} training images, and at least {batch:,} are needed for a batch"
+        yield f"{needed}: add images, or lower --training.batch"
         return
     if training < FEWEST_TRAINING:
         yield f"there are only {training:,} training images, and at least {FEWEST_TRAINING} are needed for a prior: add images"
@@ -42,13 +43,15 @@ def amounts(training: int, held_out: int, recipe: Recipe) -> Iterator[str]:
             f"add images, or set --data.held_out {share:.2g}"
         )
     if recipe.training.minutes is None:
-        times = recipe.training.steps(max(1, training // batch), batch) * batch / training
+        epoch = training // batch
+        steps = recipe.training.steps(epoch, batch)
+        times = steps * batch / training
         if times >= OFTEN:
             yield (
                 f"the recipe shows each of the {training:,} training images {times:,.0f} times, so the model may learn them by heart: "
                 f"add images, train for fewer steps with --epochs {OFTEN // 2}, or mirror images at random with --augmentation.flip"
             )
-        elif times < 1:
+        elif steps < epoch:
             yield f"the recipe sees {times:.0%} of the {training:,} training images: to see all of them, add --epochs 1"
 
 

@@ -19,12 +19,14 @@ from .examine import THUMBNAIL, Records
 
 FREQUENCIES = 8
 """Of each direction."""
-LEAST_SPREAD = 1.0
-"""Of a frequency over the set, in values from 0 to 255: below it is what compression changes."""
+LEAST_SPREAD = 3.0
+"""Of a frequency over the set, in values from 0 to 255: in a set of nearly the same pictures, the spread is what compression changes."""
 NEAR = 0.03
 """Mean squared distance of frequencies, where unrelated pictures have 1. Of 8,000 faces, copies had up to 0.013, others at least 0.07."""
 MOST_GREY, MOST_COLOUR = 28.0, 45.0
 """The largest difference of two copies at a place of their thumbnails: of the brightness, and of the colour, which JPEG stores coarsely."""
+MOST_AT_EDGES = 8.0
+"""The difference of brightness that three quarters of the edges stay below."""
 MOST_AT_ONE_PLACE = 20.0
 """The largest difference of brightness, as a multiple of the median over all edges."""
 EDGE, FEWEST_EDGES, ROUNDING = 16.0, 16, 0.25
@@ -50,7 +52,7 @@ class Copy:
 
 def blank(records: Records) -> NDArray[np.bool_]:
     """Which pictures show nothing at all."""
-    return np.asarray(records["light"].astype(int) - records["dark"] <= BLANK)
+    return np.asarray(records["contrast"] <= BLANK)
 
 
 def find_copies(records: Records, held_out: NDArray[np.bool_], *, progress: Progress = lambda *_: None) -> list[Copy]:
@@ -99,6 +101,8 @@ def near_pairs(thumbnails: NDArray[np.uint8], progress: Progress = lambda *_: No
         thumbnails: N x 16 x 16 x 3.
         progress: called as the work goes on.
     """
+    if len(thumbnails) < 2:
+        return
     vectors = _frequencies(thumbnails)
     even, odd = (np.ascontiguousarray(vectors[:, part]) for part in (~MIRRORED, MIRRORED))
     lengths = np.square(vectors).sum(1)
@@ -138,9 +142,9 @@ def alike(ones: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool
     edges = np.minimum(_contrast(ones @ GREY), _contrast(others @ GREY)).reshape(changes.shape) > EDGE
     edges[edges.sum(1) < FEWEST_EDGES] = True
     ranked = np.sort(np.where(edges, changes, np.inf), axis=1)
-    usual = ranked[np.arange(len(ranked)), edges.sum(1) // 2]
-    at_one_place = largest / (usual + ROUNDING)
-    return np.asarray((largest <= MOST_GREY) & (colour <= MOST_COLOUR) & (at_one_place <= MOST_AT_ONE_PLACE))
+    half, most = (ranked[np.arange(len(ranked)), edges.sum(1) * part // 4] for part in (2, 3))
+    small = (largest <= MOST_GREY) & (colour <= MOST_COLOUR) & (most <= MOST_AT_EDGES)
+    return np.asarray(small & (largest <= MOST_AT_ONE_PLACE * (half + ROUNDING)))
 
 
 def _contrast(grey: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -28,8 +28,8 @@ VIEW, THUMBNAIL = 64, 16
 BLOCK = 512
 """Images of a packed set that are read at a time."""
 UNIFORM, SAME, ALONG = 12, 6, 0.6
-"""A line of pixels is uniform if its values differ by no more. Its mean may differ so much from that of the outermost line. What is beyond a
-border differs from it along this share of a line."""
+"""A line of pixels is uniform if its values differ by no more; its mean may differ so much from that of the outermost line. What is beyond
+a border differs from it along this share of a line."""
 RECORD = np.dtype(
     [
         ("width", np.int32),
@@ -37,8 +37,9 @@ RECORD = np.dtype(
         ("bytes", np.int64),  # of the file; 0 where there is none
         ("digest", np.uint64, 2),  # of the file, or else of the pixels
         ("thumbnail", np.uint8, (THUMBNAIL, THUMBNAIL, 3)),
-        ("dark", np.uint8),  # 1% of the picture are darker
-        ("light", np.uint8),  # 1% are lighter
+        ("dark", np.uint8),  # 1% of the picture are darker, in the channel where that is least
+        ("light", np.uint8),  # 1% are lighter, in the channel where that is most
+        ("contrast", np.uint8),  # between these, in the channel where it is largest
         ("border", np.uint8, 4),  # uniform lines at top, bottom, left and right, of `VIEW`
     ]
 )
@@ -168,13 +169,14 @@ def _look(views: NDArray[np.uint8], records: Records) -> None:
     """Fill in what is seen on n x `VIEW` x `VIEW` x 3 pixels."""
     channels = np.ascontiguousarray(views.transpose(3, 0, 1, 2))  # numpy is slow along short axes
     step = VIEW // THUMBNAIL
-    rows = sum(channels[:, :, start::step].astype(np.uint16) for start in range(step))
-    cells = sum(rows[..., start::step] for start in range(step))
+    rows = np.stack([channels[:, :, start::step] for start in range(step)]).sum(0, dtype=np.uint16)
+    cells = np.stack([rows[..., start::step] for start in range(step)]).sum(0, dtype=np.uint16)
     records["thumbnail"] = np.round(cells / step**2).transpose(1, 2, 3, 0)
-    light, dark = channels.max(0).reshape(len(views), -1), channels.min(0).reshape(len(views), -1)
-    at = light.shape[1] // 100
-    records["light"] = np.partition(light, -1 - at, axis=1)[:, -1 - at]
-    records["dark"] = np.partition(dark, at, axis=1)[:, at]
+    values = channels.reshape(3, len(views), -1)
+    at = values.shape[2] // 100
+    ranked = np.partition(values, (at, -1 - at), axis=2)
+    dark, light = ranked[..., at], ranked[..., -1 - at]
+    records["dark"], records["light"], records["contrast"] = dark.min(0), light.max(0), (light - dark).max(0)
     sides = [_border(side) for axis in (2, 3) for side in _from_both_ends(channels, axis)]
     records["border"] = np.stack(sides, 1)
 
@@ -211,8 +213,6 @@ class _Noted:
     def open(self) -> Image.Image:
         """See `Picture`."""
         image = self.picture.open()
-        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-        self.size = (image.height, image.width) if turned else image.size
         file = getattr(image, "fp", None)
         if file is None:
             content = f"{image.mode} {image.size}".encode() + image.tobytes()
@@ -223,6 +223,8 @@ class _Noted:
             file.seek(place)
             self.bytes = len(content)
         self.digest = hashlib.blake2b(content, digest_size=16).digest()
+        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # which may close the file
+        self.size = (image.height, image.width) if turned else image.size
         return image
 
 

@@ -12,6 +12,7 @@ from ..data import split
 from ..progress import Progress
 from ..recipe import Recipe
 from .advice import amounts, rare_attributes
+from .checks import CHECKS
 from .copies import GREY, blank, find_copies
 from .examine import VIEW, Examined, Records
 
@@ -24,36 +25,10 @@ ONE_SIZE = 0.95
 TINY = 8.0
 """A file is tiny that has so many times fewer bytes a pixel than half of the files."""
 CAST, CAST_SPREAD, NO_COLOUR = 25.0, 0.35, 6.0
-"""A picture has a cast if its colour differs so much from that of the set, and varies within it by less than this part of that; without colour
-are pictures whose colour is nowhere larger than the last."""
+"""A picture has a cast if its colour differs so much from that of the set, and varies within it by less than this part of that. A picture
+has no colour if its colour is nowhere larger than the last."""
 LOW_CONTRAST = 64
 """Between the darkest and the lightest values."""
-COPY_KINDS = ("exact copy", "near copy", "mirrored copy")
-CHECKS = {
-    "leak": (
-        "In training and held out",
-        "Copies of held-out images among the training images. They make results look better than they are.",
-    ),
-    "exact copy": ("Exact copies", "The same file, or the same pixels, again."),
-    "near copy": ("Near copies", "The same picture, resized or compressed again."),
-    "mirrored copy": ("Mirrored copies", "The same picture, mirrored, and perhaps resized or compressed again."),
-    "broken": ("Broken files", "Training skips these files."),
-    "blank": ("Blank images", "Images of one colour."),
-    "border": (
-        "Uniform borders",
-        "Images with a bar of one colour at a side, as they are cut for the networks. The model learns to draw such bars.",
-    ),
-    "odd size": ("Odd sizes", "Pictures that are cut or squeezed much, or that are not as large as the others."),
-    "small": ("Small pictures", "Pictures that have fewer pixels than the networks take. They are enlarged, and blurred."),
-    "tiny file": (
-        "Tiny files",
-        "Files with very few bytes for their pixels: placeholders, drawings, or pictures that were compressed too much.",
-    ),
-    "no colour": ("Grey among coloured images", "Images without colour in a set of coloured images."),
-    "colour cast": ("Colour casts", "Images that are tinted in one colour, unlike the others."),
-    "low contrast": ("Low contrast", "Images whose values fill a small part of the range."),
-}
-"""The checks of single pictures, in the order of their weight: a title, and what it means. A leak is a copy that is listed once more."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +111,7 @@ def _single(examined: Examined, recipe: Recipe) -> Iterator[tuple[str, int, str]
     if not examined.packed:
         yield from _stored(records, recipe)
     yield from _coloured(records, empty)
-    contrast = records["light"].astype(int) - records["dark"]
-    for index in np.flatnonzero((contrast < LOW_CONTRAST) & ~empty).tolist():
+    for index in np.flatnonzero((records["contrast"] < LOW_CONTRAST) & ~empty).tolist():
         yield "low contrast", index, f"values from {records['dark'][index]} to {records['light'][index]}"
 
 
@@ -207,7 +181,7 @@ def _on_the_set(records: Records) -> Iterator[str]:
         return
     low, high = int(np.quantile(records["dark"], 0.01)), int(np.quantile(records["light"], 0.99))
     if high - low < 128:
-        yield f"the values of the set are from {low} to {high} of 255: it is too dark, too light or too flat to learn from; check how it was stored"
+        yield f"the values of the set are from {low} to {high} of 255, a small part of the range: check how the images were stored"
 
 
 def copies_of(findings: Sequence[Finding]) -> dict[int, list[Finding]]:

@@ -19,7 +19,7 @@ from ..recipe import Recipe
 from ..words import command
 from .advice import amounts, rare_attributes
 
-SECONDS = 0.5
+SECONDS = 0.7
 """How long copies are looked for."""
 BLOCK = 64
 """Images that are read at a time, one after the other in the set."""
@@ -46,11 +46,11 @@ def notes(images: ImageSet, training: Indices, held_out: Indices, recipe: Recipe
     yield from rare_attributes(images.attribute_names, _first_attributes(images), recipe)
     groups, looked_at = exact_copies(images)
     if groups:
-        among = "the images" if looked_at == len(images) else f"{looked_at:,} of the images"
         leaks = count_leaks(groups, images, training, held_out)
         leaked = f", and {leaks:,} held-out images are in training, too" if leaks else ""
         copies = sum(len(group) - 1 for group in groups)
-        yield f"{copies:,} of {among} are exact copies of others{leaked}: see them with: {command('doctor', recipe.data.source)}"
+        found = f"of {looked_at:,} images that were compared, {copies:,} are exact copies of others{leaked}"
+        yield f"{found}: see all copies with: {command('doctor', recipe.data.source)}"
 
 
 def exact_copies(images: ImageSet) -> tuple[list[list[int]], int]:

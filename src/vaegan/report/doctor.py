@@ -11,8 +11,10 @@ from PIL import Image
 
 from ..data import Preparation
 from ..data.images import Unreadable, read
+from ..data.sources import short_name
+from ..doctor.checks import CHECKS, COPY_KINDS, Check
 from ..doctor.examine import Examined
-from ..doctor.findings import CHECKS, COPY_KINDS, Diagnosis, Finding, copies_of
+from ..doctor.findings import Diagnosis, Finding, copies_of
 from .page import write
 from .pictures import Embedded, embed
 
@@ -38,8 +40,7 @@ class Section:
     """What a check found."""
 
     check: str
-    title: str
-    about: str
+    text: Check
     count: int
     groups: list[list[Shown]]
     """Of copies: the picture that stays, and its copies; else each picture alone."""
@@ -76,10 +77,9 @@ def write_page(path: Path, diagnosis: Diagnosis, *, table: Path, source: str, ne
     ]
     contents = {
         "diagnosis": diagnosis,
-        "source": source,
-        "kind": diagnosis.examined.source.name,
+        "name": short_name(source),
         "sections": sections,
-        "clean": [title for check, (title, _) in CHECKS.items() if not diagnosis.of(check)],
+        "clean": [text.title for check, text in CHECKS.items() if not diagnosis.of(check)],
         "table": table.name,
         "steps": next_steps,
         "command_line": f"vaegan doctor {shlex.quote(source)}",
@@ -116,15 +116,15 @@ def _pictures(examined: Examined, indices: set[int]) -> dict[int, Embedded | Non
 
 
 def _section(check: str, all_: list[Finding], chosen: list[Finding], examined: Examined, pictures: dict[int, Embedded | None]) -> Section:
-    title, about = CHECKS[check]
+    text = CHECKS[check]
     if check == "broken":
-        return Section(check, title, about, len(all_), [], all_[:MOST_BROKEN], max(0, len(all_) - MOST_BROKEN))
+        return Section(check, text, len(all_), [], all_[:MOST_BROKEN], max(0, len(all_) - MOST_BROKEN))
     groups = []
     for of, copies in copies_of(chosen).items():
         kept = Shown(pictures.get(of), examined.names[of], "held out" if copies[0].leak else "stays")
         groups.append([kept, *(_shown(one, pictures, "in training" if one.leak else one.check) for one in copies)])
     groups += [[_shown(one, pictures, one.detail)] for one in chosen if one.of is None]
-    return Section(check, title, about, len(all_), groups, [], len(all_) - len(chosen))
+    return Section(check, text, len(all_), groups, [], len(all_) - len(chosen))
 
 
 def _shown(one: Finding, pictures: dict[int, Embedded | None], detail: str) -> Shown:
