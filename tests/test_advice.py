@@ -112,6 +112,11 @@ def patched(name: str, value: Any) -> Any:
     return lambda world: world.patch.setattr(name, value)
 
 
+def with_a_copy(world: World) -> None:
+    shutil.copytree(world["PHOTOS"], world["OUT"])
+    shutil.copy(world["PHOTO"], world["OUT"] / "again.png")
+
+
 def healed(world: World) -> None:
     world.patch.undo()
     world.patch.chdir(world.folder)
@@ -259,6 +264,7 @@ OUT = "choose another --out"
 ONE = "--samples 20 --extractor none --device cpu"
 WALK = "walk RUN --seconds 0.1 --tiles 1x1"
 NOT_FINITE = "train TINY --data PACKED --run NEW-RUN --gate.no-enabled --training.on_nan"
+ONE_EPOCH = "train --data PHOTOS --size 16 --run NEW-RUN --device cpu --no-report --training.batch 16 --networks.width 0.0625"
 EXPERIMENT = "--device cpu --steps 1 --training.batch 4 --networks.width 0.0625"
 CASES = [
     # flags
@@ -359,6 +365,37 @@ CASES = [
     Case("give --data a folder, or avatars", "train --data=", "train FASTER --size 16 --data PHOTOS --run NEW-RUN"),
     Case("vaegan prepare SOURCE OUT --workers 1", "prepare PHOTOS OUT --size 16 --workers 2", (healed, "SAID --size 16"), no_processes),
     Case("pip install 'datasets>=3'", "data hf:somebody/faces", lambda _: None, lambda w: w.patch.setitem(sys.modules, "datasets", None)),
+    # the doctor
+    Case("--workers must be above 0, not {}", "doctor PHOTOS --workers 0", "doctor PHOTOS --size 16 --workers 1"),
+    Case("vaegan train --data {}", "doctor PHOTOS --size 16 --workers 1", "SAID FASTER --size 16 --run NEW-RUN"),
+    Case(
+        ("vaegan train --data SET", "vaegan prepare {} SET --leave-out {}"),
+        "doctor OUT --size 16 --workers 1",
+        ("SAID --size 16 --workers 1", "train FASTER --data SET --run NEW-RUN"),
+        with_a_copy,
+    ),
+    Case(
+        "see all copies with: vaegan doctor {}",
+        "train TINY --data OUT --size 16 --run NEW-RUN",
+        "SAID --size 16 --workers 1",
+        with_a_copy,
+    ),
+    Case(
+        "there are only {} held-out images, and at least {} are needed to evaluate: add images, or set --data.held_out {}",
+        "doctor PHOTOS --size 16 --workers 1",
+        "train TINY --data PHOTOS --size 16 --run NEW-RUN --data.held_out 0.5",
+    ),
+    Case(
+        "add images, train for fewer steps with --epochs {}, or mirror images at random with --augmentation.flip",
+        "doctor PHOTOS --size 16 --workers 1",
+        f"{ONE_EPOCH} --epochs 1 --augmentation.flip",
+    ),
+    Case(
+        "training images: to see all of them, add --epochs 1",
+        "doctor PHOTOS --size 16 --training.length=1step --training.batch 16",
+        f"{ONE_EPOCH} --epochs 1",
+    ),
+    Case("vaegan attributes leaves them out", "doctor PACKED --workers 1", "attributes RUN"),
     # codes and attributes
     Case("Use them: vaegan edit {} IMAGE --add {}", "attributes RUN", "SAID"),
     Case(

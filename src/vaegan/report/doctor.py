@@ -82,7 +82,7 @@ def write_page(path: Path, diagnosis: Diagnosis, *, table: Path, source: str, ne
         "clean": [text.title for check, text in CHECKS.items() if not diagnosis.of(check)],
         "table": table.name,
         "steps": next_steps,
-        "command_line": f"vaegan doctor {shlex.quote(source)}",
+        "quoted": shlex.quote(source),
     }
     return write(path, contents, TEMPLATE)
 
