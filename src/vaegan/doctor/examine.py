@@ -32,7 +32,7 @@ UNIFORM, SAME, ALONG = 12, 6, 0.6
 a border differs from it along this share of a line."""
 RECORD = np.dtype(
     [
-        ("width", np.int32),
+        ("width", np.int32),  # of the picture; 0 where that is not known
         ("height", np.int32),
         ("bytes", np.int64),  # of the file; 0 where there is none
         ("digest", np.uint64, 2),  # of the file, or else of the pixels
@@ -122,6 +122,8 @@ def examine(recipe: Recipe, *, progress: Progress, workers: int) -> Examined:
         source = avatar_source(recipe.data.avatars, preparation) if recipe.data.source == AVATARS else find_source(recipe.data.source)
         channels = 3 if preparation.channels == 1 else preparation.channels
         preparation = replace(preparation, size=(VIEW, VIEW), channels=channels, blur=False, resampling="fast")
+        if str(preparation.crop) == "pad":  # whose bars are none of the pictures'
+            preparation = replace(preparation, crop="none")
     names: list[str] = []
     splits: list[str] = []
     attributes: list[tuple[float, ...]] = []
@@ -152,8 +154,10 @@ def examine_all(task: ReadingTask) -> tuple[Records, list[str]]:
     for picture in task.pictures:
         noted = _Noted(picture)
         try:
-            views.append(_in_colour(read(noted, task.preparation)))
-            found.append((*noted.size, noted.bytes, np.frombuffer(noted.digest, np.uint64)))
+            view = _in_colour(read(noted, task.preparation))
+            digest = noted.digest or _digest(view.tobytes())
+            found.append((*noted.size, noted.bytes, np.frombuffer(digest, np.uint64)))
+            views.append(view)
             reasons.append("")
         except Unreadable as reason:
             reasons.append(str(reason))
@@ -213,6 +217,8 @@ class _Noted:
     def open(self) -> Image.Image:
         """See `Picture`."""
         image = self.picture.open()
+        if not isinstance(image, Image.Image):  # what is no file of Pillow's tells less
+            return image
         file = getattr(image, "fp", None)
         if file is None:
             content = f"{image.mode} {image.size}".encode() + image.tobytes()
@@ -222,10 +228,14 @@ class _Noted:
             content = file.read()
             file.seek(place)
             self.bytes = len(content)
-        self.digest = hashlib.blake2b(content, digest_size=16).digest()
+        self.digest = _digest(content)
         turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # which may close the file
         self.size = (image.height, image.width) if turned else image.size
         return image
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def _of_packed(images: ImageSet) -> Source:

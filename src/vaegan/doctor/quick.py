@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import ImageSet, Indices
-from ..data.dataset import item_file
 from ..data.permutation import SPLIT_SEED, Permutation
 from ..recipe import Recipe
 from ..words import command
@@ -94,6 +93,6 @@ def _first_attributes(images: ImageSet) -> NDArray[np.float32]:
     names = images.attribute_names
     if not names:
         return np.empty((0, 0), np.float32)
-    with (images.folder / item_file(0)).open(encoding="utf-8", newline="") as file:
+    with images.item_files[0].open(encoding="utf-8", newline="") as file:
         rows = [row[2:] for row in islice(csv.reader(file), 1, 1 + ROWS)]
     return np.array([[float(cell) if cell else np.nan for cell in row] for row in rows], np.float32).reshape(len(rows), len(names))
