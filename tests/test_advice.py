@@ -381,12 +381,12 @@ CASES = [
         with_a_copy,
     ),
     Case(
-        "there are only {} held-out images, and at least {} are needed to evaluate: add images, or set --data.held_out {}",
+        ", or set --data.held_out {}",
         "doctor PHOTOS --size 16 --workers 1",
         "train TINY --data PHOTOS --size 16 --run NEW-RUN --data.held_out 0.5",
     ),
     Case(
-        "add images, train for fewer steps with --epochs {}, or mirror images at random with --augmentation.flip",
+        ", or mirror images at random with --augmentation.flip",
         "doctor PHOTOS --size 16 --workers 1",
         f"{ONE_EPOCH} --epochs 1 --augmentation.flip",
     ),

@@ -123,29 +123,16 @@ def _as_json(diagnosis: Diagnosis) -> dict[str, object]:
 
 
 def _print(diagnosis: Diagnosis) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
+    """A line for each check that found something, and for each note."""
     from ..doctor.checks import CHECKS
 
     examined = diagnosis.examined
-    stdout.print(
-        f"{examined.source.name}: {len(examined):,} images, {diagnosis.training:,} to train on, {diagnosis.held_out:,} held out",
-        soft_wrap=True,
-        markup=False,
-    )
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(overflow="fold", style="dim")
+    split = f"{diagnosis.training:,} to train on, {diagnosis.held_out:,} held out"
+    lines = [f"{examined.source.name}: {len(examined):,} images, {split}"]
     for check, text in CHECKS.items():
         if found := diagnosis.of(check):
-            first = found[0]
-            table.add_row(text.title.lower(), f"{len(found):,}", Text(f"the first: {first.name}{_because(first.detail)}"))
-    stdout.print(table if table.row_count else "nothing is wrong with single images")
-    for note in diagnosis.notes:
-        stdout.print(f"note: {note}", soft_wrap=True, markup=False)
-
-
-def _because(detail: str) -> str:
-    return f" ({detail})" if detail else ""
+            detail = f" ({found[0].detail})" if found[0].detail else ""
+            lines.append(f"  {text.title.lower():26} {len(found):7,}  the first: {found[0].name}{detail}")
+    lines += [] if diagnosis.findings else ["nothing is wrong with single images"]
+    for line in [*lines, *(f"note: {note}" for note in diagnosis.notes)]:
+        stdout.print(line, soft_wrap=True, markup=False)

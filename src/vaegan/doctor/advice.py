@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -21,13 +22,14 @@ NAMED = 5
 """So many attributes are named in a sentence."""
 
 
-def amounts(training: int, held_out: int, recipe: Recipe) -> Iterator[str]:
+def amounts(training: int, held_out: int, recipe: Recipe, *, has_splits: bool) -> Iterator[str]:
     """Sentences on the number of images, if there are too few or too many for a recipe.
 
     Args:
         training: how many images are trained on.
         held_out: how many are held out.
         recipe: says how many images a step takes, and how many steps there are.
+        has_splits: whether the set says itself which images are held out.
     """
     batch = recipe.training.batch
     if training < batch:
@@ -37,20 +39,16 @@ def amounts(training: int, held_out: int, recipe: Recipe) -> Iterator[str]:
     if training < FEWEST_TRAINING:
         yield f"there are only {training:,} training images, and at least {FEWEST_TRAINING} are needed for a prior: add images"
     if recipe.objective.autoencodes and held_out < FEWEST_HELD_OUT:
-        share = min(0.5, FEWEST_HELD_OUT / max(1, training + held_out))
-        yield (
-            f"there are only {held_out:,} held-out images, and at least {FEWEST_HELD_OUT} are needed to evaluate: "
-            f"add images, or set --data.held_out {share:.2g}"
-        )
+        needed = f"there are only {held_out:,} held-out images, and at least {FEWEST_HELD_OUT} are needed to evaluate: add images"
+        share = math.ceil(100 * FEWEST_HELD_OUT / (training + held_out)) / 100
+        yield needed if has_splits or share > 0.5 else f"{needed}, or set --data.held_out {share:g}"
     if recipe.training.minutes is None:
         epoch = training // batch
         steps = recipe.training.steps(epoch, batch)
         times = steps * batch / training
         if times >= OFTEN:
-            yield (
-                f"the recipe shows each of the {training:,} training images {times:,.0f} times, so the model may learn them by heart: "
-                f"add images, train for fewer steps with --epochs {OFTEN // 2}, or mirror images at random with --augmentation.flip"
-            )
+            shown = f"the recipe shows each of the {training:,} training images {times:,.0f} times, so the model may learn them by heart"
+            yield f"{shown}: add images" + ("" if recipe.augmentation.flip else ", or mirror images at random with --augmentation.flip")
         elif steps < epoch:
             yield f"the recipe sees {times:.0%} of the {training:,} training images: to see all of them, add --epochs 1"
 

@@ -93,7 +93,7 @@ def diagnose(examined: Examined, recipe: Recipe, *, progress: Progress = lambda 
     for check, index, detail in _single(examined, recipe):
         found.append(Finding(check, names[index], detail, index, leave_out=check == "blank"))
     order = {check: place for place, check in enumerate(CHECKS)}
-    notes = [*_on_the_set(records), *amounts(len(training), len(held_out), recipe)]
+    notes = [*_on_the_set(records), *amounts(len(training), len(held_out), recipe, has_splits=bool(examined.splits))]
     notes += rare_attributes(examined.source.attribute_names, examined.attributes[training], recipe)
     return Diagnosis(examined, len(training), len(held_out), sorted(found, key=lambda one: order[one.check]), notes)
 

@@ -41,7 +41,7 @@ def notes(images: ImageSet, training: Indices, held_out: Indices, recipe: Recipe
         held_out: those of the others.
         recipe: what is trained.
     """
-    yield from amounts(len(training), len(held_out), recipe)
+    yield from amounts(len(training), len(held_out), recipe, has_splits=bool(images.splits))
     yield from rare_attributes(images.attribute_names, _first_attributes(images), recipe)
     groups, looked_at = exact_copies(images)
     if groups:
