@@ -118,10 +118,10 @@ def _single(examined: Examined, recipe: Recipe) -> Iterator[tuple[str, int, str]
 def _stored(records: Records, recipe: Recipe) -> Iterator[tuple[str, int, str]]:
     """What a packed set does not show: how large pictures and their files are."""
     height, width = recipe.networks.size
-    places = np.flatnonzero(records["width"])
-    if not len(places):
+    known = np.flatnonzero(records["width"])
+    if not len(known):
         return
-    records = records[places]
+    records = records[known]
     widths, heights = records["width"].astype(np.float64), records["height"].astype(np.float64)
     sizes, counts = np.unique(np.stack([widths, heights]), axis=1, return_counts=True)
     usual = sizes[:, counts.argmax()]
@@ -132,18 +132,18 @@ def _stored(records: Records, recipe: Recipe) -> Iterator[tuple[str, int, str]]:
     for index in np.flatnonzero(odd | other).tolist():
         found = f"{widths[index]:.0f}x{heights[index]:.0f}"
         if not odd[index]:
-            yield "odd size", int(places[index]), f"{found}; most are {usual[0]:.0f}x{usual[1]:.0f}"
+            yield "odd size", int(known[index]), f"{found}; most are {usual[0]:.0f}x{usual[1]:.0f}"
         elif recipe.data.crop == "none":
-            yield "odd size", int(places[index]), f"{found}; squeezed {max(shape[index], 1 / shape[index]):.1f} times"
+            yield "odd size", int(known[index]), f"{found}; squeezed {max(shape[index], 1 / shape[index]):.1f} times"
         else:
-            yield "odd size", int(places[index]), f"{found}; {1 - min(shape[index], 1 / shape[index]):.0%} is cut off"
+            yield "odd size", int(known[index]), f"{found}; {1 - min(shape[index], 1 / shape[index]):.0%} is cut off"
     for index in np.flatnonzero((widths < width) | (heights < height)).tolist():
-        yield "small", int(places[index]), f"{widths[index]:.0f}x{heights[index]:.0f}; the networks take {width}x{height}"
+        yield "small", int(known[index]), f"{widths[index]:.0f}x{heights[index]:.0f}; the networks take {width}x{height}"
     stored = records["bytes"] > 0
     density = records["bytes"] / (widths * heights)
     usual_density = np.median(density[stored]) if stored.any() else 0.0
     for index in np.flatnonzero(stored & (density < usual_density / TINY)).tolist():
-        yield "tiny file", int(places[index]), f"{records['bytes'][index]:,} bytes for {widths[index]:.0f}x{heights[index]:.0f} pixels"
+        yield "tiny file", int(known[index]), f"{records['bytes'][index]:,} bytes for {widths[index]:.0f}x{heights[index]:.0f} pixels"
 
 
 def _coloured(records: Records, empty: NDArray[np.bool_]) -> Iterator[tuple[str, int, str]]:

@@ -58,12 +58,12 @@ def exact_copies(images: ImageSet) -> tuple[list[list[int]], int]:
     Images are read in blocks, in a random order of blocks, until `SECONDS` are over.
     """
     began, size = clock(), int(np.prod(images.images.shape[1:]))
-    places = np.linspace(0, size - 1, SAMPLED).astype(np.int64)
+    positions = np.linspace(0, size - 1, SAMPLED).astype(np.int64)
     blocks = Permutation(-(-len(images) // BLOCK), SPLIT_SEED)[:]
     keys, numbers = [], []
     for start in (blocks * BLOCK).tolist():
         pixels = images.images[start : start + BLOCK]
-        sampled = np.ascontiguousarray(pixels.reshape(len(pixels), size)[:, places]).view(np.uint64)
+        sampled = np.ascontiguousarray(pixels.reshape(len(pixels), size)[:, positions]).view(np.uint64)
         keys.append((sampled * MIX).sum(1, dtype=np.uint64))
         numbers.append(np.arange(start, start + len(pixels)))
         if clock() - began > SECONDS:

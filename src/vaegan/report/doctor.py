@@ -36,7 +36,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Section:
+class CheckSection:
     """What a check found."""
 
     check: str
@@ -68,11 +68,11 @@ def write_page(path: Path, diagnosis: Diagnosis, *, table: Path, source: str, ne
     Returns:
         The file.
     """
-    chosen = {check: _chosen(diagnosis.of(check)) for check in CHECKS}
-    pictures = _pictures(diagnosis.examined, {index for findings in chosen.values() for one in findings for index in _indices(one)})
+    shown = {check: _first(diagnosis.of(check)) for check in CHECKS}
+    pictures = _pictures(diagnosis.examined, {index for findings in shown.values() for one in findings for index in _indices(one)})
     sections = [
         _section(check, diagnosis.of(check), findings, diagnosis.examined, pictures)
-        for check, findings in chosen.items()
+        for check, findings in shown.items()
         if diagnosis.of(check)
     ]
     contents = {
@@ -87,7 +87,7 @@ def write_page(path: Path, diagnosis: Diagnosis, *, table: Path, source: str, ne
     return write(path, contents, TEMPLATE)
 
 
-def _chosen(findings: list[Finding]) -> list[Finding]:
+def _first(findings: list[Finding]) -> list[Finding]:
     """Those to show: whole groups of copies, or the first of what is not a copy."""
     groups = copies_of(findings)
     if groups:
@@ -115,16 +115,18 @@ def _pictures(examined: Examined, indices: set[int]) -> dict[int, Embedded | Non
     return found
 
 
-def _section(check: str, all_: list[Finding], chosen: list[Finding], examined: Examined, pictures: dict[int, Embedded | None]) -> Section:
+def _section(
+    check: str, all_: list[Finding], shown: list[Finding], examined: Examined, pictures: dict[int, Embedded | None]
+) -> CheckSection:
     text = CHECKS[check]
     if check == "broken":
-        return Section(check, text, len(all_), [], all_[:MOST_BROKEN], max(0, len(all_) - MOST_BROKEN))
+        return CheckSection(check, text, len(all_), [], all_[:MOST_BROKEN], max(0, len(all_) - MOST_BROKEN))
     groups = []
-    for of, copies in copies_of(chosen).items():
-        kept = Shown(pictures.get(of), examined.names[of], "held out" if copies[0].leak else "stays")
-        groups.append([kept, *(_shown(one, pictures, "in training" if one.leak else one.check) for one in copies)])
-    groups += [[_shown(one, pictures, one.detail)] for one in chosen if one.of is None]
-    return Section(check, text, len(all_), groups, [], len(all_) - len(chosen))
+    for of, copies in copies_of(shown).items():
+        original = Shown(pictures.get(of), examined.names[of], "held out" if copies[0].leak else "stays")
+        groups.append([original, *(_shown(one, pictures, "in training" if one.leak else one.check) for one in copies)])
+    groups += [[_shown(one, pictures, one.detail)] for one in shown if one.of is None]
+    return CheckSection(check, text, len(all_), groups, [], len(all_) - len(shown))
 
 
 def _shown(one: Finding, pictures: dict[int, Embedded | None], detail: str) -> Shown:

@@ -29,8 +29,8 @@ def read_list(path: Path) -> frozenset[str]:
     column = next((columns[name] for name in NAME_COLUMNS if name in columns), None)
     if column is None:
         raise UserError(f"{path} has no column of file names: call it one of {', '.join(NAME_COLUMNS)}")
-    chosen = columns.get(LEAVE_OUT)
-    return frozenset((row[column] or "").strip() for row in rows if chosen is None or (row[chosen] or "").strip() == "1") - {""}
+    marked = columns.get(LEAVE_OUT)
+    return frozenset((row[column] or "").strip() for row in rows if marked is None or (row[marked] or "").strip() == "1") - {""}
 
 
 def without(source: Source, names: frozenset[str], listed_in: str) -> Source:
