@@ -73,6 +73,11 @@ def patched(name: str, value: Any) -> Any:
     return lambda world: world.patch.setattr(name, value)
 
 
+def with_a_copy(world: World) -> None:
+    shutil.copytree(world["PHOTOS"], world["OUT"])
+    shutil.copy(world["PHOTO"], world["OUT"] / "again.png")
+
+
 def healed(world: World) -> None:
     world.patch.undo()
     world.patch.chdir(world.folder)

@@ -21,6 +21,7 @@ from ..tiny import flags
 COMMAND_LINES = {
     "prepare": "IMAGES OUT --size 16 --workers 1",
     "data": "IMAGES --size 16",
+    "doctor": "IMAGES --size 16 --workers 1",
     "train": "--data IMAGES --run OUT TINY",
     "fit-prior": "RUN --device cpu",
     "recipes": "",

@@ -122,6 +122,7 @@ def prepare(
     threshold: Mapping[str, float] | None = None,
     numeric: Sequence[str] = (),
     unknown: Sequence[str] = (),
+    leave_out: str | Path | None = None,
     count: int | None = None,
     workers: int | None = None,
     progress: ShowProgress = None,
@@ -138,6 +139,7 @@ def prepare(
         attributes: a CSV file with a line for each image.
         label: its column that names the class.
         threshold, numeric, unknown: what its columns mean; see docs/data.md.
+        leave_out: a CSV file that names images to leave out, such as the one of `vaegan.doctor`.
         count: only so many images.
         workers: the number of processes that read images.
         progress: see `vaegan.api.notices.ShowProgress`.
@@ -164,6 +166,7 @@ def prepare(
             thresholds=dict(threshold or {}),
             numeric=numeric,
             unknown=unknown,
+            leave_out=None if leave_out is None else Path(leave_out),
             count=count,
             workers=workers,
             progress=bar,

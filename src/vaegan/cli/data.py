@@ -33,6 +33,7 @@ def prepare(
     threshold: Annotated[list[str] | None, Parameter(negative="", json_list=False)] = None,
     numeric: Annotated[list[str] | None, Parameter(negative="", json_list=False)] = None,
     unknown: Annotated[list[str] | None, Parameter(negative="", json_list=False, allow_leading_hyphen=True)] = None,
+    leave_out: Path | None = None,
     count: int | None = None,
     workers: int | None = None,
     json: Json = False,
@@ -82,6 +83,9 @@ def prepare(
     unknown
         A value that means not known, for example -1, in all columns of attributes. Empty cells, NA and NaN always do. Repeat the flag for
         more values.
+    leave_out
+        A CSV file that names images to leave out, such as the one that vaegan doctor writes. One column has the file names. If there is a
+        column named leave_out, only the images with 1 in it are left out.
     count
         Use only the first COUNT images. For avatars, COUNT is the number to draw.
     workers
@@ -108,6 +112,7 @@ def prepare(
             threshold=dict(map(_threshold, threshold or ())),
             numeric=numeric or (),
             unknown=unknown or (),
+            leave_out=leave_out,
             count=count,
             workers=workers,
             progress=err,

@@ -259,8 +259,12 @@ class ImageSet:
         return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 
     def _tables(self) -> Iterator[ItemTable]:
-        shards = sum(name.startswith("items-") for name in self.manifest["files"])
-        return (read_table(self.folder / item_file(shard), len(self.attribute_names)) for shard in range(shards))
+        return (read_table(path, len(self.attribute_names)) for path in self.item_files)
+
+    @property
+    def item_files(self) -> list[Path]:
+        """The files that say what is known of its images, in order."""
+        return [self.folder / item_file(shard) for shard in range(sum(name.startswith("items-") for name in self.manifest["files"]))]
 
     @staticmethod
     def is_set(folder: Path) -> bool:

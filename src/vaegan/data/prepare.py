@@ -22,6 +22,7 @@ from .dataset import FORMAT, ImageSet
 from .images import Preparation
 from .sources import HUB, NO_CHOICES, ColumnChoices, avatars, find_source, is_hub, note_unused_table, recognized
 from .sources.base import Source, first
+from .sources.leave_out import read_list, without
 from .sources.tables import read_table, with_table
 from .writer import Unfinished, is_unfinished, pack
 
@@ -112,6 +113,7 @@ def prepare(
     thresholds: Mapping[str, float] | None = None,
     numeric: Sequence[str] = (),
     unknown: Sequence[str] = (),
+    leave_out: Path | None = None,
     count: int | None = None,
     workers: int | None = None,
     note: Callable[[str], object] = lambda _: None,
@@ -130,6 +132,7 @@ def prepare(
         attributes: a table of attributes; see `vaegan.data.sources.tables.read_table`.
         label, thresholds, numeric, unknown: what its columns mean, or those of a set of the Hugging Face hub where there is no table; see
             `vaegan.data.sources.ColumnChoices`.
+        leave_out: a CSV file that names pictures to leave out; see `vaegan.data.sources.leave_out.read_list`.
         count: only so many pictures.
         workers: processes; all cores by default.
         note: called before packing with each sentence of what there is to know; these are in the manifest, too.
@@ -162,6 +165,9 @@ def prepare(
         found = with_table(found, read_table(attributes, [item.name for item in found.items()], choices))
     elif source != AVATARS and not ImageSet.is_set(out):
         note_unused_table(recognized(source), found)
+    if leave_out:
+        found = without(found, read_list(leave_out), leave_out.name)
+        found.passed_over.use(leave_out)
     for sentence in found.notes if not ImageSet.is_set(out) else ():
         note(sentence)
     with StopSignal("stopping: writing the images that were read ...") as signals:

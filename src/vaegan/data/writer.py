@@ -208,7 +208,7 @@ def _read_all(
     rest = islice(iter(source.items()), writer.seen, None)
     saved, stopped = time.monotonic(), False
     try:
-        with closing(in_order(prepare_all, _tasks(rest, preparation), workers)) as results:
+        with closing(in_order(prepare_all, tasks(rest, preparation), workers)) as results:
             for items, (images, reasons, rests) in results:
                 writer.add(items, images, reasons, rests)
                 progress(f"packing {source.name}", writer.seen, source.count)
@@ -230,7 +230,7 @@ def _read_all(
         raise UserError(f"none of the {writer.seen} images of {source.name} can be read{first}")
 
 
-def _tasks(items: Iterable[Item], preparation: Preparation) -> Iterator[tuple[list[Item], ReadingTask]]:
+def tasks(items: Iterable[Item], preparation: Preparation) -> Iterator[tuple[list[Item], ReadingTask]]:
     """Items in groups that take neither long nor much memory, before and after they are read."""
     most = max(1, min(TASK_PICTURES, TASK_BYTES // int(np.prod(preparation.shape))))
     group: list[Item] = []
