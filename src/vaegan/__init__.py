@@ -7,6 +7,7 @@ from .threads import set_wait_policy
 
 if TYPE_CHECKING:
     from .api.data import data, join, prepare, scan
+    from .api.doctor import doctor
     from .api.edit import arithmetic, attributes, edit
     from .api.encode import encode, project
     from .api.evaluate import evaluate
@@ -42,6 +43,7 @@ set_wait_policy()
 
 _HOME = {
     "api.data": ("data", "join", "prepare", "scan"),
+    "api.doctor": ("doctor",),
     "api.edit": ("arithmetic", "attributes", "edit"),
     "api.encode": ("encode", "project"),
     "api.evaluate": ("evaluate",),
@@ -73,7 +75,7 @@ _HOME = {
     "viz.grid": ("to_array", "to_pil"),
     "workflow": ("resume", "train"),
 }
-_PACKAGES = ("bench", "data", "report")
+_PACKAGES = ("bench", "data", "doctor", "report")
 """These are functions and packages; see callable_package.py."""
 _MODULE = {name: module for module, names in _HOME.items() for name in names if name not in _PACKAGES}
 
@@ -101,6 +103,7 @@ __all__ = [
     "compare",
     "convergence",
     "data",
+    "doctor",
     "dry_run",
     "edit",
     "encode",

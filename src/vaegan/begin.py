@@ -219,10 +219,11 @@ def split_of(recipe: Recipe, images: ImageSet) -> tuple[Indices, Indices]:
 
 def set_up_folder(run: Run, recipe: Recipe, images: ImageSet, console: Console) -> None:
     """What a run folder has from the start."""
+    begun = run.recipe_file.is_file()
     remove_partial((run.folder, run.checkpoints_folder, run.model_folder, run.pictures_folder))
     with replacing(run.recipe_file) as path:
         path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
-    _report_skipped(images, run.skipped_file, console)
+    _report_images(images, run.skipped_file, console, begun=begun)
 
 
 def _is_begun(run: Run) -> bool:
@@ -231,13 +232,15 @@ def _is_begun(run: Run) -> bool:
     return run.is_run or (run.folder.is_dir() and all(path.name in early for path in run.folder.iterdir()))
 
 
-def _report_skipped(images: ImageSet, listing: Path, console: Console) -> None:
-    text = "".join(f"{line}\n" for line in images.skipped)
-    if listing.is_file() and listing.read_text(encoding="utf-8", errors="replace") == text:
+def _report_images(images: ImageSet, listing: Path, console: Console, *, begun: bool) -> None:
+    """Say what was skipped and what its owner should know of a set, once in a run."""
+    text = "".join(f"{line}\n" for line in images.not_read)
+    if begun and text == (listing.read_text(encoding="utf-8", errors="replace") if listing.is_file() else ""):
         return  # it was said when the run began
-    for line in report_skipped(images, listing):
+    if text:
         with replacing(listing) as path:
             path.write_text(text, encoding="utf-8")
+    for line in [*report_skipped(images, listing), *images.manifest["notes"]]:
         console.print(line, soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""Packages that can be called, because a command has their name: `vaegan.data`, `vaegan.report` and `vaegan.bench`.
+"""Packages that can be called, because a command has their name: `vaegan.data`, `vaegan.doctor`, `vaegan.report` and `vaegan.bench`.
 
 `vaegan.data("my-photos")` is the function `data` of vaegan/api/data.py, and `vaegan.data.ImageSet` is in the package vaegan/data.
 """
@@ -25,7 +25,7 @@ class CallablePackage(ModuleType):
         return getattr(import_module(f"vaegan.api.{MODULES[name]}"), name)
 
 
-MODULES = {"bench": "training", "data": "data", "report": "look"}
+MODULES = {"bench": "training", "data": "data", "doctor": "doctor", "report": "look"}
 """The packages, and where their functions are in vaegan/api."""
 
 

@@ -32,6 +32,7 @@ from .begin import (
 )
 from .data import ImageSet, Indices
 from .data.batches import Batches
+from .doctor.quick import notes
 from .errors import UserError, os_errors_as_user_errors
 from .files import free_space
 from .progress import console_of
@@ -65,6 +66,8 @@ class Plan(Result):
     """The device that it will compute on."""
     problems: list[str] = field(default_factory=list)
     """What is wrong: the sentences with which training would refuse. Empty if it can begin."""
+    notes: list[str] = field(default_factory=list)
+    """What is odd of the images: what training would say of them."""
     networks: dict[str, int] = field(default_factory=dict)
     """The parameters of each network."""
     training: int | None = None
@@ -112,8 +115,9 @@ class Plan(Result):
         return table
 
     def lines(self) -> list[str]:
-        """What is wrong, or that nothing was done."""
-        return [] if self.problems else ["", "Nothing was trained. To train, leave out --dry-run."]
+        """What is odd of the images, and that nothing was done."""
+        notes = [f"note: {note}" for note in self.notes]
+        return notes if self.problems else [*notes, "", "Nothing was trained. To train, leave out --dry-run."]
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, and parameters and images; the recipe by sections."""
@@ -167,6 +171,7 @@ def dry_run(
             with _noting(plan):
                 training, held_out = split_of(job.recipe, images)
                 plan.packed, plan.training, plan.held_out = images.folder, len(training), len(held_out)
+                plan.notes = [] if resumed else list(notes(images, training, held_out, job.recipe))
                 _settle(plan, job, world, images, training, resumed=resumed)
                 if fits:
                     _rehearse(plan, job, images, (training, held_out), resumed=resumed)

@@ -13,7 +13,7 @@ from typing import Literal
 
 from .errors import UserError
 
-Crop = Literal["centre", "none", "celeba", "box"]
+Crop = Literal["centre", "pad", "none", "celeba", "box"]
 Resampling = Literal["fast", "bicubic", "lanczos", "bilinear", "nearest"]
 PriorKind = Literal["fitted", "standard"]
 """What codes of samples are drawn from: a fitted mixture, or N(0, I)."""
@@ -47,9 +47,10 @@ class Data:
     `KIND:PATH`: a public data set as it is published, for example `celeba:PATH` (the kinds are celeba, lfw, stl10, cifar10, cifar100, mnist
     and classes). `hf:NAME`: a data set of the Hugging Face hub."""
     crop: Crop = "centre"
-    """How images are cropped. `centre`: the largest central part that has the shape of the networks' images. `none`: the whole image,
-    squeezed into that shape. `celeba`: the 148x148 pixels around the face in CelebA's aligned images of 178x218 pixels, or the same part of
-    a smaller copy; images of another shape are cropped as with `centre`. `box`: the part that `data.box` describes."""
+    """How images are cropped. `centre`: the largest central part that has the shape of the networks' images. `pad`: the whole image,
+    with bars of the colour of its edges beside it, or above and below it. `none`: the whole image, squeezed into that shape. `celeba`: the
+    148x148 pixels around the face in CelebA's aligned images of 178x218 pixels, or the same part of a smaller copy; images of another shape
+    are cropped as with `centre`. `box`: the part that `data.box` describes."""
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
     """For crop `box`: the left, top, right and bottom edge of the part, in pixels."""
     blur: bool = False

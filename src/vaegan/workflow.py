@@ -33,6 +33,7 @@ from .begin import (
     threads_of,
 )
 from .data import ImageSet
+from .doctor.quick import notes
 from .errors import UserError, os_errors_as_user_errors
 from .finish import fit_prior, lacks_prior, write_report
 from .progress import console_of
@@ -254,6 +255,9 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
             if not resumed:
                 hold_folder(run, stack, new=True)
             set_up_folder(run, recipe, images, console)
+            if not resumed:
+                for sentence in notes(images, training, held_out, recipe):
+                    note(f"note: {sentence}")
         if trainer.step >= trainer.steps:
             console.print(f"{run.folder} is finished: it is at step {trainer.step} of {trainer.steps}", soft_wrap=True)
             picture = next(reversed(run.pictures.values()), run.pictures_folder)

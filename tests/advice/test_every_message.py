@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ..command import works
-from . import test_codes, test_depth, test_images, test_looking, test_measuring, test_parts, test_tables, test_training
+from . import test_codes, test_depth, test_doctor, test_images, test_looking, test_measuring, test_parts, test_tables, test_training
 from .case import FLAG, Case, World, messages
 
 ELSEWHERE = {
@@ -40,7 +40,17 @@ RECORD = "vaegan experiment {}"
 def cases() -> list[Case]:
     return [
         case
-        for subject in (test_codes, test_depth, test_images, test_looking, test_measuring, test_parts, test_tables, test_training)
+        for subject in (
+            test_codes,
+            test_depth,
+            test_doctor,
+            test_images,
+            test_looking,
+            test_measuring,
+            test_parts,
+            test_tables,
+            test_training,
+        )
         for case in subject.CASES
     ]
 

@@ -24,6 +24,7 @@ COMMAND_LINES = {
     "prepare --scan": "IMAGES --scan --workers 1",
     "join": "OUT PART",
     "data": "IMAGES --size 16",
+    "doctor": "IMAGES --size 16 --workers 1",
     "train": "--data IMAGES --run OUT TINY",
     "fit-prior": "RUN --device cpu",
     "recipes": "",

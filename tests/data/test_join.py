@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from vaegan import UserError
 from vaegan.data import ImageSet, dataset, join, prepare, writer
@@ -108,6 +109,27 @@ def test_a_source_that_is_named(kind: str, tmp_path: Path, photos: Path) -> None
         prepare(source, tmp_path / f"part {number}", shard=f"{number}/3", **options)
     check(join(tmp_path / "set", [tmp_path / f"part {number}" for number in (1, 2, 3)], progress=quiet), plain)
     assert plain.manifest["notes"] == ["10 images have no row in table.csv: their attributes are unknown"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar"])
+def test_what_was_passed_over_is_named_once(kind: str, tmp_path: Path, photos: Path) -> None:
+    frames = [Image.fromarray(np.full((16, 16, 3), value, np.uint8)) for value in (0, 100, 200)]
+    for name in ("a.gif", "z.gif"):
+        frames[0].save(photos / name, save_all=True, append_images=frames[1:])
+    for name in ("b.txt", "y.mp4"):
+        (photos / name).write_text("no image")
+    source = str(photos)
+    if kind == "tar":
+        source = str(tmp_path / "photos.tar")
+        with tarfile.open(source, "w") as archive:
+            for path in sorted(photos.iterdir()):
+                archive.add(path, path.name)
+    options: dict[str, Any] = {"progress": quiet, "size": (16, 16), "workers": 1}
+    plain = prepare(source, tmp_path / "plain", **options)
+    assert len(plain.not_read) == 4
+    assert len(plain.manifest["notes"]) > 1
+    parts = [prepare(source, tmp_path / f"part {number}", shard=f"{number}/2", **options).folder for number in (1, 2)]
+    check(join(tmp_path / "set", parts, progress=quiet), plain)
 
 
 def test_training_on_it_is_the_same(tmp_path: Path, photos: Path) -> None:

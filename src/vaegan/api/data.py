@@ -131,6 +131,7 @@ def prepare(
     threshold: Mapping[str, float] | None = None,
     numeric: Sequence[str] = (),
     unknown: Sequence[str] = (),
+    leave_out: str | Path | None = None,
     count: int | None = None,
     shard: str | None = None,
     workers: int | None = None,
@@ -151,6 +152,7 @@ def prepare(
         attributes: a CSV file with a line for each image.
         label: its column that names the class.
         threshold, numeric, unknown: what its columns mean; see docs/data.md.
+        leave_out: a CSV file that names images to leave out, such as the one of `vaegan.doctor`.
         count: only so many images.
         shard: only one of several parts, as 3/16; `join` makes a set of all of them.
         workers: the number of processes that read images.
@@ -181,6 +183,7 @@ def prepare(
             thresholds=dict(threshold or {}),
             numeric=numeric,
             unknown=unknown,
+            leave_out=None if leave_out is None else Path(leave_out),
             count=count,
             shard=shard,
             workers=workers,

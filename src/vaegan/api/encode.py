@@ -98,14 +98,14 @@ def encode(run: Subject, source: AnyImages, *, shard: str | None = None, progres
     known: dict[str, NDArray[Any]] = {}
     if isinstance(source, (str, Path, ImageSet)):
         one = open_set(opened, source, "--data", talk)
-        talk.skipped_of(one)
+        talk.not_read_of(one)
         names: list[str] = one.names
         images: Images = one.images
         known["labels"] = np.array(one.labels)
         if one.attribute_names:
             known |= {"attributes": one.attributes, "attribute_names": np.array(one.attribute_names)}
     else:
-        names, images = any_images(source, model.preparation, talk.skip)
+        names, images = any_images(source, model.preparation, talk.skip, talk.left_out)
     wanted = part.of(len(names), PART)
     here = slice(wanted.start, wanted.stop)
     with talk.bar() as bar:

@@ -179,7 +179,7 @@ def reconstruct(run: Subject, images: AnyImages, *, progress: ShowProgress = Non
     """
     talk = Talk(progress)
     model = open_run(run).model()
-    names, pixels = any_images(images, model.preparation, talk.skip)
+    names, pixels = any_images(images, model.preparation, talk.skip, talk.left_out)
     originals = to_tensor(pixels)
     with torch.inference_mode():
         found = model.reconstruct(originals, check=False).cpu().float()

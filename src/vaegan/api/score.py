@@ -23,7 +23,7 @@ from ..data.batches import ImageRange, Images, to_tensor
 from ..data.read_images import read_images
 from ..data.shard import Shard
 from ..data.sources.arrays import holds_many
-from ..data.sources.files import TARS
+from ..data.sources.files import is_archive
 from ..errors import UserError
 from ..files import replacing
 from ..latent.anomaly import OtherWeightsError, Scorer, Scores, joined
@@ -256,7 +256,7 @@ def _parts(run: Run, named: AnyImages, talk: Talk) -> Iterator[_Part]:
         return
     files: list[Path] = []
     for one in [*map(str, listed), None]:
-        single = one is not None and Path(one).is_file() and not one.lower().endswith((".zip", *TARS))
+        single = one is not None and Path(one).is_file() and not is_archive(Path(one))
         if one is not None and single and not holds_many(Path(one)):
             files.append(Path(one))
             continue
@@ -276,7 +276,7 @@ def _files(files: Sequence[Path], run: Run, talk: Talk) -> _Part:
         talk.skip(name, error)
 
     try:
-        names, pixels = read_images(files, run.preparation, skip)
+        names, pixels = read_images(files, run.preparation, skip, talk.left_out)
     except UserError:
         if not skipped:
             raise
@@ -288,7 +288,7 @@ def _set(name: str, run: Run, talk: Talk) -> _Part:
     """A folder, an archive, or another set. What is in the first two is named by a path from where the user is."""
     images = open_set(run, name, "--data", talk)
     before = len(talk.skipped)
-    talk.skipped_of(images)
+    talk.not_read_of(images)
     inside = Path(name).exists() and not ImageSet.is_set(Path(name))
     path = (lambda item: os.path.join(name, item)) if inside else str  # noqa: PTH118 (as the user wrote it: ./a stays ./a)
     return _Part(
@@ -331,7 +331,7 @@ def _scorer(run: Run, model: VAEGAN, calibrate: AnyImages | None, talk: Talk, *,
         images: Images = normal.images
         source = str(normal.folder if isinstance(calibrate, ImageSet) else calibrate)
     else:
-        images = any_images(calibrate, run.preparation, talk.skip).pixels
+        images = any_images(calibrate, run.preparation, talk.skip, talk.left_out).pixels
     indices: Indices = np.arange(images.shape[0])
     if calibrate is None:
         source = HELD_OUT

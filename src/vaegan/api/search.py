@@ -182,11 +182,11 @@ def search(
         )
     model = opened.model()
     if images is not None and named:
-        names, pixels = any_images(images, model.preparation, talk.skip)
+        names, pixels = any_images(images, model.preparation, talk.skip, talk.left_out)
         queries = to_tensor(pixels)
     searched = open_set(opened, within, "" if samples else "--in", talk)  # samples do not go with --in
     if within is not None:
-        talk.skipped_of(searched)
+        talk.not_read_of(searched)
     copies = None
     with talk.bar() as bar:
         looking = Search(model, searched, by, progress=bar)

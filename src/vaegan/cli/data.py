@@ -40,6 +40,7 @@ def prepare(
     threshold: Annotated[list[str] | None, Parameter(negative="", json_list=False)] = None,
     numeric: Annotated[list[str] | None, Parameter(negative="", json_list=False)] = None,
     unknown: Annotated[list[str] | None, Parameter(negative="", json_list=False, allow_leading_hyphen=True)] = None,
+    leave_out: Path | None = None,
     count: int | None = None,
     shard: str | None = None,
     workers: int | None = None,
@@ -61,9 +62,10 @@ def prepare(
         The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. The default is the size of the source images, rounded
         up to multiples of 8, if the source has a fixed size. Otherwise the default is 64.
     crop
-        How images are cropped. centre: the largest central part that has the shape of --size. none: the whole image, squeezed into the
-        shape of --size. celeba: a fixed part of 148x148 pixels around the face in CelebA's aligned images. box: the part that --box
-        describes. The default is celeba for CelebA and centre for all other images.
+        How images are cropped. centre: the largest central part that has the shape of --size. pad: the whole image, with bars of the
+        colour of its edges. none: the whole image, squeezed into the shape of --size. celeba: a fixed part of 148x148 pixels around the
+        face in CelebA's aligned images. box: the part that --box describes. The default is celeba for CelebA and centre for all other
+        images.
     box
         For --crop box: the left, top, right and bottom edge of the part, in pixels.
     blur
@@ -98,6 +100,9 @@ def prepare(
     unknown
         A value that means not known, for example -1, in all columns of attributes. Empty cells, NA and NaN always do. Repeat the flag for
         more values.
+    leave_out
+        A CSV file that names images to leave out, such as the one that vaegan doctor writes. One column has the file names. If there is a
+        column named leave_out, only the images with 1 in it are left out.
     count
         Use only the first COUNT images. For avatars, COUNT is the number to draw.
     shard
@@ -135,6 +140,7 @@ def prepare(
             threshold=dict(map(_threshold, threshold or ())),
             numeric=numeric or (),
             unknown=unknown or (),
+            leave_out=leave_out,
             count=count,
             shard=shard,
             workers=workers,

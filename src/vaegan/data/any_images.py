@@ -57,7 +57,12 @@ class _InMemory:
         return self.image.copy()
 
 
-def any_images(images: AnyImages, preparation: Preparation, skipped: Callable[[str, str], None] = lambda *_: None) -> NamedImages:
+def any_images(
+    images: AnyImages,
+    preparation: Preparation,
+    skipped: Callable[[str, str], None] = lambda *_: None,
+    left_out: Callable[[str, str], None] = lambda *_: None,
+) -> NamedImages:
     """Images in any form, as the model takes them.
 
     Files, PIL images and uint8 arrays of another size are cropped and resized as the model's training images were. Float images must have
@@ -67,6 +72,7 @@ def any_images(images: AnyImages, preparation: Preparation, skipped: Callable[[s
         images: see `AnyImages`.
         preparation: how they are made ready; a model has it as `model.preparation`.
         skipped: called with the name of a file that gives no image, and the reason.
+        left_out: called with what else is not read, such as more frames of a file, and the reason.
 
     Raises:
         UserError: there is nothing there, or no image in it; or the values, shapes or types are none that images have.
@@ -82,11 +88,11 @@ def any_images(images: AnyImages, preparation: Preparation, skipped: Callable[[s
         raise UserError(f"{type(images).__name__} is not a form of images: pass a path, PIL images, an array, a tensor or a data set")
     items = list(map(_image_of, _items(images)))
     if items and all(isinstance(item, (str, Path)) for item in items):
-        return NamedImages(*read_images([Path(item) for item in items], preparation, skipped))
+        return NamedImages(*read_images([Path(item) for item in items], preparation, skipped, left_out))
     names: list[str] = []
     found: list[NDArray[Any]] = []
     for number, item in enumerate(items):
-        more, pixels = _of_item(item, number, preparation, skipped)
+        more, pixels = _of_item(item, number, preparation, skipped, left_out)
         names += more
         found.append(pixels)
     if not found:
@@ -132,10 +138,12 @@ def _image_of(item: Any) -> Any:
     return item
 
 
-def _of_item(item: Any, number: int, preparation: Preparation, skipped: Callable[[str, str], None]) -> tuple[list[str], NDArray[Any]]:
+def _of_item(
+    item: Any, number: int, preparation: Preparation, skipped: Callable[[str, str], None], left_out: Callable[[str, str], None]
+) -> tuple[list[str], NDArray[Any]]:
     """Names and pixels of one item: N x H x W x C, of which N is 1 but for folders and batches."""
     if isinstance(item, (str, Path)):
-        return read_images([Path(item)], preparation, skipped)
+        return read_images([Path(item)], preparation, skipped, left_out)
     name = f"image {number}"
     if isinstance(item, Image.Image):
         return [str(getattr(item, "filename", "") or name)], _prepared(item, name, preparation)[None]

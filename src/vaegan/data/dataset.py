@@ -6,7 +6,7 @@ A packed set is a folder that anyone can read with numpy alone:
     images-00000.npy    n x H x W x C, uint8; at most 2 GiB a file, and all but the last are equally long
     items-00000.csv     for the same images: name, label, and attributes, if there are any (above 0: has it; empty: not known)
     split-train.npy     indices of the images of a split, int64 and rising, if there are splits; one file each
-    skipped.txt         pictures that gave no image, and why, if there were any
+    skipped.txt         pictures that gave no image, and files that were passed over, and why, if there were any
 
 manifest.json is written last, so a folder without it is no set.
 
@@ -34,6 +34,7 @@ from ..errors import UserError, unknown_name
 from ..files import sha256
 from ..words import command
 from .images import Preparation
+from .passed_over import MARK
 from .shard import Shard
 
 FORMAT = 2
@@ -273,9 +274,14 @@ class ImageSet:
             raise unknown_name("attribute", unknown[0], self.attribute_names, inside=f" in the set {self.folder}")
         return self.attributes[:, [self.attribute_names.index(name) for name in names]]
 
-    @cached_property
+    @property
     def skipped(self) -> list[str]:
         """A line for each picture that gave no image: its name and why."""
+        return [line for line in self.not_read if MARK not in line]
+
+    @cached_property
+    def not_read(self) -> list[str]:
+        """The lines of `skipped`, and those for files, and parts of files, that were passed over."""
         path = self.folder / "skipped.txt"
         return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 
@@ -363,11 +369,12 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> tuple[ImageSet, ...]:
 
 def report_skipped(images: ImageSet, listing: Path | None = None) -> list[str]:
     """A sentence on the pictures that gave no image, if there were any; `listing` is where they are all named."""
-    if not images.skipped:
+    skipped = images.skipped
+    if not skipped:
         return []
-    some = "; ".join(images.skipped[:3]) + ("; ..." if len(images.skipped) > 3 else "")
-    total = len(images.skipped) + len(images)
-    return [f"skipped {len(images.skipped):,} of {total:,} image files, listed in {listing or images.folder / 'skipped.txt'}: {some}"]
+    some = "; ".join(skipped[:3]) + ("; ..." if len(skipped) > 3 else "")
+    total = len(skipped) + len(images)
+    return [f"skipped {len(skipped):,} of {total:,} image files, listed in {listing or images.folder / 'skipped.txt'}: {some}"]
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

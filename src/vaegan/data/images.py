@@ -6,9 +6,10 @@ import dataclasses
 import errno
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, get_args
 
@@ -21,10 +22,9 @@ from ..settings import Crop, Resampling
 from ..words import command
 from . import tiff
 from .deep import ORIENTATION, Opened, samples_of
+from .passed_over import rest_of
 from .samples import MOST_CHANNELS, DeepPixelsError, Samples, Unreadable, ValueRange, check_range, whole
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".npy"})
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # and no other: some of what Pillow reads starts programs
 NOT_ITS_FAULT = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN}
 """What says nothing about one picture: the disk, the network or the system failed."""
 LARGEST_SIDE = 8192  # pixels; beyond it a single image takes hundreds of megabytes
@@ -135,16 +135,19 @@ class Picture(Protocol):
         """
 
 
-def read(picture: Picture, preparation: Preparation, *, strict: bool = False) -> NDArray[np.uint8]:
+def read(
+    picture: Picture, preparation: Preparation, *, strict: bool = False, say_rest: Callable[[str], object] = lambda _: None
+) -> NDArray[np.uint8]:
     """A picture as H x W x C, uint8.
 
-    JPEG, PNG, WebP, BMP, TIFF, PPM and the first frame of a GIF, and arrays of numpy; grey, palette and CMYK; of more than 8 bits by
-    `preparation.range`; transparency over white, unless it is one of the channels; turned upright as EXIF says.
+    Any format that `vaegan.data.formats.readable` names, the first frame or page of each, and arrays of numpy; grey, palette and CMYK; of
+    more than 8 bits by `preparation.range`; transparency over white, unless it is one of the channels; turned upright as EXIF says.
 
     Args:
         picture: where it can be had from.
         preparation: how it is made ready.
         strict: refuse a picture of more than 8 bits where there is no range.
+        say_rest: told what more there is in the file, if anything is.
 
     Raises:
         Unreadable: it is empty, damaged, no image, too small, so large that it looks like a decompression bomb, or has other channels.
@@ -152,7 +155,10 @@ def read(picture: Picture, preparation: Preparation, *, strict: bool = False) ->
         UserError: the disk or the network failed, which is not the picture's fault.
     """
     with reasons(), picture.open() as opened:
-        return prepare(opened, preparation, strict=strict)
+        pixels = prepare(opened, preparation, strict=strict)
+        if rest := rest_of(opened):
+            say_rest(rest)
+        return pixels
 
 
 class ReadingTask(NamedTuple):
@@ -164,20 +170,22 @@ class ReadingTask(NamedTuple):
     """See `read`."""
 
 
-def prepare_all(task: ReadingTask) -> tuple[NDArray[np.uint8], list[str]]:
-    """The images of a task that could be read, n x H x W x C; and for each picture the reason why it gave none, or an empty text.
+def prepare_all(task: ReadingTask) -> tuple[NDArray[np.uint8], list[str], list[str]]:
+    """The images of a task that could be read, n x H x W x C; and for each picture why it gave none, and what more is in its file.
+
+    Both are empty texts where there is nothing to say.
 
     Raises:
         DeepPixelsError: see `read`.
     """
-    images, reasons = [], []
-    for picture in task.pictures:
+    images: list[NDArray[np.uint8]] = []
+    reasons, rests = [""] * len(task.pictures), [""] * len(task.pictures)
+    for index, picture in enumerate(task.pictures):
         try:
-            images.append(read(picture, task.preparation, strict=task.strict))
-            reasons.append("")
+            images.append(read(picture, task.preparation, strict=task.strict, say_rest=partial(rests.__setitem__, index)))
         except Unreadable as reason:
-            reasons.append(str(reason))
-    return np.array(images, np.uint8).reshape(len(images), *task.preparation.shape), reasons
+            reasons[index] = str(reason)
+    return np.array(images, np.uint8).reshape(len(images), *task.preparation.shape), reasons, rests
 
 
 @contextmanager
@@ -229,10 +237,11 @@ def prepare(opened: Opened, preparation: Preparation, *, strict: bool = False) -
         turned = 1
     size = image.size[::-1] if turned >= 5 else image.size
     box = _box(size, preparation)
+    inner = _inner_size(size, preparation)
     if preparation.resampling == "fast" and not preparation.blur:
-        box = _decode_small(image, box, preparation.size, turned >= 5)
+        box = _decode_small(image, box, inner, turned >= 5)
     upright = ImageOps.exif_transpose(image) if turned != 1 else image
-    return _resized([_flat(upright, preparation.channels)], box, preparation)
+    return _resized([_flat(upright, preparation.channels)], box, inner, preparation)
 
 
 def _prepare_samples(samples: Samples, preparation: Preparation, *, strict: bool) -> NDArray[np.uint8]:
@@ -241,13 +250,13 @@ def _prepare_samples(samples: Samples, preparation: Preparation, *, strict: bool
     if samples.deep and preparation.range is None and strict:
         raise DeepPixelsError
     height, width, there = samples.values.shape
-    box = _box((width, height), preparation)
+    box, inner = _box((width, height), preparation), _inner_size((width, height), preparation)
     pixels = samples.in_8_bits(preparation.range)
     if mode is None:
         planes = [Image.fromarray(np.ascontiguousarray(pixels[..., channel])) for channel in range(there)]
-        return _resized(planes, box, preparation)
+        return _resized(planes, box, inner, preparation)
     image = Image.frombytes(mode, (width, height), np.ascontiguousarray(pixels).tobytes())
-    return _resized([_flat(image, preparation.channels)], box, preparation)
+    return _resized([_flat(image, preparation.channels)], box, inner, preparation)
 
 
 def check(samples: Samples, preparation: Preparation) -> str | None:
@@ -277,16 +286,33 @@ def _other_channels(there: int, wanted: int) -> Unreadable:
     return Unreadable(f"it has {there} channels, not {wanted}{way_out}")
 
 
-def _resized(images: list[Image.Image], box: Box, preparation: Preparation) -> NDArray[np.uint8]:
-    """Images of 8 bits, cropped and resized: H x W x C with the channels of all of them."""
-    height, width = preparation.size
-    resized = [
-        _blurred(image, box, preparation.size)
-        if preparation.blur
-        else image.resize((width, height), FILTERS[preparation.resampling], box=box)
-        for image in images
-    ]
-    return np.concatenate([np.asarray(image).reshape(height, width, -1) for image in resized], axis=-1)
+def _resized(images: list[Image.Image], box: Box, inner: tuple[int, int], preparation: Preparation) -> NDArray[np.uint8]:
+    """Images of 8 bits, cropped, resized and padded: H x W x C with the channels of all of them."""
+    height, width = inner
+    kernel = FILTERS[preparation.resampling]
+    resized = [_blurred(image, box, inner) if preparation.blur else image.resize((width, height), kernel, box=box) for image in images]
+    return _padded(np.concatenate([np.asarray(image).reshape(height, width, -1) for image in resized], axis=-1), preparation.size)
+
+
+def _inner_size(size: tuple[int, int], preparation: Preparation) -> tuple[int, int]:
+    """Height and width that a picture of this (width, height) takes in the prepared image: all of it, but for `pad`."""
+    if preparation.crop != "pad":
+        return preparation.size
+    scale = min(preparation.size[0] / size[1], preparation.size[1] / size[0])
+    return max(1, round(size[1] * scale)), max(1, round(size[0] * scale))
+
+
+def _padded(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Pixels in the middle of an image of this height and width; the rest has the median colour of the two edges that it borders on."""
+    height, width, _ = pixels.shape
+    if (height, width) == size:
+        return pixels
+    edges = pixels[[0, -1]] if height < size[0] else pixels[:, [0, -1]]
+    padded = np.empty((*size, pixels.shape[2]), pixels.dtype)
+    padded[:] = np.median(edges, axis=(0, 1)).astype(pixels.dtype)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    padded[top : top + height, left : left + width] = pixels
+    return padded
 
 
 def _decode_small(image: Image.Image, box: Box, size: tuple[int, int], on_its_side: bool) -> Box:
@@ -327,7 +353,7 @@ def _flat(image: Image.Image, channels: int) -> Image.Image:
 def _box(size: tuple[int, int], preparation: Preparation) -> Box:
     """The part of an image of this (width, height) to keep."""
     width, height = size
-    if preparation.crop == "none":
+    if preparation.crop in ("none", "pad"):
         return (0, 0, width, height)
     if preparation.crop == "box":
         if preparation.box[2] > width or preparation.box[3] > height:

@@ -20,6 +20,7 @@ from ..progress import Progress
 from ..this_process import cores
 from ..words import command
 from .dataset import HEADER, MANIFEST, PARTS, ImageSet, PackedImages, capacity, image_file, item_file, read_manifest, split_file
+from .passed_over import notes_on_rests
 from .prepare import packed_folder
 from .scan import note_of_filling
 from .set_files import checked, image_header, random_codes, write_manifest, write_splits
@@ -58,7 +59,8 @@ def join(out: Path, folders: Sequence[Path], *, progress: Progress) -> ImageSet:
     if there is None:
         out.mkdir(parents=True, exist_ok=True)
         splits = _write_splits(out, parts, about["made_from"]["fractions"])
-        skipped = "".join(f"{line}\n" for part in parts for line in part.skipped)
+        lines = [line for part in parts for line in part.not_read]
+        skipped = "".join(f"{line}\n" for line in lines)
         if skipped:
             (out / "skipped.txt").write_text(skipped, encoding="utf-8", newline="\n")
         filling = (
@@ -74,7 +76,7 @@ def join(out: Path, folders: Sequence[Path], *, progress: Progress) -> ImageSet:
             parts[0].preparation.shape,
             splits=splits,
             classes={label for part in parts for label in part.classes},
-            notes=[*dict.fromkeys(note for part in parts for note in part.manifest["notes"]), *filling],
+            notes=[*dict.fromkeys(note for part in parts for note in part.manifest["notes"]), *filling, *notes_on_rests(lines)],
             files=files | {name: checked(out / name) for name in names},
             **about,
         )

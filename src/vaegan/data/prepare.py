@@ -28,6 +28,7 @@ from .scan import WHOLE, Scan, ScanStopped, check_percentiles, find_range
 from .shard import Shard
 from .sources import HUB, NO_CHOICES, ColumnChoices, avatars, find_source, is_hub, note_unused_table, recognized
 from .sources.base import Source, first, stretch
+from .sources.leave_out import read_list, without
 from .sources.tables import read_table, with_table
 from .writer import Unfinished, is_unfinished, pack
 
@@ -135,6 +136,7 @@ def prepare(
     thresholds: Mapping[str, float] | None = None,
     numeric: Sequence[str] = (),
     unknown: Sequence[str] = (),
+    leave_out: Path | None = None,
     count: int | None = None,
     shard: str | None = None,
     workers: int | None = None,
@@ -156,6 +158,7 @@ def prepare(
         attributes: a table of attributes; see `vaegan.data.sources.tables.read_table`.
         label, thresholds, numeric, unknown: what its columns mean, or those of a set of the Hugging Face hub where there is no table; see
             `vaegan.data.sources.ColumnChoices`.
+        leave_out: a CSV file that names pictures to leave out; see `vaegan.data.sources.leave_out.read_list`.
         count: only so many pictures.
         shard: which part of them, such as "3/16"; `join` makes one set of all parts. Random splits are drawn there.
         workers: processes; all cores by default.
@@ -188,10 +191,9 @@ def prepare(
     asked = Preparation(size or DEFAULT_SIZE, 3 if channels is None else channels, crop or "centre", box, blur, resampling, value_range)
     usual: dict[str, Any] = {"size": size, "channels": channels, "crop": crop, "count": count}
     found, asked = _source(source, asked, NO_CHOICES if attributes else choices, **usual)
-    if attributes:
-        found = with_table(found, read_table(attributes, [item.name for item in found.items()], choices))
-    elif source != AVATARS and not ImageSet.is_set(out):
+    if not attributes and source != AVATARS and not ImageSet.is_set(out):
         note_unused_table(recognized(source), found)
+    found = _with_files(found, attributes, choices, leave_out)
     for sentence in found.notes if not ImageSet.is_set(out) else ():
         note(sentence)
     more: dict[str, Any] = {"workers": workers or cores(), "progress": progress, "fractions": parts or None}
@@ -274,6 +276,20 @@ def _source(
     height, width = (-(-side // 8) * 8 for side in found.size or DEFAULT_SIZE)  # as the networks take them
     usual = replace(asked, size=size or (height, width), channels=found.channels if channels is None else channels, crop=crop or found.crop)
     return first(found, count) if count else found, usual
+
+
+def _with_files(source: Source, attributes: Path | None, choices: ColumnChoices, leave_out: Path | None) -> Source:
+    """A source with the attributes of a table, and without the pictures that a list names.
+
+    Raises:
+        UserError: one of these files is not as it should be.
+    """
+    if attributes:
+        source = with_table(source, read_table(attributes, [item.name for item in source.items()], choices))
+    if leave_out:
+        source = without(source, read_list(leave_out), leave_out.name)
+        source.passed_over.use(leave_out)
+    return source
 
 
 def _check_channels(preparation: Preparation) -> None:

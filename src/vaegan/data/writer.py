@@ -31,6 +31,7 @@ from ..files import replacing
 from ..progress import Progress
 from .dataset import FORMAT, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
 from .images import Preparation, ReadingTask, prepare_all
+from .passed_over import MARK, PassedOver, notes_on_rests
 from .samples import ValueRange
 from .scan import WHOLE, Scan, note_of_filling, write_with_range
 from .set_files import checked, image_header, random_codes, write_manifest, write_splits
@@ -157,13 +158,14 @@ def _write(
         if scan:
             writer.save()  # the pass may have taken an hour
         _read_all(source, preparation, writer, strict=strict, **more)
-        notes = [*source.notes, *(scan.notes() if scan else [])]
+        passed_over = source.passed_over if not shard or shard.number == shard.parts else None  # once in all parts
+        notes = [*source.notes, *(scan.notes() if scan else []), *(passed_over.notes if passed_over else [])]
         if preparation.range and not shard:  # of parts, this is said when they are joined
             writer.save()
             count, most = writer.images, writer.capacity
             files = [(work / image_file(start // most), min(most, count - start)) for start in range(0, count, most)]
             notes += note_of_filling(files, preparation)
-        writer.finish(None if shard else fractions, notes)
+        writer.finish(None if shard else fractions, notes, passed_over)
 
 
 def is_unfinished(folder: Path) -> bool:
@@ -227,9 +229,9 @@ def _read_all(
     rest = islice(iter(source.items()), writer.seen, None)
     saved, stopped = time.monotonic(), False
     try:
-        with closing(in_order(prepare_all, _tasks(rest, preparation, strict=strict), workers)) as results:
-            for items, (images, reasons) in results:
-                writer.add(items, images, reasons)
+        with closing(in_order(prepare_all, tasks(rest, preparation, strict=strict), workers)) as results:
+            for items, (images, reasons, rests) in results:
+                writer.add(items, images, reasons, rests)
                 progress(f"packing {source.name}", writer.seen, source.count)
                 if stopped := stop():
                     break
@@ -249,7 +251,7 @@ def _read_all(
         raise UserError(f"none of the {writer.seen} images of {source.name} can be read{first}")
 
 
-def _tasks(items: Iterable[Item], preparation: Preparation, *, strict: bool = False) -> Iterator[tuple[list[Item], ReadingTask]]:
+def tasks(items: Iterable[Item], preparation: Preparation, *, strict: bool = False) -> Iterator[tuple[list[Item], ReadingTask]]:
     """Items in groups that take neither long nor much memory, before and after they are read."""
     most = max(1, min(TASK_PICTURES, TASK_BYTES // int(np.prod(preparation.shape))))
     return ((group, ReadingTask([item.picture for item in group], preparation, strict)) for group in groups(items, most, TASK_BYTES))
@@ -353,16 +355,19 @@ class Writer:
         with replacing(self.folder / PROGRESS) as path:
             path.write_text(json.dumps(state), encoding="utf-8")
 
-    def add(self, items: list[Item], images: NDArray[np.uint8], reasons: list[str]) -> None:
-        """Write pictures that were read, in their order, and why others were not."""
+    def add(self, items: list[Item], images: NDArray[np.uint8], reasons: list[str], rests: list[str] | None = None) -> None:
+        """Write pictures that were read, in their order, why others were not, and what more is in files."""
         closed = False
+        rests = rests or [""] * len(items)
         self.seen += len(items)
         good = [item for item, reason in zip(items, reasons, strict=True) if not reason]
-        for item, reason in zip(items, reasons, strict=True):
+        for item, reason, rest in zip(items, reasons, rests, strict=True):
             if reason:
                 line = f"{item.name}: {reason}"
                 self.first_skipped = self.first_skipped or line
                 self._file("skipped.txt").write(f"{line}\n".encode())
+            elif rest:
+                self._file("skipped.txt").write(f"{item.name}{MARK}{rest}\n".encode())
         while good:
             shard, filled = divmod(self.images, self.capacity)
             count = min(len(good), self.capacity - filled)
@@ -417,8 +422,8 @@ class Writer:
     def _finish(self, name: str) -> None:
         self._finished[name] = checked(self.folder / name)
 
-    def finish(self, fractions: Mapping[str, float] | None, notes: list[str]) -> None:
-        """Close the last files, write the splits and the manifest."""
+    def finish(self, fractions: Mapping[str, float] | None, notes: list[str], passed_over: PassedOver | None = None) -> None:
+        """Close the last files, write what was passed over, the splits and the manifest."""
         if not self.images:
             self._begin(0)
         if self.images % self.capacity or not self.images:
@@ -429,9 +434,14 @@ class Writer:
         elif self._splits:
             self._file(SPLIT_CODES).flush()
             splits = write_splits(self.folder, self._splits, np.memmap(self.folder / SPLIT_CODES, np.dtype("<u2"), "r"))
+        if passed_over:
+            self._file("skipped.txt").writelines(f"{line}\n".encode() for line in passed_over.lines())
         if "skipped.txt" in self._open:
             self._close("skipped.txt")
             self._finish("skipped.txt")
+            if "shard" not in self.plan["made_from"]:  # of parts, this is said when they are joined
+                with (self.folder / "skipped.txt").open(encoding="utf-8", newline="\n") as lines:
+                    notes += notes_on_rests(lines)
         for name in list(self._open):
             self._close(name)
         for name in splits:

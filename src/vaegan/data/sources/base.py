@@ -21,7 +21,9 @@ from ...errors import UserError
 from ...files import read_text
 from ...settings import Crop
 from ..deep import Opened, image_of, open_image
-from ..images import FORMATS, Picture
+from ..formats import HEAD, IMAGE, kind_by_content, readable
+from ..images import Picture
+from ..passed_over import PassedOver
 from ..samples import Samples, Unreadable
 
 LARGEST = 1 << 29  # bytes of one picture in an archive: more is no picture
@@ -64,6 +66,8 @@ class Source:
     """How its images are usually cut."""
     notes: list[str] = field(default_factory=list)
     """What its owner should know, a sentence each, such as how many rows of a table have no image."""
+    passed_over: PassedOver = field(default_factory=PassedOver)
+    """What it holds beside its pictures; known once they were gone through."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,10 @@ class File:
         if stat.S_ISFIFO(Path(self.path).stat().st_mode):
             raise Unreadable("a pipe, not a file")  # nobody may ever write to it
         try:
-            return open_image(self.path, FORMATS)
+            return open_image(self.path, readable())
         except UnidentifiedImageError:
-            if Path(self.path).stat().st_size == 0:
-                raise Unreadable("empty file") from None
-            raise
+            with Path(self.path).open("rb") as file:
+                raise _unidentified(file.read(HEAD)) from None
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,16 @@ class Encoded:
 
     def open(self) -> Opened:
         """See `Picture`."""
-        if not self.content:
-            raise Unreadable("empty file")
-        return open_image(io.BytesIO(self.content), FORMATS)
+        try:
+            return open_image(io.BytesIO(self.content), readable())
+        except UnidentifiedImageError:
+            raise _unidentified(self.content[:HEAD]) from None
+
+
+def _unidentified(head: bytes) -> Unreadable:
+    """Why Pillow finds no image in a file that begins in this way."""
+    kind = kind_by_content(head)
+    return Unreadable("damaged, or an image of a kind that is not read" if kind is IMAGE else str(kind))
 
 
 @dataclass(frozen=True)
