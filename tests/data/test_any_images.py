@@ -98,7 +98,9 @@ def test_a_packed_set_and_a_hugging_face_data_set(all_photos: Path) -> None:
     assert np.array_equal(any_images(found, PREPARATION).pixels, PIXELS)
 
 
-@pytest.mark.parametrize("one", [PIXELS[0], PIXELS[0].transpose(2, 0, 1), FLOATS[0], Image.fromarray(PIXELS[0])], ids=str)
+@pytest.mark.parametrize(
+    "one", [PIXELS[0], PIXELS[0].transpose(2, 0, 1), FLOATS[0], Image.fromarray(PIXELS[0])], ids=["last", "first", "float", "picture"]
+)
 def test_one_image_without_n(one: Any) -> None:
     assert any_images(one, PREPARATION).pixels.shape == (1, 16, 24, 3)
 
