@@ -12,7 +12,7 @@ from typing import Any, Literal
 from lightning_fabric import Fabric
 from rich.console import Console
 
-from .data import AVATARS, ImageSet, Indices, open_images, packed_folder, split
+from .data import AVATARS, ImageSet, Indices, open_images, split
 from .data.dataset import report_skipped
 from .data.sources import anchored, is_plain, short_name
 from .errors import UserError
@@ -201,11 +201,7 @@ def images_of(recipe: Recipe, console: Console, *, finds_range: bool = True) -> 
     """
     with progress_bar(console) as progress:
         more: dict[str, Any] = {"percentiles": recipe.data.range_percentiles, "finds_range": finds_range}
-        images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress, **more)
-    if not packed_folder(recipe.data.source):  # else it was said when they were packed
-        for sentence in images.manifest["notes"]:
-            console.print(f"note: {sentence}", soft_wrap=True)
-    return images
+        return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress, **more)
 
 
 def split_of(recipe: Recipe, images: ImageSet) -> tuple[Indices, Indices]:
@@ -240,7 +236,7 @@ def _report_images(images: ImageSet, listing: Path, console: Console, *, begun: 
     if text:
         with replacing(listing) as path:
             path.write_text(text, encoding="utf-8")
-    for line in [*report_skipped(images, listing), *images.manifest["notes"]]:
+    for line in [*report_skipped(images, listing), *(f"note: {sentence}" for sentence in images.manifest["notes"])]:
         console.print(line, soft_wrap=True)
 
 

@@ -16,7 +16,7 @@ from ..data import AVATARS, ImageSet, Preparation, packed_folder
 from ..data.deep import Opened
 from ..data.images import Picture, ReadingTask, read
 from ..data.prepare import avatar_source
-from ..data.samples import DeepPixelsError, Unreadable
+from ..data.samples import DeepPixelsError, Samples, Unreadable
 from ..data.scan import find_range
 from ..data.sources import find_source
 from ..data.sources.base import Item, Pixels, Source
@@ -57,6 +57,8 @@ class Examined:
     source: Source
     packed: ImageSet | None
     """Where the source is a packed set: of its pictures, only the prepared pixels are known."""
+    preparation: Preparation
+    """How they were cut, and the range of their values, if they have more than 8 bits."""
     names: list[str]
     positions: NDArray[np.int64]
     """The place of each picture among the items of the source: pictures that cannot be read have no record."""
@@ -94,7 +96,7 @@ class Examined:
         """Some of the pictures again, by their indices, in the order of the source."""
         if self.packed:
             for index in sorted(indices):
-                yield index, Pixels(_in_colour(self.packed.images[index]))
+                yield index, Pixels(in_colour(self.packed.images[index]))
             return
         wanted = {int(self.positions[index]): index for index in indices}
         last = max(wanted, default=-1)
@@ -161,7 +163,7 @@ def _examine(source: Source, packed: ImageSet | None, preparation: Preparation, 
         seen += len(items)
         progress(f"examining {source.name}", seen, source.count)
     known = packed.attributes if packed else np.array(attributes, np.float32).reshape(len(names), len(source.attribute_names))
-    return Examined(source, packed, names, np.array(positions, np.int64), np.concatenate(parts), splits, known, broken)
+    return Examined(source, packed, preparation, names, np.array(positions, np.int64), np.concatenate(parts), splits, known, broken)
 
 
 def examine_all(task: ReadingTask) -> tuple[Records, list[str]]:
@@ -174,7 +176,7 @@ def examine_all(task: ReadingTask) -> tuple[Records, list[str]]:
     for picture in task.pictures:
         noted = _Noted(picture)
         try:
-            view = _in_colour(read(noted, task.preparation, strict=task.strict))
+            view = in_colour(read(noted, task.preparation, strict=task.strict))
             digest = noted.digest or _digest(view.tobytes())
             found.append((*noted.size, noted.bytes, np.frombuffer(digest, np.uint64)))
             views.append(view)
@@ -237,6 +239,9 @@ class _Noted:
     def open(self) -> Opened:
         """See `Picture`."""
         image = self.picture.open()
+        if isinstance(image, Samples):
+            self.digest = _digest(f"{image.values.dtype} {image.values.shape}".encode() + image.values.tobytes())
+            self.size = image.values.shape[1::-1]
         if not isinstance(image, Image.Image):  # what is no file of Pillow's tells less
             return image
         file = getattr(image, "fp", None)
@@ -265,12 +270,12 @@ def _of_packed(images: ImageSet) -> Source:
     def items() -> Iterator[Item]:
         for start in range(0, len(images), BLOCK):
             for index, pixels in enumerate(images.images[start : start + BLOCK], start):
-                yield Item(names[index], Pixels(_in_colour(pixels)))
+                yield Item(names[index], Pixels(in_colour(pixels)))
 
     return Source(f"the set {Path(images.folder).name}", items, len(images), "", "", images.attribute_names)
 
 
-def _in_colour(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def in_colour(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """H x W x C as H x W x 3: of more channels the first three, of fewer the first one."""
     return pixels[..., :3] if pixels.shape[-1] >= 3 else np.repeat(pixels[..., :1], 3, -1)
 

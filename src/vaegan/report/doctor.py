@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from ..data import Preparation
 from ..data.images import read
 from ..data.samples import Unreadable
 from ..data.sources import short_name
 from ..doctor.checks import CHECKS, COPY_KINDS, Check
-from ..doctor.examine import Examined
+from ..doctor.examine import Examined, in_colour
 from ..doctor.findings import Diagnosis, Finding, copies_of
 from .page import write
 from .pictures import Embedded, embed
@@ -108,7 +107,7 @@ def _pictures(examined: Examined, indices: set[int]) -> dict[int, Embedded | Non
         scale = SIDE / max(width, height)
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
         try:
-            pixels = read(picture, Preparation(size, 3, "none"))
+            pixels = in_colour(read(picture, replace(examined.preparation, size=size, crop="none", box=(0, 0, 0, 0))))
         except Unreadable:
             found[index] = None
         else:
