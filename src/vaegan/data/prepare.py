@@ -167,8 +167,6 @@ def prepare(
         note_unused_table(recognized(source), found)
     if leave_out:
         found = without(found, read_list(leave_out), leave_out.name)
-        if found.passed_over.root:
-            found.passed_over.use(leave_out)
     for sentence in found.notes if not ImageSet.is_set(out) else ():
         note(sentence)
     with StopSignal("stopping: writing the images that were read ...") as signals:
