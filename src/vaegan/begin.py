@@ -12,7 +12,7 @@ from typing import Any, Literal
 from lightning_fabric import Fabric
 from rich.console import Console
 
-from .data import AVATARS, ImageSet, Indices, open_images, split
+from .data import AVATARS, ImageSet, Indices, open_images, packed_folder, split
 from .data.dataset import report_skipped
 from .data.sources import anchored, is_plain, short_name
 from .errors import UserError
@@ -201,7 +201,10 @@ def images_of(recipe: Recipe, console: Console, *, finds_range: bool = True) -> 
     """
     with progress_bar(console) as progress:
         more: dict[str, Any] = {"percentiles": recipe.data.range_percentiles, "finds_range": finds_range}
-        return open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress, **more)
+        images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress, **more)
+    if not packed_folder(recipe.data.source):  # else it was said when they were packed
+        _say_notes(images, console)
+    return images
 
 
 def split_of(recipe: Recipe, images: ImageSet) -> tuple[Indices, Indices]:
@@ -236,8 +239,14 @@ def _report_images(images: ImageSet, listing: Path, console: Console, *, begun: 
     if text:
         with replacing(listing) as path:
             path.write_text(text, encoding="utf-8")
-    for line in [*report_skipped(images, listing), *(f"note: {sentence}" for sentence in images.manifest["notes"])]:
+    for line in report_skipped(images, listing):
         console.print(line, soft_wrap=True)
+
+
+def _say_notes(images: ImageSet, console: Console) -> None:
+    """Say what the owner of a set should know."""
+    for sentence in images.manifest["notes"]:
+        console.print(f"note: {sentence}", soft_wrap=True)
 
 
 def free_name(parent: Path, recipe: Recipe) -> Path:

@@ -171,7 +171,7 @@ def dry_run(
             with _noting(plan):
                 training, held_out = split_of(job.recipe, images)
                 plan.packed, plan.training, plan.held_out = images.folder, len(training), len(held_out)
-                plan.notes = [] if resumed else [*images.manifest["notes"], *notes(images, training, held_out, job.recipe)]
+                plan.notes = [] if resumed else list(notes(images, training, held_out, job.recipe))
                 _settle(plan, job, world, images, training, resumed=resumed)
                 if fits:
                     _rehearse(plan, job, images, (training, held_out), resumed=resumed)

@@ -33,7 +33,7 @@ LAST_SHOWN = 2.0
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Samples(Result):
+class SampledImages(Result):
     """New images."""
 
     images: Tensor = field(metadata=PYTHON_ONLY)
@@ -94,7 +94,7 @@ def sample(
     values: Mapping[str, float] | None = None,
     prior: PriorKind | None = None,
     progress: ShowProgress = None,  # noqa: ARG001 (it is quick; all functions have it)
-) -> Samples:
+) -> SampledImages:
     """Draw new images from the prior.
 
     Args:
@@ -116,7 +116,7 @@ def sample(
     attributes = model.attributes(values).expand(count, -1) if values else None
     with torch.inference_mode():
         images = model.sample(count, seed, attributes, prior).cpu()
-    return Samples(images, count, seed, model.name_prior(prior), values, model.preparation.range)
+    return SampledImages(images, count, seed, model.name_prior(prior), values, model.preparation.range)
 
 
 @dataclass(frozen=True)

@@ -199,8 +199,7 @@ def _say_next(out: Path, found: SetSummary) -> None:
     """What can be done with a set that was made just now."""
     look = f"Look at it: {command('data', out)}"
     if shard := found.set.shard:
-        join_all = command("join", "SET", out, "PART")
-        err.print(f"{look}\nWhen all {shard.parts} parts are packed, join them with: {join_all}", soft_wrap=True)
+        err.print(f"{look}\nWhen all {shard.parts} parts are packed, join them with: {command('join', 'SET', out, 'PART')}", soft_wrap=True)
         return
     try:
         replace(Recipe.load(DEFAULT_RECIPE).networks, size=found.size)

@@ -55,13 +55,17 @@ class PassedOver:
             names.append(name)
 
     def use(self, path: Path) -> None:
-        """Take out a file that is read after all, such as a table of attributes beside the images."""
-        if not self.root or not path.resolve().is_relative_to(self.root.resolve()):
+        """Take out a file that is read after all, or that another sentence is about, such as a table of attributes beside the images.
+
+        Without a root, the path is the end of a name, such as that of a file in an archive.
+        """
+        if self.root and not path.resolve().is_relative_to(self.root.resolve()):
             return
-        name = path.resolve().relative_to(self.root.resolve()).as_posix()
+        name = path.resolve().relative_to(self.root.resolve()).as_posix() if self.root else path.name
         for key, names in self._names.items():
-            if name in names:
-                names.remove(name)
+            found = next((one for one in names if one == name or (not self.root and one.endswith(f"/{name}"))), None)
+            if found is not None:
+                names.remove(found)
                 self._counts[key] -= 1
         self._counts += Counter()  # which drops what is at 0
 

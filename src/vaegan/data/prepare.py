@@ -184,8 +184,10 @@ def prepare(
         raise UserError("--range and --range-percentiles were both given: leave out one")
     check_percentiles(percentiles or WHOLE)
     part = Shard.parse(shard) if shard is not None else None
-    find = command("prepare", source, "--scan")
-    one_range = f"--shard needs --range for images of more than 8 bits, so that all parts have the same: find it with: {find}"
+    one_range = (
+        "--shard needs --range for images of more than 8 bits, so that all parts have the same: "
+        f"find it with: {command('prepare', source, '--scan')}"
+    )
     if part and percentiles:
         raise UserError(one_range)
     asked = Preparation(size or DEFAULT_SIZE, 3 if channels is None else channels, crop or "centre", box, blur, resampling, value_range)
@@ -288,7 +290,8 @@ def _with_files(source: Source, attributes: Path | None, choices: ColumnChoices,
         source = with_table(source, read_table(attributes, [item.name for item in source.items()], choices))
     if leave_out:
         source = without(source, read_list(leave_out), leave_out.name)
-        source.passed_over.use(leave_out)
+        if source.passed_over.root:
+            source.passed_over.use(leave_out)
     return source
 
 
