@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from ..command import works
-from . import test_codes, test_images, test_looking, test_measuring, test_tables, test_training
+from . import test_codes, test_depth, test_doctor, test_images, test_looking, test_measuring, test_parts, test_tables, test_training
 from .case import FLAG, Case, World, messages
 
 ELSEWHERE = {
+    "install tifffile with: pip install 'vaegan[tiff]'": "data/test_deep.py",
+    "needs imagecodecs: install it with: pip install imagecodecs": "data/test_bands.py",
     "To train, leave out --dry-run.": "test_plan.py",
     "--{} is {}, but {} has started {}: leave out --{}, or ask {} for {}": "training/test_launchers.py",
     "ask for the same number on each with --ntasks-per-node": "training/test_launchers.py",
@@ -37,7 +39,19 @@ RECORD = "vaegan experiment {}"
 
 def cases() -> list[Case]:
     return [
-        case for subject in (test_codes, test_images, test_looking, test_measuring, test_tables, test_training) for case in subject.CASES
+        case
+        for subject in (
+            test_codes,
+            test_depth,
+            test_doctor,
+            test_images,
+            test_looking,
+            test_measuring,
+            test_parts,
+            test_tables,
+            test_training,
+        )
+        for case in subject.CASES
     ]
 
 

@@ -24,7 +24,9 @@ class Command(NamedTuple):
 
 COMMANDS = (
     Command("prepare", "data", "Data", "Pack images into a set that is ready for training."),
+    Command("join", "data", "Data", "Make one set of the parts that several machines packed."),
     Command("data", "data", "Data", "Show what is in a set of images."),
+    Command("doctor", "doctor", "Data", "Find what is wrong with a set of images before you train on it."),
     Command("train", "training", "Train", "Train a VAE/GAN on a folder of images."),
     Command("fit-prior", "prior", "Train", "Fit the prior that samples are drawn from."),
     Command("recipes", "training", "Train", "List the recipes, or show all settings of one recipe."),

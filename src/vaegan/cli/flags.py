@@ -27,6 +27,9 @@ SHORT = {
     "data": "data.source",
     "objective": "objective.kind",
     "size": "networks.size",
+    "channels": "networks.channels",
+    "range": "data.range",
+    "range_percentiles": "data.range_percentiles",
     "seed": "training.seed",
     "precision": "training.precision",
     "threads": "training.threads",
@@ -93,6 +96,12 @@ class DataFlags(BaseFlags):
 
     size: str | None = None
     """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. The default is the size in the recipe."""
+    channels: int | None = None
+    """The number of channels of an image, from 1 to 8: 1 for grey, 3 for colour. The default is the number in the recipe."""
+    range: tuple[float, float] | None = None
+    """The values that become black and white, if images have more than 8 bits. The default is found in a first pass over all images."""
+    range_percentiles: tuple[float, float] | None = None
+    """Find this range between two percentiles of all values, for example 0.1 99.9."""
 
 
 @Parameter(name="*", group=RECIPE)
@@ -121,6 +130,12 @@ class TrainingFlags(RecipeFlags):
     size: str | None = None
     """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. Multiples of 16 up to 128 work with every network.
     The default is the size in the recipe."""
+    channels: int | None = None
+    """The number of channels of an image, from 1 to 8: 1 for grey, 3 for colour. The default is the number in the recipe."""
+    range: tuple[float, float] | None = None
+    """The values that become black and white, if images have more than 8 bits. The default is found in a first pass over all images."""
+    range_percentiles: tuple[float, float] | None = None
+    """Find this range between two percentiles of all values, for example 0.1 99.9."""
     steps: int | None = None
     """How long to train, in steps. A step takes one batch."""
     epochs: int | None = None

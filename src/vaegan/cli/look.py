@@ -31,7 +31,8 @@ def sample(
     run
         The folder of a run or a model.
     out
-        The picture to write. The default is RUN/samples.png.
+        The picture to write. The default is RUN/samples.png. A name that ends in .npy writes an array of all channels for numpy,
+        N x H x W x C: from 0 to 255 as in a packed set, or in the range of values of the images, if they had more than 8 bits.
     count
         The number of images.
     seed
@@ -50,10 +51,15 @@ def sample(
     from ..api import look
     from ..run import Run
 
-    path = picture_file(out or Run(run).folder / "samples.png")
+    path = out or Run(run).folder / "samples.png"
+    array = path.suffix.lower() == ".npy"
+    path = path if array else picture_file(path)
     known = dict(map(_setting, values or []))
     found = look.sample(run, count, seed=seed, values=known, prior=prior, progress=err)
-    save_picture(found, path, outdir)
+    if array:
+        found.files.extend([found.save(path), *(found.save_each(outdir) if outdir else ())])
+    else:
+        save_picture(found, path, outdir)
     show(found, json=json, table=False, outdir=outdir)
 
 

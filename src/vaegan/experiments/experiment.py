@@ -420,6 +420,8 @@ def _see_that_they_agree(file: Path, recipe: Recipe, may_differ: Collection[str]
     """
     there = Recipe.load(file)
     changed = {key: values for key, values in there.differences(recipe).items() if key not in may_differ}
+    if not any(recipe.data.range):  # it was found when the images were packed
+        changed.pop("data.range", None)
     if anchored(there.data.source) != anchored(recipe.data.source):
         changed["data.source"] = (there.data.source, recipe.data.source)
     for key, (was, wanted) in changed.items():
