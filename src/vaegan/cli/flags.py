@@ -98,9 +98,9 @@ class DataFlags(BaseFlags):
     """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. The default is the size in the recipe."""
     channels: int | None = None
     """The number of channels of an image, from 1 to 8: 1 for grey, 3 for colour. The default is the number in the recipe."""
-    range: tuple[float, float] | None = None
+    range: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
     """The values that become black and white, if images have more than 8 bits. The default is found in a first pass over all images."""
-    range_percentiles: tuple[float, float] | None = None
+    range_percentiles: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
     """Find this range between two percentiles of all values, for example 0.1 99.9."""
 
 
@@ -132,9 +132,9 @@ class TrainingFlags(RecipeFlags):
     The default is the size in the recipe."""
     channels: int | None = None
     """The number of channels of an image, from 1 to 8: 1 for grey, 3 for colour. The default is the number in the recipe."""
-    range: tuple[float, float] | None = None
+    range: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
     """The values that become black and white, if images have more than 8 bits. The default is found in a first pass over all images."""
-    range_percentiles: tuple[float, float] | None = None
+    range_percentiles: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
     """Find this range between two percentiles of all values, for example 0.1 99.9."""
     steps: int | None = None
     """How long to train, in steps. A step takes one batch."""

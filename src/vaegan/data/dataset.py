@@ -296,18 +296,19 @@ class ImageSet:
         return [self.folder / item_file(shard) for shard in range(sum(name.startswith("items-") for name in self.manifest["files"]))]
 
     @staticmethod
-    def is_set(folder: Path) -> bool:
+    def is_set(folder: str | Path) -> bool:
         """Whether a folder is a packed set, whole."""
+        folder = Path(folder)
         return (folder / MANIFEST).is_file() and any((folder / name).is_file() for name in (image_file(0), item_file(0), PARTS))
 
     @staticmethod
-    def open(folder: Path) -> ImageSet:
+    def open(folder: str | Path) -> ImageSet:
         """Open a packed set. Only the sizes of its files are checked; `verify` checks what is in them.
 
         Raises:
             UserError: it is damaged, of another version, or a part in which no picture could be read.
         """
-        images = ImageSet.open_part(folder)
+        images = ImageSet.open_part(Path(folder))
         if not len(images):
             raise UserError(f"there are no images in {folder}: it is part {images.shard} of a set; join it with the other parts")
         return images
