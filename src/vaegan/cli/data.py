@@ -55,7 +55,7 @@ def prepare(
     source
         The images, in one of these forms. A folder, zip file or tar file. KIND:PATH for a public data set as it is published, where KIND is
         celeba, lfw, stl10, cifar10, cifar100 or mnist. classes:PATH for a folder with one subfolder for each class. hf:NAME or
-        hf-stream:NAME for a data set of the Hugging Face hub. A .npy or .npz file of images. avatars for the built-in drawings.
+        hf-stream:NAME for a data set of the Hugging Face hub. A .npy or .npz file of images. The word avatars for the built-in drawn faces.
     out
         The folder to make for the packed set. With --scan there is none.
     size
@@ -69,9 +69,9 @@ def prepare(
     box
         For --crop box: the left, top, right and bottom edge of the part, in pixels.
     blur
-        Blur images before they are shrunk, as the paper's authors do.
+        Blur images before they are made smaller, as the paper's authors do.
     resampling
-        How images are resized. fast is bicubic, and decodes large JPEG files at a smaller size.
+        How images are resized. With --resampling fast, it is bicubic, and large JPEG files are decoded at a smaller size, which saves time.
     grey
         Make the images grey: one channel.
     channels
@@ -98,8 +98,8 @@ def prepare(
         Use a column of numbers as an attribute, and keep the numbers, as standard scores. Where only yes or no counts, an image has the
         attribute if its number is above the mean. Repeat the flag for more columns.
     unknown
-        A value that stands for 'unknown' in the columns of attributes, for example -1. Empty cells, NA and NaN always stand for it. Repeat
-        the flag for more values.
+        A value that says that an attribute is not known, for example -1. Empty cells, NA and NaN always say so. Repeat the flag for more
+        values.
     leave_out
         A CSV file that names images to leave out, such as the one that vaegan doctor writes. One column has the file names. If there is a
         column named leave_out, only the images with 1 in it are left out.
@@ -236,7 +236,7 @@ def data(
     ----------
     source
         The folder of a run, or any images that vaegan train --data takes: a folder or archive of images, a packed set (see vaegan prepare),
-        a public data set (for example celeba:PATH), or avatars for the built-in drawings.
+        a public data set (for example celeba:PATH), or the word avatars for the built-in drawn faces.
     verify
         Check every file of the packed set against its checksum, and do nothing else.
     out

@@ -45,16 +45,17 @@ def evaluate(
         The number of samples of each prior. It also limits the number of training images and of held-out images.
     extractor
         The network whose features are compared: efficientnet, mobilenet, inception (as in papers that report FID), or attributes (a network
-        that learns the attributes of the set). With 'none', only what needs no features is measured, for example pixel errors.
+        that learns the attributes of the set). With --extractor none, only what needs no features is measured, for example pixel errors.
     seed
         The random seed. Another seed gives other samples and other random draws.
     resamplings
         The number of random subsets of the images. Each result is shown with its standard deviation over these subsets.
     prior
-        Which samples are measured. fitted is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan
-        fit-prior). standard is N(0, I). If the run has a fitted prior, the default is both, side by side.
+        Where the codes of the measured samples come from. With --prior fitted, they come from the Gaussian mixture that vaegan train fits
+        to codes of training images (see vaegan fit-prior). With --prior standard, they come from N(0, I). If the run has a fitted prior,
+        the default is both, side by side.
     device
-        The device to compute on: cpu, cuda, mps or auto. auto uses a GPU if there is one.
+        The device to compute on: cpu, cuda, mps or auto. With auto, it is a GPU if there is one.
     out
         The picture to write. The default is RUN/evaluation.png.
     json

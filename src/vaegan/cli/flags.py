@@ -110,9 +110,9 @@ class RecipeFlags(BaseFlags):
     """A recipe, and how to compute."""
 
     device: Annotated[str, Parameter(group=MACHINE)] = "auto"
-    """The device to compute on: cpu, cuda, mps or auto. auto uses a GPU if there is one."""
+    """The device to compute on: cpu, cuda, mps or auto. With auto, it is a GPU if there is one."""
     precision: Annotated[str | None, Parameter(group=MACHINE)] = None
-    """auto, 32 or bf16. auto is bf16 if the device supports it, and 32 if not."""
+    """The precision of the numbers: auto, 32 or bf16. With auto, it is bf16 if the device supports it, and 32 if not."""
     threads: Annotated[int | None, Parameter(group=MACHINE)] = None
     """The number of CPU threads in each process. The default is one for each core. A resumed run uses as many threads as before."""
 
@@ -123,8 +123,8 @@ class TrainingFlags(RecipeFlags):
     """What to train on, and how long."""
 
     data: str | None = None
-    """A folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or avatars for the
-    built-in drawings."""
+    """A folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or the word avatars
+    for the built-in drawn faces."""
     objective: str | None = None
     """The kind of model: vaegan, vae, gan or vae-dis. The last three are for comparison."""
     size: str | None = None
@@ -181,8 +181,8 @@ class ExperimentFlags(TrainingFlags):
     out: Annotated[Path | None, Parameter(group=RUN)] = None
     """The folder to make for runs and results. The default is experiments/NAME."""
     prior: Annotated[PriorKind | None, Parameter(group=RUN)] = None
-    """Where the codes of samples come from. fitted is the fitted prior of each run (see vaegan fit-prior). standard is N(0, I). The default
-    is 'fitted' for each run that has a fitted prior."""
+    """Where the codes of samples come from. With --prior fitted, they come from the fitted prior of each run (see vaegan fit-prior). With
+    --prior standard, they come from N(0, I). The default is the fitted prior of each run that has one."""
 
 
 def read_settings(tokens: Sequence[str]) -> dict[str, Any]:

@@ -41,8 +41,8 @@ def sample(
         For a conditional model: the attribute values of the samples, for example Smiling=1 Eyeglasses=0. The values have the same scale as
         in the training set. Attributes that are left out count as unknown.
     prior
-        Where codes come from. fitted is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan fit-prior).
-        standard is N(0, I). The default is 'fitted' if the run has a fitted prior, and 'standard' if not.
+        Where codes come from. With --prior fitted, they come from the Gaussian mixture that vaegan train fits to codes of training images
+        (see vaegan fit-prior). With --prior standard, they come from N(0, I). The default is the fitted prior, if the run has one.
     outdir
         A folder for single files: each image by itself, at the size of the model.
     json

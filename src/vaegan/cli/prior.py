@@ -37,7 +37,7 @@ def fit_prior(
     seed
         The random seed of the fit. The default is the seed of the run.
     device
-        The device to compute on: cpu, cuda, mps or auto. auto uses a GPU if there is one.
+        The device to compute on: cpu, cuda, mps or auto. With auto, it is a GPU if there is one.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """

@@ -54,8 +54,9 @@ def train(
         The number of processes on each machine. Each takes one GPU, or computes on the CPU. The default is 1, or the number that torchrun
         or SLURM started.
     nodes
-        The number of machines. Run the same command on each machine, with the environment variables MASTER_ADDR, MASTER_PORT and NODE_RANK.
-        The default is 1, or the number that torchrun or SLURM gives.
+        The number of machines. Run the same command on each machine. First set three environment variables there: MASTER_ADDR is the
+        address of the first machine, MASTER_PORT is a free port on it, and NODE_RANK is the number of this machine, from 0. The default is
+        1, or the number that torchrun or SLURM gives.
     dry_run
         Train nothing. Say how large the run is, how long it takes, how much memory and disk space it needs, and what is wrong with it.
     json
