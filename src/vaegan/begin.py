@@ -60,7 +60,9 @@ class TrainingJob:
 
     def __post_init__(self) -> None:
         if self.mode == "resume" and self.recipe.training.minutes:
-            raise UserError("a run that has started counts its length in steps: leave out --minutes, or ask for more steps with --steps")
+            raise UserError(
+                "--minutes does not work for a run that has started, because its length is in steps: leave out --minutes, or give --steps"
+            )
 
     @property
     def finds_range(self) -> bool:
@@ -241,7 +243,10 @@ def with_data(recipe: Recipe, data: Any, console: Console) -> tuple[Recipe, Load
             console.print(f"note: {note}", soft_wrap=True)
         return batches.recipe(recipe), batches
     if find_world().size > 1:
-        raise UserError("one process packs the images of a program, and several were started: pass the folder of a packed set")
+        raise UserError(
+            "only one process can pack images that come from Python, and several were started: pack them first, and pass the folder of the "
+            "packed set"
+        )
     with progress_bar(console) as progress, os_errors_as_user_errors():
         images = ImageSet.open(pack_memory(data, recipe.preparation, progress=progress))
     for note in images.manifest["notes"]:

@@ -249,7 +249,7 @@ class ObjectiveSettings:
         require(not self.joint or self.similarity == "level", "objective.joint needs objective.similarity level, not levels")
         fits = self.similarity == "levels" and self.kind == "vaegan"
         require(self.images_per_sample > 0, f"objective.images_per_sample must be above 0, not {self.images_per_sample}")
-        require(not self.diff_augment or fits, "objective.diff_augment needs objective.similarity levels and objective.kind vaegan")
+        require(not self.diff_augment or fits, "objective.diff_augment needs objective.similarity=levels and objective.kind=vaegan")
         require(not self.joint or self.kind == "vaegan", f"objective.joint needs objective.kind vaegan, not {self.kind}")
         if self.kind == "vae-dis":
             way = "name a trained run, such as one of kind gan, with --objective.discriminator RUN"

@@ -238,7 +238,7 @@ def test_a_set_that_fills_little_of_its_range(tmp_path: Path) -> None:
     images = packed(three(tmp_path / "photos"), tmp_path / "set", value_range=(0, 65535))
     (note,) = images.manifest["notes"]
     assert note.startswith(
-        "99.8% of all values are in 9 of 256 steps of the range 0 to 65535: to use more of them, add --range-percentiles"
+        "99.8% of all values are in 9 of the 256 levels of the range 0 to 65535: to use more levels, add --range-percentiles"
     )
 
 

@@ -280,7 +280,7 @@ def data(
 
     Args:
         source: a run or its folder, a packed set, or anything that `data.source` takes.
-        recipe: says how images are prepared; by default the recipe quick, or the run's own.
+        recipe: says how images are prepared; by default the quick recipe, or the run's own.
         verify: whether to check every file of the set against its checksum.
         progress: see `vaegan.api.notices.ShowProgress`.
 

@@ -124,7 +124,7 @@ def doctor(
 
     Args:
         source: a packed set, or anything that `data.source` takes.
-        recipe: says how images are prepared and split; by default the recipe quick. Its source is not used.
+        recipe: says how images are prepared and split; by default the quick recipe. Its source is not used.
         workers: the number of processes that read images.
         progress: see `vaegan.api.notices.ShowProgress`.
 

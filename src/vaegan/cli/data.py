@@ -55,14 +55,14 @@ def prepare(
     source
         The images, in one of these forms. A folder, zip file or tar file. KIND:PATH for a public data set as it is published, where KIND is
         celeba, lfw, stl10, cifar10, cifar100 or mnist. classes:PATH for a folder with one subfolder for each class. hf:NAME or
-        hf-stream:NAME for a data set of the Hugging Face hub. A .npy or .npz file of images. The word avatars for the built-in drawn faces.
+        hf-stream:NAME for a data set of the Hugging Face hub. A .npy or .npz file of images. avatars, the built-in drawn faces.
     out
         The folder to make for the packed set. With --scan there is none.
     size
-        The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. The default is the size of the source images, rounded
-        up to multiples of 8, if the source has a fixed size. Otherwise the default is 64.
+        The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. If all images of the source have one size, the default
+        is that size, rounded up to multiples of 8. If not, the default is 64.
     crop
-        How images are cropped. centre: the largest central part that has the shape of --size. pad: the whole image, with bars of the
+        How images are cropped. centre: the largest central part with the proportions of --size. pad: the whole image, with bars of the
         colour of its edges. none: the whole image, squeezed into the shape of --size. celeba: a fixed part of 148x148 pixels around the
         face in CelebA's aligned images. box: the part that --box describes. The default is celeba for CelebA and centre for all other
         images.
@@ -77,8 +77,8 @@ def prepare(
     channels
         The number of channels, from 1 to 8. 4 is colour and opacity, or four bands. The default is 3, or as many as an array has.
     value_range
-        The values that become black and white, for images of more than 8 bits: the lower one first. The default is found in a first pass
-        over all images: the lowest and the highest value.
+        Two values, for images of more than 8 bits: the first becomes 0 and the second becomes 255. The default is the lowest and the
+        highest value of all images, found in a first pass.
     range_percentiles
         Find the range between two percentiles of all values, for example 0.1 99.9, so that a few extreme values do not count.
     scan
@@ -95,11 +95,11 @@ def prepare(
         Turn a column of numbers into an attribute, with NAME=VALUE, for example age=40. An image has the attribute if its number is above
         VALUE. Repeat the flag for more columns.
     numeric
-        Use a column of numbers as an attribute, and keep the numbers, as standard scores. Where only yes or no counts, an image has the
+        Use a column of numbers as an attribute, and keep the numbers, as standard scores. Where a yes or no is needed, an image has the
         attribute if its number is above the mean. Repeat the flag for more columns.
     unknown
-        A value that says that an attribute is not known, for example -1. Empty cells, NA and NaN always say so. Repeat the flag for more
-        values.
+        A value that means not known, for example -1, which then no longer means no. Empty cells, NA and NaN always mean not known. Repeat
+        the flag for more values.
     leave_out
         A CSV file that names images to leave out, such as the one that vaegan doctor writes. One column has the file names. If there is a
         column named leave_out, only the images with 1 in it are left out.
@@ -120,7 +120,7 @@ def prepare(
         _scan(source, grey=grey, channels=channels, range_percentiles=range_percentiles, count=count, workers=workers, json=json)
         return
     if out is None:
-        raise UserError("prepare needs OUT, the folder to make: name it after the images, or add --scan to pack nothing")
+        raise UserError("prepare needs OUT, the folder to make: give it as the second argument, or add --scan, which packs nothing")
     try:
         found = api.prepare(
             source,
@@ -173,10 +173,10 @@ def _scan(source: str, *, json: bool, **choices: Any) -> None:
 
 
 def join(out: Path, parts: Annotated[list[Path], Parameter(negative="", json_list=False)], /, *, json: Json = False) -> None:
-    """Make one set of the parts that several machines packed.
+    """Combine the parts that several machines packed into one set.
 
-    Each part was packed by vaegan prepare --shard. No image is copied: the set has a list of the folders of its parts. Its images, their
-    order and its splits are those of the set that is packed at once. If you move the parts, run this command again.
+    Each part was packed by vaegan prepare --shard. No image is copied: the set has a list of the folders of its parts. The images, their
+    order and the splits are the same as if one command had packed everything. If you move the parts, run this command again.
 
     Parameters
     ----------
@@ -236,7 +236,7 @@ def data(
     ----------
     source
         The folder of a run, or any images that vaegan train --data takes: a folder or archive of images, a packed set (see vaegan prepare),
-        a public data set (for example celeba:PATH), or the word avatars for the built-in drawn faces.
+        a public data set (for example celeba:PATH), or avatars (the built-in drawn faces).
     verify
         Check every file of the packed set against its checksum, and do nothing else.
     out

@@ -19,15 +19,15 @@ def doctor(
 ) -> None:
     """Find what is wrong with a set of images before you train on it.
 
-    It finds copies, also resized, compressed or mirrored ones; held-out images that are in training, too; broken files; images that are
-    blank, small, tinted or of an unusual size, or that have borders; and attributes that are too rare. It writes a page with pictures, and
-    a list. It changes nothing else. The exit code is 0, whatever it finds.
+    It finds duplicates, including resized, recompressed or mirrored ones; held-out images that are also among the training images; broken
+    files; images that are blank, small, tinted or of an unusual size, or that have borders; and attributes that are too rare. It writes a
+    page with pictures, and a list. It changes nothing else. The exit code is 0, whatever it finds.
 
     Parameters
     ----------
     source
         Any images that vaegan train --data takes: a folder or archive of images, a packed set (see vaegan prepare), a public data set (for
-        example celeba:PATH), or the word avatars for the built-in drawn faces.
+        example celeba:PATH), or avatars (the built-in drawn faces).
     out
         The page to write. The default is doctor.html in the current folder. The list is stored beside it, as doctor.csv.
     workers

@@ -81,7 +81,7 @@ def edit(
     out
         The picture to write. The default is RUN/edits.png.
     outdir
-        A folder for single files: each edit by itself, at the size of the model, named after its image.
+        A folder for single files: each edit by itself, at the image size of the model, named after its image.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """

@@ -23,7 +23,7 @@ def encode(run: Path, source: str, /, *, shard: str | None = None, out: Path | N
         The folder of a run or a model.
     source
         The images: a folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or
-        the word avatars for the built-in drawn faces.
+        avatars (the built-in drawn faces).
     shard
         Encode only part K of N parts, given as K/N, for example 3/16. The name of the file then ends in -03-of-16.
     out

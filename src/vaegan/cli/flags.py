@@ -55,7 +55,7 @@ class BaseFlags:
     """A recipe, and the settings that go over it."""
 
     recipe: str | None = None
-    """The name of a recipe (see `vaegan recipes`), or a YAML file. The default is the recipe quick."""
+    """The name of a recipe (see `vaegan recipes`), or a YAML file. The default is the quick recipe."""
 
     def load_recipe(self, settings: Sequence[str] = (), resume: Path | None = None) -> Recipe:
         """The recipe under these flags.
@@ -99,7 +99,8 @@ class DataFlags(BaseFlags):
     channels: int | None = None
     """The number of channels of an image, from 1 to 8: 1 for grey, 3 for colour. The default is the number in the recipe."""
     range: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
-    """The values that become black and white, if images have more than 8 bits. The default is found in a first pass over all images."""
+    """Two values, for images of more than 8 bits: the first becomes 0 and the second becomes 255. The default is found in a first pass over
+    all images."""
     range_percentiles: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
     """Find this range between two percentiles of all values, for example 0.1 99.9."""
 
@@ -123,8 +124,8 @@ class TrainingFlags(RecipeFlags):
     """What to train on, and how long."""
 
     data: str | None = None
-    """A folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or the word avatars
-    for the built-in drawn faces."""
+    """A folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or avatars (the
+    built-in drawn faces)."""
     objective: str | None = None
     """The kind of model: vaegan, vae, gan or vae-dis. The last three are for comparison."""
     size: str | None = None
@@ -133,7 +134,8 @@ class TrainingFlags(RecipeFlags):
     channels: int | None = None
     """The number of channels of an image, from 1 to 8: 1 for grey, 3 for colour. The default is the number in the recipe."""
     range: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
-    """The values that become black and white, if images have more than 8 bits. The default is found in a first pass over all images."""
+    """Two values, for images of more than 8 bits: the first becomes 0 and the second becomes 255. The default is found in a first pass over
+    all images."""
     range_percentiles: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
     """Find this range between two percentiles of all values, for example 0.1 99.9."""
     steps: int | None = None
@@ -156,8 +158,8 @@ class RunFlags(TrainingFlags):
     minutes: int | None = None
     """How long to train, in minutes on this machine. A short trial measures the speed and sets the number of steps."""
     init_from: str | None = None
-    """A run folder or a model folder to begin with: its weights are taken as far as they fit. The images, the rates, the size and the
-    attributes may be others."""
+    """A run folder or a model folder to begin with. Its weights are taken where their names and shapes match. The images, learning rates,
+    image size and attributes may differ from those that it was trained with."""
 
 
 @Parameter(name="*", group=RECIPE)
@@ -177,12 +179,12 @@ class ExperimentFlags(TrainingFlags):
     objective: Annotated[str | None, Parameter(show=False)] = None
     """Only for ablation: the other experiments choose it themselves, and refuse another one."""
     seeds: Annotated[int, Parameter(group=RUN)] = 1
-    """How many runs are trained of each model or setting. Their seeds are --seed, --seed + 1 and so on."""
+    """The number of runs for each model or setting. Their seeds are --seed, --seed + 1 and so on."""
     out: Annotated[Path | None, Parameter(group=RUN)] = None
     """The folder to make for runs and results. The default is experiments/NAME."""
     prior: Annotated[PriorKind | None, Parameter(group=RUN)] = None
     """Where the codes of samples come from. With --prior fitted, they come from the fitted prior of each run (see vaegan fit-prior). With
-    --prior standard, they come from N(0, I). The default is the fitted prior of each run that has one."""
+    --prior standard, they come from N(0, I). The default is the fitted prior for each run that has one, and N(0, I) for the others."""
 
 
 def read_settings(tokens: Sequence[str]) -> dict[str, Any]:

@@ -31,8 +31,9 @@ def sample(
     run
         The folder of a run or a model.
     out
-        The picture to write. The default is RUN/samples.png. A name that ends in .npy writes an array of all channels for numpy,
-        N x H x W x C: from 0 to 255 as in a packed set, or in the range of values of the images, if they had more than 8 bits.
+        The picture to write. The default is RUN/samples.png. If the name ends in .npy, an array for numpy is written, N x H x W x C, with
+        all channels. Its values are from 0 to 255. If the training images had more than 8 bits, its values are in the range of those
+        images.
     count
         The number of images.
     seed
@@ -44,7 +45,7 @@ def sample(
         Where codes come from. With --prior fitted, they come from the Gaussian mixture that vaegan train fits to codes of training images
         (see vaegan fit-prior). With --prior standard, they come from N(0, I). The default is the fitted prior, if the run has one.
     outdir
-        A folder for single files: each image by itself, at the size of the model.
+        A folder for single files: each image by itself, at the image size of the model.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """
@@ -94,7 +95,7 @@ def reconstruct(
     out
         The picture to write. The default is RUN/reconstructions.png.
     outdir
-        A folder for single files: each reconstruction by itself, named after its image, at the size of the model.
+        A folder for single files: each reconstruction by itself, named after its image, at the image size of the model.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """

@@ -24,11 +24,11 @@ def score(
     json: Json = False,
     jsonl: Json = False,
 ) -> None:
-    """Give each image a score: how unusual it is for a model.
+    """Give each image an anomaly score: how unusual it is for a model.
 
-    Each image gets measurements, and a p-value that compares it with normal images. Images are encoded as posterior means, not as posterior
-    samples. A picture shows the most unusual images. Files that cannot be read are in the table, too, with the reason; the exit code is
-    then 2.
+    Each image gets errors of its reconstruction, a distance of its code, and a p-value that compares it with normal images. Images are
+    encoded as posterior means, not as posterior samples. A picture shows the most unusual images. Files that cannot be read are also listed
+    in the CSV file, with the reason. The exit code is then 2.
 
     Parameters
     ----------

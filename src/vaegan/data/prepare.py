@@ -273,7 +273,7 @@ def scan(
         UserError, Stopped: as for `prepare`; or no image can be read.
     """
     if packed_folder(source):
-        raise UserError(f"{source} is a packed set already: its images have 8 bits")
+        raise UserError(f"{source} is a packed set already: its images have 8 bits, so there is no range to find")
     check_percentiles(percentiles or WHOLE)
     asked = Preparation(DEFAULT_SIZE, 3 if channels is None else channels)
     found, asked = _source(source, asked, NO_CHOICES, size=None, channels=channels, crop=None, count=count)

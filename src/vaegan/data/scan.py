@@ -221,8 +221,8 @@ def note_of_filling(files: Sequence[tuple[Path, int]], preparation: Preparation)
     low, high = (int(np.searchsorted(until, until[-1] * share)) for share in (INNER, 1 - INNER))
     if high - low >= FEW:
         return []
-    filled = f"{1 - 2 * INNER:.1%} of all values are in {high - low + 1} of 256 steps of the range {in_words(preparation.range)}"
-    return [f"{filled}: to use more of them, add --range-percentiles 0.1 99.9, or name another --range"]
+    filled = f"{1 - 2 * INNER:.1%} of all values are in {high - low + 1} of the 256 levels of the range {in_words(preparation.range)}"
+    return [f"{filled}: to use more levels, add --range-percentiles 0.1 99.9, or name another --range"]
 
 
 class Write(Protocol):

@@ -31,7 +31,7 @@ CHECKS = {
     "blank": Check("Blank images", "Images of one colour.", "The list marks them."),
     "border": Check(
         "Uniform borders",
-        "Images with a bar of one colour at a side, as they are cut for the networks. The model learns to draw such bars.",
+        "Images that have a bar of one colour along a side after they were cropped. The model learns to draw such bars.",
         f"If all images have the same bars, prepare the part between them (crop box). {LIST}",
     ),
     "odd size": Check(

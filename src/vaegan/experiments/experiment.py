@@ -290,7 +290,8 @@ class Experiment:
             if about.get("run") == folder.name and (taken := about.get("discriminator")) != wanted["discriminator"]:
                 if folder.exists() and (taken or not _name_the_same(folder / RECIPE, recipe)):  # one by path was once not noted
                     raise UserError(
-                        f"the run {folder} was trained with the discriminator of another run: remove this run, or choose another --out"
+                        f"the run {folder} was trained with a discriminator that is not the one of this experiment: remove {folder}, "
+                        "or choose another --out"
                     )
                 marker.unlink(missing_ok=True)  # of a run that was removed
 

@@ -104,7 +104,7 @@ class Encoded:
 def _unidentified(head: bytes) -> Unreadable:
     """Why Pillow finds no image in a file that begins in this way."""
     kind = kind_by_content(head)
-    return Unreadable("damaged, or an image of a kind that is not read" if kind is IMAGE else str(kind))
+    return Unreadable("damaged, or in an image format that is not supported" if kind is IMAGE else str(kind))
 
 
 @dataclass(frozen=True)

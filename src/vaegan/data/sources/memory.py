@@ -23,7 +23,7 @@ USUAL = (1, 3)
 IMAGE_KEYS, LABEL_KEYS = ("image", "img", "pixel_values"), ("label", "labels")
 """Under what names items of a data set have their image and its class."""
 NOT_SCALED = (
-    "all values of these float images are in [0, 1], and [-1, 1] is expected: they are used as they are; scale them by images * 2 - 1"
+    "all values of these float images are in [0, 1], and [-1, 1] is expected. They are not changed. If 0 is black, pass images * 2 - 1"
 )
 MOST = 1.001
 """Of a float value: rounding may go over 1."""
