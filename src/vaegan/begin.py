@@ -249,13 +249,18 @@ def with_data(recipe: Recipe, data: Any, console: Console) -> tuple[Recipe, Load
         )
     with progress_bar(console) as progress, os_errors_as_user_errors():
         images = ImageSet.open(pack_memory(data, recipe.preparation, progress=progress))
-    for note in images.manifest["notes"]:
-        console.print(f"note: {note}", soft_wrap=True)
+    _say_notes(images, console)
     return replace(recipe, data=replace(recipe.data, source=str(images.folder))), None
 
 
-def images_of(recipe: Recipe, console: Console, *, finds_range: bool = True) -> ImageSet:
-    """The images that a run by this recipe is to be trained on, packed with a bar where they are not yet; see `open_images`.
+def images_of(recipe: Recipe, console: Console, *, finds_range: bool = True, again: bool = False) -> ImageSet:
+    """The images that a run by this recipe is to be trained on, packed with a bar where they are not yet.
+
+    Args:
+        recipe: names them, and says how they are made ready.
+        console: where a bar is shown, and what their owner should know, unless the run says it `again`.
+        finds_range: see `open_images`.
+        again: the run was begun before.
 
     Raises:
         UserError: there are no such images.
@@ -263,7 +268,7 @@ def images_of(recipe: Recipe, console: Console, *, finds_range: bool = True) -> 
     with progress_bar(console) as progress:
         more: dict[str, Any] = {"percentiles": recipe.data.range_percentiles, "finds_range": finds_range}
         images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress, **more)
-    if not packed_folder(recipe.data.source):  # else it was said when they were packed
+    if not again and not packed_folder(recipe.data.source):  # else it was said when they were packed
         _say_notes(images, console)
     return images
 

@@ -171,7 +171,7 @@ def dry_run(
         images = None
         with _noting(plan):
             job = replace(job, recipe=anchored_recipe(recipe, job.run))
-            images = images_of(job.recipe, console, finds_range=job.finds_range)
+            images = images_of(job.recipe, console, finds_range=job.finds_range, again=resumed)
         if images is not None:
             with _noting(plan):
                 growth = growth_of(job, images) if resumed else Growth()

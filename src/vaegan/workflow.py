@@ -260,7 +260,7 @@ def _look(job: TrainingJob, console: Console, stack: ExitStack) -> tuple[ImageSe
     try:
         with os_errors_as_user_errors():
             resumed = is_leader() and job.begun() and hold_folder(job.run, stack)
-            return job.loader.sample if job.loader else images_of(job.recipe, console, finds_range=job.finds_range), resumed
+            return job.loader.sample if job.loader else images_of(job.recipe, console, finds_range=job.finds_range, again=resumed), resumed
     except UserError as error:
         raise UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error from None
 

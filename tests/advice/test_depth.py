@@ -42,7 +42,7 @@ CASES = [
         deep,
     ),
     Case(
-        "to use more of them, add --range-percentiles 0.1 99.9, or name another --range",
+        "to use more levels, add --range-percentiles 0.1 99.9, or name another --range",
         "prepare DEEP OUT --range 0 65535 --workers 1",
         "prepare DEEP SET --range-percentiles 0.1 99.9 --workers 1",
         deep,

@@ -120,7 +120,7 @@ def _without_range(samples: Samples) -> NDArray[np.uint8]:
         if high >= DARK:
             return (values >> 8).astype(np.uint8)
     reach = f"its values are from {shown(low)} to {shown(high)}"
-    raise Unreadable(f"{reach}, and there is no range to scale them by: convert it to 8 bits, or to all of 16 bits")
+    raise Unreadable(f"{reach}, and there is no range of values to scale them with: convert it to 8 bits, or to all of 16 bits")
 
 
 def whole(value: float) -> int | float:
