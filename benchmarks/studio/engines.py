@@ -1,7 +1,7 @@
 """Which engine should run a model in a page: the page's own kernels, onnxruntime-web or TensorFlow.js.
 
     npm pack onnxruntime-web @tensorflow/tfjs @tensorflow/tfjs-backend-wasm    # and unpack each with: tar xzf
-    python benchmarks/studio/engines.py RUN --onnxruntime ort/package --tensorflow tfjs/package --tensorflow-wasm tfjs-wasm/package
+    python benchmarks/studio/engines.py RUN --onnxruntime ORT --tensorflow TFJS TFJS-WASM
 
 takes a picture from a code and a code from a picture in headless Chromium, with one thread as a page opened from a file has it. The engines
 take turns, so that whatever else the machine does meets all of them. It prints what each adds to a page, how long a picture takes, and how
@@ -28,12 +28,12 @@ from selenium import webdriver
 from torch import Tensor
 
 from vaegan import VAEGAN, Run
-from vaegan.studio.page import HERE
+from vaegan.studio.page import HERE, SCRIPTS
 from vaegan.studio.program import trace
 from vaegan.studio.weights import Packed
 
-ROUNDS, WARM, INPUTS = 60, 10, 8
-OWN = (HERE / "engine.js", HERE / "latent.js")
+TURNS, WARM, INPUTS = 10, 16, 8
+OWN = tuple(HERE / name for name in SCRIPTS)
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -75,10 +75,8 @@ def bring(folder: Path, args: argparse.Namespace) -> dict[str, list[Path]]:
         dist = args.onnxruntime / "dist"
         files["onnxruntime"] = [dist / "ort.wasm.bundle.min.mjs", dist / "ort-wasm-simd-threaded.wasm"]
     if args.tensorflow:
-        files["tensorflow-cpu"] = [args.tensorflow / "dist" / "tf.min.js"]
-    if args.tensorflow and args.tensorflow_wasm:
-        dist = args.tensorflow_wasm / "dist"
-        files["tensorflow-wasm"] = [*files["tensorflow-cpu"], dist / "tf-backend-wasm.min.js", dist / "tfjs-backend-wasm-simd.wasm"]
+        main, wasm = (folder / "dist" for folder in args.tensorflow)
+        files["tensorflow"] = [main / "tf.min.js", wasm / "tf-backend-wasm.min.js", wasm / "tfjs-backend-wasm-simd.wasm"]
     for path in {path for paths in files.values() for path in paths}:
         shutil.copy(str(path), folder / path.name)
     scripts = [path.name for paths in files.values() for path in paths if path.suffix == ".js"]
@@ -90,7 +88,7 @@ def bring(folder: Path, args: argparse.Namespace) -> dict[str, list[Path]]:
     return files
 
 
-def measure(folder: Path, rounds: int) -> dict[str, Any]:
+def measure(folder: Path, turns: int) -> dict[str, Any]:
     """What the page says, of each network."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -105,15 +103,18 @@ def measure(folder: Path, rounds: int) -> dict[str, Any]:
         driver.get(f"http://127.0.0.1:{server.server_port}/index.html")
         script = """
             const [which, rounds, done] = arguments;
-            fetch("given.json").then((file) => file.json()).then((given) => measure(which, given, rounds))
-              .then((found) => done({ found }), (error) => done({ error: String(error.stack ?? error) }));
+            measure(which, rounds).then((found) => done({ found }), (error) => done({ error: String(error.stack ?? error) }));
         """
-        results = {}
+        results: dict[str, Any] = {}
         for name in ("decoder", "encoder"):
-            answer = driver.execute_async_script(script, name, rounds)
-            if "error" in answer:
-                raise SystemExit(f"{name}: {answer['error']}")
-            results[name] = answer["found"]
+            for _ in range(turns):
+                answer = driver.execute_async_script(script, name, INPUTS)
+                if "error" in answer:
+                    raise SystemExit(f"{name}: {answer['error']}")
+                for engine, found in answer["found"].items():
+                    sum_ = results.setdefault(name, {}).setdefault(engine, {"milliseconds": [], "off": 0.0})
+                    sum_["milliseconds"] += found["milliseconds"]
+                    sum_["off"] = max(sum_["off"], found["off"])
         return results
     finally:
         driver.quit()
@@ -131,15 +132,15 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
-    for engine in ("onnxruntime", "tensorflow", "tensorflow-wasm"):
-        parser.add_argument(f"--{engine}", type=Path, help="the folder of the unpacked package")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--onnxruntime", type=Path, help="the folder of the unpacked package onnxruntime-web")
+    parser.add_argument("--tensorflow", type=Path, nargs=2, help="those of @tensorflow/tfjs and @tensorflow/tfjs-backend-wasm")
+    parser.add_argument("--turns", type=int, default=TURNS, help=f"how often each engine makes {INPUTS} pictures")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(folder, Run.open(args.run).model())
         files = bring(folder, args)
-        results = measure(folder, WARM + args.rounds)
+        results = measure(folder, 2 + args.turns)
     print("| engine | MB | MB in a page | network | median ms | 95th percentile | times our own | largest difference |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for network, found in results.items():

@@ -72,6 +72,7 @@ def gather(
     images: ImageSet | None = None,
     learn: bool = True,
     most: int | None = None,
+    remote: bool = False,
     progress: Progress = lambda *_: None,
 ) -> Contents:
     """Collect what the page of a run or a model holds.
@@ -82,6 +83,7 @@ def gather(
         precision: of the networks' weights; by default float16, and int8 for large networks.
         score: whether the page says how unusual an image is, which takes the discriminator.
         images, learn, most: see `vaegan.studio.page.write_page`.
+        remote: whether a server runs the networks, which are then not in the page.
         progress: called as the work goes on.
 
     Raises:
@@ -92,7 +94,8 @@ def gather(
     if architecture.channels not in (1, 3):
         raise UserError(f"a page shows images of 1 or 3 channels, not {architecture.channels}")
     known = _images(opened, images, notes)
-    programs = _programs(model, score)
+    programs = {} if remote else _programs(model, score)
+    names = set(programs) or {"decoder", "encoder"} - set(model.untrained)
     numbers = sum(tensor.numel() for program in programs.values() for tensor in program.tensors.values())
     if most is not None and numbers > most:
         way_out = f"write it by itself with: {command('studio', opened.folder)}"
@@ -110,19 +113,21 @@ def gather(
         "channels": architecture.channels,
         "latent": architecture.latent,
         "precision": precision,
-        "programs": {name: program.as_dict() for name, program in programs.items()},
+        "remote": remote,
+        "programs": {name: programs[name].as_dict() if name in programs else {} for name in sorted(names)},
         "lead": facts(opened.recipe, Stats.read(opened.stats_file), known).lead if opened.is_run else "",
         "prior": _prior(model, packed),
         "principal": _principal(model, packed),
         "attributes": _attributes(_directions(opened, model, known, notes, progress if learn else None), packed),
         "conditions": _conditions(model),
-        "examples": _examples(known, examples) if "encoder" in programs else [],
+        "examples": _examples(known, examples) if "encoder" in names else [],
         "score": _score(opened, model, known, packed, progress) if score else None,
     }
-    has_attributes = known is not None and bool(known.images.attribute_names) and "encoder" in programs
+    has_attributes = known is not None and bool(known.images.attribute_names) and "encoder" in names
     about["unlearned"] = not (learn or about["attributes"]) and has_attributes
     contents = Contents(about, packed, precision, notes=notes)
-    contents.largest, contents.mean = _differences(model, programs, packed)
+    if programs:
+        contents.largest, contents.mean = _differences(model, programs["decoder"], packed)
     about["weights"] = packed.index
     return contents
 
@@ -263,12 +268,12 @@ def _score(opened: Run, model: VAEGAN, known: RunImages | None, packed: Packed, 
     return {"level": model.discriminator.levels.index(scorer.level), "source": scorer.source}
 
 
-def _differences(model: VAEGAN, programs: dict[str, Program], packed: Packed) -> tuple[float, float]:
+def _differences(model: VAEGAN, decoder: Program, packed: Packed) -> tuple[float, float]:
     """How far the page's pictures of some samples are from the model's: the largest and the mean difference, in levels of 255."""
     codes = model.prior_codes(CHECKED, seed=0)
     inputs: Sequence[Tensor] = (codes, torch.zeros(CHECKED, len(model.architecture.attributes))) if model.conditional else (codes,)
     with torch.inference_mode():
         exact = model.decoder(*inputs)
-        (rounded,) = run(programs["decoder"], inputs, packed.rounded)
+        (rounded,) = run(decoder, inputs, packed.rounded)
     off = (rounded.clamp(-1, 1) - exact.clamp(-1, 1)).abs() * 127.5
     return float(off.max()), float(off.mean())

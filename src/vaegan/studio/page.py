@@ -18,7 +18,9 @@ from .contents import Contents, gather
 from .weights import Precision
 
 HERE = resources.files("vaegan.studio")
-SCRIPTS = ("engine.js", "latent.js")
+PAGE = ("studio.js", "photo.js", "mix.js", "share.js")
+"""What a person does in the page."""
+SCRIPTS = ("kernels.js", "engine.js", "latent.js")
 """What runs beside the page, in a worker."""
 
 
@@ -86,10 +88,26 @@ def write_page(
     return StudioPage([path], len(text.encode()), contents.precision, contents.largest, contents.mean, contents.notes)
 
 
+def remote_page(opened: Run, *, examples: int = 12) -> str:
+    """The same page for a server that runs the networks; see examples/serve.py.
+
+    The page asks the server for the results of its networks: by POST to `decoder` and to `encoder` beside the page, with the numbers of all
+    inputs as float32 (a code or an image, and the standardised attributes of a conditional model). The answer is those of the result.
+
+    Args:
+        opened: the run or model folder.
+        examples: held-out images that the page begins with, at most.
+
+    Raises:
+        UserError: there is no model, or a page cannot show its images.
+    """
+    return render(gather(opened, examples=examples, remote=True))
+
+
 def render(contents: Contents) -> str:
     """The page as text. Only the style and the scripts that it comes with may act in it: its policy names their hashes."""
     style = stylesheet("vaegan.studio", "studio.css")
-    script, *worker = ((HERE / name).read_text(encoding="utf-8") for name in ("studio.js", *SCRIPTS))
+    script, worker = ("\n".join((HERE / name).read_text(encoding="utf-8") for name in names) for names in (PAGE, SCRIPTS))
     return (
         templates("vaegan.studio")
         .get_template("studio.html.jinja")
@@ -99,7 +117,7 @@ def render(contents: Contents) -> str:
             weights=contents.packed.text(),
             style=style,
             script=script,
-            worker="\n".join(worker),
+            worker=worker,
             style_hash=policy_hash(style),
             script_hash=policy_hash(script),
         )
