@@ -36,8 +36,8 @@ from .words import command
 
 Mode = Literal["new", "auto", "resume"]
 """Whether a run must not be there yet, may be there, or must be."""
-REPORT_SECONDS, FIT_SECONDS = 3.0, 15.0
-"""What the report and the fit of the prior take, about, of a run's minutes."""
+REPORT_SECONDS, STUDIO_SECONDS, FIT_SECONDS = 3.0, 3.0, 15.0
+"""What the report, the page to play with and the fit of the prior take, about, of a run's minutes."""
 PAGE_SHARE = 0.02
 """The largest part of a run's time that it takes to keep its page up to date."""
 HEADER = "# All settings of this run. This file is a recipe, too: vaegan train --recipe THIS-FILE\n"
@@ -57,6 +57,7 @@ class TrainingJob:
     """Gives the batches in place of a set."""
     more_images: bool = False
     """Whether a run may go on with more images than it had."""
+    studio: bool = False
 
     def __post_init__(self) -> None:
         if self.mode == "resume" and self.recipe.training.minutes:
@@ -142,7 +143,7 @@ def length_of(job: TrainingJob, resumed: bool) -> str:
 def seconds_after_training(recipe: Recipe, job: TrainingJob) -> float:
     """What a run of some minutes spends on other things than its steps, pictures and checkpoints."""
     page = REPORT_SECONDS + PAGE_SHARE * 60 * (recipe.training.minutes or 0)
-    return FIT_SECONDS * recipe.objective.autoencodes + page * job.report
+    return FIT_SECONDS * recipe.objective.autoencodes + page * job.report + STUDIO_SECONDS * job.studio
 
 
 def settled(recipe: Recipe, images: ImageSet, training: Indices) -> Recipe:

@@ -1,7 +1,8 @@
-"""What is done when a run is trained and saved: the fit of the prior, the last picture with its samples, the report."""
+"""What is done when a run is trained and saved: the fit of the prior, the last picture with its samples, the pages."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +20,8 @@ from .training.trainer import Trainer
 from .viz.grid import save as save_picture
 from .words import command
 
+MOST_IN_PAGE = 30_000_000
+"""Numbers in the networks of a page that is written without being asked for: 40 MB."""
 STOPPING_FIT = "stopping: the run is saved already ..."
 
 
@@ -53,6 +56,18 @@ def fit_prior(trainer: Trainer, run: Run, images: ImageSet, held_out: Indices, c
             console.print(f"samples are drawn from N(0, I), because no prior could be fitted: {error}", soft_wrap=True)
         else:
             console.print(prior.summary, soft_wrap=True)
+
+
+def write_studio(run: Run, images: ImageSet | None, note: Callable[[str], None]) -> Path | None:
+    """The page in which anyone can try the model; None if no page can run it, which a sentence says. Attributes are not learned for it."""
+    from .studio.page import write_page
+
+    try:
+        page = write_page(run, images=images, learn=False, most=MOST_IN_PAGE)
+    except Exception as error:  # whatever it is, it is not worth a training
+        note(f"note: there is no {run.studio_file.name}: {error}")
+        return None
+    return page.files[0]
 
 
 def write_report(run: Run, images: ImageSet | None) -> Path:

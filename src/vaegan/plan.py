@@ -88,7 +88,7 @@ class Plan(Result):
     costs: Costs | None = None
     """What a step, a picture and a checkpoint take: measured with one process."""
     seconds: float | None = None
-    """What the steps to come take, with pictures, checkpoints, the fit of the prior, and the report."""
+    """What the steps to come take, with pictures, checkpoints, the fit of the prior, and the pages."""
     memory: int | None = None
     """Bytes that the processes of this machine need, at least: on a GPU, each of it."""
     free_memory: int | None = None
@@ -136,6 +136,7 @@ def dry_run(
     processes: int | None = None,
     nodes: int | None = None,
     report: bool = True,
+    studio: bool | None = None,
     more_images: bool = False,
     console: Console | None = None,
     progress: bool | Console | None = None,
@@ -146,7 +147,7 @@ def dry_run(
     to train, what they tell each other is not in the time.
 
     Args:
-        recipe, run, device, processes, nodes, report: as for `vaegan.train`.
+        recipe, run, device, processes, nodes, report, studio: as for `vaegan.train`.
         more_images: as for `vaegan.resume`.
         mode: whether `run` must not be there yet, may be there (`auto_resume`), or is to be continued (`vaegan.resume`).
         console: the same as `progress`, which it goes before.
@@ -157,7 +158,8 @@ def dry_run(
     """
     if mode == "auto" and not run:
         raise UserError("--auto-resume needs --run: it continues that run if it has started")
-    job = TrainingJob(recipe, Run(run or free_name(RUNS, recipe)), mode, device, report, more_images=more_images)
+    pages = {"report": report, "studio": report if studio is None else studio}
+    job = TrainingJob(recipe, Run(run or free_name(RUNS, recipe)), mode, device, more_images=more_images, **pages)
     console = console or console_of(progress)
     world = find_world(processes, nodes)
     plan = Plan(job.run.folder, recipe, world.size)
@@ -279,7 +281,8 @@ def _measure_disk(plan: Plan, job: TrainingJob) -> None:
     if plan.costs is None or plan.steps is None:
         return
     there = len(job.run.checkpoints) if plan.begun else 0
-    plan.disk = disk_of(plan.steps, plan.costs, plan.recipe.training, report=job.report, begun=plan.begun, there=there)
+    pages = {"report": job.report, "studio": job.studio}
+    plan.disk = disk_of(plan.steps, plan.costs, plan.recipe.training, begun=plan.begun, there=there, **pages)
     if plan.free_disk is not None and plan.disk.total > plan.free_disk:
         way_out = "choose another --run, a smaller --training.keep, or a larger --training.picture_every, or free some space"
         needed, free = in_bytes(plan.disk.total), in_bytes(plan.free_disk)

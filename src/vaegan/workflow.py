@@ -1,4 +1,4 @@
-"""From a recipe to a finished run: images, one process or several, training, the prior, the report."""
+"""From a recipe to a finished run: images, one process or several, training, the prior, the pages."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rich.console import Console
 from .begin import (
     PAGE_SHARE,
     Growth,
+    Mode,
     TrainingJob,
     about_growth,
     anchored_recipe,
@@ -40,7 +41,7 @@ from .data import LOADER, ImageSet
 from .data.loader import LoaderBatches
 from .doctor.quick import notes
 from .errors import UserError, os_errors_as_user_errors
-from .finish import fit_prior, lacks_prior, write_report
+from .finish import fit_prior, lacks_prior, write_report, write_studio
 from .progress import console_of
 from .recipe import DEFAULT_RECIPE, RECIPE, Recipe, as_recipe, of_run
 from .result import Result
@@ -70,10 +71,17 @@ class TrainingResult(Result):
     """The last picture."""
     page: Path | None
     """The report: one page on the run; None if it was not asked for."""
+    studio: Path | None = None
+    """The page in which the model can be tried; None if it was not asked for, or if no page can run the model."""
 
     def lines(self) -> list[str]:
         """Where they are."""
-        return [f"the run is {self.run}", f"the last picture is {self.picture}", *([f"the report is {self.page}"] if self.page else [])]
+        pages = {"the report": self.page, "the page to try the model": self.studio}
+        return [
+            f"the run is {self.run}",
+            f"the last picture is {self.picture}",
+            *(f"{what} is {page}" for what, page in pages.items() if page),
+        ]
 
     def figure(self) -> Image | None:
         """The last picture."""
@@ -94,6 +102,7 @@ def train(
     processes: int | None = None,
     nodes: int | None = None,
     report: bool = True,
+    studio: bool | None = None,
     callbacks: Sequence[Callback] = (),
     console: Console | None = None,
     progress: bool | Console | None = None,
@@ -116,6 +125,7 @@ def train(
             Those that this starts know only the package: a program that has added networks or losses is to be started by torchrun.
         nodes: how many machines train together; likewise.
         report: whether to write the report, one page on the run, at the end.
+        studio: whether to write studio.html at the end, the page in which anyone can try the model; by default if there is a report.
         callbacks: what to call as the run goes on; see `vaegan.Callback`.
         console: the same as `progress`, which it goes before.
         progress: whether losses and a bar are shown: True on standard error, False nowhere, a console of rich there. None, the default,
@@ -138,9 +148,9 @@ def train(
     over |= {"data.source": str(data)} if isinstance(data, (str, Path)) else {}
     settings, loader = with_data(as_recipe(recipe, over), data, console)
     folder = Run(run or free_name(RUNS, settings))
-    return _start(
-        TrainingJob(settings, folder, "auto" if auto_resume else "new", device, report, callbacks, loader), processes, nodes, console
-    )
+    mode: Mode = "auto" if auto_resume else "new"
+    job = TrainingJob(settings, folder, mode, device, report, callbacks, loader, studio=report if studio is None else studio)
+    return _start(job, processes, nodes, console)
 
 
 def resume(
@@ -153,6 +163,7 @@ def resume(
     processes: int | None = None,
     nodes: int | None = None,
     report: bool = True,
+    studio: bool | None = None,
     callbacks: Sequence[Callback] = (),
     console: Console | None = None,
     progress: bool | Console | None = None,
@@ -170,7 +181,8 @@ def resume(
     begun, console = Run(run), console or console_of(progress)
     over = {"data.source": str(data)} if isinstance(data, (str, Path)) else {}
     settings, loader = with_data(as_recipe(recipe or Recipe.load(of_run(begun.folder)), over), data, console)
-    job = TrainingJob(settings, begun, "resume", device, report, callbacks, loader, more_images)
+    pages = {"report": report, "studio": report if studio is None else studio}
+    job = TrainingJob(settings, begun, "resume", device, callbacks=callbacks, loader=loader, more_images=more_images, **pages)
     return _start(job, processes, nodes, console)
 
 
@@ -208,12 +220,13 @@ def _start_others(job: TrainingJob, world: World, console: Console) -> TrainingR
         "mode": job.mode,
         "device": job.device,
         "report": job.report,
+        "studio": job.studio,
         "more_images": job.more_images,
         "quiet": console.quiet,
     }
     notice = STOPPING if is_leader() else ""
     found = launch(more, job.recipe.to_yaml(), world.processes, world.nodes, notice, lambda: resume_hint(job.run))
-    return TrainingResult(Path(found["run"]), Path(found["picture"]), found["page"] and Path(found["page"]))
+    return TrainingResult(**{name: path and Path(path) for name, path in found.items()})
 
 
 def work(folder: Path, agent: int) -> NoReturn:
@@ -221,10 +234,11 @@ def work(folder: Path, agent: int) -> NoReturn:
 
     def run(more: dict[str, Any]) -> dict[str, Any]:
         recipe = Recipe.load(folder / RECIPE)
-        job = TrainingJob(recipe, Run(more["folder"]), more["mode"], more["device"], more["report"], more_images=more["more_images"])
+        same = {name: more[name] for name in ("mode", "device", "report", "studio", "more_images")}
+        job = TrainingJob(recipe, Run(more["folder"]), **same)
         console = _console(quiet=more["quiet"] or not is_leader())
         result = _run(job, find_world(), console, StopSignal(saves=True, insists=False))
-        return {"run": str(result.run), "picture": str(result.picture), "page": result.page and str(result.page)}
+        return {name: path and str(path) for name, path in vars(result).items()}
 
     run_worker(run, folder, agent)
 
@@ -329,7 +343,13 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
                 picture = trainer.train(run, images, held_out, console, signals)
         if fabric.is_global_zero and lacks_prior(run, recipe, training):
             fit_prior(trainer, run, images, held_out, console)
-        return TrainingResult(run.folder, picture, write_report(run, shown) if job.report and fabric.is_global_zero else None)
+        return TrainingResult(run.folder, picture, *(_pages(job, shown, note) if fabric.is_global_zero else (None, None)))
+
+
+def _pages(job: TrainingJob, images: ImageSet | None, note: Callable[[str], None]) -> tuple[Path | None, Path | None]:
+    """The report, and the page to try the model, which comes first, because the report links to it."""
+    studio = write_studio(job.run, images, note) if job.studio else None
+    return write_report(job.run, images) if job.report else None, studio
 
 
 def _callbacks(

@@ -93,15 +93,15 @@ CASES = [
         without_held_out,
     ),
     Case(
-        "name more with --calibrate SET",
+        "vaegan score RUN IMAGES --calibrate SET",
         "score RUN PHOTO",
         "score RUN PHOTO --calibrate PHOTOS",
         lambda w: change(w, "held_out: 0.5", "held_out: 0.1"),
     ),
     Case(
-        "remove it, or calibrate again with --calibrate SET",
-        "score RUN PHOTO",
-        "score RUN PHOTO --calibrate PHOTOS",
+        "remove it, or calibrate again with: vaegan score {} IMAGES --calibrate SET",
+        "studio RUN --score",
+        ("score RUN IMAGES --calibrate PHOTOS", "studio RUN --score"),
         lambda w: (w["RUN"] / "score.safetensors").write_bytes(b"damaged"),
     ),
 ]

@@ -28,21 +28,21 @@ pytestmark = pytest.mark.skipif(not NODE, reason="there is no node")
 MAIN = """
 const fs = require("fs"), given = JSON.parse(fs.readFileSync(0, "utf-8"));
 const content = Buffer.from(given.weights, "base64"), bytes = content.buffer.slice(content.byteOffset, content.byteOffset + content.length);
-const model = new Model(given.about, bytes), plain = (value) => (ArrayBuffer.isView(value) ? Array.from(value) : value);
-const results = given.asked.map(([what, one]) => {
+const model = new Model(given.about, bytes, given.how), plain = (value) => (ArrayBuffer.isView(value) ? Array.from(value) : value);
+const answer = async ([what, one]) => {
   for (const name of ["code", "pixels"]) if (one[name]) one[name] = Float32Array.from(one[name]);
-  const result = what === "normal" ? new Generator(one.seed).normal(one.count) : model[what](one);
+  const result = what === "normal" ? new Generator(one.seed).normal(one.count) : await model[what](one);
   const parts = (parts) => Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, plain(value)]));
   return ArrayBuffer.isView(result) ? plain(result) : parts(result);
-});
-console.log(JSON.stringify(results));
+};
+Promise.all(given.asked.map(answer)).then((results) => console.log(JSON.stringify(results)));
 """
 
 
-def answers(contents: Contents, asked: list[tuple[str, dict[str, Any]]]) -> list[Any]:
-    """What the page's model answers."""
+def answers(contents: Contents, asked: list[tuple[str, dict[str, Any]]], *, wasm: bool = True) -> list[Any]:
+    """What the page's model answers, with or without WebAssembly."""
     script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    given = json.dumps({"about": contents.about, "weights": contents.packed.text(), "asked": asked})
+    given = json.dumps({"about": contents.about, "weights": contents.packed.text(), "asked": asked, "how": {"wasm": wasm}})
     found = subprocess.run([str(NODE), "-e", script + MAIN], input=given, capture_output=True, text=True, check=True)
     result: list[Any] = json.loads(found.stdout)
     return result
@@ -123,6 +123,16 @@ def test_codes_edits_and_scores_are_those_of_the_package(run: Run, contents: Con
     near([one["p"] for one in found], scores.p, 0.011)  # ranks of few images: one more or less where two are equal
     assert max(max(one["times"]) for one in found) == pytest.approx(float(scores.measurements["map"].max()), rel=1e-2)
     assert maps.shape == (3, 16, 24)
+
+
+def test_browsers_without_webassembly_compute_the_same(contents: Contents) -> None:
+    generator = torch.Generator().manual_seed(0)
+    codes, images = torch.randn(2, 4, generator=generator).tolist(), (torch.rand(2, 3 * 16 * 24, generator=generator) * 2 - 1).tolist()
+    asked: list[tuple[str, dict[str, Any]]] = [("decode", {"code": code}) for code in codes]
+    asked += [(what, {"pixels": image}) for image in images for what in ("encode", "score")]
+    for one, other in zip(answers(contents, asked), answers(contents, asked, wasm=False), strict=True):
+        for name, value in one.items():
+            near(other[name], value)
 
 
 def test_principal_directions_are_as_long_as_codes_vary(contents: Contents) -> None:

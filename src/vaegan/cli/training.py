@@ -28,6 +28,7 @@ def train(
     auto_resume: Annotated[bool, Parameter(group=RUN, negative="")] = False,
     more_images: Annotated[bool, Parameter(group=RUN, negative="")] = False,
     report: Annotated[bool, Parameter(group=RUN)] = True,
+    studio: Annotated[bool | None, Parameter(group=RUN)] = None,
     processes: Annotated[int | None, Parameter(group=MACHINE)] = None,
     nodes: Annotated[int | None, Parameter(group=MACHINE)] = None,
     dry_run: Annotated[bool, Parameter(group=RUN, negative="")] = False,
@@ -51,6 +52,9 @@ def train(
     report
         Write report.html, one page about the run. It is updated each time training draws a picture of the results, and it is complete at
         the end.
+    studio
+        Write studio.html at the end, one page in which anyone can try the model (see vaegan studio). The default is to write it if the
+        report is written.
     processes
         The number of processes on each machine. Each takes one GPU, or computes on the CPU. The default is 1, or the number that torchrun
         or SLURM started.
@@ -73,15 +77,14 @@ def train(
     if more_images and not resume:
         raise UserError("--more-images needs --resume: leave it out, or name the run that has more images now with --resume RUN")
     recipe = flags.load_recipe(settings, resume)
-    device = flags.device
+    same: dict[str, Any] = {"device": flags.device, "processes": processes, "nodes": nodes, "report": report, "studio": studio}
     if dry_run:
         if not is_leader():  # one of the processes that torchrun or SLURM started speaks for all
             return
         from ..plan import dry_run as find_out
 
         mode: Mode = "resume" if resume else "auto" if auto_resume else "new"
-        asked: dict[str, Any] = {"device": device, "processes": processes, "nodes": nodes, "report": report, "more_images": more_images}
-        plan = find_out(recipe, resume or run, mode=mode, **asked, progress=err)
+        plan = find_out(recipe, resume or run, mode=mode, more_images=more_images, **same, progress=err)
         show(plan, json=json)
         for problem in plan.problems:
             print("vaegan:", *problem.splitlines(), file=sys.stderr)
@@ -90,13 +93,9 @@ def train(
         return
     try:
         if resume:
-            result = workflow.resume(
-                resume, recipe, more_images=more_images, device=device, processes=processes, nodes=nodes, report=report, progress=err
-            )
+            result = workflow.resume(resume, recipe, more_images=more_images, **same, progress=err)
         else:
-            result = workflow.train(
-                recipe, run, auto_resume=auto_resume, device=device, processes=processes, nodes=nodes, report=report, progress=err
-            )
+            result = workflow.train(recipe, run, auto_resume=auto_resume, **same, progress=err)
     except workflow.Stopped as stopped:
         err.print(str(stopped), soft_wrap=True)
         raise SystemExit(stopped.exit_code) from None
@@ -107,7 +106,8 @@ def train(
         soft_wrap=True,
     )
     reconstruct = f"\nYour own images: {command('reconstruct', result.run, 'IMAGES')}" if recipe.objective.autoencodes else ""
-    err.print(f"More pictures: {command('sample', result.run)}{reconstruct}", soft_wrap=True)
+    studio_line = f"\nTry the model: open {result.studio} in a browser" if result.studio else ""
+    err.print(f"More pictures: {command('sample', result.run)}{reconstruct}{studio_line}", soft_wrap=True)
     if json and is_leader():
         show(result, json=True)
 

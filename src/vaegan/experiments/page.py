@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..files import replacing
 from ..metrics.tables import MetricTable
-from ..report import HERE, policy_hash
+from ..report import policy_hash, stylesheet
 from ..report.page import templates
 from ..report.pictures import Embedded, embed
 from .experiment import PAGE, Experiment
@@ -54,7 +54,7 @@ def write_page(experiment: Experiment, title: str, lead: str, sections: Sequence
         lead: a sentence under it.
         sections: what was found.
     """
-    style = (HERE / "page.css").read_text(encoding="utf-8") + LEAST
+    style = stylesheet("vaegan.report", "page.css") + LEAST
     page = (
         templates("vaegan.experiments")
         .get_template("page.html.jinja")

@@ -23,6 +23,7 @@ from ..files import replacing
 from ..models.fingerprint import fingerprint
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
+from ..words import command
 from .gaussian import Gaussian, distances_left_out
 from .measurements import LEAST, RawMeasurements, measure, measure_all
 
@@ -41,7 +42,6 @@ FEWEST = 20
 """Normal images, below which nothing can be said."""
 HELD_OUT = "the run's held-out images"
 """The `source` of a scorer that was calibrated on these."""
-AGAIN = "remove it, or calibrate again with --calibrate SET"
 
 
 class OtherWeightsError(UserError):
@@ -160,7 +160,8 @@ class Scorer:
             fitted_on, indices = indices[np.sort(order[len(order) // 2 :])], indices[np.sort(order[: len(order) // 2])]
         if min(len(fitted_on), len(indices)) < FEWEST:
             there = f"{len(fitted_on)} images to fit and {len(indices)} images to rank, and at least {FEWEST} of each are needed"
-            raise UserError(f"there are too few normal images to calibrate on: {there}; name more with --calibrate SET")
+            more = command("score", "RUN", "IMAGES", "--calibrate", "SET")
+            raise UserError(f"there are too few normal images to calibrate on: {there}; name more with: {more}")
         fit, rank = np.sort(subsample(fitted_on, MOST_FITTED)), np.sort(subsample(indices, MOST_RANKED))
         parts = [raw for _, raw in measure_all(model, images, fit, level, progress=progress, what="fitting normal images")]
         calibration = Calibration.fit({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
@@ -227,12 +228,13 @@ class Scorer:
         Raises:
             UserError: it is damaged, or was made for other weights.
         """
+        again = f"remove it, or calibrate again with: {command('score', path.parent, 'IMAGES', '--calibrate', 'SET')}"
         try:
             with safe_open(path, "numpy") as file:
                 about = json.loads(file.metadata()["about"])
                 arrays = {old_names.score(name): file.get_tensor(name).astype(np.float64) for name in file.keys()}  # noqa: SIM118 (it is no dict)
             if about["format"] != FORMAT:
-                raise UserError(f"{path} has score format {about['format']}, and this version of vaegan reads {FORMAT}: {AGAIN}")
+                raise UserError(f"{path} has score format {about['format']}, and this version of vaegan reads {FORMAT}: {again}")
             same = about["model"] == fingerprint(model)
             fitted = {name: Gaussian.of_arrays(arrays, name) for name in VECTORS}
             usual = dict(zip(MEASUREMENTS, arrays["usual"].tolist(), strict=True))
@@ -241,9 +243,9 @@ class Scorer:
         except FileNotFoundError:
             raise UserError(f"the calibration {path} does not exist") from None
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path} is damaged: {AGAIN}") from error
+            raise UserError(f"{path} is damaged: {again}") from error
         if not same:
-            raise OtherWeightsError(f"{path} was made for other weights than those that the model has now: {AGAIN}", scorer.source)
+            raise OtherWeightsError(f"{path} was made for other weights than those that the model has now: {again}", scorer.source)
         return scorer
 
 

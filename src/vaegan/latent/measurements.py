@@ -85,11 +85,9 @@ def _statistics(maps: Tensor, errors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _maps(model: VAEGAN, images: Tensor, reconstructions: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """For each level, the feature maps N x F x h x w of the images, and the squared difference of the reconstructions'."""
-    stems = model.discriminator.stem(torch.cat([images, reconstructions]))
     maps, errors = [], []
-    for level in model.discriminator.levels:
-        features = model.discriminator.maps_of(stems, level).contiguous()  # so that sums over places add in the same order for any layout
-        of_images, of_reconstructions = features.chunk(2)
+    for features in model.discriminator.all_maps(torch.cat([images, reconstructions])):
+        of_images, of_reconstructions = features.contiguous().chunk(2)  # so that sums over places add in the same order for any layout
         maps.append(of_images)
         errors.append((of_images - of_reconstructions).square())
     return maps, errors

@@ -66,6 +66,13 @@ class Discriminator(nn.Module):
         """
         raise NotImplementedError
 
+    def all_maps(self, images: Tensor) -> list[Tensor]:
+        """The feature maps of all levels, N x F x h x w each, of N x C x H x W images in [-1, 1]: in one pass, where they can be."""
+        if self.independent:
+            return self.judge(images)[0]
+        stems = self.stem(images)
+        return [self.maps_of(stems, level) for level in self.levels]
+
     def features_of(self, stems: Tensor, level: int) -> Tensor:
         """What `stem` returns -> Dis_l, the features of a level: N x features."""
         return self.maps_of(stems, level).flatten(1)

@@ -2,8 +2,8 @@
 
 from ..callable_package import make_callable
 from .live import LivePage
-from .page import HERE, policy_hash, report
+from .page import policy_hash, report, stylesheet
 
-__all__ = ["HERE", "LivePage", "policy_hash", "report"]
+__all__ = ["LivePage", "policy_hash", "report", "stylesheet"]
 
 make_callable(__name__)

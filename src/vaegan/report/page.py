@@ -58,7 +58,10 @@ def report(run: str | Path, out: Path | None = None, *, images: ImageSet | None 
     if not opened.is_run:
         raise UserError(f"{opened.folder} is not a run folder: it has no {opened.recipe_file.name}")
     path = opened.report_file if out is None else page_file(out, opened.report_file.name)
-    return write(path, gather(opened, images))
+    contents = gather(opened, images)
+    if path.absolute().parent != opened.studio_file.absolute().parent:
+        contents["studio"] = ""  # the link would lead nowhere
+    return write(path, contents)
 
 
 def page_file(path: Path, name: str) -> Path:
@@ -118,6 +121,7 @@ def gather(run: Run, images: ImageSet | None, *, older: dict[int, Embedded] | No
         "heads": heads,
         "rows": rows,
         "differences": differences(recipe) if recipe else [],
+        "studio": run.studio_file.name if run.studio_file.is_file() else "",
         "recipe_text": run.recipe_file.read_text(encoding="utf-8", errors="replace"),
         "notes": notes,
     }
@@ -128,7 +132,7 @@ def write(path: Path, contents: dict[str, Any], template: str = "page.html.jinja
 
     Only the style and the script that it comes with may act in it: the page's policy names their hashes.
     """
-    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    style, script = stylesheet("vaegan.report", "page.css"), (HERE / "page.js").read_text(encoding="utf-8")
     page = (
         templates("vaegan.report")
         .get_template(template)
@@ -137,6 +141,11 @@ def write(path: Path, contents: dict[str, Any], template: str = "page.html.jinja
     with replacing(path) as file:
         file.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")  # a path may have bytes that are no text
     return path
+
+
+def stylesheet(package: str, name: str) -> str:
+    """The style of a page: what all pages share, and a file of its own."""
+    return "".join(part.read_text(encoding="utf-8") for part in (HERE / "look.css", resources.files(package) / name))
 
 
 @cache

@@ -11,11 +11,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from ..data import ImageSet
 from ..errors import UserError
 from ..evenly_spaced import subsample
-from ..latent.anomaly import COMBINED, HELD_OUT, Scorer
+from ..latent.anomaly import COMBINED, HELD_OUT, OtherWeightsError, Scorer
 from ..latent.directions import Directions
 from ..latent.learn_directions import learn_from
+from ..models.base import Discriminator
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
 from ..report.facts import RunImages, facts
@@ -23,6 +25,7 @@ from ..report.pictures import embed_exactly
 from ..report.stats import Stats
 from ..run import Run
 from ..viz.grid import three_channels
+from ..words import command, quoted
 from .program import Program, run, trace
 from .weights import Packed, Precision
 
@@ -51,17 +54,13 @@ class Contents:
 class Maps(nn.Module):
     """The feature maps of all levels of a discriminator."""
 
-    def __init__(self, discriminator: Any) -> None:
+    def __init__(self, discriminator: Discriminator) -> None:
         super().__init__()
         self.discriminator = discriminator
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """N x C x H x W -> N x F x h x w for each level."""
-        if self.discriminator.independent:
-            maps: list[Tensor] = self.discriminator.judge(images)[0]  # in one pass
-            return maps
-        stems = self.discriminator.stem(images)
-        return [self.discriminator.maps_of(stems, level) for level in self.discriminator.levels]
+        return self.discriminator.all_maps(images)
 
 
 def gather(
@@ -70,6 +69,10 @@ def gather(
     examples: int,
     precision: Precision | None = None,
     score: bool = False,
+    images: ImageSet | None = None,
+    learn: bool = True,
+    most: int | None = None,
+    remote: bool = False,
     progress: Progress = lambda *_: None,
 ) -> Contents:
     """Collect what the page of a run or a model holds.
@@ -79,19 +82,25 @@ def gather(
         examples: held-out images in the page, at most.
         precision: of the networks' weights; by default float16, and int8 for large networks.
         score: whether the page says how unusual an image is, which takes the discriminator.
+        images, learn, most: see `vaegan.studio.page.write_page`.
+        remote: whether a server runs the networks, which are then not in the page.
         progress: called as the work goes on.
 
     Raises:
-        UserError: a page cannot run the networks, or show their images.
+        UserError: a page cannot run the networks, or show their images; or they are too large.
     """
     model = opened.model()
     architecture, notes = model.architecture, list[str]()
     if architecture.channels not in (1, 3):
         raise UserError(f"a page shows images of 1 or 3 channels, not {architecture.channels}")
-    known = _images(opened, notes)
-    programs = _programs(model, score)
+    known = _images(opened, images, notes)
+    programs = {} if remote else _programs(model, score)
+    names = set(programs) or {"decoder", "encoder"} - set(model.untrained)
+    numbers = sum(tensor.numel() for program in programs.values() for tensor in program.tensors.values())
+    if most is not None and numbers > most:
+        way_out = f"write it by itself with: {command('studio', opened.folder)}"
+        raise UserError(f"the page is large, because the networks have {numbers:,} numbers: {way_out}")
     if precision is None:
-        numbers = sum(tensor.numel() for program in programs.values() for tensor in program.tensors.values())
         precision = "float16" if 2 * numbers <= MOST_FLOAT16 else "int8"
     packed = Packed()
     for program in programs.values():
@@ -99,29 +108,34 @@ def gather(
     about: dict[str, Any] = {
         "name": opened.folder.resolve().name,
         "folder": str(opened.folder),
+        "quoted": quoted(opened.folder),
         "size": list(architecture.size),
         "channels": architecture.channels,
         "latent": architecture.latent,
         "precision": precision,
-        "programs": {name: program.as_dict() for name, program in programs.items()},
+        "remote": remote,
+        "programs": {name: programs[name].as_dict() if name in programs else {} for name in sorted(names)},
         "lead": facts(opened.recipe, Stats.read(opened.stats_file), known).lead if opened.is_run else "",
         "prior": _prior(model, packed),
         "principal": _principal(model, packed),
-        "attributes": _attributes(_directions(opened, model, known, notes, progress), packed),
+        "attributes": _attributes(_directions(opened, model, known, notes, progress if learn else None), packed),
         "conditions": _conditions(model),
-        "examples": _examples(known, examples) if "encoder" in programs else [],
+        "examples": _examples(known, examples) if "encoder" in names else [],
         "score": _score(opened, model, known, packed, progress) if score else None,
     }
+    has_attributes = known is not None and bool(known.images.attribute_names) and "encoder" in names
+    about["unlearned"] = not (learn or about["attributes"]) and has_attributes
     contents = Contents(about, packed, precision, notes=notes)
-    contents.largest, contents.mean = _differences(model, programs, packed)
+    if programs:
+        contents.largest, contents.mean = _differences(model, programs["decoder"], packed)
     about["weights"] = packed.index
     return contents
 
 
-def _images(opened: Run, notes: list[str]) -> RunImages | None:
+def _images(opened: Run, images: ImageSet | None, notes: list[str]) -> RunImages | None:
     """The images of the run, if they are at hand."""
     try:
-        return RunImages.of(opened) if opened.is_run else None
+        return RunImages.of(opened, images) if opened.is_run else None
     except (UserError, OSError) as error:
         notes.append(f"the page has no held-out images to begin with: {error}")
         return None
@@ -183,12 +197,12 @@ def _attributes(directions: Directions | None, packed: Packed) -> list[dict[str,
     ]
 
 
-def _directions(opened: Run, model: VAEGAN, known: RunImages | None, notes: list[str], progress: Progress) -> Directions | None:
-    """Those that the run has learned; learned now, where the images have attributes and nothing was learned yet."""
+def _directions(opened: Run, model: VAEGAN, known: RunImages | None, notes: list[str], progress: Progress | None) -> Directions | None:
+    """Those that the run has learned; with `progress`, learned now, where the images have attributes and nothing was learned yet."""
     try:
         if learned := Directions.load_for(opened.attributes_file, model):
             return learned
-        if known is None or not known.images.attribute_names or "encoder" in model.untrained:
+        if progress is None or known is None or not known.images.attribute_names or "encoder" in model.untrained:
             return None
         directions, _ = learn_from(model, known.images, known.training, known.held_out, progress)
     except UserError as error:
@@ -220,15 +234,19 @@ def _examples(known: RunImages | None, count: int) -> list[dict[str, str]]:
 
 
 def _score(opened: Run, model: VAEGAN, known: RunImages | None, packed: Packed, progress: Progress) -> dict[str, Any]:
-    """The calibration of the score; made now, where there is none for these weights.
+    """The calibration of the score; made now, where there is none, or one on the run's held-out images for other weights.
 
     Raises:
-        UserError: there is none, and there are no images to make one with.
+        UserError: there is none, and there are no images to make one with; or it is on other images, and for other weights.
     """
     scorer = None
     if opened.score_file.is_file():
-        scorer = Scorer.load(opened.score_file, model)
-    elif known is not None:
+        try:
+            scorer = Scorer.load(opened.score_file, model)
+        except OtherWeightsError as error:
+            if error.source != HELD_OUT or known is None:
+                raise
+    if scorer is None and known is not None:
         scorer = Scorer.calibrate(
             model, known.images.images, known.held_out[:], fitted_on=known.training[:], source=HELD_OUT, progress=progress
         )
@@ -250,12 +268,12 @@ def _score(opened: Run, model: VAEGAN, known: RunImages | None, packed: Packed, 
     return {"level": model.discriminator.levels.index(scorer.level), "source": scorer.source}
 
 
-def _differences(model: VAEGAN, programs: dict[str, Program], packed: Packed) -> tuple[float, float]:
+def _differences(model: VAEGAN, decoder: Program, packed: Packed) -> tuple[float, float]:
     """How far the page's pictures of some samples are from the model's: the largest and the mean difference, in levels of 255."""
     codes = model.prior_codes(CHECKED, seed=0)
     inputs: Sequence[Tensor] = (codes, torch.zeros(CHECKED, len(model.architecture.attributes))) if model.conditional else (codes,)
     with torch.inference_mode():
         exact = model.decoder(*inputs)
-        (rounded,) = run(programs["decoder"], inputs, packed.rounded)
+        (rounded,) = run(decoder, inputs, packed.rounded)
     off = (rounded.clamp(-1, 1) - exact.clamp(-1, 1)).abs() * 127.5
     return float(off.max()), float(off.mean())

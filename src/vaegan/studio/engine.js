@@ -11,165 +11,155 @@ function unpack(bytes, index) {
       values.set(new Float32Array(bytes, at, count));
     } else if (kind === "float16") {
       const half = new Uint16Array(bytes, at, count);
-      for (let i = 0; i < count; i++) values[i] = fromHalf(half[i]);
+      for (let i = 0; i < count; i++) values[i] = HALF[half[i]];
     } else {
       const rows = shape[0], length = count / rows;
       const whole = new Int8Array(bytes, at, count), scale = new Float32Array(bytes, scales, rows);
-      for (let i = 0; i < count; i++) values[i] = whole[i] * scale[Math.floor(i / length)];
+      for (let row = 0, i = 0; row < rows; row++) for (const end = i + length; i < end; i++) values[i] = whole[i] * scale[row];
     }
     tensors[name] = { values, shape };
   }
   return tensors;
 }
 
-function fromHalf(bits) {
+/** Every float16 as a number. */
+const HALF = Float32Array.from({ length: 65_536 }, (_, bits) => {
   const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
-}
+});
 
-/** Adds a sum of shifted and weighted planes to `sum`, height x width: four at a time, because loading and storing cost most. */
-function addTaps(sum, height, width, source, rowLength, start, stride, offsets, weights, count) {
-  for (let tap = 0; tap < count; tap += 4) {
-    const a = weights[tap], b = weights[tap + 1], c = weights[tap + 2], d = weights[tap + 3];
-    const oa = offsets[tap], ob = offsets[tap + 1], oc = offsets[tap + 2], od = offsets[tap + 3];
-    for (let row = 0; row < height; row++) {
-      const base = start + row * stride * rowLength, to = row * width;
-      if (stride === 1) {
-        for (let column = 0; column < width; column++) {
-          const at = base + column;
-          sum[to + column] += a * source[at + oa] + b * source[at + ob] + c * source[at + oc] + d * source[at + od];
-        }
-      } else {
-        for (let column = 0, at = base; column < width; column++, at += stride) {
-          sum[to + column] += a * source[at + oa] + b * source[at + ob] + c * source[at + oc] + d * source[at + od];
-        }
-      }
-    }
-  }
-}
+const upTo = (count, step) => Math.ceil(count / step) * step, sizeOf = (shape) => shape.reduce((product, side) => product * side, 1);
+const STRIP = 65_536; // numbers that a product reads at once: they stay in the cache
 
-/** Maps with a border of zeros. */
-function padded(maps, channels, height, width, border) {
-  const rows = height + 2 * border, columns = width + 2 * border, result = new Float32Array(channels * rows * columns);
-  for (let channel = 0; channel < channels; channel++) {
-    for (let row = 0; row < height; row++) {
-      const from = (channel * height + row) * width;
-      result.set(maps.subarray(from, from + width), (channel * rows + row + border) * columns + border);
+/** The numbers of a kernel at some of its places, outputs x (inputs x places), in groups of 4 outputs: see `Kernels`. */
+function panels(values, [outputs, inputs, size], places) {
+  const inner = inputs * places.length, result = new Float32Array(upTo(outputs, 4) * inner);
+  for (let output = 0; output < outputs; output++) {
+    let to = 4 * (output >> 2) * inner + (output & 3);
+    for (let input = 0; input < inputs; input++) {
+      const from = (output * inputs + input) * size;
+      for (let i = 0; i < places.length; i++, to += 4) result[to] = places[i] === null ? 0 : values[from + places[i]];
     }
   }
   return result;
 }
 
-const whole4 = (count) => Math.ceil(count / 4) * 4;
-
-/** The numbers of a kernel at some of its places, for all pairs of an output and an input, in groups of four. */
-function gathered(weight, places) {
-  const [outputs, inputs, rows, columns] = weight.shape, size = rows * columns, step = whole4(places.length);
-  const result = new Float32Array(outputs * inputs * step);
-  for (let pair = 0; pair < outputs * inputs; pair++) {
-    places.forEach((place, number) => { result[pair * step + number] = weight.values[pair * size + place]; });
-  }
-  return result;
+function biasOf(bias, kernels) {
+  const at = kernels.reserve(upTo(bias.length, 8));
+  kernels.view(at, bias.length).set(bias);
+  return at;
 }
 
-/** How a convolution, or one phase of a transposed one, reads its input: prepared once. */
-function phasesOf(op, weight) {
-  const [, , rows, columns] = weight.shape, [, height, width] = op.takes, phases = [];
-  const transposed = op.kind === "conv_transpose", step = transposed ? op.stride : 1;
-  const border = transposed ? Math.ceil(Math.max(rows, columns) / op.stride) : op.padding ?? 0;
-  const rowLength = width + 2 * border;
-  for (let top = 0; top < step; top++) {
-    for (let left = 0; left < step; left++) {
-      const places = [], offsets = [];
-      for (let row = 0; row < rows; row++) {
-        for (let column = 0; column < columns; column++) {
-          if (!transposed) {
+/** A convolution, or a transposed one, which is one convolution for each of its phases: outputs of the same place between inputs. */
+class Convolution {
+  constructor(op, weight, bias, kernels) {
+    const [outputs, inputs, rows, columns] = weight.shape, [, height, width] = op.takes, [, outHeight, outWidth] = op.shape;
+    const transposed = op.kind === "conv_transpose", step = transposed ? op.stride : 1, stride = transposed ? 1 : op.stride;
+    const border = transposed ? Math.ceil(Math.max(rows, columns) / op.stride) : op.padding ?? 0;
+    const rowLength = width + 2 * border, planeLength = (height + 2 * border) * rowLength;
+    Object.assign(this, { kernels, outputs, inputs, height, width, outHeight, outWidth, step, stride, border, rowLength, planeLength, phases: [] });
+    for (let top = 0; top < Math.min(step, outHeight); top++) {
+      for (let left = 0; left < Math.min(step, outWidth); left++) {
+        const places = [], offsets = [];
+        for (let row = 0; row < rows; row++) {
+          for (let column = 0; column < columns; column++) {
+            const [down, right] = transposed ? [top + op.padding - row, left + op.padding - column] : [row, column];
+            if (down % step || right % step) continue;
             places.push(row * columns + column);
-            offsets.push(row * rowLength + column);
-          } else if ((top + op.padding - row) % step === 0 && (left + op.padding - column) % step === 0) {
-            places.push(row * columns + column);
-            offsets.push(((top + op.padding - row) / step + border) * rowLength + (left + op.padding - column) / step + border);
+            offsets.push(transposed ? (down / step + border) * rowLength + right / step + border : down * rowLength + right);
           }
         }
-      }
-      while (offsets.length % 4) offsets.push(offsets[offsets.length - 1] ?? 0);
-      phases.push({ top, left, offsets: Int32Array.from(offsets), weights: gathered(weight, places) });
-    }
-  }
-  return { phases, border, step, rowLength, planeLength: (height + 2 * border) * rowLength };
-}
-
-function convolve(op, maps, weight, bias, plan) {
-  const [inputs, height, width] = op.takes, [outputs, outHeight, outWidth] = op.shape;
-  const source = padded(maps, inputs, height, width, plan.border), result = new Float32Array(outputs * outHeight * outWidth);
-  const transposed = op.kind === "conv_transpose", stride = transposed ? 1 : op.stride;
-  for (const phase of plan.phases) {
-    const rows = Math.ceil((outHeight - phase.top) / plan.step), columns = Math.ceil((outWidth - phase.left) / plan.step);
-    const sum = new Float32Array(rows * columns), count = phase.offsets.length;
-    for (let output = 0; output < outputs; output++) {
-      sum.fill(bias[output]);
-      for (let input = 0; input < inputs; input++) {
-        const from = (output * inputs + input) * count;
-        addTaps(sum, rows, columns, source, plan.rowLength, input * plan.planeLength, stride, phase.offsets, phase.weights.subarray(from, from + count), count);
-      }
-      for (let row = 0; row < rows; row++) {
-        let to = (output * outHeight + row * plan.step + phase.top) * outWidth + phase.left;
-        for (let column = 0; column < columns; column++, to += plan.step) result[to] = sum[row * columns + column];
+        if (!places.length) { places.push(null); offsets.push(0); }
+        const inner = inputs * offsets.length, outRows = Math.ceil((outHeight - top) / step), outColumns = Math.ceil((outWidth - left) / step);
+        const strip = Math.max(1, Math.min(outRows, Math.floor(STRIP / (inner * outColumns))));
+        kernels.share((inner + upTo(outputs, 4)) * upTo(strip * outColumns, 8));
+        const weights = kernels.keep(panels(weight.values, [outputs, inputs, rows * columns], places));
+        this.phases.push({ top, left, offsets, inner, outRows, outColumns, strip, weights });
       }
     }
+    this.bias = biasOf(bias, kernels);
+    this.source = kernels.reserve(inputs * planeLength); // zeros, of which the border stays
   }
-  return result;
+
+  run(from, to) {
+    const { kernels, height, width, border, rowLength, planeLength, stride, step, outputs } = this;
+    for (let input = 0; input < this.inputs; input++) {
+      const inside = this.source + 4 * (input * planeLength + border * rowLength + border);
+      kernels.copy(inside, 4 * rowLength, 4, from + 4 * input * height * width, 4 * width, 4, height, width);
+    }
+    for (const { top, left, offsets, inner, outRows, outColumns, strip, weights } of this.phases) {
+      for (let first = 0; first < outRows; first += strip) {
+        const rows = Math.min(strip, outRows - first), length = upTo(rows * outColumns, 8), b = kernels.shared.at, c = b + 4 * inner * length;
+        for (let input = 0, at = b; input < this.inputs; input++) {
+          const start = this.source + 4 * (input * planeLength + first * stride * rowLength);
+          for (const offset of offsets) {
+            kernels.copy(at, 4 * outColumns, 4, start + 4 * offset, 4 * stride * rowLength, 4 * stride, rows, outColumns);
+            at += 4 * length;
+          }
+        }
+        kernels.multiply(weights, this.bias, b, c, upTo(outputs, 4), length, inner);
+        for (let output = 0; output < outputs; output++) {
+          const at = to + 4 * ((output * this.outHeight + first * step + top) * this.outWidth + left);
+          kernels.copy(at, 4 * step * this.outWidth, 4 * step, c + 4 * output * length, 4 * outColumns, 4, rows, outColumns);
+        }
+      }
+    }
+  }
 }
 
-function linear(values, weight, bias) {
-  const [outputs, inputs] = weight.shape, w = weight.values, result = new Float32Array(outputs);
-  for (let output = 0, at = 0; output < outputs; output++, at += inputs) {
-    let sum = bias[output];
-    for (let input = 0; input < inputs; input++) sum += w[at + input] * values[input];
-    result[output] = sum;
+/** A product with one column, which lies in the first of the eight that `Kernels` multiplies. */
+class Linear {
+  constructor({ values, shape: [outputs, inputs] }, bias, kernels) {
+    Object.assign(this, { outputs, inputs, kernels, weights: kernels.keep(panels(values, [outputs, inputs, 1], [0])), bias: biasOf(bias, kernels) });
+    kernels.share(8 * (inputs + upTo(outputs, 4)));
   }
-  return result;
-}
 
-function activate(values, activation, slope = 0) {
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i];
-    if (activation === "tanh") values[i] = Math.tanh(value);
-    else if (activation === "sigmoid") values[i] = 1 / (1 + Math.exp(-value));
-    else if (value < 0) values[i] = value * slope;
+  run(from, to) {
+    const { outputs, inputs, kernels } = this, b = kernels.shared.at, c = b + 32 * inputs;
+    kernels.copy(b, 32, 4, from, 4, 4, inputs, 1);
+    kernels.multiply(this.weights, this.bias, b, c, upTo(outputs, 4), 8, inputs);
+    kernels.copy(to, 4, 4, c, 32, 4, outputs, 1);
   }
-  return values;
 }
 
 /** A network that can be run: `run(inputs)` gives its outputs, all of them Float32Array. */
 class Network {
-  constructor(program, tensors) {
-    this.program = program;
-    this.tensors = tensors;
-    this.plans = program.ops.map((op) => (op.kind.startsWith("conv") ? phasesOf(op, tensors[op.tensors.weight]) : null));
+  constructor(program, tensors, kernels) { Object.assign(this, { program, tensors, kernels, places: null }); }
+
+  /** Reserve all memory: once, and not before it is asked for, so that the first picture does not wait for networks that it does not need. */
+  prepare() {
+    const { inputs, ops } = this.program, { kernels } = this;
+    this.places = inputs.map((shape) => kernels.reserve(sizeOf(shape)));
+    this.layers = ops.map((op) => {
+      this.places[op.output] = kernels.reserve(sizeOf(op.shape));
+      const [weight, bias] = ["weight", "bias"].map((what) => this.tensors[op.tensors?.[what]]);
+      if (op.kind === "linear") return new Linear(weight, bias.values, kernels);
+      return op.kind.startsWith("conv") ? new Convolution(op, weight, bias.values, kernels) : null;
+    });
   }
 
   run(inputs) {
-    const values = [...inputs];
-    this.program.ops.forEach((op, number) => {
-      values[op.output] = this.step(op, op.inputs.map((input) => values[input]), this.plans[number]);
+    if (!this.places) this.prepare();
+    const { kernels, places, program } = this, shapes = [...program.inputs];
+    inputs.forEach((input, number) => kernels.view(places[number], input.length).set(input));
+    program.ops.forEach((op, number) => {
+      const layer = this.layers[number], size = sizeOf(op.shape), to = kernels.view(places[op.output], size);
+      shapes[op.output] = op.shape;
+      if (layer) layer.run(places[op.inputs[0]], places[op.output]);
+      else this.step(op, op.inputs.map((input) => kernels.view(places[input], sizeOf(shapes[input]))), to);
+      if (op.activation?.endsWith("relu")) kernels.relu(places[op.output], places[op.output] + 16 * Math.ceil(size / 4), op.slope ?? 0);
+      else if (op.activation) to.forEach((value, i) => { to[i] = op.activation === "tanh" ? Math.tanh(value) : 1 / (1 + Math.exp(-value)); });
     });
-    return this.program.outputs.map((output) => values[output]);
+    return program.outputs.map((output) => kernels.view(places[output], sizeOf(shapes[output])).slice());
   }
 
-  step(op, inputs, plan) {
-    const tensor = (what) => this.tensors[op.tensors[what]];
-    let result;
-    if (op.kind === "linear") result = linear(inputs[0], tensor("weight"), tensor("bias").values);
-    else if (plan) result = convolve(op, inputs[0], tensor("weight"), tensor("bias").values, plan);
-    else if (op.kind === "affine") {
-      const scale = tensor("scale").values, shift = tensor("shift").values, size = inputs[0].length / scale.length;
-      result = inputs[0].map((value, i) => value * scale[Math.floor(i / size)] + shift[Math.floor(i / size)]);
-    } else if (op.kind === "add") result = inputs[0].map((value, i) => value + inputs[1][i]);
-    else if (op.kind === "concat") {
-      result = new Float32Array(inputs.reduce((sum, one) => sum + one.length, 0));
-      inputs.reduce((at, one) => (result.set(one, at), at + one.length), 0);
-    } else result = inputs[0].slice();
-    return op.activation ? activate(result, op.activation, op.slope) : result;
+  /** What is neither a convolution nor linear. */
+  step(op, inputs, to) {
+    if (op.kind === "concat") inputs.reduce((at, one) => (to.set(one, at), at + one.length), 0);
+    else to.set(inputs[0]);
+    if (op.kind === "add") inputs[1].forEach((value, i) => { to[i] += value; });
+    if (op.kind !== "affine") return;
+    const [scale, shift] = ["scale", "shift"].map((what) => this.tensors[op.tensors[what]].values), size = to.length / scale.length;
+    to.forEach((value, i) => { to[i] = value * scale[Math.floor(i / size)] + shift[Math.floor(i / size)]; });
   }
 }

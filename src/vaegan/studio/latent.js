@@ -227,14 +227,25 @@ class Directions {
   }
 }
 
+/** A network that the server of the page runs, which gets the numbers of all inputs and answers with those of the result. */
+class Remote {
+  constructor(address) { this.address = address; }
+
+  async run(inputs) {
+    const answer = await fetch(this.address, { method: "POST", body: new Blob(inputs) });
+    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+    return [new Float32Array(await answer.arrayBuffer())];
+  }
+}
+
 /** Everything that takes the networks, by name. Conditions are standardised; null stands for what is not known. */
 class Model {
-  constructor(about, bytes) {
+  constructor(about, bytes, how = {}) {
     const tensors = unpack(bytes, about.weights), { decoder, encoder, maps } = about.programs;
     this.about = about;
-    this.decoder = new Network(decoder, tensors);
-    this.encoder = encoder && new Network(encoder, tensors);
-    this.maps = maps && new Network(maps, tensors);
+    const kernels = new Kernels(how);
+    const network = (program, name) => program && (about.remote ? new Remote(`${how.server}/${name}`) : new Network(program, tensors, kernels));
+    Object.assign(this, { decoder: network(decoder, "decoder"), encoder: network(encoder, "encoder"), maps: network(maps, "maps") });
     this.mixture = about.prior && new Mixture(about.prior, tensors, about.latent);
     this.scorer = about.score && new Scorer(about.score, tensors, maps);
     this.directions = about.attributes.length ? new Directions(about.attributes, tensors, about.latent) : null;
@@ -269,24 +280,25 @@ class Model {
     return now;
   }
 
-  decode(given) {
+  async decode(given) {
     const code = this.edited(given);
-    return { code, pixels: this.decoder.run([code, ...this.conditions(given.conditions)])[0] };
+    return { code, pixels: (await this.decoder.run([code, ...this.conditions(given.conditions)]))[0] };
   }
 
-  encode({ pixels, conditions }) { return { code: this.encoder.run([pixels, ...this.conditions(conditions)])[0] }; }
+  async encode({ pixels, conditions }) { return { code: (await this.encoder.run([pixels, ...this.conditions(conditions)]))[0] }; }
 
-  score({ pixels, conditions }) {
-    const { code } = this.encode({ pixels, conditions }), reconstruction = this.decode({ code, conditions }).pixels;
+  async score({ pixels, conditions }) {
+    const { code } = await this.encode({ pixels, conditions }), { pixels: reconstruction } = await this.decode({ code, conditions });
     return this.scorer.score(this.maps.run([pixels]), this.maps.run([reconstruction]));
   }
 }
 
 if (typeof WorkerGlobalScope !== "undefined") {
   let model;
-  self.onmessage = ({ data: { id, what, given } }) => {
+  self.onmessage = async ({ data: { id, what, given } }) => {
     try {
-      const result = what === "start" ? ((model = new Model(given.about, given.bytes)), { mean: model.mean() }) : model[what](given);
+      if (what === "start") model = new Model(given.about, given.bytes, given);
+      const result = what === "start" ? { mean: model.mean() } : await model[what](given);
       self.postMessage({ id, result });
     } catch (error) {
       self.postMessage({ id, error: String(error) });

@@ -22,7 +22,7 @@ class Disk(NamedTuple):
     pictures: int
     """In samples/ and for TensorBoard."""
     logs: int
-    """stats.jsonl, its numbers for TensorBoard, and the report."""
+    """stats.jsonl, its numbers for TensorBoard, and the pages."""
 
     @property
     def total(self) -> int:
@@ -30,14 +30,15 @@ class Disk(NamedTuple):
         return sum(self)
 
 
-def disk_of(steps: int, costs: Costs, settings: Training, *, report: bool, begun: int = 0, there: int = 0) -> Disk:
-    """What a run of so many steps writes. A run that is continued replaces its model, its report and its older checkpoints.
+def disk_of(steps: int, costs: Costs, settings: Training, *, report: bool, studio: bool = False, begun: int = 0, there: int = 0) -> Disk:
+    """What a run of so many steps writes. A run that is continued replaces its model, its pages and its older checkpoints.
 
     Args:
         steps: how many it is to take.
         costs: how large a picture, a model and a checkpoint are.
         settings: how often they are written, and how many checkpoints stay.
         report: whether there is a report.
+        studio: whether there is a page that holds the model.
         begun: the step that it is at.
         there: how many checkpoints it has.
     """
@@ -54,5 +55,5 @@ def disk_of(steps: int, costs: Costs, settings: Training, *, report: bool, begun
         checkpoints * costs.checkpoint_bytes,
         0 if begun else costs.model_bytes,
         2 * pictures * costs.picture_bytes,
-        lines * LINE + min(PAGE, pictures * costs.picture_bytes) * (report and not begun),
+        lines * LINE + min(PAGE, pictures * costs.picture_bytes) * (report and not begun) + costs.model_bytes * (studio and not begun),
     )
