@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from vaegan import VAEGAN
 from vaegan.latent.anomaly import Scorer
@@ -16,19 +17,22 @@ from ..tiny import tiny
 Size = tuple[int, int]
 
 
-def model_of(recipe: str, attributes: tuple[str, ...] = (), size: Size = (16, 24), untrained: tuple[str, ...] = ()) -> VAEGAN:
+def model_of(
+    recipe: str, attributes: tuple[str, ...] = (), size: Size = (16, 24), untrained: tuple[str, ...] = (), channels: int = 3
+) -> VAEGAN:
     """A model whose batch normalisation has seen many images, so that its pictures have contrast."""
     torch.manual_seed(0)
-    model = VAEGAN(tiny(recipe, networks__size=size, networks__attributes=attributes).networks, untrained=untrained).train()
+    networks = tiny(recipe, networks__size=size, networks__attributes=attributes, networks__channels=channels).networks
+    model = VAEGAN(networks, untrained=untrained).train()
     conditions = torch.randn(8, len(attributes)) if attributes else None
-    images = torch.rand(8, 3, *size) * 2 - 1
+    images = torch.rand(8, channels, *size) * 2 - 1
     with torch.no_grad():
         for _ in range(30):
             model.encoder(images, conditions)
             model.decoder(torch.randn(8, 4), conditions)
             model.discriminator(images, conditions)
         for network in (model.encoder.logvar, model.encoder.mean, model.decoder.image):
-            network.weight.mul_(4)  # type: ignore[union-attr, operator]
+            network.weight.mul_(4)  # type: ignore[operator, union-attr]
     if attributes:
         model.attribute_mean.copy_(torch.tensor([0.5, -0.25])[: len(attributes)])
         model.attribute_scale.copy_(torch.tensor([0.5, 2.0])[: len(attributes)])
@@ -44,7 +48,7 @@ def mixture(dimensions: int, latent: int = 4, components: int = 3) -> Mixture:
     return Mixture(weights, means.double(), factors.double(), latent)
 
 
-def noise(count: int, size: Size, seed: int = 0) -> np.ndarray:  # type: ignore[type-arg]
+def noise(count: int, size: Size, seed: int = 0) -> NDArray[np.uint8]:
     """Images, N x H x W x C, uint8: patches of few colours."""
     random = np.random.default_rng(seed)
     patches = random.integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
@@ -54,6 +58,6 @@ def noise(count: int, size: Size, seed: int = 0) -> np.ndarray:  # type: ignore[
 def saved(model: VAEGAN, folder: Path) -> Path:
     """A model folder with a calibration."""
     model.save_pretrained(folder)
-    images = noise(80, model.architecture.size)
-    Scorer.calibrate(model, images, np.arange(80), source="patches").save(folder / "score.safetensors")
+    images = noise(40, model.architecture.size)
+    Scorer.calibrate(model, images, np.arange(40), source="patches").save(folder / "score.safetensors")
     return folder

@@ -69,9 +69,11 @@ def check(tmp_path: Path, recipe: str, attributes: tuple[str, ...], size: Size) 
     compare(exported.folder, model, Scorer.load(folder / "score.safetensors", model))
 
 
-@pytest.mark.parametrize("attributes", [(), PEOPLE])
-@pytest.mark.parametrize(("recipe", "size"), [("quick", (32, 32)), ("quick", (48, 64)), ("reference", (32, 32)), ("reference", (48, 64))])
-def test_files_compute_what_the_model_computes(recipe: str, size: Size, attributes: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("recipe", "attributes", "size"),
+    [("quick", (), (32, 32)), ("quick", PEOPLE, (48, 64)), ("reference", PEOPLE, (32, 32)), ("reference", (), (48, 64))],
+)
+def test_files_compute_what_the_model_computes(recipe: str, attributes: tuple[str, ...], size: Size, tmp_path: Path) -> None:
     check(tmp_path, recipe, attributes, size)
 
 
@@ -105,8 +107,7 @@ def test_without_a_calibration_there_are_no_p_values(recipe: str, tmp_path: Path
 
 def test_rounded_weights_are_smaller_and_near(tmp_path: Path) -> None:
     model = model_of("reference", PEOPLE, (32, 32))
-    folder = saved(model, tmp_path / "model")
-    exported = {name: vaegan.export(folder, tmp_path / name, precision=name) for name in ("float32", "float16", "int8")}  # type: ignore[arg-type]
+    exported = {name: vaegan.export(model, tmp_path / name, precision=name) for name in ("float32", "float16", "int8")}
     sizes = {name: sum(row.bytes for row in one.rows) for name, one in exported.items()}
     assert sizes["float16"] < 0.65 * sizes["float32"]
     assert sizes["int8"] < 0.45 * sizes["float32"]

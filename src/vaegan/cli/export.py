@@ -23,12 +23,12 @@ def export(
 ) -> None:
     """Write a model as ONNX files, which run without torch.
 
-    The folder holds encoder.onnx, decoder.onnx, reconstruct.onnx and score.onnx, which take any number of images. model.json describes
-    them, and holds the fitted prior and the directions of attributes. example.py shows how to use them with onnxruntime and numpy. Each
-    file is compared with the model as soon as it is written.
+    The folder holds encoder.onnx, decoder.onnx, reconstruct.onnx and score.onnx. Each takes any number of images, and is compared with the
+    model as soon as it is written. model.json describes the files, and holds the fitted prior and the directions of attributes. example.py
+    shows how to use them with onnxruntime and numpy.
 
-    If the run has no directions of attributes yet, they are learned first (see vaegan attributes). If its score is not calibrated yet, it is
-    calibrated first (see vaegan score).
+    If the run has no directions of attributes yet, they are learned first (see vaegan attributes). If its score is not calibrated, that is
+    done first, too (see vaegan score).
 
     Parameters
     ----------

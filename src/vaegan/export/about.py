@@ -148,4 +148,9 @@ def _prior(prior: Mixture | None) -> dict[str, Any] | None:
 def _score(scorer: Scorer | None) -> dict[str, Any] | None:
     if scorer is None:
         return None
-    return {"calibrated_on": scorer.source, "normal_images": len(scorer.ranked), "level": scorer.level, "usual": dict(scorer.calibration.usual)}
+    return {
+        "calibrated_on": scorer.source,
+        "normal_images": len(scorer.ranked),
+        "level": scorer.level,
+        "usual": dict(scorer.calibration.usual),
+    }

@@ -24,7 +24,7 @@ from ..studio.weights import Precision
 from .about import Learned, describe, model_json
 from .check import Part, Reference, differences
 from .graph import Graph
-from .networks import Networks
+from .networks import GraphMaker
 
 NEEDED = ("onnx", "onnxruntime")
 MOST = 1e-3
@@ -109,11 +109,11 @@ def write_export(
         raise UserError(f"{folder} exists already: it {'is' if folder.is_file() else 'holds'} {what}; choose another --out")
     model = opened.model()
     learned = Learned.of(opened, model, progress)
-    networks, reference = Networks(model, learned.scorer, precision), Reference(model, learned.scorer)
+    maker, reference = GraphMaker(model, learned.scorer, precision), Reference(model, learned.scorer)
     notes = [*_left_out(model), *learned.notes]
     about, rows, graphs = describe(opened, model, precision), list[ExportedFile](), dict[str, Graph]()
     with _made_whole(folder) as partial:
-        for number, (name, make) in enumerate(networks.graphs.items()):
+        for number, (name, make) in enumerate(maker.graphs.items()):
             graph, path = make(), partial / f"{name}.onnx"
             with replacing(path) as file:
                 file.write_bytes(graph.model(name, about).SerializeToString(deterministic=True))
@@ -124,9 +124,9 @@ def write_export(
             rows.append(ExportedFile(path.name, path.stat().st_size, [*graph.inputs], [*graph.outputs], off))
             if pt2 and name != "score":
                 _write_pt2(model, name, reference, partial / f"{name}.pt2")
-            progress("exporting", number + 1, len(networks.graphs))
+            progress("exporting", number + 1, len(maker.graphs))
         (partial / MODEL).write_text(json.dumps(model_json(about, model, graphs, learned)) + "\n", encoding="utf-8")
-        (partial / EXAMPLE).write_text(_example(model, learned, [*networks.graphs]), encoding="utf-8")
+        (partial / EXAMPLE).write_text(_example(model, learned, [*maker.graphs]), encoding="utf-8")
     return ExportedModel(folder, precision, rows, notes)
 
 

@@ -20,7 +20,7 @@ MAPS = [2, 3]
 """The axes of a feature map's places."""
 
 
-class Networks:
+class GraphMaker:
     """Makes the graphs of a model."""
 
     def __init__(self, model: VAEGAN, scorer: Scorer | None, precision: Precision) -> None:
@@ -88,18 +88,18 @@ class Networks:
         errors = [_square(graph, op("Sub", one, other)) for one, other in zip(maps, others, strict=True)]
         level = model.level if self._scorer is None else self._scorer.level
         of_level = errors[list(model.discriminator.levels).index(level)]
-        at_places = op("ReduceSum", of_level, graph.numbers([1], np.int64), keepdims=0)
+        error = op("ReduceSum", of_level, graph.numbers([1], np.int64), keepdims=0)
         off = _square(graph, op("Sub", reconstructions, images))
         measured = {
-            "similarity": op("Mul", op("ReduceSum", at_places, graph.numbers([1, 2], np.int64), keepdims=0), graph.numbers(0.5)),
+            "similarity": op("Mul", op("ReduceSum", error, graph.numbers([1, 2], np.int64), keepdims=0), graph.numbers(0.5)),
             "pixel": op("ReduceMean", off, axes=[1, 2, 3], keepdims=0),
             "prior": op("Max", op("ReduceSum", _kl(graph, mean, logvar), graph.numbers([1], np.int64), keepdims=0), graph.numbers(0)),
         }
-        times = at_places
+        times = error
         if self._scorer is not None:
             statistics = [part for pair in zip(maps, errors, strict=True) for part in _statistics(graph, *pair)]
             raw = {"code": mean, "features": op("Concat", *statistics, axis=1)}
-            times = op("Div", at_places, graph.numbers(self._scorer.calibration.limit))
+            times = op("Div", error, graph.numbers(self._scorer.calibration.limit))
             measured |= {name: _distance(graph, value, self._scorer.calibration, name) for name, value in raw.items()}
             measured["map"] = op("ReduceMax", times, axes=[1, 2], keepdims=0)
             combined = _combined(graph, measured, self._scorer.calibration)
@@ -124,14 +124,14 @@ class Networks:
         if not self._model.conditional:
             return []
         attributes = graph.input("attributes", len(self._architecture.attributes))
-        mean, scale = (graph.numbers(part.cpu()) for part in (self._model.attribute_mean, self._model.attribute_scale))
+        mean, scale = (graph.numbers(part.cpu().numpy()) for part in (self._model.attribute_mean, self._model.attribute_scale))
         known = graph.op("Where", graph.op("IsNaN", attributes), mean, attributes)  # so that 0 stands for what is not known
         standard = graph.op("Div", graph.op("Sub", known, mean), scale)
         return [graph.op("Clip", standard, graph.numbers(-MOST_DEVIATION), graph.numbers(MOST_DEVIATION))]
 
-    def _enlarged(self, graph: Graph, places: Value) -> Value:
+    def _enlarged(self, graph: Graph, maps: Value) -> Value:
         """N x h x w -> N x H x W, bilinear."""
-        one = graph.op("Unsqueeze", places, graph.numbers([1], np.int64))
+        one = graph.op("Unsqueeze", maps, graph.numbers([1], np.int64))
         batch = graph.op("Slice", graph.op("Shape", one), graph.numbers([0], np.int64), graph.numbers([2], np.int64))
         sizes = graph.op("Concat", batch, graph.numbers(self._architecture.size, np.int64), axis=0)
         large = graph.op("Resize", one, "", "", sizes, mode="linear", coordinate_transformation_mode="half_pixel")
@@ -161,8 +161,8 @@ def _kl(graph: Graph, mean: Value, logvar: Value) -> Value:
 def _statistics(graph: Graph, maps: Value, errors: Value) -> list[Value]:
     """Three numbers for each of N x F x h x w maps and the squared errors in them, each N x F."""
     off = graph.op("Sub", maps, graph.op("ReduceMean", maps, axes=MAPS, keepdims=1))
-    places = math.prod(graph.shapes[maps][1:])
-    variance = graph.op("Div", graph.op("ReduceSumSquare", off, axes=MAPS, keepdims=0), graph.numbers(places - 1))
+    area = math.prod(graph.shapes[maps][1:])
+    variance = graph.op("Div", graph.op("ReduceSumSquare", off, axes=MAPS, keepdims=0), graph.numbers(area - 1))
     deviation = graph.op("Sqrt", variance)
     means = [graph.op("ReduceMean", one, axes=MAPS, keepdims=0) for one in (maps, errors)]
     return [means[0], _log(graph, deviation), _log(graph, means[1])]
@@ -177,11 +177,11 @@ def _distance(graph: Graph, value: Value, calibration: Calibration, name: str) -
 
 
 def _combined(graph: Graph, measured: Mapping[str, Value], calibration: Calibration) -> Value:
-    terms = []
+    standard = []
     for name, median, deviation in zip(COMBINED, *calibration.spread, strict=True):
         off = graph.op("Sub", _log(graph, measured[name]), graph.numbers(median))
-        terms.append(graph.op("Div", off, graph.numbers(deviation)))
-    return graph.op("Max", *terms)
+        standard.append(graph.op("Div", off, graph.numbers(deviation)))
+    return graph.op("Max", *standard)
 
 
 def _p_values(graph: Graph, combined: Value, scorer: Scorer) -> Value:
