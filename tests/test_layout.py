@@ -20,6 +20,7 @@ LAYERS = (
     {"bench", "latent"},
     {"report"},
     {"studio"},
+    {"export"},
     {"finish"},
     {"begin"},
     {"workflow"},

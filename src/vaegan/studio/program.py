@@ -1,4 +1,4 @@
-"""A network as a short list of operations on numbers, which a page can carry out without torch.
+"""A network as a short list of operations on numbers, which a page and an ONNX file can carry out without torch.
 
 `torch.export` gives the operations of any network. What depends on weights alone is computed here, once. Batch normalisation goes into
 the weights before it, and an activation into the operation before it. Then convolutions, linear layers and little else are left.
@@ -72,7 +72,7 @@ def trace(network: nn.Module, examples: Sequence[Tensor], prefix: str) -> Progra
         prefix: with what the names of its weights begin.
 
     Raises:
-        UserError: it has an operation that a page cannot carry out.
+        UserError: it has an operation that is not known.
     """
     with torch.no_grad():
         exported = torch.export.export(network, tuple(examples), strict=False)
@@ -127,7 +127,7 @@ class _Tracer:
             return self._activate(node, name, arguments[0], *arguments[1:])
         make: Callable[..., _Value] | None = getattr(self, f"_{name}", None)
         if make is None:
-            raise UserError(f"the networks of this model cannot run in a page: it does not know the operation {name}")
+            raise UserError(f"the networks of this model cannot run without torch: vaegan does not know the operation {name}")
         return make(node, *arguments)
 
     def _of(self, argument: Any) -> Any:
@@ -164,7 +164,7 @@ class _Tracer:
     def _convolution(self, kind: str, node: Any, value: _Value, weight: Tensor, bias: Any, stride: Any, padding: Any, rest: Any) -> _Value:  # noqa: PLR0917
         """With the weights outputs x inputs x height x width."""
         if any(part != 1 for part in _flat(rest)):
-            raise UserError("the networks of this model cannot run in a page: they have dilated or grouped convolutions")
+            raise UserError("the networks of this model cannot run without torch: they have dilated or grouped convolutions")
         weights = {"weight": weight, "bias": _or_zeros(bias, len(weight))}
         return self._append(kind, [value], self._shape(node), weights, stride=_one(stride), padding=_one(padding))
 
@@ -195,7 +195,7 @@ class _Tracer:
 
     def _add(self, node: Any, one: Any, other: Any, *_: Any) -> _Value:
         if not (isinstance(one, _Value) and isinstance(other, _Value) and one.shape == other.shape):
-            raise UserError("the networks of this model cannot run in a page: they add values of different shapes")
+            raise UserError("the networks of this model cannot run without torch: they add values of different shapes")
         return self._append("add", [one, other], self._shape(node), {})
 
     def _last(self, node: Any, value: _Value) -> Op | None:
@@ -266,7 +266,7 @@ def _one(sides: Any) -> int:
     both = list(_flat([sides]))
     if any(side != both[0] for side in both):
         raise UserError(
-            "the networks of this model cannot run in a page: they have convolutions with different strides for rows and columns"
+            "the networks of this model cannot run without torch: they have convolutions with different strides for rows and columns"
         )
     return int(both[0])
 
