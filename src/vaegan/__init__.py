@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from .threads import set_wait_policy
 
 if TYPE_CHECKING:
+    from .api.attributes import attributes
     from .api.data import data, prepare
-    from .api.edit import arithmetic, attributes, edit
+    from .api.edit import arithmetic, edit
     from .api.encode import encode, project
     from .api.evaluate import evaluate
     from .api.experiment import experiment
@@ -43,8 +44,9 @@ if TYPE_CHECKING:
 set_wait_policy()
 
 _HOME = {
+    "api.attributes": ("attributes",),
     "api.data": ("data", "prepare"),
-    "api.edit": ("arithmetic", "attributes", "edit"),
+    "api.edit": ("arithmetic", "edit"),
     "api.encode": ("encode", "project"),
     "api.evaluate": ("evaluate",),
     "api.experiment": ("experiment",),
