@@ -127,23 +127,38 @@ def train(
     if auto_resume and not run:
         raise UserError("--auto-resume needs --run: it continues that run if it has started")
     console = console or console_of(progress)
-    lengths = {unit: count for unit, count in {"steps": steps, "epochs": epochs, "minutes": minutes}.items() if count is not None}
-    if len(lengths) > 1:
-        raise UserError(f"{' and '.join(lengths)} were both given: leave out one")
-    over: dict[str, Any] = {}
-    for unit, count in lengths.items():
-        over["training.length"] = f"{count} {unit}"
-    over |= {"training.init_from": str(init_from)} if init_from else {}
-    over |= {"data.source": str(data)} if isinstance(data, (str, Path)) else {}
-    settings, loader = with_data(as_recipe(recipe, over), data, console)
+    settings, loader = settings_of(recipe, data, {"steps": steps, "epochs": epochs, "minutes": minutes}, init_from, console)
     folder = Run(run or free_name(RUNS, settings))
     return _start(
         TrainingJob(settings, folder, "auto" if auto_resume else "new", device, report, callbacks, loader), processes, nodes, console
     )
 
 
+def settings_of(
+    recipe: Recipe | str | Path | Mapping[str, Any],
+    data: Any,
+    lengths: Mapping[str, int | None],
+    init_from: str | Path | None,
+    console: Console,
+) -> tuple[Recipe, LoaderBatches | None]:
+    """The recipe that the arguments of `train` make, and the batches, if its images are a DataLoader's; images are packed now.
+
+    Raises:
+        UserError: something in what was asked for is wrong.
+    """
+    asked = {unit: count for unit, count in lengths.items() if count is not None}
+    if len(asked) > 1:
+        raise UserError(f"{' and '.join(asked)} were both given: leave out one")
+    over: dict[str, Any] = {}
+    for unit, count in asked.items():
+        over["training.length"] = f"{count} {unit}"
+    over |= {"training.init_from": str(init_from)} if init_from else {}
+    over |= {"data.source": str(data)} if isinstance(data, (str, Path)) else {}
+    return with_data(as_recipe(recipe, over), data, console)
+
+
 def resume(
-    run: str | Path,
+    run: Run | str | Path,
     recipe: Recipe | None = None,
     *,
     data: Any = None,
@@ -166,7 +181,7 @@ def resume(
         UserError: there is no such run, it has no checkpoint, the images are others, or `recipe` differs in more than may change.
         Stopped: as for `train`.
     """
-    begun, console = Run(run), console or console_of(progress)
+    begun, console = run if isinstance(run, Run) else Run(run), console or console_of(progress)
     over = {"data.source": str(data)} if isinstance(data, (str, Path)) else {}
     settings, loader = with_data(as_recipe(recipe or Recipe.load(of_run(begun.folder)), over), data, console)
     job = TrainingJob(settings, begun, "resume", device, report, callbacks, loader, more_images)
