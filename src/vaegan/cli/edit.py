@@ -9,13 +9,14 @@ from cyclopts import Parameter
 
 from ..errors import UserError
 from ..words import command
+from .completion import RunFolder, strengths
 from .console import Json, err, picture_file, save_picture, show
 
 How = Literal["probe", "mean"]  # as in latent/directions.py, without waiting for torch
 
 
 def attributes(
-    run: Path,
+    run: RunFolder,
     /,
     *,
     data: str | None = None,
@@ -70,11 +71,11 @@ def attributes(
 
 
 def edit(
-    run: Path,
+    run: RunFolder,
     images: Annotated[list[Path], Parameter(negative="", json_list=False)],
     /,
     *,
-    add: Annotated[list[str], Parameter(negative="", consume_multiple=True)],
+    add: Annotated[list[str], Parameter(negative="", consume_multiple=True, completer=strengths)],
     how: How = "probe",
     strip: Annotated[bool, Parameter(negative="")] = False,
     project: int = 0,
@@ -120,7 +121,7 @@ def edit(
 
 
 def arithmetic(
-    run: Path,
+    run: RunFolder,
     expression: Annotated[list[str], Parameter(negative="", allow_leading_hyphen=True)],
     /,
     *,

@@ -7,10 +7,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from .completion import RunFolder
 from .console import Json, err, picture_file, save_picture, show
 
 
-def encode(run: Path, source: str, /, *, out: Path | None = None, json: Json = False) -> None:
+def encode(run: RunFolder, source: str, /, *, out: Path | None = None, json: Json = False) -> None:
     """Write the codes of a set of images to a file.
 
     The encoder gives each image a posterior: a normal distribution of codes. The file is for numpy. It holds the posterior means (mean),
@@ -39,7 +40,7 @@ def encode(run: Path, source: str, /, *, out: Path | None = None, json: Json = F
 
 
 def project(
-    run: Path,
+    run: RunFolder,
     images: Annotated[list[Path], Parameter(negative="", json_list=False)],
     /,
     *,

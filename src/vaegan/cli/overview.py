@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ..run import RUNS
+from .completion import run_folders
 from .console import Json, show
 from .console import out as stdout
 
@@ -42,7 +43,11 @@ def runs(folder: Path = RUNS, /, *, json: Json = False, jsonl: Json = False) -> 
 
 
 def compare(
-    runs: Annotated[list[Path], Parameter(negative="", json_list=False)], /, *, out: Path | None = None, json: Json = False
+    runs: Annotated[list[Path], Parameter(negative="", json_list=False, completer=run_folders)],
+    /,
+    *,
+    out: Path | None = None,
+    json: Json = False,
 ) -> None:
     """Write comparison.html, one page about several runs.
 

@@ -8,11 +8,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ..errors import UserError
+from .completion import RunFolder
 from .console import Json, err, save_picture, show
 
 
 def score(
-    run: Path,
+    run: RunFolder,
     images: Annotated[list[str], Parameter(negative="", json_list=False)],
     /,
     *,

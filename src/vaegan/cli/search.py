@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from ..settings import PriorKind
+from .completion import RunFolder
 from .console import Json, err, picture_file, save_picture, show
 
 
 def search(
-    run: Path,
+    run: RunFolder,
     images: Annotated[list[Path] | None, Parameter(negative="", json_list=False)] = None,
     /,
     *,
