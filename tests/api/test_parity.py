@@ -36,7 +36,7 @@ ONLY_FLAGS_OF = {
     ("train", "more_images"): "vaegan.resume",
     **{(command, name): "a field of the recipe" for command in ("train", "data", "bench", "experiment") for name in (*SHORT, *LENGTHS)},
 }
-ONLY_PARAMETERS = {"progress": "a command always shows it, on standard error"}
+ONLY_PARAMETERS = {"progress": "a command always shows it, on standard error", "on_row": "--jsonl prints each row"}
 """Parameters of any function that commands do not have."""
 ONLY_PARAMETERS_OF = {
     ("train", "console"): "the same as progress",

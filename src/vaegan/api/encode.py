@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,23 @@ from ..latent import project as projecting
 from ..latent.encode import decode
 from ..latent.encode import encode as encode_images
 from ..latent.figures import projections
+from ..models.posterior import Posterior
 from ..models.vaegan import VAEGAN
 from ..result import PYTHON_ONLY, Result
 from ..viz.grid import to_pil
 from .notices import MOST_ROWS, ShowProgress, Skipped, Talk
 from .shared import Subject, encode_pictures, open_run, open_set, save_each
+
+
+@dataclass(frozen=True)
+class ImageCode:
+    """The posterior of an image."""
+
+    name: str
+    mean: list[float]
+    """Of each dimension."""
+    logvar: list[float]
+    """The logarithm of the variance, of each dimension."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -49,6 +62,11 @@ class Codes(Result):
     """What else is known of the images of a set: labels; attributes and attribute_names, if it has any."""
     files: list[Path] = field(default_factory=list)
     """The files that were written."""
+
+    @property
+    def rows(self) -> list[ImageCode]:
+        """The posterior of each image."""
+        return list(map(ImageCode, self.names, self.mean.tolist(), self.logvar.tolist()))
 
     def lines(self) -> list[str]:
         """How many there are."""
@@ -78,12 +96,13 @@ def npz_file(path: str | Path) -> Path:
     return path
 
 
-def encode(run: Subject, source: AnyImages, *, progress: ShowProgress = None) -> Codes:
+def encode(run: Subject, source: AnyImages, *, on_row: Callable[[ImageCode], object] | None = None, progress: ShowProgress = None) -> Codes:
     """The codes of images.
 
     Args:
         run: a run, a model, or the path of either.
         source: see `vaegan.data.any_images.AnyImages`. A path may also be what `vaegan train --data` takes: a set of any size.
+        on_row: called with each of `rows` as soon as it is made.
         progress: see `vaegan.api.notices.ShowProgress`.
 
     Raises:
@@ -103,8 +122,13 @@ def encode(run: Subject, source: AnyImages, *, progress: ShowProgress = None) ->
             known |= {"attributes": one.attributes, "attribute_names": np.array(one.attribute_names)}
     else:
         names, images = any_images(source, model.preparation, talk.skip)
+
+    def each(part: slice, found: Posterior) -> None:
+        for row in map(ImageCode, names[part], found.mean.tolist(), found.logvar.tolist()) if on_row else ():
+            on_row(row)
+
     with talk.bar() as bar:
-        codes = encode_images(model, images, progress=bar)
+        codes = encode_images(model, images, progress=bar, each=each)
     return Codes(len(names), codes.mean.shape[1], talk.skipped, names, codes.mean.numpy(), codes.logvar.numpy(), known)
 
 
@@ -175,7 +199,14 @@ class Projections(Result):
 
 
 def project(
-    run: Subject, images: AnyImages, *, steps: int = 200, lr: float = 0.05, kl_weight: float = 1.0, progress: ShowProgress = None
+    run: Subject,
+    images: AnyImages,
+    *,
+    steps: int = 200,
+    lr: float = 0.05,
+    kl_weight: float = 1.0,
+    on_row: Callable[[ProjectedImage], object] | None = None,
+    progress: ShowProgress = None,
 ) -> Projections:
     """Find better codes for images than the encoder does, by gradient descent on the learned similarity.
 
@@ -183,6 +214,7 @@ def project(
         run: a run, a model, or the path of either.
         images: see `vaegan.data.any_images.AnyImages`.
         steps, lr, kl_weight: see `vaegan.latent.project.project`.
+        on_row: called with each of `rows` as soon as it is made.
         progress: see `vaegan.api.notices.ShowProgress`.
 
     Raises:
@@ -192,8 +224,15 @@ def project(
     model = open_run(run).model()
     names, originals, _ = encode_pictures(model, images, talk)
     shown = sorted({0, steps // 20, steps // 5, steps // 2, steps})
+    rows: list[ProjectedImage] = []
+
+    def each(part: slice, found: projecting.Projection) -> None:
+        errors = zip(names[part], found.similarity.T.tolist(), found.pixel.T.tolist(), strict=True)
+        for name, similarity, pixel in errors:
+            rows.append(ProjectedImage(name, similarity[-1], similarity[0], pixel[-1], pixel[0]))
+            if on_row:
+                on_row(rows[-1])
+
     with talk.bar() as bar:
-        found = projecting.project(model, originals, steps, lr=lr, kl_weight=kl_weight, shown=shown, progress=bar)
-    errors = zip(names, found.similarity.T.tolist(), found.pixel.T.tolist(), strict=True)
-    rows = [ProjectedImage(name, similarity[-1], similarity[0], pixel[-1], pixel[0]) for name, similarity, pixel in errors]
+        found = projecting.project(model, originals, steps, lr=lr, kl_weight=kl_weight, shown=shown, progress=bar, each=each)
     return Projections(rows, steps, talk.skipped, originals, decode(model, found.codes), found, shown, model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from ..files import replacing
 from ..latent.anomaly import HELD_OUT, OtherWeightsError, Scorer, Scores, joined
 from ..metrics.extractors.base import in_colour
 from ..models.vaegan import VAEGAN
+from ..progress import Progress
 from ..result import PYTHON_ONLY, Result
 from ..run import Run
 from ..viz.tiles import Tile, heat, tiled
@@ -167,6 +168,7 @@ def score(
     calibrate: AnyImages | None = None,
     false_positive_rate: float = 0.01,
     count: int = 12,
+    on_row: Callable[[ScoredImage], object] | None = None,
     progress: ShowProgress = None,
 ) -> ScoredImages:
     """Give each image a score: how unusual it is for a model.
@@ -179,6 +181,7 @@ def score(
         calibrate: normal images that the model was not trained on; by default the set of the last time, or the run's held-out images.
         false_positive_rate: the share of normal images that may be called unusual by mistake.
         count: how many images table and picture show.
+        on_row: called with each of `rows` as soon as it is made.
         progress: see `vaegan.api.notices.ShowProgress`.
 
     Raises:
@@ -203,10 +206,17 @@ def score(
         talk.note(
             f"note: with {len(scorer.ranked)} normal images p is at least {least}, so no image can reach --false-positive-rate {rate:g}"
         )
+    rows: list[ScoredImage] = []
+    found: list[Scores] = []
     with talk.bar() as bar:
-        scores = joined([scorer.score(part.images, progress=bar) for part in parts if part.names])
+        for part in parts:
+            for row in _rows(part, scorer, rate, found, bar):
+                rows.append(row)
+                if on_row:
+                    on_row(row)
+    scores = joined(found)
     about = (rate, rate * len(scores), scorer.source, len(scorer.ranked), talk.notes)
-    return ScoredImages(list(_rows(parts, scores, rate)), *about, scores, scorer, count, [part for part in parts if part.names])
+    return ScoredImages(rows, *about, scores, scorer, count, [part for part in parts if part.names])
 
 
 def _folder_of(names: Sequence[str]) -> str:
@@ -219,18 +229,26 @@ def _folder_of(names: Sequence[str]) -> str:
     return os.path.join(folder, "") if folder else ""  # noqa: PTH118 (as above)
 
 
-def _rows(parts: Sequence[_Part], scores: Scores, rate: float) -> Iterator[ScoredImage]:
+def _rows(part: _Part, scorer: Scorer, rate: float, found: list[Scores], progress: Progress) -> Iterator[ScoredImage]:
     """A row for each image and each file that gave none: files in the order in which they were named, and what is in a set in its order."""
-    numbers = iter(range(len(scores)))
-    over = scores.over(rate).tolist()
-    for part in parts:
-        rows = []
-        for name, number in zip(part.names, numbers, strict=False):
+    errors = {one.name: ScoredImage(one.name, error=one.error) for one in part.skipped}
+    scored = _scored(part, scorer, rate, found, progress)
+    for name in part.order:
+        yield errors[name] if name in errors else next(scored)
+    yield from scored
+    if not part.order:
+        yield from errors.values()
+
+
+def _scored(part: _Part, scorer: Scorer, rate: float, found: list[Scores], progress: Progress) -> Iterator[ScoredImage]:
+    """A row for each image, as it is scored; its scores are added to those that were found."""
+    names = iter(part.names)
+    for scores in scorer.parts(part.images, progress=progress) if part.names else ():
+        found.append(scores)
+        over = scores.over(rate).tolist()
+        for number in range(len(scores)):
             measurements = {key: float(values[number]) for key, values in scores.measurements.items()}
-            rows.append(ScoredImage(name, float(scores.p[number]), float(scores.combined[number]), over[number], measurements))
-        rows += [ScoredImage(one.name, error=one.error) for one in part.skipped]
-        order = {name: number for number, name in enumerate(part.order)}
-        yield from sorted(rows, key=lambda row: order.get(row.name, 0))
+            yield ScoredImage(next(names), float(scores.p[number]), float(scores.combined[number]), over[number], measurements)
 
 
 def _parts(run: Run, named: AnyImages, talk: Talk) -> Iterator[_Part]:

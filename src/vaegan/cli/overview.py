@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from ..run import RUNS
 from .completion import run_folders
-from .console import Json, show
+from .console import Json, print_row, show
 from .console import out as stdout
 
 
@@ -37,9 +37,13 @@ def runs(folder: Path = RUNS, /, *, json: Json = False, jsonl: Json = False) -> 
     if json:
         print(dumps(found.to_dict()["rows"], indent=2))  # as it always was: a list
         return
-    if found and not jsonl:
+    if jsonl:
+        for row in found:
+            print_row(row)
+        return
+    if found:
         stdout.print(f"Runs in {found.folder}:", soft_wrap=True, markup=False)
-    show(found, jsonl=jsonl, console=stdout)
+    show(found, console=stdout)
 
 
 def compare(

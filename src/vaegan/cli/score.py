@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from ..errors import UserError
 from .completion import RunFolder
-from .console import Json, err, save_picture, show
+from .console import Json, err, print_row, save_picture, show
 
 
 def score(
@@ -59,7 +59,15 @@ def score(
     table = out or free_path(Run(run).folder / "scores.csv")
     if table.suffix.lower() != ".csv":
         raise UserError(f"cannot write numbers as {table}: give it a name that ends in .csv")
-    found = api.score(run, images, calibrate=calibrate, false_positive_rate=false_positive_rate, count=count, progress=err)
+    found = api.score(
+        run,
+        images,
+        calibrate=calibrate,
+        false_positive_rate=false_positive_rate,
+        count=count,
+        on_row=print_row if jsonl else None,
+        progress=err,
+    )
     found.files.append(found.write_csv(table))
     save_picture(found, table.with_suffix(".png"))
     show(found, json=json, jsonl=jsonl)

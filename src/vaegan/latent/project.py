@@ -41,6 +41,7 @@ def project(
     kl_weight: float = 1.0,
     shown: Sequence[int] = (),
     progress: Progress = lambda *_: None,
+    each: Callable[[slice, Projection], None] = lambda *_: None,
 ) -> Projection:
     """Start from the posterior mean, and improve each code by Adam on
 
@@ -58,6 +59,7 @@ def project(
         kl_weight: weight of the second term, which is the prior N(0, I), against the likelihood.
         shown: after which steps to note the codes.
         progress: called as the work goes on.
+        each: called with the places of each part of the images, and with what was found for it.
 
     Raises:
         UserError: a setting is out of range; or encoder or discriminator was never trained.
@@ -75,6 +77,7 @@ def project(
     for number, part in enumerate(parts):
         report = partial(_report_step, progress, number * steps, len(parts) * steps)
         done.append(_project(model, part, steps, lr=lr, level=level, kl_weight=kl_weight, shown=shown, report=report))
+        each(slice(number * PART, number * PART + len(part)), done[-1])
     return Projection(
         torch.cat([part.codes for part in done]),
         torch.cat([part.similarity for part in done], 1),
