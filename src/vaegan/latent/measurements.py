@@ -36,7 +36,7 @@ errors: N x h x w, the squared error of Dis_l at each place, summed over its map
 @torch.inference_mode()
 def measure(model: VAEGAN, images: Tensor, level: int) -> tuple[Tensor, RawMeasurements]:
     """The reconstructions of N x C x H x W images in [-1, 1] by a model in evaluation mode, and what is measured of them."""
-    images = images.to(model.device)
+    images = images.to(model.device, model.dtype)
     posterior = model.encode(images, check=False)
     reconstructions = model.decode(posterior.mean)
     index = model.discriminator.levels.index(level)
@@ -88,7 +88,9 @@ def _maps(model: VAEGAN, images: Tensor, reconstructions: Tensor) -> tuple[list[
     stems = model.discriminator.stem(torch.cat([images, reconstructions]))
     maps, errors = [], []
     for level in model.discriminator.levels:
-        features = model.discriminator.maps_of(stems, level).contiguous()  # so that sums over places add in the same order for any layout
+        features = (
+            model.discriminator.maps_of(stems, level).float().contiguous()
+        )  # so that sums over places add in the same order for any layout
         of_images, of_reconstructions = features.chunk(2)
         maps.append(of_images)
         errors.append((of_images - of_reconstructions).square())

@@ -101,10 +101,10 @@ def _project(
     shown: Sequence[int],
     report: Callable[[int], None],
 ) -> Projection:
-    images = images.to(model.device)
+    images = images.to(model.device, model.dtype)
     with torch.no_grad():
-        wanted = model.discriminator.features(images, level)
-        codes = model.encode(images, check=False).mean
+        wanted = model.discriminator.features(images, level).float()  # also of a model in float16, whose sums would overflow
+        codes = model.encode(images, check=False).mean.float()
     codes = codes.clone().requires_grad_()
     optimizer = torch.optim.Adam([codes], lr)
     best = codes.detach().clone()
@@ -113,13 +113,13 @@ def _project(
     errors, pixels, path = [], [], []
     for step in range(steps + 1):
         decoded = model.decode(codes)
-        similarity = 0.5 * (model.discriminator.features(decoded, level) - wanted).square().sum(1)
+        similarity = 0.5 * (model.discriminator.features(decoded, level).float() - wanted).square().sum(1)
         objective = similarity + kl_weight * 0.5 * codes.square().sum(1)
         with torch.no_grad():
             better = objective < least
             least = torch.where(better, objective, least)
             error = torch.where(better, similarity, error)
-            pixel = torch.where(better, (decoded - images).square().flatten(1).mean(1), pixel)
+            pixel = torch.where(better, (decoded - images).float().square().flatten(1).mean(1), pixel)
             best = torch.where(better[:, None], codes, best)
         errors.append(error)
         pixels.append(pixel)

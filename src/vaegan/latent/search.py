@@ -69,7 +69,7 @@ class Search:
         codes = codes if among is None else codes[torch.from_numpy(indices)]
         for part in queries.split(PART):
             with torch.inference_mode():
-                means = self.model.encode(part, check=False).mean.cpu()
+                means = self.model.encode(part, check=False).mean.float().cpu()
             rows, distances = nearest(means, codes, count)
             yield indices[rows], distances
 
