@@ -20,7 +20,8 @@ HEAD = """# JSON
 With `--json`, a command prints one JSON object on standard output, and nothing else. Bars, notes and errors go to standard error.
 In Python, the same object is `result.to_dict()`. NaN and infinity are `null`.
 
-With `--jsonl`, `runs`, `score`, `search` and `project` print one object on each line: the items of `rows`.
+With `--jsonl`, `runs`, `score`, `search` and `project` print one object on each line: the items of `rows`. `encode` prints the `name`, the
+`mean` and the `logvar` of each image. Lines come as soon as they are known, some images after the other.
 
     vaegan score runs/mine new-photos --jsonl | jq 'select(.over)'
     vaegan evaluate runs/mine --json | jq .numbers.samples_precision_efficientnet

@@ -9,7 +9,7 @@ from pathlib import Path
 import vaegan
 
 LAYERS = (
-    {"callable_package", "errors", "evenly_spaced", "progress", "result", "signals", "this_process", "words"},
+    {"callable_package", "errors", "evenly_spaced", "methods", "progress", "result", "signals", "this_process", "words"},
     {"files", "old_names", "settings", "threads"},
     {"parse_settings"},
     {"", "viz"},  # the package itself, which gives its version to metrics and experiments

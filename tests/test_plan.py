@@ -8,7 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 from vaegan import Recipe, UserError, cli
 from vaegan import dry_run as find_out
@@ -54,6 +57,34 @@ def test_a_dry_run_says_what_the_run_then_is(tmp_path: Path, monkeypatch: pytest
     assert plan.disk.pictures == pytest.approx(2 * sum(path.stat().st_size for path in (run / "samples").iterdir()), rel=0.2)
     assert plan.seconds is not None
     assert plan.seconds > 6 * plan.costs.step + REPORT_SECONDS
+
+
+@pytest.mark.usefixtures("rehearsed")
+def test_images_of_a_program(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
+    tensors = TensorDataset(torch.from_numpy(pixels).permute(0, 3, 1, 2) / 127.5 - 1)
+    plan = find_out(tiny(), tmp_path / "run", data=pixels, steps=12, **ON_CPU)
+    assert (plan.problems, plan.steps, plan.training, plan.held_out) == ([], 12, 32, 8)
+    assert find_out(tiny(), tmp_path / "run", data=tensors, **ON_CPU).training == 32
+    assert find_out({"training.batch": 8, "networks.size": (16, 16)}, tmp_path / "run", data=pixels, epochs=3, **ON_CPU).steps == 12
+    with pytest.raises(UserError, match="steps and epochs were both given"):
+        find_out(tiny(), tmp_path / "run", data=pixels, steps=1, epochs=1, **ON_CPU)
+    with pytest.raises(UserError, match="data must be a path, an array"):
+        find_out(tiny(), tmp_path / "run", data=3, **ON_CPU)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_batches_of_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vaegan.plan.SECONDS", 0.0)
+    tensors = TensorDataset(torch.rand(40, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1)
+    loader = DataLoader(tensors, batch_size=10)
+    plan = find_out(tiny(), tmp_path / "run", data=loader, epochs=3, **ON_CPU)
+    assert (plan.problems, plan.steps, plan.steps_per_epoch, plan.images) == ([], 12, 4, 120)
+    assert (plan.training, plan.held_out, plan.packed) == (None, None, None)
+    assert "batches of 10 from a DataLoader; 16x16, 3 channels" in str(plan)
+    train(tiny(), tmp_path / "run", data=loader, steps=2, **QUIETLY)
+    plan = find_out(tiny(training__length="5 steps"), tmp_path / "run", data=loader, mode="resume", **ON_CPU)
+    assert (plan.problems, plan.begun, plan.steps) == ([], 2, 5)
 
 
 def test_what_a_run_writes() -> None:

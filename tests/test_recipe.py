@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vaegan import Recipe, UserError
@@ -142,3 +143,8 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
 )
 def test_length(length: str, steps: int) -> None:
     assert Recipe.load("reference", {"training.length": length}).training.steps(10, 64) == steps
+
+
+def test_images_are_no_name_of_images() -> None:
+    with pytest.raises(UserError, match=r"data.source must be a path or a name, not an array: pass the images as .*data=images"):
+        Recipe.load("quick", {"data.source": np.zeros((2, 4, 4, 3), np.uint8)})

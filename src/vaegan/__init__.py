@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from .threads import set_wait_policy
 
 if TYPE_CHECKING:
+    from .api.attributes import attributes
     from .api.data import data, join, prepare, scan
     from .api.doctor import doctor
-    from .api.edit import arithmetic, attributes, edit
+    from .api.edit import arithmetic, edit
     from .api.encode import encode, project
     from .api.evaluate import evaluate
     from .api.experiment import experiment
@@ -45,9 +46,10 @@ if TYPE_CHECKING:
 set_wait_policy()
 
 _HOME = {
+    "api.attributes": ("attributes",),
     "api.data": ("data", "join", "prepare", "scan"),
     "api.doctor": ("doctor",),
-    "api.edit": ("arithmetic", "attributes", "edit"),
+    "api.edit": ("arithmetic", "edit"),
     "api.encode": ("encode", "project"),
     "api.evaluate": ("evaluate",),
     "api.experiment": ("experiment",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,15 +32,16 @@ from .begin import (
     take_up,
     threads_of,
 )
-from .data import ImageSet, Indices
+from .data import LOADER, ImageSet, Indices
 from .data.batches import Batches
 from .doctor.quick import notes
 from .errors import UserError, os_errors_as_user_errors
 from .files import free_space
 from .progress import console_of
-from .recipe import Recipe
+from .recipe import DEFAULT_RECIPE, Recipe, of_run
 from .result import Result
 from .run import RUNS, Run
+from .settings import NO_END
 from .training.device import World, find_device, find_world, make_fabric
 from .training.disk import Disk, disk_of
 from .training.loggers.registry import check_loggers
@@ -48,6 +49,7 @@ from .training.memory import check_size, free_memory, in_bf16, size_of
 from .training.minutes import Costs, clock, rehearse, seconds_of, steps_in
 from .training.trainer import Trainer
 from .words import duration, in_bytes
+from .workflow import settings_of
 
 SECONDS = 3.0
 """For how long steps are timed."""
@@ -128,9 +130,14 @@ class Plan(Result):
 
 
 def dry_run(
-    recipe: Recipe,
+    recipe: Recipe | str | Path | Mapping[str, Any] | None = None,
     run: str | Path | None = None,
     *,
+    data: Any = None,
+    steps: int | None = None,
+    epochs: int | None = None,
+    minutes: int | None = None,
+    init_from: str | Path | None = None,
     mode: Mode = "new",
     device: str = "auto",
     processes: int | None = None,
@@ -144,10 +151,11 @@ def dry_run(
     """Find out what `vaegan.train` would take and what it would refuse. Nothing is trained, and only the packed images stay.
 
     One process takes some steps, draws a picture and saves, as for a length in minutes, and throws that away. Where several processes are
-    to train, what they tell each other is not in the time.
+    to train, what they tell each other is not in the time, and neither is what a DataLoader takes to give a batch.
 
     Args:
-        recipe, run, device, processes, nodes, report, studio: as for `vaegan.train`.
+        recipe: as for `vaegan.train`; by default quick, or that of a run that is to be continued.
+        run, data, steps, epochs, minutes, init_from, device, processes, nodes, report, studio: as for `vaegan.train`.
         more_images: as for `vaegan.resume`.
         mode: whether `run` must not be there yet, may be there (`auto_resume`), or is to be continued (`vaegan.resume`).
         console: the same as `progress`, which it goes before.
@@ -158,11 +166,14 @@ def dry_run(
     """
     if mode == "auto" and not run:
         raise UserError("--auto-resume needs --run: it continues that run if it has started")
-    pages = {"report": report, "studio": report if studio is None else studio}
-    job = TrainingJob(recipe, Run(run or free_name(RUNS, recipe)), mode, device, more_images=more_images, **pages)
     console = console or console_of(progress)
+    if recipe is None:
+        recipe = of_run(Run(run).folder) if run and mode == "resume" else DEFAULT_RECIPE
+    settings, loader = settings_of(recipe, data, {"steps": steps, "epochs": epochs, "minutes": minutes}, init_from, console)
+    folder, page = Run(run or free_name(RUNS, settings)), report if studio is None else studio
+    job = TrainingJob(settings, folder, mode, device, report, loader=loader, more_images=more_images, studio=page)
     world = find_world(processes, nodes)
-    plan = Plan(job.run.folder, recipe, world.size)
+    plan = Plan(job.run.folder, settings, world.size)
     with ExitStack() as stack:
         resumed = False
         with _noting(plan):
@@ -170,16 +181,17 @@ def dry_run(
         if resumed and job.run.checkpoints:
             plan.begun = max(job.run.checkpoints)
         fits = _measure_memory(plan, job, world)
-        images = None
+        images: ImageSet | None = None
         with _noting(plan):
-            job = replace(job, recipe=anchored_recipe(recipe, job.run))
-            images = images_of(job.recipe, console, finds_range=job.finds_range, again=resumed)
+            job = replace(job, recipe=anchored_recipe(settings, job.run))
+            images = loader.sample if loader else images_of(job.recipe, console, finds_range=job.finds_range, again=resumed)
         if images is not None:
             with _noting(plan):
                 growth = growth_of(job, images) if resumed else Growth()
                 training, held_out = split_of(job.recipe, images, growth.held_out)
-                plan.packed, plan.training, plan.held_out = images.folder, len(training), len(held_out)
-                plan.notes = [] if resumed else list(notes(images, training, held_out, job.recipe))
+                if not loader:
+                    plan.packed, plan.training, plan.held_out = images.folder, len(training), len(held_out)
+                    plan.notes = [] if resumed else list(notes(images, training, held_out, job.recipe))
                 _settle(plan, job, world, images, training, resumed=resumed)
                 if fits:
                     _rehearse(plan, job, images, (training, held_out), resumed=resumed, before=growth.before)
@@ -231,8 +243,8 @@ def _settle(plan: Plan, job: TrainingJob, world: World, images: ImageSet, traini
         UserError: the images do not fill a batch of each process, or an attribute is the same for all.
     """
     settings = job.recipe.training
-    batches = Batches(images.images, training, settings.batch, seed=settings.seed, processes=world.size)
-    plan.steps_per_epoch = batches.steps_per_epoch
+    batches = job.loader or Batches(images.images, training, settings.batch, seed=settings.seed, processes=world.size)
+    plan.steps_per_epoch = None if batches.steps_per_epoch == NO_END else batches.steps_per_epoch
     recipe = settled(job.recipe, images, training)
     plan.recipe = replace(
         recipe, training=replace(recipe.training, threads=threads_of(job, resumed, world), length=length_of(job, resumed))
@@ -255,7 +267,7 @@ def _rehearse(plan: Plan, job: TrainingJob, images: ImageSet, split: tuple[Indic
     try:
         borrows = job.mode != "resume" and bool(plan.recipe.objective.discriminator or plan.recipe.training.init_from)
         if resumed or borrows:
-            trainer = Trainer(plan.recipe, fabric, images, split[0], processes=plan.processes)
+            trainer = Trainer(plan.recipe, fabric, images, split[0], loader=job.loader, processes=plan.processes)
             trainer.grown_from = before
             goes_on = resumed and take_up(trainer, job.run, Console(quiet=True), auto=job.mode == "auto", dry=True)
             if borrows and not goes_on:
@@ -301,7 +313,8 @@ def _rows(plan: Plan) -> list[tuple[str, str]]:
             ("packed images", f"{plan.packed} (they stay there)"),
         ]
     else:
-        found.append(("images", f"{recipe.data.source or 'none'}; {shape}"))
+        source = f"batches of {training.batch:,} from a DataLoader" if recipe.data.source == LOADER else recipe.data.source or "none"
+        found.append(("images", f"{source}; {shape}"))
     if plan.networks:
         together = f"{plan.parameters:,} parameters: "
         found.append(("networks", together + ", ".join(f"{name} {count:,}" for name, count in plan.networks.items())))

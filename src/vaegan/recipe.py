@@ -139,7 +139,10 @@ def resolve(name: str | Path, over: Layer, note: Callable[[str], None] = lambda 
     """
     tree = read(name)
     asked = tree.get("data", {})
-    decided = of_set(over.tree.get("data", {}).get("source") or asked.get("source"))
+    named = over.tree.get("data", {}).get("source")
+    if getattr(named, "ndim", 0):
+        raise UserError("data.source must be a path or a name, not an array: pass the images as vaegan.train(recipe, data=images)")
+    decided = of_set(named or asked.get("source"))
     if overruled := {key: value for key, value in decided.get("data", {}).items() if key in asked and asked[key] != value}:
         prepared = ", ".join(f"{key} {plain(value)}" for key, value in overruled.items())
         note(f"the packed set was prepared with {prepared}; this replaces what recipe {name} says")

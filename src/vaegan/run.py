@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import old_names
 from .errors import UserError
 from .files import from_home
+from .methods import RunMethods
 from .progress import Progress
 from .recipe import RECIPE, Recipe
 from .settings import Data
@@ -30,12 +31,15 @@ RUNS = Path("runs")
 """Where runs are made by default."""
 
 
-class Run:
+class Run(RunMethods):
     """A run folder or a model folder.
 
         run = vaegan.Run.open("runs/avatars")
         model, images = run.model(), run.images()
         training, held_out = run.split(images)
+        faces = run.sample(16).pictures()
+
+    The functions of this package that work on a run are methods of it, too; see `vaegan.methods`.
 
     Nothing is read before it is asked for. Names that end in `_file` and `_folder` are paths, whether there is something or not.
     """

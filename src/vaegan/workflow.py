@@ -138,23 +138,38 @@ def train(
     if auto_resume and not run:
         raise UserError("--auto-resume needs --run: it continues that run if it has started")
     console = console or console_of(progress)
-    lengths = {unit: count for unit, count in {"steps": steps, "epochs": epochs, "minutes": minutes}.items() if count is not None}
-    if len(lengths) > 1:
-        raise UserError(f"{' and '.join(lengths)} were both given: leave out one")
-    over: dict[str, Any] = {}
-    for unit, count in lengths.items():
-        over["training.length"] = f"{count} {unit}"
-    over |= {"training.init_from": str(init_from)} if init_from else {}
-    over |= {"data.source": str(data)} if isinstance(data, (str, Path)) else {}
-    settings, loader = with_data(as_recipe(recipe, over), data, console)
+    settings, loader = settings_of(recipe, data, {"steps": steps, "epochs": epochs, "minutes": minutes}, init_from, console)
     folder = Run(run or free_name(RUNS, settings))
     mode: Mode = "auto" if auto_resume else "new"
     job = TrainingJob(settings, folder, mode, device, report, callbacks, loader, studio=report if studio is None else studio)
     return _start(job, processes, nodes, console)
 
 
+def settings_of(
+    recipe: Recipe | str | Path | Mapping[str, Any],
+    data: Any,
+    lengths: Mapping[str, int | None],
+    init_from: str | Path | None,
+    console: Console,
+) -> tuple[Recipe, LoaderBatches | None]:
+    """The recipe that the arguments of `train` make, and the batches, if its images are a DataLoader's; images are packed now.
+
+    Raises:
+        UserError: something in what was asked for is wrong.
+    """
+    asked = {unit: count for unit, count in lengths.items() if count is not None}
+    if len(asked) > 1:
+        raise UserError(f"{' and '.join(asked)} were both given: leave out one")
+    over: dict[str, Any] = {}
+    for unit, count in asked.items():
+        over["training.length"] = f"{count} {unit}"
+    over |= {"training.init_from": str(init_from)} if init_from else {}
+    over |= {"data.source": str(data)} if isinstance(data, (str, Path)) else {}
+    return with_data(as_recipe(recipe, over), data, console)
+
+
 def resume(
-    run: str | Path,
+    run: Run | str | Path,
     recipe: Recipe | None = None,
     *,
     data: Any = None,
@@ -178,7 +193,7 @@ def resume(
         UserError: there is no such run, it has no checkpoint, the images are others, or `recipe` differs in more than may change.
         Stopped: as for `train`.
     """
-    begun, console = Run(run), console or console_of(progress)
+    begun, console = run if isinstance(run, Run) else Run(run), console or console_of(progress)
     over = {"data.source": str(data)} if isinstance(data, (str, Path)) else {}
     settings, loader = with_data(as_recipe(recipe or Recipe.load(of_run(begun.folder)), over), data, console)
     pages = {"report": report, "studio": report if studio is None else studio}
@@ -331,7 +346,7 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
                 hold_folder(run, stack, new=True)
             set_up_folder(run, recipe, images, growth, console)
             grown = [about_growth(growth, images, training, trainer.batches.steps_per_epoch)] if growth.before else []
-            for sentence in grown if resumed else notes(images, training, held_out, recipe):
+            for sentence in grown if resumed or job.loader else notes(images, training, held_out, recipe):
                 note(f"note: {sentence}")
         if trainer.step >= trainer.steps:
             console.print(f"{run.folder} is finished: it is at step {trainer.step} of {trainer.steps}", soft_wrap=True)

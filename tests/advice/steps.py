@@ -23,6 +23,7 @@ from vaegan.experiments.ablation import asked
 from vaegan.experiments.experiment import Experiment
 from vaegan.experiments.page import ExperimentResult
 from vaegan.files import locked
+from vaegan.latent.directions import Directions
 from vaegan.training.health import SIGNS
 
 from ..command import works
@@ -54,6 +55,35 @@ def one_more(world: World) -> None:
     photos = shutil.copytree(world["PHOTOS"], world.folder / "more")
     shutil.copy(world["PHOTO"], photos / "z.png")
     works("prepare", photos, world["OUT"], "--size", 16, "--workers", 1)
+
+
+def on_plain_photos(world: World) -> None:
+    """The run was trained on images without attributes."""
+    change(world, f"source: {world['PACKED']}", f"source: {world['PHOTOS']}")
+
+
+def two_folders(world: World) -> None:
+    """Half of the photos are in ONE, the others in OTHER."""
+    for name, files in zip(("ONE", "OTHER"), (sorted(world["PHOTOS"].iterdir())[half::2] for half in (0, 1)), strict=True):
+        world.places[name] = world.folder / name.lower()
+        world[name].mkdir()
+        for path in files:
+            shutil.copy(path, world[name])
+
+
+def from_two_folders(world: World) -> None:
+    """Follow the advice with one folder after --with, and the other after --without."""
+    if "ONE" not in world.places:
+        two_folders(world)
+    run(world.line(world.said.replace("IMAGES", "ONE", 1).replace("IMAGES", "OTHER", 1)))
+
+
+def other_weights(world: World) -> None:
+    """As if the run had been trained on since its directions were learned."""
+    path = world["RUN"] / "attributes.safetensors"
+    directions = Directions.load(path)
+    directions.about["weights"] = "other"
+    directions.save(path)
 
 
 def without_prior(world: World) -> None:

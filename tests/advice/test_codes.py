@@ -6,7 +6,18 @@ from vaegan.latent.directions import Directions
 
 from ..command import works
 from .case import Case, follow
-from .steps import both, change, healed, patched, without_held_out
+from .steps import (
+    both,
+    change,
+    from_two_folders,
+    healed,
+    on_plain_photos,
+    other_weights,
+    patched,
+    two_folders,
+    without_held_out,
+    without_prior,
+)
 
 CASES = [
     # codes and attributes
@@ -30,6 +41,42 @@ CASES = [
         "vaegan attributes RUN --data SET",
         "attributes RUN --data PHOTOS",
         ("prepare PHOTOS SET --attributes TABLE.csv --size 16 --workers 1", "SAID"),
+    ),
+    Case(
+        "vaegan attributes {} --with IMAGES --without IMAGES --name NAME",
+        "attributes RUN",
+        (from_two_folders, "edit RUN PHOTO --add NAME=1"),
+        on_plain_photos,
+    ),
+    Case(
+        "has no attributes, and no fitted prior for principal directions: fit it with: vaegan fit-prior {}",
+        "attributes RUN",
+        ("SAID --device cpu", "attributes RUN"),
+        both(on_plain_photos, without_prior),
+    ),
+    Case(
+        "vaegan attributes RUN --with IMAGES --without IMAGES --name",
+        "attributes RUN",
+        (from_two_folders, "edit RUN PHOTO --add Mine=1"),
+        both(two_folders, lambda w: w.do("attributes RUN --with ONE --without OTHER --name Mine"), other_weights),
+    ),
+    Case(
+        "the run has an attribute named {} already: choose another --name",
+        "attributes RUN --with ONE --without OTHER --name Round",
+        "attributes RUN --with ONE --without OTHER --name Mine",
+        both(two_folders, lambda w: works("attributes", w["RUN"])),
+    ),
+    Case(
+        "--name must be a name without",
+        "attributes RUN --with ONE --without OTHER --name direction-1",
+        "attributes RUN --with ONE --without OTHER --name Mine",
+        two_folders,
+    ),
+    Case(
+        "--data and --with were both given: leave out one",
+        "attributes RUN --data SET --with ONE --without OTHER --name Mine",
+        "attributes RUN --with ONE --without OTHER --name Mine",
+        two_folders,
     ),
     Case(
         "{} does not exist: learn the attributes with: vaegan attributes RUN",

@@ -11,6 +11,7 @@ import pytest
 import vaegan
 from vaegan.cli.commands import COMMANDS, Command
 from vaegan.cli.flags import LENGTHS, SHORT
+from vaegan.methods import METHODS
 
 from ..cli.test_commands import function_of
 
@@ -41,7 +42,7 @@ ONLY_FLAGS_OF = {
         for name in (*SHORT, *LENGTHS)
     },
 }
-ONLY_PARAMETERS = {"progress": "a command always shows it, on standard error"}
+ONLY_PARAMETERS = {"progress": "a command always shows it, on standard error", "on_row": "--jsonl prints each row"}
 """Parameters of any function that commands do not have."""
 ONLY_PARAMETERS_OF = {
     ("train", "console"): "the same as progress",
@@ -104,6 +105,19 @@ def test_what_is_on_one_side_only_is_there() -> None:
     assert not [(command, name) for command, name in ONLY_PARAMETERS_OF if name not in parameters[command]]
 
 
+def test_what_works_on_a_run_is_a_method_of_it() -> None:
+    names = [command.name.replace("-", "_") for command in COMMANDS] + ["resume", "dry_run"]
+    on_runs = {name for name in names if next(iter(inspect.signature(getattr(vaegan, name)).parameters), "") == "run"}
+    assert on_runs == set(METHODS)
+
+
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one.name not in ("runs", "compare", "recipes")], ids=lambda one: one.name)
 def test_progress_is_asked_for_in_the_same_way(command: Command) -> None:
     assert parameters_of(command)["progress"] is None
+
+
+def test_a_dry_run_takes_what_training_takes() -> None:
+    """But what has no effect before the end: --dry-run is a flag of train."""
+    train, dry_run = (inspect.signature(one).parameters for one in (vaegan.train, vaegan.dry_run))
+    assert train.keys() - dry_run.keys() == {"auto_resume", "callbacks"}, "auto_resume is mode"
+    assert dry_run.keys() - train.keys() == {"mode", "more_images"}

@@ -1,130 +1,35 @@
-"""Changing images by their codes: attributes, edit, arithmetic."""
+"""Changing images by their codes: edit, arithmetic."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from PIL.Image import Image
-from rich.table import Table
 from torch import Tensor
 
-from ..data import ImageSet, Indices
-from ..data.any_images import AnyImages, any_images
+from ..data.any_images import AnyImages
 from ..errors import UserError
 from ..latent.directions import Directions, How
 from ..latent.encode import decode
-from ..latent.figures import Summand, attribute_sheet, edits, sum_of, total_of
-from ..latent.learn_directions import learn_from
+from ..latent.figures import Summand, edits, sum_of, total_of
+from ..latent.principal import NAME, principal_directions
 from ..latent.project import project as better_codes
 from ..models.vaegan import VAEGAN
 from ..result import PYTHON_ONLY, Result
 from ..run import Run
 from ..viz.grid import to_pil
 from ..words import command
+from .attributes import learn_of_set
 from .notices import MOST_ROWS, ShowProgress, Skipped, Talk
 from .shared import ModelInMemory, Subject, encode_pictures, open_run, open_set, save_each
 
 STRIP = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
 """The strengths of a strip."""
 SIGNS = {"+": 1, "-": -1}
-
-
-@dataclass(frozen=True)
-class LearnedAttribute:
-    """How well the direction of an attribute separates held-out images; None where there are not both kinds."""
-
-    name: str
-    with_it: int
-    """The number of images with the attribute that it was learned from."""
-    without_it: int
-    """The number of those without it."""
-    probe_accuracy: float | None
-    """The mean of the accuracy for images with the attribute and for images without it, by the probe; 0.5 is guessing."""
-    probe_auc: float | None
-    """The area under the ROC curve, by the probe; 0.5 is guessing."""
-    mean_accuracy: float | None
-    """The same as `probe_accuracy`, by the difference of means."""
-    mean_auc: float | None
-    """The same as `probe_auc`, by the difference of means."""
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class LearnedAttributes(Result):
-    """The directions of attributes in the latent space."""
-
-    rows: list[LearnedAttribute]
-    """For each attribute, the best AUC first: name; with_it and without_it, the number of images with and without it that its direction was
-    learned from; probe_accuracy, probe_auc, mean_accuracy and mean_auc on held-out images, null where these are all of one kind."""
-    learned_from: int
-    """The number of training images."""
-    tested_on: int
-    """The number of held-out images."""
-    notes: list[str]
-    """Attributes that were left out, and why."""
-    directions: Directions = field(metadata=PYTHON_ONLY)
-    """The directions, which `edit` uses."""
-    picture: Image = field(metadata=PYTHON_ONLY)
-    files: list[Path] = field(default_factory=list)
-    """The files that were written."""
-
-    def table(self) -> Table:
-        """The attributes, best first."""
-        table = Table("\nattribute", box=None, header_style="bold", title_justify="left")
-        for column in ("\nwith it", "\nwithout it", "probe:\naccuracy", "probe:\nAUC", "mean:\naccuracy", "mean:\nAUC"):
-            table.add_column(column, justify="right")
-        for row in self.rows:
-            values = (row.probe_accuracy, row.probe_auc, row.mean_accuracy, row.mean_auc)
-            cells = ("-" if value is None else f"{value:.3f}" for value in values)
-            table.add_row(row.name, f"{row.with_it:,}", f"{row.without_it:,}", *cells)
-        return table
-
-    def lines(self) -> list[str]:
-        """How to read the table."""
-        return [
-            f"The directions were learned from {self.learned_from:,} images and tested on {self.tested_on:,} held-out images. "
-            "Accuracy is the mean of the accuracy for images with the attribute and for images without it. For accuracy and AUC, 0.5 is "
-            "guessing."
-        ]
-
-    def figure(self) -> Image:
-        """What each direction does to an image."""
-        return self.picture
-
-
-def attributes(
-    run: Subject, data: AnyImages | None = None, *, image: AnyImages | None = None, progress: ShowProgress = None
-) -> LearnedAttributes:
-    """Learn a direction in the latent space for each attribute, and keep them in RUN/attributes.safetensors, which `edit` uses.
-
-    Args:
-        run: a run, a model, or the path of either. A model needs `data`.
-        data: a set with attributes; by default the set that the run was trained on.
-        image: the image to show the attributes on; by default a held-out image without the attribute for each.
-        progress: see `vaegan.api.notices.ShowProgress`.
-
-    Raises:
-        UserError: the set has no attributes, or none with enough examples.
-    """
-    talk = Talk(progress)
-    opened = open_run(run)
-    model = opened.model()
-    pixels = any_images(image, model.preparation).pixels[:1] if image is not None else None
-    images = open_set(opened, data, "--data", talk)
-    directions, (training, held_out) = _learn(opened, model, images, talk)
-    indices = np.concatenate([held_out[:], training[:]])  # of few that are held out, all may have an attribute
-    picture = attribute_sheet(model, directions, images, indices, pixels)
-    about = directions.about
-    rows = [
-        LearnedAttribute(name, *counts, *probe, *mean)
-        for name, counts, probe, mean in zip(directions.names, about["counts"], about["probe"], about["mean"], strict=True)
-    ]
-    rows.sort(key=lambda row: -(row.probe_auc or 0))
-    return LearnedAttributes(rows, about["learned_from"], about["tried_on"], talk.notes, directions, picture)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -192,7 +97,7 @@ def edit(
     Args:
         run: a run, a model, or the path of either. A model needs `directions`.
         images: see `vaegan.data.any_images.AnyImages`.
-        add: the strength of each attribute, such as {"Eyeglasses": 1}.
+        add: the strength of each attribute, such as {"Eyeglasses": 1}, or of each principal direction, such as {"direction-1": 2}.
         how: see `vaegan.latent.directions`.
         strip: whether one attribute is shown at strengths from -1 to 2.
         project: steps of `project` that improve the codes first.
@@ -211,9 +116,11 @@ def edit(
     model = opened.model()
     names, originals, codes = encode_pictures(model, images, talk)
     if directions is None:
-        directions = _directions(opened, model, talk)
+        directions = _directions(opened, model, add, talk)
+    elif not directions.principal.names:
+        directions = replace(directions, principal=principal_directions(model))
     for name in add:
-        directions.index(name)
+        directions.require(name)
     if project:
         with talk.bar() as bar:
             codes = better_codes(model, originals, project, progress=bar).codes
@@ -304,30 +211,27 @@ def _parse_sum(words: Sequence[Any]) -> tuple[list[int], list[list[Any]]]:
     return signs, groups
 
 
-def _directions(run: Run, model: VAEGAN, talk: Talk) -> Directions:
-    """Those that were learned for this run, or new ones where there are none for its weights."""
+def _directions(run: Run, model: VAEGAN, add: Iterable[str], talk: Talk) -> Directions:
+    """Those that were learned for this run, or new ones where there are none for its weights and some are needed."""
+    wanted = [name for name in add if not NAME.fullmatch(name)]
+    if not wanted:
+        return Directions.none(model)
     if isinstance(run, ModelInMemory):
         raise UserError("a model without a folder has no directions: pass directions=vaegan.attributes(model, data).directions")
     path = run.attributes_file
-    if known := Directions.load_for(path, model):
+    known = Directions.load_for(path, model)
+    if known and (known.of_attributes.names or all(name in known.names for name in wanted)):
         return known
     way_out = command("attributes", run.folder, "--data", "SET")
     if not run.is_run:
+        if known:
+            return known
         raise UserError(f"a model folder does not say which images the model was trained on: first learn the attributes with: {way_out}")
+    images = open_set(run, None, way_out, talk)
+    if known and not images.attribute_names:
+        return known
     what = f"the model has changed since {path} was learned: learning the directions of attributes again"
-    if not path.is_file():
+    if known or not path.is_file():
         what = f"learning the directions of attributes first; they are saved in {path}"
     talk.say(what)
-    return _learn(run, model, open_set(run, None, way_out, talk), talk)[0]
-
-
-def _learn(run: Run, model: VAEGAN, images: ImageSet, talk: Talk) -> tuple[Directions, tuple[Indices, Indices]]:
-    """Learn the directions of a set's attributes, and keep them in the run."""
-    parts = run.split(images)
-    with talk.bar() as bar:
-        directions, notes = learn_from(model, images, *parts, bar)
-    for note in notes:
-        talk.note(note)
-    if not isinstance(run, ModelInMemory):
-        directions.save(run.attributes_file)
-    return directions, parts
+    return learn_of_set(run, model, images, talk)

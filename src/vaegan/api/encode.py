@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,23 @@ from ..latent import project as projecting
 from ..latent.encode import decode
 from ..latent.encode import encode as encode_images
 from ..latent.figures import projections
+from ..models.posterior import Posterior
 from ..models.vaegan import PART, VAEGAN
 from ..result import PYTHON_ONLY, Result
 from ..viz.grid import to_pil
 from .notices import MOST_ROWS, ShowProgress, Skipped, Talk
 from .shared import Subject, encode_pictures, open_run, open_set, save_each
+
+
+@dataclass(frozen=True)
+class ImageCode:
+    """The posterior of an image."""
+
+    name: str
+    mean: list[float]
+    """Of each dimension."""
+    logvar: list[float]
+    """The logarithm of the variance, of each dimension."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -50,6 +63,11 @@ class Codes(Result):
     """What else is known of the images of a set: labels; attributes and attribute_names, if it has any."""
     files: list[Path] = field(default_factory=list)
     """The files that were written."""
+
+    @property
+    def rows(self) -> list[ImageCode]:
+        """The posterior of each image."""
+        return list(map(ImageCode, self.names, self.mean.tolist(), self.logvar.tolist()))
 
     def lines(self) -> list[str]:
         """How many there are."""
@@ -79,13 +97,21 @@ def npz_file(path: str | Path) -> Path:
     return path
 
 
-def encode(run: Subject, source: AnyImages, *, shard: str | None = None, progress: ShowProgress = None) -> Codes:
+def encode(
+    run: Subject,
+    source: AnyImages,
+    *,
+    shard: str | None = None,
+    on_row: Callable[[ImageCode], object] | None = None,
+    progress: ShowProgress = None,
+) -> Codes:
     """The codes of images.
 
     Args:
         run: a run, a model, or the path of either.
         source: see `vaegan.data.any_images.AnyImages`. A path may also be what `vaegan train --data` takes: a set of any size.
         shard: only one of several parts of the images, as 3/16. The codes are the same as in the work on all images, bit for bit.
+        on_row: called with each of `rows` as soon as it is made.
         progress: see `vaegan.api.notices.ShowProgress`.
 
     Raises:
@@ -108,10 +134,17 @@ def encode(run: Subject, source: AnyImages, *, shard: str | None = None, progres
         names, images = any_images(source, model.preparation, talk.skip, talk.left_out)
     wanted = part.of(len(names), PART)
     here = slice(wanted.start, wanted.stop)
+    names = names[here]
+
+    def each(places: slice, found: Posterior) -> None:
+        if on_row:
+            for row in map(ImageCode, names[places], found.mean.tolist(), found.logvar.tolist()):
+                on_row(row)
+
     with talk.bar() as bar:
-        codes = encode_images(model, images, np.arange(wanted.start, wanted.stop), progress=bar)
+        codes = encode_images(model, images, np.arange(wanted.start, wanted.stop), progress=bar, each=each)
     known |= {name: values[here] for name, values in known.items() if name != "attribute_names"}
-    return Codes(len(wanted), codes.mean.shape[1], talk.skipped, names[here], codes.mean.numpy(), codes.logvar.numpy(), known)
+    return Codes(len(wanted), codes.mean.shape[1], talk.skipped, names, codes.mean.numpy(), codes.logvar.numpy(), known)
 
 
 @dataclass(frozen=True)
@@ -181,7 +214,14 @@ class Projections(Result):
 
 
 def project(
-    run: Subject, images: AnyImages, *, steps: int = 200, lr: float = 0.05, kl_weight: float = 1.0, progress: ShowProgress = None
+    run: Subject,
+    images: AnyImages,
+    *,
+    steps: int = 200,
+    lr: float = 0.05,
+    kl_weight: float = 1.0,
+    on_row: Callable[[ProjectedImage], object] | None = None,
+    progress: ShowProgress = None,
 ) -> Projections:
     """Find better codes for images than the encoder does, by gradient descent on the learned similarity.
 
@@ -189,6 +229,7 @@ def project(
         run: a run, a model, or the path of either.
         images: see `vaegan.data.any_images.AnyImages`.
         steps, lr, kl_weight: see `vaegan.latent.project.project`.
+        on_row: called with each of `rows` as soon as it is made.
         progress: see `vaegan.api.notices.ShowProgress`.
 
     Raises:
@@ -198,8 +239,15 @@ def project(
     model = open_run(run).model()
     names, originals, _ = encode_pictures(model, images, talk)
     shown = sorted({0, steps // 20, steps // 5, steps // 2, steps})
+    rows: list[ProjectedImage] = []
+
+    def each(part: slice, found: projecting.Projection) -> None:
+        errors = zip(names[part], found.similarity.T.tolist(), found.pixel.T.tolist(), strict=True)
+        for name, similarity, pixel in errors:
+            rows.append(ProjectedImage(name, similarity[-1], similarity[0], pixel[-1], pixel[0]))
+            if on_row:
+                on_row(rows[-1])
+
     with talk.bar() as bar:
-        found = projecting.project(model, originals, steps, lr=lr, kl_weight=kl_weight, shown=shown, progress=bar)
-    errors = zip(names, found.similarity.T.tolist(), found.pixel.T.tolist(), strict=True)
-    rows = [ProjectedImage(name, similarity[-1], similarity[0], pixel[-1], pixel[0]) for name, similarity, pixel in errors]
+        found = projecting.project(model, originals, steps, lr=lr, kl_weight=kl_weight, shown=shown, progress=bar, each=each)
     return Projections(rows, steps, talk.skipped, originals, decode(model, found.codes), found, shown, model)

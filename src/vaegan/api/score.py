@@ -6,7 +6,7 @@ import csv
 import math
 import os
 from bisect import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,7 @@ from ..files import replacing
 from ..latent.anomaly import HELD_OUT, OtherWeightsError, Scorer, Scores, joined
 from ..latent.measurements import PART as MEASURED_AT_ONCE
 from ..models.vaegan import VAEGAN
+from ..progress import Progress
 from ..result import PYTHON_ONLY, Result
 from ..run import Run
 from ..viz.grid import to_uint8, view
@@ -172,6 +173,7 @@ def score(
     false_positive_rate: float = 0.01,
     count: int = 12,
     shard: str | None = None,
+    on_row: Callable[[ScoredImage], object] | None = None,
     progress: ShowProgress = None,
 ) -> ScoredImages:
     """Give each image a score: how unusual it is for a model.
@@ -185,6 +187,7 @@ def score(
         false_positive_rate: the share of normal images that may be called unusual by mistake.
         count: how many images table and picture show.
         shard: only one of several parts of the images, as 3/16; the run needs a calibration before.
+        on_row: called with each of `rows` as soon as it is made.
         progress: see `vaegan.api.notices.ShowProgress`.
 
     Raises:
@@ -197,9 +200,9 @@ def score(
         raise UserError(f"--false-positive-rate must be above 0 and below 1, not {rate}")
     if count < 1:
         raise UserError(f"--count must be above 0, not {count}")
-    part = Shard.parse(shard) if shard is not None else None
+    wanted = Shard.parse(shard) if shard is not None else None
     opened = open_run(run)
-    if part and (calibrate is not None or not opened.score_file.is_file()):
+    if wanted and (calibrate is not None or not opened.score_file.is_file()):
         raise UserError(f"--shard needs one calibration for all parts: calibrate first, with: {command('score', opened.folder, 'IMAGE')}")
     model = opened.model()
     model.require("encoder")  # before anything is said of the images, which cannot help
@@ -207,18 +210,25 @@ def score(
     parts = list(_parts(opened, images, talk))
     if not any(part.names for part in parts):
         raise UserError(f"there is no readable image in {', '.join(dict.fromkeys(one.name for part in parts for one in part.skipped))}")
-    if part:
-        parts = list(_within(parts, part))
-    scorer = _scorer(opened, model, calibrate, talk, again=part is None)
+    if wanted:
+        parts = list(_within(parts, wanted))
+    scorer = _scorer(opened, model, calibrate, talk, again=wanted is None)
     if len(scorer.ranked) < 1 / rate - 1:
         least = f"{1 / (len(scorer.ranked) + 1):.2g}"
         talk.note(
             f"note: with {len(scorer.ranked)} normal images p is at least {least}, so no image can reach --false-positive-rate {rate:g}"
         )
+    rows: list[ScoredImage] = []
+    found: list[Scores] = []
     with talk.bar() as bar:
-        scores = joined([scorer.score(part.images, progress=bar) for part in parts if part.names])
+        for part in parts:
+            for row in _rows(part, scorer, rate, found, bar):
+                rows.append(row)
+                if on_row:
+                    on_row(row)
+    scores = joined(found)
     about = (rate, rate * len(scores), scorer.source, len(scorer.ranked), talk.notes)
-    return ScoredImages(list(_rows(parts, scores, rate)), *about, scores, scorer, count, [part for part in parts if part.names])
+    return ScoredImages(rows, *about, scores, scorer, count, [part for part in parts if part.names])
 
 
 def _folder_of(names: Sequence[str]) -> str:
@@ -231,18 +241,26 @@ def _folder_of(names: Sequence[str]) -> str:
     return os.path.join(folder, "") if folder else ""  # noqa: PTH118 (as above)
 
 
-def _rows(parts: Sequence[_Part], scores: Scores, rate: float) -> Iterator[ScoredImage]:
+def _rows(part: _Part, scorer: Scorer, rate: float, found: list[Scores], progress: Progress) -> Iterator[ScoredImage]:
     """A row for each image and each file that gave none: files in the order in which they were named, and what is in a set in its order."""
-    numbers = iter(range(len(scores)))
-    over = scores.over(rate).tolist()
-    for part in parts:
-        rows = []
-        for name, number in zip(part.names, numbers, strict=False):
+    errors = {one.name: ScoredImage(one.name, error=one.error) for one in part.skipped}
+    scored = _scored(part, scorer, rate, found, progress)
+    for name in part.order:
+        yield errors[name] if name in errors else next(scored)
+    yield from scored
+    if not part.order:
+        yield from errors.values()
+
+
+def _scored(part: _Part, scorer: Scorer, rate: float, found: list[Scores], progress: Progress) -> Iterator[ScoredImage]:
+    """A row for each image, as it is scored; its scores are added to those that were found."""
+    names = iter(part.names)
+    for scores in scorer.parts(part.images, progress=progress) if part.names else ():
+        found.append(scores)
+        over = scores.over(rate).tolist()
+        for number in range(len(scores)):
             measurements = {key: float(values[number]) for key, values in scores.measurements.items()}
-            rows.append(ScoredImage(name, float(scores.p[number]), float(scores.combined[number]), over[number], measurements))
-        rows += [ScoredImage(one.name, error=one.error) for one in part.skipped]
-        order = {name: number for number, name in enumerate(part.order)}
-        yield from sorted(rows, key=lambda row: order.get(row.name, 0))
+            yield ScoredImage(next(names), float(scores.p[number]), float(scores.combined[number]), over[number], measurements)
 
 
 def _parts(run: Run, named: AnyImages, talk: Talk) -> Iterator[_Part]:
@@ -304,7 +322,9 @@ def _within(parts: Sequence[_Part], shard: Shard) -> Iterator[_Part]:
         ends = [start + bisect(positions, order.get(one.name, 0)) for one in part.skipped]
         skipped = [one for one, end in zip(part.skipped, ends, strict=True) if (wanted.start or -1) < end <= wanted.stop]
         if here or skipped:
-            yield _Part(part.names[here.start : here.stop], ImageRange(part.images, here), skipped, part.order)
+            names = part.names[here.start : here.stop]
+            both = {*names, *(one.name for one in skipped)}
+            yield _Part(names, ImageRange(part.images, here), skipped, [name for name in part.order if name in both])
         start += len(part.names)
 
 

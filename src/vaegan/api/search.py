@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
-from ..data import ImageSet
+from ..data import ImageSet, Indices
 from ..data.any_images import AnyImages, any_images
 from ..data.batches import to_tensor
 from ..errors import UserError
@@ -148,6 +149,7 @@ def search(
     samples: int = 0,
     seed: int = 0,
     prior: PriorKind | None = None,
+    on_row: Callable[[Neighbour], object] | None = None,
     progress: ShowProgress = None,
 ) -> Neighbours:
     """Find the images of a set that are nearest to images, or to samples.
@@ -161,6 +163,7 @@ def search(
         samples: draw this number of samples in place of `images`, and search the training images of the run.
         seed: of the samples.
         prior: of the samples; by default the fitted prior if there is one.
+        on_row: called with each of `rows` as soon as it is made.
         progress: see `vaegan.api.notices.ShowProgress`.
 
     Raises:
@@ -195,7 +198,7 @@ def search(
             names = [f"sample {number}" for number in range(samples)]
             with torch.inference_mode():
                 queries = model.sample(samples, seed, prior=prior)
-            indices, distances = looking(queries, count, among=training)
+            rows, indices, distances = _rows(looking, (names, queries), count, training, on_row)
             if len(held_out):
                 found = copying(looking, training, held_out, seed, prior)
                 medians = float(np.median(found.samples)), float(np.median(found.held_out))
@@ -204,12 +207,27 @@ def search(
             else:
                 talk.note("the run holds out no images, so there is nothing to compare these distances to")
         else:
-            indices, distances = looking(queries, count)
-    there = searched.names
-    rows = [
-        Neighbour(name, rank, there[number], number, distance)
-        for name, row, far in zip(names, indices.tolist(), distances.tolist(), strict=True)
-        for rank, (number, distance) in enumerate(zip(row, far, strict=True), 1)
-    ]
+            rows, indices, distances = _rows(looking, (names, queries), count, None, on_row)
     drawn_from = model.name_prior(prior) if samples else None
     return Neighbours(rows, by, drawn_from, copies, talk.skipped, talk.notes, queries.cpu(), names, indices, distances, searched)
+
+
+def _rows(
+    looking: Search,
+    queries: tuple[list[str], Tensor],
+    count: int,
+    among: Indices | None,
+    on_row: Callable[[Neighbour], object] | None,
+) -> tuple[list[Neighbour], NDArray[np.int64], NDArray[np.float64]]:
+    """The neighbours of queries, by rows and as arrays."""
+    there, names = looking.images.names, iter(queries[0])
+    rows, found = [], []
+    for indices, distances in looking.parts(queries[1], count, among):
+        found.append((indices, distances))
+        for row, far in zip(indices.tolist(), distances.tolist(), strict=True):
+            name = next(names)
+            for rank, (number, distance) in enumerate(zip(row, far, strict=True), 1):
+                rows.append(Neighbour(name, rank, there[number], number, distance))
+                if on_row:
+                    on_row(rows[-1])
+    return rows, np.concatenate([one for one, _ in found]), np.concatenate([one for _, one in found])

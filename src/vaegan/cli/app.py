@@ -9,6 +9,7 @@ import cyclopts
 from ..errors import UserError
 from ..parse_settings import describe
 from .commands import COMMANDS
+from .completion import App
 
 
 class UnknownFlagError(UserError):
@@ -26,7 +27,7 @@ def make_app(wanted: str = "") -> cyclopts.App:
     Args:
         wanted: the command that is called. Its help is its docstring; of the others, help shows the line in `COMMANDS`.
     """
-    app = cyclopts.App(
+    app = App(
         name="vaegan",
         help="Train a VAE/GAN on a folder of images, and use it.\n\n"
         "A run is the folder that training makes. A code is a list of numbers that stands for an image. The prior is the "
@@ -39,8 +40,13 @@ def make_app(wanted: str = "") -> cyclopts.App:
     for order, one in enumerate(COMMANDS):
         line = None if one.name == wanted else one.line
         app.command(one.function, name=one.name, help=line, group=groups[one.group], sort_key=order)
+    app.register_install_completion_command()
     other = cyclopts.Group("Other", sort_key=len(groups))
-    for flag, line in (("--help", "Show this page, or the help of a command."), ("--version", "Show the version.")):
+    for flag, line in (
+        ("--help", "Show this page, or the help of a command."),
+        ("--version", "Show the version."),
+        ("--install-completion", "Let the shell complete commands, flags, runs and recipes."),
+    ):
         app[flag].group, app[flag].help = (other,), line
     return app
 

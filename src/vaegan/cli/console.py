@@ -55,6 +55,15 @@ def save_picture(result: Any, path: Path, outdir: Path | None = None) -> None:
         result.files.extend(result.save_each(outdir))
 
 
+def print_row(row: Any) -> None:
+    """Print a row of a result as a line of JSON, as soon as it is made: for --jsonl."""
+    from json import dumps
+
+    from ..result import as_json
+
+    print(dumps(as_json(row)), flush=True)
+
+
 def wrote(path: Path) -> None:
     """Say where a result is: on standard output, for who looks or for a script."""
     print(f"wrote {path}")
@@ -68,7 +77,7 @@ def show(
     Args:
         result: what to print.
         json: as one object.
-        jsonl: an object on each line, for each row of the result.
+        jsonl: nothing, because `print_row` has printed each row.
         table: whether people see the table and its lines; of a picture, they see where it is.
         outdir: the folder of single files, which people are not shown one by one.
         console: where tables are printed.
@@ -77,10 +86,7 @@ def show(
 
     if json:
         print(dumps(result.to_dict(), indent=2))
-    elif jsonl:
-        for row in result.to_dict()["rows"]:
-            print(dumps(row))
-    else:
+    elif not jsonl:
         found = result.table() if table else None
         if found is not None:
             console.print(found)

@@ -9,47 +9,73 @@ from cyclopts import Parameter
 
 from ..errors import UserError
 from ..words import command
+from .completion import RunFolder, strengths
 from .console import Json, err, picture_file, save_picture, show
 
 How = Literal["probe", "mean"]  # as in latent/directions.py, without waiting for torch
 
 
-def attributes(run: Path, /, *, data: str | None = None, image: Path | None = None, json: Json = False) -> None:
+def attributes(
+    run: RunFolder,
+    /,
+    *,
+    data: str | None = None,
+    with_images: Annotated[str | None, Parameter(name="--with")] = None,
+    without_images: Annotated[str | None, Parameter(name="--without")] = None,
+    name: str | None = None,
+    image: Path | None = None,
+    json: Json = False,
+) -> None:
     """Learn a direction in the latent space for each attribute.
 
     Directions are learned from the posterior means of training images. The command measures how well each direction separates held-out
     images with the attribute from those without it. A picture shows what each direction does.
 
-    It writes RUN/attributes.safetensors, which vaegan edit uses, and the picture RUN/attributes.png.
+    Without a table of attributes, --with, --without and --name learn one direction from two sets of images. If the images of the run have
+    no attributes, the command shows the widest principal directions of the codes: direction-1, direction-2 and so on.
+
+    It writes RUN/attributes.safetensors, which vaegan edit uses, and a picture: RUN/attributes.png, RUN/attributes-NAME.png for a direction
+    of two sets, or RUN/directions.png for the principal directions.
 
     Parameters
     ----------
     run
-        The folder of a run. The folder of a model also works, together with --data.
+        The folder of a run. The folder of a model also works, together with --data, or with --with and --without.
     data
         Another set with attributes (see vaegan prepare --attributes). The default is the set that the run was trained on.
+    with_images
+        Images that have something, for example glasses: a folder or archive of images, or anything else that vaegan train --data takes.
+    without_images
+        Images that do not have it.
+    name
+        The name of the direction from the images without it to the images with it, for example Glasses.
     image
-        The image to show the attributes on. The default is a different held-out image for each attribute, one that does not have it.
+        The image to show the directions on. The default is a different held-out image for each attribute, one that does not have it.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """
-    from ..api import edit as api
+    from ..api import attributes as api
     from ..run import Run
 
-    found = api.attributes(run, data, image=image, progress=err)
+    found = api.attributes(run, data, with_images=with_images, without_images=without_images, name=name, image=image, progress=err)
     folder = Run(run)
-    found.files.append(folder.attributes_file)
-    save_picture(found, folder.attributes_picture_file)
+    if found.directions.names:
+        found.files.append(folder.attributes_file)
+    picture = folder.attributes_picture_file
+    save_picture(
+        found, picture.with_stem(f"attributes-{name}") if name else picture if found.learned_from else picture.with_stem("directions")
+    )
     show(found, json=json)
-    err.print(f"Use them: {command('edit', run, 'IMAGE', '--add', f'{found.rows[0].name}=1')}", soft_wrap=True)
+    example = f"{found.rows[0].name}=1" if found.rows else f"{found.principal[0].name}=2"
+    err.print(f"Use them: {command('edit', run, 'IMAGE', '--add', example)}", soft_wrap=True)
 
 
 def edit(
-    run: Path,
+    run: RunFolder,
     images: Annotated[list[Path], Parameter(negative="", json_list=False)],
     /,
     *,
-    add: Annotated[list[str], Parameter(negative="", consume_multiple=True)],
+    add: Annotated[list[str], Parameter(negative="", consume_multiple=True, completer=strengths)],
     how: How = "probe",
     strip: Annotated[bool, Parameter(negative="")] = False,
     project: int = 0,
@@ -69,7 +95,8 @@ def edit(
         Image files, folders of images, or archives of images (zip, tar).
     add
         Attributes and their strengths, for example Eyeglasses=1 Smiling=-0.5. Strength 1 turns a typical image without the attribute into
-        one with it. Strength -1 does the reverse.
+        one with it. Strength -1 does the reverse. Principal directions need no attributes, for example direction-1=2. Their strength is in
+        standard deviations of the codes.
     how
         How codes change. With --how probe, each image moves only as far as it must to get the attribute, and keeps its other attributes.
         With --how mean, the same step is added to each code, as the paper does: the mean code of images with the attribute, minus the mean
@@ -95,7 +122,7 @@ def edit(
 
 
 def arithmetic(
-    run: Path,
+    run: RunFolder,
     expression: Annotated[list[str], Parameter(negative="", allow_leading_hyphen=True)],
     /,
     *,

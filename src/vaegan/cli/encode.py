@@ -7,10 +7,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from .console import Json, err, picture_file, save_picture, show
+from .completion import RunFolder
+from .console import Json, err, picture_file, print_row, save_picture, show
 
 
-def encode(run: Path, source: str, /, *, shard: str | None = None, out: Path | None = None, json: Json = False) -> None:
+def encode(
+    run: RunFolder, source: str, /, *, shard: str | None = None, out: Path | None = None, json: Json = False, jsonl: Json = False
+) -> None:
     """Write the codes of a set of images to a file.
 
     The encoder gives each image a posterior: a normal distribution of codes. The file is for numpy. It holds the posterior means (mean),
@@ -30,6 +33,8 @@ def encode(run: Path, source: str, /, *, shard: str | None = None, out: Path | N
         The file to write. The default is RUN/codes.npz.
     json
         Print one JSON object and nothing else (see docs/json.md).
+    jsonl
+        Print one line of JSON for each image: name, mean and logvar (see docs/json.md).
     """
     from ..api import encode as api
     from ..data.shard import Shard
@@ -37,13 +42,13 @@ def encode(run: Path, source: str, /, *, shard: str | None = None, out: Path | N
 
     path = api.npz_file(out or Run(run).folder / "codes.npz")
     path = path if shard is None else Shard.parse(shard).file(path)
-    found = api.encode(run, source, shard=shard, progress=err)
+    found = api.encode(run, source, shard=shard, on_row=print_row if jsonl else None, progress=err)
     found.files.append(found.save(path))
-    show(found, json=json, table=False)
+    show(found, json=json, jsonl=jsonl, table=False)
 
 
 def project(
-    run: Path,
+    run: RunFolder,
     images: Annotated[list[Path], Parameter(negative="", json_list=False)],
     /,
     *,
@@ -81,7 +86,7 @@ def project(
     from ..run import Run
 
     path = picture_file(out or Run(run).folder / "projections.png")
-    found = api.project(run, images, steps=steps, lr=lr, kl_weight=kl_weight, progress=err)
+    found = api.project(run, images, steps=steps, lr=lr, kl_weight=kl_weight, on_row=print_row if jsonl else None, progress=err)
     save_picture(found, path)
     for row in () if json or jsonl else found.rows:
         similarity = f"similarity error {row.similarity_error_before:.4g} -> {row.similarity_error:.4g}"

@@ -8,11 +8,12 @@ from typing import Any
 from ..metrics.base import RESAMPLINGS, SAMPLES
 from ..metrics.extractors.registry import DEFAULT, ExtractorName
 from ..settings import PriorKind
+from .completion import RunFolder
 from .console import Json, err, picture_file, save_picture, show
 
 
 def evaluate(
-    run: Path,
+    run: RunFolder,
     /,
     *,
     data: str | None = None,

@@ -20,6 +20,7 @@ from ..parse_settings import Layer, as_tree, convert, describe, setting_types
 from ..recipe import DEFAULT_RECIPE, Recipe, of_run, resolve
 from ..settings import PriorKind
 from .app import UnknownFlagError
+from .completion import recipe_names, run_folders
 from .console import err, parse_size
 
 BENCH_RECIPE = "reference"
@@ -54,7 +55,7 @@ Settings = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
 class BaseFlags:
     """A recipe, and the settings that go over it."""
 
-    recipe: str | None = None
+    recipe: Annotated[str | None, Parameter(completer=recipe_names)] = None
     """The name of a recipe (see `vaegan recipes`), or a YAML file. The default is the quick recipe."""
 
     def load_recipe(self, settings: Sequence[str] = (), resume: Path | None = None) -> Recipe:
@@ -157,7 +158,7 @@ class RunFlags(TrainingFlags):
 
     minutes: int | None = None
     """How long to train, in minutes on this machine. A short trial measures the speed and sets the number of steps."""
-    init_from: str | None = None
+    init_from: Annotated[str | None, Parameter(completer=run_folders)] = None
     """A run folder or a model folder to begin with. Its weights are taken where their names and shapes match. The images, learning rates,
     image size and attributes may differ from those that it was trained with."""
 
@@ -167,7 +168,7 @@ class RunFlags(TrainingFlags):
 class BenchFlags(RecipeFlags):
     """The same for random images."""
 
-    recipe: str | None = BENCH_RECIPE
+    recipe: Annotated[str | None, Parameter(completer=recipe_names)] = BENCH_RECIPE
     """The name of a recipe (see `vaegan recipes`), or a YAML file."""
 
 

@@ -9,11 +9,12 @@ from cyclopts import Parameter
 
 from ..errors import UserError
 from ..settings import PriorKind
+from .completion import RunFolder
 from .console import Json, err, picture_file, save_picture, show
 
 
 def sample(
-    run: Path,
+    run: RunFolder,
     /,
     *,
     out: Path | None = None,
@@ -74,7 +75,7 @@ def _setting(text: str) -> tuple[str, float]:
 
 
 def reconstruct(
-    run: Path,
+    run: RunFolder,
     images: Annotated[list[Path], Parameter(negative="", json_list=False)],
     /,
     *,
@@ -108,7 +109,7 @@ def reconstruct(
     show(found, json=json, table=False, outdir=outdir)
 
 
-def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0, json: Json = False) -> None:
+def convergence(run: RunFolder, /, *, out: Path | None = None, fps: float = 8.0, json: Json = False) -> None:
     """Make a video of the pictures that were made during training.
 
     Each frame shows the model at one step of the training: reconstructions of the same images, and samples from the same codes.
@@ -132,7 +133,7 @@ def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0, json
     show(film, json=json, table=False)
 
 
-def report(run: Path, /, *, out: Path | None = None, json: Json = False) -> None:
+def report(run: RunFolder, /, *, out: Path | None = None, json: Json = False) -> None:
     """Write report.html, one page about a run.
 
     The page shows the pictures of the training, the curves and the recipe. It is one file and works offline.

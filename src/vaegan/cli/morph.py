@@ -8,13 +8,14 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from ..settings import PriorKind
+from .completion import RunFolder
 from .console import Json, err, parse_size, picture_file, save_picture, show
 
 Course = Literal["spherical", "linear"]  # as in latent/interpolate.py, without waiting for torch
 
 
 def interpolate(
-    run: Path,
+    run: RunFolder,
     images: Annotated[list[Path], Parameter(negative="", json_list=False)],
     /,
     *,
@@ -71,7 +72,7 @@ def interpolate(
 
 
 def walk(
-    run: Path,
+    run: RunFolder,
     /,
     *,
     seconds: float = 8.0,

@@ -8,7 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ..run import RUNS
-from .console import Json, show
+from .completion import run_folders
+from .console import Json, print_row, show
 from .console import out as stdout
 
 
@@ -36,13 +37,21 @@ def runs(folder: Path = RUNS, /, *, json: Json = False, jsonl: Json = False) -> 
     if json:
         print(dumps(found.to_dict()["rows"], indent=2))  # as it always was: a list
         return
-    if found and not jsonl:
+    if jsonl:
+        for row in found:
+            print_row(row)
+        return
+    if found:
         stdout.print(f"Runs in {found.folder}:", soft_wrap=True, markup=False)
-    show(found, jsonl=jsonl, console=stdout)
+    show(found, console=stdout)
 
 
 def compare(
-    runs: Annotated[list[Path], Parameter(negative="", json_list=False)], /, *, out: Path | None = None, json: Json = False
+    runs: Annotated[list[Path], Parameter(negative="", json_list=False, completer=run_folders)],
+    /,
+    *,
+    out: Path | None = None,
+    json: Json = False,
 ) -> None:
     """Write comparison.html, one page about several runs.
 

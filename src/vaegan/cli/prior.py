@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from .completion import RunFolder
 from .console import Json, err, show
 
 
 def fit_prior(
-    run: Path,
+    run: RunFolder,
     /,
     *,
     data: str | None = None,

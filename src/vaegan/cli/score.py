@@ -8,11 +8,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ..errors import UserError
-from .console import Json, err, save_picture, show
+from .completion import RunFolder
+from .console import Json, err, print_row, save_picture, show
 
 
 def score(
-    run: Path,
+    run: RunFolder,
     images: Annotated[list[str], Parameter(negative="", json_list=False)],
     /,
     *,
@@ -64,8 +65,16 @@ def score(
     table = table if out else free_path(table)
     if table.suffix.lower() != ".csv":
         raise UserError(f"cannot write numbers as {table}: give it a name that ends in .csv")
-    rate = false_positive_rate
-    found = api.score(run, images, calibrate=calibrate, false_positive_rate=rate, count=count, shard=shard, progress=err)
+    found = api.score(
+        run,
+        images,
+        calibrate=calibrate,
+        false_positive_rate=false_positive_rate,
+        count=count,
+        shard=shard,
+        on_row=print_row if jsonl else None,
+        progress=err,
+    )
     found.files.append(found.write_csv(table))
     save_picture(found, table.with_suffix(".png"))
     show(found, json=json, jsonl=jsonl)

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from ..settings import PriorKind
-from .console import Json, err, picture_file, save_picture, show
+from .completion import RunFolder
+from .console import Json, err, picture_file, print_row, save_picture, show
 
 
 def search(
-    run: Path,
+    run: RunFolder,
     images: Annotated[list[Path] | None, Parameter(negative="", json_list=False)] = None,
     /,
     *,
@@ -67,7 +68,7 @@ def search(
 
     path = picture_file(out or Run(run).folder / "neighbours.png")
     wanted: dict[str, Any] = {"within": within, "by": by, "count": count, "samples": samples, "seed": seed, "prior": prior}
-    found = api.search(run, images, **wanted, progress=err)
+    found = api.search(run, images, **wanted, on_row=print_row if jsonl else None, progress=err)
     if csv:
         found.files.append(found.write_csv(csv))
     if len(found.names) > MOST_ROWS:

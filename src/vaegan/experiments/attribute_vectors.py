@@ -90,20 +90,20 @@ def _directions(experiment: Experiment, one: GridRun) -> Directions:
 
     def learn(progress: Any) -> str:
         directions, _ = learn_from(model, experiment.images, *experiment.parts, progress)
-        directions.save(path)
+        directions.store(path)
         return str(directions.about["weights"])
 
     depends_on = {"weights": one.weights, "images": experiment.images.annotated_identity}
     weights = experiment.measured(f"directions-{one.key}", depends_on, learn)
     try:
-        directions = Directions.load(path)
+        directions = Directions.load(path).of_attributes
         if (directions.about.get("weights"), directions.about.get("identity")) == (weights, identity):
             return directions
     except UserError:  # it is gone, or damaged
         pass
     with experiment.bar() as progress:
         learn(progress)
-    return Directions.load(path)
+    return Directions.load(path).of_attributes
 
 
 def _table(experiment: Experiment, run: str, learned: list[Directions]) -> tuple[MetricTable, list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -183,14 +183,18 @@ class Scorer:
         Raises:
             UserError: the model's numbers are not finite.
         """
+        return joined(list(self.parts(images, indices, progress=progress, what=what)))
+
+    def parts(
+        self, images: Images, indices: Indices | None = None, *, progress: Progress = lambda *_: None, what: str = "scoring"
+    ) -> Iterator[Scores]:
+        """The same, each part as soon as it is scored; see `score`."""
         wanted: Indices = np.arange(images.shape[0]) if indices is None else indices
-        measurements = {name: np.empty(len(wanted)) for name in MEASUREMENTS}
-        for part, raw in measure_all(self.model, images, wanted, self.level, progress=progress, what=what):
-            for name, values in self.calibration.measurements(raw).items():
-                measurements[name][part] = values
-        combined = self.calibration.combined(measurements)
-        as_foreign = len(self.ranked) - np.searchsorted(self.ranked, combined)
-        return Scores(measurements, combined, (1 + as_foreign) / (len(self.ranked) + 1))
+        for _, raw in measure_all(self.model, images, wanted, self.level, progress=progress, what=what):
+            measurements = self.calibration.measurements(raw)
+            combined = self.calibration.combined(measurements)
+            as_foreign = len(self.ranked) - np.searchsorted(self.ranked, combined)
+            yield Scores(measurements, combined, (1 + as_foreign) / (len(self.ranked) + 1))
 
     def maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Reconstructions of N x C x H x W images, and where these are foreign.

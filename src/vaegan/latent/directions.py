@@ -16,13 +16,17 @@ They decide how far to go:
     s < 0   d_a = l_a r_a, so that who has it not stays as he is
 
 and d_b = 0 for all other b. The length l_a is what `attributes.calibrate` finds.
+
+A direction that was learned from two sets of images, with something and without it (see `learn_one.py`), stands beside those of the
+attributes. It excludes none of them, and none excludes it. Principal directions (see `principal.py`) are added as they are, by both ways.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,10 +40,16 @@ from ..errors import UserError, unknown_name
 from ..files import replacing
 from ..models.fingerprint import fingerprint
 from ..models.vaegan import VAEGAN
+from ..words import command
+from .principal import NAME, PrincipalDirections, principal_directions
 
 FORMAT = 1
 How = Literal["probe", "mean"]
 HOWS: tuple[How, ...] = ("probe", "mean")
+BESIDE = ("names", "about", "principal")
+"""Fields that are no tensors in the file."""
+EACH = ("counts", "probe", "mean")
+"""Lists in `about` that have an item for each direction."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,19 @@ class Directions:
     """2 x A: above it, an image has the attribute, by its projection on `means` and by what the probe reads."""
     about: dict[str, Any] = field(default_factory=dict)
     """What they were learned from, and how well they tell held-out images apart."""
+    principal: PrincipalDirections = field(default_factory=lambda: PrincipalDirections(torch.empty(0, 0), torch.empty(0)))
+    """The principal directions of the model that these were loaded or learned for. They are not in the file: they follow from the prior."""
+
+    @property
+    def sources(self) -> dict[str, list[str]]:
+        """For each direction that was learned from two sets of images, what these were: with it, and without it."""
+        found: dict[str, list[str]] = self.about.get("sources", {})
+        return found
+
+    @property
+    def of_attributes(self) -> Directions:
+        """Those that were learned from attributes of a set."""
+        return self.select([number for number, name in enumerate(self.names) if name not in self.sources])
 
     def index(self, name: str) -> int:
         """The number of an attribute.
@@ -73,7 +96,23 @@ class Directions:
         """
         if name in self.names:
             return self.names.index(name)
-        raise unknown_name("attribute", name, self.names)
+        raise self._unknown(name)
+
+    def require(self, name: str) -> None:
+        """See that there is an attribute or a principal direction of a name.
+
+        Raises:
+            UserError: there is none.
+        """
+        if name not in self.names and name not in self.principal.names:
+            raise self._unknown(name)
+
+    def _unknown(self, name: str) -> UserError:
+        principal = self.principal.names
+        if NAME.fullmatch(name) or not self.names:
+            return unknown_name("direction", name, principal)
+        more = f", and {principal[0]} to {principal[-1]}" if principal else ""
+        return unknown_name("attribute", name, self.names, more=more)
 
     def edit(self, codes: Tensor, strengths: Mapping[str, float], how: How = "probe") -> Tensor:
         """Codes with attributes added (strength above 0) or taken away (below), one after the other.
@@ -82,7 +121,8 @@ class Directions:
 
         Args:
             codes: N x L.
-            strengths: by the names of the attributes.
+            strengths: by the names of the attributes, or of principal directions, such as direction-1. For these, strength 1 is one
+                standard deviation of the codes of training images.
             how: by the `probe`, which leaves the other attributes where they were, or by the difference of `mean`s, as the paper does.
 
         Raises:
@@ -91,6 +131,9 @@ class Directions:
         for name, strength in strengths.items():
             if not abs(strength) < torch.inf:
                 raise UserError(f"the strength of {name} must be a finite number, not {strength}")
+            if name in self.principal.names:
+                codes = codes + strength * self.principal.vectors[self.principal.names.index(name)].to(codes)
+                continue
             number = self.index(name)
             if how == "mean":
                 codes = codes + strength * self.means[number].to(codes)
@@ -114,10 +157,78 @@ class Directions:
 
     def save(self, path: str | Path) -> None:
         """Write all of it as safetensors, with names and `about` as JSON in the header."""
-        tensors = {f.name: getattr(self, f.name).contiguous() for f in fields(self) if f.name not in ("names", "about")}
+        tensors = {f.name: getattr(self, f.name).contiguous() for f in fields(self) if f.name not in BESIDE}
         header = {"vaegan": json.dumps({"format": FORMAT, "names": self.names, "about": self.about})}  # of several, the order is random
         with replacing(Path(path)) as temporary:
             temporary.write_bytes(safetensors.torch.save(tensors, header))
+
+    def store(self, path: Path) -> tuple[Directions, list[str]]:
+        """Save them in a file beside those that are there for the same weights: directions of attributes replace all such, and one that was
+        learned from two sets of images replaces that of its name. Returns what is in the file now, and what there is to say.
+        """
+        old = None
+        with suppress(UserError):  # a damaged file is replaced
+            old = Directions.load(path) if path.is_file() else None
+        if old is None or not (self.sources or old.sources):
+            self.save(path)
+            return self, []
+        if old.about.get("weights") != self.about.get("weights"):
+            again = command("attributes", "RUN", "--with", "IMAGES", "--without", "IMAGES", "--name")
+            self.save(path)
+            return self, [f"the model has changed since {name} was learned: learn it again with: {again} {name}" for name in old.sources]
+        if self.sources:
+            first, second = old.select([number for number, name in enumerate(old.names) if name not in self.names]), self
+            notes = []
+        else:
+            second = old.select([number for number, name in enumerate(old.names) if name in old.sources])
+            first = self.select([number for number, name in enumerate(self.names) if name not in old.sources])
+            notes = [
+                f"left out {name}: it was learned from {' and '.join(old.sources[name])}" for name in self.names if name in old.sources
+            ]
+        both = first.joined(second)
+        both.save(path)
+        return both, notes
+
+    def select(self, numbers: Sequence[int]) -> Directions:
+        """Some of them."""
+        names = tuple(self.names[number] for number in numbers)
+        about = {**self.about, **{key: [self.about[key][number] for number in numbers] for key in EACH if key in self.about}}
+        if self.sources:
+            about["sources"] = {name: those for name, those in self.sources.items() if name in names}
+        rows = torch.tensor(numbers, dtype=torch.int64)
+        tensors = {name: getattr(self, name)[rows] for name in ("means", "vectors", "lengths", "probes", "offsets")}
+        return replace(
+            self, names=names, about=about, exclusive=self.exclusive[rows][:, rows], thresholds=self.thresholds[:, rows], **tensors
+        )
+
+    def joined(self, other: Directions) -> Directions:
+        """These, and others of the same codes, which exclude none of these."""
+        about = {**other.about, **self.about, **{key: self.about.get(key, []) + other.about.get(key, []) for key in EACH}}
+        about["sources"] = {**self.sources, **other.sources}
+        tensors = {
+            name: torch.cat([getattr(one, name) for one in (self, other)]) for name in ("means", "vectors", "lengths", "probes", "offsets")
+        }
+        return replace(
+            self,
+            names=(*self.names, *other.names),
+            about=about,
+            exclusive=torch.block_diag(self.exclusive, other.exclusive).bool(),
+            thresholds=torch.cat([self.thresholds, other.thresholds], 1),
+            **tensors,
+        )
+
+    @staticmethod
+    def none(model: VAEGAN) -> Directions:
+        """No attributes, and the principal directions of a model."""
+        rows, numbers = torch.empty(0, model.architecture.latent), torch.empty(0)
+        tensors = {"means": rows, "vectors": rows, "probes": rows, "lengths": numbers, "offsets": numbers}
+        return Directions(
+            (),
+            **tensors,
+            exclusive=torch.empty(0, 0, dtype=torch.bool),
+            thresholds=torch.empty(2, 0),
+            principal=principal_directions(model),
+        )
 
     @staticmethod
     def load_for(path: Path, model: VAEGAN) -> Directions | None:
@@ -127,7 +238,9 @@ class Directions:
             UserError: see `load`.
         """
         directions = Directions.load(path) if path.is_file() else None
-        return directions if directions is not None and directions.about.get("weights") == fingerprint(model) else None
+        if directions is None or directions.about.get("weights") != fingerprint(model):
+            return None
+        return replace(directions, principal=principal_directions(model))
 
     @staticmethod
     def load(path: str | Path) -> Directions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
 
 
-@torch.inference_mode()
 def encode(
     model: VAEGAN,
     images: Images,
@@ -29,6 +29,7 @@ def encode(
     progress: Progress = lambda *_: None,
     *,
     attributes: Tensor | None = None,
+    each: Callable[[slice, Posterior], None] = lambda *_: None,
 ) -> Posterior:
     """The posteriors of many images, a part at a time, so that memory holds codes and not images.
 
@@ -38,6 +39,7 @@ def encode(
         indices: which of them; all by default.
         progress: called as the work goes on.
         attributes: of a conditional model, those of each of these images; see `VAEGAN.conditions`.
+        each: called with the places of each part, and with its posteriors.
 
     Returns:
         Mean and logvar, each len(numbers) x latent, on the CPU.
@@ -48,8 +50,10 @@ def encode(
     for start in range(0, count, PART):
         part = slice(start, start + PART)
         known = None if attributes is None else attributes[part]
-        posterior = model.encode(to_tensor(images[wanted[part]], model.device), known, check=False)
+        with torch.inference_mode():
+            posterior = model.encode(to_tensor(images[wanted[part]], model.device), known, check=False)
         means[part], logvars[part] = posterior.mean.cpu(), posterior.logvar.cpu()
+        each(part, Posterior(means[part], logvars[part]))
         progress("encoding", min(start + PART, count), count)
     return Posterior(means, logvars)
 

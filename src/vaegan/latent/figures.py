@@ -21,6 +21,8 @@ from .encode import decode
 from .project import Projection
 
 ACROSS = 5
+DEVIATIONS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
+"""How far codes are moved along principal directions."""
 
 
 @torch.inference_mode()
@@ -49,6 +51,26 @@ def attribute_sheet(
         tiles.append(Tile(model.decode(torch.cat([codes, directions.edit(codes, {name: 1.0})])), (name,)))
     rows = [tiles[start : start + ACROSS] for start in range(0, len(tiles), ACROSS)]
     return tiled("pairs: a reconstruction, and the same with the attribute that is named below, at strength 1", rows)
+
+
+@torch.inference_mode()
+def principal_sheet(model: VAEGAN, directions: Directions, image: NDArray[np.uint8]) -> Image.Image:
+    """For every principal direction, a row of an image's reconstruction moved along it.
+
+    Args:
+        model: in evaluation mode.
+        directions: of its latent space.
+        image: 1 x H x W x C.
+    """
+    codes = model.encode(to_tensor(image, model.device), check=False).mean
+    rows = [
+        [
+            Tile(decode(model, directions.edit(codes, {name: strength})), (f"{name} {strength:{'+g' if strength else 'g'}}",))
+            for strength in DEVIATIONS
+        ]
+        for name in directions.principal.names
+    ]
+    return tiled("a reconstruction, and the same moved along each principal direction by some standard deviations", rows)
 
 
 @torch.inference_mode()

@@ -21,13 +21,14 @@ from ..progress import Progress
 from ..words import command
 from .directions import Directions, How
 from .encode import encode
+from .principal import NAME, principal_directions
 
 MOST = 200_000
 """Images that are learned from at most: more would say the same."""
 FEWEST = 10
 """Images with an attribute, and without it, below which nothing is learned of it."""
 RIDGE = 1e-3
-"""Penalty of the probes, as a part of the mean variance of a code."""
+"""Penalty of the probes, as a part of the mean variance of a code, where there are many images."""
 TOGETHER = 0.01
 """Two attributes exclude each other if they go together at most this often, as a part of what chance would have."""
 TRIED = (0.5, 1.0, 1.5, 2.0)
@@ -87,33 +88,37 @@ def learn_from(
         "counts": [[int(which.sum()) for which in _both(answers[learned, a])] for a in range(len(names))],
         **{how: [[None if np.isnan(value) else value for value in pair] for pair in pairs] for how, pairs in scores.items()},
     }
-    return replace(directions, about=about), notes
+    return replace(directions, about=about, principal=principal_directions(model)), notes
 
 
-def learnable(answers: NDArray[np.float32], names: Sequence[str]) -> tuple[list[int], list[str]]:
+def learnable(answers: NDArray[np.float32], names: Sequence[str], fewest: int = FEWEST) -> tuple[list[int], list[str]]:
     """The columns of attributes that have enough images with and without them, and a sentence for each other one."""
     columns, sentences = [], []
     for column, name in enumerate(names):
         yes, no = int((answers[:, column] > 0).sum()), int((answers[:, column] <= 0).sum())
-        if min(yes, no) >= FEWEST:
+        if NAME.fullmatch(name):
+            sentences.append(f"left out {name}: a principal direction has this name; give the attribute another one")
+        elif min(yes, no) >= fewest:
             columns.append(column)
         else:
-            sentences.append(f"left out {name}: {yes:,} images have it and {no:,} do not, and at least {FEWEST} of each are needed")
+            sentences.append(f"left out {name}: {yes:,} images have it and {no:,} do not, and at least {fewest} of each are needed")
     return columns, sentences
 
 
-def learn(codes: Tensor, answers: NDArray[np.float32], names: Sequence[str]) -> Directions:
+def learn(codes: Tensor, answers: NDArray[np.float32], names: Sequence[str], *, ridge: float = RIDGE, fewest: int = FEWEST) -> Directions:
     """Directions of attributes, from training images; all lengths are 1.
 
     Args:
         codes: posterior means of N images, N x latent.
         answers: N x A; above 0 where an image has an attribute, NaN where that is not known.
         names: of the A attributes.
+        ridge: the penalty of the probes, as a part of the mean variance of a code.
+        fewest: images with an attribute, and without it, that are enough.
 
     Raises:
         UserError: an attribute has too few images with it or without it (see `learnable`), or the codes say nothing.
     """
-    _, wrong = learnable(answers, names)
+    _, wrong = learnable(answers, names, fewest)
     if wrong or not len(names):
         raise UserError(wrong[0] if wrong else "there are no attributes to learn")
     z = codes.double()
@@ -134,7 +139,7 @@ def learn(codes: Tensor, answers: NDArray[np.float32], names: Sequence[str]) -> 
 
     # Fisher's discriminants, which are the least-squares ones: how common an attribute is changes their length and no more.
     spread = centred.T @ centred
-    penalty = RIDGE * spread.trace() / len(spread) * torch.eye(len(spread), dtype=z.dtype)
+    penalty = ridge * spread.trace() / len(spread) * torch.eye(len(spread), dtype=z.dtype)
     probes = torch.linalg.solve(spread + penalty, together.T).T
     readings = z @ probes.T
     low, high = ((which * readings).sum(0) / which.sum(0) for which in (no, yes))

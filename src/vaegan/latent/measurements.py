@@ -36,7 +36,7 @@ errors: N x h x w, the squared error of Dis_l at each place, summed over its map
 @torch.inference_mode()
 def measure(model: VAEGAN, images: Tensor, level: int) -> tuple[Tensor, RawMeasurements]:
     """The reconstructions of N x C x H x W images in [-1, 1] by a model in evaluation mode, and what is measured of them."""
-    images = images.to(model.device)
+    images = images.to(model.device, model.dtype)
     posterior = model.encode(images, check=False)
     reconstructions = model.decode(posterior.mean)
     index = model.discriminator.levels.index(level)
@@ -87,7 +87,7 @@ def _maps(model: VAEGAN, images: Tensor, reconstructions: Tensor) -> tuple[list[
     """For each level, the feature maps N x F x h x w of the images, and the squared difference of the reconstructions'."""
     maps, errors = [], []
     for features in model.discriminator.all_maps(torch.cat([images, reconstructions])):
-        of_images, of_reconstructions = features.contiguous().chunk(2)  # so that sums over places add in the same order for any layout
+        of_images, of_reconstructions = features.float().contiguous().chunk(2)  # so that sums add in the same order for any layout
         maps.append(of_images)
         errors.append((of_images - of_reconstructions).square())
     return maps, errors

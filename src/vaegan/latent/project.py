@@ -41,6 +41,7 @@ def project(
     kl_weight: float = 1.0,
     shown: Sequence[int] = (),
     progress: Progress = lambda *_: None,
+    each: Callable[[slice, Projection], None] = lambda *_: None,
 ) -> Projection:
     """Start from the posterior mean, and improve each code by Adam on
 
@@ -58,6 +59,7 @@ def project(
         kl_weight: weight of the second term, which is the prior N(0, I), against the likelihood.
         shown: after which steps to note the codes.
         progress: called as the work goes on.
+        each: called with the places of each part of the images, and with what was found for it.
 
     Raises:
         UserError: a setting is out of range; or encoder or discriminator was never trained.
@@ -75,6 +77,7 @@ def project(
     for number, part in enumerate(parts):
         report = partial(_report_step, progress, number * steps, len(parts) * steps)
         done.append(_project(model, part, steps, lr=lr, level=level, kl_weight=kl_weight, shown=shown, report=report))
+        each(slice(number * PART, number * PART + len(part)), done[-1])
     return Projection(
         torch.cat([part.codes for part in done]),
         torch.cat([part.similarity for part in done], 1),
@@ -98,10 +101,10 @@ def _project(
     shown: Sequence[int],
     report: Callable[[int], None],
 ) -> Projection:
-    images = images.to(model.device)
+    images = images.to(model.device, model.dtype)
     with torch.no_grad():
-        wanted = model.discriminator.features(images, level)
-        codes = model.encode(images, check=False).mean
+        wanted = model.discriminator.features(images, level).float()  # also of a model in float16, whose sums would overflow
+        codes = model.encode(images, check=False).mean.float()
     codes = codes.clone().requires_grad_()
     optimizer = torch.optim.Adam([codes], lr)
     best = codes.detach().clone()
@@ -110,13 +113,13 @@ def _project(
     errors, pixels, path = [], [], []
     for step in range(steps + 1):
         decoded = model.decode(codes)
-        similarity = 0.5 * (model.discriminator.features(decoded, level) - wanted).square().sum(1)
+        similarity = 0.5 * (model.discriminator.features(decoded, level).float() - wanted).square().sum(1)
         objective = similarity + kl_weight * 0.5 * codes.square().sum(1)
         with torch.no_grad():
             better = objective < least
             least = torch.where(better, objective, least)
             error = torch.where(better, similarity, error)
-            pixel = torch.where(better, (decoded - images).square().flatten(1).mean(1), pixel)
+            pixel = torch.where(better, (decoded - images).float().square().flatten(1).mean(1), pixel)
             best = torch.where(better[:, None], codes, best)
         errors.append(error)
         pixels.append(pixel)

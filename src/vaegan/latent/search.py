@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,14 +55,23 @@ class Search:
         Raises:
             UserError: codes or features are not finite.
         """
+        found = list(self.parts(queries, count, among))
+        return np.concatenate([indices for indices, _ in found]), np.concatenate([distances for _, distances in found])
+
+    def parts(self, queries: Tensor, count: int, among: Indices | None = None) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """The same, for some queries after the other. By similarity it is all of them, because that takes a pass through the set."""
         indices = np.arange(len(self.images)) if among is None else np.sort(among[:])
         if self.by == "similarity":
-            return nearest_by_similarity(self.model, queries, self.images.images, indices, count, level=self.level, progress=self.progress)
+            images = self.images.images
+            yield nearest_by_similarity(self.model, queries, images, indices, count, level=self.level, progress=self.progress)
+            return
         codes = codes_of(self.model, self.images, self.progress)
-        with torch.inference_mode():
-            means = torch.cat([self.model.encode(part, check=False).mean.cpu() for part in queries.split(PART)])
-        rows, distances = nearest(means, codes if among is None else codes[torch.from_numpy(indices)], count)
-        return indices[rows], distances
+        codes = codes if among is None else codes[torch.from_numpy(indices)]
+        for part in queries.split(PART):
+            with torch.inference_mode():
+                means = self.model.encode(part, check=False).mean.float().cpu()
+            rows, distances = nearest(means, codes, count)
+            yield indices[rows], distances
 
 
 def copying(search: Search, training: Indices, held_out: Indices, seed: int = 0, prior: PriorKind | None = None) -> Copying:

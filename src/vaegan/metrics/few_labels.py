@@ -200,10 +200,10 @@ def spaces(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        untrained = VAEGAN(model.architecture).eval().to(model.device)
+        untrained = VAEGAN(model.architecture).eval().to(model.device, model.dtype)
     parts: dict[Space, list[Tensor]] = {space: [] for space in SPACES}
     for start in range(0, len(indices), PART):
-        pixels = to_tensor(images.images[indices[start : start + PART]], model.device)
+        pixels = to_tensor(images.images[indices[start : start + PART]], model.device).to(model.dtype)
         maps = model.discriminator.last_maps_of(model.discriminator.stem(pixels))
         made: dict[Space, Tensor] = {
             "codes": model.encoder(pixels)[0],

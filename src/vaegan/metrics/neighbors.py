@@ -133,7 +133,7 @@ def nearest(queries: Vectors, codes: Vectors, count: int) -> tuple[NDArray[np.in
 def features(model: VAEGAN, images: Images, indices: Indices, level: int) -> NDArray[np.float32]:
     """Dis_l of some images, n x features; see `Discriminator.features`."""
     parts = [to_tensor(images[indices[start : start + PART]], model.device) for start in range(0, len(indices), PART)]
-    found = [model.discriminator.features(part, level).float().cpu() for part in parts]
+    found = [model.discriminator.features(part.to(model.dtype), level).float().cpu() for part in parts]
     return torch.cat(found).numpy()
 
 
@@ -169,7 +169,8 @@ def nearest_by_similarity(
     model.require("discriminator")
     level = model.level if level is None else level
     with torch.inference_mode():
-        wanted = torch.cat([model.discriminator.features(part.to(model.device), level).float().cpu() for part in queries.split(PART)])
+        parts = (part.to(model.device, model.dtype) for part in queries.split(PART))
+        wanted = torch.cat([model.discriminator.features(part, level).float().cpu() for part in parts])
     search = NearestNeighbors(wanted, min(count, len(indices)))
     for start in range(0, len(indices), PART):
         part = indices[start : start + PART]

@@ -23,5 +23,6 @@ class SimilarityError(Metric):
     def of_reconstructions(self, context: Context, images: Tensor, reconstructions: Tensor) -> Mapping[str, Tensor]:
         """0 for the image itself."""
         model = context.model
-        ours, theirs = (model.discriminator.features(pixels.to(model.device), model.level).float() for pixels in (images, reconstructions))
+        pair = (pixels.to(model.device, model.dtype) for pixels in (images, reconstructions))
+        ours, theirs = (model.discriminator.features(pixels, model.level).float() for pixels in pair)
         return {"similarity_error": 0.5 * (ours - theirs).square().sum(1)}

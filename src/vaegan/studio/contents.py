@@ -17,6 +17,7 @@ from ..evenly_spaced import subsample
 from ..latent.anomaly import COMBINED, HELD_OUT, OtherWeightsError, Scorer
 from ..latent.directions import Directions
 from ..latent.learn_directions import learn_from
+from ..latent.principal import principal_directions
 from ..models.base import Discriminator
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
@@ -29,8 +30,6 @@ from ..words import command, quoted
 from .program import Program, run, trace
 from .weights import Packed, Precision
 
-PRINCIPAL = 10
-"""Of the codes' principal directions, the widest ones."""
 MOST_FLOAT16 = 8_000_000
 """Bytes of the networks' weights as float16, above which int8 is the default."""
 CHECKED = 64
@@ -170,15 +169,10 @@ def _prior(model: VAEGAN, packed: Packed) -> dict[str, Any] | None:
 
 def _principal(model: VAEGAN, packed: Packed) -> list[float]:
     """The widest directions of the codes, as long as their standard deviation; returns their shares of the variance."""
-    if model.prior is None:
-        return []
-    _, factor = model.prior.moments()
-    values, vectors = torch.linalg.eigh(factor @ factor.mT)
-    widest = values.argsort(descending=True)[:PRINCIPAL]
-    directions = (vectors[:, widest] * values[widest].sqrt()).mT
-    signs = directions.gather(1, directions.abs().argmax(1, keepdim=True)).sign()  # so that they are the same on any machine
-    packed.add({"principal": directions * signs}, "float32")
-    return (values[widest] / values.sum()).tolist()
+    vectors, shares = principal_directions(model)
+    if len(vectors):
+        packed.add({"principal": vectors}, "float32")
+    return shares.tolist()
 
 
 def _attributes(directions: Directions | None, packed: Packed) -> list[dict[str, Any]]:
@@ -200,16 +194,18 @@ def _attributes(directions: Directions | None, packed: Packed) -> list[dict[str,
 def _directions(opened: Run, model: VAEGAN, known: RunImages | None, notes: list[str], progress: Progress | None) -> Directions | None:
     """Those that the run has learned; with `progress`, learned now, where the images have attributes and nothing was learned yet."""
     try:
-        if learned := Directions.load_for(opened.attributes_file, model):
+        learned = Directions.load_for(opened.attributes_file, model)
+        if learned and learned.of_attributes.names:
             return learned
         if progress is None or known is None or not known.images.attribute_names or "encoder" in model.untrained:
-            return None
+            return learned
         directions, _ = learn_from(model, known.images, known.training, known.held_out, progress)
     except UserError as error:
         notes.append(f"the page has no sliders for attributes: {error}")
         return None
-    directions.save(opened.attributes_file)
-    return directions
+    stored, more = directions.store(opened.attributes_file)
+    notes.extend(more)
+    return stored
 
 
 def _conditions(model: VAEGAN) -> list[dict[str, Any]]:

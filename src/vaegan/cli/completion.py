@@ -1,0 +1,77 @@
+"""What a shell completes: names of recipes, folders of runs, and directions of a run. Nothing here imports torch: a person waits for it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import cyclopts
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from cyclopts.completion import CompletionContext
+
+PRINCIPAL = 10
+"""The number of principal directions, as in latent/principal.py, without waiting for torch."""
+LARGEST_HEADER = 10_000_000
+"""Bytes of the names in attributes.safetensors, above which it is no such file."""
+
+
+class App(cyclopts.App):
+    """A parser whose script for bash leaves the names of files to bash, which knows where a folder goes on."""
+
+    def generate_completion(self, **named: Any) -> str:
+        """The script; see `cyclopts.App.generate_completion`."""
+        script = super().generate_completion(**named)
+        if not script.startswith("# Bash"):
+            return script
+        return script.replace('COMPREPLY=( $(compgen -f -- "${cur}") )', "COMPREPLY=()").replace("complete -F", "complete -o default -F")
+
+
+def run_folders(context: CompletionContext) -> Iterator[str]:
+    """The runs in the folder that is being typed, and in the folder runs."""
+    from ..run import RUNS, Run
+
+    head = os.path.split(context.incomplete)[0]
+    for folder in (head, *(() if head else (str(RUNS),))):
+        whole = Path(folder).expanduser()
+        for path in sorted(whole.iterdir()) if whole.is_dir() else ():
+            if Run(path).is_run:
+                yield os.path.join(folder, path.name)  # noqa: PTH118 (as it was typed)
+
+
+def recipe_names(context: CompletionContext) -> list[tuple[str, str]]:  # noqa: ARG001 (as cyclopts calls it)
+    """The recipes of this package, each with a sentence on it."""
+    from ..recipe import about, names
+
+    return [(name, about(name)) for name in names()]
+
+
+def strengths(context: CompletionContext) -> list[str]:
+    """The directions of the run that was named, each at strength 1."""
+    from ..run import Run
+
+    named = context.get("run")
+    if named is None or named.raw is None:
+        return []
+    run = Run(named.raw)
+    principal = range(1, PRINCIPAL + 1) if (run.model_folder / "prior.safetensors").is_file() else ()
+    return [f"{name}=1" for name in (*_names(run.attributes_file), *(f"direction-{number}" for number in principal))]
+
+
+def _names(path: Path) -> list[str]:
+    """The names in a file of directions, which its header holds; none if there is no such file."""
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(size)) if size < LARGEST_HEADER else {}
+        return list(json.loads(header["__metadata__"]["vaegan"])["names"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+RunFolder = Annotated[Path, Parameter(completer=run_folders)]
+"""The folder of a run, or also of a model."""
