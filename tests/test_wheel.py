@@ -88,8 +88,8 @@ def test_it_works_in_a_new_environment(environment: Path, tmp_path: Path) -> Non
     """A demo of 50 steps on fewer avatars, which are drawn sooner; its evaluation; and the model that comes with the package."""
     alone = {"PYTHONPATH": "", "VAEGAN_CACHE": str(tmp_path / "cache")}
 
-    def run(*command: object) -> str:
-        done = run_command(environment / "bin" / command[0], *command[1:], cwd=tmp_path, env=alone)
+    def run(program: str, *arguments: str) -> str:
+        done = run_command(environment / "bin" / program, *arguments, cwd=tmp_path, env=alone)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
