@@ -57,7 +57,7 @@ def make(run: vaegan.Run, folder: Path) -> None:
     images = made.images()
     vaegan.score(folder, [Image.fromarray(images.images[0])])  # calibrates first
     shrink_score(made.score_file)
-    vaegan.evaluate(folder)
+    vaegan.evaluate(folder, samples=2000, prior="fitted")
 
 
 def main() -> None:
