@@ -14,6 +14,8 @@ LAYERS = (
     {"parse_settings"},
     {"", "viz"},  # the package itself, which gives its version to metrics and experiments
     {"data"},
+    {"hub"},
+    {"pretrained"},
     {"models", "recipe"},
     {"doctor", "losses", "run"},
     {"list_runs", "metrics", "training"},

@@ -8,12 +8,14 @@ from .threads import set_wait_policy
 if TYPE_CHECKING:
     from .api.attributes import attributes
     from .api.data import data, join, prepare, scan
+    from .api.demo import demo
     from .api.doctor import doctor
     from .api.edit import arithmetic, edit
     from .api.encode import encode, project
     from .api.evaluate import evaluate
     from .api.experiment import experiment
     from .api.export import export
+    from .api.hub import push
     from .api.look import convergence, reconstruct, report, sample
     from .api.morph import interpolate, walk
     from .api.overview import compare, runs
@@ -48,12 +50,14 @@ set_wait_policy()
 _HOME = {
     "api.attributes": ("attributes",),
     "api.data": ("data", "join", "prepare", "scan"),
+    "api.demo": ("demo",),
     "api.doctor": ("doctor",),
     "api.edit": ("arithmetic", "edit"),
     "api.encode": ("encode", "project"),
     "api.evaluate": ("evaluate",),
     "api.experiment": ("experiment",),
     "api.export": ("export",),
+    "api.hub": ("push",),
     "api.look": ("convergence", "reconstruct", "report", "sample"),
     "api.morph": ("interpolate", "walk"),
     "api.overview": ("compare", "runs"),
@@ -112,6 +116,7 @@ __all__ = [
     "compare",
     "convergence",
     "data",
+    "demo",
     "doctor",
     "dry_run",
     "edit",
@@ -126,6 +131,7 @@ __all__ = [
     "nearest",
     "prepare",
     "project",
+    "push",
     "recipes",
     "reconstruct",
     "report",

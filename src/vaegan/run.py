@@ -44,9 +44,15 @@ class Run(RunMethods):
     Nothing is read before it is asked for. Names that end in `_file` and `_folder` are paths, whether there is something or not.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        """Take a folder that need not be there yet; `open` takes one that is."""
+    def __init__(self, folder: str | Path, name: str = "") -> None:
+        """Take a folder that need not be there yet; `open` takes one that is.
+
+        Args:
+            folder: the folder.
+            name: what people call a model whose folder they do not know; see `vaegan.pretrained.find`.
+        """
         self.folder = from_home(folder)
+        self.name = name
         self.recipe_file = self.folder / RECIPE
         """All settings."""
         self.stats_file = self.folder / "stats.jsonl"
@@ -63,11 +69,11 @@ class Run(RunMethods):
         """The names of the held-out images, a line each, if the run was resumed with more images than it began with."""
         self.lock_file = self.folder / ".lock"
         """Locked by the process that trains."""
-        self.report_file = self.folder / "report.html"
+        self.report_file = self.result_file("report.html")
         """The page on the run."""
-        self.studio_file = self.folder / "studio.html"
+        self.studio_file = self.result_file("studio.html")
         """The page in which the model runs."""
-        self.export_folder = self.folder / "export"
+        self.export_folder = self.result_file("export")
         """The model as files that run without torch."""
         self.metrics_file = self.folder / "metrics.jsonl"
         """A line of JSON for each evaluation; see `metrics`."""
@@ -82,13 +88,27 @@ class Run(RunMethods):
         return f"Run({str(self.folder)!r})"
 
     @classmethod
-    def open(cls, folder: str | Path) -> Run:
-        """A run folder or a model folder that is there.
+    def find(cls, folder: str | Path) -> Run:
+        """A folder, whether it is there or not; or a model by its name, such as avatars or hf:USER/NAME, if no folder is called so.
 
         Raises:
-            UserError: there is no such folder, or it is neither.
+            UserError: a model of the Hugging Face hub cannot be fetched.
         """
         run = cls(folder)
+        if run.folder.exists():
+            return run
+        from .pretrained.find import find, is_name
+
+        return cls(find(folder), Path(folder).as_posix()) if is_name(folder) else run
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """A run folder or a model folder that is there; or a model by its name, see `find`.
+
+        Raises:
+            UserError: there is no such folder, or it is neither; or a model of the Hugging Face hub cannot be fetched.
+        """
+        run = cls.find(folder)
         if not run.folder.is_dir():
             raise UserError(f"{run.folder} is not a folder" if run.folder.exists() else f"{run.folder} does not exist")
         if not run.is_run:
@@ -105,9 +125,22 @@ class Run(RunMethods):
 
     @property
     def model_folder(self) -> Path:
-        """The folder of the model: RUN/model; of a model folder, that itself."""
+        """The folder of the model: RUN/model; the folder itself if it is a model folder, also one with a recipe, as on the hub."""
         inside = self.folder / "model"
-        return inside if self.is_run or inside.is_dir() else self.folder
+        return inside if inside.is_dir() or (self.is_run and not (self.folder / "config.json").is_file()) else self.folder
+
+    def result_file(self, name: str) -> Path:
+        """Where a result is put by default: RUN/samples.png; of the model avatars, avatars-samples.png in the current folder."""
+        if not self.name:
+            return self.folder / name
+        from .pretrained.find import file_name
+
+        return Path(f"{file_name(self.name)}-{name}")
+
+    @property
+    def argument(self) -> str | Path:
+        """As a command takes it: the name of a model that has one, or the folder."""
+        return self.name or self.folder
 
     @property
     def has_model(self) -> bool:
@@ -295,7 +328,7 @@ class Run(RunMethods):
 
 
 def load(run: str | Path, device: str | torch.device = "cpu") -> VAEGAN:
-    """The model of a run folder or of a model folder, in evaluation mode.
+    """The model of a run folder or of a model folder, or the one of a name, such as avatars or hf:USER/NAME, in evaluation mode.
 
     Raises:
         UserError: there is none, or it is damaged.

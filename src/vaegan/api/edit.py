@@ -222,7 +222,7 @@ def _directions(run: Run, model: VAEGAN, add: Iterable[str], talk: Talk) -> Dire
     known = Directions.load_for(path, model)
     if known and (known.of_attributes.names or all(name in known.names for name in wanted)):
         return known
-    way_out = command("attributes", run.folder, "--data", "SET")
+    way_out = command("attributes", run.argument, "--data", "SET")
     if not run.is_run:
         if known:
             return known

@@ -58,7 +58,7 @@ def attributes(
     from ..run import Run
 
     found = api.attributes(run, data, with_images=with_images, without_images=without_images, name=name, image=image, progress=err)
-    folder = Run(run)
+    folder = Run.find(run)
     if found.directions.names:
         found.files.append(folder.attributes_file)
     picture = folder.attributes_picture_file
@@ -115,7 +115,7 @@ def edit(
     from ..api import edit as api
     from ..run import Run
 
-    path = picture_file(out or Run(run).folder / "edits.png")
+    path = picture_file(out or Run.find(run).result_file("edits.png"))
     found = api.edit(run, images, _strengths(add), how=how, strip=strip, project=project, progress=err)
     save_picture(found, path, outdir)
     show(found, json=json, table=False, outdir=outdir)
@@ -148,7 +148,7 @@ def arithmetic(
     from ..api import edit as api
     from ..run import Run
 
-    path = picture_file(out or Run(run).folder / "arithmetic.png")
+    path = picture_file(out or Run.find(run).result_file("arithmetic.png"))
     found = api.arithmetic(run, expression, progress=err)
     save_picture(found, path)
     show(found, json=json, table=False)

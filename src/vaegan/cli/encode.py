@@ -40,7 +40,7 @@ def encode(
     from ..data.shard import Shard
     from ..run import Run
 
-    path = api.npz_file(out or Run(run).folder / "codes.npz")
+    path = api.npz_file(out or Run.find(run).result_file("codes.npz"))
     path = path if shard is None else Shard.parse(shard).file(path)
     found = api.encode(run, source, shard=shard, on_row=print_row if jsonl else None, progress=err)
     found.files.append(found.save(path))
@@ -85,7 +85,7 @@ def project(
     from ..api import encode as api
     from ..run import Run
 
-    path = picture_file(out or Run(run).folder / "projections.png")
+    path = picture_file(out or Run.find(run).result_file("projections.png"))
     found = api.project(run, images, steps=steps, lr=lr, kl_weight=kl_weight, on_row=print_row if jsonl else None, progress=err)
     save_picture(found, path)
     for row in () if json or jsonl else found.rows:

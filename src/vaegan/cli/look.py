@@ -53,7 +53,7 @@ def sample(
     from ..api import look
     from ..run import Run
 
-    path = out or Run(run).folder / "samples.png"
+    path = out or Run.find(run).result_file("samples.png")
     array = path.suffix.lower() == ".npy"
     path = path if array else picture_file(path)
     known = dict(map(_setting, values or []))
@@ -103,7 +103,7 @@ def reconstruct(
     from ..api import look
     from ..run import Run
 
-    path = picture_file(out or Run(run).folder / "reconstructions.png")
+    path = picture_file(out or Run.find(run).result_file("reconstructions.png"))
     found = look.reconstruct(run, images, progress=err)
     save_picture(found, path, outdir)
     show(found, json=json, table=False, outdir=outdir)
@@ -129,7 +129,7 @@ def convergence(run: RunFolder, /, *, out: Path | None = None, fps: float = 8.0,
     from ..run import Run
 
     film = look.convergence(run, fps=fps, progress=err)
-    film.files.append(film.save(out or Run(run).folder / "convergence.gif"))
+    film.files.append(film.save(out or Run.find(run).result_file("convergence.gif")))
     show(film, json=json, table=False)
 
 

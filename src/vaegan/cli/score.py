@@ -60,7 +60,7 @@ def score(
     from ..files import free_path
     from ..run import Run
 
-    table = out or Run(run).folder / "scores.csv"
+    table = out or Run.find(run).result_file("scores.csv")
     table = table if shard is None else Shard.parse(shard).file(table)
     table = table if out else free_path(table)
     if table.suffix.lower() != ".csv":

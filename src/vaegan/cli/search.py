@@ -66,7 +66,7 @@ def search(
     from ..api.notices import MOST_ROWS
     from ..run import Run
 
-    path = picture_file(out or Run(run).folder / "neighbours.png")
+    path = picture_file(out or Run.find(run).result_file("neighbours.png"))
     wanted: dict[str, Any] = {"within": within, "by": by, "count": count, "samples": samples, "seed": seed, "prior": prior}
     found = api.search(run, images, **wanted, on_row=print_row if jsonl else None, progress=err)
     if csv:

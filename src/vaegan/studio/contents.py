@@ -106,8 +106,8 @@ def gather(
         packed.add(program.tensors, precision)
     about: dict[str, Any] = {
         "name": opened.folder.resolve().name,
-        "folder": str(opened.folder),
-        "quoted": quoted(opened.folder),
+        "folder": str(opened.argument),
+        "quoted": quoted(opened.argument),
         "size": list(architecture.size),
         "channels": architecture.channels,
         "latent": architecture.latent,
