@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .api.encode import encode as _encode
     from .api.encode import project as _project
     from .api.evaluate import evaluate as _evaluate
+    from .api.export import export as _export
+    from .api.hub import push as _push
     from .api.look import convergence as _convergence
     from .api.look import reconstruct as _reconstruct
     from .api.look import report as _report
@@ -49,9 +51,11 @@ class RunMethods:
         edit = _edit
         encode = _encode
         evaluate = _evaluate
+        export = _export
         fit_prior = _fit_prior
         interpolate = _interpolate
         project = _project
+        push = _push
         reconstruct = _reconstruct
         report = _report
         resume = _resume
@@ -69,9 +73,11 @@ METHODS = (
     "edit",
     "encode",
     "evaluate",
+    "export",
     "fit_prior",
     "interpolate",
     "project",
+    "push",
     "reconstruct",
     "report",
     "resume",

@@ -118,7 +118,7 @@ def encode(
         UserError: there is no readable image; there are fewer images than parts; or the model has no encoder.
     """
     talk = Talk(progress)
-    part = Shard.parse(shard) if shard is not None else Shard(1, 1)
+    asked = Shard.parse(shard) if shard is not None else Shard(1, 1)
     opened = open_run(run)
     model = opened.model()
     known: dict[str, NDArray[Any]] = {}
@@ -132,13 +132,13 @@ def encode(
             known |= {"attributes": one.attributes, "attribute_names": np.array(one.attribute_names)}
     else:
         names, images = any_images(source, model.preparation, talk.skip, talk.left_out)
-    wanted = part.of(len(names), PART)
+    wanted = asked.of(len(names), PART)
     here = slice(wanted.start, wanted.stop)
     names = names[here]
 
-    def each(places: slice, found: Posterior) -> None:
+    def each(part: slice, found: Posterior) -> None:
         if on_row:
-            for row in map(ImageCode, names[places], found.mean.tolist(), found.logvar.tolist()):
+            for row in map(ImageCode, names[part], found.mean.tolist(), found.logvar.tolist()):
                 on_row(row)
 
     with talk.bar() as bar:
