@@ -28,12 +28,13 @@ class Sentence(NamedTuple):
 
     text: str
     words: int
-    in_table: bool
+    is_prose: bool
+    """Whether it is in a paragraph or a list, not in a heading or a table."""
 
 
 def navigation() -> dict[str, list[str]]:
     """The pages of each part of the site, from mkdocs.yml."""
-    config = yaml.load((ROOT / "mkdocs.yml").read_text(), Loader=_Loose)  # noqa: S506 (a loader that makes nothing but plain values)
+    config = yaml.load((ROOT / "mkdocs.yml").read_text(), Loader=_Loose)
     parts: dict[str, list[str]] = {}
     for part in config["nav"]:
         for name, pages in part.items():
@@ -43,7 +44,7 @@ def navigation() -> dict[str, list[str]]:
 
 def pages() -> list[Path]:
     """The pages that people wrote: those of the site, and the two beside it."""
-    written = [DOCS / page for part in navigation().values() for page in part if page not in GENERATED]
+    written = [DOCS / page for part in navigation().values() for page in part if page not in GENERATED and (DOCS / page).is_file()]
     return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *written]
 
 
@@ -54,14 +55,14 @@ def counted_pages() -> list[Path]:
 
 def sentences(text: str) -> Iterator[Sentence]:
     """The sentences of a page in Markdown."""
-    for block, in_table in _blocks(text):
+    for block, is_prose in _blocks(text):
         for sentence in re.split(rf"{ABBREVIATIONS}[.!?][)\"*_]*(?=\s|$)", _plain(block)):
             if words := _words(sentence):
-                yield Sentence(sentence.strip(), words, in_table)
+                yield Sentence(sentence.strip(), words, is_prose)
 
 
 def _blocks(text: str) -> Iterator[tuple[str, bool]]:
-    """Paragraphs, headings, items of lists and cells of tables; whether they are in a table."""
+    """Paragraphs, headings, items of lists and cells of tables; whether they are paragraphs or items."""
     text = re.sub(r"^( *)```.*?^\1```", "\n", text, flags=re.MULTILINE | re.DOTALL)
     paragraph: list[str] = []
     after_blank = True
@@ -69,16 +70,18 @@ def _blocks(text: str) -> Iterator[tuple[str, bool]]:
         is_code = line.startswith("    ") and after_blank and not paragraph
         starts = not line.strip() or is_code or re.match(r" *(\||#|[-*] |\d+\. |!!!|\?\?\?)", line)
         if starts and paragraph:
-            yield " ".join(paragraph), False
+            yield " ".join(paragraph), True
             paragraph = []
         if is_code:
             continue
         after_blank = not line.strip()
         if line.startswith("|"):
             if not re.fullmatch(r"[|\s:-]+", line):
-                yield from ((cell, True) for cell in re.split(r"(?<!\\)\|", line) if cell.strip())
+                yield from ((cell, False) for cell in re.split(r"(?<!\\)\|", line) if cell.strip())
+        elif line.startswith("#"):
+            yield line.lstrip("# "), False
         elif line.strip() and not line.lstrip().startswith(":::"):
-            paragraph.append(re.sub(r"^ *(#+|[-*]|\d+\.|!!! \w+|\?\?\? \w+) ", "", line).strip())
+            paragraph.append(re.sub(r"^ *([-*]|\d+\.|!!! \w+|\?\?\? \w+) ", "", line).strip())
 
 
 def _plain(text: str) -> str:
@@ -109,7 +112,7 @@ def main(arguments: list[str]) -> None:
     for page in chosen:
         found = list(sentences(page.read_text()))
         words = sum(one.words for one in found)
-        prose = [one.words for one in found if not one.in_table]
+        prose = [one.words for one in found if one.is_prose]
         print(f"{words:6,}  median {median(prose):4.1f}  longest {max(one.words for one in found):3}  {page.relative_to(ROOT)}")
         for one in found:
             if one.words > 35:
