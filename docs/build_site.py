@@ -48,6 +48,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return _documented(markdown) if page.file.src_uri == "api.md" else markdown
 
 
+def on_post_build(config: MkDocsConfig) -> None:
+    """Let pages that are opened from a folder find what they search in."""
+    found = Path(config.site_dir) / "search"
+    (found / "search_index.js").write_text(f"var __index = {(found / 'search_index.json').read_text()}")
+
+
 def _documented(markdown: str) -> str:
     """The Python reference, with what mkdocstrings knows of each name under its table."""
     import inspect

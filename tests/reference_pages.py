@@ -21,6 +21,7 @@ from vaegan.cli.app import make_app
 from vaegan.cli.commands import COMMANDS
 from vaegan.parse_settings import documentation
 from vaegan.recipe import Recipe
+from vaegan.words import plain
 
 DOCS = Path(__file__).parents[1] / "docs"
 CALLS = {
@@ -114,20 +115,18 @@ def settings() -> str:
     for section in dict.fromkeys(key.partition(".")[0] for key in defaults):
         about = documentation(type(getattr(Recipe(), section)))
         rows = "".join(
-            f"| `{key}` | {_default(defaults[key])} | {_cell(about[key.partition('.')[2]])} |\n"
+            f"| `{key}` | {_cell(about[key.partition('.')[2]])} {_default(defaults[key])} |\n"
             for key in defaults
             if key.startswith(f"{section}.")
         )
-        parts.append(f"\n## {section}\n\n{SECTIONS[section]}\n\n| setting | default | meaning |\n| --- | --- | --- |\n{rows}")
+        parts.append(f"\n## {section}\n\n{SECTIONS[section]}\n\n| setting | meaning |\n| --- | --- |\n{rows}")
     return "".join(parts)
 
 
 def _default(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, (tuple, list)):
-        return f"`{' '.join(map(str, value))}`" if value else ""
-    return f"`{value}`" if value != "" else ""
+    """A sentence that says what the default is."""
+    shown = ("on" if value else "off") if isinstance(value, bool) else plain(value)
+    return f"Default: `{shown}`." if shown else "Default: none."
 
 
 def api() -> str:
