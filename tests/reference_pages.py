@@ -45,7 +45,7 @@ SECTIONS = {
 def commands() -> str:
     """The page of the commands."""
     parts = [
-        "# Commands\n\n`vaegan COMMAND --help` prints the same. The page is made from the code.\n\n"
+        "# Commands\n\n`--help` after a command prints the same. The page is made from the code.\n\n"
         "Most commands take a *run*, the folder that `vaegan train` makes, or a model folder such as RUN/model. "
         "`--json` prints one [JSON object](json.md). Every setting is a flag, too: [settings](settings.md).\n"
     ]
