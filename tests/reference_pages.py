@@ -113,7 +113,7 @@ def settings() -> str:
     ]
     defaults = Recipe().flat()
     for section in dict.fromkeys(key.partition(".")[0] for key in defaults):
-        about = documentation(type(getattr(Recipe(), section)))
+        about = documentation(type(getattr(Recipe(), section)))  # type: ignore[arg-type] # as in recipe.py
         rows = "".join(
             f"| `{key}` | {_cell(about[key.partition('.')[2]])} {_default(defaults[key])} |\n"
             for key in defaults
