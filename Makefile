@@ -2,12 +2,13 @@
 # make test      everything that must hold before a change lands
 # make test-all  that, and what takes a browser or a new environment; says what was left out here, and why
 # make check     what `make test` checks without running anything: format, lint, types
+# make docs      the site of the documentation, in site/; open site/index.html
 
 PYTHON ?= python3
 BIN := .venv/bin
 SHARED := --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
-.PHONY: demo test test-all check clean
+.PHONY: demo test test-all check docs clean
 
 demo: .venv/ready
 	$(BIN)/vaegan train
@@ -23,6 +24,9 @@ check: .venv/tools
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
 
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
@@ -32,5 +36,9 @@ check: .venv/tools
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+.venv/docs: .venv/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv site .mypy_cache .pytest_cache .ruff_cache

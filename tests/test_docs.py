@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import sys
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,12 +15,11 @@ import vaegan
 from vaegan import Recipe, workflow
 from vaegan.cli.app import make_app
 from vaegan.data import prepare
-from vaegan.data.sources.registry import KINDS, SourceKind
 
 from .tiny import QUIETLY
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -38,8 +35,11 @@ def test_commands_and_flags_exist(page: Path) -> None:
     text = page.read_text()
     app = make_app()
     known = {name for name in app if not name.startswith("-")}
-    for command in re.findall(r"^ +vaegan (\w[\w-]*)|`vaegan (\w[\w-]*)", text, re.MULTILINE):
-        assert "".join(command) in known
+    in_blocks = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    for command in re.findall(r"^(?:    |.*`)vaegan (\w[\w-]*)", text, re.MULTILINE) + re.findall(
+        r"^ *vaegan (\w[\w-]*)", in_blocks, re.MULTILINE
+    ):
+        assert command in known
     commands = [app[command] for command in known - {"experiment"}]
     commands += [app["experiment"][name] for name in app["experiment"] if not name.startswith("-")]
     for command in re.findall(r"vaegan experiment ([a-z-]+)", text):
@@ -48,7 +48,7 @@ def test_commands_and_flags_exist(page: Path) -> None:
     flags |= {f"--{key}" for key in Recipe().flat()} | {"--gate.no-enabled"}
     for line in re.findall(r"vaegan [^`\n]*|`--[^`\n]*", re.sub(r"`python [^`]*`", "", text)):
         for flag in re.findall(r"--[a-z][\w.-]*", line):
-            assert flag.rstrip(".") in {*flags, "--help"}
+            assert flag.rstrip(".") in {*flags, "--help", "--version"}
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,33 +58,24 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     for number in range(80):
         Image.fromarray(random.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(f"my-photos/{number}.png")
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 2
-    code = "\n".join(blocks)
-    assert "20 epochs" in code
+    (code,) = blocks
+    assert "steps=2800" in code
     names: dict[str, object] = {}
-    exec(compile(code.replace("20 epochs", "2 steps"), "README.md", "exec"), names)
-    assert Path("runs/mine/model/model.safetensors").is_file()
-    assert getattr(names["new"], "shape", None) == (16, 3, 48, 48)
+    exec(compile(code.replace("steps=2800", "steps=2"), "README.md", "exec"), names)
+    assert Path("samples.png").is_file()
+    assert getattr(names["images"], "shape", None) == (1, 3, 48, 48)
 
 
-def test_the_python_of_the_data_page_runs(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_of_the_files_page_runs(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     prepare(str(photos), Path("set"), progress=lambda *_: None, size=(16, 16), fractions={"train": 0.5, "test": 0.5})
-    with_numpy, with_package, flowers = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "data.md").read_text(), re.DOTALL)
+    with_numpy, with_package = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "files.md").read_text(), re.DOTALL)
     names: dict[str, Any] = {}
-    exec(compile(with_numpy, "data.md", "exec"), names)
+    exec(compile(with_numpy, "files.md", "exec"), names)
     assert names["image"].shape == (16, 16, 3)
-    exec(compile(with_package, "data.md", "exec"), names)
+    exec(compile(with_package, "files.md", "exec"), names)
     assert names["pixels"].shape == (20, 16, 16, 3)
     assert np.array_equal(names["pixels"][0], names["image"])
-    exec(compile(flowers, "data.md", "exec"), names)
-    (tmp_path / "oxford").mkdir()
-    photos.rename(tmp_path / "oxford" / "jpg")
-    (tmp_path / "oxford" / "labels.txt").write_text("rose\n" * 39 + "daisy\n")
-    monkeypatch.setitem(sys.modules, "vaegan.data.sources.flowers", SimpleNamespace(source=names["source"]))
-    monkeypatch.setitem(KINDS, "flowers", SourceKind("flowers:source"))
-    packed = prepare("flowers:oxford", Path("flowers"), progress=lambda *_: None, size=(16, 16))
-    assert packed.labels[-2:] == ["rose", "daisy"]
 
 
 @pytest.mark.parametrize(("page", "found"), [("score.md", "scores"), ("search.md", "distances")])

@@ -206,8 +206,8 @@ def test_gradients_are_means_over_the_steps_in_which_a_network_stepped() -> None
     assert means["decoder_gradient"] > 1e-9
 
 
-def test_the_page_on_reliability_has_every_warning() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text()
+def test_the_page_of_warnings_has_every_warning() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "exit-codes.md").read_text()
     rows = {row.split(" | ")[0].strip("| "): row for row in page.splitlines() if row.startswith("| ")}
     for name, sign in SIGNS.items():
         assert sign.advice_for(ObjectiveSettings()) in rows[name]

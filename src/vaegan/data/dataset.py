@@ -147,7 +147,7 @@ def _advise(images: NDArray[np.uint8], advice: str, *part: int) -> None:
     """Tell the system how a memory map, or some bytes of it, will be read, where the system listens.
 
     By default it waits for each missing page in turn and reads 128 KB around it. Asked beforehand for all images of a batch, and for no
-    more, it had them from the disk about ten times as fast (docs/scaling.md).
+    more, it had them from the disk about ten times as fast (docs/measured.md).
     """
     if hasattr(mmap, advice) and isinstance(images.base, mmap.mmap):
         images.base.madvise(getattr(mmap, advice), *part)

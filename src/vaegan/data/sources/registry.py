@@ -1,6 +1,6 @@
 """The kinds of sources, one file each, and how each is asked for: `photos`, `photos.zip`, `celeba:PATH`, `hf:NAME`.
 
-To add one, write a function from a path to a `Source` in a file here, and add its line to `KINDS`; docs/data.md shows one.
+To add one, write a function from a path to a `Source` in a file here, and add its line to `KINDS`; CONTRIBUTING.md shows one.
 """
 
 from __future__ import annotations
