@@ -10,6 +10,7 @@ from typing import Any
 import docstring_parser
 
 import vaegan
+from vaegan.api.data import ScannedImages
 from vaegan.cli.commands import COMMANDS
 from vaegan.plan import Plan
 from vaegan.result import Result, json_names
@@ -60,7 +61,7 @@ def page() -> str:
     parts = [HEAD]
     found = [(f"vaegan {one.name}", kind) for one in COMMANDS for kind in classes_of(getattr(vaegan, one.name.replace("-", "_")))]
     titles: dict[type[Result], list[str]] = {}
-    found.append(("vaegan train --dry-run", Plan))
+    found += [("vaegan prepare --scan", ScannedImages), ("vaegan train --dry-run", Plan)]
     for title, kind in found:
         titles.setdefault(kind, []).append(f"`{title}`")
     for kind, those in titles.items():

@@ -268,19 +268,24 @@ def test_bad_images_among_good_ones(photos: Path, tmp_path: Path, capsys: pytest
     (photos / "empty.jpg").touch()
     (photos / "corrupt.jpg").write_bytes(b"\xff\xd8\xff and then nothing")
     Image.new("RGB", (1, 1)).save(photos / "dot.png")
+    (photos / "about.txt").touch()
     train(tmp_path / "run", "--data", photos, training__length="1 steps")
-    assert "skipped 3 of 43 image files" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "skipped 3 of 43 image files" in said
+    assert "passed over 1 file, listed in skipped.txt: 1 .txt (not an image)\n" in said
     listed = (tmp_path / "run" / "skipped.txt").read_text().splitlines()
-    assert [line.split(":")[0] for line in listed] == ["corrupt.jpg", "dot.png", "empty.jpg"]
+    assert [line.split(":")[0] for line in listed] == ["corrupt.jpg", "dot.png", "empty.jpg", "about.txt"]
 
 
 def test_old_notes_are_not_said_again(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (photos / "empty.jpg").touch()
+    (photos / "about.txt").touch()
     train(tmp_path / "run", "--data", photos, training__length="2 steps")
     assert "skipped 1 of 41 image files" in capsys.readouterr().err
     works("train", "--resume", tmp_path / "run", "--steps", 3, "--device", "cpu", "--no-report")
     said = capsys.readouterr().err
     assert "skipped" not in said
+    assert "passed over" not in said
     assert "continues at step 2 of 3 on the CPU" in said
 
 

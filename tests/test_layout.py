@@ -15,7 +15,7 @@ LAYERS = (
     {"", "viz"},  # the package itself, which gives its version to metrics and experiments
     {"data"},
     {"models", "recipe"},
-    {"losses", "run"},
+    {"doctor", "losses", "run"},
     {"list_runs", "metrics", "training"},
     {"bench", "latent"},
     {"report"},

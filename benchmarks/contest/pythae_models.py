@@ -74,6 +74,10 @@ class DiscriminatorOf(BaseDiscriminator):  # type: ignore[misc]
             return ModelOutput(**{f"embedding_layer_{level}": self.discriminator.maps_of(stems, level) for level in output_layer_levels})
         return ModelOutput(embedding=self.discriminator.logits_of(stems).sigmoid())
 
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        """Copies are without it: pythae pickles the networks of a model that it saves, which those with parametrized layers refuse."""
+        return nn.Identity, ()
+
 
 class Stream(torch.utils.data.Dataset[DatasetOutput]):
     """A part of an endless sequence of the training images, in which each comes once before any comes twice.

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from .threads import set_wait_policy
 
 if TYPE_CHECKING:
-    from .api.data import data, prepare
+    from .api.data import data, join, prepare, scan
+    from .api.doctor import doctor
     from .api.edit import arithmetic, attributes, edit
     from .api.encode import encode, project
     from .api.evaluate import evaluate
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
 set_wait_policy()
 
 _HOME = {
-    "api.data": ("data", "prepare"),
+    "api.data": ("data", "join", "prepare", "scan"),
+    "api.doctor": ("doctor",),
     "api.edit": ("arithmetic", "attributes", "edit"),
     "api.encode": ("encode", "project"),
     "api.evaluate": ("evaluate",),
@@ -79,7 +81,7 @@ _HOME = {
     "viz.grid": ("to_array", "to_pil"),
     "workflow": ("resume", "train"),
 }
-_PACKAGES = ("bench", "data", "export", "report", "studio")
+_PACKAGES = ("bench", "data", "doctor", "export", "report", "studio")
 """These are functions and packages; see callable_package.py."""
 _MODULE = {name: module for module, names in _HOME.items() for name in names if name not in _PACKAGES}
 
@@ -108,6 +110,7 @@ __all__ = [
     "compare",
     "convergence",
     "data",
+    "doctor",
     "dry_run",
     "edit",
     "encode",
@@ -116,6 +119,7 @@ __all__ = [
     "export",
     "fit_prior",
     "interpolate",
+    "join",
     "load",
     "nearest",
     "prepare",
@@ -126,6 +130,7 @@ __all__ = [
     "resume",
     "runs",
     "sample",
+    "scan",
     "score",
     "search",
     "studio",

@@ -60,7 +60,14 @@ class TrainingJob:
 
     def __post_init__(self) -> None:
         if self.mode == "resume" and self.recipe.training.minutes:
-            raise UserError("a run that has started counts its length in steps: leave out --minutes, or ask for more steps with --steps")
+            raise UserError(
+                "--minutes does not work for a run that has started, because its length is in steps: leave out --minutes, or give --steps"
+            )
+
+    @property
+    def finds_range(self) -> bool:
+        """Whether a range of values may be found for the images: a run that began without one goes on without."""
+        return self.mode == "new" or not self.run.has_model or self.run.preparation.range is not None
 
     def begun(self) -> bool:
         """Whether the run was begun before.
@@ -138,8 +145,10 @@ def seconds_after_training(recipe: Recipe, job: TrainingJob) -> float:
     return FIT_SECONDS * recipe.objective.autoencodes + page * job.report
 
 
-def with_attributes(recipe: Recipe, images: ImageSet, training: Indices) -> Recipe:
-    """With the names of the attributes, where it asks for all."""
+def settled(recipe: Recipe, images: ImageSet, training: Indices) -> Recipe:
+    """With what the images decide: the range of values that was found for them, and the names of the attributes, where it asks for all."""
+    if images.preparation.range:
+        recipe = replace(recipe, data=replace(recipe.data, range=images.preparation.range))
     if recipe.networks.attributes != ("all",):
         return recipe
     return replace(recipe, networks=replace(recipe.networks, attributes=varying(images, training)))
@@ -234,25 +243,33 @@ def with_data(recipe: Recipe, data: Any, console: Console) -> tuple[Recipe, Load
             console.print(f"note: {note}", soft_wrap=True)
         return batches.recipe(recipe), batches
     if find_world().size > 1:
-        raise UserError("one process packs the images of a program, and several were started: pass the folder of a packed set")
+        raise UserError(
+            "only one process can pack images that come from Python, and several were started: pack them first, and pass the folder of the "
+            "packed set"
+        )
     with progress_bar(console) as progress, os_errors_as_user_errors():
         images = ImageSet.open(pack_memory(data, recipe.preparation, progress=progress))
-    for note in images.manifest["notes"]:
-        console.print(f"note: {note}", soft_wrap=True)
+    _say_notes(images, console)
     return replace(recipe, data=replace(recipe.data, source=str(images.folder))), None
 
 
-def images_of(recipe: Recipe, console: Console) -> ImageSet:
+def images_of(recipe: Recipe, console: Console, *, finds_range: bool = True, again: bool = False) -> ImageSet:
     """The images that a run by this recipe is to be trained on, packed with a bar where they are not yet.
+
+    Args:
+        recipe: names them, and says how they are made ready.
+        console: where a bar is shown, and what their owner should know, unless the run says it `again`.
+        finds_range: see `open_images`.
+        again: the run was begun before.
 
     Raises:
         UserError: there are no such images.
     """
     with progress_bar(console) as progress:
-        images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress)
-    if not packed_folder(recipe.data.source):  # else it was said when they were packed
-        for sentence in images.manifest["notes"]:
-            console.print(f"note: {sentence}", soft_wrap=True)
+        more: dict[str, Any] = {"percentiles": recipe.data.range_percentiles, "finds_range": finds_range}
+        images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress, **more)
+    if not again and not packed_folder(recipe.data.source):  # else it was said when they were packed
+        _say_notes(images, console)
     return images
 
 
@@ -309,13 +326,14 @@ def split_of(recipe: Recipe, images: ImageSet, held_out: Sequence[str] | None = 
 
 def set_up_folder(run: Run, recipe: Recipe, images: ImageSet, growth: Growth, console: Console) -> None:
     """What a run folder has from the start."""
+    begun = run.recipe_file.is_file()
     remove_partial((run.folder, run.checkpoints_folder, run.model_folder, run.pictures_folder))
     if growth.before:
         with replacing(run.held_out_file) as path:
             path.write_text("".join(f"{name}\n" for name in growth.held_out or ()), encoding="utf-8")
     with replacing(run.recipe_file) as path:
         path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
-    _report_skipped(images, run.skipped_file, console)
+    _report_images(images, run.skipped_file, console, begun=begun)
 
 
 def _is_begun(run: Run) -> bool:
@@ -324,14 +342,22 @@ def _is_begun(run: Run) -> bool:
     return run.is_run or (run.folder.is_dir() and all(path.name in early for path in run.folder.iterdir()))
 
 
-def _report_skipped(images: ImageSet, listing: Path, console: Console) -> None:
-    text = "".join(f"{line}\n" for line in images.skipped)
-    if listing.is_file() and listing.read_text(encoding="utf-8", errors="replace") == text:
+def _report_images(images: ImageSet, listing: Path, console: Console, *, begun: bool) -> None:
+    """Say what was skipped and what its owner should know of a set, once in a run."""
+    text = "".join(f"{line}\n" for line in images.not_read)
+    if begun and text == (listing.read_text(encoding="utf-8", errors="replace") if listing.is_file() else ""):
         return  # it was said when the run began
-    for line in report_skipped(images, listing):
+    if text:
         with replacing(listing) as path:
             path.write_text(text, encoding="utf-8")
+    for line in report_skipped(images, listing):
         console.print(line, soft_wrap=True)
+
+
+def _say_notes(images: ImageSet, console: Console) -> None:
+    """Say what the owner of a set should know."""
+    for sentence in images.manifest["notes"]:
+        console.print(f"note: {sentence}", soft_wrap=True)
 
 
 def free_name(parent: Path, recipe: Recipe) -> Path:

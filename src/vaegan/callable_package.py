@@ -1,4 +1,4 @@
-"""Packages that can be called, because a command has their name: `vaegan.data`, `vaegan.export`, `vaegan.report`,
+"""Packages that can be called, because a command has their name: `vaegan.data`, `vaegan.doctor`, `vaegan.export`, `vaegan.report`,
 `vaegan.studio` and `vaegan.bench`.
 
 `vaegan.data("my-photos")` is the function `data` of vaegan/api/data.py, and `vaegan.data.ImageSet` is in the package vaegan/data.
@@ -26,7 +26,7 @@ class CallablePackage(ModuleType):
         return getattr(import_module(f"vaegan.api.{MODULES[name]}"), name)
 
 
-MODULES = {"bench": "training", "data": "data", "export": "export", "report": "look", "studio": "studio"}
+MODULES = {"bench": "training", "data": "data", "doctor": "doctor", "export": "export", "report": "look", "studio": "studio"}
 """The packages, and where their functions are in vaegan/api."""
 
 

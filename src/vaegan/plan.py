@@ -27,13 +27,14 @@ from .begin import (
     join,
     length_of,
     seconds_after_training,
+    settled,
     split_of,
     take_up,
     threads_of,
-    with_attributes,
 )
 from .data import ImageSet, Indices
 from .data.batches import Batches
+from .doctor.quick import notes
 from .errors import UserError, os_errors_as_user_errors
 from .files import free_space
 from .progress import console_of
@@ -68,6 +69,8 @@ class Plan(Result):
     """The device that it will compute on."""
     problems: list[str] = field(default_factory=list)
     """What is wrong: the sentences with which training would refuse. Empty if it can begin."""
+    notes: list[str] = field(default_factory=list)
+    """What is odd of the images: what training would say of them."""
     networks: dict[str, int] = field(default_factory=dict)
     """The parameters of each network."""
     training: int | None = None
@@ -115,8 +118,9 @@ class Plan(Result):
         return table
 
     def lines(self) -> list[str]:
-        """What is wrong, or that nothing was done."""
-        return [] if self.problems else ["", "Nothing was trained. To train, leave out --dry-run."]
+        """What is odd of the images, and that nothing was done."""
+        notes = [f"note: {note}" for note in self.notes]
+        return notes if self.problems else [*notes, "", "Nothing was trained. To train, leave out --dry-run."]
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, and parameters and images; the recipe by sections."""
@@ -167,12 +171,13 @@ def dry_run(
         images = None
         with _noting(plan):
             job = replace(job, recipe=anchored_recipe(recipe, job.run))
-            images = images_of(job.recipe, console)
+            images = images_of(job.recipe, console, finds_range=job.finds_range, again=resumed)
         if images is not None:
             with _noting(plan):
                 growth = growth_of(job, images) if resumed else Growth()
                 training, held_out = split_of(job.recipe, images, growth.held_out)
                 plan.packed, plan.training, plan.held_out = images.folder, len(training), len(held_out)
+                plan.notes = [] if resumed else list(notes(images, training, held_out, job.recipe))
                 _settle(plan, job, world, images, training, resumed=resumed)
                 if fits:
                     _rehearse(plan, job, images, (training, held_out), resumed=resumed, before=growth.before)
@@ -226,7 +231,7 @@ def _settle(plan: Plan, job: TrainingJob, world: World, images: ImageSet, traini
     settings = job.recipe.training
     batches = Batches(images.images, training, settings.batch, seed=settings.seed, processes=world.size)
     plan.steps_per_epoch = batches.steps_per_epoch
-    recipe = with_attributes(job.recipe, images, training)
+    recipe = settled(job.recipe, images, training)
     plan.recipe = replace(
         recipe, training=replace(recipe.training, threads=threads_of(job, resumed, world), length=length_of(job, resumed))
     )

@@ -70,7 +70,8 @@ class Recipe:
         """How images are made ready for the networks."""
         data = self.data
         box = data.box if data.crop == "box" else (0, 0, 0, 0)  # which another crop leaves unused
-        return Preparation(self.networks.size, self.networks.channels, data.crop, box, data.blur, data.resampling)
+        value_range = data.range if any(data.range) else None
+        return Preparation(self.networks.size, self.networks.channels, data.crop, box, data.blur, data.resampling, value_range)
 
     @staticmethod
     def load(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
@@ -207,7 +208,7 @@ def of_set(source: Any) -> dict[str, Any]:
         return {}
     preparation: dict[str, Any] = read_manifest(folder)["preparation"]
     networks = {name: preparation.pop(name) for name in ("size", "channels")}
-    return {"networks": networks, "data": preparation}
+    return {"networks": networks, "data": {"range": list(Data.range), **preparation}}
 
 
 def read(name: str | Path) -> dict[str, Any]:

@@ -106,6 +106,13 @@ class Run:
         return inside if self.is_run or inside.is_dir() else self.folder
 
     @property
+    def has_model(self) -> bool:
+        """Whether there is a model."""
+        from .models.vaegan import CONFIG
+
+        return (self.model_folder / CONFIG).is_file()
+
+    @property
     def prior_file(self) -> Path:
         """The fitted prior, beside the model; see `vaegan.models.prior.Mixture`."""
         from .models.prior import FILE
@@ -147,7 +154,7 @@ class Run:
         from .data import Preparation
         from .models.vaegan import CONFIG
 
-        if self.is_run and not (self.model_folder / CONFIG).is_file():
+        if self.is_run and not self.has_model:
             return self.recipe.preparation  # only until there is a model: a packed set can be made anew, in another way
         try:
             return Preparation.from_dict(self._config["preparation"])
@@ -209,7 +216,9 @@ class Run:
             )
         settings, preparation = self.data, self.preparation
         try:
-            return open_images(settings.source if data is None else str(data), preparation, count=settings.avatars, progress=progress)
+            source = settings.source if data is None else str(data)
+            more: dict[str, Any] = {"percentiles": settings.range_percentiles, "finds_range": not self.has_model}
+            return open_images(source, preparation, count=settings.avatars, progress=progress, **more)
         except UserError as error:
             if data is None:
                 way_out = f"say where they are now{f' with {flag}' if flag else ''}"
@@ -224,7 +233,8 @@ class Run:
         """
         from .data import open_packed
 
-        images = open_packed(self.data.source, self.preparation, count=self.data.avatars)
+        data = self.data
+        images = open_packed(data.source, self.preparation, count=data.avatars, percentiles=data.range_percentiles)
         if images is None:
             raise UserError(f"the images of {self.data.source} are not packed on this machine")
         return images

@@ -13,7 +13,7 @@ from typing import Literal
 
 from .errors import UserError
 
-Crop = Literal["centre", "none", "celeba", "box"]
+Crop = Literal["centre", "pad", "none", "celeba", "box"]
 Resampling = Literal["fast", "bicubic", "lanczos", "bilinear", "nearest"]
 PriorKind = Literal["fitted", "standard"]
 """What codes of samples are drawn from: a fitted mixture, or N(0, I)."""
@@ -48,9 +48,10 @@ class Data:
     and classes). `hf:NAME`: a data set of the Hugging Face hub.
     If a program gave the images to `vaegan.train`, this is their packed copy in the cache, or `DataLoader`."""
     crop: Crop = "centre"
-    """How images are cropped. `centre`: the largest central part that has the shape of the networks' images. `none`: the whole image,
-    squeezed into that shape. `celeba`: the 148x148 pixels around the face in CelebA's aligned images of 178x218 pixels, or the same part of
-    a smaller copy; images of another shape are cropped as with `centre`. `box`: the part that `data.box` describes."""
+    """How images are cropped. `centre`: the largest central part that has the shape of the networks' images. `pad`: the whole image,
+    with bars of the colour of its edges beside it, or above and below it. `none`: the whole image, squeezed into that shape. `celeba`: the
+    148x148 pixels around the face in CelebA's aligned images of 178x218 pixels, or the same part of a smaller copy; images of another shape
+    are cropped as with `centre`. `box`: the part that `data.box` describes."""
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
     """For crop `box`: the left, top, right and bottom edge of the part, in pixels."""
     blur: bool = False
@@ -60,6 +61,12 @@ class Data:
     """How images are resized. `fast`: bicubic; large JPEG files are first decoded at a half, a quarter or an eighth of their size, if that
     is large enough. `bicubic`, `lanczos`, `bilinear`: all pixels are used. `nearest`: one pixel for each pixel of the result, for
     drawings."""
+    range: tuple[float, float] = (0.0, 0.0)
+    """The values that become black and white, if images have more than 8 bits: the lower one first. `0 0`: they are found in a first pass
+    over all images."""
+    range_percentiles: tuple[float, float] = (0.0, 100.0)
+    """Which range the first pass finds, in percentiles of all values. `0 100`: from the lowest to the highest value, or, for files that
+    state how many bits they have, the range of these. With `0.1 99.9`, a few extreme values do not count."""
     train_on: str = "train"
     """The split to train on, if the set has splits. Several splits are joined by +, for example `train+unlabeled`."""
     held_out: float = 0.05
@@ -242,7 +249,7 @@ class ObjectiveSettings:
         require(not self.joint or self.similarity == "level", "objective.joint needs objective.similarity level, not levels")
         fits = self.similarity == "levels" and self.kind == "vaegan"
         require(self.images_per_sample > 0, f"objective.images_per_sample must be above 0, not {self.images_per_sample}")
-        require(not self.diff_augment or fits, "objective.diff_augment needs objective.similarity levels and objective.kind vaegan")
+        require(not self.diff_augment or fits, "objective.diff_augment needs objective.similarity=levels and objective.kind=vaegan")
         require(not self.joint or self.kind == "vaegan", f"objective.joint needs objective.kind vaegan, not {self.kind}")
         if self.kind == "vae-dis":
             way = "name a trained run, such as one of kind gan, with --objective.discriminator RUN"

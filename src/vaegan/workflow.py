@@ -30,14 +30,15 @@ from .begin import (
     length_of,
     seconds_after_training,
     set_up_folder,
+    settled,
     split_of,
     take_up,
     threads_of,
-    with_attributes,
     with_data,
 )
 from .data import LOADER, ImageSet
 from .data.loader import LoaderBatches
+from .doctor.quick import notes
 from .errors import UserError, os_errors_as_user_errors
 from .finish import fit_prior, lacks_prior, write_report
 from .progress import console_of
@@ -259,7 +260,7 @@ def _look(job: TrainingJob, console: Console, stack: ExitStack) -> tuple[ImageSe
     try:
         with os_errors_as_user_errors():
             resumed = is_leader() and job.begun() and hold_folder(job.run, stack)
-            return job.loader.sample if job.loader else images_of(job.recipe, console), resumed
+            return job.loader.sample if job.loader else images_of(job.recipe, console, finds_range=job.finds_range, again=resumed), resumed
     except UserError as error:
         raise UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error from None
 
@@ -296,7 +297,7 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
         growth = from_leader(fabric, lambda: growth_of(job, images) if resumed else Growth())
         with all_or_none(fabric):
             training, held_out = split_of(job.recipe, images, growth.held_out)
-            recipe = with_attributes(job.recipe, images, training)
+            recipe = settled(job.recipe, images, training)
         resumed, threads, length = from_leader(fabric, lambda: (resumed, threads_of(job, resumed, world), length_of(job, resumed)))
         recipe = replace(recipe, training=replace(recipe.training, threads=threads, length=length))
         stack.callback(torch.set_num_threads, torch.get_num_threads())
@@ -315,8 +316,9 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
             if not resumed:
                 hold_folder(run, stack, new=True)
             set_up_folder(run, recipe, images, growth, console)
-            if growth.before:
-                note(f"note: {about_growth(growth, images, training, trainer.batches.steps_per_epoch)}")
+            grown = [about_growth(growth, images, training, trainer.batches.steps_per_epoch)] if growth.before else []
+            for sentence in grown if resumed else notes(images, training, held_out, recipe):
+                note(f"note: {sentence}")
         if trainer.step >= trainer.steps:
             console.print(f"{run.folder} is finished: it is at step {trainer.step} of {trainer.steps}", soft_wrap=True)
             picture = next(reversed(run.pictures.values()), run.pictures_folder)

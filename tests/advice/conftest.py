@@ -44,6 +44,8 @@ def world(made: Path, all_photos: Path, tmp_path: Path, monkeypatch: pytest.Monk
         "IMAGE": all_photos / "photo 01.png",
         "SET": folder / "set",
         "OUT": folder / "out",
+        "PART": folder / "part",
+        "OTHER-PART": folder / "other part",
         "NEW-RUN": folder / "new",
     }
     return World(folder, places, monkeypatch, capsys)

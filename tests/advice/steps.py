@@ -12,8 +12,10 @@ from concurrent.futures.process import BrokenProcessPool
 from types import SimpleNamespace
 from typing import Any
 
+import pillow_heif
 import pytest
 import torch
+from PIL import Image
 
 from vaegan import UserError
 from vaegan.cli import run
@@ -78,6 +80,11 @@ def patched(name: str, value: Any) -> Any:
     return lambda world: world.patch.setattr(name, value)
 
 
+def with_a_copy(world: World) -> None:
+    shutil.copytree(world["PHOTOS"], world["OUT"])
+    shutil.copy(world["PHOTO"], world["OUT"] / "again.png")
+
+
 def healed(world: World) -> None:
     world.patch.undo()
     world.patch.chdir(world.folder)
@@ -91,6 +98,16 @@ def no_home(world: World) -> None:
 
 def another_cache(world: World) -> None:
     world.patch.setenv("VAEGAN_CACHE", str(world.folder / "cache"))
+
+
+def without_heic(world: World) -> None:
+    """Photos of a phone, and nothing that reads them."""
+    pillow_heif.register_heif_opener()
+    world.places["PHOTOS"] = world.folder / "phone"
+    world["PHOTOS"].mkdir()
+    for number in range(9):
+        Image.new("RGB", (64, 48)).save(world["PHOTOS"] / f"{number}.heic", "HEIF")
+    world.patch.setattr("vaegan.data.formats.readable", lambda: ("JPEG", "PNG"))
 
 
 def full_disk(world: World) -> None:

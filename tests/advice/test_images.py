@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from .case import Case, follow
-from .steps import ONE, another_cache, full_disk, healed, moved, no_home, no_processes, of_size_24
+from .steps import ONE, another_cache, full_disk, healed, moved, no_home, no_processes, of_size_24, without_heic
 
 CASES = [
     Case("Look at it: vaegan data {}", "prepare PHOTOS OUT --size 16 --workers 1", "SAID"),
@@ -29,9 +29,9 @@ CASES = [
         "prepare PHOTOS OUT --splits 0.8 0.1 0.1 --size 16 --workers 1",
     ),
     Case(
-        "leave out --grey, or set networks.channels to 3",
+        "leave out --grey, or ask for --channels 3",
         "prepare avatars OUT --grey",
-        ("prepare avatars OUT --count 4 --size 16 --workers 1", "data avatars --data.avatars 24 --size 16 --networks.channels 3"),
+        ("prepare avatars OUT --count 4 --size 16 --workers 1", "data avatars --data.avatars 24 --size 16 --channels 3"),
     ),
     Case(
         (": prepare the images again with: vaegan prepare IMAGES SET {}", "vaegan prepare IMAGES SET {}"),
@@ -46,6 +46,7 @@ CASES = [
     Case("give --data a folder, or avatars", "train --data=", "train FASTER --size 16 --data PHOTOS --run NEW-RUN"),
     Case("vaegan prepare SOURCE OUT --workers 1", "prepare PHOTOS OUT --size 16 --workers 2", (healed, "SAID --size 16"), no_processes),
     Case("pip install 'datasets>=3'", "data hf:somebody/faces", lambda _: None, lambda w: w.patch.setitem(sys.modules, "datasets", None)),
+    Case("read HEIC after: pip install 'vaegan[heic]'", "data PHOTOS --size 16", (healed, "data PHOTOS --size 16"), without_heic),
 ]
 
 test_the_advice_works = follow(CASES)

@@ -69,7 +69,7 @@ CASES = [
     Case("ask for more steps, such as --steps {}", "train --resume RUN", "train --resume RUN --device cpu --no-report --steps 4"),
     Case("; its prior is not fitted yet: fit it with: vaegan fit-prior {}", "train --resume RUN", "SAID", without_prior),
     Case(
-        "leave out --minutes, or ask for more steps with --steps",
+        "leave out --minutes, or give --steps",
         "train --resume RUN --minutes 1",
         "train --resume RUN --device cpu --no-report --steps 4",
     ),

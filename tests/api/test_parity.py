@@ -29,11 +29,17 @@ OF_PICTURES = {
 """Commands whose --out is the file of the picture, the film or the codes: functions write nothing, and results have figure() or save()."""
 ONLY_FLAGS_OF = {
     **{(command, "out"): "figure(), or save() of the result" for command in OF_PICTURES},
+    ("doctor", "out"): "write() of the result",
     ("interpolate", "fps"): "film(fps) of the result",
+    ("prepare", "scan"): "vaegan.scan",
     ("train", "resume"): "vaegan.resume",
     ("train", "dry_run"): "vaegan.dry_run",
     ("train", "more_images"): "vaegan.resume",
-    **{(command, name): "a field of the recipe" for command in ("train", "data", "bench", "experiment") for name in (*SHORT, *LENGTHS)},
+    **{
+        (command, name): "a field of the recipe"
+        for command in ("train", "data", "doctor", "bench", "experiment")
+        for name in (*SHORT, *LENGTHS)
+    },
 }
 ONLY_PARAMETERS = {"progress": "a command always shows it, on standard error"}
 """Parameters of any function that commands do not have."""

@@ -15,12 +15,16 @@ from vaegan.cli import run
 from vaegan.cli.commands import COMMANDS
 from vaegan.experiments.page import ExperimentResult
 
+from ..command import works
 from ..json_page import SPREAD, classes_of
 from ..tiny import flags
 
 COMMAND_LINES = {
     "prepare": "IMAGES OUT --size 16 --workers 1",
+    "prepare --scan": "IMAGES --scan --workers 1",
+    "join": "OUT PART",
     "data": "IMAGES --size 16",
+    "doctor": "IMAGES --size 16 --workers 1",
     "train": "--data IMAGES --run OUT TINY",
     "fit-prior": "RUN --device cpu",
     "recipes": "",
@@ -47,7 +51,7 @@ COMMAND_LINES = {
     "search --samples": "RUN --samples 2 --count 1",
     "experiment": "features --device cpu --out OUT",
 }
-"""IMAGES is a folder with a broken file among its images, BROKEN is such a file, and RUN is a run on avatars."""
+"""IMAGES is a folder with a broken file among its images, BROKEN is such a file, PART is a packed part, and RUN is a run on avatars."""
 PARTLY = {"score"}
 """Commands that end with 2 where an input is broken."""
 LINES = {"runs": 1, "score": 8, "search": 10, "project": 3}
@@ -70,13 +74,15 @@ def printed(avatars_run: Path, images: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("vaegan.experiments.features.features", lambda *_, **__: ExperimentResult([], []))
     monkeypatch.setattr(benchmark, "MOST_IMAGES", 16)
-    names = {"RUN": avatars_run, "FOLDER": avatars_run.parent, "IMAGES": images, "OUT": tmp_path / "out"}
+    names = {"RUN": avatars_run, "FOLDER": avatars_run.parent, "IMAGES": images, "OUT": tmp_path / "out", "PART": tmp_path / "part"}
     names |= {"GOOD": images / "photo 00.png", "BROKEN": images / "broken.png"}
 
     def do(name: str, *more: str) -> str:
         words = [str(names.get(word, word)) for word in COMMAND_LINES[name].split()]
         if "TINY" in words:
             words[words.index("TINY") :] = [*flags(data__avatars=None, training__length="2 steps"), "--no-report"]
+        if "PART" in COMMAND_LINES[name]:
+            works("prepare", images, names["PART"], "--size", 16, "--workers", 1, "--shard", "1/1")
         capsys.readouterr()
         try:
             run([name.split(maxsplit=1)[0], *words, *more])
@@ -98,7 +104,8 @@ def test_json_and_nothing_else(name: str, printed: Any, tmp_path: Path) -> None:
         assert found[0]["state"] == "finished"
         return
     page = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
-    parts = [part for part in page.split("\n## ") if f"`vaegan {name.split(maxsplit=1)[0]}`" in part.splitlines()[0]]
+    titles = [f"`vaegan {name.split(maxsplit=1)[0]}`", f"`vaegan {name}`"]
+    parts = [part for part in page.split("\n## ") if any(title in part.splitlines()[0] for title in titles)]
     documented = [{line.split("`")[1] for line in part.splitlines() if line.startswith("| `")} for part in parts]
     spread = set(SPREAD["machine"]) if name == "bench" else set()
     assert found.keys() - spread in [names - spread for names in documented]

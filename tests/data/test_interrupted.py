@@ -270,11 +270,11 @@ import os, signal
 from vaegan.data import images, writer
 writer.TASK_BYTES = 1000
 prepare, seen = images.prepare, []
-def signalled(*arguments):
+def signalled(*arguments, **more):
     seen.append(arguments)
     if len(seen) == 3:
         os.kill(os.getpid(), signal.SIGTERM)
-    return prepare(*arguments)
+    return prepare(*arguments, **more)
 images.prepare = signalled
 """
     done = run("prepare", photos, tmp_path / "set", "--size", 16, "--workers", 1, before=before)

@@ -149,7 +149,8 @@ def test_training_says_so_too(photos: Path, tmp_path: Path, monkeypatch: pytest.
 def test_other_files_beside_images_are_not(content: str, photos: Path, tmp_path: Path) -> None:
     """A table about other images, one that says nothing, and none."""
     (photos / "labels.csv").write_text(content)
-    assert prepare(str(photos), tmp_path / "set", size=(16, 16), progress=lambda *_: None).manifest["notes"] == []
+    notes = prepare(str(photos), tmp_path / "set", size=(16, 16), progress=lambda *_: None).manifest["notes"]
+    assert not any("lies beside" in note for note in notes)
 
 
 def test_a_table_that_names_nothing_is_refused(photos: Path, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_fractions(tmp_path: Path) -> None:
 def test_tasks_are_bounded_by_what_goes_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "TASK_BYTES", 10_000)
     items = [Item(f"{n}", Encoded(bytes(3_000))) for n in range(10)]
-    groups = [len(group) for group, _ in writer._tasks(items, Preparation((8, 8), 1))]
+    groups = [len(group) for group, _ in writer.tasks(items, Preparation((8, 8), 1))]
     assert groups == [4, 4, 2]
 
 

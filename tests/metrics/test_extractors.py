@@ -283,4 +283,8 @@ def test_inception_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_in_colour() -> None:
+    """Of more than three channels, all count."""
     assert in_colour(images(1, 1)).shape == in_colour(images(1, 4)).shape == (1, 3, 40, 40)
+    each = torch.arange(8.0)[None, :, None, None]
+    shown = {channels: in_colour(each[:, :channels]).flatten().tolist() for channels in (1, 2, 3, 4, 6, 8)}
+    assert shown == {1: [0, 0, 0], 2: [0, 1, 0], 3: [0, 1, 2], 4: [0.5, 2, 3], 6: [0.5, 2.5, 4.5], 8: [1, 4, 6.5]}

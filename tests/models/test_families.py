@@ -85,7 +85,7 @@ def test_a_run_of_another_family_goes_on_from_its_checkpoint(judged: Architectur
 def test_a_run_says_what_there_is_before_it_opens_images(
     setting: dict[str, Any], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vaegan.workflow.images_of", lambda *_: pytest.fail("images were opened"))
+    monkeypatch.setattr("vaegan.workflow.images_of", lambda *_, **__: pytest.fail("images were opened"))
     with pytest.raises(UserError, match=sentence):
         train(tiny("reference", **setting), tmp_path / "run", **QUIETLY)
 

@@ -128,7 +128,7 @@ def test_a_recipe_may_be_a_name_or_a_few_settings(pixels: NDArray[np.uint8], tmp
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (np.zeros((4, 8, 8, 2), np.uint8), "has no side of 1 or 3 for the channels"),
+        (np.zeros((4, 9, 9, 9), np.uint8), "has no side of 1 to 8 for the channels"),
         (np.zeros((4, 3, 8, 3), np.uint8), "could be N x H x W x C and N x C x H x W"),
         (np.zeros((4, 8, 8, 3), np.int64), "must be uint8, or float in .*, not int64"),
         (np.full((4, 8, 8, 3), 255.0), "have values from 255 to 255: scale them"),
@@ -164,10 +164,18 @@ def test_grey_images(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         opened = [item.picture.open() for item in memory_source(grey).items()]
-    assert {one.mode for one in opened} == {"L"}
+    assert {one.mode for one in opened if isinstance(one, Image.Image)} == {"L"}
     assert np.array_equal(np.stack([np.asarray(one) for one in opened]), grey)
     run = train(tiny(networks__channels=1), tmp_path / "run", data=grey[:, None], **QUIETLY).run
     assert vaegan.load(run).sample(1).shape == (1, 1, 16, 16)
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2, 3), (0, 3, 1, 2)])
+def test_five_channels(axes: tuple[int, ...], tmp_path: Path) -> None:
+    five = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 5), dtype=np.uint8)
+    run = train(tiny(networks__channels=5), tmp_path / "run", data=five.transpose(axes), **QUIETLY).run
+    assert np.array_equal(ImageSet.open(Run.open(run).recipe.data.source).images[:], five)
+    assert vaegan.load(run).sample(1).shape == (1, 5, 16, 16)
 
 
 def loader(count: int = 30, batch: int = 6, **more: Any) -> DataLoader[Any]:

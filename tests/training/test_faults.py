@@ -150,9 +150,9 @@ def test_sigusr1_before_the_first_step_and_after_the_last_ends_nothing(tmp_path:
 import vaegan.workflow
 def around(name):
     original = getattr(vaegan.workflow, name)
-    def sending(*arguments):
+    def sending(*arguments, **more):
         send(signal.SIGUSR1)
-        return original(*arguments)
+        return original(*arguments, **more)
     setattr(vaegan.workflow, name, sending)
 around("images_of")
 around("write_report")

@@ -127,7 +127,7 @@ trainer.Trainer.train_step = train_step
         assert agent.wait() == 1
     assert said.count("Traceback") == 1
     assert "ZeroDivisionError: a fault" in said
-    assert said.splitlines()[-1].startswith("vaegan: a fault, printed above, ended process 1 of 2 and the run; the last checkpoint is ")
+    assert said.splitlines()[-1].startswith("vaegan: an error, printed above, ended process 1 of 2 and the run; the last checkpoint is ")
 
 
 def test_workers_end_when_their_agent_was_killed(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def verdict(outcomes: dict[int, dict[str, Any]], failures: dict[int, tuple[int, 
             {0: LOST, 1: FAILED},
             {0: (2, 7), 1: (1, 7)},
             launcher.WorkerFault,
-            r"a fault, printed above, ended process 1 of 2 and the run; go on",
+            r"an error, printed above, ended process 1 of 2 and the run; go on",
         ),
         ({0: STOPPED, 1: STOPPED}, {}, Stopped, "stopped"),
         ({0: STOPPED, 1: STOPPED}, {0: (-2, 7)}, Stopped, "stopped"),  # it had said so before

@@ -62,7 +62,7 @@ def test_networks_that_no_machine_holds_are_counted() -> None:
 
 
 def test_what_does_not_fit_is_refused_before_images_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vaegan.workflow.images_of", lambda *_: pytest.fail("images were opened"))
+    monkeypatch.setattr("vaegan.workflow.images_of", lambda *_, **__: pytest.fail("images were opened"))
     monkeypatch.setattr(memory, "free_memory", lambda: 8_000_000_000)
     with pytest.raises(UserError) as refused:
         train(tiny("reference", networks__size=(1024, 1024), networks__width=None), tmp_path / "run", **QUIETLY)

@@ -91,7 +91,10 @@ def test_a_run_of_minutes_that_was_stopped_keeps_its_steps(
     wanted = checkpoint.load(straight / "checkpoints")[0]
     assert all(equal(checkpoint.load(tmp_path / folder / "checkpoints")[0], wanted) for folder in ("resumed", "begun by itself"))
     sentence = fails(capsys, "train", "--resume", tmp_path / "resumed", "--minutes", 3)
-    assert "a run that has started counts its length in steps: leave out --minutes, or ask for more steps with --steps" in sentence
+    assert (
+        "--minutes does not work for a run that has started, because its length is in steps: leave out --minutes, or give --steps"
+        in sentence
+    )
 
 
 def test_a_rehearsal_that_is_killed_leaves_nothing(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageFont
 
 from vaegan import UserError
-from vaegan.viz.grid import CAPTION, GAP, LINE, MARGIN, pair_rows, save, sheet, to_uint8, wrapped
+from vaegan.viz.grid import CAPTION, GAP, LINE, MARGIN, pair_rows, save, sheet, to_uint8, view, wrapped
 
 
 def flat(values: list[float], size: int = 64) -> torch.Tensor:
@@ -64,6 +64,19 @@ def test_a_caption_that_is_wider_than_its_images_takes_several_lines() -> None:
 def test_values_and_channels() -> None:
     assert to_uint8(torch.tensor([-2.0, -1, 0, 1, 2])[:, None, None, None])[:, 0, 0].tolist() == [[v] * 3 for v in (0, 0, 128, 255, 255)]
     assert to_uint8(torch.zeros(1, 5, 2, 2)).shape == (1, 2, 2, 3)
+    assert to_uint8(torch.tensor([-1.0, 1])[None, :, None, None]).flatten().tolist() == [0, 255, 0]  # the second of two in green
+    assert to_uint8(torch.tensor([1.0, -1])[None, :, None, None]).flatten().tolist() == [255, 0, 255]  # the first in magenta
+
+
+def test_what_is_not_shown_is_said() -> None:
+    assert [view(channels) for channels in (1, 2, 3, 6)] == [
+        "",
+        " (channel 1 in magenta, channel 2 in green)",
+        "",
+        " (channels 1 to 3 of 6)",
+    ]
+    few, many = (sheet([("samples", torch.zeros(1, channels, 64, 64))], columns=1) for channels in (3, 6))
+    assert many.height > few.height  # the caption takes more lines
 
 
 @pytest.mark.parametrize(("name", "width"), [("a.xbm", 20), ("a.h5", 20), ("a.jpg", 70_000), ("a.webp", 70_000), ("a.xyz", 20)])

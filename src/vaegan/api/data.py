@@ -1,4 +1,4 @@
-"""Sets of images: prepare, data."""
+"""Sets of images: prepare, scan, join, data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data import ImageSet, open_images, packed_folder
+from ..data import join as join_parts
 from ..data import prepare as pack
+from ..data.prepare import scan as scan_source
+from ..data.samples import ValueRange, whole
 from ..data.sources import recognized
 from ..errors import UserError
 from ..recipe import DEFAULT_RECIPE, Recipe
@@ -36,13 +39,15 @@ class SetSummary(Result):
     size: tuple[int, int]
     """Height and width."""
     channels: int
-    """1 for grey, 3 for colour."""
+    """1 for grey, 3 for colour, or up to 8."""
     bytes: int
     """The size of its files."""
     source: str
     """What it was made from."""
     preparation: dict[str, Any]
     """How images were cropped and resized."""
+    shard: str | None
+    """Which part of a larger set it is, as 3/16; None if it is none."""
     splits: dict[str, int]
     """The number of images in each split."""
     classes: dict[str, int]
@@ -65,7 +70,7 @@ class SetSummary(Result):
     def lines(self) -> list[str]:
         """What is in the set."""
         if self.verified:
-            return [f"{self.folder} is not damaged: {len(self.set.manifest['files'])} files, {self.bytes:,} bytes"]
+            return [f"{self.folder} is not damaged: {len(self.set.files)} files, {self.bytes:,} bytes"]
         from ..data.summary import describe
 
         return list(describe(self.set))
@@ -90,9 +95,10 @@ class SetSummary(Result):
             len(images),
             (height, width),
             channels,
-            sum(file["bytes"] for file in images.manifest["files"].values()),
+            sum(file["bytes"] for file in images.files.values()),
             images.manifest["made_from"]["source"],
             images.preparation.as_dict(),
+            str(images.shard) if images.shard else None,
             dict(images.splits),
             dict(Counter(label for label in images.labels if label).most_common()),
             shares,
@@ -114,13 +120,18 @@ def prepare(
     blur: bool = False,
     resampling: Resampling = "fast",
     grey: bool = False,
+    channels: int | None = None,
+    value_range: ValueRange | None = None,
+    range_percentiles: ValueRange | None = None,
     splits: tuple[float, float, float] | None = None,
     attributes: str | Path | None = None,
     label: str | None = None,
     threshold: Mapping[str, float] | None = None,
     numeric: Sequence[str] = (),
     unknown: Sequence[str] = (),
+    leave_out: str | Path | None = None,
     count: int | None = None,
+    shard: str | None = None,
     workers: int | None = None,
     progress: ShowProgress = None,
 ) -> SetSummary:
@@ -131,12 +142,17 @@ def prepare(
         out: the folder to make.
         size: the side of square images, or height and width.
         crop, box, blur, resampling: see `vaegan.settings.Data`.
-        grey: whether images become grey.
+        grey: whether images become grey: one channel.
+        channels: 1 for grey, 3 for colour, or up to 8; by default those of the source.
+        value_range: the values that become 0 and 255, where images have more than 8 bits; by default found in a first pass.
+        range_percentiles: those of the range that is found; by default 0 and 100.
         splits: the shares of training, validation and test; by default the source's own splits.
         attributes: a CSV file with a line for each image.
         label: its column that names the class.
         threshold, numeric, unknown: what its columns mean; see docs/data.md.
+        leave_out: a CSV file that names images to leave out, such as the one of `vaegan.doctor`.
         count: only so many images.
+        shard: only one of several parts, as 3/16; `join` makes a set of all of them.
         workers: the number of processes that read images.
         progress: see `vaegan.api.notices.ShowProgress`.
 
@@ -145,33 +161,109 @@ def prepare(
         Stopped: an interrupt came; what is done stays.
     """
     talk = Talk(progress)
+    channels = _channels(channels, grey=grey)
     packed_before = ImageSet.is_set(Path(out))
     with talk.bar() as bar:
         images = pack(
             str(source),
             Path(out),
             size=(size, size) if isinstance(size, int) else size,
-            channels=1 if grey else None,
+            channels=channels,
             crop=crop,
             box=box,
             blur=blur,
             resampling=resampling,
+            value_range=value_range,
+            percentiles=range_percentiles,
             fractions=dict(zip(("train", "validation", "test"), splits, strict=True)) if splits else None,
             attributes=None if attributes is None else Path(attributes),
             label=label,
             thresholds=dict(threshold or {}),
             numeric=numeric,
             unknown=unknown,
+            leave_out=None if leave_out is None else Path(leave_out),
             count=count,
+            shard=shard,
             workers=workers,
             progress=bar,
             note=talk.note,
         )
-    what = f"{len(images):,} images of {images.images.shape[1]}x{images.images.shape[2]}"
-    parts = ", ".join(f"{name} {count:,}" for name, count in images.splits.items())
-    talk.say(f"{out} holds {what}" + (f": {parts}" if parts else ""))
     if packed_before:
         talk.note(f"{out} is packed already, from files with the same names and sizes; remove it to pack it again")
+    return _made(out, images, talk)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ScannedImages(Result):
+    """What a pass over images found."""
+
+    images: int
+    """How many could be opened."""
+    deep: int
+    """Of these, how many have more than 8 bits."""
+    range: ValueRange | None
+    """The values that become 0 and 255; None where no image has more than 8 bits."""
+
+    def lines(self) -> list[str]:
+        """The same in words."""
+        found = [f"{self.deep:,} of {self.images:,} images have more than 8 bits"]
+        return found + ([f"range {' '.join(str(whole(value)) for value in self.range)}"] if self.range else [])
+
+
+def scan(
+    source: str | Path,
+    *,
+    grey: bool = False,
+    channels: int | None = None,
+    range_percentiles: ValueRange | None = None,
+    count: int | None = None,
+    workers: int | None = None,
+    progress: ShowProgress = None,
+) -> ScannedImages:
+    """Find out how many images have more than 8 bits, and the range of their values. Nothing is packed.
+
+    Args:
+        source, grey, channels, range_percentiles, count, workers, progress: as for `prepare`.
+
+    Raises:
+        UserError: there are no images, or choices do not go together.
+        Stopped: an interrupt came.
+    """
+    more: dict[str, Any] = {"channels": _channels(channels, grey=grey), "percentiles": range_percentiles}
+    with Talk(progress).bar() as bar:
+        found = scan_source(str(source), progress=bar, count=count, workers=workers, **more)
+    return ScannedImages(found.images, found.deep, found.range)
+
+
+def _channels(channels: int | None, *, grey: bool) -> int | None:
+    if grey and channels not in (None, 1):
+        raise UserError("--grey and --channels were both given: leave out one")
+    return 1 if grey else channels
+
+
+def join(out: str | Path, parts: Sequence[str | Path], *, progress: ShowProgress = None) -> SetSummary:
+    """Make one set of the parts that `prepare` packed with `shard`. No image is copied: the set has a list of the folders of its parts.
+
+    Args:
+        out: the folder to make. Parts may lie in it.
+        parts: the folders of all parts, in any order.
+        progress: see `vaegan.api.notices.ShowProgress`.
+
+    Raises:
+        UserError: a part is missing, is not whole, or does not belong to the others; or `out` holds something else.
+    """
+    talk = Talk(progress)
+    with talk.bar() as bar:
+        images = join_parts(Path(out), list(map(Path, parts)), progress=bar)
+    return _made(out, images, talk)
+
+
+def _made(out: str | Path, images: ImageSet, talk: Talk) -> SetSummary:
+    """What is in a set that was made just now; notes that were made before are not made again."""
+    what = f"{len(images):,} images of {images.images.shape[1]}x{images.images.shape[2]}"
+    part = f", part {images.shard}" if images.shard else ""
+    splits = ", ".join(f"{name} {count:,}" for name, count in images.splits.items())
+    talk.say(f"{out} holds {what}{part}" + (f": {splits}" if splits else ""))
     talk.skipped_of(images)
     for note in images.manifest["notes"]:
         if note not in talk.notes:
@@ -188,7 +280,7 @@ def data(
 
     Args:
         source: a run or its folder, a packed set, or anything that `data.source` takes.
-        recipe: says how images are prepared; by default the recipe quick, or the run's own.
+        recipe: says how images are prepared; by default the quick recipe, or the run's own.
         verify: whether to check every file of the set against its checksum.
         progress: see `vaegan.api.notices.ShowProgress`.
 
@@ -198,7 +290,7 @@ def data(
     talk = Talk(progress)
     images, home = _set_of(source, recipe, talk)
     if verify:
-        total, done, bad = sum(file["bytes"] for file in images.manifest["files"].values()), 0, []
+        total, done, bad = sum(file["bytes"] for file in images.files.values()), 0, []
         with talk.bar() as bar:
             for name, size, good in images.verify():
                 done += size
@@ -224,5 +316,7 @@ def _set_of(source: Run | ImageSet | str | Path, recipe: Recipe | None, talk: Ta
         return ImageSet.open(packed), packed
     recipe = recipe or Recipe.load(DEFAULT_RECIPE, {"data.source": recognized(str(source))})
     with talk.bar() as bar:
-        images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=bar)
+        settings, preparation = recipe.data, recipe.preparation
+        percentiles = settings.range_percentiles
+        images = open_images(settings.source, preparation, count=settings.avatars, progress=bar, percentiles=percentiles)
     return images, packed or Path()

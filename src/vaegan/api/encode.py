@@ -16,13 +16,14 @@ from torch import Tensor
 from ..data import ImageSet
 from ..data.any_images import AnyImages, any_images
 from ..data.batches import Images
+from ..data.shard import Shard
 from ..errors import UserError
 from ..files import replacing
 from ..latent import project as projecting
 from ..latent.encode import decode
 from ..latent.encode import encode as encode_images
 from ..latent.figures import projections
-from ..models.vaegan import VAEGAN
+from ..models.vaegan import PART, VAEGAN
 from ..result import PYTHON_ONLY, Result
 from ..viz.grid import to_pil
 from .notices import MOST_ROWS, ShowProgress, Skipped, Talk
@@ -78,34 +79,39 @@ def npz_file(path: str | Path) -> Path:
     return path
 
 
-def encode(run: Subject, source: AnyImages, *, progress: ShowProgress = None) -> Codes:
+def encode(run: Subject, source: AnyImages, *, shard: str | None = None, progress: ShowProgress = None) -> Codes:
     """The codes of images.
 
     Args:
         run: a run, a model, or the path of either.
         source: see `vaegan.data.any_images.AnyImages`. A path may also be what `vaegan train --data` takes: a set of any size.
+        shard: only one of several parts of the images, as 3/16. The codes are the same as in the work on all images, bit for bit.
         progress: see `vaegan.api.notices.ShowProgress`.
 
     Raises:
-        UserError: there is no readable image; or the model has no encoder.
+        UserError: there is no readable image; there are fewer images than parts; or the model has no encoder.
     """
     talk = Talk(progress)
+    part = Shard.parse(shard) if shard is not None else Shard(1, 1)
     opened = open_run(run)
     model = opened.model()
     known: dict[str, NDArray[Any]] = {}
     if isinstance(source, (str, Path, ImageSet)):
         one = open_set(opened, source, "--data", talk)
-        talk.skipped_of(one)
+        talk.not_read_of(one)
         names: list[str] = one.names
         images: Images = one.images
         known["labels"] = np.array(one.labels)
         if one.attribute_names:
             known |= {"attributes": one.attributes, "attribute_names": np.array(one.attribute_names)}
     else:
-        names, images = any_images(source, model.preparation, talk.skip)
+        names, images = any_images(source, model.preparation, talk.skip, talk.left_out)
+    wanted = part.of(len(names), PART)
+    here = slice(wanted.start, wanted.stop)
     with talk.bar() as bar:
-        codes = encode_images(model, images, progress=bar)
-    return Codes(len(names), codes.mean.shape[1], talk.skipped, names, codes.mean.numpy(), codes.logvar.numpy(), known)
+        codes = encode_images(model, images, np.arange(wanted.start, wanted.stop), progress=bar)
+    known |= {name: values[here] for name, values in known.items() if name != "attribute_names"}
+    return Codes(len(wanted), codes.mean.shape[1], talk.skipped, names[here], codes.mean.numpy(), codes.logvar.numpy(), known)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,9 @@ from torch import Tensor
 
 from ..data.any_images import AnyImages, any_images
 from ..data.batches import to_tensor
+from ..data.samples import ValueRange
 from ..errors import UserError
+from ..files import replacing
 from ..report import report as write_report
 from ..result import PYTHON_ONLY, Result
 from ..run import Run
@@ -31,7 +33,7 @@ LAST_SHOWN = 2.0
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Samples(Result):
+class SampledImages(Result):
     """New images."""
 
     images: Tensor = field(metadata=PYTHON_ONLY)
@@ -44,6 +46,8 @@ class Samples(Result):
     """What the codes were drawn from, in words."""
     values: dict[str, float]
     """The attribute values of the samples of a conditional model."""
+    range: ValueRange | None = field(metadata=PYTHON_ONLY)
+    """The values that the model's images had at -1 and 1, if they had more than 8 bits."""
     files: list[Path] = field(default_factory=list)
     """The files that were written."""
 
@@ -60,6 +64,21 @@ class Samples(Result):
         """Each image as a PIL image of its own size."""
         return grid.to_pil(self.images)
 
+    def array(self) -> NDArray[np.uint8 | np.float32]:
+        """N x H x W x C: uint8, or float32 in the `range` of values that the images had."""
+        if self.range is None:
+            return grid.to_array(self.images)
+        low, high = self.range
+        values = (self.images.float().clamp(-1, 1).permute(0, 2, 3, 1).cpu().numpy() + 1) / 2
+        return (low + values * (high - low)).astype(np.float32)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the array as a file for numpy."""
+        path = Path(path)
+        with replacing(path) as temporary, temporary.open("wb") as file:  # by a path, numpy would change the name
+            np.save(file, self.array())
+        return path
+
     def save_each(self, folder: str | Path) -> list[Path]:
         """Write each image as a PNG of its own size, named by the seed and its number."""
         width = len(str(self.count - 1))
@@ -75,7 +94,7 @@ def sample(
     values: Mapping[str, float] | None = None,
     prior: PriorKind | None = None,
     progress: ShowProgress = None,  # noqa: ARG001 (it is quick; all functions have it)
-) -> Samples:
+) -> SampledImages:
     """Draw new images from the prior.
 
     Args:
@@ -97,7 +116,7 @@ def sample(
     attributes = model.attributes(values).expand(count, -1) if values else None
     with torch.inference_mode():
         images = model.sample(count, seed, attributes, prior).cpu()
-    return Samples(images, count, seed, model.name_prior(prior), values)
+    return SampledImages(images, count, seed, model.name_prior(prior), values, model.preparation.range)
 
 
 @dataclass(frozen=True)
@@ -160,7 +179,7 @@ def reconstruct(run: Subject, images: AnyImages, *, progress: ShowProgress = Non
     """
     talk = Talk(progress)
     model = open_run(run).model()
-    names, pixels = any_images(images, model.preparation, talk.skip)
+    names, pixels = any_images(images, model.preparation, talk.skip, talk.left_out)
     originals = to_tensor(pixels)
     with torch.inference_mode():
         found = model.reconstruct(originals, check=False).cpu().float()

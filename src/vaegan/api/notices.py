@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..data.dataset import ImageSet, report_skipped
+from ..data.passed_over import LISTED
 from ..progress import Progress, console_of, progress_bar
 
 if TYPE_CHECKING:
@@ -60,11 +61,22 @@ class Talk:
         self.skipped.append(Skipped(name, error))
         self.say(f"skipped {name}: {error}")
 
+    def left_out(self, what: str, reason: str) -> None:
+        """Show what else is not read, such as more frames of a file."""
+        self.note(f"left out {what}: {reason}")
+
     def skipped_of(self, images: ImageSet) -> None:
         """Show which files of a set gave no image."""
         self.skipped += map(Skipped.of, images.skipped)
         for line in report_skipped(images):
             self.say(line)
+
+    def not_read_of(self, images: ImageSet) -> None:
+        """Show which files of a set gave no image, and what was passed over."""
+        self.skipped_of(images)
+        for note in images.manifest["notes"]:
+            if LISTED in note:
+                self.note(note.replace(LISTED, f"listed in {images.folder / 'skipped.txt'}"))
 
     def how_many(self, images: int) -> None:
         """Say so where a picture has a row for each image, and there are too many."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,17 +19,21 @@ from rich.text import Text
 
 from ..data import ImageSet, Indices
 from ..data.any_images import AnyImages, any_images
-from ..data.batches import Images, to_tensor
+from ..data.batches import ImageRange, Images, to_tensor
 from ..data.read_images import read_images
-from ..data.sources.files import TARS
+from ..data.shard import Shard
+from ..data.sources.arrays import holds_many
+from ..data.sources.files import is_archive
 from ..errors import UserError
 from ..files import replacing
 from ..latent.anomaly import HELD_OUT, OtherWeightsError, Scorer, Scores, joined
-from ..metrics.extractors.base import in_colour
+from ..latent.measurements import PART as MEASURED_AT_ONCE
 from ..models.vaegan import VAEGAN
 from ..result import PYTHON_ONLY, Result
 from ..run import Run
+from ..viz.grid import to_uint8, view
 from ..viz.tiles import Tile, heat, tiled
+from ..words import command
 from .notices import ShowProgress, Skipped, Talk
 from .shared import ModelInMemory, Subject, open_run, open_set
 
@@ -138,12 +143,11 @@ class ScoredImages(Result):
             inside = at - int(ends[part]) + len(self.parts[part].names)
             image = to_tensor(self.parts[part].images[np.array([inside])])
             reconstruction, times = self.scorer.maps(image)
-            shown = [in_colour(pixels) for pixels in (image, reconstruction)]
+            shown = [to_tensor(to_uint8(pixels)) for pixels in (image, reconstruction)]
             shown.append(heat(times.clamp(min=1).log() / math.log(MOST_TIMES)))
             tiles.append(Tile(torch.cat(shown), (Path(names[at]).name, f"p {scores.p[at]:.2g}, combined {scores.combined[at]:.1f}")))
-        heading = (
-            f"image, reconstruction, feature error: black is the limit for 99% of normal images, white is {MOST_TIMES} times the limit"
-        )
+        shown_as = f"image, reconstruction{view(self.scorer.model.architecture.channels)}, feature error"
+        heading = f"{shown_as}: black is the limit for 99% of normal images, white is {MOST_TIMES} times the limit"
         return tiled(heading, [tiles[start : start + GROUPS] for start in range(0, len(tiles), GROUPS)])
 
     def write_csv(self, path: str | Path) -> Path:
@@ -167,6 +171,7 @@ def score(
     calibrate: AnyImages | None = None,
     false_positive_rate: float = 0.01,
     count: int = 12,
+    shard: str | None = None,
     progress: ShowProgress = None,
 ) -> ScoredImages:
     """Give each image a score: how unusual it is for a model.
@@ -179,10 +184,12 @@ def score(
         calibrate: normal images that the model was not trained on; by default the set of the last time, or the run's held-out images.
         false_positive_rate: the share of normal images that may be called unusual by mistake.
         count: how many images table and picture show.
+        shard: only one of several parts of the images, as 3/16; the run needs a calibration before.
         progress: see `vaegan.api.notices.ShowProgress`.
 
     Raises:
-        UserError: there is no readable image; the model lacks a network; or there are too few normal images.
+        UserError: there is no readable image; the model lacks a network; or there are too few normal images, or fewer images than
+            parts.
     """
     talk = Talk(progress)
     rate = false_positive_rate
@@ -190,14 +197,19 @@ def score(
         raise UserError(f"--false-positive-rate must be above 0 and below 1, not {rate}")
     if count < 1:
         raise UserError(f"--count must be above 0, not {count}")
+    part = Shard.parse(shard) if shard is not None else None
     opened = open_run(run)
+    if part and (calibrate is not None or not opened.score_file.is_file()):
+        raise UserError(f"--shard needs one calibration for all parts: calibrate first, with: {command('score', opened.folder, 'IMAGE')}")
     model = opened.model()
     model.require("encoder")  # before anything is said of the images, which cannot help
     model.require("discriminator")
     parts = list(_parts(opened, images, talk))
     if not any(part.names for part in parts):
         raise UserError(f"there is no readable image in {', '.join(dict.fromkeys(one.name for part in parts for one in part.skipped))}")
-    scorer = _scorer(opened, model, calibrate, talk)
+    if part:
+        parts = list(_within(parts, part))
+    scorer = _scorer(opened, model, calibrate, talk, again=part is None)
     if len(scorer.ranked) < 1 / rate - 1:
         least = f"{1 / (len(scorer.ranked) + 1):.2g}"
         talk.note(
@@ -242,7 +254,8 @@ def _parts(run: Run, named: AnyImages, talk: Talk) -> Iterator[_Part]:
         return
     files: list[Path] = []
     for one in [*map(str, listed), None]:
-        if one is not None and Path(one).is_file() and not one.lower().endswith((".zip", *TARS)):
+        single = one is not None and Path(one).is_file() and not is_archive(Path(one))
+        if one is not None and single and not holds_many(Path(one)):
             files.append(Path(one))
             continue
         if files:
@@ -261,7 +274,7 @@ def _files(files: Sequence[Path], run: Run, talk: Talk) -> _Part:
         talk.skip(name, error)
 
     try:
-        names, pixels = read_images(files, run.preparation, skip)
+        names, pixels = read_images(files, run.preparation, skip, talk.left_out)
     except UserError:
         if not skipped:
             raise
@@ -273,7 +286,7 @@ def _set(name: str, run: Run, talk: Talk) -> _Part:
     """A folder, an archive, or another set. What is in the first two is named by a path from where the user is."""
     images = open_set(run, name, "--data", talk)
     before = len(talk.skipped)
-    talk.skipped_of(images)
+    talk.not_read_of(images)
     inside = Path(name).exists() and not ImageSet.is_set(Path(name))
     path = (lambda item: os.path.join(name, item)) if inside else str  # noqa: PTH118 (as the user wrote it: ./a stays ./a)
     return _Part(
@@ -281,19 +294,33 @@ def _set(name: str, run: Run, talk: Talk) -> _Part:
     )
 
 
-def _scorer(run: Run, model: VAEGAN, calibrate: AnyImages | None, talk: Talk) -> Scorer:
-    """The calibration that is asked for, or that of the last time, or that by the run's held-out images."""
+def _within(parts: Sequence[_Part], shard: Shard) -> Iterator[_Part]:
+    """Of all that was named, one after the other, what is in a shard. A file that gave no image is where the image before it is."""
+    wanted, start = shard.of(sum(len(part.names) for part in parts), MEASURED_AT_ONCE), 0
+    for part in parts:
+        here = range(max(wanted.start - start, 0), min(wanted.stop - start, len(part.names)))
+        order = {name: number for number, name in enumerate(part.order)}
+        positions = [order.get(name, 0) for name in part.names]
+        ends = [start + bisect(positions, order.get(one.name, 0)) for one in part.skipped]
+        skipped = [one for one, end in zip(part.skipped, ends, strict=True) if (wanted.start or -1) < end <= wanted.stop]
+        if here or skipped:
+            yield _Part(part.names[here.start : here.stop], ImageRange(part.images, here), skipped, part.order)
+        start += len(part.names)
+
+
+def _scorer(run: Run, model: VAEGAN, calibrate: AnyImages | None, talk: Talk, *, again: bool) -> Scorer:
+    """The calibration that is asked for, or that of the last time, or that by the run's held-out images; made `again` for a new model."""
     file = run.score_file
     if calibrate is None and file.is_file():
         try:
             scorer = Scorer.load(file, model)
         except OtherWeightsError as error:
-            if error.source != HELD_OUT:
+            if error.source != HELD_OUT or not again:
                 raise
             talk.say("the model has changed since it was calibrated: calibrating again")
         else:
-            again = "" if scorer.source == HELD_OUT else f" (remove {file} to calibrate on {HELD_OUT} instead)"
-            talk.say(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images{again}")
+            other = "" if scorer.source == HELD_OUT else f" (remove {file} to calibrate on {HELD_OUT} instead)"
+            talk.say(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images{other}")
             return scorer
     fitted_on: Indices | None = None
     source = "images of a program"
@@ -302,7 +329,7 @@ def _scorer(run: Run, model: VAEGAN, calibrate: AnyImages | None, talk: Talk) ->
         images: Images = normal.images
         source = str(normal.folder if isinstance(calibrate, ImageSet) else calibrate)
     else:
-        images = any_images(calibrate, run.preparation, talk.skip).pixels
+        images = any_images(calibrate, run.preparation, talk.skip, talk.left_out).pixels
     indices: Indices = np.arange(images.shape[0])
     if calibrate is None:
         source = HELD_OUT

@@ -180,11 +180,11 @@ def search(
         raise UserError("--samples needs the training images, and a model folder does not say where they are: give the run folder")
     model = opened.model()
     if images is not None and named:
-        names, pixels = any_images(images, model.preparation, talk.skip)
+        names, pixels = any_images(images, model.preparation, talk.skip, talk.left_out)
         queries = to_tensor(pixels)
     searched = open_set(opened, within, "" if samples else "--in", talk)  # samples do not go with --in
     if within is not None:
-        talk.skipped_of(searched)
+        talk.not_read_of(searched)
     copies = None
     with talk.bar() as bar:
         looking = Search(model, searched, by, progress=bar)

@@ -93,7 +93,7 @@ def encode_pictures(model: VAEGAN, images: AnyImages, talk: Talk) -> Pictures:
             raise UserError(f"cannot read {name}: {reason}")
         talk.skip(name, reason)
 
-    names, pixels = any_images(images, model.preparation, skip)
+    names, pixels = any_images(images, model.preparation, skip, talk.left_out)
     with talk.bar() as progress:
         return Pictures(names, to_tensor(pixels), encode(model, pixels, progress=progress).mean)
 

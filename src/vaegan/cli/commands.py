@@ -24,7 +24,9 @@ class Command(NamedTuple):
 
 COMMANDS = (
     Command("prepare", "data", "Data", "Pack images into a set that is ready for training."),
+    Command("join", "data", "Data", "Combine the parts that several machines packed into one set."),
     Command("data", "data", "Data", "Show what is in a set of images."),
+    Command("doctor", "doctor", "Data", "Find what is wrong with a set of images before you train on it."),
     Command("train", "training", "Train", "Train a VAE/GAN on a folder of images."),
     Command("fit-prior", "prior", "Train", "Fit the prior that samples are drawn from."),
     Command("recipes", "training", "Train", "List the recipes, or show all settings of one recipe."),
@@ -45,7 +47,7 @@ COMMANDS = (
     Command("project", "encode", "Edit", "Find better codes for images than the encoder does."),
     Command("encode", "encode", "Edit", "Write the codes of a set of images to a file."),
     Command("evaluate", "evaluate", "Measure", "Measure samples, reconstructions and codes."),
-    Command("score", "score", "Measure", "Give each image a score: how unusual it is for a model."),
+    Command("score", "score", "Measure", "Give each image an anomaly score: how unusual it is for a model."),
     Command("search", "search", "Measure", "Find the images of a set that are nearest to your images."),
     Command("experiment", "experiment", "Measure", "Repeat the paper's experiments."),
 )

@@ -71,8 +71,9 @@ def edit(
         Attributes and their strengths, for example Eyeglasses=1 Smiling=-0.5. Strength 1 turns a typical image without the attribute into
         one with it. Strength -1 does the reverse.
     how
-        How codes change. 'probe' keeps the other attributes as they are, and moves each image only as far as it must to get the attribute.
-        'mean' adds the difference of two mean codes, as the paper does: of images with the attribute, and of images without it.
+        How codes change. With --how probe, each image moves only as far as it must to get the attribute, and keeps its other attributes.
+        With --how mean, the same step is added to each code, as the paper does: the mean code of images with the attribute, minus the mean
+        code of images without it.
     strip
         Show one attribute at strengths from -1 to 2.
     project
@@ -80,7 +81,7 @@ def edit(
     out
         The picture to write. The default is RUN/edits.png.
     outdir
-        A folder for single files: each edit by itself, at the size of the model, named after its image.
+        A folder for single files: each edit by itself, at the image size of the model, named after its image.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """

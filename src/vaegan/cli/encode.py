@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from .console import Json, err, picture_file, save_picture, show
 
 
-def encode(run: Path, source: str, /, *, out: Path | None = None, json: Json = False) -> None:
+def encode(run: Path, source: str, /, *, shard: str | None = None, out: Path | None = None, json: Json = False) -> None:
     """Write the codes of a set of images to a file.
 
     The encoder gives each image a posterior: a normal distribution of codes. The file is for numpy. It holds the posterior means (mean),
@@ -23,17 +23,21 @@ def encode(run: Path, source: str, /, *, out: Path | None = None, json: Json = F
         The folder of a run or a model.
     source
         The images: a folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or
-        avatars for the built-in drawings.
+        avatars (the built-in drawn faces).
+    shard
+        Encode only part K of N parts, given as K/N, for example 3/16. The name of the file then ends in -03-of-16.
     out
         The file to write. The default is RUN/codes.npz.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """
     from ..api import encode as api
+    from ..data.shard import Shard
     from ..run import Run
 
     path = api.npz_file(out or Run(run).folder / "codes.npz")
-    found = api.encode(run, source, progress=err)
+    path = path if shard is None else Shard.parse(shard).file(path)
+    found = api.encode(run, source, shard=shard, progress=err)
     found.files.append(found.save(path))
     show(found, json=json, table=False)
 

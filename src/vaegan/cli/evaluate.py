@@ -27,10 +27,10 @@ def evaluate(
 ) -> None:
     """Measure samples, reconstructions and codes.
 
-    It compares samples and reconstructions with real images in the features of a network: Frechet distance (FID, Heusel et al. 2017),
-    kernel distance (KID, Binkowski et al. 2018), precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020).
-    It compares reconstructions with their images: PSNR, SSIM, MS-SSIM and the learned similarity. It compares samples with the training
-    images, to find copies. Reconstructions are decoded from posterior means, not from posterior samples.
+    It compares the features that a network finds in samples and reconstructions with those of real images: Frechet distance (FID, Heusel et
+    al. 2017), kernel distance (KID, Binkowski et al. 2018), precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et
+    al. 2020). It compares reconstructions with their images: PSNR, SSIM, MS-SSIM and the learned similarity. It compares samples with the
+    training images, to find copies. Reconstructions are decoded from posterior means, not from posterior samples.
 
     A gan has no encoder, so it has no reconstructions and no codes. A vae has no discriminator, so it has no learned similarity.
 
@@ -39,22 +39,25 @@ def evaluate(
     run
         The folder of a run or a model.
     data
-        The set to measure on. The default is the set that the run was trained on. If another set has splits of
-        the same names, they are used; if not, it is split as vaegan train does by default.
+        The set to measure on. The default is the set that the run was trained on. If you name a different set, its own splits are used if
+        they have the same names as those of the run's set. If not, it is split as vaegan train splits by default.
     samples
-        The number of samples of each prior. It also limits the number of training images and of held-out images.
+        The number of samples of each prior. At most as many training images and held-out images are used to measure. Training uses all
+        images.
     extractor
         The network whose features are compared: efficientnet, mobilenet, inception (as in papers that report FID), or attributes (a network
-        that learns the attributes of the set). With 'none', only what needs no features is measured, for example pixel errors.
+        that learns the attributes of the set). With --extractor none, only measurements that use no features are made, for example pixel
+        errors.
     seed
         The random seed. Another seed gives other samples and other random draws.
     resamplings
         The number of random subsets of the images. Each result is shown with its standard deviation over these subsets.
     prior
-        Which samples are measured. fitted is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan
-        fit-prior). standard is N(0, I). If the run has a fitted prior, the default is both, side by side.
+        Where the codes of the measured samples come from. With --prior fitted, they come from the Gaussian mixture that vaegan train fits
+        to codes of training images (see vaegan fit-prior). With --prior standard, they come from N(0, I). If the run has a fitted prior,
+        the default is both, side by side.
     device
-        The device to compute on: cpu, cuda, mps or auto. auto uses a GPU if there is one.
+        The device to compute on: cpu, cuda, mps or auto. With auto, it is a GPU if there is one.
     out
         The picture to write. The default is RUN/evaluation.png.
     json

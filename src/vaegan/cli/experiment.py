@@ -67,7 +67,8 @@ def samples(
     Parameters
     ----------
     samples
-        The number of samples of each run. It also limits the number of training images and of held-out images.
+        The number of samples of each run. At most as many training images and held-out images are used to measure. Training uses all
+        images.
     extractor
         The network whose features are compared (see vaegan evaluate).
     runs
@@ -99,7 +100,8 @@ def ablation(
     alone
         Train the unchanged recipe, and one run for each value. Values are not combined.
     samples
-        The number of samples of each run. It also limits the number of training images and of held-out images.
+        The number of samples of each run. At most as many training images and held-out images are used to measure. Training uses all
+        images.
     extractor
         The network whose features are compared (see vaegan evaluate).
     json

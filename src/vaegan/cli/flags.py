@@ -27,6 +27,9 @@ SHORT = {
     "data": "data.source",
     "objective": "objective.kind",
     "size": "networks.size",
+    "channels": "networks.channels",
+    "range": "data.range",
+    "range_percentiles": "data.range_percentiles",
     "seed": "training.seed",
     "precision": "training.precision",
     "threads": "training.threads",
@@ -52,7 +55,7 @@ class BaseFlags:
     """A recipe, and the settings that go over it."""
 
     recipe: str | None = None
-    """The name of a recipe (see `vaegan recipes`), or a YAML file. The default is the recipe quick."""
+    """The name of a recipe (see `vaegan recipes`), or a YAML file. The default is the quick recipe."""
 
     def load_recipe(self, settings: Sequence[str] = (), resume: Path | None = None) -> Recipe:
         """The recipe under these flags.
@@ -93,6 +96,13 @@ class DataFlags(BaseFlags):
 
     size: str | None = None
     """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. The default is the size in the recipe."""
+    channels: int | None = None
+    """The number of channels of an image, from 1 to 8: 1 for grey, 3 for colour. The default is the number in the recipe."""
+    range: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
+    """Two values, for images of more than 8 bits: the first becomes 0 and the second becomes 255. The default is found in a first pass over
+    all images."""
+    range_percentiles: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
+    """Find this range between two percentiles of all values, for example 0.1 99.9."""
 
 
 @Parameter(name="*", group=RECIPE)
@@ -101,9 +111,9 @@ class RecipeFlags(BaseFlags):
     """A recipe, and how to compute."""
 
     device: Annotated[str, Parameter(group=MACHINE)] = "auto"
-    """The device to compute on: cpu, cuda, mps or auto. auto uses a GPU if there is one."""
+    """The device to compute on: cpu, cuda, mps or auto. With auto, it is a GPU if there is one."""
     precision: Annotated[str | None, Parameter(group=MACHINE)] = None
-    """auto, 32 or bf16. auto is bf16 if the device supports it, and 32 if not."""
+    """The precision of the numbers: auto, 32 or bf16. With auto, it is bf16 if the device supports it, and 32 if not."""
     threads: Annotated[int | None, Parameter(group=MACHINE)] = None
     """The number of CPU threads in each process. The default is one for each core. A resumed run uses as many threads as before."""
 
@@ -114,13 +124,20 @@ class TrainingFlags(RecipeFlags):
     """What to train on, and how long."""
 
     data: str | None = None
-    """A folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or avatars for the
-    built-in drawings."""
+    """A folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or avatars (the
+    built-in drawn faces)."""
     objective: str | None = None
     """The kind of model: vaegan, vae, gan or vae-dis. The last three are for comparison."""
     size: str | None = None
     """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. Multiples of 16 up to 128 work with every network.
     The default is the size in the recipe."""
+    channels: int | None = None
+    """The number of channels of an image, from 1 to 8: 1 for grey, 3 for colour. The default is the number in the recipe."""
+    range: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
+    """Two values, for images of more than 8 bits: the first becomes 0 and the second becomes 255. The default is found in a first pass over
+    all images."""
+    range_percentiles: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
+    """Find this range between two percentiles of all values, for example 0.1 99.9."""
     steps: int | None = None
     """How long to train, in steps. A step takes one batch."""
     epochs: int | None = None
@@ -141,8 +158,8 @@ class RunFlags(TrainingFlags):
     minutes: int | None = None
     """How long to train, in minutes on this machine. A short trial measures the speed and sets the number of steps."""
     init_from: str | None = None
-    """A run folder or a model folder to begin with: its weights are taken as far as they fit. The images, the rates, the size and the
-    attributes may be others."""
+    """A run folder or a model folder to begin with. Its weights are taken where their names and shapes match. The images, learning rates,
+    image size and attributes may differ from those that it was trained with."""
 
 
 @Parameter(name="*", group=RECIPE)
@@ -162,12 +179,12 @@ class ExperimentFlags(TrainingFlags):
     objective: Annotated[str | None, Parameter(show=False)] = None
     """Only for ablation: the other experiments choose it themselves, and refuse another one."""
     seeds: Annotated[int, Parameter(group=RUN)] = 1
-    """How many runs are trained of each model or setting. Their seeds are --seed, --seed + 1 and so on."""
+    """The number of runs for each model or setting. Their seeds are --seed, --seed + 1 and so on."""
     out: Annotated[Path | None, Parameter(group=RUN)] = None
     """The folder to make for runs and results. The default is experiments/NAME."""
     prior: Annotated[PriorKind | None, Parameter(group=RUN)] = None
-    """Where the codes of samples come from. fitted is the fitted prior of each run (see vaegan fit-prior). standard is N(0, I). The default
-    is 'fitted' for each run that has a fitted prior."""
+    """Where the codes of samples come from. With --prior fitted, they come from the fitted prior of each run (see vaegan fit-prior). With
+    --prior standard, they come from N(0, I). The default is the fitted prior for each run that has one, and N(0, I) for the others."""
 
 
 def read_settings(tokens: Sequence[str]) -> dict[str, Any]:

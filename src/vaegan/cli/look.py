@@ -31,7 +31,9 @@ def sample(
     run
         The folder of a run or a model.
     out
-        The picture to write. The default is RUN/samples.png.
+        The picture to write. The default is RUN/samples.png. If the name ends in .npy, an array for numpy is written, N x H x W x C, with
+        all channels. Its values are from 0 to 255. If the training images had more than 8 bits, its values are in the range of those
+        images.
     count
         The number of images.
     seed
@@ -40,20 +42,25 @@ def sample(
         For a conditional model: the attribute values of the samples, for example Smiling=1 Eyeglasses=0. The values have the same scale as
         in the training set. Attributes that are left out count as unknown.
     prior
-        Where codes come from. fitted is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan fit-prior).
-        standard is N(0, I). The default is 'fitted' if the run has a fitted prior, and 'standard' if not.
+        Where codes come from. With --prior fitted, they come from the Gaussian mixture that vaegan train fits to codes of training images
+        (see vaegan fit-prior). With --prior standard, they come from N(0, I). The default is the fitted prior, if the run has one.
     outdir
-        A folder for single files: each image by itself, at the size of the model.
+        A folder for single files: each image by itself, at the image size of the model.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """
     from ..api import look
     from ..run import Run
 
-    path = picture_file(out or Run(run).folder / "samples.png")
+    path = out or Run(run).folder / "samples.png"
+    array = path.suffix.lower() == ".npy"
+    path = path if array else picture_file(path)
     known = dict(map(_setting, values or []))
     found = look.sample(run, count, seed=seed, values=known, prior=prior, progress=err)
-    save_picture(found, path, outdir)
+    if array:
+        found.files.extend([found.save(path), *(found.save_each(outdir) if outdir else ())])
+    else:
+        save_picture(found, path, outdir)
     show(found, json=json, table=False, outdir=outdir)
 
 
@@ -88,7 +95,7 @@ def reconstruct(
     out
         The picture to write. The default is RUN/reconstructions.png.
     outdir
-        A folder for single files: each reconstruction by itself, named after its image, at the size of the model.
+        A folder for single files: each reconstruction by itself, named after its image, at the image size of the model.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """

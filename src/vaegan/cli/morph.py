@@ -37,16 +37,16 @@ def interpolate(
     images
         Two or more image files.
     how
-        The path between two codes. 'spherical' (slerp, White 2016) follows an arc, whose codes are as typical of the prior as the two codes
-        at its ends. 'linear' follows a straight line.
+        The path between two codes. With --how spherical (slerp, White 2016), it is an arc, whose codes are as typical of the prior as the
+        two codes at its ends. With --how linear, it is a straight line.
     steps
         The number of images (strip) or frames (video) from one image to the next. The default is 9 for a strip and 40 for a video.
     fps
         The number of frames per second of a video.
     prior
-        The prior whose typical codes the spherical path stays near. 'fitted' is the Gaussian mixture that vaegan train fits to codes of
-        training images (see vaegan fit-prior). 'standard' is N(0, I). The default is 'fitted' if the run has a fitted prior, and 'standard'
-        if not.
+        The prior whose codes a spherical path resembles. With --prior fitted, this is the Gaussian mixture that vaegan train fits to codes
+        of training images (see vaegan fit-prior). With --prior standard, it is N(0, I). The default is the fitted prior, if the run has
+        one.
     out
         The picture or video to write, as .png, .gif or .mp4. The default is RUN/interpolation.png.
     json
@@ -99,8 +99,8 @@ def walk(
     seed
         The random seed. Another seed gives other walks.
     prior
-        The prior to walk through. fitted is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan fit-prior).
-        standard is N(0, I). The default is 'fitted' if the run has a fitted prior, and 'standard' if not.
+        The prior to walk through. With --prior fitted, it is the Gaussian mixture that vaegan train fits to codes of training images (see
+        vaegan fit-prior). With --prior standard, it is N(0, I). The default is the fitted prior, if the run has one.
     out
         The video to write, as .gif or .mp4. The default is RUN/walk.gif.
     json

@@ -32,12 +32,12 @@ def fit_prior(
     data
         The set that holds the training images. The default is the set that the run was trained on.
     components
-        The largest number of Gaussians. The fit tries 1, 3 and 10 Gaussians, and compares them on codes that it did not use. Use a smaller
-        number if vaegan evaluate finds copies.
+        The largest number of Gaussians. The fit tries 1, 3 and 10 Gaussians, up to this number. It keeps the number that fits best to codes
+        that were held back. Use a smaller number if vaegan evaluate finds copies.
     seed
         The random seed of the fit. The default is the seed of the run.
     device
-        The device to compute on: cpu, cuda, mps or auto. auto uses a GPU if there is one.
+        The device to compute on: cpu, cuda, mps or auto. With auto, it is a GPU if there is one.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """

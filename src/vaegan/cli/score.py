@@ -19,15 +19,16 @@ def score(
     calibrate: str | None = None,
     false_positive_rate: float = 0.01,
     count: int = 12,
+    shard: str | None = None,
     out: Path | None = None,
     json: Json = False,
     jsonl: Json = False,
 ) -> None:
-    """Give each image a score: how unusual it is for a model.
+    """Give each image an anomaly score: how unusual it is for a model.
 
-    Each image gets measurements, and a p-value that compares it with normal images. Images are encoded as posterior means, not as posterior
-    samples. A picture shows the most unusual images. Files that cannot be read are in the table, too, with the reason; the exit code is
-    then 2.
+    Each image gets errors of its reconstruction, a distance of its code, and a p-value that compares it with normal images. Images are
+    encoded as posterior means, not as posterior samples. A picture shows the most unusual images. Files that cannot be read are also listed
+    in the CSV file, with the reason. The exit code is then 2.
 
     Parameters
     ----------
@@ -43,6 +44,8 @@ def score(
         --calibrate names. An image is unusual if its p-value is at most this number.
     count
         How many images to show, the most unusual ones first.
+    shard
+        Score only part K of N parts, given as K/N, for example 3/16. The names of the files then end in -03-of-16.
     out
         The CSV file to write, with a line for each image. The default is RUN/scores.csv, or RUN/scores-2.csv and so on if that file
         exists. The picture is stored beside it.
@@ -52,13 +55,17 @@ def score(
         Print one line of JSON for each image (see docs/json.md).
     """
     from ..api import score as api
+    from ..data.shard import Shard
     from ..files import free_path
     from ..run import Run
 
-    table = out or free_path(Run(run).folder / "scores.csv")
+    table = out or Run(run).folder / "scores.csv"
+    table = table if shard is None else Shard.parse(shard).file(table)
+    table = table if out else free_path(table)
     if table.suffix.lower() != ".csv":
         raise UserError(f"cannot write numbers as {table}: give it a name that ends in .csv")
-    found = api.score(run, images, calibrate=calibrate, false_positive_rate=false_positive_rate, count=count, progress=err)
+    rate = false_positive_rate
+    found = api.score(run, images, calibrate=calibrate, false_positive_rate=rate, count=count, shard=shard, progress=err)
     found.files.append(found.write_csv(table))
     save_picture(found, table.with_suffix(".png"))
     show(found, json=json, jsonl=jsonl)

@@ -40,7 +40,8 @@ def search(
     within
         The set to search, as for vaegan train --data. The default is the set that the run was trained on.
     by
-        What is compared. code compares posterior means. similarity compares features of the discriminator, and takes longer.
+        What is compared. With --by code, it is posterior means. With --by similarity, it is features of the discriminator, which takes
+        longer.
     count
         The number of neighbours of each image.
     samples
@@ -48,8 +49,9 @@ def search(
     seed
         The random seed. Another seed gives other samples.
     prior
-        Where the codes of samples come from. fitted is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan
-        fit-prior). standard is N(0, I). The default is 'fitted' if the run has a fitted prior, and 'standard' if not.
+        Where the codes of samples come from. With --prior fitted, they come from the Gaussian mixture that vaegan train fits to codes of
+        training images (see vaegan fit-prior). With --prior standard, they come from N(0, I). The default is the fitted prior, if the run
+        has one.
     out
         The picture to write. The default is RUN/neighbours.png.
     csv

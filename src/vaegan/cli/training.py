@@ -35,7 +35,7 @@ def train(
 ) -> None:
     """Train a VAE/GAN on a folder of images.
 
-    Without flags, it trains on the built-in avatars with the recipe quick.
+    Without flags, it trains on the built-in avatars with the quick recipe.
 
     Parameters
     ----------
@@ -47,15 +47,17 @@ def train(
         If the folder that --run names holds a run already, continue that run. If that run is finished, do nothing. Use this for jobs that
         are killed and started again.
     more_images
-        With --resume: there may be more images than before. Those that were held out stay held out, and the new ones are trained on.
+        With --resume: accept a set that has more images now. Images that were held out stay held out. New images are trained on.
     report
-        Write report.html, one page about the run. It is updated after each picture, and complete at the end.
+        Write report.html, one page about the run. It is updated each time training draws a picture of the results, and it is complete at
+        the end.
     processes
         The number of processes on each machine. Each takes one GPU, or computes on the CPU. The default is 1, or the number that torchrun
         or SLURM started.
     nodes
-        The number of machines. Run the same command on each machine, with the environment variables MASTER_ADDR, MASTER_PORT and NODE_RANK.
-        The default is 1, or the number that torchrun or SLURM gives.
+        The number of machines. Run the same command on each machine. First set three environment variables there: MASTER_ADDR is the
+        address of the first machine, MASTER_PORT is a free port on it, and NODE_RANK is the number of this machine, from 0. The default is
+        1, or the number that torchrun or SLURM gives.
     dry_run
         Train nothing. Say how large the run is, how long it takes, how much memory and disk space it needs, and what is wrong with it.
     json
@@ -120,8 +122,8 @@ def bench(
 ) -> None:
     """Measure how long a training step takes on this machine.
 
-    It compares the speed of this package's training step with that of the same step written as textbook code, and with the peak speed of
-    the machine. The images are random.
+    It compares the speed of this package's training step with that of the same step in plain PyTorch, and with the peak speed of the
+    machine. The images are random.
 
     Parameters
     ----------

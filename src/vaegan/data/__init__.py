@@ -4,6 +4,7 @@ from ..callable_package import make_callable
 from .dataset import ImageSet
 from .held_out import Indices, split
 from .images import Preparation
+from .join import join
 from .prepare import AVATARS, LOADER, cache_folder, open_images, open_packed, pack_memory, packed_folder, prepare
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Indices",
     "Preparation",
     "cache_folder",
+    "join",
     "open_images",
     "open_packed",
     "pack_memory",

@@ -13,8 +13,9 @@ from PIL import Image
 
 from ..errors import UserError
 from .dataset import ImageSet
-from .images import Preparation, Unreadable, read
+from .images import Preparation, read
 from .read_images import read_images
+from .samples import Unreadable
 from .sources.memory import NOT_SCALED, OpenPicture, as_numpy, each, image_of, is_array, require_range
 
 if TYPE_CHECKING:
@@ -40,7 +41,12 @@ class NamedImages(NamedTuple):
     """N x H x W x C: uint8, or float32 in [-1, 1]."""
 
 
-def any_images(images: AnyImages, preparation: Preparation, skipped: Callable[[str, str], None] = lambda *_: None) -> NamedImages:
+def any_images(
+    images: AnyImages,
+    preparation: Preparation,
+    skipped: Callable[[str, str], None] = lambda *_: None,
+    left_out: Callable[[str, str], None] = lambda *_: None,
+) -> NamedImages:
     """Images in any form, as the model takes them.
 
     Files, PIL images and uint8 arrays of another size are cropped and resized as the model's training images were. Float images must have
@@ -50,6 +56,7 @@ def any_images(images: AnyImages, preparation: Preparation, skipped: Callable[[s
         images: see `AnyImages`.
         preparation: how they are made ready; a model has it as `model.preparation`.
         skipped: called with the name of a file that gives no image, and the reason.
+        left_out: called with what else is not read, such as more frames of a file, and the reason.
 
     Raises:
         UserError: there is nothing there, or no image in it; or the values, shapes or types are none that images have.
@@ -65,11 +72,11 @@ def any_images(images: AnyImages, preparation: Preparation, skipped: Callable[[s
         raise UserError(f"{type(images).__name__} is not a form of images: pass a path, PIL images, an array, a tensor or a data set")
     items = list(map(image_of, each(images, len(images) if isinstance(images, Sized) else None)))
     if items and all(isinstance(item, (str, Path)) for item in items):
-        return NamedImages(*read_images([Path(item) for item in items], preparation, skipped))
+        return NamedImages(*read_images([Path(item) for item in items], preparation, skipped, left_out))
     names: list[str] = []
     found: list[NDArray[Any]] = []
     for number, item in enumerate(items):
-        more, pixels = _of_item(item, number, preparation, skipped)
+        more, pixels = _of_item(item, number, preparation, skipped, left_out)
         names += more
         found.append(pixels)
     if not found:
@@ -94,10 +101,12 @@ def check_values(low: float, high: float) -> None:
         warnings.warn(NOT_SCALED, stacklevel=2)
 
 
-def _of_item(item: Any, number: int, preparation: Preparation, skipped: Callable[[str, str], None]) -> tuple[list[str], NDArray[Any]]:
+def _of_item(
+    item: Any, number: int, preparation: Preparation, skipped: Callable[[str, str], None], left_out: Callable[[str, str], None]
+) -> tuple[list[str], NDArray[Any]]:
     """Names and pixels of one item: N x H x W x C, of which N is 1 but for folders and batches."""
     if isinstance(item, (str, Path)):
-        return read_images([Path(item)], preparation, skipped)
+        return read_images([Path(item)], preparation, skipped, left_out)
     name = f"image {number}"
     if isinstance(item, Image.Image):
         return [str(getattr(item, "filename", "") or name)], _prepared(item, name, preparation)[None]

@@ -36,6 +36,18 @@ class Images(Protocol):
         """Copies of some images."""
 
 
+class ImageRange:
+    """Consecutive images out of others, without a copy."""
+
+    def __init__(self, images: Images, wanted: range) -> None:
+        self.images, self.start = images, wanted.start
+        self.shape = (len(wanted), *images.shape[1:])
+
+    def __getitem__(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Copies of some images."""
+        return self.images[indices + self.start]
+
+
 def to_device(array: NDArray[Any], device: torch.device | str = "cpu") -> Tensor:
     """An array as a tensor on the device. A GPU takes it when it comes to it: nobody waits."""
     tensor = torch.from_numpy(array)

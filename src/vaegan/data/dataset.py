@@ -6,9 +6,12 @@ A packed set is a folder that anyone can read with numpy alone:
     images-00000.npy    n x H x W x C, uint8; at most 2 GiB a file, and all but the last are equally long
     items-00000.csv     for the same images: name, label, and attributes, if there are any (above 0: has it; empty: not known)
     split-train.npy     indices of the images of a split, int64 and rising, if there are splits; one file each
-    skipped.txt         pictures that gave no image, and why, if there were any
+    skipped.txt         pictures that gave no image, and files that were passed over, and why, if there were any
 
 manifest.json is written last, so a folder without it is no set.
+
+A set that was joined from parts has no files of images and of items. In place of them it has `parts.json`, a list of the packed sets that
+hold them, in order. All else is as in the set that is packed at once, byte for byte. A part is a packed set, too; its manifest says which.
 """
 
 from __future__ import annotations
@@ -29,10 +32,14 @@ from numpy.typing import NDArray
 
 from ..errors import UserError, unknown_name
 from ..files import sha256
+from ..words import command
 from .images import Preparation
+from .passed_over import MARK
+from .shard import Shard
 
 FORMAT = 2
 MANIFEST = "manifest.json"
+PARTS = "parts.json"
 LARGEST_SHARD = 2 << 30
 LONGEST_NAME = 100
 HEADER = 128  # bytes of a .npy file of images before its first one
@@ -64,9 +71,12 @@ def split_file(split: str) -> str:
 class PackedImages:
     """The images of a set by their indices, over all its files. Nothing is read before it is asked for."""
 
-    def __init__(self, folder: Path, shape: tuple[int, int, int, int], per_file: int) -> None:
-        self.folder, self.shape, self._per_file = folder, shape, per_file
-        self._shards: dict[int, NDArray[np.uint8]] = {}
+    def __init__(self, files: Sequence[tuple[Path, int]], shape: tuple[int, int, int, int]) -> None:
+        """Take the files in order, and how many images are in each; together they have the shape n x H x W x C."""
+        self.files, self.shape = files, shape
+        self._ends = np.cumsum([count for _, count in files], dtype=np.int64)
+        self._starts = np.concatenate([[0], self._ends[:-1]])
+        self._mapped: dict[int, tuple[NDArray[np.uint8], memoryview]] = {}
         self._asked = 0  # images so far; after as many as there are, the set is in memory if it fits
         self._beyond_memory = int(np.prod(shape)) > physical_memory() // 2
 
@@ -84,35 +94,39 @@ class PackedImages:
         wanted = np.atleast_1d(np.asarray(indices, np.int64))
         if len(wanted) and not (wanted.min() >= 0 and wanted.max() < len(self)):
             raise IndexError(f"images are numbered from 0 to {len(self) - 1}")
-        pixels = np.empty((len(wanted), *self.shape[1:]), np.uint8)
-        shards = wanted // self._per_file
-        if len(wanted) and shards.min() == shards.max():
-            first = int(shards[0])
-            rows = wanted - first * self._per_file
-            np.take(self._shard(first, rows), rows, axis=0, out=pixels, mode="clip")  # other modes copy twice
-        else:
-            for shard in np.unique(shards):
-                here = shards == shard
-                rows = wanted[here] - shard * self._per_file
-                pixels[here] = self._shard(int(shard), rows)[rows]
+        files = np.searchsorted(self._ends, wanted, side="right")
+        rows = wanted - self._starts[files]
+        if self._beyond_memory or self._asked < len(self):  # most of it may still be on the disk
+            self._ask_for(files, rows)
+        shape = (len(wanted), *self.shape[1:])
+        if len(wanted) and files.min() == files.max():
+            pixels = np.empty(shape, np.uint8)
+            np.take(self._file(int(files[0]))[0], rows, axis=0, out=pixels, mode="clip")  # other modes copy twice
+        else:  # to gather bytes is faster than numpy is with a few images of each of many files
+            size = int(np.prod(shape[1:]))
+            contents = {file: self._file(file)[1] for file in set(files.tolist())}
+            starts = zip(files.tolist(), (rows * size).tolist(), strict=True)
+            copies = bytearray().join([contents[file][start : start + size] for file, start in starts])
+            pixels = np.frombuffer(copies, np.uint8).reshape(shape)
         return pixels if np.ndim(indices) else pixels[0]
 
-    def _shard(self, shard: int, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """All images of a file, of which these rows are about to be read."""
-        if shard not in self._shards:
-            path = self.folder / image_file(shard)
-            if len(self._shards) % 100 == 99:
-                _allow_open_files(len(self._shards) + 200)
-            self._shards[shard] = _map(path)
-            _advise(self._shards[shard], "MADV_RANDOM")
-        images = self._shards[shard]
-        if self._beyond_memory or self._asked < len(self):  # most of it may still be on the disk
-            self._asked += len(rows)
-            size = int(np.prod(self.shape[1:]))
-            for row in rows.tolist():
-                start = (HEADER + row * size) // mmap.PAGESIZE * mmap.PAGESIZE
-                _advise(images, "MADV_WILLNEED", start, HEADER + (row + 1) * size - start)
-        return images
+    def _file(self, file: int) -> tuple[NDArray[np.uint8], memoryview]:
+        """All images of a file: as an array, and as bytes."""
+        if file not in self._mapped:
+            if len(self._mapped) % 100 == 99:
+                _allow_open_files(len(self._mapped) + 200)
+            images = _map(self.files[file][0])
+            _advise(images, "MADV_RANDOM")
+            self._mapped[file] = images, memoryview(images.reshape(-1))
+        return self._mapped[file]
+
+    def _ask_for(self, files: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
+        """Have the system fetch some rows of files, all at once: they are about to be read."""
+        self._asked += len(rows)
+        size = int(np.prod(self.shape[1:]))
+        for file, row in zip(files.tolist(), rows.tolist(), strict=True):
+            start = (HEADER + row * size) // mmap.PAGESIZE * mmap.PAGESIZE
+            _advise(self._file(file)[0], "MADV_WILLNEED", start, HEADER + (row + 1) * size - start)
 
 
 def _map(path: Path) -> Any:
@@ -177,9 +191,23 @@ class ImageSet:
     images: PackedImages
     preparation: Preparation
     """How its images were made from pictures."""
+    parts: tuple[ImageSet, ...] = ()
+    """The sets that it was joined from, in order, if it was."""
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def shard(self) -> Shard | None:
+        """Which part of a larger set it is, if it is one."""
+        text = self.manifest["made_from"].get("shard")
+        return Shard.parse(text) if text else None
+
+    @property
+    def files(self) -> dict[Path, dict[str, Any]]:
+        """Every file that the set is made of, with its length and its checksum."""
+        own = {self.folder / name: file for name, file in self.manifest["files"].items() if not (self.parts and is_of_images(name))}
+        return own | {path: file for part in self.parts for path, file in part.files.items()}
 
     @property
     def identity(self) -> str:
@@ -246,51 +274,108 @@ class ImageSet:
             raise unknown_name("attribute", unknown[0], self.attribute_names, inside=f" in the set {self.folder}")
         return self.attributes[:, [self.attribute_names.index(name) for name in names]]
 
-    @cached_property
+    @property
     def skipped(self) -> list[str]:
         """A line for each picture that gave no image: its name and why."""
+        return [line for line in self.not_read if MARK not in line]
+
+    @cached_property
+    def not_read(self) -> list[str]:
+        """The lines of `skipped`, and those for files, and parts of files, that were passed over."""
         path = self.folder / "skipped.txt"
         return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 
     def _tables(self) -> Iterator[ItemTable]:
-        shards = sum(name.startswith("items-") for name in self.manifest["files"])
-        return (read_table(self.folder / item_file(shard), len(self.attribute_names)) for shard in range(shards))
+        return (read_table(path, len(self.attribute_names)) for path in self.item_files)
+
+    @property
+    def item_files(self) -> list[Path]:
+        """The files that say what is known of its images, in order."""
+        if self.parts:
+            return [path for part in self.parts for path in part.item_files]
+        return [self.folder / item_file(shard) for shard in range(sum(name.startswith("items-") for name in self.manifest["files"]))]
 
     @staticmethod
-    def is_set(folder: Path) -> bool:
+    def is_set(folder: str | Path) -> bool:
         """Whether a folder is a packed set, whole."""
-        return (folder / MANIFEST).is_file() and any((folder / name).is_file() for name in (image_file(0), item_file(0)))
+        folder = Path(folder)
+        return (folder / MANIFEST).is_file() and any((folder / name).is_file() for name in (image_file(0), item_file(0), PARTS))
 
     @staticmethod
-    def open(folder: Path) -> ImageSet:
+    def open(folder: str | Path) -> ImageSet:
         """Open a packed set. Only the sizes of its files are checked; `verify` checks what is in them.
 
         Raises:
-            UserError: it is damaged, or of another version.
+            UserError: it is damaged, of another version, or a part in which no picture could be read.
         """
+        images = ImageSet.open_part(Path(folder))
+        if not len(images):
+            raise UserError(f"there are no images in {folder}: it is part {images.shard} of a set; join it with the other parts")
+        return images
+
+    @staticmethod
+    def open_part(folder: Path) -> ImageSet:
+        """Open a packed set that may be a part without images."""
         manifest = read_manifest(folder)
+        parts = _open_parts(folder, manifest) if (folder / PARTS).is_file() else ()
         for name, file in manifest["files"].items():
             path = folder / name
-            if not path.is_file() or path.stat().st_size != file["bytes"]:
+            if not (parts and is_of_images(name)) and (not path.is_file() or path.stat().st_size != file["bytes"]):
                 what = "has the wrong length" if path.is_file() else "is missing"
                 raise UserError(f"the packed set {folder} is damaged: {name} {what}; pack it again, or restore a copy")
-        shape = tuple(manifest["shape"])
-        preparation = Preparation.from_dict(manifest["preparation"])
-        return ImageSet(folder, manifest, PackedImages(folder, shape, manifest["images_per_file"]), preparation)
+        count, *shape = manifest["shape"]
+        most = manifest["images_per_file"]
+        files = [(folder / image_file(start // most), min(most, count - start)) for start in range(0, count, most)]
+        images = PackedImages([file for part in parts for file in part.images.files] if parts else files, (count, *shape))
+        return ImageSet(folder, manifest, images, Preparation.from_dict(manifest["preparation"]), parts)
 
     def verify(self) -> Iterator[tuple[str, int, bool]]:
         """Check every file against its checksum: its name, how many bytes it has, and whether all is well."""
-        for name, file in self.manifest["files"].items():
-            yield name, file["bytes"], sha256(self.folder / name) == file["sha256"]
+        for path, file in self.files.items():
+            name = path.relative_to(self.folder) if path.parent == self.folder else path
+            yield str(name), file["bytes"], sha256(path) == file["sha256"]
+
+
+def is_of_images(name: str) -> bool:
+    """Whether a file of a set has images or what is known of them: a joined set has these in its parts."""
+    return name.startswith(("images-", "items-"))
+
+
+def _open_parts(folder: Path, manifest: dict[str, Any]) -> tuple[ImageSet, ...]:
+    """The parts of a joined set.
+
+    Raises:
+        UserError: one is not there, is damaged, or is another one than it should be.
+    """
+    damaged = f"the packed set {folder} is damaged"
+    again = f"if its parts were moved, join them again with: {command('join', folder, 'PART', 'PART')}"
+    try:
+        folders = [Path(os.path.normpath(folder.resolve() / place)) for place in json.loads((folder / PARTS).read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{damaged}: its {PARTS} cannot be read; {again}") from error
+    parts = []
+    for number, place in enumerate(folders, 1):
+        shard = Shard(number, len(folders))
+        if not ImageSet.is_set(place):
+            raise UserError(f"{damaged}: its part {shard} is not in {place}; {again}")
+        part = ImageSet.open_part(place)
+        wanted = manifest["made_from"] | {"shard": str(shard)}
+        if part.manifest["made_from"] != wanted or part.manifest["preparation"] != manifest["preparation"]:
+            raise UserError(f"{damaged}: {place} is not its part {shard}; {again}")
+        parts.append(part)
+    if sum(map(len, parts)) != manifest["shape"][0]:
+        raise UserError(f"{damaged}: its parts have {sum(map(len, parts)):,} images, not {manifest['shape'][0]:,}; {again}")
+    return tuple(parts)
 
 
 def report_skipped(images: ImageSet, listing: Path | None = None) -> list[str]:
     """A sentence on the pictures that gave no image, if there were any; `listing` is where they are all named."""
-    if not images.skipped:
+    skipped = images.skipped
+    if not skipped:
         return []
-    some = "; ".join(images.skipped[:3]) + ("; ..." if len(images.skipped) > 3 else "")
-    total = len(images.skipped) + len(images)
-    return [f"skipped {len(images.skipped):,} of {total:,} image files, listed in {listing or images.folder / 'skipped.txt'}: {some}"]
+    some = "; ".join(skipped[:3]) + ("; ..." if len(skipped) > 3 else "")
+    total = len(skipped) + len(images)
+    return [f"skipped {len(skipped):,} of {total:,} image files, listed in {listing or images.folder / 'skipped.txt'}: {some}"]
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -321,7 +406,11 @@ def _is_consistent(manifest: dict[str, Any]) -> bool:
     """
     count, *shape = manifest["shape"]
     per_file, files, splits = manifest["images_per_file"], manifest["files"], manifest["splits"]
-    if tuple(shape) != Preparation.from_dict(manifest["preparation"]).shape or count < 1 or per_file < 1:
+    if tuple(shape) != Preparation.from_dict(manifest["preparation"]).shape or per_file < 1:
+        return False
+    made_from = manifest["made_from"]
+    Shard.parse(made_from.get("shard", "1/1"))
+    if count < ("shard" not in made_from):  # a part may have no image
         return False
     for key, kind in (("attributes", list), ("classes", list), ("notes", list), ("made_from", dict)):
         if not isinstance(manifest[key], kind):

@@ -8,7 +8,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .dataset import ImageSet
 from .permutation import SPLIT_SEED, Permutation
 
 
@@ -20,6 +19,28 @@ class Indices(Protocol):
 
     def __getitem__(self, positions: slice | NDArray[np.int64], /) -> NDArray[np.int64]:
         """Some of them."""
+
+
+class SplitImages(Protocol):
+    """Images that may have splits, such as a packed set."""
+
+    def __len__(self) -> int:
+        """How many."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What each is called."""
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """How many images each split has; empty if there are no splits."""
+
+    def split(self, name: str) -> NDArray[np.int64]:
+        """The indices of a split's images, rising.
+
+        Raises:
+            UserError: there is no such split.
+        """
 
 
 class IndexRange:
@@ -38,7 +59,7 @@ class IndexRange:
         return self.whole[positions + self.start]
 
 
-def split(images: ImageSet, held_out: float, train_on: str = "train", names: Sequence[str] | None = None) -> tuple[Indices, Indices]:
+def split(images: SplitImages, held_out: float, train_on: str = "train", names: Sequence[str] | None = None) -> tuple[Indices, Indices]:
     """Indices of the images to train on and of the held-out ones; always the same for a set.
 
     A set with splits is trained on those that `train_on` names, joined by +, and its validation or else its test images are held out. Of a

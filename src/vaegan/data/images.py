@@ -6,9 +6,12 @@ import dataclasses
 import errno
 import math
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, get_args
+from typing import Any, NamedTuple, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +20,11 @@ from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 from ..errors import UserError, unknown_name
 from ..settings import Crop, Resampling
 from ..words import command
+from . import tiff
+from .deep import ORIENTATION, Opened, samples_of
+from .passed_over import rest_of
+from .samples import MOST_CHANNELS, DeepPixelsError, Samples, Unreadable, ValueRange, check_range, whole
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # and no other: some of what Pillow reads starts programs
 NOT_ITS_FAULT = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN}
 """What says nothing about one picture: the disk, the network or the system failed."""
 LARGEST_SIDE = 8192  # pixels; beyond it a single image takes hundreds of megabytes
@@ -54,11 +59,13 @@ class Preparation:
     size: tuple[int, int] = (64, 64)
     """Height and width."""
     channels: int = 3
-    """1 for grey, 3 for colour."""
+    """1 for grey, 3 for colour, 4 for colour and opacity, or up to 8 of any meaning."""
     crop: Crop = "centre"
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
     blur: bool = False
     resampling: Resampling = "fast"
+    range: ValueRange | None = None
+    """The values that become 0 and 255, where pictures have more than 8 bits; None where they have not."""
 
     def __post_init__(self) -> None:
         left, top, right, bottom = self.box
@@ -74,6 +81,8 @@ class Preparation:
             raise UserError(f"a box needs the crop named box, not {self.crop}")
         if self.blur and self.resampling != "fast":
             raise UserError(f"blur does its own resampling: leave out resampling {self.resampling}")
+        if self.range is not None and not check_range(self.range):
+            raise UserError(f"a range must be two numbers, the lower one first, such as 0 4095, not {' '.join(map(str, self.range))}")
         if min(self.size) < 1:
             raise UserError(f"an image must have at least 1 pixel a side, not {self.size[0]}x{self.size[1]}")
         if max(self.size) > LARGEST_SIDE:
@@ -84,7 +93,9 @@ class Preparation:
         flags: list[object] = ["--size", f"{self.size[0]}x{self.size[1]}", "--crop", self.crop]
         flags += ["--box", *self.box] if self.crop == "box" else []
         flags += [flag for flag, wanted in (("--blur", self.blur), ("--grey", self.channels == 1)) if wanted]
+        flags += ["--channels", self.channels] if self.channels not in (1, 3) else []
         flags += ["--resampling", self.resampling] if self.resampling != "fast" else []
+        flags += ["--range", *map(whole, self.range)] if self.range else []
         return command("prepare", "IMAGES", "SET", *more, *flags)
 
     @property
@@ -93,8 +104,10 @@ class Preparation:
         return (*self.size, self.channels)
 
     def as_dict(self) -> dict[str, Any]:
-        """All choices by name, as JSON has them; what `from_dict` reads."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(self).items()}
+        """All choices by name, as JSON has them; what `from_dict` reads. There is no range where there is none."""
+        choices = {name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(self).items()}
+        value_range = choices.pop("range")
+        return choices | ({"range": list(map(whole, value_range))} if value_range else {})
 
     @staticmethod
     def from_dict(choices: dict[str, Any]) -> Preparation:
@@ -104,20 +117,17 @@ class Preparation:
             TypeError, ValueError: it did not give this.
         """
         size, box = (tuple(map(int, choices[name])) for name in ("size", "box"))
-        preparation = Preparation(**{**choices, "size": size, "box": box})
+        low_and_high = {"range": tuple(map(float, choices["range"]))} if "range" in choices else {}
+        preparation = Preparation(**{**choices, "size": size, "box": box, **low_and_high})
         if len(size) != 2 or len(box) != 4:
             raise ValueError("this is not a preparation of images")
         return preparation
 
 
-class Unreadable(Exception):  # noqa: N818 (it is said of a picture)
-    """A picture that gives no image, and why."""
-
-
 class Picture(Protocol):
     """Where one picture can be had from. It can be sent to another process."""
 
-    def open(self) -> Image.Image:
+    def open(self) -> Opened:
         """The picture, perhaps decoded only when its pixels are asked for.
 
         Raises:
@@ -125,22 +135,71 @@ class Picture(Protocol):
         """
 
 
-def read(picture: Picture, preparation: Preparation) -> NDArray[np.uint8]:
+def read(
+    picture: Picture, preparation: Preparation, *, strict: bool = False, say_rest: Callable[[str], object] = lambda _: None
+) -> NDArray[np.uint8]:
     """A picture as H x W x C, uint8.
 
-    JPEG, PNG, WebP, BMP, TIFF, PPM and the first frame of a GIF; grey, palette, CMYK and 16-bit pixels; transparency over white; turned
-    upright as EXIF says.
+    Any format that `vaegan.data.formats.readable` names, the first frame or page of each, and arrays of numpy; grey, palette and CMYK; of
+    more than 8 bits by `preparation.range`; transparency over white, unless it is one of the channels; turned upright as EXIF says.
+
+    Args:
+        picture: where it can be had from.
+        preparation: how it is made ready.
+        strict: refuse a picture of more than 8 bits where there is no range.
+        say_rest: told what more there is in the file, if anything is.
 
     Raises:
-        Unreadable: it is empty, truncated, no image, too small, or so large that it looks like a decompression bomb.
+        Unreadable: it is empty, damaged, no image, too small, so large that it looks like a decompression bomb, or has other channels.
+        DeepPixelsError: see `strict`.
         UserError: the disk or the network failed, which is not the picture's fault.
+    """
+    with reasons(), picture.open() as opened:
+        pixels = prepare(opened, preparation, strict=strict)
+        if rest := rest_of(opened):
+            say_rest(rest)
+        return pixels
+
+
+class ReadingTask(NamedTuple):
+    """Some pictures for a worker."""
+
+    pictures: list[Picture]
+    preparation: Preparation
+    strict: bool = False
+    """See `read`."""
+
+
+def prepare_all(task: ReadingTask) -> tuple[NDArray[np.uint8], list[str], list[str]]:
+    """The images of a task that could be read, n x H x W x C; and for each picture why it gave none, and what more is in its file.
+
+    Both are empty texts where there is nothing to say.
+
+    Raises:
+        DeepPixelsError: see `read`.
+    """
+    images: list[NDArray[np.uint8]] = []
+    reasons, rests = [""] * len(task.pictures), [""] * len(task.pictures)
+    for index, picture in enumerate(task.pictures):
+        try:
+            images.append(read(picture, task.preparation, strict=task.strict, say_rest=partial(rests.__setitem__, index)))
+        except Unreadable as reason:
+            reasons[index] = str(reason)
+    return np.array(images, np.uint8).reshape(len(images), *task.preparation.shape), reasons, rests
+
+
+@contextmanager
+def reasons() -> Iterator[None]:
+    """Within, whatever a decoder raises becomes a reason why a picture gives no image.
+
+    Raises:
+        Unreadable, DeepPixelsError, UserError: see `read`.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of odd but readable files
-            with picture.open() as image:
-                return prepare(image, preparation)
-    except (Unreadable, UserError):
+            yield
+    except (Unreadable, DeepPixelsError, UserError):
         raise
     except UnidentifiedImageError as error:
         raise Unreadable("not an image") from error
@@ -162,27 +221,98 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def prepare(image: Image.Image, preparation: Preparation) -> NDArray[np.uint8]:
-    """Crop, resize and convert one opened picture; H x W x C, uint8."""
-    if min(image.size) < SMALLEST:
-        raise Unreadable(f"too small: {image.width}x{image.height} pixels")
+def prepare(opened: Opened, preparation: Preparation, *, strict: bool = False) -> NDArray[np.uint8]:
+    """Crop, resize and convert one opened picture; H x W x C, uint8; see `read`."""
+    if isinstance(opened, Image.Image):
+        _check_size(opened.width, opened.height)
+    samples = samples_of(opened, preparation.channels)
+    if samples is not None:
+        return _prepare_samples(samples, preparation, strict=strict)
+    assert isinstance(opened, Image.Image)
+    image = opened
     if image.format == "TIFF":
-        image.load()  # which turns it upright, and takes the orientation away
-    turned = image.getexif().get(0x0112, 1)
+        tiff.load(image)  # which turns it upright, and takes the orientation away
+    turned = image.getexif().get(ORIENTATION, 1)
     if turned not in range(1, 9):  # no orientation that there is
         turned = 1
     size = image.size[::-1] if turned >= 5 else image.size
     box = _box(size, preparation)
+    inner = _inner_size(size, preparation)
     if preparation.resampling == "fast" and not preparation.blur:
-        box = _decode_small(image, box, preparation.size, turned >= 5)
+        box = _decode_small(image, box, inner, turned >= 5)
     upright = ImageOps.exif_transpose(image) if turned != 1 else image
-    flat = _flat(upright, preparation.channels)
-    height, width = preparation.size
-    if preparation.blur:
-        resized = _blurred(flat, box, preparation.size)
-    else:
-        resized = flat.resize((width, height), FILTERS[preparation.resampling], box=box)
-    return np.asarray(resized).reshape(preparation.shape)
+    return _resized([_flat(upright, preparation.channels)], box, inner, preparation)
+
+
+def _prepare_samples(samples: Samples, preparation: Preparation, *, strict: bool) -> NDArray[np.uint8]:
+    """The same for a picture as an array: first it gets 8 bits, then it is like any other."""
+    mode = check(samples, preparation)
+    if samples.deep and preparation.range is None and strict:
+        raise DeepPixelsError
+    height, width, there = samples.values.shape
+    box, inner = _box((width, height), preparation), _inner_size((width, height), preparation)
+    pixels = samples.in_8_bits(preparation.range)
+    if mode is None:
+        planes = [Image.fromarray(np.ascontiguousarray(pixels[..., channel])) for channel in range(there)]
+        return _resized(planes, box, inner, preparation)
+    image = Image.frombytes(mode, (width, height), np.ascontiguousarray(pixels).tobytes())
+    return _resized([_flat(image, preparation.channels)], box, inner, preparation)
+
+
+def check(samples: Samples, preparation: Preparation) -> str | None:
+    """What a picture as an array is to Pillow: a mode, or None where each of its channels is an image by itself.
+
+    Raises:
+        Unreadable: it is too small, or has other channels than are wanted.
+    """
+    height, width, there = samples.values.shape
+    wanted = preparation.channels
+    _check_size(width, height)
+    if there == wanted and there not in (1, 3) and not samples.alpha:
+        return None
+    mode = {1: "L", 3: "RGB"}.get(there) or ({2: "LA", 4: "RGBA"}.get(there) if samples.alpha else None)
+    if mode is None or wanted not in (1, 3, len(mode)):
+        raise _other_channels(there, wanted)
+    return mode
+
+
+def _check_size(width: int, height: int) -> None:
+    if min(width, height) < SMALLEST:
+        raise Unreadable(f"too small: {width}x{height} pixels")
+
+
+def _other_channels(there: int, wanted: int) -> Unreadable:
+    way_out = f": to use all of them, add --channels {there}" if there <= MOST_CHANNELS else ""
+    return Unreadable(f"it has {there} channels, not {wanted}{way_out}")
+
+
+def _resized(images: list[Image.Image], box: Box, inner: tuple[int, int], preparation: Preparation) -> NDArray[np.uint8]:
+    """Images of 8 bits, cropped, resized and padded: H x W x C with the channels of all of them."""
+    height, width = inner
+    kernel = FILTERS[preparation.resampling]
+    resized = [_blurred(image, box, inner) if preparation.blur else image.resize((width, height), kernel, box=box) for image in images]
+    return _padded(np.concatenate([np.asarray(image).reshape(height, width, -1) for image in resized], axis=-1), preparation.size)
+
+
+def _inner_size(size: tuple[int, int], preparation: Preparation) -> tuple[int, int]:
+    """Height and width that a picture of this (width, height) takes in the prepared image: all of it, but for `pad`."""
+    if preparation.crop != "pad":
+        return preparation.size
+    scale = min(preparation.size[0] / size[1], preparation.size[1] / size[0])
+    return max(1, round(size[1] * scale)), max(1, round(size[0] * scale))
+
+
+def _padded(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Pixels in the middle of an image of this height and width; the rest has the median colour of the two edges that it borders on."""
+    height, width, _ = pixels.shape
+    if (height, width) == size:
+        return pixels
+    edges = pixels[[0, -1]] if height < size[0] else pixels[:, [0, -1]]
+    padded = np.empty((*size, pixels.shape[2]), pixels.dtype)
+    padded[:] = np.median(edges, axis=(0, 1)).astype(pixels.dtype)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    padded[top : top + height, left : left + width] = pixels
+    return padded
 
 
 def _decode_small(image: Image.Image, box: Box, size: tuple[int, int], on_its_side: bool) -> Box:
@@ -204,19 +334,17 @@ def _blurred(image: Image.Image, box: Box, size: tuple[int, int]) -> Image.Image
     if scale > 1:
         part = part.filter(ImageFilter.GaussianBlur(math.sqrt(scale) / 2))
     steps = (part.width / size[1], 0, 0, 0, scale, 0)
+    # Pillow cuts off what is behind the point, so that images are half a step of 255 darker. So does the authors' astype(uint8).
     return part.transform((size[1], size[0]), Image.Transform.AFFINE, steps, Image.Resampling.BICUBIC)
 
 
 def _flat(image: Image.Image, channels: int) -> Image.Image:
-    """As RGB or grey of 8 bits, without transparency."""
-    mode = {1: "L", 3: "RGB"}.get(channels)
-    if mode is None:
-        raise Unreadable(f"an image file must have 1 or 3 channels, not {channels}")
-    if image.mode.startswith("I"):  # 16 bits a pixel, as PNG and TIFF may have
-        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)).convert(mode)
-    if image.mode == "F":
-        raise Unreadable("floating-point pixels: convert it to 8 or 16 bits")
-    if image.has_transparency_data:
+    """As grey, RGB, grey and opacity, or RGBA of 8 bits; without opacity, what is transparent is white."""
+    mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}.get(channels)
+    image = image.convert("LA") if image.mode == "La" else image  # the only thing that Pillow makes of it
+    if mode is None or (mode == "LA" and image.mode not in ("LA", "PA")):
+        raise _other_channels(4 if image.has_transparency_data else len(image.getbands()), channels)
+    if image.has_transparency_data and channels in (1, 3):
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image if image.mode == mode else image.convert(mode)
@@ -225,7 +353,7 @@ def _flat(image: Image.Image, channels: int) -> Image.Image:
 def _box(size: tuple[int, int], preparation: Preparation) -> Box:
     """The part of an image of this (width, height) to keep."""
     width, height = size
-    if preparation.crop == "none":
+    if preparation.crop in ("none", "pad"):
         return (0, 0, width, height)
     if preparation.crop == "box":
         if preparation.box[2] > width or preparation.box[3] > height:

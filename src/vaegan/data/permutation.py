@@ -35,7 +35,7 @@ class Permutation:
         if isinstance(positions, slice):
             positions = np.arange(*positions.indices(self.count))
         elif len(positions) and not (positions.min() >= 0 and positions.max() < self.count):
-            raise IndexError(f"places must be at least 0 and below {self.count}")
+            raise IndexError(f"positions must be at least 0 and below {self.count}")
         numbers = self._scramble(positions.astype(np.uint64))
         while (outside := numbers >= self.count).any():
             numbers[outside] = self._scramble(numbers[outside])

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,12 @@ from ..this_process import cores
 from ..words import command, plain
 from .dataset import FORMAT, ImageSet
 from .images import Preparation
+from .samples import FULL, MOST_CHANNELS, DeepPixelsError, ValueRange
+from .scan import WHOLE, Scan, ScanStopped, check_percentiles, find_range
+from .shard import Shard
 from .sources import HUB, NO_CHOICES, ColumnChoices, avatars, find_source, is_hub, note_unused_table, recognized
-from .sources.base import Source, first
+from .sources.base import Source, first, stretch
+from .sources.leave_out import read_list, without
 from .sources.memory import memory_source
 from .sources.tables import read_table, with_table
 from .writer import Unfinished, is_unfinished, pack
@@ -37,7 +42,10 @@ MEMORY = re.compile("memory-[0-9a-f]{16}")
 """How a packed set is named whose images a program gave."""
 DEFAULT_SIZE = (64, 64)
 SET_CACHE = "set the environment variable VAEGAN_CACHE to a folder that you can write to"
-FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+COUNTED = 100  # pictures between two moves of the bar, where they are only counted
+AS_8_BITS = "as 8 bits"
+"""Deep images, read for a model of 8-bit images."""
 
 
 def cache_folder() -> Path:
@@ -68,7 +76,16 @@ def packed_folder(source: str) -> Path | None:
     return folder if source and ImageSet.is_set(folder) else None
 
 
-def open_images(source: str, preparation: Preparation, *, count: int, progress: Progress, workers: int | None = None) -> ImageSet:
+def open_images(
+    source: str,
+    preparation: Preparation,
+    *,
+    count: int,
+    progress: Progress,
+    workers: int | None = None,
+    percentiles: ValueRange = WHOLE,
+    finds_range: bool = True,
+) -> ImageSet:
     """The prepared images of a source, packed on first use.
 
     Args:
@@ -77,20 +94,24 @@ def open_images(source: str, preparation: Preparation, *, count: int, progress: 
         count: how many avatars; of other sources, all images are taken.
         progress: called as the work goes on.
         workers: processes; all cores by default.
+        percentiles: those of the range of values that is found if the preparation has none and images have more than 8 bits.
+        finds_range: if not, a preparation without a range is that of a model of 8-bit images, and deeper ones are read as its own were.
 
     Raises:
         UserError: there is no such source, or no usable image in it.
     """
     _require_openable(source)
+    check_percentiles(percentiles)
+    _check_channels(preparation)
     if folder := packed_folder(source):
         return _matching(ImageSet.open(folder), preparation)
     found = avatar_source(count, preparation) if source == AVATARS else find_source(source)
-    if not ImageSet.is_set(_cache_of(found, preparation)):
+    if not any(map(ImageSet.is_set, _folders_in_cache(found, preparation, percentiles))):
         note_unused_table(source, found)
-    return _cached(found, preparation, progress, workers or cores())
+    return _cached(found, preparation, progress, workers or cores(), percentiles=percentiles, finds_range=finds_range)
 
 
-def open_packed(source: str, preparation: Preparation, *, count: int) -> ImageSet | None:
+def open_packed(source: str, preparation: Preparation, *, count: int, percentiles: ValueRange = WHOLE) -> ImageSet | None:
     """What `open_images` opens, or None where it would have to be packed first, or to be fetched.
 
     Raises:
@@ -102,8 +123,7 @@ def open_packed(source: str, preparation: Preparation, *, count: int) -> ImageSe
     if source.startswith(tuple(f"{kind}:" for kind in HUB)):
         return None
     found = avatar_source(count, preparation) if source == AVATARS else find_source(source)
-    folder = _cache_of(found, preparation)
-    return ImageSet.open(folder) if ImageSet.is_set(folder) else None
+    return _in_cache(found, preparation, percentiles)
 
 
 def _require_openable(source: str) -> None:
@@ -154,13 +174,17 @@ def prepare(
     box: tuple[int, int, int, int] = (0, 0, 0, 0),
     blur: bool = False,
     resampling: Resampling = "fast",
+    value_range: ValueRange | None = None,
+    percentiles: ValueRange | None = None,
     fractions: Mapping[str, float] | None = None,
     attributes: Path | None = None,
     label: str | None = None,
     thresholds: Mapping[str, float] | None = None,
     numeric: Sequence[str] = (),
     unknown: Sequence[str] = (),
+    leave_out: Path | None = None,
     count: int | None = None,
+    shard: str | None = None,
     workers: int | None = None,
     note: Callable[[str], object] = lambda _: None,
 ) -> ImageSet:
@@ -171,14 +195,18 @@ def prepare(
         out: the folder to make.
         progress: called as the work goes on.
         size: height and width; by default those of the source if all its images have the same, in multiples of 8, else 64x64.
-        channels: 1 for grey, 3 for colour; by default those of the source.
+        channels: 1 for grey, 3 for colour, or up to 8; by default those of the source.
         crop: see `vaegan.settings.Data`; by default what is usual for the source, `celeba` for CelebA and `centre` for others.
         box, blur, resampling: see `vaegan.settings.Data`.
+        value_range: the values that become 0 and 255, where images have more than 8 bits; by default found in a first pass.
+        percentiles: of the range that is found; see `vaegan.data.scan.find_range`.
         fractions: how large a part of the images goes into each split, at random; they add up to 1.
         attributes: a table of attributes; see `vaegan.data.sources.tables.read_table`.
         label, thresholds, numeric, unknown: what its columns mean, or those of a set of the Hugging Face hub where there is no table; see
             `vaegan.data.sources.ColumnChoices`.
+        leave_out: a CSV file that names pictures to leave out; see `vaegan.data.sources.leave_out.read_list`.
         count: only so many pictures.
+        shard: which part of them, such as "3/16"; `join` makes one set of all parts. Random splits are drawn there.
         workers: processes; all cores by default.
         note: called before packing with each sentence of what there is to know; these are in the manifest, too.
 
@@ -198,28 +226,141 @@ def prepare(
     parts = {name: value for name, value in (fractions or {}).items() if value}
     if fractions and not (all(value > 0 for value in parts.values()) and abs(sum(parts.values()) - 1) < 1e-6):
         raise UserError(f"--splits must be shares that add up to 1, such as 0.8 0.1 0.1, not {' '.join(map(str, fractions.values()))}")
-    asked = Preparation(size or DEFAULT_SIZE, channels or 3, crop or "centre", box, blur, resampling)
-    if source == AVATARS:
-        found = avatar_source(count or 16_000, asked)
-    else:
-        found = find_source(recognized(source), NO_CHOICES if attributes else choices)
-        height, width = (-(-side // 8) * 8 for side in found.size or DEFAULT_SIZE)  # as the networks take them
-        asked = replace(asked, size=size or (height, width), channels=channels or found.channels, crop=crop or found.crop)
-        found = first(found, count) if count else found
-    if attributes:
-        found = with_table(found, read_table(attributes, [item.name for item in found.items()], choices))
-    elif source != AVATARS and not ImageSet.is_set(out):
+    if value_range and percentiles:
+        raise UserError("--range and --range-percentiles were both given: leave out one")
+    check_percentiles(percentiles or WHOLE)
+    part = Shard.parse(shard) if shard is not None else None
+    one_range = (
+        "--shard needs --range for images of more than 8 bits, so that all parts have the same: "
+        f"find it with: {command('prepare', source, '--scan')}"
+    )
+    if part and percentiles:
+        raise UserError(one_range)
+    asked = Preparation(size or DEFAULT_SIZE, 3 if channels is None else channels, crop or "centre", box, blur, resampling, value_range)
+    usual: dict[str, Any] = {"size": size, "channels": channels, "crop": crop, "count": count}
+    found, asked = _source(source, asked, NO_CHOICES if attributes else choices, **usual)
+    if not attributes and source != AVATARS and not ImageSet.is_set(out):
         note_unused_table(recognized(source), found)
+    found = _with_files(found, attributes, choices, leave_out)
     for sentence in found.notes if not ImageSet.is_set(out) else ():
         note(sentence)
+    more: dict[str, Any] = {"workers": workers or cores(), "progress": progress, "fractions": parts or None}
+    with _stopping(found) as stop:
+        if part is None:
+            return pack(found, asked, out, stop=stop, percentiles=percentiles or WHOLE, **more)
+        found = stretch(found, part.of(_count(found, progress, stop)), last=part.number == part.parts)
+        try:
+            return pack(found, asked, out, stop=stop, shard=part, strict=True, **more)
+        except DeepPixelsError:
+            raise UserError(one_range) from None
+
+
+def scan(
+    source: str,
+    *,
+    progress: Progress,
+    channels: int | None = None,
+    percentiles: ValueRange | None = None,
+    count: int | None = None,
+    workers: int | None = None,
+) -> Scan:
+    """How many images of a source have more than 8 bits, and the range of their values; nothing is packed.
+
+    Args:
+        source, progress, channels, percentiles, count, workers: as for `prepare`.
+
+    Raises:
+        UserError, Stopped: as for `prepare`; or no image can be read.
+    """
+    if packed_folder(source):
+        raise UserError(f"{source} is a packed set already: its images have 8 bits, so there is no range to find")
+    check_percentiles(percentiles or WHOLE)
+    asked = Preparation(DEFAULT_SIZE, 3 if channels is None else channels)
+    found, asked = _source(source, asked, NO_CHOICES, size=None, channels=channels, crop=None, count=count)
+    with _stopping(found) as stop:
+        scanned = find_range(found, asked, percentiles or WHOLE, workers=workers or cores(), progress=progress, stop=stop)
+    if not scanned.images:
+        raise UserError(f"no image of {found.name} can be read: to see why, prepare them")
+    return scanned
+
+
+@contextmanager
+def _stopping(source: Source) -> Iterator[Callable[[], bool]]:
+    """Gives a function that says whether an interrupt or SIGTERM has come.
+
+    Raises:
+        Stopped: one has, and the work has ended.
+    """
     with StopSignal("stopping: writing the images that were read ...") as signals:
         try:
-            stop = lambda: signals.received is not None  # noqa: E731
-            return pack(found, asked, out, workers=workers or cores(), progress=progress, fractions=parts or None, stop=stop)
+            yield lambda: signals.received is not None
         except Unfinished as unfinished:
-            total = f" of {found.count:,}" if found.count else ""
+            total = f" of {source.count:,}" if source.count else ""
             sentence = f"stopped after {unfinished.seen:,}{total} images; run the same command again to continue"
             raise Stopped(sentence, signals.received) from None
+        except ScanStopped:
+            raise Stopped("stopped before the range of values was found; run the same command again to find it", signals.received) from None
+
+
+def _source(
+    source: str,
+    asked: Preparation,
+    choices: ColumnChoices,
+    *,
+    size: tuple[int, int] | None,
+    channels: int | None,
+    crop: Crop | None,
+    count: int | None,
+) -> tuple[Source, Preparation]:
+    """The source of a name, and how its images are made ready: as is asked for, and else as is usual for it.
+
+    Raises:
+        UserError: there is no such source.
+    """
+    _check_channels(asked)
+    if source == AVATARS:
+        return avatar_source(count or 16_000, asked), asked
+    found = find_source(recognized(source), choices)
+    height, width = (-(-side // 8) * 8 for side in found.size or DEFAULT_SIZE)  # as the networks take them
+    usual = replace(asked, size=size or (height, width), channels=found.channels if channels is None else channels, crop=crop or found.crop)
+    return first(found, count) if count else found, usual
+
+
+def _with_files(source: Source, attributes: Path | None, choices: ColumnChoices, leave_out: Path | None) -> Source:
+    """A source with the attributes of a table, and without the pictures that a list names.
+
+    Raises:
+        UserError: one of these files is not as it should be.
+    """
+    if attributes:
+        source = with_table(source, read_table(attributes, [item.name for item in source.items()], choices))
+    if leave_out:
+        source = without(source, read_list(leave_out), leave_out.name)
+        if source.passed_over.root:
+            source.passed_over.use(leave_out)
+    return source
+
+
+def _check_channels(preparation: Preparation) -> None:
+    if not 0 < preparation.channels <= MOST_CHANNELS:
+        raise UserError(f"images must have 1 to {MOST_CHANNELS} channels, not {preparation.channels}")
+
+
+def _count(source: Source, progress: Progress, stop: Callable[[], bool]) -> int:
+    """How many pictures a source has. If it does not say, as a tar, it is read once to count them.
+
+    Raises:
+        Unfinished: `stop` said so.
+    """
+    if source.count is not None:
+        return source.count
+    count = 0
+    for count, _ in enumerate(source.items(), 1):
+        if stop():
+            raise Unfinished(0)
+        if count % COUNTED == 0:
+            progress(f"counting the images of {source.name}", count, None)
+    return count
 
 
 def avatar_source(count: int, preparation: Preparation) -> Source:
@@ -229,24 +370,33 @@ def avatar_source(count: int, preparation: Preparation) -> Source:
         UserError: they are asked for in grey.
     """
     if preparation.channels != 3:
-        raise UserError(f"avatars have 3 channels, not {preparation.channels}: leave out --grey, or set networks.channels to 3")
+        raise UserError(f"avatars have 3 channels, not {preparation.channels}: leave out --grey, or ask for --channels 3")
     return avatars.source(count, preparation.size)
 
 
-def _cached(source: Source, preparation: Preparation, progress: Progress, workers: int) -> ImageSet:
+def _cached(
+    source: Source, preparation: Preparation, progress: Progress, workers: int, *, percentiles: ValueRange, finds_range: bool
+) -> ImageSet:
     """The packed set in the cache that was made from just this; made now if there is none.
 
     Raises:
         UserError: the cache cannot be written to, or the source has no usable image.
     """
-    folder = _cache_of(source, preparation)
-    if ImageSet.is_set(folder):
-        try:
-            return ImageSet.open(folder)
-        except UserError:  # damaged: made anew
-            shutil.rmtree(folder)
+    looks_for = percentiles if finds_range and preparation.range is None else None
+    if looks_for is None:
+        with suppress(UserError):  # damaged
+            if images := _in_cache(source, preparation, percentiles):
+                return images
+    folder = _cache_of(source, preparation, looks_for)
+    make = partial(pack, source, preparation, workers=workers, progress=progress)
     with _cache_errors():
-        return pack(source, preparation, folder, workers=workers, progress=progress)
+        there = _opened(folder)
+        if looks_for is not None or preparation.range:
+            return there or make(folder, percentiles=looks_for)
+        if there is None:  # else its range was found
+            with suppress(DeepPixelsError):
+                return make(folder, strict=True)
+        return make(_cache_of(source, preparation, (AS_8_BITS,)))
 
 
 @contextmanager
@@ -260,14 +410,42 @@ def _cache_errors() -> Iterator[None]:
         yield
     except OSError as error:
         cache, place = cache_folder(), Path(error.filename or "")
-        if error.errno in FULL or not error.filename or not (cache.is_relative_to(place) or place.is_relative_to(cache)):
+        if error.errno in DISK_FULL or not error.filename or not (cache.is_relative_to(place) or place.is_relative_to(cache)):
             raise
         raise UserError(f"cannot save packed images in {cache} ({error.strerror}): {SET_CACHE}") from error
 
 
-def _cache_of(source: Source, preparation: Preparation) -> Path:
-    """The folder in the cache for what is made from just this."""
+def _opened(folder: Path) -> ImageSet | None:
+    """The packed set in a folder of the cache. One that is damaged is removed."""
+    if ImageSet.is_set(folder):
+        try:
+            return ImageSet.open(folder)
+        except UserError:
+            shutil.rmtree(folder)
+    return None
+
+
+def _in_cache(source: Source, preparation: Preparation, percentiles: ValueRange = WHOLE) -> ImageSet | None:
+    """The packed set in the cache that was made with just this range, or without one, whether that was asked for or found.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    there = (ImageSet.open(folder) for folder in _folders_in_cache(source, preparation, percentiles) if ImageSet.is_set(folder))
+    return next((images for images in there if images.preparation == preparation), None)
+
+
+def _folders_in_cache(source: Source, preparation: Preparation, percentiles: ValueRange) -> list[Path]:
+    """Where a set with just this range may be, or one without, whether that was asked for or found."""
+    without = replace(preparation, range=None)
+    asked = [_cache_of(source, preparation), _cache_of(source, without, percentiles), _cache_of(source, preparation, (AS_8_BITS,))]
+    return list(dict.fromkeys(asked))
+
+
+def _cache_of(source: Source, preparation: Preparation, how: tuple[object, ...] | None = None) -> Path:
+    """The folder in the cache for what is made from just this; `how` says how a range is found, unless that is as usual."""
     made_from = [FORMAT, source.name, source.state, source.attribute_names, preparation.as_dict()]
+    made_from += [how] if how not in (None, WHOLE) else []
     key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
     kind, _, name = source.name.partition(" ")
     return cache_folder() / f"{Path(name).name[:64] or kind}-{key}"
@@ -275,9 +453,13 @@ def _cache_of(source: Source, preparation: Preparation) -> Path:
 
 def _matching(images: ImageSet, wanted: Preparation) -> ImageSet:
     there = images.preparation
-    if there != wanted:
-        differing = [key for key, value in wanted.as_dict().items() if there.as_dict()[key] != value]
-        was, asked = (", ".join(f"{key} {plain(p.as_dict()[key], between='x')}" for key in differing) for p in (there, wanted))
+    if replace(there, range=there.range or FULL) != replace(wanted, range=wanted.range or FULL):
+        choices = [preparation.as_dict() for preparation in (there, wanted)]
+        differing = [key for key in choices[0] | choices[1] if choices[0].get(key) != choices[1].get(key)]
+        was, asked = (
+            ", ".join(f"{key} {plain(one.get(key, 'none'), between='x' if key == 'size' else ' ')}" for key in differing) for one in choices
+        )
         found = f"the packed set {images.folder} was prepared with {was}, but {asked} is needed"
-        raise UserError(f"{found}: prepare the images again with: {wanted.command()}")
+        needed = wanted if there.range is None else replace(wanted, range=wanted.range or FULL)
+        raise UserError(f"{found}: prepare the images again with: {needed.command()}")
     return images

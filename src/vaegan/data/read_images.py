@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from .images import Preparation, Unreadable, read
+from .images import Picture, Preparation, read
+from .samples import Unreadable
+from .sources import arrays
 from .sources.base import File
-from .sources.files import TARS, listing
+from .sources.files import Listing, is_archive, listing
 
 
 def read_images(
-    paths: Sequence[Path], preparation: Preparation, skipped: Callable[[str, str], None] = lambda *_: None
+    paths: Sequence[Path],
+    preparation: Preparation,
+    skipped: Callable[[str, str], None] = lambda *_: None,
+    left_out: Callable[[str, str], None] = lambda *_: None,
 ) -> tuple[list[str], NDArray[np.uint8]]:
     """The pictures of files, folders and archives, as the model takes them.
 
     Args:
-        paths: image files, or folders or archives of them.
+        paths: image files, or folders, archives or arrays of them.
         preparation: how they are made ready; a model has it as `model.preparation`.
         skipped: told the name of a picture that gives no image, and why.
+        left_out: told what else is not read, such as more frames of a file, and why.
 
     Returns:
         Their names, and N x H x W x C, uint8.
@@ -35,14 +41,28 @@ def read_images(
     for path in paths:
         if not path.exists():
             raise UserError(f"{path} does not exist")
-        many = path.is_dir() or path.name.lower().endswith((".zip", *TARS))
-        for name, picture in listing(path) if many else [(str(path), File(str(path)))]:
+        pictures = _pictures(path)
+        for name, picture in pictures:
+            rests: list[str] = []
             try:
-                arrays.append(read(picture, preparation))
+                arrays.append(read(picture, preparation, say_rest=rests.append))
             except Unreadable as reason:
                 skipped(name, str(reason))
             else:
                 names.append(name)
+            for rest in rests:
+                left_out(f"{rest} of {name}", "only the first is used")
+        if passed_over := getattr(pictures, "passed_over", None):
+            left_out(f"{passed_over.total()} in {path}", passed_over.in_words())
     if not arrays:
         raise UserError(f"there is no readable image in {', '.join(map(str, paths))}")
     return names, np.stack(arrays)
+
+
+def _pictures(path: Path) -> Listing | Iterable[tuple[str, Picture]]:
+    """Each picture in a file, a folder or an archive, with its name."""
+    if path.is_dir() or is_archive(path):
+        return listing(path)
+    if arrays.holds_many(path):
+        return ((f"{path.name} {item.name}", item.picture) for item in arrays.source(path).items())
+    return [(str(path), File(str(path)))]

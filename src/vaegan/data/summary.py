@@ -46,7 +46,10 @@ def describe(images: ImageSet) -> Iterator[str]:
     yield f"{count:,} images of {height}x{width} {kind}, {size / 1e6:,.1f} MB in {images.folder}"
     choices = {key: value for key, value in images.preparation.as_dict().items() if _tells(value) and key not in ("size", "channels")}
     how = ", ".join(f"{key} {plain(value, yes='yes')}" for key, value in choices.items())
-    yield f"made from {images.manifest['made_from']['source']} with {how}"
+    part = f"part {images.shard} of " if images.shard else ""
+    yield f"made from {part}{images.manifest['made_from']['source']} with {how}"
+    if images.parts:
+        yield f"joined from {len(images.parts)} parts: {images.parts[0].folder} to {images.parts[-1].folder}"
     if images.splits:
         yield "splits: " + ", ".join(f"{name} {size:,}" for name, size in images.splits.items())
         if rest := count - sum(images.splits.values()):

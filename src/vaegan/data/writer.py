@@ -17,21 +17,26 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import filelock
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..files import replacing, sha256
+from ..files import replacing
 from ..progress import Progress
-from .dataset import FORMAT, HEADER, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
-from .images import Picture, Preparation, Unreadable, read
-from .permutation import SPLIT_SEED, Permutation
-from .sources.base import Encoded, Item, Source, some
+from .dataset import FORMAT, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
+from .images import Preparation, ReadingTask, prepare_all
+from .passed_over import MARK, PassedOver, notes_on_rests
+from .samples import ValueRange
+from .scan import WHOLE, Scan, note_of_filling, write_with_range
+from .set_files import checked, image_header, random_codes, write_manifest, write_splits
+from .shard import Shard
+from .sources.base import Item, Source, groups, some
 from .workers import WorkerKilled, in_order
 
 UNFINISHED, PROGRESS, LOCK = "unfinished", "progress.json", ".vaegan-prepare.lock"
@@ -42,7 +47,6 @@ OWN_FILE = re.compile(r"images-\d+\.npy|items-\d+\.csv|split-.+\.npy|skipped\.tx
 SAVE_EVERY = 2.0  # seconds of work that a machine that stops may lose
 TASK_PICTURES = 32
 TASK_BYTES = 16 << 20
-BLOCK = 1 << 20  # images whose splits are looked at together
 
 
 class Unfinished(Exception):  # noqa: N818 (nothing went wrong)
@@ -53,25 +57,6 @@ class Unfinished(Exception):  # noqa: N818 (nothing went wrong)
         self.seen = seen
 
 
-class ReadingTask(NamedTuple):
-    """Some pictures for a worker."""
-
-    pictures: list[Picture]
-    preparation: Preparation
-
-
-def prepare_all(task: ReadingTask) -> tuple[NDArray[np.uint8], list[str]]:
-    """The images of a task that could be read, n x H x W x C; and for each picture the reason why it gave none, or an empty text."""
-    images, reasons = [], []
-    for picture in task.pictures:
-        try:
-            images.append(read(picture, task.preparation))
-            reasons.append("")
-        except Unreadable as reason:
-            reasons.append(str(reason))
-    return np.array(images, np.uint8).reshape(len(images), *task.preparation.shape), reasons
-
-
 def pack(
     source: Source,
     preparation: Preparation,
@@ -80,9 +65,15 @@ def pack(
     workers: int,
     progress: Progress,
     fractions: Mapping[str, float] | None = None,
+    shard: Shard | None = None,
+    percentiles: ValueRange | None = None,
+    strict: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> ImageSet:
     """Pack a source into a folder, or go on with what was begun there.
+
+    A range of values is looked for in a first pass, if pictures have more than 8 bits. The first of these that is met begins the pass, so
+    that a set without any takes no longer; what it finds is kept with the unfinished set.
 
     The same source gives the same bytes, whatever the number of workers.
 
@@ -93,13 +84,21 @@ def pack(
         workers: processes that read images.
         progress: called as the work goes on.
         fractions: which part of the images goes into which split, drawn at random; instead of the source's own splits.
+        shard: which part of a larger source this is, of which `join` makes one set. Random splits are drawn when the parts are joined.
+        percentiles: those of the range of values that is looked for, if the preparation has none (see `scan.find_range`).
+        strict: end where a picture has more than 8 bits and there is no range.
         stop: asked now and then; once it says so, work is saved and ends.
 
     Raises:
         UserError: no image could be read, the folder holds something else, or the disk is full.
-        Unfinished: `stop` said so.
+        DeepPixelsError: see `strict`; nothing of the set is left then.
+        Unfinished, ScanStopped: `stop` said so.
     """
-    plan = {"source": source.name, "listing": source.listing, "fractions": dict(fractions) if fractions else None}
+    looks_for = None if preparation.range else percentiles
+    plan: dict[str, Any] = {"source": source.name, "listing": source.listing, "fractions": dict(fractions) if fractions else None}
+    if looks_for not in (None, WHOLE):
+        plan["range_percentiles"] = list(looks_for)
+    plan |= {"shard": str(shard)} if shard else {}
     wanted = {"made_from": plan, "preparation": preparation.as_dict(), "attributes": list(source.attribute_names)}
     if ImageSet.is_set(folder):  # perhaps where nothing may be written, not even a lock
         _check_same(folder, wanted)
@@ -120,10 +119,9 @@ def pack(
                     if (work / MANIFEST).is_file():
                         _check_same(work, wanted)
                     else:
-                        begun = wanted | {"state": source.state, "format": FORMAT}
-                        with Writer(work, begun, preparation.shape, source.attribute_names) as writer:
-                            _read_all(source, preparation, writer, workers=workers, progress=progress, stop=stop)
-                            writer.finish(fractions, source.notes)
+                        more: dict[str, Any] = {"workers": workers, "progress": progress, "stop": stop}
+                        write = partial(_write, source=source, wanted=wanted, work=work, fractions=fractions, shard=shard, more=more)
+                        write_with_range(write, source, preparation, work / PROGRESS, looks_for, strict=strict, **more)
                     _move_up(work, folder)
             finally:
                 if not work.exists():
@@ -140,6 +138,34 @@ def pack(
             for place in made:
                 place.rmdir()
     return ImageSet.open(folder)
+
+
+def _write(
+    preparation: Preparation,
+    scan: Scan | None,
+    *,
+    source: Source,
+    wanted: dict[str, Any],
+    work: Path,
+    fractions: Mapping[str, float] | None,
+    shard: Shard | None,
+    strict: bool,
+    more: dict[str, Any],
+) -> None:
+    """All files of a set, in its folder `unfinished`; `more` is for `_read_all`."""
+    plan = wanted | {"preparation": preparation.as_dict(), "state": source.state, "format": FORMAT, "scan": scan and scan.as_json()}
+    with Writer(work, plan, preparation.shape, source.attribute_names) as writer:
+        if scan:
+            writer.save()  # the pass may have taken an hour
+        _read_all(source, preparation, writer, strict=strict, **more)
+        passed_over = source.passed_over if not shard or shard.number == shard.parts else None  # once in all parts
+        notes = [*source.notes, *(scan.notes() if scan else []), *(passed_over.notes if passed_over else [])]
+        if preparation.range and not shard:  # of parts, this is said when they are joined
+            writer.save()
+            count, most = writer.images, writer.capacity
+            files = [(work / image_file(start // most), min(most, count - start)) for start in range(0, count, most)]
+            notes += note_of_filling(files, preparation)
+        writer.finish(None if shard else fractions, notes, passed_over)
 
 
 def is_unfinished(folder: Path) -> bool:
@@ -160,23 +186,23 @@ def _alone_in(folder: Path, progress: Progress, stop: Callable[[], bool]) -> Abs
                 raise Unfinished(0) from None
 
 
-def _differing(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+def differing(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """In what one account of a set differs from another, in a user's words."""
     names: list[str] = []
     for key, value in wanted.items():
-        if isinstance(value, dict) and isinstance(there.get(key), dict) and key != "fractions":
-            names += _differing(there[key], value)
-        elif there.get(key) != value:
-            names.append({"listing": "content", "state": "content", "fractions": "splits", "format": "version"}.get(key, key))
+        was = there.get(key)
+        if isinstance(value, dict) and isinstance(was, dict) and key != "fractions":
+            names += differing(was, dict.fromkeys(was) | value)  # what only one of them has counts, too
+        elif was != value:
+            known = {"listing": "content", "state": "content", "fractions": "splits", "format": "version"}
+            names.append("range" if key in ("scan", "range_percentiles") else known.get(key, key))
     return list(dict.fromkeys(names))
 
 
 def _check_same(folder: Path, wanted: dict[str, Any]) -> None:
     """Refuse a set that is there already, unless it is the one that is wanted."""
-    if differing := _differing(read_manifest(folder), wanted):
-        raise UserError(
-            f"{folder} exists already: it is a packed set with another {some(differing)}; name a new folder, or remove this one"
-        )
+    if others := differing(read_manifest(folder), wanted):
+        raise UserError(f"{folder} exists already: it is a packed set with another {some(others)}; name a new folder, or remove this one")
 
 
 def _refuse_other_files(folder: Path) -> None:
@@ -192,7 +218,7 @@ def _refuse_other_files(folder: Path) -> None:
 
 
 def _read_all(
-    source: Source, preparation: Preparation, writer: Writer, *, workers: int, progress: Progress, stop: Callable[[], bool]
+    source: Source, preparation: Preparation, writer: Writer, *, strict: bool, workers: int, progress: Progress, stop: Callable[[], bool]
 ) -> None:
     """Read every picture that the writer has not seen.
 
@@ -203,9 +229,9 @@ def _read_all(
     rest = islice(iter(source.items()), writer.seen, None)
     saved, stopped = time.monotonic(), False
     try:
-        with closing(in_order(prepare_all, _tasks(rest, preparation), workers)) as results:
-            for items, (images, reasons) in results:
-                writer.add(items, images, reasons)
+        with closing(in_order(prepare_all, tasks(rest, preparation, strict=strict), workers)) as results:
+            for items, (images, reasons, rests) in results:
+                writer.add(items, images, reasons, rests)
                 progress(f"packing {source.name}", writer.seen, source.count)
                 if stopped := stop():
                     break
@@ -219,25 +245,16 @@ def _read_all(
     if stopped:
         writer.save()
         raise Unfinished(writer.seen)
-    if not writer.images:
+    if not writer.images and "shard" not in writer.plan["made_from"]:  # a part may have none, if another one has
         shutil.rmtree(writer.folder)
         first = f"; the first: {writer.first_skipped}" if writer.seen else ""
         raise UserError(f"none of the {writer.seen} images of {source.name} can be read{first}")
 
 
-def _tasks(items: Iterable[Item], preparation: Preparation) -> Iterator[tuple[list[Item], ReadingTask]]:
+def tasks(items: Iterable[Item], preparation: Preparation, *, strict: bool = False) -> Iterator[tuple[list[Item], ReadingTask]]:
     """Items in groups that take neither long nor much memory, before and after they are read."""
     most = max(1, min(TASK_PICTURES, TASK_BYTES // int(np.prod(preparation.shape))))
-    group: list[Item] = []
-    size = 0
-    for item in items:
-        group.append(item)
-        size += len(item.picture.content) if isinstance(item.picture, Encoded) else 0
-        if len(group) == most or size >= TASK_BYTES:
-            yield group, ReadingTask([item.picture for item in group], preparation)
-            group, size = [], 0
-    if group:
-        yield group, ReadingTask([item.picture for item in group], preparation)
+    return ((group, ReadingTask([item.picture for item in group], preparation, strict)) for group in groups(items, most, TASK_BYTES))
 
 
 def _move_up(work: Path, folder: Path) -> None:
@@ -287,12 +304,12 @@ class Writer:
         try:
             state = json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
             lengths: dict[str, int] = state["lengths"] | {name: file["bytes"] for name, file in state["finished"].items()}
-            differing = _differing(state["plan"], self.plan)
+            others = differing(state["plan"], self.plan)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
-        if differing:
+        if others:
             raise UserError(
-                f"{self.folder.parent} was started with another {some(differing)}: "
+                f"{self.folder.parent} was started with another {some(others)}: "
                 f"run the same command as then to continue, name a new folder, or remove {self.folder} to start again"
             )
         for path in self.folder.iterdir():
@@ -338,16 +355,19 @@ class Writer:
         with replacing(self.folder / PROGRESS) as path:
             path.write_text(json.dumps(state), encoding="utf-8")
 
-    def add(self, items: list[Item], images: NDArray[np.uint8], reasons: list[str]) -> None:
-        """Write pictures that were read, in their order, and why others were not."""
+    def add(self, items: list[Item], images: NDArray[np.uint8], reasons: list[str], rests: list[str] | None = None) -> None:
+        """Write pictures that were read, in their order, why others were not, and what more is in files."""
         closed = False
+        rests = rests or [""] * len(items)
         self.seen += len(items)
         good = [item for item, reason in zip(items, reasons, strict=True) if not reason]
-        for item, reason in zip(items, reasons, strict=True):
+        for item, reason, rest in zip(items, reasons, rests, strict=True):
             if reason:
                 line = f"{item.name}: {reason}"
                 self.first_skipped = self.first_skipped or line
                 self._file("skipped.txt").write(f"{line}\n".encode())
+            elif rest:
+                self._file("skipped.txt").write(f"{item.name}{MARK}{rest}\n".encode())
         while good:
             shard, filled = divmod(self.images, self.capacity)
             count = min(len(good), self.capacity - filled)
@@ -362,8 +382,7 @@ class Writer:
 
     def _write(self, shard: int, filled: int, items: list[Item], images: NDArray[np.uint8]) -> None:
         if filled == 0:
-            self._file(image_file(shard)).write(_header((0, *self.shape)))
-            self._file(item_file(shard)).write(_csv([("name", "label", *self.attribute_names)]))
+            self._begin(shard)
         self._file(image_file(shard)).write(np.ascontiguousarray(images).data)
         unknown = ("",) * len(self.attribute_names)
         self._file(item_file(shard)).write(
@@ -372,6 +391,10 @@ class Writer:
         self._classes.update(item.label for item in items if item.label)
         if any(item.split for item in items) or self._splits:
             self._write_splits(items)
+
+    def _begin(self, shard: int) -> None:
+        self._file(image_file(shard)).write(image_header((0, *self.shape)))
+        self._file(item_file(shard)).write(_csv([("name", "label", *self.attribute_names)]))
 
     def _write_splits(self, items: list[Item]) -> None:
         """Which split each image is in, as the number of its name; images without one are in none."""
@@ -390,83 +413,51 @@ class Writer:
             if name in self._open:
                 self._close(name)
         with (self.folder / image_file(shard)).open("r+b") as file:
-            file.write(_header((count, *self.shape)))
+            file.write(image_header((count, *self.shape)))
             file.flush()
             os.fsync(file.fileno())
         for name in (image_file(shard), item_file(shard)):
             self._finish(name)
 
     def _finish(self, name: str) -> None:
-        path = self.folder / name
-        self._finished[name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
+        self._finished[name] = checked(self.folder / name)
 
-    def finish(self, fractions: Mapping[str, float] | None, notes: list[str]) -> None:
-        """Close the last files, write the splits and the manifest."""
-        if self.images % self.capacity:
+    def finish(self, fractions: Mapping[str, float] | None, notes: list[str], passed_over: PassedOver | None = None) -> None:
+        """Close the last files, write what was passed over, the splits and the manifest."""
+        if not self.images:
+            self._begin(0)
+        if self.images % self.capacity or not self.images:
             self._close_shard(self.images // self.capacity)
-        splits = self._write_split_files(fractions)
+        splits: dict[str, int] = {}
+        if fractions:
+            splits = write_splits(self.folder, list(fractions), random_codes(fractions, self.images))
+        elif self._splits:
+            self._file(SPLIT_CODES).flush()
+            splits = write_splits(self.folder, self._splits, np.memmap(self.folder / SPLIT_CODES, np.dtype("<u2"), "r"))
+        if passed_over:
+            self._file("skipped.txt").writelines(f"{line}\n".encode() for line in passed_over.lines())
         if "skipped.txt" in self._open:
             self._close("skipped.txt")
             self._finish("skipped.txt")
+            if "shard" not in self.plan["made_from"]:  # of parts, this is said when they are joined
+                with (self.folder / "skipped.txt").open(encoding="utf-8", newline="\n") as lines:
+                    notes += notes_on_rests(lines)
         for name in list(self._open):
             self._close(name)
         for name in splits:
             self._finish(split_file(name))
-        manifest = {
-            "format": FORMAT,
-            "shape": [self.images, *self.shape],
-            "images_per_file": self.capacity,
-            "splits": splits,
-            "classes": sorted(self._classes),
-            "attributes": list(self.attribute_names),
-            "preparation": self.plan["preparation"],
-            "made_from": self.plan["made_from"],
-            "notes": notes,
-            "files": dict(sorted(self._finished.items())),
-        }
-        with replacing(self.folder / MANIFEST) as path:
-            path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-
-    def _write_split_files(self, fractions: Mapping[str, float] | None) -> dict[str, int]:
-        """Write the numbers of each split's images, rising; returns how many each has."""
-        names = list(fractions) if fractions else self._splits
-        if not names:
-            return {}
-        codes = self._random_codes(fractions) if fractions else self._own_codes()
-        counts = np.zeros(len(names) + 1, np.int64)
-        for start in range(0, self.images, BLOCK):
-            counts += np.bincount(codes[start : start + BLOCK], minlength=len(counts))
-        for code, name in enumerate(names, 1):
-            indices = np.lib.format.open_memmap(self.folder / split_file(name), "w+", np.int64, (int(counts[code]),))
-            filled = 0
-            for start in range(0, self.images, BLOCK):
-                found = np.flatnonzero(codes[start : start + BLOCK] == code) + start
-                indices[filled : filled + len(found)] = found
-                filled += len(found)
-            indices.flush()
-        return {name: int(count) for name, count in zip(names, counts[1:], strict=True)}
-
-    def _own_codes(self) -> NDArray[np.uint16]:
-        """The number, from 1, of each image's split, or 0 where it is in none; images after the last one in a split are not there."""
-        self._file(SPLIT_CODES).flush()
-        return np.memmap(self.folder / SPLIT_CODES, np.dtype("<u2"), "r")
-
-    def _random_codes(self, fractions: Mapping[str, float]) -> NDArray[np.uint16]:
-        codes = np.zeros(self.images, np.uint16)
-        order = Permutation(self.images, SPLIT_SEED)
-        edges = np.round(np.cumsum(list(fractions.values())) * self.images).astype(np.int64)
-        for start in range(0, self.images, BLOCK):
-            positions = np.arange(start, min(start + BLOCK, self.images))
-            codes[order[positions]] = np.minimum(np.searchsorted(edges, positions, side="right"), len(edges) - 1) + 1
-        return codes
-
-
-def _header(shape: tuple[int, ...]) -> bytes:
-    """The head of a .npy file; numpy leaves room in it for the first number to grow, so it can be written again over itself."""
-    head = io.BytesIO()
-    np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": shape})
-    assert head.tell() == HEADER
-    return head.getvalue()
+        write_manifest(
+            self.folder,
+            self.images,
+            self.shape,
+            splits=splits,
+            classes=self._classes,
+            attribute_names=self.attribute_names,
+            preparation=self.plan["preparation"],
+            made_from=self.plan["made_from"],
+            notes=notes,
+            files=self._finished,
+        )
 
 
 def _csv(rows: list[tuple[str, ...]]) -> bytes:

@@ -124,7 +124,8 @@ def _table(experiment: Experiment, run: str, learned: list[Directions]) -> tuple
     heads = ("accuracy, means", "accuracy, probe", "AUC, means", "AUC, probe")
     notes = (
         "Accuracy: the mean of the accuracy for images with the attribute and for images without it. AUC: how often an image with the "
-        "attribute ranks above one without it. For both, 0.5 is guessing. -: too few held-out images with the attribute, or without it.",
+        "attribute ranks above one without it. For both, 0.5 is no better than chance. A dash (-) means that there are too few held-out "
+        "images with the attribute, or without it.",
         experiment.spread_note(),
     )
     return MetricTable(f"{run}Attributes of held-out images, read from their codes", heads, rows, notes), [name for name, _ in rows]

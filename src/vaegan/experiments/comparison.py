@@ -145,8 +145,8 @@ def _changes(experiment: Experiment, found: MeasuredGrid, title: str, columns: M
     ]
     count = len(experiment.seeds)
     note = (
-        f"Mean difference between runs of the same seed ± 95% interval (Student's t, {count} seeds). *: the interval does not contain 0. "
-        "By chance alone, this happens once in twenty times."
+        f"Each run is compared with the run of {base} that has the same seed. The table shows the mean of these differences over {count} "
+        "seeds, ± a 95% interval (Student's t). A star (*) marks an interval without 0. Chance alone gives one star in twenty."
         if count > 1
         else "There is a single seed, so any of these differences may be chance."
     )

@@ -290,7 +290,8 @@ class Experiment:
             if about.get("run") == folder.name and (taken := about.get("discriminator")) != wanted["discriminator"]:
                 if folder.exists() and (taken or not _name_the_same(folder / RECIPE, recipe)):  # one by path was once not noted
                     raise UserError(
-                        f"the run {folder} was trained with the discriminator of another run: remove this run, or choose another --out"
+                        f"the run {folder} was trained with a discriminator that is not the one of this experiment: remove {folder}, "
+                        "or choose another --out"
                     )
                 marker.unlink(missing_ok=True)  # of a run that was removed
 
@@ -420,6 +421,8 @@ def _see_that_they_agree(file: Path, recipe: Recipe, may_differ: Collection[str]
     """
     there = Recipe.load(file)
     changed = {key: values for key, values in there.differences(recipe).items() if key not in may_differ}
+    if not any(recipe.data.range):  # it was found when the images were packed
+        changed.pop("data.range", None)
     if anchored(there.data.source) != anchored(recipe.data.source):
         changed["data.source"] = (there.data.source, recipe.data.source)
     for key, (was, wanted) in changed.items():

@@ -259,7 +259,7 @@ def require_enough(training: Indices, held_out: Indices, samples: int, resamplin
     if not len(held_out):
         share = max(0.05, math.ceil(100 * FEWEST / max(1, len(training))) / 100)
         way_out = f"train with --data.held_out {share:g}" if share <= MOST_HELD_OUT else "use a set that has more images"
-        raise UserError(f"the run holds out no images, so reconstructions and copies cannot be measured: {way_out}")
+        raise UserError(f"the run holds out no images, so neither reconstructions nor copies of training images can be measured: {way_out}")
     for what, part in (("training", training), ("held-out", held_out)):
         if len(part) < FEWEST:
             raise UserError(f"there are only {len(part)} {what} images, and at least {FEWEST} are needed: use a set that has more images")

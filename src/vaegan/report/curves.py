@@ -23,8 +23,8 @@ LEVELS = (
 )
 RELATIVE = (
     "The squared distance between a reconstruction and its image in the discriminator’s features, divided by the distance between two "
-    "different images. 0 is a perfect reconstruction, and 1 is as far as another image is. It is measured on the images that the pictures "
-    "of the training show. It does not depend on the scale of the features."
+    "different images. 0 is a perfect reconstruction. 1 means that the reconstruction is no nearer to its image than a different image is. "
+    "It is measured on the images whose reconstructions are drawn during training. It does not depend on the scale of the features."
 )
 ABSOLUTE = f"{_SIMILARITY}. {_RISES}: larger features have larger errors. Compare the pictures and the pixel error instead."
 """How to read the learned similarity: of `levels`, of one level beside the distance of another image, and of one level as the loss."""

@@ -35,22 +35,22 @@ SIGNS = {
     "decoder held": FailureSign(
         PATIENCE,
         "the gate has stopped the decoder: the discriminator is too weak to teach it",
-        ("a higher third value of --optimizer.lr_factors", "a larger --gate.margin"),
+        ("a higher learning rate of the discriminator (the third value of --optimizer.lr_factors)", "a larger --gate.margin"),
     ),
     "discriminator held": FailureSign(
         PATIENCE,
         "the gate has stopped the discriminator: it wins although it does not learn",
-        ("a higher second value of --optimizer.lr_factors", "a larger --gate.margin"),
+        ("a higher learning rate of the decoder (the second value of --optimizer.lr_factors)", "a larger --gate.margin"),
     ),
     "discriminator certain": FailureSign(
         SOON,
         "the discriminator separates all images from all samples, so the decoder learns nothing from it",
-        ("a lower third value of --optimizer.lr_factors", "--gate.enabled, if the gate is off"),
+        ("a lower learning rate of the discriminator (the third value of --optimizer.lr_factors)", "--gate.enabled, if the gate is off"),
     ),
     "discriminator wrong": FailureSign(
         SOON,
         "the discriminator nearly always mistakes images for samples, or samples for images",
-        ("a lower --optimizer.lr", "a lower second value of --optimizer.lr_factors"),
+        ("a lower --optimizer.lr", "a lower learning rate of the decoder (the second value of --optimizer.lr_factors)"),
     ),
     "posterior at the prior": FailureSign(
         SOON,
@@ -60,7 +60,11 @@ SIGNS = {
     "samples alike": FailureSign(
         SOON,
         "samples are all alike",
-        ("a higher --objective.gamma", "a lower second value of --optimizer.lr_factors", "a larger --training.batch"),
+        (
+            "a higher --objective.gamma",
+            "a lower learning rate of the decoder (the second value of --optimizer.lr_factors)",
+            "a larger --training.batch",
+        ),
     ),
 }
 

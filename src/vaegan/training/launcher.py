@@ -234,7 +234,7 @@ def _verdict(
     if REFUSED in by_kind:
         raise UserError(by_kind[REFUSED][1]["sentence"])
     if FAILED in by_kind:
-        raise WorkerFault(f"a fault, printed above, ended process {by_kind[FAILED][0]} of {processes} and the run; {resume_hint()}")
+        raise WorkerFault(f"an error, printed above, ended process {by_kind[FAILED][0]} of {processes} and the run; {resume_hint()}")
     if silent:
         rank, failure = _cause(silent)
         if signals.received and (signals.insisted or failure.exitcode == -signals.received):  # or the workers could not save yet

@@ -39,7 +39,7 @@ def to_array(images: Tensor) -> NDArray[np.uint8]:
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
-    """N x C x H x W in [-1, 1] to N x H x W x 3, with grey images as colour ones and only the first three of more channels."""
+    """N x C x H x W in [-1, 1] to N x H x W x 3; see `three_channels`."""
     return three_channels(to_array(images))
 
 
@@ -50,8 +50,18 @@ def to_pil(images: Tensor) -> list[Image.Image]:
 
 
 def three_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """... x C to ... x 3: grey repeated, of more than three channels the first three."""
-    return np.repeat(pixels[..., :1], 3, axis=-1) if pixels.shape[-1] < 3 else pixels[..., :3]
+    """... x C to ... x 3, as people look at them: grey repeated; the first of two in magenta, the second in green; the first three of more.
+
+    Magenta and green together are grey, where two channels are equal.
+    """
+    return pixels[..., :3] if pixels.shape[-1] >= 3 else pixels[..., [0, -1, 0]]
+
+
+def view(channels: int) -> str:
+    """What to say under a heading where a picture does not show images of so many channels as they are; empty where it does."""
+    if channels == 2:
+        return " (channel 1 in magenta, channel 2 in green)"
+    return f" (channels 1 to 3 of {channels})" if channels > 3 else ""
 
 
 def pair_rows(above: Tensor, below: Tensor, columns: int) -> Tensor:
@@ -75,7 +85,7 @@ def sheet(parts: Sequence[tuple[str, Tensor]], columns: int) -> Image.Image:
     height, width = height * zoom, width * zoom
     across = columns * (width + GAP) - GAP
     font = ImageFont.load_default(13)
-    captions = [wrapped(caption, across, font) for caption, _ in parts]
+    captions = [wrapped(f"{caption}{view(images.shape[1])}", across, font) for caption, images in parts]
     heights = [CAPTION + LINE * (len(lines) - 1) for lines in captions]
     rows = [-(-len(pixels) // columns) for pixels in pixels_of]
     picture = Image.new("RGB", (across + 2 * MARGIN, sum(heights) + sum(rows) * (height + GAP) + 2 * MARGIN), "white")

@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from .grid import CAPTION, GAP, LINE, MARGIN, to_uint8
+from .grid import CAPTION, GAP, LINE, MARGIN, to_uint8, view
 
 CELL = 96  # smaller images are enlarged by a whole factor to at least this height, so that words fit under them
 SPACE = 6
@@ -33,7 +33,8 @@ def tiled(heading: str, rows: Sequence[Sequence[Tile | None]]) -> Image.Image:
     """One picture: a heading, then rows of tiles; None leaves a place empty. All tiles have equally many images."""
     first = next(tile for row in rows for tile in row if tile)
     most_lines = max(len(tile.lines) for row in rows for tile in row if tile)
-    count, _, height, width = first.images.shape
+    count, channels, height, width = first.images.shape
+    heading = f"{heading}{view(channels)}"
     zoom = max(1, -(-CELL // height))
     height, width = height * zoom, width * zoom
     tile_width, tile_height = count * (width + GAP) - GAP, height + LINE * most_lines

@@ -24,7 +24,8 @@ EVIL = ["../m.png", "/m.png", "../../../../m.png", "b/../../m.png", "C:\\m.png",
 @pytest.mark.parametrize("evil", EVIL)
 def test_members_that_lead_out_of_an_archive(kind: str, evil: str, place: Place) -> None:
     members = {"a.png": picture(1), evil: picture(3), "z.png": picture(2)}
-    place.packs(archive(place.root / f"photos.{kind}", members), skipped={evil: "^its path is outside the archive$"})
+    shown = evil.replace("\\", "/") if kind == "zip" else evil
+    place.packs(archive(place.root / f"photos.{kind}", members), skipped={shown: "^its path is outside the archive$"})
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import zlib
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -27,8 +28,10 @@ def png(width: int, height: int, *chunks: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
+pillow_heif.register_heif_opener()
 PDF = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n<< /Root 1 0 R >>\n%%EOF\n"
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n"
+OTHER_FORMAT = "^an image of a format that is not read: convert to PNG or JPEG first$"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64"/></svg>'
 CUT = "damaged|not an image"
 
@@ -41,12 +44,16 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "a page of HTML": ("m.jpg", b"<!DOCTYPE html><html><body>404</body></html>", "^not an image$"),
     "noise": ("m.jpg", bytes(range(256)) * 20, "^not an image$"),
     "zeros": ("m.jpg", bytes(5000), "^not an image$"),
-    "PDF": ("m.png", PDF, "^not an image$"),
-    "PostScript": ("m.png", EPS, "^not an image$"),
-    "SVG": ("m.png", SVG, "^not an image$"),
-    "an icon": ("m.png", encoded(plain(RED, size=(32, 32)), "ICO"), "^not an image$"),
-    "JPEG 2000": ("m.jpg", encoded(plain(RED, size=(32, 32)), "JPEG2000"), "^not an image$"),
-    "an archive": ("m.png", b"PK\x05\x06" + bytes(18), "^not an image$"),
+    "PDF": ("m.png", PDF, OTHER_FORMAT),
+    "PostScript": ("m.png", EPS, OTHER_FORMAT),
+    "SVG": ("m.png", SVG, OTHER_FORMAT),
+    "an icon": ("m.png", encoded(plain(RED, size=(32, 32)), "ICO"), OTHER_FORMAT),
+    "a pointer of Git LFS": ("m.jpg", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n", "^a pointer of Git LFS: "),
+    "HEIC, half of it": ("m.heic", half(encoded(plain(RED, size=(64, 48)), "HEIF")), "^damaged"),
+    "AVIF, half of it": ("m.avif", half(encoded(plain(RED, size=(64, 48)), "AVIF")), "^damaged"),
+    "JPEG 2000, half of it": ("m.jp2", half(picture(3, "JPEG2000")), "^damaged"),
+    "an archive": ("m.png", b"PK\x05\x06" + bytes(18), "^an archive: unpack first"),
+    "a video": ("m.jpg", b"\0\0\0\x18ftypisom" + bytes(99), "^a video: "),
     "JPEG, half of it": ("m.jpg", half(picture(3, "JPEG", 64)), CUT),
     "JPEG, its beginning": ("m.jpg", picture(3, "JPEG", 64)[:20], CUT),
     "JPEG, its signature": ("m.jpg", b"\xff\xd8\xff and then nothing", CUT),
@@ -71,7 +78,7 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "one pixel": ("m.png", encoded(plain(RED, size=(1, 1)), "PNG"), "^too small: 1x1 pixels$"),
     "7x300": ("m.png", encoded(plain(RED, size=(7, 300)), "PNG"), "^too small: 7x300 pixels$"),
     "300x7": ("m.png", encoded(plain(RED, size=(300, 7)), "PNG"), "^too small: 300x7 pixels$"),
-    "floating-point TIFF": ("m.tif", encoded(Image.fromarray(np.full((12, 10), 0.5, np.float32)), "TIFF"), "^floating-point pixels"),
+    "TIFF of NaN": ("m.tif", encoded(Image.fromarray(np.full((12, 10), np.nan, np.float32)), "TIFF"), "^120 of its 120 values are NaN or"),
 }
 
 
@@ -142,6 +149,17 @@ def sideways(orientation: int) -> bytes:
 
 ANIMATED: dict[str, Any] = {"save_all": True, "append_images": [plain(BLUE)], "duration": 100}
 ODD_FILES: dict[str, tuple[str, bytes, tuple[int, ...]]] = {
+    "a photo of a phone": ("m.heic", encoded(plain(RED, size=(64, 48)), "HEIF", quality=95), RED),
+    "HEIC called JPEG": ("m.jpg", encoded(plain(GREEN, size=(64, 48)), "HEIF", quality=95), GREEN),
+    "AVIF": ("m.avif", encoded(plain(GREEN, size=(64, 48)), "AVIF", quality=95), GREEN),
+    "JPEG 2000": ("m.jp2", encoded(plain(RED, size=(32, 32)), "JPEG2000"), RED),
+    "JPEG 2000 without a box": ("m.j2k", encoded(plain(RED, size=(32, 32)), "JPEG2000", no_jp2=True), RED),
+    "JFIF": ("m.jfif", encoded(plain(GREEN), "JPEG", quality=95), GREEN),
+    "a bitmap of one bit": ("m.pbm", encoded(plain(1, "1"), "PPM"), WHITE),
+    "an address": ("m.jpg?w=300", encoded(plain(GREEN), "JPEG", quality=95), GREEN),
+    "a space at its end": ("m.png ", encoded(plain(GREEN), "PNG"), GREEN),
+    "no ending": ("m", encoded(plain(GREEN), "TIFF"), GREEN),
+    "an ending that says nothing": ("m.jpg_large", encoded(plain(GREEN), "BMP"), GREEN),
     "CMYK": ("m.jpg", encoded(plain((0, 255, 255, 0), "CMYK"), "JPEG", quality=95), RED),
     "CMYK TIFF": ("m.tif", encoded(plain((0, 255, 255, 0), "CMYK"), "TIFF"), RED),
     "16-bit PNG": ("m.png", pixel_16_bits("PNG", 0x8040), (0x80,) * 3),
@@ -163,6 +181,10 @@ ODD_FILES: dict[str, tuple[str, bytes, tuple[int, ...]]] = {
     "an orientation of 0": ("m.jpg", sideways(0), RED),
     "an orientation that there is not": ("m.jpg", sideways(9), RED),
     "the smallest that is taken": ("m.png", encoded(plain(RED, size=(8, 8)), "PNG"), RED),
+    "an MPO, as phones and 3D cameras write it": ("m.jpg", encoded(plain(RED), "MPO", save_all=True, append_images=[plain(BLUE)]), RED),
+    "EXIF of the wrong byte order": ("m.jpg", sideways(6).replace(b"Exif\0\0MM\0*", b"Exif\0\0II\0*"), RED),
+    "a colour profile that is none": ("m.png", encoded(plain(RED), "PNG", icc_profile=b"garbage"), RED),
+    "two images, one behind the other": ("m.jpg", encoded(plain(GREEN), "JPEG", quality=95) * 2, GREEN),
     "something after its end": ("m.png", encoded(plain(RED), "PNG") + b"and more" * 9, RED),
 }
 
@@ -170,7 +192,7 @@ ODD_FILES: dict[str, tuple[str, bytes, tuple[int, ...]]] = {
 @pytest.mark.parametrize(("name", "content", "colour"), ODD_FILES.values(), ids=ODD_FILES.keys())
 def test_an_odd_file_is_packed(name: str, content: bytes, colour: tuple[int, ...], place: Place) -> None:
     write(place.photos, {name: content})
-    images = place.prepare()
+    images = place.prepare(value_range=(0.0, 65535.0))
     assert images.skipped == []
     assert images.names == ["a.png", name, "z.png"]
     assert np.array_equal(images.images[[0, 2]], [noise(1), noise(2)])  # type: ignore[index]

@@ -46,12 +46,35 @@ def test_links_in_a_ring(place: Place) -> None:
 
 
 @LINKS
-def test_links_to_folders_are_not_entered(place: Place) -> None:
-    write(place.root / "other", {"b.png": picture(5)})
+def test_links_to_folders_are_entered_once(place: Place) -> None:
+    """Also one that is called like an image; but no folder twice, and none that holds what is read already."""
+    write(place.root / "other", {"b.png": picture(5), "deep/c.png": picture(6)})
     (place.photos / "sub").mkdir()
-    for name, target in {"m.png": "../other", "other": "../other", "sub/up": "..", "sub/here": "."}.items():
+    links = {"m.png": "../other", "other": "../other", "part": "../other/deep", "sub/up": "..", "sub/here": ".", "sub/all": "../.."}
+    for name, target in links.items():
         (place.photos / name).symlink_to(target, target_is_directory=True)
-    place.packs()
+    what = "passed over: a link to a folder that the source holds or lies in"
+    images = place.packs(
+        good={"a.png": 1, "m.png/b.png": 5, "m.png/deep/c.png": 6, "z.png": 2},
+        skipped=dict.fromkeys(("other", "part", "sub/all", "sub/here", "sub/up"), what),
+    )
+    assert images.skipped == []
+    assert images.manifest["notes"] == [
+        "passed over 5 folders, listed in skipped.txt: 5 folders (links to folders that the source holds or lies in)"
+    ]
+
+
+@LINKS
+def test_links_between_folders_outside(place: Place) -> None:
+    """A ring of them ends, and a folder that two links lead to is read under the first one's name."""
+    write(place.root, {"x/a.png": picture(1), "y/z.png": picture(2)})
+    (place.root / "x" / "on").symlink_to("../y", target_is_directory=True)
+    (place.root / "y" / "on").symlink_to("../x", target_is_directory=True)
+    source = place.root / "links"
+    source.mkdir()
+    for name, target in {"p": "../x", "q": "../y"}.items():
+        (source / name).symlink_to(target, target_is_directory=True)
+    place.packs(source, good={"p/a.png": 1, "p/on/z.png": 2}, skipped={"p/on/on": "passed over: a link", "q": "passed over: a link"})
 
 
 @LINKS
@@ -103,7 +126,7 @@ def test_sockets_and_devices(place: Place, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(place.photos)
     with socket.socket(socket.AF_UNIX) as server, not_forever():
         server.bind("o.png")
-        place.packs(skipped={"m.png": "^empty file$", "n.png": "^empty file$", "o.png": "^No such device or address$"})
+        place.packs(skipped={"m.png": "^empty file$", "n.png": "^not an image$", "o.png": "^No such device or address$"})
 
 
 USERS = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="rights are another thing there")

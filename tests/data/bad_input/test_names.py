@@ -62,7 +62,21 @@ def test_names_in_tables(name: str, place: Place) -> None:
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip", "tar", "tar.gz"])
-@pytest.mark.parametrize("hidden", [".m.png", "._a.png", ".git/m.png", "sub/.cache/m/m.png", "__MACOSX/._a.png", "__MACOSX/sub/._m.png"])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        ".m.png",
+        "._a.png",
+        ".git/m.png",
+        "sub/.cache/m/m.png",
+        "__MACOSX/._a.png",
+        "__MACOSX/sub/m",
+        "@eaDir/m.png",
+        ".DS_Store",
+        "Thumbs.db",
+        "sub/desktop.ini",
+    ],
+)
 def test_hidden_files_are_passed_over(kind: str, hidden: str, place: Place) -> None:
     """Neither packed nor skipped, as if they were not there."""
     files = {"a.png": picture(1), hidden: picture(3), "z.png": picture(2)}

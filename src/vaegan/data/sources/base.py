@@ -20,7 +20,11 @@ from PIL import Image, UnidentifiedImageError
 from ...errors import UserError
 from ...files import read_text
 from ...settings import Crop
-from ..images import FORMATS, Picture, Unreadable
+from ..deep import Opened, image_of, open_image
+from ..formats import HEAD, IMAGE, kind_by_content, readable
+from ..images import Picture
+from ..passed_over import PassedOver
+from ..samples import Samples, Unreadable
 
 LARGEST = 1 << 29  # bytes of one picture in an archive: more is no picture
 
@@ -62,6 +66,8 @@ class Source:
     """How its images are usually cut."""
     notes: list[str] = field(default_factory=list)
     """What its owner should know, a sentence each, such as how many rows of a table have no image."""
+    passed_over: PassedOver = field(default_factory=PassedOver)
+    """What it holds beside its pictures; known once they were gone through."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +76,15 @@ class File:
 
     path: str
 
-    def open(self) -> Image.Image:
+    def open(self) -> Opened:
         """See `Picture`."""
         if stat.S_ISFIFO(Path(self.path).stat().st_mode):
             raise Unreadable("a pipe, not a file")  # nobody may ever write to it
         try:
-            return Image.open(self.path, formats=FORMATS)
+            return open_image(self.path, readable())
         except UnidentifiedImageError:
-            if Path(self.path).stat().st_size == 0:
-                raise Unreadable("empty file") from None
-            raise
+            with Path(self.path).open("rb") as file:
+                raise _unidentified(file.read(HEAD)) from None
 
 
 @dataclass(frozen=True)
@@ -88,11 +93,18 @@ class Encoded:
 
     content: bytes
 
-    def open(self) -> Image.Image:
+    def open(self) -> Opened:
         """See `Picture`."""
-        if not self.content:
-            raise Unreadable("empty file")
-        return Image.open(io.BytesIO(self.content), formats=FORMATS)
+        try:
+            return open_image(io.BytesIO(self.content), readable())
+        except UnidentifiedImageError:
+            raise _unidentified(self.content[:HEAD]) from None
+
+
+def _unidentified(head: bytes) -> Unreadable:
+    """Why Pillow finds no image in a file that begins in this way."""
+    kind = kind_by_content(head)
+    return Unreadable("damaged, or in an image format that is not supported" if kind is IMAGE else str(kind))
 
 
 @dataclass(frozen=True)
@@ -102,7 +114,7 @@ class ZipMember:
     archive: str
     index: int
 
-    def open(self) -> Image.Image:
+    def open(self) -> Opened:
         """See `Picture`."""
         status = Path(self.archive).stat()
         archive = _zip(self.archive, (status.st_ino, status.st_mtime_ns, status.st_size))
@@ -122,13 +134,15 @@ def _zip(path: str, _state: tuple[int, ...]) -> zipfile.ZipFile:
 
 @dataclass(frozen=True)
 class Pixels:
-    """Pixels as they are: H x W or H x W x 3, uint8."""
+    """Pixels as they are: H x W or H x W x C, uint8, or any other kind of number."""
 
-    values: NDArray[np.uint8]
+    values: NDArray[Any]
 
-    def open(self) -> Image.Image:
+    def open(self) -> Opened:
         """See `Picture`."""
-        return Image.fromarray(np.ascontiguousarray(self.values))
+        if self.values.dtype == np.uint8 and self.values.shape[2:] in ((), (3,)):
+            return Image.fromarray(np.ascontiguousarray(self.values))
+        return Samples(image_of(self.values))
 
 
 @dataclass(frozen=True)
@@ -140,7 +154,7 @@ class Record:
     shape: tuple[int, int, int]
     axes: tuple[int, int, int]
 
-    def open(self) -> Image.Image:
+    def open(self) -> Opened:
         """See `Picture`."""
         values = np.fromfile(self.path, np.uint8, count=int(np.prod(self.shape)), offset=self.offset)
         return Pixels(values.reshape(self.shape).transpose(self.axes)).open()
@@ -152,7 +166,7 @@ class Refused:
 
     reason: str
 
-    def open(self) -> Image.Image:
+    def open(self) -> Opened:
         """Say why."""
         raise Unreadable(self.reason)
 
@@ -190,6 +204,26 @@ def first(source: Source, count: int) -> Source:
     known = count if source.count is None else min(count, source.count)
     listing, state = (hashlib.sha256(f"{text} first {count}".encode()).hexdigest() for text in (source.listing, source.state))
     return replace(source, items=lambda: islice(source.items(), count), count=known, listing=listing, state=state)
+
+
+def stretch(source: Source, wanted: range, *, last: bool) -> Source:
+    """The pictures of a source at some consecutive places; with the `last` ones come all that follow, should its count be wrong."""
+    stop = None if last else wanted.stop
+    return replace(source, items=lambda: islice(source.items(), wanted.start, stop), count=len(wanted))
+
+
+def groups(items: Iterable[Item], most: int, most_bytes: int) -> Iterator[list[Item]]:
+    """Items in groups of at most so many, of which no more than the last one goes over so many bytes that are in memory already."""
+    group: list[Item] = []
+    size = 0
+    for item in items:
+        group.append(item)
+        size += len(item.picture.content) if isinstance(item.picture, Encoded) else 0
+        if len(group) == most or size >= most_bytes:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def printable(text: str) -> str:

@@ -38,10 +38,11 @@ def note_unused_table(text: str, source: Source) -> None:
                 table = read_table(path, images)
                 found = match(images, table.attributes)
                 says_something = table.attribute_names or table.labels or table.splits
-                if says_something and 2 * max(len(found.used) / len(found.rows), 1 - found.without / found.images) >= 1:
+                if found.rows and says_something and 2 * max(len(found.used) / len(found.rows), 1 - found.without / found.images) >= 1:
                     first = "unpack it, then " if path.is_relative_to(unpacked) else ""
                     way_out = f"{first}use it with: {command('prepare', 'IMAGES', 'SET', '--attributes', name)}"
                     source.notes.append(f"{printable(path.name)} lies beside the images and is not used: {way_out}")
+                    source.passed_over.use(Path(name) if first else path)
                     return
 
 

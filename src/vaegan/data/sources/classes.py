@@ -35,7 +35,8 @@ def source(path: Path) -> Source:
             group = folders.pop(0) if split and folders else ""
             yield Item(name, picture, SPLITS.get(group.lower(), group), folders[0] if folders else "")
 
-    found = Source(f"classes {printable(path.resolve().name)}", items, files.count, **files.fingerprint.hashes)
+    name = f"classes {printable(path.resolve().name)}"
+    found = Source(name, items, files.count, passed_over=files.passed_over, **files.fingerprint.hashes)
     if without := sum(not item.label for item in items()):
         found.notes.append(f"{without} images are not in the folder of a class: they have no label")
     return found

@@ -10,23 +10,44 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol, cast
+from typing import IO, BinaryIO, Protocol, cast
 
 from ...errors import UserError
-from ..images import SUFFIXES, Picture
+from ..formats import (
+    ARCHIVE,
+    CLOSED,
+    HEAD,
+    IMAGE,
+    NO_FILE,
+    PACKED,
+    RUN,
+    WITHIN,
+    Kind,
+    formats_in_words,
+    is_hidden,
+    kind_by_content,
+    kind_by_name,
+)
+from ..images import Picture
+from ..passed_over import PassedOver
 from .base import LARGEST, Encoded, File, Fingerprint, Item, Refused, Source, ZipMember, printable
 
 RUN_MARKS = {"recipe.yaml", "stats.jsonl"}  # as in run.py, which is above data
 """Files that a run folder has."""
 SET_MARKS = {"manifest.json", "images-00000.npy"}
 """Files that a packed set has."""
+JOINED_MARKS = {"manifest.json", "parts.json"}
+"""Files that a joined set has."""
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-ENDINGS = "JPEG, PNG, WebP, BMP, GIF, TIFF and PPM files"
 
 
 class Listing(Protocol):
-    """Named pictures in a fixed order, by their names' endings; hidden files and folders are passed over."""
+    """Named pictures in a fixed order. Hidden files and folders are left out."""
+
+    passed_over: PassedOver
+    """What is no image that is read; of a tar, what the last pass over it met."""
 
     @property
     def count(self) -> int | None:
@@ -50,38 +71,56 @@ def listing(path: Path) -> Listing:
         found: Listing = Folder(path)
     elif not path.exists():
         raise UserError(f"{path} does not exist")
-    elif path.name.lower().endswith(TARS):
-        found = Tar(path)
-    elif path.suffix.lower() == ".zip":
-        found = Zip(path)
-    else:
+    elif not is_archive(path):
         raise UserError(f"{path} is not a folder, a .zip or a .tar archive")
+    else:
+        found = Zip(path) if _is_zip(path) else Tar(path)
     if found.count == 0:
-        raise UserError(f"there are no images in {path} or its subfolders: images are {ENDINGS}")
+        raise UserError(
+            f"there are no images in {path} or its subfolders: images are {formats_in_words()} files, and {found.passed_over.in_all()}"
+        )
     return found
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a zip or a tar: by the ending of its name, or by its content where the ending says nothing."""
+    if path.name.lower().endswith((".zip", *TARS)):
+        return True
+    return path.is_file() and kind_by_name(path.name) is None and kind_by_content(_head(path)) == ARCHIVE
+
+
+def _is_zip(path: Path) -> bool:
+    ending = path.name.lower()
+    return ending.endswith(".zip") or (not ending.endswith(TARS) and _head(path).startswith(b"PK"))
 
 
 class Folder:
     """A folder and its subfolders, in the order of their paths.
 
-    Folders that are links are not entered, and neither are run folders and packed sets: their pictures are no data.
+    Links to other folders are entered, but not those that would lead to a file twice, or round in a circle. Run folders and packed sets
+    are not entered: their pictures are no data.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._closed: dict[str, str] = {}  # folders that cannot be read, and why
+        self._looked_into: dict[str, Kind] = {}  # files whose names do not say what they are
         self.fingerprint = Fingerprint()
+        self.passed_over = PassedOver(root)
         self.count = 0
-        for name in self._walk():
+        for name in self._walk(self.passed_over):
             self.fingerprint.add(name, root / name)
             self.count += 1
 
     def __iter__(self) -> Iterator[tuple[str, Picture]]:
-        for name in self._walk():
+        for name in self._walk(PassedOver()):
             yield printable(name), Refused(self._closed[name]) if name in self._closed else File(f"{self.root}/{name}")
 
-    def _walk(self, inside: str = "") -> Iterator[str]:
+    def _walk(self, passed_over: PassedOver) -> Iterator[str]:
         """Paths of image files under the root; no more than one folder's at a time is held in memory."""
+        return self._inside("", passed_over, Entered(self.root))
+
+    def _inside(self, inside: str, passed_over: PassedOver, entered: Entered) -> Iterator[str]:
         try:
             with os.scandir(self.root / inside) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
@@ -91,16 +130,56 @@ class Folder:
             self._closed[inside] = error.strerror or "cannot be read"
             yield inside
             return
-        marks = {entry.name for entry in found}
-        if marks >= RUN_MARKS or marks >= SET_MARKS:
+        names = {entry.name for entry in found}
+        if any(names >= marks for marks in (RUN_MARKS, SET_MARKS, JOINED_MARKS)):
+            kind = RUN if names >= RUN_MARKS else PACKED
+            if not inside:
+                raise UserError(f"there are no images in {self.root}: it is {kind}")
+            passed_over.add(printable(inside), kind, "folder")
             return
         for entry in found:
+            if is_hidden(entry.name):
+                continue
             path = f"{inside}/{entry.name}" if inside else entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if not entry.name.startswith("."):
-                    yield from self._walk(path)
-            elif _is_image(entry.name) and not (entry.is_symlink() and Path(entry.path).is_dir()):
+            if _is_folder(entry):
+                if entry.is_symlink() and not entered.add(entry.path):
+                    passed_over.add(printable(path), WITHIN, "folder")
+                else:
+                    passed_over.folders += 1
+                    yield from self._inside(path, passed_over, entered)
+                continue
+            kind = kind_by_name(entry.name) or self._looked_into.get(path) or self._look_into(path, entry)
+            if kind is IMAGE:
                 yield path
+            else:
+                passed_over.add(printable(path), kind)
+
+    def _look_into(self, path: str, entry: os.DirEntry[str]) -> Kind:
+        try:
+            self._looked_into[path] = kind_by_content(_head(Path(entry.path))) if entry.is_file() else NO_FILE
+        except OSError as error:
+            reason = error.strerror or "cannot be read"
+            self._looked_into[path] = Kind(reason, reason)
+        return self._looked_into[path]
+
+
+class Entered:
+    """The folders that a walk has begun in: its root, and folders that are entered by links."""
+
+    def __init__(self, root: Path) -> None:
+        self._folders: set[str] = set()
+        self._above: set[str] = set()
+        self.add(str(root))
+
+    def add(self, link: str) -> bool:
+        """Enter a folder, unless that is in one that was entered, or one that was entered is in it."""
+        place = Path(os.path.realpath(link))
+        above = set(map(str, place.parents))
+        if str(place) in self._folders or str(place) in self._above or not self._folders.isdisjoint(above):
+            return False
+        self._folders.add(str(place))
+        self._above |= above
+        return True
 
 
 class Zip:
@@ -110,9 +189,19 @@ class Zip:
         self.path = path
         self.fingerprint = Fingerprint()
         self.fingerprint.add(path.name, path)
+        self.passed_over = PassedOver()
+        members: list[tuple[str, int]] = []
         try:
             with zipfile.ZipFile(path) as archive:
-                members = [(m.filename, index) for index, m in enumerate(archive.infolist()) if not m.is_dir() and _is_image(m.filename)]
+                for index, member in enumerate(archive.infolist()):
+                    name = _name(member)
+                    if name.endswith("/") or is_hidden(name):
+                        continue
+                    kind = kind_by_name(name) or _of_member(archive, member)
+                    if kind is IMAGE:
+                        members.append((name, index))
+                    else:
+                        self.passed_over.add(printable(name), kind)
         except PermissionError:
             raise
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
@@ -133,16 +222,27 @@ class Tar:
         self.count: int | None = None  # known only at its end
         self.fingerprint = Fingerprint()
         self.fingerprint.add(path.name, path)
+        self.passed_over = PassedOver()
         if next(iter(self), None) is None:
             self.count = 0
 
     def __iter__(self) -> Iterator[tuple[str, Picture]]:
+        self.passed_over.clear()
         try:
             with _opened(self.path) as stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=Strict) as archive:
                 for member in archive:
                     name = member.name.removeprefix("./")
-                    if not member.isdir() and _is_image(name):
-                        yield printable(name), _guarded(name) or _content(archive, member)
+                    if member.isdir() or is_hidden(name.replace("\\", "/")):
+                        continue
+                    head, kind = b"", kind_by_name(name)
+                    file = archive.extractfile(member) if member.isfile() else None
+                    if kind is None:
+                        head = file.read(HEAD) if file else b""
+                        kind = kind_by_content(head) if file else NO_FILE
+                    if kind is IMAGE:
+                        yield printable(name), _guarded(name) or _content(member, head, file)
+                    else:
+                        self.passed_over.add(printable(name), kind)
                 while stream.read(1 << 20):  # to its end: a compressed file has its checksum there
                     pass
         except PermissionError:
@@ -178,14 +278,13 @@ def _opened(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Picture:
-    if not member.isfile():
+def _content(member: tarfile.TarInfo, head: bytes, rest: IO[bytes] | None) -> Picture:
+    """A member of a tar, of which `head` has been read."""
+    if rest is None:
         return Refused("a link, not a file")
     if member.size > LARGEST:
         return Refused(f"too large: {member.size:,} bytes")
-    file = archive.extractfile(member)
-    assert file is not None
-    return Encoded(file.read())
+    return Encoded(head + rest.read())
 
 
 def _guarded(name: str) -> Picture | None:
@@ -196,10 +295,33 @@ def _guarded(name: str) -> Picture | None:
     return None
 
 
-def _is_image(name: str) -> bool:
-    if name[name.rfind(".") :].lower() not in SUFFIXES:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle, or into a folder that may not be read
         return False
-    return not any(part.startswith(".") and part not in (".", "..") for part in name.replace("\\", "/").split("/"))
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    """The path of a member of a zip. Some programs write backslashes on Windows; others write UTF-8, and do not say so."""
+    name = member.filename
+    if not member.flag_bits & 0x800:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/")
+
+
+def _of_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Kind:
+    try:
+        with archive.open(member) as file:
+            return kind_by_content(file.read(HEAD))
+    except Exception:  # encrypted, damaged, or compressed in an unknown way
+        return CLOSED
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD)
 
 
 def source(path: Path) -> Source:
@@ -214,4 +336,5 @@ def source(path: Path) -> Source:
         for name, picture in files:
             yield Item(name, picture)
 
-    return Source(f"folder {printable(path.resolve().name)}", items, files.count, **files.fingerprint.hashes)
+    name = f"folder {printable(path.resolve().name)}"
+    return Source(name, items, files.count, passed_over=files.passed_over, **files.fingerprint.hashes)

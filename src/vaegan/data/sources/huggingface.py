@@ -14,9 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from PIL import Image
-
 from ...errors import UserError
+from ..deep import Opened
 from ..images import Picture
 from .base import Encoded, File, Fingerprint, Item, Refused, Source, printable, some
 from .columns import NO_CHOICES, Cell, ColumnChoices, read_columns
@@ -198,7 +197,7 @@ class Remote:
 
     address: str
 
-    def open(self) -> Image.Image:
+    def open(self) -> Opened:
         """See `Picture`."""
         import fsspec
 

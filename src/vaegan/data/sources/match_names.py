@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from ..images import SUFFIXES
+from ..formats import IMAGE_ENDINGS
 
 NUMBER = re.compile(r"0*(\d+?)(?:\.0)?")
-ENDINGS = (*SUFFIXES, ".jfif", ".avif", ".heic", ".jp2", ".npy", ".dcm", ".dicom")
+ENDINGS = (*" ".join(IMAGE_ENDINGS.values()).split(), ".npy", ".dcm", ".dicom")
 """What a row may have behind a name; images lose theirs, whatever it is."""
 
 

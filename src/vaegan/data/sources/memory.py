@@ -13,15 +13,17 @@ from PIL import Image
 
 from ...errors import UserError
 from ..images import Picture
+from ..samples import MOST_CHANNELS
 from . import huggingface
 from .base import Item, Pixels, Source, printable
 
 LAYOUT = "N x H x W x C or N x C x H x W"
-CHANNELS = (1, 3)
+USUAL = (1, 3)
+"""How many channels images have, where nothing speaks for another number up to `MOST_CHANNELS`."""
 IMAGE_KEYS, LABEL_KEYS = ("image", "img", "pixel_values"), ("label", "labels")
 """Under what names items of a data set have their image and its class."""
 NOT_SCALED = (
-    "all values of these float images are in [0, 1], and [-1, 1] is expected: they are used as they are; scale them by images * 2 - 1"
+    "all values of these float images are in [0, 1], and [-1, 1] is expected. They are not changed. If 0 is black, pass images * 2 - 1"
 )
 MOST = 1.001
 """Of a float value: rounding may go over 1."""
@@ -180,7 +182,7 @@ def require_range(low: float, high: float) -> None:
         raise UserError(f"float images must be in [-1, 1], and these have values from {low:.4g} to {high:.4g}: scale them, or pass uint8")
 
 
-def channels_last(array: NDArray[Any], channels: Sequence[int] = CHANNELS) -> NDArray[Any]:
+def channels_last(array: NDArray[Any]) -> NDArray[Any]:
     """N x H x W x C of images in any layout; N x H x W is grey.
 
     Raises:
@@ -191,9 +193,12 @@ def channels_last(array: NDArray[Any], channels: Sequence[int] = CHANNELS) -> ND
         return array[..., None]
     if array.ndim != 4:
         raise UserError(f"images must be {LAYOUT}, not {shape}")
-    first, last = array.shape[1] in channels, array.shape[3] in channels
+    first, last = (0 < array.shape[side] <= MOST_CHANNELS for side in (1, 3))
+    if first and last:
+        first, last = (array.shape[side] in USUAL for side in (1, 3))
     if first == last:
-        what = "could be N x H x W x C and N x C x H x W" if first else f"has no side of {' or '.join(map(str, channels))} for the channels"
+        few = min(array.shape[1], array.shape[3]) <= MOST_CHANNELS
+        what = "could be N x H x W x C and N x C x H x W" if few else f"has no side of 1 to {MOST_CHANNELS} for the channels"
         raise UserError(f"an array of {shape} {what}: pass {LAYOUT}, which can be told apart")
     return array.transpose(0, 2, 3, 1) if first else array
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ...errors import UserError, unknown_name
 from ...files import from_home
-from . import files, huggingface
+from . import arrays, files, huggingface
 from .base import Source
 from .columns import NO_CHOICES, ColumnChoices
 
@@ -57,7 +57,11 @@ def recognized(text: str) -> str:
 
 
 def find_source(text: str, choices: ColumnChoices = NO_CHOICES) -> Source:
-    """The source that is asked for by KIND:PATH, `hf:NAME`, or the path of a folder or archive.
+    """The source that is asked for by KIND:PATH, `hf:NAME`, or the path of a folder, an archive or an array of numpy.
+
+    Args:
+        text: how it is asked for.
+        choices: what a person says of the columns of a set of the Hugging Face hub.
 
     Args:
         text: how it is asked for.
@@ -124,6 +128,8 @@ def short_name(text: str) -> str:
 
 
 def _of_path(path: Path) -> Source:
+    if path.suffix.lower() in arrays.ENDINGS and path.is_file():
+        return arrays.source(path)
     hint = next(
         (f"; it looks like {name}: to use all of it, name it {name}:PATH" for name, kind in KINDS.items() if kind.recognizes(path)), ""
     )

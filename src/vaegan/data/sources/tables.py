@@ -176,6 +176,8 @@ def with_table(source: Source, table: AttributeTable) -> Source:
         notes.append(f"{found.without} images have no row in {table.path.name}: their attributes are unknown")
     unknown = (math.nan,) * len(table.attribute_names)
     others = [index for index, name in enumerate(source.attribute_names) if name not in table.attribute_names]
+    if source.passed_over.root:
+        source.passed_over.use(table.path)
 
     def items() -> Iterator[Item]:
         for item in source.items():

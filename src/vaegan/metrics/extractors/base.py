@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -55,8 +56,15 @@ def require_weights(name: str, package: str, file: str, command: str) -> Path:
 
 
 def in_colour(images: Tensor) -> Tensor:
-    """N x C x H x W with three channels: grey repeated, of more than three the first three."""
-    return images[:, :1].expand(-1, 3, -1, -1) if images.shape[1] < 3 else images[:, :3]
+    """N x C x H x W with three channels: grey repeated; the mean of three groups of neighbouring channels, where there are more.
+
+    So all channels count: of 6, the mean of 1 and 2, that of 3 and 4, and that of 5 and 6; of 4, that of 1 and 2, then 3, then 4. Of two
+    channels, the second is the middle one, and the first is the other two, as in pictures.
+    """
+    channels = images.shape[1]
+    if channels < 3:
+        return images[:, [0, channels - 1, 0]]
+    return images if channels == 3 else torch.stack([group.mean(1) for group in images.tensor_split(3, 1)], 1)
 
 
 def resized(images: Tensor, size: tuple[int, int]) -> Tensor:

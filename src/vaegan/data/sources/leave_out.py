@@ -1,0 +1,66 @@
+"""Sources without some of their pictures, such as copies that `vaegan doctor` found."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ...errors import UserError
+from ...files import read_text
+from .base import Item, Source, some
+from .tables import NAME_COLUMNS
+
+LEAVE_OUT = "leave_out"
+"""The column that says which of the named pictures are left out."""
+
+
+def read_list(path: Path) -> frozenset[str]:
+    """The names in a CSV file with a column of file names; if it has a column `leave_out`, those with a 1 in it.
+
+    Raises:
+        UserError: there is no such file, or it has no such column.
+    """
+    rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
+    columns = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
+    column = next((columns[name] for name in NAME_COLUMNS if name in columns), None)
+    if column is None:
+        raise UserError(f"{path} has no column of file names: call it one of {', '.join(NAME_COLUMNS)}")
+    marked = columns.get(LEAVE_OUT)
+    return frozenset((row[column] or "").strip() for row in rows if marked is None or (row[marked] or "").strip() == "1") - {""}
+
+
+def without(source: Source, names: frozenset[str], listed_in: str) -> Source:
+    """A source without the pictures of these names.
+
+    Args:
+        source: where the pictures come from.
+        names: the whole names of pictures, as the source has them.
+        listed_in: the name of the file that lists them, for the notes.
+
+    Raises:
+        UserError: no picture, or every picture, has such a name.
+    """
+    found: set[str] = set()
+    count = 0
+    for item in source.items():
+        found |= {item.name} & names
+        count += 1
+    if names and not found:
+        called = next((item.name for item in source.items()), "nothing")
+        raise UserError(f"no row of {listed_in} names an image: images have names such as {called}, rows {min(names)}")
+    if count and len(found) == count:
+        raise UserError(f"{listed_in} names all {count:,} images: nothing is left to prepare")
+    notes = [*source.notes, f"left out {len(found):,} images that are named in {listed_in}"]
+    if missing := sorted(names - found):
+        notes.append(f"{len(missing):,} rows of {listed_in} have no image: {some(missing)}")
+
+    def items() -> Iterator[Item]:
+        return (item for item in source.items() if item.name not in names)
+
+    rest = hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()
+    listing, state = (hashlib.sha256(f"{text} without {rest}".encode()).hexdigest() for text in (source.listing, source.state))
+    return replace(source, items=items, count=count - len(found), listing=listing, state=state, notes=notes)

@@ -1,0 +1,56 @@
+"""What the doctor looks for on single pictures: a title, what it means, and what to do."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Check(NamedTuple):
+    """What is looked for."""
+
+    title: str
+    about: str
+    """What was found, and what comes of it."""
+    way_out: str
+    """What to do."""
+
+
+COPY_KINDS = ("exact copy", "near copy", "mirrored copy")
+MARKED = "The list marks the copies."
+LIST = "To leave out some of them, write 1 into the column leave_out of the list."
+CHECKS = {
+    "leak": Check(
+        "In training and held out",
+        "Training images that are copies of held-out images. Results look better than they are.",
+        "The list marks the training images.",
+    ),
+    "exact copy": Check("Exact copies", "The same file, or the same pixels, again.", MARKED),
+    "near copy": Check("Near copies", "The same picture, resized or compressed again.", MARKED),
+    "mirrored copy": Check("Mirrored copies", "The same picture, mirrored, and perhaps resized or compressed again.", MARKED),
+    "broken": Check("Broken files", "Training skips these files.", "Replace them, or delete them."),
+    "blank": Check("Blank images", "Images of one colour.", "The list marks them."),
+    "border": Check(
+        "Uniform borders",
+        "Images that have a bar of one colour along a side after they were cropped. The model learns to draw such bars.",
+        f"If all images have the same bars, prepare the part between them (crop box). {LIST}",
+    ),
+    "odd size": Check(
+        "Odd sizes",
+        "Pictures that are cut or squeezed much, or that are not as large as nearly all others.",
+        f"Look whether what is left shows what it should. {LIST}",
+    ),
+    "small": Check(
+        "Small pictures",
+        "Pictures with fewer pixels than the networks take. They are enlarged, and the model learns to draw blurred images.",
+        f"Train at a smaller size. {LIST}",
+    ),
+    "tiny file": Check(
+        "Tiny files", "Files with very few bytes for their pixels: placeholders, drawings, or pictures that were compressed too much.", LIST
+    ),
+    "no colour": Check(
+        "Grey among coloured images", "Images without colour in a set of coloured images. The model learns to draw both.", LIST
+    ),
+    "colour cast": Check("Colour casts", "Images that are tinted in one colour, unlike the others.", LIST),
+    "low contrast": Check("Low contrast", "Images whose values fill a small part of the range.", LIST),
+}
+"""In the order of their weight. A leak is a copy that is listed once more."""
