@@ -96,7 +96,7 @@ def compare_rounding(run: vaegan.Run) -> None:
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
         parts = iter(np.split(calibrating, 8))
 
-        def get_next(self) -> dict[str, np.ndarray] | None:  # type: ignore[type-arg]
+        def get_next(self) -> dict[str, np.ndarray] | None:
             part = next(self.parts, None)
             return None if part is None else {"images": part}
 

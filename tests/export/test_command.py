@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
+import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 import pytest
 import torch
 
 import vaegan
 from vaegan import UserError
+from vaegan.data.read_images import read_images
 from vaegan.export.check import Part
 
 from ..command import fails, works
 from .models import model_of
 
+Capture: TypeAlias = pytest.CaptureFixture[str]
+ROOT = Path(__file__).parents[2]
 
-def test_a_run_has_directions_and_p_values(trained_on_avatars: Path, capsys: pytest.CaptureFixture[str]) -> None:
+
+def test_a_run_has_directions_and_p_values(
+    trained_on_avatars: Path, all_photos: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     works("export", trained_on_avatars)
     said = capsys.readouterr()
     assert "reconstruct.onnx" in said.out
@@ -34,6 +43,20 @@ def test_a_run_has_directions_and_p_values(trained_on_avatars: Path, capsys: pyt
     assert torch.equal(torch.tensor(about["prior"]["factors"]), prior.factors.float())
     assert sorted(path.name for path in trained_on_avatars.glob("export*")) == ["export"]
     fails(capsys, "export", trained_on_avatars, words="export exists already: it holds an export; choose another --out")
+    the_python_of_the_page_runs(trained_on_avatars, all_photos / "photo 00.png", monkeypatch)
+
+
+def the_python_of_the_page_runs(run: Path, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(run.parent)
+    (run.parent / "runs").mkdir()
+    shutil.move(run, "runs/avatars")
+    shutil.copy(photo, "face.png")
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), re.DOTALL):
+        exec(compile(block, "export.md", "exec"), names | {"vaegan": vaegan}, names)
+    read = read_images([Path("face.png")], vaegan.Run.open("runs/avatars").preparation)[1]
+    assert np.abs(names["images"] - vaegan.to_tensor(read).numpy()).max() < 1e-6
+    assert Path("exported/score.onnx").is_file()
 
 
 def test_what_is_there_stays(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import json
 import shutil
@@ -108,6 +109,8 @@ def write_export(
         what = "a file" if folder.is_file() else "an export" if (folder / MODEL).is_file() else min(path.name for path in folder.iterdir())
         raise UserError(f"{folder} exists already: it {'is' if folder.is_file() else 'holds'} {what}; choose another --out")
     model = opened.model()
+    if model.device.type != "cpu" or model.dtype != torch.float32:  # one in memory may be anything
+        model = copy.deepcopy(model).to("cpu", torch.float32)
     learned = Learned.of(opened, model, progress)
     maker, reference = GraphMaker(model, learned.scorer, precision), Reference(model, learned.scorer)
     notes = [*_left_out(model), *learned.notes]
