@@ -7,6 +7,7 @@ from .threads import set_wait_policy
 
 if TYPE_CHECKING:
     from .api.data import data, prepare
+    from .api.demo import demo
     from .api.edit import arithmetic, attributes, edit
     from .api.encode import encode, project
     from .api.evaluate import evaluate
@@ -44,6 +45,7 @@ set_wait_policy()
 
 _HOME = {
     "api.data": ("data", "prepare"),
+    "api.demo": ("demo",),
     "api.edit": ("arithmetic", "attributes", "edit"),
     "api.encode": ("encode", "project"),
     "api.evaluate": ("evaluate",),
@@ -106,6 +108,7 @@ __all__ = [
     "compare",
     "convergence",
     "data",
+    "demo",
     "dry_run",
     "edit",
     "encode",

@@ -22,6 +22,7 @@ from .data.sources import anchored, is_plain, short_name
 from .errors import UserError, os_errors_as_user_errors
 from .files import PARTIAL, from_home, locked, remove_partial, replacing
 from .finish import lacks_prior
+from .pretrained.find import is_name
 from .progress import progress_bar
 from .recipe import Recipe, as_recipe
 from .run import Run, load
@@ -151,12 +152,15 @@ def anchored_recipe(recipe: Recipe, run: Run) -> Recipe:
         source = anchored(recipe.data.source, recognizing=not _trains_on_files(run))
         recipe = replace(recipe, data=replace(recipe.data, source=source))
     if recipe.objective.discriminator:
-        whole = str(from_home(recipe.objective.discriminator).absolute())
-        recipe = replace(recipe, objective=replace(recipe.objective, discriminator=whole))
+        recipe = replace(recipe, objective=replace(recipe.objective, discriminator=_whole(recipe.objective.discriminator)))
     if recipe.training.init_from:
-        whole = str(from_home(recipe.training.init_from).absolute())
-        recipe = replace(recipe, training=replace(recipe.training, init_from=whole))
+        recipe = replace(recipe, training=replace(recipe.training, init_from=_whole(recipe.training.init_from)))
     return recipe
+
+
+def _whole(run: str) -> str:
+    """The whole path of a run, or the name of a model as it is."""
+    return run if is_name(run) else str(from_home(run).absolute())
 
 
 def _trains_on_files(run: Run) -> bool:

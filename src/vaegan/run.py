@@ -40,9 +40,15 @@ class Run:
     Nothing is read before it is asked for. Names that end in `_file` and `_folder` are paths, whether there is something or not.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        """Take a folder that need not be there yet; `open` takes one that is."""
+    def __init__(self, folder: str | Path, name: str = "") -> None:
+        """Take a folder that need not be there yet; `open` takes one that is.
+
+        Args:
+            folder: the folder.
+            name: what people call a model whose folder they do not know; see `vaegan.pretrained.find`.
+        """
         self.folder = from_home(folder)
+        self.name = name
         self.recipe_file = self.folder / RECIPE
         """All settings."""
         self.stats_file = self.folder / "stats.jsonl"
@@ -59,9 +65,9 @@ class Run:
         """The names of the held-out images, a line each, if the run was resumed with more images than it began with."""
         self.lock_file = self.folder / ".lock"
         """Locked by the process that trains."""
-        self.report_file = self.folder / "report.html"
+        self.report_file = self.result_file("report.html")
         """The page on the run."""
-        self.studio_file = self.folder / "studio.html"
+        self.studio_file = self.result_file("studio.html")
         """The page in which the model runs."""
         self.metrics_file = self.folder / "metrics.jsonl"
         """A line of JSON for each evaluation; see `metrics`."""
@@ -77,12 +83,17 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
-        """A run folder or a model folder that is there.
+        """A run folder or a model folder that is there; or a model by its name, such as avatars, where no folder is called so.
 
         Raises:
             UserError: there is no such folder, or it is neither.
         """
         run = cls(folder)
+        if not run.folder.exists():
+            from .pretrained.find import find, is_name
+
+            if is_name(folder):
+                run = cls(find(folder), Path(folder).as_posix())
         if not run.folder.is_dir():
             raise UserError(f"{run.folder} is not a folder" if run.folder.exists() else f"{run.folder} does not exist")
         if not run.is_run:
@@ -102,6 +113,15 @@ class Run:
         """The folder of the model: RUN/model; of a model folder, that itself."""
         inside = self.folder / "model"
         return inside if self.is_run or inside.is_dir() else self.folder
+
+    def result_file(self, name: str) -> Path:
+        """Where a result is put by default: RUN/samples.png; of the model avatars, avatars-samples.png in the current folder."""
+        return Path(f"{self.name.rpartition('/')[2]}-{name}") if self.name else self.folder / name
+
+    @property
+    def argument(self) -> str | Path:
+        """As a command takes it: the name of a model that has one, or the folder."""
+        return self.name or self.folder
 
     @property
     def prior_file(self) -> Path:
@@ -279,7 +299,7 @@ class Run:
 
 
 def load(run: str | Path, device: str | torch.device = "cpu") -> VAEGAN:
-    """The model of a run folder or of a model folder, in evaluation mode.
+    """The model of a run folder or of a model folder, or the one of a name, such as avatars, in evaluation mode.
 
     Raises:
         UserError: there is none, or it is damaged.

@@ -121,6 +121,11 @@ def ffmpeg_fails(world: World) -> None:
     world.patch.setattr(shutil, "which", lambda _: str(program))
 
 
+def no_display(world: World) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        world.patch.delenv(name, raising=False)
+
+
 def no_ffmpeg(world: World) -> None:
     world.patch.setattr(shutil, "which", lambda _: None)
     world.patch.setitem(sys.modules, "imageio_ffmpeg", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..command import works
 from .case import Case, follow
-from .steps import WALK, damage, ffmpeg_fails, no_ffmpeg, notes_on_copies, too_large, without_prior
+from .steps import WALK, damage, ffmpeg_fails, no_display, no_ffmpeg, notes_on_copies, too_large, without_prior
 
 CASES = [
     # flags
@@ -27,6 +27,8 @@ CASES = [
     ),
     Case("is for: see --help", "recipes a b", "recipes --help"),
     # looking at a run
+    Case("More of this model: vaegan sample {}", "demo", "SAID", no_display),
+    Case("Train it yourself: vaegan train", "demo", "SAID FASTER --data PACKED --run NEW-RUN", no_display),
     Case("--seed must be at least 0 and below 2^63, not {}", "sample RUN --seed -1", "sample RUN --seed 0"),
     Case("--count must be above 0, not {}", "sample RUN --count 0", "sample RUN --count 1"),
     Case(

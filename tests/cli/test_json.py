@@ -28,6 +28,7 @@ COMMAND_LINES = {
     "bench": "--device cpu --sizes 16 --batches 2 --seconds 0.001 --networks.width 0.0625 --networks.latent 4",
     "runs": "FOLDER",
     "compare": "RUN RUN --out OUT",
+    "demo": "",
     "sample": "RUN --count 3 --outdir OUT",
     "reconstruct": "RUN IMAGES --outdir OUT",
     "walk": "RUN --seconds 0.2 --fps 10 --tiles 1x1",

@@ -311,7 +311,7 @@ def _directions(run: Run, model: VAEGAN, talk: Talk) -> Directions:
     path = run.attributes_file
     if known := Directions.load_for(path, model):
         return known
-    way_out = command("attributes", run.folder, "--data", "SET")
+    way_out = command("attributes", run.argument, "--data", "SET")
     if not run.is_run:
         raise UserError(f"a model folder does not say which images the model was trained on: first learn the attributes with: {way_out}")
     what = f"the model has changed since {path} was learned: learning the directions of attributes again"

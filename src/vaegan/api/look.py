@@ -182,7 +182,7 @@ def convergence(run: Run | str | Path, *, fps: float = 8.0, progress: ShowProgre
         UserError: the run has no pictures, or one of them is damaged.
     """
     check_fps(fps)
-    opened = run if isinstance(run, Run) else Run(run)
+    opened = run if isinstance(run, Run) else Run.open(run)
     drawn = list(opened.pictures.values())
     if not drawn:
         raise UserError(f"{opened.folder} has no pictures of its training: give the folder of a run that saved pictures")
@@ -232,5 +232,5 @@ def report(run: Run | str | Path, out: str | Path | None = None, *, progress: Sh
     Raises:
         UserError: there is no such run.
     """
-    folder = (run if isinstance(run, Run) else Run(run)).folder
-    return Report(folder, [write_report(folder, None if out is None else Path(out))])
+    opened = run if isinstance(run, Run) else Run.open(run)
+    return Report(opened.folder, [write_report(opened, None if out is None else Path(out))])

@@ -53,7 +53,7 @@ def fit_prior(
     """
     if seed is not None:
         check_seed(seed)
-    folder = run.folder if isinstance(run, Run) else run
+    opened = run if isinstance(run, Run) else Run.open(run)
     with Talk(progress).bar() as bar:
-        found = fit(folder, data, components=components, seed=seed, device=make_fabric(device).device, progress=bar)
-    return FittedPrior(**vars(found), files=[Run(folder).prior_file])
+        found = fit(opened.folder, data, components=components, seed=seed, device=make_fabric(device).device, progress=bar)
+    return FittedPrior(**vars(found), files=[opened.prior_file])

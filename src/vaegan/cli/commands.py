@@ -29,6 +29,7 @@ COMMANDS = (
     Command("fit-prior", "prior", "Train", "Fit the prior that samples are drawn from."),
     Command("recipes", "training", "Train", "List the recipes, or show all settings of one recipe."),
     Command("bench", "training", "Train", "Measure how long a training step takes on this machine."),
+    Command("demo", "demo", "Look", "Show the model that comes with the package, in a browser."),
     Command("runs", "overview", "Look", "List the runs in a folder, and show how far each one is."),
     Command("compare", "overview", "Look", "Write comparison.html, one page about several runs."),
     Command("sample", "look", "Look", "Draw new images from the prior."),

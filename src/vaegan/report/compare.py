@@ -131,8 +131,8 @@ def write_comparison(comparison: RunComparison, out: str | Path | None = None) -
     Raises:
         UserError: `out` is a folder.
     """
-    folders = [run.folder for run in comparison.runs]
-    path = from_home(out) if out else Path(os.path.commonpath([folder.absolute().parent for folder in folders])) / PAGE
+    parents = [run.folder.absolute().parent for run in comparison.runs if not run.name] or [Path().absolute()]
+    path = from_home(out) if out else Path(os.path.commonpath(parents)) / PAGE
     page_file(path, PAGE)
     damaged = [(run.folder, name) for run, status in zip(comparison.runs, comparison.statuses, strict=True) for name in status.damaged]
     contents = {
@@ -142,7 +142,7 @@ def write_comparison(comparison: RunComparison, out: str | Path | None = None) -
         "pictures": [(name, _newest(run)) for name, run in zip(comparison.names, comparison.runs, strict=True)],
         "panels": comparison.panels,
         "notes": [f"{folder / name} cannot be read." for folder, name in damaged],
-        "command": command("compare", *folders),
+        "command": command("compare", *(run.argument for run in comparison.runs)),
     }
     return write(path, contents, "compare.html.jinja")
 

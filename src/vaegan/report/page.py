@@ -40,11 +40,11 @@ class Live(NamedTuple):
     """Seconds after which the page loads itself again."""
 
 
-def report(run: str | Path, out: Path | None = None, *, images: ImageSet | None = None) -> Path:
+def report(run: Run | str | Path, out: Path | None = None, *, images: ImageSet | None = None) -> Path:
     """Write a page on a run: pictures, curves, what it was trained on and how. What is missing is left out, and the page says so.
 
     Args:
-        run: the run folder.
+        run: the run, or its folder.
         out: the file to write; RUN/report.html by default.
         images: the set that the run was trained on, where it is open already; else it is looked for, and the page does without it.
 
@@ -54,7 +54,7 @@ def report(run: str | Path, out: Path | None = None, *, images: ImageSet | None 
     Raises:
         UserError: there is no such run.
     """
-    opened = Run.open(run)
+    opened = run if isinstance(run, Run) else Run.open(run)
     if not opened.is_run:
         raise UserError(f"{opened.folder} is not a run folder: it has no {opened.recipe_file.name}")
     path = opened.report_file if out is None else page_file(out, opened.report_file.name)
@@ -103,7 +103,7 @@ def gather(run: Run, images: ImageSet | None, *, older: dict[int, Embedded] | No
     return {
         "live": live,
         "name": run.folder.resolve().name,
-        "quoted": quoted(run.folder),
+        "quoted": quoted(run.argument),
         "objective": recipe.objective if recipe else ObjectiveSettings(),
         "facts": facts(recipe, stats, trained) if recipe else None,
         "stats": stats,

@@ -98,7 +98,7 @@ def gather(
         packed.add(program.tensors, precision)
     about: dict[str, Any] = {
         "name": opened.folder.resolve().name,
-        "folder": str(opened.folder),
+        "folder": str(opened.argument),
         "size": list(architecture.size),
         "channels": architecture.channels,
         "latent": architecture.latent,

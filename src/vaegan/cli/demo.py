@@ -1,0 +1,34 @@
+"""The model that comes with the package: demo."""
+
+from __future__ import annotations
+
+import os
+import sys
+import webbrowser
+
+from .console import Json, err, show
+
+
+def demo(*, json: Json = False) -> None:
+    """Show the model that comes with the package, in a browser.
+
+    It is a VAE/GAN of the built-in avatars, the same as vaegan train makes without flags. One page shows its training. In the other page,
+    you can try it. The pages are written into the current folder. Where there is no display, open them yourself.
+
+    Parameters
+    ----------
+    json
+        Print one JSON object and nothing else (see docs/json.md).
+    """
+    from ..api import demo as api
+
+    found = api.demo(progress=err)
+    show(found, json=json)
+    if not json and _has_display():
+        for page in found.files:
+            webbrowser.open(page.absolute().as_uri())
+
+
+def _has_display() -> bool:
+    """Whether there is a window to open a page in; in a terminal, webbrowser would start a browser of text."""
+    return sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

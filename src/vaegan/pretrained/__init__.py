@@ -1,0 +1,1 @@
+"""Models that are known by a name: they come with the package."""

@@ -1,0 +1,103 @@
+"""The model that comes with the package."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+import vaegan
+from vaegan import Recipe, Run, UserError
+from vaegan.data.prepare import cache_folder
+from vaegan.latent.anomaly import HELD_OUT, Scorer
+from vaegan.latent.directions import Directions
+from vaegan.pretrained.find import PACKAGED, find, is_name, names
+
+from ..command import fails, size, train, works
+
+MOST_MEGABYTES = 6
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+def test_it_has_all_that_a_run_has() -> None:
+    run = Run.open("avatars")
+    model = run.model()
+    quick = Recipe.load("quick")
+    assert not {key for key in run.recipe.differences(quick) if key != "training.threads"}
+    assert run.metrics[-1]["settings"]["images"]["held_out"] == 800
+    assert model.prior is not None
+    directions = Directions.load_for(run.attributes_file, model)
+    assert directions
+    assert {"Smiling", "Eyeglasses", "Beard"} <= set(directions.names)
+    assert Scorer.load(run.score_file, model).source == HELD_OUT
+    assert max(run.pictures) == 2800
+    images = vaegan.load("avatars").sample(4)
+    assert images.shape == (4, 3, 48, 48)
+    assert torch.equal(images, model.sample(4))
+
+
+def test_it_is_small_and_names_no_machine() -> None:
+    assert names() == ["avatars"]
+    files = [path for path in (PACKAGED / "avatars").rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < MOST_MEGABYTES * 1e6
+    for path in files:
+        assert not [folder for folder in (b"/home/", b"/root/", b"/tmp/", b"/work/") if folder in path.read_bytes()], path
+
+
+def test_it_is_used_from_a_copy_which_is_made_once() -> None:
+    folder = find("avatars")
+    assert folder.is_relative_to(cache_folder())
+    assert folder.name == "avatars"
+    (folder / "something.txt").write_text("of mine")
+    assert find("avatars") == folder
+    assert (folder / "something.txt").is_file()
+    assert not [path for path in folder.parent.iterdir() if path != folder]
+
+
+def test_a_folder_goes_before_the_name(run_on_avatars: Path) -> None:
+    assert is_name("avatars")
+    shutil.copytree(run_on_avatars, "avatars")
+    assert not is_name("avatars")
+    assert Run.open("avatars").folder == Path("avatars")
+    works("sample", "avatars", "--count", 1)
+    assert Path("avatars/samples.png").is_file()
+
+
+def test_results_are_put_into_the_current_folder() -> None:
+    works("sample", "avatars", "--count", 4, "--seed", 3)
+    assert size(Path("avatars-samples.png"))
+    works("sample", "avatars", "--count", 4, "--out", "mine.png")
+    assert Path("mine.png").read_bytes() != Path("avatars-samples.png").read_bytes()
+    assert sorted(path.name for path in Path().iterdir()) == ["avatars-samples.png", "mine.png"]
+
+
+def test_every_way_to_name_a_run_takes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run.open("avatars")
+    (face,) = run.pictures.values()
+    works("edit", "avatars", face, "--add", "Smiling")
+    assert "learning" not in capsys.readouterr().err
+    works("score", "avatars", face)
+    assert f"calibrated on {HELD_OUT}: 800 normal images" in capsys.readouterr().err
+    works("compare", "avatars", "avatars")
+    assert Path("comparison.html").is_file()
+    works("convergence", "avatars")
+    assert Path("avatars-convergence.gif").is_file()
+    works("studio", "avatars", "--examples", 0)
+    assert Path("avatars-studio.html").is_file()
+    works("report", "avatars")
+    assert "vaegan sample avatars" in Path("avatars-report.html").read_text()
+    with pytest.raises(UserError, match="avatar does not exist"):
+        vaegan.load("avatar")
+    fails(capsys, "sample", "avatar", words="avatar does not exist")
+
+
+def test_a_run_that_begins_with_its_weights_keeps_the_name(tmp_path: Path) -> None:
+    run = train(tmp_path / "run", "--init-from", "avatars", training__length="1 steps")
+    assert Run(run).recipe.training.init_from == "avatars"
