@@ -14,6 +14,7 @@ LAYERS = (
     {"parse_settings"},
     {"", "viz"},  # the package itself, which gives its version to metrics and experiments
     {"data"},
+    {"hub"},
     {"pretrained"},
     {"models", "recipe"},
     {"losses", "run"},

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .api.encode import encode, project
     from .api.evaluate import evaluate
     from .api.experiment import experiment
+    from .api.hub import push
     from .api.look import convergence, reconstruct, report, sample
     from .api.morph import interpolate, walk
     from .api.overview import compare, runs
@@ -50,6 +51,7 @@ _HOME = {
     "api.encode": ("encode", "project"),
     "api.evaluate": ("evaluate",),
     "api.experiment": ("experiment",),
+    "api.hub": ("push",),
     "api.look": ("convergence", "reconstruct", "report", "sample"),
     "api.morph": ("interpolate", "walk"),
     "api.overview": ("compare", "runs"),
@@ -120,6 +122,7 @@ __all__ = [
     "nearest",
     "prepare",
     "project",
+    "push",
     "recipes",
     "reconstruct",
     "report",

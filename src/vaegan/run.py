@@ -83,7 +83,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
-        """A run folder or a model folder that is there; or a model by its name, such as avatars, where no folder is called so.
+        """A run folder or a model folder that is there; or a model by its name, such as avatars or hf:USER/NAME, if no folder is called so.
 
         Raises:
             UserError: there is no such folder, or it is neither.
@@ -110,13 +110,17 @@ class Run:
 
     @property
     def model_folder(self) -> Path:
-        """The folder of the model: RUN/model; of a model folder, that itself."""
+        """The folder of the model: RUN/model; the folder itself if it is a model folder, also one with a recipe, as on the hub."""
         inside = self.folder / "model"
-        return inside if self.is_run or inside.is_dir() else self.folder
+        return inside if inside.is_dir() or (self.is_run and not (self.folder / "config.json").is_file()) else self.folder
 
     def result_file(self, name: str) -> Path:
         """Where a result is put by default: RUN/samples.png; of the model avatars, avatars-samples.png in the current folder."""
-        return Path(f"{self.name.rpartition('/')[2]}-{name}") if self.name else self.folder / name
+        if not self.name:
+            return self.folder / name
+        from .pretrained.find import file_name
+
+        return Path(f"{file_name(self.name)}-{name}")
 
     @property
     def argument(self) -> str | Path:
@@ -299,7 +303,7 @@ class Run:
 
 
 def load(run: str | Path, device: str | torch.device = "cpu") -> VAEGAN:
-    """The model of a run folder or of a model folder, or the one of a name, such as avatars, in evaluation mode.
+    """The model of a run folder or of a model folder, or the one of a name, such as avatars or hf:USER/NAME, in evaluation mode.
 
     Raises:
         UserError: there is none, or it is damaged.

@@ -28,6 +28,9 @@ ELSEWHERE = {
     "is damaged: install it again with: {} --force-reinstall": "metrics/test_extractors.py",
     "pip install torch-fidelity torchvision": "metrics/test_extractors.py",
     "pip install lpips torchvision": "metrics/test_lpips.py",
+    "models of the Hugging Face hub need one more package: pip install huggingface_hub": "hub/test_hub.py",
+    "Anyone who may read it can use it: vaegan sample {}": "hub/test_hub.py",
+    "# pip install vaegan huggingface_hub": "hub/test_hub.py",
     "This file is a recipe, too: vaegan train --recipe THIS-FILE": "test_cli.py",
 }
 """Messages whose tests are elsewhere: what they advise takes several machines, or a package that is not here."""

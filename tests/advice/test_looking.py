@@ -27,14 +27,23 @@ CASES = [
     ),
     Case("is for: see --help", "recipes a b", "recipes --help"),
     # looking at a run
-    Case("More of this model: vaegan sample {}", "demo", "SAID", no_display),
-    Case("Train it yourself: vaegan train", "demo", "SAID FASTER --data PACKED --run NEW-RUN", no_display),
+    Case(
+        ("More of this model: vaegan sample {}", "Train it yourself: vaegan train"),
+        "demo",
+        ("sample avatars", "SAID FASTER --data PACKED --run NEW-RUN"),
+        no_display,
+    ),
     Case("--seed must be at least 0 and below 2^63, not {}", "sample RUN --seed -1", "sample RUN --seed 0"),
     Case("--count must be above 0, not {}", "sample RUN --count 0", "sample RUN --count 1"),
     Case(
         "--set must be NAME=NUMBER, such as Smiling=1, not {}",
         "sample CONDITIONAL --set Round=x",
         "sample CONDITIONAL --set Round=1",
+    ),
+    Case(
+        "{} exists already: it is not an empty folder; choose another --out",
+        "push RUN somebody/faces --out RUN",
+        "push RUN somebody/faces --out OUT",
     ),
     Case("--examples must be 0 or more, not {}", "studio RUN --examples -1", "studio RUN --examples 0"),
     Case(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import vaegan
+from vaegan import Run
+from vaegan.api import demo as api
 
 from ..command import works
 
@@ -18,32 +19,29 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The addresses that a browser is asked for."""
     found: list[str] = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(webbrowser, "open", found.append)
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    monkeypatch.setenv("DISPLAY", ":0")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
     return found
 
 
-def test_it_opens_both_pages(opened: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_where_there_is_no_display_it_names_the_pages(opened: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     works("demo")
-    pages = [Path("avatars-report.html").absolute(), Path("avatars-studio.html").absolute()]
-    assert opened == [page.as_uri() for page in pages]
-    assert all("</html>" in page.read_text() for page in pages)
-    assert "wrote avatars-report.html" in capsys.readouterr().out
+    report, studio = Path("avatars-report.html"), Path("avatars-studio.html")
+    assert f"wrote {report}\nwrote {studio}\n" in capsys.readouterr().out
+    assert "vaegan sample avatars" in report.read_text()
+    assert "</html>" in studio.read_text()
+    assert not opened
 
 
-def test_where_there_is_no_display_it_names_them(
-    opened: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.delenv("DISPLAY")
+@pytest.mark.parametrize(("platform", "variable"), [("linux", "DISPLAY"), ("linux", "WAYLAND_DISPLAY"), ("darwin", "")])
+def test_it_opens_the_pages(opened: list[str], platform: str, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [Path("a.html"), Path("b.html")]
+    monkeypatch.setattr(api, "demo", lambda **_: api.Demo("avatars", pages, Run.open("avatars")))
+    monkeypatch.setattr(sys, "platform", platform)
+    if variable:
+        monkeypatch.setenv(variable, ":0")
+    works("demo", "--json")
+    assert not opened
     works("demo")
-    assert not opened
-    assert "wrote avatars-studio.html" in capsys.readouterr().out
-
-
-def test_in_python(opened: list[str]) -> None:
-    found = vaegan.demo()
-    assert found.model == "avatars"
-    assert found.figure()
-    assert not opened
+    assert opened == [page.absolute().as_uri() for page in pages]

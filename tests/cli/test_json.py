@@ -29,6 +29,7 @@ COMMAND_LINES = {
     "runs": "FOLDER",
     "compare": "RUN RUN --out OUT",
     "demo": "",
+    "push": "RUN somebody/faces --out OUT",
     "sample": "RUN --count 3 --outdir OUT",
     "reconstruct": "RUN IMAGES --outdir OUT",
     "walk": "RUN --seconds 0.2 --fps 10 --tiles 1x1",

@@ -38,6 +38,7 @@ COMMANDS = (
     Command("convergence", "look", "Look", "Make a video of the pictures that were made during training."),
     Command("report", "look", "Look", "Write report.html, one page about a run."),
     Command("studio", "studio", "Look", "Write studio.html, one page in which anyone can try a model."),
+    Command("push", "hub", "Look", "Send a model to the Hugging Face hub, with a model card."),
     Command("attributes", "edit", "Edit", "Learn a direction in the latent space for each attribute."),
     Command("edit", "edit", "Edit", "Add or remove attributes of images."),
     Command("interpolate", "morph", "Edit", "Morph one image into another."),

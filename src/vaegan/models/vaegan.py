@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,10 @@ from ..data.batches import to_tensor
 from ..data.images import Preparation
 from ..errors import UserError, unknown_name
 from ..files import replacing
+from ..hub.card import FILE as CARD
+from ..hub.card import card
+from ..hub.client import send
+from ..pretrained.find import model_folder
 from ..settings import NETWORKS, Architecture, PriorKind
 from .base import Decoder, Discriminator, Encoder
 from .families import find_family
@@ -276,6 +281,23 @@ class VAEGAN(nn.Module):
             if self.prior.model in ("", mine):
                 replace(self.prior, model=mine).save(folder)
 
+    def push_to_hub(self, repository: str, *, license: str | None = None, private: bool = False) -> str:  # noqa: A002 (the hub's name)
+        """Send the model to the Hugging Face hub. `vaegan.push` also sends what is known of its run. Returns the address.
+
+        Args:
+            repository: USER/NAME. It is made if it is not there.
+            license: the license of the model, as the hub names licenses, such as mit.
+            private: whether only you may see a repository that is made now.
+
+        Raises:
+            UserError: see `save_pretrained`; or the model cannot be sent.
+        """
+        lead = f"A VAE/GAN for images of {' x '.join(map(str, self.architecture.size))} pixels."
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            (Path(folder) / CARD).write_text(card(repository, lead, license=license), encoding="utf-8")
+            return send(Path(folder), repository, private=private)
+
     def _require_own_networks(self) -> None:
         """See that the architecture describes the networks, some of which a user may have replaced.
 
@@ -298,14 +320,14 @@ class VAEGAN(nn.Module):
         """Load what `save_pretrained` wrote, in evaluation mode. No code in the files is run.
 
         Args:
-            folder: the model folder.
+            folder: the model folder; or a model by its name, such as avatars, or USER/NAME on the Hugging Face hub.
             device: where the weights are put.
             prior: whether to load the fitted prior, if there is one.
 
         Raises:
             UserError: the folder does not hold a model, or holds a damaged one; or its prior is damaged, or was fitted to other weights.
         """
-        folder = Path(folder)
+        folder = model_folder(folder)
         for name in (CONFIG, WEIGHTS):
             if not (folder / name).is_file():
                 raise UserError(f"{folder} is not a model folder: it has no {name}")

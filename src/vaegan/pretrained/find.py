@@ -1,4 +1,7 @@
-"""Where the model of a name is, such as `avatars`, which lies beside this file. benchmarks/pretrained.py made it."""
+"""Where the model of a name is.
+
+`avatars` lies beside this file; benchmarks/pretrained.py made it. `hf:USER/NAME` is on the Hugging Face hub.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 
 from ..data.prepare import cache_folder
 from ..files import from_home
+from ..hub.client import PREFIX, REPOSITORY, fetch
 
 PACKAGED = Path(__file__).parent
 
@@ -21,30 +25,55 @@ def names() -> list[str]:
 
 def is_name(run: str | Path) -> bool:
     """Whether this is the name of a model, and not a path: a folder that is there goes before a name."""
-    return Path(run).as_posix() in names() and not from_home(run).exists()
+    name = Path(run).as_posix()
+    return (name in names() or name.startswith(PREFIX)) and not from_home(run).exists()
 
 
 def find(name: str | Path) -> Path:
     """The run folder of a name, which may be written into.
 
     Raises:
-        UserError: there is no folder for the copy.
+        UserError: there is no folder for the copy; or a model of the hub cannot be fetched, see `fetch`.
         OSError: it cannot be copied.
     """
-    return _copy_of(PACKAGED / name)
+    text = Path(name).as_posix()
+    if text.startswith(PREFIX):
+        return _copy_of(fetch(text), file_name(text))
+    return _copy_of(PACKAGED / text, text)
 
 
-def _copy_of(packaged: Path) -> Path:
+def file_name(name: str) -> str:
+    """How files and folders of a model are called: NAME of hf:USER/NAME@REVISION."""
+    return name.partition("@")[0].rpartition("/")[2]
+
+
+def model_folder(folder: str | Path) -> Path:
+    """The model folder of a name; what is no name is taken for a path. A text USER/NAME is a model of the hub, as elsewhere in the field.
+
+    Raises:
+        UserError, OSError: see `find`.
+    """
+    path = from_home(folder)
+    if path.exists():
+        return path
+    name = f"{PREFIX}{folder}" if isinstance(folder, str) and REPOSITORY.fullmatch(folder) else folder
+    if not is_name(name):
+        return path
+    found = find(name)
+    return found / "model" if (found / "model").is_dir() else found
+
+
+def _copy_of(original: Path, name: str) -> Path:
     """A copy in the cache: what is learned later is saved beside a model, and an installed package may be read-only, and of many users."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in packaged.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(packaged).as_posix()}\0".encode())
+    for path in sorted(path for path in original.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(original).as_posix()}\0".encode())
         digest.update(path.read_bytes())
-    folder = cache_folder() / "models" / digest.hexdigest()[:16] / packaged.name
+    folder = cache_folder() / "models" / digest.hexdigest()[:16] / name
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-            whole = shutil.copytree(packaged, Path(temporary) / packaged.name, copy_function=shutil.copyfile)
+            whole = shutil.copytree(original, Path(temporary) / name, copy_function=shutil.copyfile)
             with suppress(OSError):  # another process was first
                 whole.rename(folder)
     return folder

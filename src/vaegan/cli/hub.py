@@ -1,0 +1,46 @@
+"""Publishing a model: push."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from .console import Json, err, show
+
+
+def push(
+    run: Path,
+    repository: str,
+    /,
+    *,
+    license: str | None = None,  # noqa: A002 (the hub's name)
+    private: Annotated[bool, Parameter(negative="")] = False,
+    out: Path | None = None,
+    json: Json = False,
+) -> None:
+    """Send a model to the Hugging Face hub, with a model card.
+
+    It sends the weights, the prior, the recipe, the directions of attributes and the calibration of the score. The card is made of what the
+    report says. No image of the training set is sent, and no path of this machine. It needs the package huggingface_hub, and a token that
+    may write (see hf auth login).
+
+    Parameters
+    ----------
+    run
+        The folder of a run or a model.
+    repository
+        The repository, as USER/NAME. It is made if it is not there.
+    license
+        The license of the model, as the hub names licenses, for example mit.
+    private
+        If the repository is made now, only you can see it.
+    out
+        A new folder for the files of the repository. They are not sent then.
+    json
+        Print one JSON object and nothing else (see docs/json.md).
+    """
+    from ..api import hub as api
+
+    show(api.push(run, repository, license=license, private=private, out=out, progress=err), json=json)
