@@ -29,7 +29,9 @@ def test_where_there_is_no_display_it_names_the_pages(opened: list[str], capsys:
     works("demo")
     report, studio = Path("avatars-report.html"), Path("avatars-studio.html")
     assert f"wrote {report}\nwrote {studio}\n" in capsys.readouterr().out
-    assert "vaegan sample avatars" in report.read_text()
+    page = report.read_text()
+    assert "vaegan sample avatars" in page
+    assert "--resume" not in page
     assert "</html>" in studio.read_text()
     assert not opened
 

@@ -104,6 +104,7 @@ def gather(run: Run, images: ImageSet | None, *, older: dict[int, Embedded] | No
         "live": live,
         "name": run.folder.resolve().name,
         "quoted": quoted(run.argument),
+        "resumable": not run.name,
         "objective": recipe.objective if recipe else ObjectiveSettings(),
         "facts": facts(recipe, stats, trained) if recipe else None,
         "stats": stats,
