@@ -82,18 +82,27 @@ class Run:
         return f"Run({str(self.folder)!r})"
 
     @classmethod
-    def open(cls, folder: str | Path) -> Run:
-        """A run folder or a model folder that is there; or a model by its name, such as avatars or hf:USER/NAME, if no folder is called so.
+    def find(cls, folder: str | Path) -> Run:
+        """A folder, whether it is there or not; or a model by its name, such as avatars or hf:USER/NAME, if no folder is called so.
 
         Raises:
-            UserError: there is no such folder, or it is neither.
+            UserError: a model of the Hugging Face hub cannot be fetched.
         """
         run = cls(folder)
-        if not run.folder.exists():
-            from .pretrained.find import find, is_name
+        if run.folder.exists():
+            return run
+        from .pretrained.find import find, is_name
 
-            if is_name(folder):
-                run = cls(find(folder), Path(folder).as_posix())
+        return cls(find(folder), Path(folder).as_posix()) if is_name(folder) else run
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """A run folder or a model folder that is there; or a model by its name, see `find`.
+
+        Raises:
+            UserError: there is no such folder, or it is neither; or a model of the Hugging Face hub cannot be fetched.
+        """
+        run = cls.find(folder)
         if not run.folder.is_dir():
             raise UserError(f"{run.folder} is not a folder" if run.folder.exists() else f"{run.folder} does not exist")
         if not run.is_run:

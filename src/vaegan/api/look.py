@@ -182,7 +182,7 @@ def convergence(run: Run | str | Path, *, fps: float = 8.0, progress: ShowProgre
         UserError: the run has no pictures, or one of them is damaged.
     """
     check_fps(fps)
-    opened = run if isinstance(run, Run) else Run.open(run)
+    opened = run if isinstance(run, Run) else Run.find(run)
     drawn = list(opened.pictures.values())
     if not drawn:
         raise UserError(f"{opened.folder} has no pictures of its training: give the folder of a run that saved pictures")

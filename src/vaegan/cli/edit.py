@@ -37,7 +37,7 @@ def attributes(run: Path, /, *, data: str | None = None, image: Path | None = No
     from ..run import Run
 
     found = api.attributes(run, data, image=image, progress=err)
-    folder = Run.open(run)
+    folder = Run.find(run)
     found.files.append(folder.attributes_file)
     save_picture(found, folder.attributes_picture_file)
     show(found, json=json)
@@ -87,7 +87,7 @@ def edit(
     from ..api import edit as api
     from ..run import Run
 
-    path = picture_file(out or Run.open(run).result_file("edits.png"))
+    path = picture_file(out or Run.find(run).result_file("edits.png"))
     found = api.edit(run, images, _strengths(add), how=how, strip=strip, project=project, progress=err)
     save_picture(found, path, outdir)
     show(found, json=json, table=False, outdir=outdir)
@@ -120,7 +120,7 @@ def arithmetic(
     from ..api import edit as api
     from ..run import Run
 
-    path = picture_file(out or Run.open(run).result_file("arithmetic.png"))
+    path = picture_file(out or Run.find(run).result_file("arithmetic.png"))
     found = api.arithmetic(run, expression, progress=err)
     save_picture(found, path)
     show(found, json=json, table=False)

@@ -32,7 +32,7 @@ def encode(run: Path, source: str, /, *, out: Path | None = None, json: Json = F
     from ..api import encode as api
     from ..run import Run
 
-    path = api.npz_file(out or Run.open(run).result_file("codes.npz"))
+    path = api.npz_file(out or Run.find(run).result_file("codes.npz"))
     found = api.encode(run, source, progress=err)
     found.files.append(found.save(path))
     show(found, json=json, table=False)
@@ -76,7 +76,7 @@ def project(
     from ..api import encode as api
     from ..run import Run
 
-    path = picture_file(out or Run.open(run).result_file("projections.png"))
+    path = picture_file(out or Run.find(run).result_file("projections.png"))
     found = api.project(run, images, steps=steps, lr=lr, kl_weight=kl_weight, progress=err)
     save_picture(found, path)
     for row in () if json or jsonl else found.rows:

@@ -63,7 +63,7 @@ def evaluate(
     from ..api import evaluate as api
     from ..run import Run
 
-    path = picture_file(out or Run.open(run).result_file("evaluation.png"))
+    path = picture_file(out or Run.find(run).result_file("evaluation.png"))
     wanted: dict[str, Any] = {
         "samples": samples,
         "extractor": extractor,

@@ -50,7 +50,7 @@ def sample(
     from ..api import look
     from ..run import Run
 
-    path = picture_file(out or Run.open(run).result_file("samples.png"))
+    path = picture_file(out or Run.find(run).result_file("samples.png"))
     known = dict(map(_setting, values or []))
     found = look.sample(run, count, seed=seed, values=known, prior=prior, progress=err)
     save_picture(found, path, outdir)
@@ -95,7 +95,7 @@ def reconstruct(
     from ..api import look
     from ..run import Run
 
-    path = picture_file(out or Run.open(run).result_file("reconstructions.png"))
+    path = picture_file(out or Run.find(run).result_file("reconstructions.png"))
     found = look.reconstruct(run, images, progress=err)
     save_picture(found, path, outdir)
     show(found, json=json, table=False, outdir=outdir)
@@ -121,7 +121,7 @@ def convergence(run: Path, /, *, out: Path | None = None, fps: float = 8.0, json
     from ..run import Run
 
     film = look.convergence(run, fps=fps, progress=err)
-    film.files.append(film.save(out or Run.open(run).result_file("convergence.gif")))
+    film.files.append(film.save(out or Run.find(run).result_file("convergence.gif")))
     show(film, json=json, table=False)
 
 

@@ -57,7 +57,7 @@ def interpolate(
     from ..run import Run
     from ..viz import video
 
-    path = out or Run.open(run).result_file("interpolation.png")
+    path = out or Run.find(run).result_file("interpolation.png")
     moves = path.suffix.lower() in video.KINDS
     if not moves:
         picture_file(path)
@@ -111,5 +111,5 @@ def walk(
 
     size = parse_size(tiles, "--tiles", "rows x columns such as 4x4")
     film = api.walk(run, seconds=seconds, fps=fps, tiles=size, seed=seed, prior=prior, progress=err)
-    film.files.append(film.save(out or Run.open(run).result_file("walk.gif")))
+    film.files.append(film.save(out or Run.find(run).result_file("walk.gif")))
     show(film, json=json, table=False)

@@ -55,7 +55,7 @@ def score(
     from ..files import free_path
     from ..run import Run
 
-    table = out or free_path(Run.open(run).result_file("scores.csv"))
+    table = out or free_path(Run.find(run).result_file("scores.csv"))
     if table.suffix.lower() != ".csv":
         raise UserError(f"cannot write numbers as {table}: give it a name that ends in .csv")
     found = api.score(run, images, calibrate=calibrate, false_positive_rate=false_positive_rate, count=count, progress=err)

@@ -63,7 +63,7 @@ def search(
     from ..api.notices import MOST_ROWS
     from ..run import Run
 
-    path = picture_file(out or Run.open(run).result_file("neighbours.png"))
+    path = picture_file(out or Run.find(run).result_file("neighbours.png"))
     wanted: dict[str, Any] = {"within": within, "by": by, "count": count, "samples": samples, "seed": seed, "prior": prior}
     found = api.search(run, images, **wanted, progress=err)
     if csv:
