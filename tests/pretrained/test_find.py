@@ -10,12 +10,14 @@ import torch
 
 import vaegan
 from vaegan import Recipe, Run, UserError
+from vaegan.begin import anchored_recipe
 from vaegan.data.prepare import cache_folder
 from vaegan.latent.anomaly import HELD_OUT, Scorer
 from vaegan.latent.directions import Directions
 from vaegan.pretrained.find import PACKAGED, find, is_name, names
 
-from ..command import fails, size, train, works
+from ..command import fails, size, works
+from ..tiny import tiny
 
 MOST_MEGABYTES = 6
 
@@ -94,6 +96,10 @@ def test_every_way_to_name_a_run_takes_it(capsys: pytest.CaptureFixture[str]) ->
     fails(capsys, "sample", "avatar", words="avatar does not exist")
 
 
-def test_a_run_that_begins_with_its_weights_keeps_the_name(tmp_path: Path) -> None:
-    run = train(tmp_path / "run", "--init-from", "avatars", training__length="1 steps")
-    assert Run(run).recipe.training.init_from == "avatars"
+@pytest.mark.parametrize("more", [{"training__init_from": ""}, {"objective__discriminator": "", "objective__kind": "vae-dis"}])
+def test_a_recipe_that_names_it_keeps_the_name(tmp_path: Path, more: dict[str, str]) -> None:
+    """Else it would name a folder of this machine's cache."""
+    setting = next(iter(more))
+    kept, whole = (anchored_recipe(tiny(**{**more, setting: name}), Run(tmp_path / "run")).flat() for name in ("avatars", "mine"))
+    key = setting.replace("__", ".")
+    assert (kept[key], whole[key]) == ("avatars", str(Path("mine").absolute()))
