@@ -124,8 +124,9 @@ def encode(run: Subject, source: AnyImages, *, on_row: Callable[[ImageCode], obj
         names, images = any_images(source, model.preparation, talk.skip)
 
     def each(part: slice, found: Posterior) -> None:
-        for row in map(ImageCode, names[part], found.mean.tolist(), found.logvar.tolist()) if on_row else ():
-            on_row(row)
+        if on_row:
+            for row in map(ImageCode, names[part], found.mean.tolist(), found.logvar.tolist()):
+                on_row(row)
 
     with talk.bar() as bar:
         codes = encode_images(model, images, progress=bar, each=each)

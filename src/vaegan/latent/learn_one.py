@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,7 +71,7 @@ def learn_one(
             raise UserError(f"there are only {len(indices)} images {about}, and at least {FEWEST} are needed: name more with {flag}")
         kinds.append(encode(model, images, indices, progress).mean)
     counts = [len(codes) for codes in kinds]
-    codes, answers = torch.cat(kinds), np.repeat(np.float32([1, 0]), counts)[:, None]
+    codes, answers = torch.cat(kinds), np.repeat(np.array([1, 0], np.float32), counts)[:, None]
     if min(counts) < MANY:
         error = np.sqrt(sum(1 / count for count in counts)) / 2  # two standard errors of the mean of two shares, if both are 0.5
         notes.append(
@@ -78,7 +79,7 @@ def learn_one(
         )
     scores = _cross_validated(codes, answers, name)
     directions = calibrate(_learn(codes, answers, name), model, codes, answers, progress)
-    about_it = {
+    about_it: dict[str, Any] = {
         "weights": fingerprint(model),
         "sources": {name: list(sources)},
         "counts": [counts],
