@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_there_are_as_many_principal_directions_as_are_offered() -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_scripts_are_scripts(shell: str, tmp_path: Path) -> None:
+def test_scripts_are_scripts(shell: Literal["bash", "zsh", "fish"], tmp_path: Path) -> None:
     script = make_app().generate_completion(shell=shell)
     for word in ("fit-prior", "attributes", "--recipe", "__complete"):
         assert word in script

@@ -12,6 +12,7 @@ from dataclasses import fields
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -297,7 +298,7 @@ def test_attributes(tmp_path: Path, photos: Path) -> None:
     path = run / "attributes.safetensors"
 
     def write(about: dict[str, object]) -> str:
-        tensors = {field.name: torch.zeros(2, 2) for field in fields(Directions) if field.name not in ("names", "about")}
+        tensors: dict[str, Any] = {field.name: torch.zeros(2, 2) for field in fields(Directions) if field.name not in ("names", "about")}
         Directions(("Hat", "<i>Beard"), **tensors, about=about).save(path)
         return " ".join(Page(report(run)).text.split())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -239,7 +239,7 @@ def _rows_of(directions: Directions) -> list[LearnedAttribute]:
     if not directions.names:
         return []
     rows = [
-        LearnedAttribute(name, *counts, *probe, *mean, directions.sources.get(name))
+        replace(LearnedAttribute(name, *counts, *probe, *mean), sources=directions.sources.get(name))
         for name, counts, probe, mean in zip(directions.names, about["counts"], about["probe"], about["mean"], strict=True)
     ]
     return sorted(rows, key=lambda row: -(row.probe_auc or 0))

@@ -196,7 +196,7 @@ class Directions:
         if self.sources:
             about["sources"] = {name: those for name, those in self.sources.items() if name in names}
         rows = torch.tensor(numbers, dtype=torch.int64)
-        tensors = {name: getattr(self, name)[rows] for name in ("means", "vectors", "lengths", "probes", "offsets")}
+        tensors: dict[str, Any] = {name: getattr(self, name)[rows] for name in ("means", "vectors", "lengths", "probes", "offsets")}
         return replace(
             self, names=names, about=about, exclusive=self.exclusive[rows][:, rows], thresholds=self.thresholds[:, rows], **tensors
         )
@@ -205,7 +205,7 @@ class Directions:
         """These, and others of the same codes, which exclude none of these."""
         about = {**other.about, **self.about, **{key: self.about.get(key, []) + other.about.get(key, []) for key in EACH}}
         about["sources"] = {**self.sources, **other.sources}
-        tensors = {
+        tensors: dict[str, Any] = {
             name: torch.cat([getattr(one, name) for one in (self, other)]) for name in ("means", "vectors", "lengths", "probes", "offsets")
         }
         return replace(
@@ -221,7 +221,7 @@ class Directions:
     def none(model: VAEGAN) -> Directions:
         """No attributes, and the principal directions of a model."""
         rows, numbers = torch.empty(0, model.architecture.latent), torch.empty(0)
-        tensors = {"means": rows, "vectors": rows, "probes": rows, "lengths": numbers, "offsets": numbers}
+        tensors: dict[str, Any] = {"means": rows, "vectors": rows, "probes": rows, "lengths": numbers, "offsets": numbers}
         return Directions(
             (),
             **tensors,

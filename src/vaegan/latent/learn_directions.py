@@ -28,7 +28,7 @@ MOST = 200_000
 FEWEST = 10
 """Images with an attribute, and without it, below which nothing is learned of it."""
 RIDGE = 1e-3
-"""Penalty of the probes, as a part of the mean variance of a code, where there are many images."""
+"""Penalty of the probes, as a part of the mean variance of a code."""
 TOGETHER = 0.01
 """Two attributes exclude each other if they go together at most this often, as a part of what chance would have."""
 TRIED = (0.5, 1.0, 1.5, 2.0)
@@ -105,14 +105,13 @@ def learnable(answers: NDArray[np.float32], names: Sequence[str], fewest: int = 
     return columns, sentences
 
 
-def learn(codes: Tensor, answers: NDArray[np.float32], names: Sequence[str], *, ridge: float = RIDGE, fewest: int = FEWEST) -> Directions:
+def learn(codes: Tensor, answers: NDArray[np.float32], names: Sequence[str], *, fewest: int = FEWEST) -> Directions:
     """Directions of attributes, from training images; all lengths are 1.
 
     Args:
         codes: posterior means of N images, N x latent.
         answers: N x A; above 0 where an image has an attribute, NaN where that is not known.
         names: of the A attributes.
-        ridge: the penalty of the probes, as a part of the mean variance of a code.
         fewest: images with an attribute, and without it, that are enough.
 
     Raises:
@@ -139,7 +138,7 @@ def learn(codes: Tensor, answers: NDArray[np.float32], names: Sequence[str], *, 
 
     # Fisher's discriminants, which are the least-squares ones: how common an attribute is changes their length and no more.
     spread = centred.T @ centred
-    penalty = ridge * spread.trace() / len(spread) * torch.eye(len(spread), dtype=z.dtype)
+    penalty = RIDGE * spread.trace() / len(spread) * torch.eye(len(spread), dtype=z.dtype)
     probes = torch.linalg.solve(spread + penalty, together.T).T
     readings = z @ probes.T
     low, high = ((which * readings).sum(0) / which.sum(0) for which in (no, yes))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,15 +21,13 @@ from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
 from .directions import HOWS, Directions, How
 from .encode import encode
-from .learn_directions import FEWEST, MOST, RIDGE, Accuracy, accuracies, calibrate, learn
+from .learn_directions import FEWEST, MOST, Accuracy, accuracies, calibrate, learn
 from .principal import principal_directions
 
 FOLDS = 5
 """Parts of the images, each of which is left out once."""
 MANY = 50
 """Images of each kind, below which it is said that the accuracy is uncertain."""
-MOST_SHRUNK = 0.99
-"""Ledoit and Wolf's shrinkage at most: 1 would leave nothing of the covariance."""
 
 
 def learn_one(
@@ -42,10 +41,9 @@ def learn_one(
 ) -> tuple[Directions, list[str]]:
     """The direction from images without something to images with it, calibrated and tested; and what there is to say.
 
-    It is the same as that of an attribute in a set that has only this one (see `vaegan.latent.learn_directions`), but for two things.
-    First, the probe's covariance is shrunk as Ledoit and Wolf (2004) do, because there may be fewer images than numbers in a code. Second,
-    no images are held out, so the accuracies are by cross-validation: in five rounds, four fifths of the images are learned from and the
-    others are told apart. An image that is there twice counts once, so that no image is told apart by its own copy.
+    It is that of an attribute in a set that has only this one (see `vaegan.latent.learn_directions`). But no images are held out, so the
+    accuracies are by cross-validation: in five rounds, four fifths of the images are learned from and the others are told apart. An image
+    that is there twice counts once, so that no image is told apart by its own copy.
 
     Args:
         model: in evaluation mode.
@@ -70,15 +68,15 @@ def learn_one(
             raise UserError(f"there are only {len(indices)} images {about}, and at least {FEWEST} are needed: name more with {flag}")
         kinds.append(encode(model, images, indices, progress).mean)
     counts = [len(codes) for codes in kinds]
-    codes, answers = torch.cat(kinds), np.repeat(np.float32([1, 0]), counts)[:, None]
+    codes, answers = torch.cat(kinds), np.repeat(np.array([1, 0], np.float32), counts)[:, None]
     if min(counts) < MANY:
         error = np.sqrt(sum(1 / count for count in counts)) / 2  # two standard errors of the mean of two shares, if both are 0.5
         notes.append(
             f"note: {counts[0]} and {counts[1]} images are few, so the accuracy may be off by {error:.2f}: {MANY} of each are better"
         )
     scores = _cross_validated(codes, answers, name)
-    directions = calibrate(_learn(codes, answers, name), model, codes, answers, progress)
-    about_it = {
+    directions = calibrate(learn(codes, answers, [name]), model, codes, answers, progress)
+    about_it: dict[str, Any] = {
         "weights": fingerprint(model),
         "sources": {name: list(sources)},
         "counts": [counts],
@@ -97,16 +95,6 @@ def _new(images: Images, indices: Indices, seen: set[bytes]) -> Iterator[int]:
                 yield place
 
 
-def _learn(codes: Tensor, answers: NDArray[np.float32], name: str) -> Directions:
-    """See `learn`, with a ridge that is larger the fewer the images are."""
-    from sklearn.covariance import ledoit_wolf_shrinkage
-
-    has = answers[:, 0] > 0
-    centred = np.concatenate([part - part.mean(0) for part in (codes[has].double().numpy(), codes[~has].double().numpy())])
-    shrunk = min(float(ledoit_wolf_shrinkage(centred, assume_centered=True)), MOST_SHRUNK)
-    return learn(codes, answers, [name], ridge=max(RIDGE, shrunk / (1 - shrunk)), fewest=1)
-
-
 def _cross_validated(codes: Tensor, answers: NDArray[np.float32], name: str) -> dict[How, Accuracy]:
     """The mean accuracies of directions that were learned from the other images.
 
@@ -119,7 +107,7 @@ def _cross_validated(codes: Tensor, answers: NDArray[np.float32], name: str) -> 
     found: dict[How, list[Accuracy]] = {how: [] for how in HOWS}
     for number in range(FOLDS):
         out = part == number
-        learned = _learn(codes[~out], answers[~out], name)
+        learned = learn(codes[~out], answers[~out], [name], fewest=1)
         for how, (score,) in accuracies(learned, codes[out], answers[out]).items():
             found[how].append(score)
     return {how: Accuracy(*(float(np.mean(values)) for values in zip(*scores, strict=True))) for how, scores in found.items()}
