@@ -32,6 +32,12 @@ CASES = [
     Case(("More pictures: vaegan sample {}",), "train TINY --data PACKED --run NEW-RUN", "SAID"),
     Case("Your own images: vaegan reconstruct {} IMAGES", "train TINY --data PACKED --run NEW-RUN", "SAID"),
     Case(
+        "write it by itself with: vaegan studio {}",
+        "train TINY --data PACKED --run NEW-RUN --studio",
+        "SAID",
+        lambda w: w.patch.setattr("vaegan.finish.MOST_IN_PAGE", 10),
+    ),
+    Case(
         "tensorboard --logdir {}",
         "train TINY --data PACKED --run NEW-RUN",
         lambda w: next((w.folder / w.line(w.said)[-1]).rglob("events*")),

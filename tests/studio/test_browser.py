@@ -53,6 +53,15 @@ def page(run: Run) -> Path:
     return Path(vaegan.studio(run, score=True))
 
 
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """Three squares: black, red and blue."""
+    wide = np.zeros((300, 900, 3), np.uint8)
+    wide[:, 300:600, 0], wide[:, 600:, 2] = 255, 255
+    Image.fromarray(wide).save(tmp_path / "photo.jpg", quality=98)
+    return tmp_path / "photo.jpg"
+
+
 class Studio:
     """The page, as a person has it."""
 
@@ -168,8 +177,19 @@ def test_a_link_gives_the_same_picture(browser: Browser, page: Path) -> None:
     assert Studio(browser, page, fragment="#seed=<b>&principal.99=1&x").status().startswith("Held-out image")
 
 
+def test_a_link_has_the_code_of_what_is_no_sample(browser: Browser, page: Path, photo: Path) -> None:
+    studio = Studio(browser, page)
+    studio.after(lambda: studio.find("#file").send_keys(str(photo)))
+    browser.until("return location.hash.startsWith('#code=')")
+    time.sleep(0.3)
+    picture, link = studio.shown(), browser.run("return location.hash")
+    assert off(Studio(browser, page, fragment=link).shown(), picture).max() <= 1
+    assert Studio(browser, page, fragment="#code=AAAA").status().startswith("Held-out image")
+
+
 def test_new_samples(browser: Browser, page: Path) -> None:
     studio = Studio(browser, page)
+    assert not studio.find("#undo").is_enabled()
     count = len(browser.visible("#tray button"))
     studio.press("#new")
     browser.until(f"return document.querySelectorAll('#tray button').length === {count + 1}")
@@ -178,11 +198,7 @@ def test_new_samples(browser: Browser, page: Path) -> None:
 
 
 @pytest.mark.parametrize("touch", [False, True])
-def test_a_photo_is_cut_moved_zoomed_and_edited(browser: Browser, page: Path, run: Run, tmp_path: Path, touch: bool) -> None:
-    photo = tmp_path / "photo.jpg"
-    wide = np.zeros((300, 900, 3), np.uint8)
-    wide[:, 300:600, 0], wide[:, 600:, 2] = 255, 255
-    Image.fromarray(wide).save(photo, quality=98)
+def test_a_photo_is_cut_moved_zoomed_and_edited(browser: Browser, page: Path, run: Run, photo: Path, touch: bool) -> None:
     studio = Studio(browser, page, width=360 if touch else 1400, touch=touch)
     studio.after(lambda: studio.find("#file").send_keys(str(photo)))
     browser.until("return document.getElementById('status').textContent === 'photo.jpg'")
@@ -221,13 +237,13 @@ def test_a_file_that_is_no_picture_changes_nothing(browser: Browser, page: Path,
 def test_mixing_by_mouse_and_keyboard(browser: Browser, page: Path) -> None:
     studio = Studio(browser, page)
     studio.find("#tab-mix").click()
-    studio.find("#pad").send_keys(Keys.ARROW_LEFT)
-    assert "two corners" in studio.status()
+    studio.after(lambda: studio.find("#pad").send_keys(Keys.ARROW_LEFT))  # there are pictures at the corners from the start
+    assert studio.status() == "A mixture"
     pictures = []
     for corner, number in ((0, 1), (3, 2)):
         studio.press(f"#tray button:nth-child({number})")
         pictures.append(studio.shown())
-        studio.find(f"#corners button:nth-child({corner + 1})").click()
+        studio.find(f".corner-{corner}").click()
     pad = studio.find("#pad")
     half = pad.size["width"] // 2 - 3
     studio.after(lambda: ActionChains(browser.driver).move_to_element_with_offset(pad, half, half).click().perform())
@@ -295,11 +311,38 @@ def test_saving(browser: Browser, page: Path, run: Run) -> None:
         image = to_uint8(run.model().decode(torch.tensor([saved["code"]])))[0]
     assert off(image, studio.shown()).max() <= 3
     assert "vaegan sample" in studio.find("#command").text
+    picture_of_seed = studio.shown()
+    studio.press("#new")
+    studio.after(lambda: studio.find("#code-file").send_keys(str(folder / "run-sample-5.json")))
+    browser.until("return document.getElementById('status').textContent === 'Sample 5'")
+    time.sleep(0.3)
+    assert off(studio.shown(), picture_of_seed).max() == 0
     names: dict[str, Any] = {}
+    studio = Studio(browser, page, fragment="#seed=5")
+    studio.find("#tab-keep").click()
     text = studio.find("#command").text.replace('"run-sample-5.json"', repr(str(folder / "run-sample-5.json")))
     with torch.no_grad():
         exec(text, names)
     assert off(to_uint8(names["image"])[0], studio.shown()).max() <= 3
+
+
+def test_attributes_are_found_by_name(browser: Browser, page: Path) -> None:
+    studio = Studio(browser, page, width=360, touch=True)
+    names = [
+        slider.get_attribute("aria-label") for slider in browser.driver.find_elements("css selector", "#attributes input, #weak input")
+    ]
+    studio.find("#find").send_keys(names[-1].upper())
+    shown = [slider.get_attribute("aria-label") for slider in browser.visible("#attributes input, #weak input")]
+    assert names[-1] in shown
+    assert all(names[-1].lower() in name.lower() for name in shown)
+
+
+def test_an_edit_is_seen_on_the_whole_picture(browser: Browser, page: Path) -> None:
+    studio = Studio(browser, page)
+    assert studio.find("#wipe").get_attribute("value") == "50"  # a held-out image, beside its reconstruction
+    browser.run("for (const folded of document.querySelectorAll('details')) folded.open = true")
+    studio.slide("#principal input", Keys.END)
+    assert studio.find("#wipe").get_attribute("value") == "0"
 
 
 def test_tabs_by_keyboard(browser: Browser, page: Path) -> None:

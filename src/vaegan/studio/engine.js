@@ -1,32 +1,47 @@
 "use strict";
 /* Carries out what vaegan/studio/program.py wrote: convolutions and linear layers, on one image at a time. */
 
-/** Float32Array of every tensor, from the bytes of the page and their index. */
+/** The bytes that a text in base64 stands for. */
+function fromBase64(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+  const letters = atob(text), bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
+  return bytes;
+}
+
+/** Every float16 as a number: made where a browser knows none, when the first one is read. */
+let halves;
+
+function fromHalves(bits) {
+  halves ??= Float32Array.from({ length: 65_536 }, (_, half) => {
+    const sign = half & 0x8000 ? -1 : 1, exponent = (half >> 10) & 31, fraction = half & 1023;
+    return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
+  });
+  return bits.map((half) => halves[half]);
+}
+
+function unpacked(bytes, { kind, shape, at, scales }) {
+  const count = sizeOf(shape);
+  let values;
+  if (kind === "float32") values = new Float32Array(bytes, at, count);
+  else if (kind === "float16") values = typeof Float16Array === "undefined" ? fromHalves(Float32Array.from(new Uint16Array(bytes, at, count))) : new Float32Array(new Float16Array(bytes, at, count));
+  else {
+    const rows = shape[0], length = count / rows, whole = new Int8Array(bytes, at, count), scale = new Float32Array(bytes, scales, rows);
+    values = Float32Array.from(whole);
+    for (let row = 0, i = 0; row < rows; row++) for (const end = i + length; i < end; i++) values[i] *= scale[row];
+  }
+  return { values, shape };
+}
+
+/** Every tensor, from the bytes of the page and their index, unpacked when it is first read. */
 function unpack(bytes, index) {
   const tensors = {};
-  for (const [name, { kind, shape, at, scales }] of Object.entries(index)) {
-    const count = shape.reduce((product, side) => product * side, 1);
-    const values = new Float32Array(count);
-    if (kind === "float32") {
-      values.set(new Float32Array(bytes, at, count));
-    } else if (kind === "float16") {
-      const half = new Uint16Array(bytes, at, count);
-      for (let i = 0; i < count; i++) values[i] = HALF[half[i]];
-    } else {
-      const rows = shape[0], length = count / rows;
-      const whole = new Int8Array(bytes, at, count), scale = new Float32Array(bytes, scales, rows);
-      for (let row = 0, i = 0; row < rows; row++) for (const end = i + length; i < end; i++) values[i] = whole[i] * scale[row];
-    }
-    tensors[name] = { values, shape };
+  for (const [name, entry] of Object.entries(index)) {
+    let made;
+    Object.defineProperty(tensors, name, { get: () => (made ??= unpacked(bytes, entry)) });
   }
   return tensors;
 }
-
-/** Every float16 as a number. */
-const HALF = Float32Array.from({ length: 65_536 }, (_, bits) => {
-  const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
-  return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
-});
 
 const upTo = (count, step) => Math.ceil(count / step) * step, sizeOf = (shape) => shape.reduce((product, side) => product * side, 1);
 const STRIP = 65_536; // numbers that a product reads at once: they stay in the cache

@@ -2,7 +2,7 @@
 /* Where a network spends its time, in WebAssembly with four numbers an instruction, which is fast from the first picture on. It is written
    out here byte by byte; and once more in JavaScript, for browsers without it. Addresses and steps between numbers are in bytes. */
 
-/** The module: functions `multiply`, `copy` and `relu` as in `plain`, and their memory. */
+/** The module: functions `multiply`, `copy` and `relu` as in `plainKernels`, and their memory. */
 function kernelModule() {
   const unsigned = (value) => (value < 128 ? [value] : [(value & 127) | 128, ...unsigned(value >>> 7)]);
   const counted = (items) => [...unsigned(items.length), ...items.flat()], section = (id, content) => [id, ...unsigned(content.length), ...content];
@@ -55,7 +55,7 @@ function kernelModule() {
 }
 
 /** The same in JavaScript, in a memory that looks the same. */
-function plain() {
+function plainKernels() {
   const memory = {
     buffer: new ArrayBuffer(65_536),
     grow(pages) {
@@ -98,7 +98,7 @@ class Kernels {
   constructor({ wasm = true } = {}) {
     let found = null;
     try { if (wasm) found = new WebAssembly.Instance(new WebAssembly.Module(kernelModule())).exports; } catch { /* an old browser */ }
-    const { memory, multiply, copy, relu } = found ?? plain();
+    const { memory, multiply, copy, relu } = found ?? plainKernels();
     Object.assign(this, { memory, multiply, copy, relu, used: 16, shared: { at: 0, length: 0 } });
   }
 

@@ -89,25 +89,25 @@ class Mixture {
     Object.assign(this, { components, dimensions, latent });
     this.weights = tensors["prior.weights"].values;
     const means = tensors["prior.means"].values, packed = tensors["prior.factors"].values, length = (dimensions * (dimensions + 1)) / 2;
-    this.means = [];
+    this.means = Array.from({ length: components }, (_, k) => means.subarray(k * dimensions, (k + 1) * dimensions));
+    this.packed = (k) => packed.subarray(k * length, (k + 1) * length);
     this.factors = [];
-    for (let k = 0; k < components; k++) {
-      this.means.push(means.subarray(k * dimensions, (k + 1) * dimensions));
-      const factor = new Float64Array(dimensions * dimensions);
-      for (let row = 0, at = k * length; row < dimensions; row++) {
-        for (let column = 0; column <= row; column++, at++) factor[row * dimensions + column] = packed[at];
-      }
-      this.factors.push(factor);
-    }
+  }
+
+  /** The factor of a component, dimensions x dimensions. */
+  factor(component) {
+    const { dimensions } = this, packed = this.packed(component);
+    return (this.factors[component] ??= Float64Array.from({ length: dimensions ** 2 }, (_, i) => {
+      const row = Math.floor(i / dimensions), column = i % dimensions;
+      return column > row ? 0 : packed[(row * (row + 1)) / 2 + column];
+    }));
   }
 
   /** A component's mean and factor with these dimensions first. */
   ordered(component, columns) {
-    const size = columns.length, all = this.dimensions, from = this.factors[component], mean = columns.map((column) => this.means[component][column]);
-    if (columns.every((column, place) => column === place)) {
-      const factor = new Float64Array(size * size);
-      for (let row = 0; row < size; row++) for (let c = 0; c < size; c++) factor[row * size + c] = from[row * all + c];
-      return { mean, factor };
+    const size = columns.length, all = this.dimensions, from = this.factor(component), mean = columns.map((column) => this.means[component][column]);
+    if (columns.every((column, place) => column === place)) { // its upper left part is the factor of these alone
+      return { mean, factor: size === all ? from : Float64Array.from({ length: size * size }, (_, i) => from[Math.floor(i / size) * all + (i % size)]) };
     }
     const covariance = new Float64Array(size * size);
     for (let row = 0; row < size; row++) {
@@ -125,9 +125,9 @@ class Mixture {
     const generator = new Generator(seed), noise = generator.normal(this.latent), uniform = generator.uniform53();
     const known = attributes.map((value, place) => [value, this.latent + place]).filter(([value]) => value !== null);
     const count = known.length, columns = [...known.map(([, column]) => column), ...Array.from({ length: this.latent }, (_, i) => i)];
-    const parts = this.factors.map((_, component) => this.ordered(component, columns)), size = columns.length;
-    const solved = parts.map(({ mean, factor }) => {
-      const off = [];
+    const size = columns.length, parts = [], part = (component) => (parts[component] ??= this.ordered(component, columns));
+    const solved = this.means.map((_, component) => {
+      const off = [], { mean, factor } = count ? part(component) : {};
       for (let row = 0; row < count; row++) {
         let sum = known[row][0] - mean[row];
         for (let k = 0; k < row; k++) sum -= factor[row * size + k] * off[k];
@@ -135,15 +135,15 @@ class Mixture {
       }
       return off;
     });
-    const logs = parts.map(({ factor }, component) => {
+    const logs = solved.map((off, component) => {
       let log = Math.log(this.weights[component]);
-      solved[component].forEach((value, row) => { log -= Math.log(factor[row * size + row]) + 0.5 * value * value; });
+      off.forEach((value, row) => { log -= Math.log(part(component).factor[row * size + row]) + 0.5 * value * value; });
       return log;
     });
     const most = Math.max(...logs), chances = logs.map((log) => Math.exp(log - most)), total = chances.reduce((a, b) => a + b);
     let component = 0;
     for (let sum = chances[0] / total; component < chances.length - 1 && uniform > sum; sum += chances[component] / total) component++;
-    const { mean, factor } = parts[component], off = [...solved[component], ...noise], code = new Float32Array(this.latent);
+    const { mean, factor } = part(component), off = [...solved[component], ...noise], code = new Float32Array(this.latent);
     for (let row = 0; row < this.latent; row++) {
       let sum = mean[count + row];
       for (let k = 0; k <= count + row; k++) sum += factor[(count + row) * size + k] * off[k];
@@ -247,7 +247,7 @@ class Model {
     const network = (program, name) => program && (about.remote ? new Remote(`${how.server}/${name}`) : new Network(program, tensors, kernels));
     Object.assign(this, { decoder: network(decoder, "decoder"), encoder: network(encoder, "encoder"), maps: network(maps, "maps") });
     this.mixture = about.prior && new Mixture(about.prior, tensors, about.latent);
-    this.scorer = about.score && new Scorer(about.score, tensors, maps);
+    this.makeScorer = () => new Scorer(about.score, tensors, maps);
     this.directions = about.attributes.length ? new Directions(about.attributes, tensors, about.latent) : null;
     this.principal = about.principal.length ? tensors.principal.values : null;
   }
@@ -289,6 +289,7 @@ class Model {
 
   async score({ pixels, conditions }) {
     const { code } = await this.encode({ pixels, conditions }), { pixels: reconstruction } = await this.decode({ code, conditions });
+    this.scorer ??= this.makeScorer();
     return this.scorer.score(this.maps.run([pixels]), this.maps.run([reconstruction]));
   }
 }
@@ -297,7 +298,7 @@ if (typeof WorkerGlobalScope !== "undefined") {
   let model;
   self.onmessage = async ({ data: { id, what, given } }) => {
     try {
-      if (what === "start") model = new Model(given.about, given.bytes, given);
+      if (what === "start") model = new Model(given.about, fromBase64(given.weights).buffer, given);
       const result = what === "start" ? { mean: model.mean() } : await model[what](given);
       self.postMessage({ id, result });
     } catch (error) {

@@ -55,12 +55,11 @@ async function show(given = { code: base.code, edits: structuredClone(edits), co
   if (computing) return;
   computing = true;
   while (wanted) {
-    const now = wanted, began = performance.now();
+    const now = wanted;
     wanted = null;
     const { pixels, code } = await ask("decode", now);
     paint($("after"), pixels);
     shownCode = code;
-    document.body.dataset.milliseconds = (performance.now() - began).toFixed(1);
   }
   computing = false;
   document.body.dataset.shown = String(+(document.body.dataset.shown ?? 0) + 1);
@@ -299,18 +298,18 @@ tabs.forEach((tab, place) => {
 /* ---- at the start ---- */
 
 async function start() {
-  const text = atob($("weights").textContent), { buffer: bytes } = Uint8Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
-  priorMean = (await ask("start", { about, bytes, server: location.href.replace(/[^/]*([?#].*)?$/, "").replace(/\/$/, "") }, [bytes])).mean;
+  const server = location.href.replace(/[^/]*([?#].*)?$/, "").replace(/\/$/, "");
+  priorMean = (await ask("start", { about, weights: $("weights").textContent, server })).mean;
   document.body.style.setProperty("--shape", HEIGHT / WIDTH);
   makeSliders();
   makeMix();
-  const first = await sampleOf(0);
-  if (!location.hash.includes("example")) addToTray(first, (await ask("decode", { code: first.code })).pixels);
-  const begun = location.hash.includes("seed") ? await openHash() : false;
-  if (!begun && !location.hash.includes("example")) await begin(first);
-  document.body.dataset.ready = "picture";
+  const first = await sampleOf(0), asks = (name) => new RegExp(`[#&]${name}=`).test(location.hash);
+  if (!asks("example")) addToTray(first, (await ask("decode", { code: first.code })).pixels);
+  const begun = (asks("seed") || asks("code")) && (await openHash());
+  if (!begun && !asks("example")) await begin(first);
+  Object.assign(document.body.dataset, { ready: "picture", first: Math.round(performance.now()) }); // milliseconds since the page was asked for
   await loadExamples();
-  if (!begun && !(location.hash.includes("example") && (await openHash())) && about.examples.length && base === first && !changed()) {
+  if (!begun && !(asks("example") && (await openHash())) && about.examples.length && base === first && !changed()) {
     history = []; // nobody has done anything yet that could be undone
     await begin($("tray").firstChild.item);
   }
