@@ -55,7 +55,7 @@ def commands() -> str:
         parts.append(f"\n**{group}**\n\n| command | what it does |\n| --- | --- |\n{''.join(lines)}")
     for one in COMMANDS:
         app = make_app(one.name)[one.name]
-        parts.append(_command(f"vaegan {one.name}", app))
+        parts.append(_command(f"vaegan {one.name}", app) if app.default_command else f"\n## vaegan {one.name}\n\n{one.line}\n")
         if one.name == "experiment":
             parts += [_command(f"vaegan experiment {name}", app[name]) for name in sorted(app) if not name.startswith("-")]
     return "".join(parts)
@@ -65,8 +65,7 @@ def _command(title: str, app: App) -> str:
     """The section of one command."""
     about = docstring_parser.parse(inspect.cleandoc(app.help if isinstance(app.help, str) else ""))
     text = "\n\n".join(part for part in (about.short_description, about.long_description) if part)
-    arguments = app.assemble_argument_collection(parse_docstring=True) if app.default_command else ()
-    rows = "".join(_row(argument) for argument in arguments if _is_shown(argument))
+    rows = "".join(_row(argument) for argument in app.assemble_argument_collection(parse_docstring=True) if _is_shown(argument))
     table = f"\n| argument | meaning |\n| --- | --- |\n{rows}" if rows else ""
     return f"\n## {title}\n\n{_cell(text, lines=True)}\n{table}"
 
