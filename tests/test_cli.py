@@ -198,7 +198,7 @@ MISTAKES = {
     "no length": (["train", "--steps", "0"], "must be above 0"),
     "one setting twice": (["train", "--seed", "3", "--training.seed", "4"], "given twice"),
     "an unknown device": (["train", "--device", "tpu"], "device must be auto, cpu, cuda or mps"),
-    "an unknown command": (["trian"], 'Did you mean "train"?'),
+    "an unknown command": (["trian"], "there is no command named trian. Did you mean train?"),
     "a folder without its flag": (["train", "photos"], "photos is for: settings begin with --, as in --data FOLDER"),
     "a missing recipe file": (["train", "--recipe", "mine.yaml"], "the recipe mine.yaml does not exist"),
     "a missing run": (["sample", "nowhere"], "nowhere does not exist"),

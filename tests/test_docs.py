@@ -48,7 +48,7 @@ def test_commands_and_flags_exist(page: Path) -> None:
     flags |= {f"--{key}" for key in Recipe().flat()} | {"--gate.no-enabled"}
     for line in re.findall(r"vaegan [^`\n]*|`--[^`\n]*", re.sub(r"`python [^`]*`", "", text)):
         for flag in re.findall(r"--[a-z][\w.-]*", line):
-            assert flag.rstrip(".") in {*flags, "--help", "--version"}
+            assert flag.rstrip(".") in {*flags, "--help", "--version", "--install-completion"}
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,7 +159,7 @@ def test_names_of_files_are_spelled_in_one_place() -> None:
     run = Run("run")
     paths = (path for name, path in vars(run).items() if name.endswith(("_file", "_folder")))
     names = {path.name for path in paths} - {run.recipe_file.name}  # recipe.py, which is below run.py, has that
-    names -= {run.pictures_folder.name, run.checkpoints_folder.name, run.tensorboard_folder.name}  # these are words, too
+    names -= {run.pictures_folder.name, run.checkpoints_folder.name, run.tensorboard_folder.name, run.export_folder.name}  # words, too
     names -= {run.skipped_file.name}  # as in a packed set
     spelled = {
         (path.relative_to(PACKAGE).as_posix(), node.value)

@@ -66,7 +66,7 @@ def test_training_is_silent_unless_it_is_asked_to_speak(tmp_path: Path, capfd: p
 
     found = vaegan.train(tiny(training__length="1 steps"), tmp_path / "run", device="cpu", report=False)
     assert capfd.readouterr() == ("", "")
-    assert found.to_dict() == {"run": str(tmp_path / "run"), "picture": str(found.picture), "page": None}
+    assert found.to_dict() == {"run": str(tmp_path / "run"), "picture": str(found.picture), "page": None, "studio": None}
     vaegan.train(tiny(training__length="1 steps"), tmp_path / "other", device="cpu", report=False, progress=True)
     assert "1 steps on the CPU" in capfd.readouterr().err
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import cyclopts
 
 from .. import old_names
-from ..errors import UserError, os_errors_as_user_errors
+from ..errors import UserError, os_errors_as_user_errors, unknown_name
 from ..parse_settings import describe, hint, setting_types
 from ..this_process import is_first_here, is_leader
 from .app import UnknownFlagError, make_app
@@ -59,6 +59,8 @@ def known_flags(app: cyclopts.App, words: Sequence[str]) -> list[str]:
 
 def one_sentence(error: cyclopts.CycloptsError) -> str:
     """The parser's complaint, which names the flag."""
+    if isinstance(error, cyclopts.UnknownCommandError) and error.app and error.unused_tokens:
+        return str(unknown_name("command", error.unused_tokens[0], [name for name in error.app if not name.startswith("-")]))
     if isinstance(error, cyclopts.UnusedCliTokensError):
         return f"it is not clear what {' '.join(error.unused_tokens or [])} is for: see --help"
     text = " ".join(str(error).split())
