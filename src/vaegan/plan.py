@@ -154,8 +154,8 @@ def dry_run(
     """
     if mode == "auto" and not run:
         raise UserError("--auto-resume needs --run: it continues that run if it has started")
-    pages = {"report": report, "studio": report if studio is None else studio}
-    job = TrainingJob(recipe, Run(run or free_name(RUNS, recipe)), mode, device, more_images=more_images, **pages)
+    with_studio = report if studio is None else studio
+    job = TrainingJob(recipe, Run(run or free_name(RUNS, recipe)), mode, device, report, more_images=more_images, studio=with_studio)
     console = console or console_of(progress)
     world = find_world(processes, nodes)
     plan = Plan(job.run.folder, recipe, world.size)
