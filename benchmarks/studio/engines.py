@@ -33,7 +33,7 @@ from vaegan.studio.program import trace
 from vaegan.studio.weights import Packed
 
 TURNS, WARM, INPUTS = 10, 16, 8
-OWN = tuple(HERE / name for name in SCRIPTS)
+OWN = [Path(str(HERE / name)) for name in SCRIPTS]
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -53,7 +53,8 @@ def networks(model: VAEGAN) -> dict[str, tuple[torch.nn.Module, Tensor]]:
 
 def write(folder: Path, model: VAEGAN) -> None:
     """What the page reads: the networks as programs and as ONNX."""
-    packed, given = Packed(), {"programs": {}, "inputs": {}, "wanted": {}}
+    packed = Packed()
+    given: dict[str, Any] = {"programs": {}, "inputs": {}, "wanted": {}}
     for name, (network, inputs) in networks(model).items():
         program = trace(network, [inputs[:1]], f"{name}.")
         packed.add(program.tensors, "float32")
@@ -70,7 +71,7 @@ def write(folder: Path, model: VAEGAN) -> None:
 
 def bring(folder: Path, args: argparse.Namespace) -> dict[str, list[Path]]:
     """Copy the engines beside the page: what each needs, by name."""
-    files = {"own": list(OWN)}
+    files = {"own": OWN}
     if args.onnxruntime:
         dist = args.onnxruntime / "dist"
         files["onnxruntime"] = [dist / "ort.wasm.bundle.min.mjs", dist / "ort-wasm-simd-threaded.wasm"]

@@ -170,8 +170,8 @@ def dry_run(
     if recipe is None:
         recipe = of_run(Run(run).folder) if run and mode == "resume" else DEFAULT_RECIPE
     settings, loader = settings_of(recipe, data, {"steps": steps, "epochs": epochs, "minutes": minutes}, init_from, console)
-    folder, page = Run(run or free_name(RUNS, settings)), report if studio is None else studio
-    job = TrainingJob(settings, folder, mode, device, report, loader=loader, more_images=more_images, studio=page)
+    folder, with_studio = Run(run or free_name(RUNS, settings)), report if studio is None else studio
+    job = TrainingJob(settings, folder, mode, device, report, loader=loader, more_images=more_images, studio=with_studio)
     world = find_world(processes, nodes)
     plan = Plan(job.run.folder, settings, world.size)
     with ExitStack() as stack:
