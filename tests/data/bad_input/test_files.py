@@ -52,7 +52,7 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "HEIC, half of it": ("m.heic", half(encoded(plain(RED, size=(64, 48)), "HEIF")), "^damaged"),
     "AVIF, half of it": ("m.avif", half(encoded(plain(RED, size=(64, 48)), "AVIF")), "^damaged"),
     "JPEG 2000, half of it": ("m.jp2", half(picture(3, "JPEG2000")), "^damaged"),
-    "an archive": ("m.png", b"PK\x05\x06" + bytes(18), "^an archive: unpack first"),
+    "an archive": ("m.png", b"PK\x05\x06" + bytes(18), "^an archive: unpack it"),
     "a video": ("m.jpg", b"\0\0\0\x18ftypisom" + bytes(99), "^a video: "),
     "JPEG, half of it": ("m.jpg", half(picture(3, "JPEG", 64)), CUT),
     "JPEG, its beginning": ("m.jpg", picture(3, "JPEG", 64)[:20], CUT),
