@@ -97,12 +97,15 @@ class SetDiagnosis(Result):
 
     def next_steps(self, table: Path) -> Iterator[tuple[str, str]]:
         """Commands to go on with, and what each is for; `table` is the list of all findings."""
+        examined = self.diagnosis.examined
+        channels = examined.preparation.channels
+        as_examined = () if channels == 3 or examined.packed else ("--channels", channels)
         if self.diagnosis.to_leave_out:
-            images = self.source if self.diagnosis.examined.packed is None else "SOURCE"
-            yield command("prepare", images, "SET", "--leave-out", table), "Pack the images without the copies"
+            images = self.source if examined.packed is None else "SOURCE"
+            yield command("prepare", images, "SET", "--leave-out", table, *as_examined), "Pack the images without the copies"
             yield "vaegan train --data SET", "Train on them"
         else:
-            yield command("train", "--data", self.source), "Train on the images"
+            yield command("train", "--data", self.source, *as_examined), "Train on the images"
 
 
 def page_file(page: str | Path) -> Path:
