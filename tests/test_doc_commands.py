@@ -1,0 +1,96 @@
+"""The commands of the README and the docs run, page by page, on tiny runs; those that are not run are named here, and why."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from vaegan.cli.flags import SHORT
+
+from .command import works
+from .doc_blocks import Command, commands
+from .tiny import TINY, flags
+
+NOT_RUN = {
+    "experiment ": "hours",
+    "bench": "minutes; tests/test_bench.py runs it",
+    "evaluate ": "minutes, for 10,000 samples; tests/metrics runs it",
+    "prepare 1 ": "a job of SLURM",
+    ".* /(shared|disk)/": "the disk of a cluster",
+    ".*--nodes ": "several machines",
+    ".*--processes ": "several GPUs; tests/training runs processes on the CPU",
+    ".*--device cuda": "a GPU",
+    "push ": "the Hub; tests/hub has one of its own",
+    ".* hf:": "the Hub",
+    "--version": "prints a number",
+}
+"""The beginning of a command, and what it needs."""
+PAGES = sorted({command.page for command in commands()})
+
+
+def reason_not_to_run(command: Command) -> str | None:
+    line = " ".join(command.words)
+    return next((reason for start, reason in NOT_RUN.items() if re.match(start, line)), None)
+
+
+def test_no_reason_is_left_over() -> None:
+    lines = [" ".join(command.words) for command in commands()]
+    assert not [start for start in NOT_RUN if not any(re.match(start, line) for line in lines)]
+
+
+@pytest.fixture
+def workspace(run_on_avatars: Path, run_on_photos: Path, all_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with what the pages speak of: runs, folders of images, and images."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("RUN", "runs/avatars", "runs/faces", "runs/a", "runs/b", "runs/mine", "runs/parts"):
+        shutil.copytree(run_on_avatars, name)
+    for name in ("runs/photos", "runs/my-photos"):
+        shutil.copytree(run_on_photos, name)
+    for name in ("photos", "my-photos", "new-photos", "new-good-parts", "grey-photos", "scans", "odd"):
+        shutil.copytree(all_photos, name)
+    pictures = sorted(all_photos.iterdir())
+    names = ["a.png", "b.png", "c.png", "face.png", "glasses.png", "plain.png", "another.png", "photo.png"]
+    for name, picture in zip([*names, "odd/plain 03.png", "odd/plain 12.png", "odd/half 00.png"], pictures, strict=False):
+        shutil.copy(picture, name)
+    for name in ("a.jpg", "b.jpg", "face.jpg", "photo.jpg"):
+        Image.open(pictures[0]).convert("RGB").save(name)
+    rows = [f"{picture.name},{at % 2},{at // 2 % 2},{'ab'[at % 2]}" for at, picture in enumerate(pictures)]
+    Path("table.csv").write_text("\n".join(["file,Smiling,Eyeglasses,kind", *rows]))
+    Path("my-own.yaml").write_text("objective:\n  gamma: 0.5\n")
+    for name in ("set", "SET"):
+        works("prepare", "avatars", name, "--size", 16, "--count", 64)
+    return tmp_path
+
+
+def made_tiny(words: Sequence[str]) -> list[str]:
+    """The same command, for tiny networks and images."""
+    line = re.sub(r"--size \d+", "--size 16", " ".join(f"'{word}'" if " " in word else word for word in words))
+    words = [word.strip("'") for word in re.findall(r"'[^']*'|\S+", line)]
+    if words[0] != "train":
+        return words
+    if "--resume" in words:
+        return [re.sub(r"^4000$", "3", word) for word in words]
+    line = re.sub(r" --(minutes|steps) \d+", "", line)
+    taken = {word.removeprefix("--").partition("=")[0] for word in line.split()}
+    taken |= {key for short, key in SHORT.items() if short in taken}
+    return [*line.split(), *flags(**dict.fromkeys(taken & TINY.keys()))]
+
+
+@pytest.mark.heavy  # a minute in all
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_run(page: str, workspace: Path) -> None:
+    for command in commands():
+        if command.page != page or reason_not_to_run(command):
+            continue
+        words = made_tiny(command.words)
+        if words[0] == "prepare" and "--shard" not in words:
+            shutil.rmtree(workspace / words[2], ignore_errors=True)  # pages show several ways to make one set
+        if "--run" in words and "--auto-resume" not in words:
+            shutil.rmtree(workspace / words[words.index("--run") + 1], ignore_errors=True)
+        print(command)
+        works(*words)
