@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import vaegan
 from vaegan.cli.flags import SHORT
 
 from .command import works
-from .doc_blocks import Command, commands
+from .doc_blocks import Command, blocks, commands
 from .tiny import TINY, flags
 
 NOT_RUN = {
@@ -21,15 +22,18 @@ NOT_RUN = {
     "bench": "minutes; tests/test_bench.py runs it",
     "evaluate ": "minutes, for 10,000 samples; tests/metrics runs it",
     "prepare 1 ": "a job of SLURM",
-    ".* /(shared|disk)/": "the disk of a cluster",
+    "(join|train .*) /(shared|disk)/": "the disk of a cluster",
+    "join set set/": "the shell puts in names for *",
     ".*--nodes ": "several machines",
     ".*--processes ": "several GPUs; tests/training runs processes on the CPU",
     ".*--device cuda": "a GPU",
-    "push ": "the Hub; tests/hub has one of its own",
+    "push .*--license": "the Hub; tests/hub has one of its own",
     ".* hf:": "the Hub",
     "--version": "prints a number",
 }
 """The beginning of a command, and what it needs."""
+PYTHON = ("docs/edit.md", "docs/export.md", "docs/prior.md", "docs/scaling.md")
+"""Pages whose Python runs after their commands; tests/test_doc_blocks.py says where that of the others runs."""
 PAGES = sorted({command.page for command in commands()})
 
 
@@ -72,7 +76,7 @@ def made_tiny(words: Sequence[str]) -> list[str]:
     line = re.sub(r"--size \d+", "--size 16", " ".join(f"'{word}'" if " " in word else word for word in words))
     words = [word.strip("'") for word in re.findall(r"'[^']*'|\S+", line)]
     if words[0] != "train":
-        return words
+        return ["SET" if word == "/shared/set" else word for word in words]
     if "--resume" in words:
         return [re.sub(r"^4000$", "3", word) for word in words]
     line = re.sub(r" --(minutes|steps) \d+", "", line)
@@ -88,9 +92,13 @@ def test_commands_run(page: str, workspace: Path) -> None:
         if command.page != page or reason_not_to_run(command):
             continue
         words = made_tiny(command.words)
-        if words[0] == "prepare" and "--shard" not in words:
-            shutil.rmtree(workspace / words[2], ignore_errors=True)  # pages show several ways to make one set
+        if words[0] in ("prepare", "join") and "--shard" not in words:
+            shutil.rmtree(workspace / words[1 + (words[0] == "prepare")], ignore_errors=True)  # pages show several ways to make one set
         if "--run" in words and "--auto-resume" not in words:
             shutil.rmtree(workspace / words[words.index("--run") + 1], ignore_errors=True)
         print(command)
         works(*words)
+    if page in PYTHON:
+        for block in blocks():
+            if block.page == page and block.language == "python":
+                exec(compile(block.code, page, "exec"), {"vaegan": vaegan})
