@@ -87,7 +87,7 @@ def made_tiny(words: Sequence[str]) -> list[str]:
     line = re.sub(r" --(minutes|steps) \d+", "", line)
     taken = {word.removeprefix("--").partition("=")[0] for word in line.split()}
     taken |= {key for short, key in SHORT.items() if short in taken}
-    return [*line.split(), *flags(**dict.fromkeys(taken & TINY.keys()))]
+    return [*line.split(), *flags(**{"data.held_out": 0.5, **dict.fromkeys(taken & TINY.keys())})]  # enough to score with
 
 
 def remove_what_is_in_the_way(words: Sequence[str]) -> None:
@@ -96,7 +96,7 @@ def remove_what_is_in_the_way(words: Sequence[str]) -> None:
         shutil.rmtree(words[1 + (words[0] == "prepare")], ignore_errors=True)
     if words[0] == "export":
         shutil.rmtree(Path(words[1]) / "export", ignore_errors=True)
-    if "--run" in words and "--auto-resume" not in words:
+    if "--run" in words:
         shutil.rmtree(words[words.index("--run") + 1], ignore_errors=True)
 
 
