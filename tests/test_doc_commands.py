@@ -84,7 +84,7 @@ def made_tiny(words: Sequence[str]) -> list[str]:
     if "--resume" in words:
         step = max(Run.open(words[words.index("--resume") + 1]).checkpoints)  # the run is finished
         return [*re.sub(r" --steps \d+", "", line).split(), f"--steps={step + 1}"]
-    line = re.sub(r" --(minutes|steps) \d+", "", line)
+    line = re.sub(r" --(minutes|steps|training\.batch) \d+", "", line)
     taken = {word.removeprefix("--").partition("=")[0] for word in line.split()}
     taken |= {key for short, key in SHORT.items() if short in taken}
     return [*line.split(), *flags(**{"data.held_out": 0.5, **dict.fromkeys(taken & TINY.keys())})]  # enough to score with
