@@ -149,3 +149,20 @@ def test_another_list_is_refused(folder: Path, tmp_path: Path, capsys: pytest.Ca
     fails(
         capsys, "prepare", f"classes:{folder}", tmp_path / "set", "--leave-out", tmp_path / "list.csv", words="has no column of file names"
     )
+
+
+def test_arrays_of_five_channels_and_deep_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    five = np.random.default_rng(0).integers(0, 256, (12, 48, 48, 5), dtype=np.uint8)
+    five[7] = five[2]
+    np.save(tmp_path / "five.npy", five)
+    works("doctor", tmp_path / "five.npy", "--channels", 5, "--out", tmp_path / "five.html", "--workers", 1)
+    said = capsys.readouterr()
+    assert "000007 (of 000002)" in said.out
+    assert f"vaegan prepare {tmp_path / 'five.npy'} SET --leave-out {tmp_path / 'five.csv'} --channels 5" in " ".join(said.err.split())
+    deep = tmp_path / "deep"
+    deep.mkdir()
+    for number in range(12):  # 12 bits in 16
+        Image.fromarray(np.asarray(scene(number))[..., 0].astype(np.uint16) << 4).save(deep / f"{number:02d}.png")
+    Image.open(deep / "03.png").save(deep / "again.png")
+    works("doctor", deep, "--channels", 1, "--out", tmp_path / "deep.html", "--workers", 1)
+    assert "exact copies                     1  the first: again.png (of 03.png)" in capsys.readouterr().out
