@@ -253,9 +253,20 @@ def with_data(recipe: Recipe, data: Any, console: Console) -> tuple[Recipe, Load
             "packed set"
         )
     with progress_bar(console) as progress, os_errors_as_user_errors():
-        images = ImageSet.open(pack_memory(data, recipe.preparation, progress=progress))
+        percentiles = recipe.data.range_percentiles
+        images = ImageSet.open(pack_memory(data, recipe.preparation, progress=progress, percentiles=percentiles))
     _say_notes(images, console)
-    return replace(recipe, data=replace(recipe.data, source=str(images.folder))), None
+    return replace(recipe, data=replace(recipe.data, source=str(images.folder), range=images.preparation.range or recipe.data.range)), None
+
+
+def check_loader(job: TrainingJob, world: World) -> None:
+    """Refuse several processes on the batches of one DataLoader.
+
+    Raises:
+        UserError: that is asked for.
+    """
+    if job.loader and world.size > 1:
+        raise UserError("a DataLoader trains in one process: for several, pass the data set itself, or the folder of a packed set")
 
 
 def images_of(recipe: Recipe, console: Console, *, finds_range: bool = True, again: bool = False) -> ImageSet:

@@ -20,6 +20,7 @@ from .begin import (
     TrainingJob,
     anchored_recipe,
     borrow_weights,
+    check_loader,
     free_name,
     growth_of,
     hold_folder,
@@ -180,6 +181,8 @@ def dry_run(
             resumed = job.begun() and _locked(job.run, stack)
         if resumed and job.run.checkpoints:
             plan.begun = max(job.run.checkpoints)
+        with _noting(plan):
+            check_loader(job, world)
         fits = _measure_memory(plan, job, world)
         images: ImageSet | None = None
         with _noting(plan):

@@ -268,9 +268,12 @@ class Run(RunMethods):
         Raises:
             UserError: they are not at hand.
         """
-        from .data import open_packed
+        from .data import AVATARS, open_packed
+        from .data.sources import is_hub
 
         data = self.data
+        if self.name and data.source != AVATARS and not is_hub(data.source):  # another person's folder: one here has only the same name
+            raise UserError(f"the images of {self.name} are not on this machine")
         images = open_packed(data.source, self.preparation, count=data.avatars, percentiles=data.range_percentiles)
         if images is None:
             raise UserError(f"the images of {self.data.source} are not packed on this machine")

@@ -23,6 +23,7 @@ from .begin import (
     about_growth,
     anchored_recipe,
     borrow_weights,
+    check_loader,
     free_name,
     growth_of,
     hold_folder,
@@ -206,8 +207,7 @@ def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: 
     console.quiet = console.quiet or not is_leader()
     world = find_world(processes, nodes)
     starts_others = world.size > 1 and not world.environment
-    if job.loader and world.size > 1:
-        raise UserError("a DataLoader trains in one process: for several, pass the data set itself, or the folder of a packed set")
+    check_loader(job, world)
     if job.recipe.data.source == LOADER and not job.loader:
         raise UserError(f"{job.run.folder} was trained on a DataLoader: continue it in a program, by vaegan.resume(RUN, data=LOADER)")
     if starts_others and job.callbacks:

@@ -9,7 +9,7 @@ import pytest
 
 from vaegan.data import ImageSet
 
-from ..command import fails, notices, rows, works
+from ..command import fails, notices, partly, rows, works
 
 
 def test_prepare_and_join(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,6 +75,22 @@ def test_shards_of_several_sets_follow_each_other(trained: Path, photos: Path, t
     names = [[row["name"] for row in rows(tmp_path / f"some-{number}-of-3.csv")] for number in (1, 2, 3)]
     assert list(map(len, names)) == [16, 16, 16]
     assert [name for part in names for name in part] == [row["name"] for row in rows(tmp_path / "all.csv")]
+
+
+def test_a_file_may_be_named_twice(
+    trained: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("latent.measurements.PART", "api.score.MEASURED_AT_ONCE"):
+        monkeypatch.setattr(f"vaegan.{name}", 1)
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    works("score", trained, photos)
+    named = [photos / "photo 01.png", tmp_path / "bad.png", photos / "photo 02.png", photos / "photo 01.png"]
+    found: list[str] = []
+    for number in (1, 2, 3):
+        of_part = ("score", trained, *named, "--shard", f"{number}/3", "--out", tmp_path / "some.csv")
+        partly(capsys, *of_part) if number == 1 else works(*of_part)  # that part has the bad one
+        found += [row["name"] for row in rows(tmp_path / f"some-{number}-of-3.csv")]
+    assert [Path(name).name for name in found] == [path.name for path in named]
 
 
 def test_mistakes(trained: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -84,6 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
             for line in map(json.loads, body.splitlines()):
                 if line["key"] == "file":
                     self.hub.repositories[repository][line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+                elif line["key"] == "deletedFile":
+                    del self.hub.repositories[repository][line["value"]["path"]]
             commit = self.hub.commit(repository)
             self._json({"commitUrl": f"{self.hub.address}/{repository}/commit/{commit}", "commitOid": commit})
 

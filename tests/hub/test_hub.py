@@ -16,7 +16,8 @@ import yaml
 
 import vaegan
 from vaegan import VAEGAN, Run, UserError
-from vaegan.hub.client import FILES
+from vaegan.api.hub import plain_name
+from vaegan.hub.client import FILES, PLAIN
 
 from ..command import fails, works
 from ..tiny import equal
@@ -206,3 +207,27 @@ def test_mistakes(hub: Hub, trained: Path, capsys: pytest.CaptureFixture[str], m
 class _Harmful:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return exec, ("raise SystemExit('harm')",)
+
+
+def test_nothing_of_this_machine_and_of_an_older_push_is_there(hub: Hub, run_on_photos: Path, photos: Path, tmp_path: Path) -> None:
+    run = Run.open(run_on_photos)
+    sides = {}
+    for name, number in (("with these (1)", 0), ("without", 20)):
+        sides[name] = tmp_path / "secret place" / name
+        sides[name].mkdir(parents=True)
+        for path in sorted(photos.glob("*.png"))[number : number + 20]:
+            shutil.copy(path, sides[name])
+    vaegan.attributes(run_on_photos, with_images=sides["with these (1)"], without_images=sides["without"], name="Spots")
+    hub.repositories["somebody/faces"] = {"prior.safetensors": b"of other weights", "notes.txt": b"kept"}
+    (run.model_folder / "prior.safetensors").unlink(missing_ok=True)
+    vaegan.push(run_on_photos, "somebody/faces")
+    files = hub.repositories["somebody/faces"]
+    assert not [name for name, content in files.items() if b"secret place" in content or str(tmp_path).encode() in content]
+    assert "prior.safetensors" not in files
+    assert files["notes.txt"] == b"kept"
+    assert vaegan.Directions.load(Run.open("hf:somebody/faces").attributes_file).sources == {"Spots": ["with-these-1", "without"]}
+
+
+@pytest.mark.parametrize("source", ["photos (1)", "a+b", "faces@home", "#1", "cats, dogs", "Bob's", "sets/plain", "…"])
+def test_a_folder_of_any_name_gets_a_plain_one(source: str) -> None:
+    assert PLAIN.fullmatch(plain_name(source))

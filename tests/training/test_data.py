@@ -170,6 +170,18 @@ def test_grey_images(tmp_path: Path) -> None:
     assert vaegan.load(run).sample(1).shape == (1, 1, 16, 16)
 
 
+def test_deep_pictures_get_the_range_that_their_files_get(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    deep = [Image.fromarray(random.integers(0, 4000, (16, 16)).astype(np.uint16)) for _ in range(8)]
+    (tmp_path / "files").mkdir()
+    for number, one in enumerate(deep):
+        one.save(tmp_path / "files" / f"{number}.png")
+    forms: dict[str, Any] = {"list": deep, "folder": tmp_path / "files"}
+    runs = [train(tiny(networks__channels=1), tmp_path / name, data=data, **QUIETLY).run for name, data in forms.items()]
+    assert len({weights(run) for run in runs}) == 1
+    assert {Run.open(run).recipe.data.range for run in runs} == {(0.0, float(max(np.asarray(one).max() for one in deep)))}
+
+
 @pytest.mark.parametrize("axes", [(0, 1, 2, 3), (0, 3, 1, 2)])
 def test_five_channels(axes: tuple[int, ...], tmp_path: Path) -> None:
     five = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 5), dtype=np.uint8)

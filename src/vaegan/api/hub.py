@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from contextlib import ExitStack, suppress
@@ -15,7 +16,7 @@ from ..data.sources import short_name
 from ..errors import UserError
 from ..files import from_home
 from ..hub.card import FILE, PICTURE, Table, card
-from ..hub.client import PREFIX, REPOSITORY, library, send
+from ..hub.client import PLAIN, PREFIX, REPOSITORY, library, send
 from ..latent.anomaly import HELD_OUT, Scorer
 from ..latent.directions import Directions
 from ..models.vaegan import VAEGAN
@@ -104,8 +105,10 @@ def _write(opened: Run, made: Path, repository: str, license_name: str | None) -
     model.save_pretrained(made)
     if opened.is_run:
         (made / RECIPE).write_text(_without_paths(opened.recipe).to_yaml(documented=True), encoding="utf-8")
-    if Directions.load_for(opened.attributes_file, model):
-        shutil.copyfile(opened.attributes_file, made / opened.attributes_file.name)
+    if directions := Directions.load_for(opened.attributes_file, model):
+        sources = {name: [plain_name(one) for one in those] for name, those in directions.sources.items()}
+        about = {**directions.about, **({"sources": sources} if sources else {})}
+        replace(directions, about=about).save(made / opened.attributes_file.name)
     with suppress(UserError):  # there is none, or it is of other weights
         if Scorer.load(opened.score_file, model).source == HELD_OUT:  # others name a set of this machine
             shutil.copyfile(opened.score_file, made / opened.score_file.name)
@@ -117,12 +120,18 @@ def _write(opened: Run, made: Path, repository: str, license_name: str | None) -
     (made / FILE).write_text(card(repository, lead, tables, license=license_name, samples=samples), encoding="utf-8")
 
 
+def plain_name(source: str) -> str:
+    """What a source of images is called where no path of this machine may stand, as `vaegan.hub.client.PLAIN` wants it."""
+    name = short_name(source)
+    return name if PLAIN.fullmatch(name) else re.sub(r"[^\w.-]+", "-", name).strip("-.") or "images"
+
+
 def _without_paths(recipe: Recipe) -> Recipe:
     """A recipe in which what lies on this machine is called by its name alone."""
     source, other, begun = recipe.data.source, recipe.objective.discriminator, recipe.training.init_from
     return replace(
         recipe,
-        data=replace(recipe.data, source=source if source == AVATARS else short_name(source)),
+        data=replace(recipe.data, source=source if source == AVATARS else plain_name(source)),
         objective=replace(recipe.objective, discriminator=Path(other).name),
         training=replace(recipe.training, init_from=begun if is_name(begun) else Path(begun).name),
     )

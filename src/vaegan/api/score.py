@@ -317,14 +317,16 @@ def _within(parts: Sequence[_Part], shard: Shard) -> Iterator[_Part]:
     wanted, start = shard.of(sum(len(part.names) for part in parts), MEASURED_AT_ONCE), 0
     for part in parts:
         here = range(max(wanted.start - start, 0), min(wanted.stop - start, len(part.names)))
-        order = {name: number for number, name in enumerate(part.order)}
-        positions = [order.get(name, 0) for name in part.names]
-        ends = [start + bisect(positions, order.get(one.name, 0)) for one in part.skipped]
-        skipped = [one for one, end in zip(part.skipped, ends, strict=True) if (wanted.start or -1) < end <= wanted.stop]
-        if here or skipped:
-            names = part.names[here.start : here.stop]
-            both = {*names, *(one.name for one in skipped)}
-            yield _Part(names, ImageRange(part.images, here), skipped, [name for name in part.order if name in both])
+        bad = {one.name for one in part.skipped}
+        read = [place for place, name in enumerate(part.order) if name not in bad]  # a file may be named twice
+        missed = [place for place, name in enumerate(part.order) if name in bad] or [0] * len(part.skipped)
+        ends = [start + (bisect(read, place) if part.order else len(part.names)) for place in missed]
+        chosen = [number for number, end in enumerate(ends) if (wanted.start or -1) < end <= wanted.stop]
+        if here or chosen:
+            places = sorted(read[here.start : here.stop] + [missed[number] for number in chosen]) if part.order else []
+            skipped = [part.skipped[number] for number in chosen]
+            order = [part.order[place] for place in places]
+            yield _Part(part.names[here.start : here.stop], ImageRange(part.images, here), skipped, order)
         start += len(part.names)
 
 

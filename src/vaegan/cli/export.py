@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from .completion import RunFolder
 from .console import Json, err, show
 
 Precision = Literal["float32", "float16", "int8"]  # as in studio/weights.py, without waiting for torch
 
 
 def export(
-    run: Path,
+    run: RunFolder,
     /,
     *,
     out: Path | None = None,

@@ -7,11 +7,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from .completion import RunFolder
 from .console import Json, err, show
 
 
 def push(
-    run: Path,
+    run: RunFolder,
     repository: str,
     /,
     *,

@@ -13,9 +13,10 @@ from PIL import Image
 
 from ..errors import UserError
 from .dataset import ImageSet
-from .images import Preparation, read
+from .images import Picture, Preparation, read
 from .read_images import read_images
 from .samples import Unreadable
+from .sources.base import Pixels
 from .sources.memory import NOT_SCALED, OpenPicture, as_numpy, each, image_of, is_array, require_range
 
 if TYPE_CHECKING:
@@ -109,16 +110,16 @@ def _of_item(
         return read_images([Path(item)], preparation, skipped, left_out)
     name = f"image {number}"
     if isinstance(item, Image.Image):
-        return [str(getattr(item, "filename", "") or name)], _prepared(item, name, preparation)[None]
+        return [str(getattr(item, "filename", "") or name)], _prepared(OpenPicture(item), name, preparation)[None]
     if is_array(item):
         pixels = _of_array(as_numpy(item), preparation)
         return [name] if len(pixels) == 1 else [f"{name}.{part}" for part in range(len(pixels))], pixels
     raise UserError(f"{name} is of type {type(item).__name__}: pass paths, PIL images, arrays or tensors")
 
 
-def _prepared(image: Image.Image, name: str, preparation: Preparation) -> NDArray[np.uint8]:
+def _prepared(picture: Picture, name: str, preparation: Preparation) -> NDArray[np.uint8]:
     try:
-        return read(OpenPicture(image), preparation)
+        return read(picture, preparation)
     except Unreadable as reason:
         raise UserError(f"cannot read {name}: {reason}") from reason
 
@@ -142,10 +143,12 @@ def _of_array(array: NDArray[Any], preparation: Preparation) -> NDArray[Any]:
         return np.ascontiguousarray(array, np.float32)
     if array.shape[1:] == preparation.shape:
         return np.ascontiguousarray(array)
+    if array.shape[3] == preparation.channels and array.shape[3] not in (1, 3, 4):
+        return np.stack([_prepared(Pixels(pixels), f"image {number}", preparation) for number, pixels in enumerate(array)])
     if array.shape[3] not in (1, 3, 4):
         raise UserError(f"images with {array.shape[3]} channels do not fit the model, which takes {preparation.channels}")
     pictures = (Image.fromarray(np.ascontiguousarray(pixels[..., 0] if array.shape[3] == 1 else pixels)) for pixels in array)
-    return np.stack([_prepared(picture, f"image {number}", preparation) for number, picture in enumerate(pictures)])
+    return np.stack([_prepared(OpenPicture(picture), f"image {number}", preparation) for number, picture in enumerate(pictures)])
 
 
 def _channels_last(array: NDArray[Any], preparation: Preparation) -> NDArray[Any]:

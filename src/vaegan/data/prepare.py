@@ -138,13 +138,16 @@ def _require_openable(source: str) -> None:
         raise UserError(f"they came from a program, and their packed copy {source} is gone: pass them to vaegan.resume again, as data=")
 
 
-def pack_memory(data: Any, preparation: Preparation, *, progress: Progress, workers: int | None = None) -> Path:
+def pack_memory(
+    data: Any, preparation: Preparation, *, progress: Progress, percentiles: ValueRange | None = None, workers: int | None = None
+) -> Path:
     """Pack images that a program has into a set in the cache, which is named by its content: the same images are there once.
 
     Args:
         data: see `vaegan.data.sources.memory.memory_source`.
         preparation: how they are made ready; of arrays, as of image files.
         progress: called as the work goes on.
+        percentiles: of the range that is found, if the preparation has none and images have more than 8 bits; by default none is found.
         workers: processes; all cores by default.
 
     Raises:
@@ -154,8 +157,9 @@ def pack_memory(data: Any, preparation: Preparation, *, progress: Progress, work
     with _cache_errors():
         cache_folder().mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="packing-", dir=cache_folder(), ignore_cleanup_errors=True) as scratch:
-            images = pack(found, preparation, Path(scratch) / "set", workers=workers or cores(), progress=progress)
-            content = json.dumps([images.annotated_identity, preparation.as_dict()], sort_keys=True)
+            more: dict[str, Any] = {"percentiles": percentiles if preparation.range is None else None}
+            images = pack(found, preparation, Path(scratch) / "set", workers=workers or cores(), progress=progress, **more)
+            content = json.dumps([images.annotated_identity, images.preparation.as_dict()], sort_keys=True)
             folder = cache_folder() / f"memory-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
             if not ImageSet.is_set(folder):
                 with suppress(OSError):  # of another process that was faster

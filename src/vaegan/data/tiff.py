@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from PIL import Image
 
 from .samples import MOST_CHANNELS, Samples, Unreadable, both_bytes, upright
 
+ONE_AT_A_TIME = threading.RLock()
+"""Held while standard error leads elsewhere, or two threads would not find it again."""
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """What a file begins with: little and big endian, and the same of BigTIFF."""
 BITS, PHOTOMETRIC, DESCRIPTION, ORIENTATION, SAMPLES, HIGHEST, PLANES, EXTRA, FORMAT = 258, 262, 270, 274, 277, 281, 284, 338, 339
@@ -115,7 +118,7 @@ def decoder_errors() -> Iterator[Callable[[], list[str]]]:
 
     Pillow's libtiff decodes on where a row is damaged, and only prints that it is.
     """
-    with tempfile.TemporaryFile() as file:
+    with ONE_AT_A_TIME, tempfile.TemporaryFile() as file:
         try:
             before = os.dup(2)
         except OSError:  # nobody hears it anyway

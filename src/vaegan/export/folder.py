@@ -136,14 +136,17 @@ def write_export(
 @contextmanager
 def _made_whole(folder: Path) -> Iterator[Path]:
     """Yields a folder to write to; it takes its place once it is whole."""
+    folder = folder.absolute()  # . has no name
     partial = folder.with_name(folder.name + PARTIAL)
     shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
     partial.mkdir(parents=True)
     try:
         yield partial
-        if folder.exists():
-            folder.rmdir()  # it is empty
-        partial.replace(folder)
+        if folder.exists():  # it is empty, and may be the current one
+            for path in partial.iterdir():
+                path.replace(folder / path.name)
+        else:
+            partial.replace(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -65,7 +65,8 @@ def send(folder: Path, repository: str, *, private: bool) -> str:
     api = hub.HfApi(endpoint=_endpoint(), library_name="vaegan")
     with _user_errors(f"cannot send the model to {repository}"):
         address = api.create_repo(repository, private=private, exist_ok=True)
-        api.upload_folder(repo_id=repository, folder_path=folder, commit_message="Upload a model of vaegan")
+        older = [*FILES]  # those of an earlier push that this one has not are removed
+        api.upload_folder(repo_id=repository, folder_path=folder, commit_message="Upload a model of vaegan", delete_patterns=older)
     return str(address)
 
 

@@ -30,7 +30,10 @@ def read_list(path: Path) -> frozenset[str]:
     if column is None:
         raise UserError(f"{path} has no column of file names: call it one of {', '.join(NAME_COLUMNS)}")
     marked = columns.get(LEAVE_OUT)
-    return frozenset((row[column] or "").strip() for row in rows if marked is None or (row[marked] or "").strip() == "1") - {""}
+    try:
+        return frozenset((row[column] or "").strip() for row in rows if marked is None or (row[marked] or "").strip() == "1") - {""}
+    except csv.Error as error:
+        raise UserError(f"{path} is damaged: {error}") from error
 
 
 def without(source: Source, names: frozenset[str], listed_in: str) -> Source:
