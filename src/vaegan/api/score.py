@@ -321,10 +321,10 @@ def _within(parts: Sequence[_Part], shard: Shard) -> Iterator[_Part]:
         read = [place for place, name in enumerate(part.order) if name not in bad]  # a file may be named twice
         missed = [place for place, name in enumerate(part.order) if name in bad] or [0] * len(part.skipped)
         ends = [start + (bisect(read, place) if part.order else len(part.names)) for place in missed]
-        kept = [number for number, end in enumerate(ends) if (wanted.start or -1) < end <= wanted.stop]
-        if here or kept:
-            positions = sorted(read[here.start : here.stop] + [missed[number] for number in kept]) if part.order else []
-            skipped = [part.skipped[number] for number in kept]
+        missing = [number for number, end in enumerate(ends) if (wanted.start or -1) < end <= wanted.stop]
+        if here or missing:
+            positions = sorted(read[here.start : here.stop] + [missed[number] for number in missing]) if part.order else []
+            skipped = [part.skipped[number] for number in missing]
             order = [part.order[place] for place in positions]
             yield _Part(part.names[here.start : here.stop], ImageRange(part.images, here), skipped, order)
         start += len(part.names)
