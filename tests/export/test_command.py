@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import vaegan
-from vaegan import UserError
+from vaegan import Run, UserError
 from vaegan.data.read_images import read_images
 from vaegan.export.check import Part
 
@@ -105,3 +105,13 @@ def test_files_for_torch_take_any_number_of_images(tmp_path: Path) -> None:
             for found, wanted in zip(program(*inputs), Part(model, name)(*inputs), strict=True):
                 torch.testing.assert_close(found, wanted)
     assert str(Path(vaegan.__file__).parents[2]).encode() not in b"".join(path.read_bytes() for path in folder.glob("*.pt2"))
+
+
+def test_a_direction_of_ones_own_stays_beside_those_that_are_learned(trained_on_avatars: Path, tmp_path: Path) -> None:
+    images = Run.open(trained_on_avatars).images().images
+    vaegan.attributes(trained_on_avatars, with_images=images[:12], without_images=images[12:], name="First")
+    exported = vaegan.export(trained_on_avatars, tmp_path / "out")
+    names = json.loads((exported.folder / "model.json").read_text())["directions"]["names"]
+    assert "First" in names
+    assert len(names) > 1
+    assert vaegan.Directions.load(Run.open(trained_on_avatars).attributes_file).names == tuple(names)

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 
 from ..errors import UserError
-from ..latent.anomaly import HELD_OUT, OtherWeightsError, Scorer
+from ..latent.anomaly import Scorer
 from ..latent.directions import Directions
-from ..latent.learn_directions import learn_from
 from ..models.prior import Mixture
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
 from ..report.facts import RunImages
 from ..run import Run
+from ..studio.learned import directions_of, scorer_of
 from .graph import Graph
 
 FORMAT = 1
@@ -51,42 +51,17 @@ class Learned:
             return cls(known.images.classes if known else (), notes=notes)
         directions = scorer = None
         try:
-            directions = _directions(opened, model, known, progress)
+            directions, notes = directions_of(opened, model, known, progress)
         except UserError as error:
             notes.append(f"the export has no directions of attributes: {error}")
         if "discriminator" not in model.untrained:
             try:
-                scorer = _scorer(opened, model, known, progress)
+                scorer = scorer_of(opened, model, known, progress)
             except UserError as error:
                 reason = str(error)
             if scorer is None:
                 notes.append(f"score.onnx gives no p-values, because the score is not calibrated: {reason}; {CALIBRATE}")
         return cls(known.images.classes if known else (), directions, scorer, notes)
-
-
-def _directions(opened: Run, model: VAEGAN, known: RunImages | None, progress: Progress) -> Directions | None:
-    if learned := Directions.load_for(opened.attributes_file, model):
-        return learned
-    if known is None or not known.images.attribute_names:
-        return None
-    directions, _ = learn_from(model, known.images, known.training, known.held_out, progress)
-    directions.save(opened.attributes_file)
-    return directions
-
-
-def _scorer(opened: Run, model: VAEGAN, known: RunImages | None, progress: Progress) -> Scorer | None:
-    if opened.score_file.is_file():
-        try:
-            return Scorer.load(opened.score_file, model)
-        except OtherWeightsError as error:
-            if error.source != HELD_OUT:
-                raise
-    if known is None:
-        return None
-    images, (training, held_out) = known.images.images, (known.training[:], known.held_out[:])
-    scorer = Scorer.calibrate(model, images, held_out, fitted_on=training, source=HELD_OUT, progress=progress)
-    scorer.save(opened.score_file)
-    return scorer
 
 
 def describe(opened: Run, model: VAEGAN, precision: str) -> dict[str, Any]:

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from ..data import ImageSet
 from ..errors import UserError
 from ..evenly_spaced import subsample
-from ..latent.anomaly import COMBINED, HELD_OUT, OtherWeightsError, Scorer
+from ..latent.anomaly import COMBINED
 from ..latent.directions import Directions
-from ..latent.learn_directions import learn_from
 from ..latent.principal import principal_directions
 from ..models.base import Discriminator
 from ..models.vaegan import VAEGAN
@@ -27,6 +26,7 @@ from ..report.stats import Stats
 from ..run import Run
 from ..viz.grid import three_channels
 from ..words import command, quoted
+from .learned import directions_of, scorer_of
 from .program import Program, run, trace
 from .weights import Packed, Precision
 
@@ -192,20 +192,14 @@ def _attributes(directions: Directions | None, packed: Packed) -> list[dict[str,
 
 
 def _directions(opened: Run, model: VAEGAN, known: RunImages | None, notes: list[str], progress: Progress | None) -> Directions | None:
-    """Those that the run has learned; with `progress`, learned now, where the images have attributes and nothing was learned yet."""
+    """Those that the run has learned, or learns now; a note says why there are none."""
     try:
-        learned = Directions.load_for(opened.attributes_file, model)
-        if learned and learned.of_attributes.names:
-            return learned
-        if progress is None or known is None or not known.images.attribute_names or "encoder" in model.untrained:
-            return learned
-        directions, _ = learn_from(model, known.images, known.training, known.held_out, progress)
+        directions, more = directions_of(opened, model, known, progress)
     except UserError as error:
         notes.append(f"the page has no sliders for attributes: {error}")
         return None
-    stored, more = directions.store(opened.attributes_file)
     notes.extend(more)
-    return stored
+    return directions
 
 
 def _conditions(model: VAEGAN) -> list[dict[str, Any]]:
@@ -235,18 +229,7 @@ def _score(opened: Run, model: VAEGAN, known: RunImages | None, packed: Packed, 
     Raises:
         UserError: there is none, and there are no images to make one with; or it is on other images, and for other weights.
     """
-    scorer = None
-    if opened.score_file.is_file():
-        try:
-            scorer = Scorer.load(opened.score_file, model)
-        except OtherWeightsError as error:
-            if error.source != HELD_OUT or known is None:
-                raise
-    if scorer is None and known is not None:
-        scorer = Scorer.calibrate(
-            model, known.images.images, known.held_out[:], fitted_on=known.training[:], source=HELD_OUT, progress=progress
-        )
-        scorer.save(opened.score_file)
+    scorer = scorer_of(opened, model, known, progress)
     if scorer is None:
         raise UserError(f"{opened.folder} has no calibration of the score, and no images to make one with: leave out --score")
     calibration = scorer.calibration

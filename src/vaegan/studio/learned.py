@@ -1,0 +1,55 @@
+"""What a run has learned beside its model: read, or learned now and kept, where the images are at hand. A page and an export have it."""
+
+from __future__ import annotations
+
+from ..latent.anomaly import HELD_OUT, OtherWeightsError, Scorer
+from ..latent.directions import Directions
+from ..latent.learn_directions import learn_from
+from ..models.vaegan import VAEGAN
+from ..progress import Progress
+from ..report.facts import RunImages
+from ..run import Run
+
+
+def directions_of(opened: Run, model: VAEGAN, known: RunImages | None, progress: Progress | None) -> tuple[Directions | None, list[str]]:
+    """The directions of attributes, and what there is to say of them.
+
+    Args:
+        opened: the run.
+        model: its model.
+        known: its images, if they are at hand.
+        progress: called as directions are learned; without it, none are.
+
+    Raises:
+        UserError: they are damaged, or none can be learned.
+    """
+    learned = Directions.load_for(opened.attributes_file, model)
+    if learned and learned.of_attributes.names:
+        return learned, []
+    if progress is None or known is None or not known.images.attribute_names or "encoder" in model.untrained:
+        return learned, []
+    directions, _ = learn_from(model, known.images, known.training, known.held_out, progress)
+    return directions.store(opened.attributes_file)
+
+
+def scorer_of(opened: Run, model: VAEGAN, known: RunImages | None, progress: Progress) -> Scorer | None:
+    """The calibration of the score; made now, where there is none, or one on the held-out images for other weights.
+
+    Returns:
+        None if there is none, and no images to make one with.
+
+    Raises:
+        UserError: it is damaged, or on other images and for other weights, or there are too few images.
+    """
+    if opened.score_file.is_file():
+        try:
+            return Scorer.load(opened.score_file, model)
+        except OtherWeightsError as error:
+            if error.source != HELD_OUT:
+                raise
+    if known is None:
+        return None
+    images, held_out = known.images.images, known.held_out[:]
+    scorer = Scorer.calibrate(model, images, held_out, fitted_on=known.training[:], source=HELD_OUT, progress=progress)
+    scorer.save(opened.score_file)
+    return scorer
