@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .callable_package import MODULES as _PACKAGES
 from .threads import set_wait_policy
 
 if TYPE_CHECKING:
@@ -87,8 +88,6 @@ _HOME = {
     "viz.grid": ("to_array", "to_pil"),
     "workflow": ("resume", "train"),
 }
-_PACKAGES = ("bench", "data", "doctor", "export", "report", "studio")
-"""These are functions and packages; see callable_package.py."""
 _MODULE = {name: module for module, names in _HOME.items() for name in names if name not in _PACKAGES}
 
 __all__ = [
