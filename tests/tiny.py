@@ -8,6 +8,7 @@ import numpy as np
 from lightning_fabric import Fabric
 from rich.console import Console
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from vaegan import Recipe
 from vaegan.data import ImageSet, open_images
@@ -30,6 +31,19 @@ TINY = {
 SILENT = Console(quiet=True)
 QUIETLY: dict[str, Any] = {"device": "cpu", "report": False, "console": SILENT}
 """How tests train, where it is not the report or what is said that they test."""
+
+
+class Items(Dataset[Any]):
+    """A data set of torch, which does not end by itself."""
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, number: int) -> Any:
+        return self.items[number % len(self.items)]
 
 
 def _settings(overrides: dict[str, Any]) -> dict[str, Any]:

@@ -10,28 +10,17 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import Dataset, IterableDataset, TensorDataset
+from torch.utils.data import IterableDataset, TensorDataset
 
 from vaegan import UserError
 from vaegan.data import Preparation, open_images
 from vaegan.data.any_images import any_images
 
+from ..tiny import Items
+
 PREPARATION = Preparation((16, 24), 3, "none")
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 16, 24, 3), np.uint8)
 FLOATS = PIXELS.astype(np.float32) / 127.5 - 1
-
-
-class Items(Dataset[Any]):
-    """A data set of torch, which does not end by itself."""
-
-    def __init__(self, items: list[Any]) -> None:
-        self.items = items
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, number: int) -> Any:
-        return self.items[number % len(self.items)]
 
 
 class Stream(IterableDataset[Any]):

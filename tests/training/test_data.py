@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 import vaegan
 from vaegan import Run, UserError
@@ -24,7 +24,7 @@ from vaegan.training import checkpoint
 from vaegan.workflow import resume, train
 
 from ..command import fails, works
-from ..tiny import QUIETLY, TINY, equal, tiny
+from ..tiny import QUIETLY, TINY, Items, equal, tiny
 from .test_callbacks import asks
 
 SETTINGS = {key: value for key, value in TINY.items() if key != "data.avatars"}
@@ -35,17 +35,6 @@ def pixels() -> NDArray[np.uint8]:
     """50 images of another size than the networks take."""
     coarse = np.random.default_rng(0).integers(0, 256, (50, 4, 4, 3), dtype=np.uint8)
     return np.kron(coarse, np.ones((1, 5, 6, 1), np.uint8))
-
-
-class Items(Dataset[Any]):
-    def __init__(self, items: list[Any]) -> None:
-        self.items = items
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, number: int) -> Any:
-        return self.items[number]
 
 
 def of_hugging_face(pixels: NDArray[np.uint8]) -> Any:
