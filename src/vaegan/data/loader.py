@@ -20,7 +20,7 @@ from .dataset import ImageSet, PackedImages
 from .held_out import Indices
 from .images import Preparation
 from .prepare import LOADER
-from .sources.memory import ValueRange, channels_last, check_range, image_of, to_pixels
+from .sources.memory import ValueRange, as_numpy, channels_last, check_range, image_of, to_pixels
 
 if TYPE_CHECKING:
     from ..recipe import Recipe
@@ -157,11 +157,9 @@ class LoaderBatches(Batches):
 def _numpy(batch: Any) -> NDArray[Any]:
     """The images of a batch: N x H x W x C."""
     images = image_of(batch)
-    if isinstance(images, Tensor):
-        images = images.detach().cpu().numpy() if not images.is_floating_point() else images.detach().cpu().float().numpy()
-    if not isinstance(images, np.ndarray):
+    if not isinstance(images, (Tensor, np.ndarray)):
         raise UserError(f"a batch of the DataLoader must be a tensor of images, or have one first, not {type(images).__name__}")
-    return channels_last(images)
+    return channels_last(as_numpy(images))
 
 
 def _length(loader: Any, batch: int) -> int:
