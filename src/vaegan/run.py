@@ -133,9 +133,9 @@ class Run(RunMethods):
         """Where a result is put by default: RUN/samples.png; of the model avatars, avatars-samples.png in the current folder."""
         if not self.name:
             return self.folder / name
-        from .pretrained.find import file_name
+        from .pretrained.find import named_result
 
-        return Path(f"{file_name(self.name)}-{name}")
+        return named_result(self.name, name)
 
     @property
     def argument(self) -> str | Path:

@@ -113,9 +113,9 @@ def edit(
         Print one JSON object and nothing else (see docs/json.md).
     """
     from ..api import edit as api
-    from ..run import Run
+    from ..pretrained.find import result_file
 
-    path = picture_file(out or Run.find(run).result_file("edits.png"))
+    path = picture_file(out or result_file(run, "edits.png"))
     found = api.edit(run, images, _strengths(add), how=how, strip=strip, project=project, progress=err)
     save_picture(found, path, outdir)
     show(found, json=json, table=False, outdir=outdir)
@@ -146,9 +146,9 @@ def arithmetic(
         Print one JSON object and nothing else (see docs/json.md).
     """
     from ..api import edit as api
-    from ..run import Run
+    from ..pretrained.find import result_file
 
-    path = picture_file(out or Run.find(run).result_file("arithmetic.png"))
+    path = picture_file(out or result_file(run, "arithmetic.png"))
     found = api.arithmetic(run, expression, progress=err)
     save_picture(found, path)
     show(found, json=json, table=False)

@@ -38,9 +38,9 @@ def encode(
     """
     from ..api import encode as api
     from ..data.shard import Shard
-    from ..run import Run
+    from ..pretrained.find import result_file
 
-    path = api.npz_file(out or Run.find(run).result_file("codes.npz"))
+    path = api.npz_file(out or result_file(run, "codes.npz"))
     path = path if shard is None else Shard.parse(shard).file(path)
     found = api.encode(run, source, shard=shard, on_row=print_row if jsonl else None, progress=err)
     found.files.append(found.save(path))
@@ -83,9 +83,9 @@ def project(
         Print one line of JSON for each image (see docs/json.md).
     """
     from ..api import encode as api
-    from ..run import Run
+    from ..pretrained.find import result_file
 
-    path = picture_file(out or Run.find(run).result_file("projections.png"))
+    path = picture_file(out or result_file(run, "projections.png"))
     found = api.project(run, images, steps=steps, lr=lr, kl_weight=kl_weight, on_row=print_row if jsonl else None, progress=err)
     save_picture(found, path)
     for row in () if json or jsonl else found.rows:

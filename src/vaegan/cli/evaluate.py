@@ -65,9 +65,9 @@ def evaluate(
         Print one JSON object and nothing else (see docs/json.md).
     """
     from ..api import evaluate as api
-    from ..run import Run
+    from ..pretrained.find import result_file
 
-    path = picture_file(out or Run.find(run).result_file("evaluation.png"))
+    path = picture_file(out or result_file(run, "evaluation.png"))
     wanted: dict[str, Any] = {
         "samples": samples,
         "extractor": extractor,

@@ -51,9 +51,9 @@ def sample(
         Print one JSON object and nothing else (see docs/json.md).
     """
     from ..api import look
-    from ..run import Run
+    from ..pretrained.find import result_file
 
-    path = out or Run.find(run).result_file("samples.png")
+    path = out or result_file(run, "samples.png")
     array = path.suffix.lower() == ".npy"
     path = path if array else picture_file(path)
     known = dict(map(_setting, values or []))
@@ -101,9 +101,9 @@ def reconstruct(
         Print one JSON object and nothing else (see docs/json.md).
     """
     from ..api import look
-    from ..run import Run
+    from ..pretrained.find import result_file
 
-    path = picture_file(out or Run.find(run).result_file("reconstructions.png"))
+    path = picture_file(out or result_file(run, "reconstructions.png"))
     found = look.reconstruct(run, images, progress=err)
     save_picture(found, path, outdir)
     show(found, json=json, table=False, outdir=outdir)
@@ -126,10 +126,10 @@ def convergence(run: RunFolder, /, *, out: Path | None = None, fps: float = 8.0,
         Print one JSON object and nothing else (see docs/json.md).
     """
     from ..api import look
-    from ..run import Run
+    from ..pretrained.find import result_file
 
     film = look.convergence(run, fps=fps, progress=err)
-    film.files.append(film.save(out or Run.find(run).result_file("convergence.gif")))
+    film.files.append(film.save(out or result_file(run, "convergence.gif")))
     show(film, json=json, table=False)
 
 

@@ -55,10 +55,10 @@ def interpolate(
     """
     from ..api import morph as api
     from ..api.shared import check_fps
-    from ..run import Run
+    from ..pretrained.find import result_file
     from ..viz import video
 
-    path = out or Run.find(run).result_file("interpolation.png")
+    path = out or result_file(run, "interpolation.png")
     moves = path.suffix.lower() in video.KINDS
     if not moves:
         picture_file(path)
@@ -108,9 +108,9 @@ def walk(
         Print one JSON object and nothing else (see docs/json.md).
     """
     from ..api import morph as api
-    from ..run import Run
+    from ..pretrained.find import result_file
 
     size = parse_size(tiles, "--tiles", "rows x columns such as 4x4")
     film = api.walk(run, seconds=seconds, fps=fps, tiles=size, seed=seed, prior=prior, progress=err)
-    film.files.append(film.save(out or Run.find(run).result_file("walk.gif")))
+    film.files.append(film.save(out or result_file(run, "walk.gif")))
     show(film, json=json, table=False)

@@ -58,9 +58,9 @@ def score(
     from ..api import score as api
     from ..data.shard import Shard
     from ..files import free_path
-    from ..run import Run
+    from ..pretrained.find import result_file
 
-    table = out or Run.find(run).result_file("scores.csv")
+    table = out or result_file(run, "scores.csv")
     table = table if shard is None else Shard.parse(shard).file(table)
     table = table if out else free_path(table)
     if table.suffix.lower() != ".csv":

@@ -64,9 +64,9 @@ def search(
     """
     from ..api import search as api
     from ..api.notices import MOST_ROWS
-    from ..run import Run
+    from ..pretrained.find import result_file
 
-    path = picture_file(out or Run.find(run).result_file("neighbours.png"))
+    path = picture_file(out or result_file(run, "neighbours.png"))
     wanted: dict[str, Any] = {"within": within, "by": by, "count": count, "samples": samples, "seed": seed, "prior": prior}
     found = api.search(run, images, **wanted, on_row=print_row if jsonl else None, progress=err)
     if csv:

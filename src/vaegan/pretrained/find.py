@@ -47,6 +47,19 @@ def file_name(name: str) -> str:
     return name.partition("@")[0].rpartition("/")[2]
 
 
+def result_file(run: str | Path, name: str) -> Path:
+    """Where a command puts a result by default: RUN/samples.png; of the model avatars, avatars-samples.png in the current folder.
+
+    The model is not fetched for this.
+    """
+    return named_result(Path(run).as_posix(), name) if is_name(run) else from_home(run) / name
+
+
+def named_result(model: str, name: str) -> Path:
+    """The same for the name of a model."""
+    return Path(f"{file_name(model)}-{name}")
+
+
 def model_folder(folder: str | Path) -> Path:
     """The model folder of a name; what is no name is taken for a path. A text USER/NAME is a model of the hub, as elsewhere in the field.
 
