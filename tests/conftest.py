@@ -45,17 +45,41 @@ def photos(all_photos: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(all_photos, tmp_path / "photos"))
 
 
+def files_of(run: Path) -> dict[Path, tuple[int, int]]:
+    """Size and time of change of every file of a run."""
+    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in run.rglob("*") if path.is_file()}
+
+
+SHARED: dict[Path, dict[Path, tuple[int, int]]] = {}
+"""Runs that many tests read, with their files."""
+
+
 @pytest.fixture(scope="session")
 def run_on_photos(all_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two steps on half of the images."""
+    """Two steps on half of the images. Tests leave it as it is; `trained` is a copy that they may change."""
     run = tmp_path_factory.mktemp("on-photos") / "run"
-    return train(run, "--data", all_photos, training__length="2 steps", training__batch=8, data__held_out=0.5)
+    train(run, "--data", all_photos, training__length="2 steps", training__batch=8, data__held_out=0.5)
+    SHARED[run] = files_of(run)
+    return run
 
 
 @pytest.fixture(scope="session")
 def run_on_avatars(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two steps on 300 of 400 avatars."""
-    return train(tmp_path_factory.mktemp("on-avatars") / "run", data__avatars=400, training__length="2 steps", data__held_out=0.25)
+    """Two steps on 300 of 400 avatars. Tests leave it as it is; `trained_on_avatars` is a copy that they may change."""
+    run = train(tmp_path_factory.mktemp("on-avatars") / "run", data__avatars=400, training__length="2 steps", data__held_out=0.25)
+    SHARED[run] = files_of(run)
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _shared_runs_stay() -> Iterator[None]:
+    """A test that changes a shared run fails itself, so that no test depends on those before it."""
+    yield
+    for run, files in SHARED.items():
+        found = files_of(run)
+        changed = sorted(str(path.relative_to(run)) for path in {*files, *found} if files.get(path) != found.get(path))
+        SHARED[run] = found
+        assert not changed, f"the test changed these files of a shared run: {changed}"
 
 
 @pytest.fixture

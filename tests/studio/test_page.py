@@ -21,8 +21,8 @@ def about(page: Path) -> dict[str, object]:
     return result
 
 
-def test_a_page_is_one_file_that_asks_for_nothing(run_on_avatars: Path, tmp_path: Path) -> None:
-    written = studio(run_on_avatars, tmp_path / "page.html", examples=3)
+def test_a_page_is_one_file_that_asks_for_nothing(trained_on_avatars: Path, tmp_path: Path) -> None:
+    written = studio(trained_on_avatars, tmp_path / "page.html", examples=3)
     text = Path(written).read_text(encoding="utf-8")
     assert written.bytes == Path(written).stat().st_size
     assert not re.findall(r'(?:src|href)="(?!report\.html)[^"]*"', text)
@@ -39,9 +39,9 @@ def test_a_page_is_one_file_that_asks_for_nothing(run_on_avatars: Path, tmp_path
     assert "weights in float16" in str(written)
 
 
-def test_the_command_says_what_it_wrote(run_on_avatars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_what_it_wrote(trained_on_avatars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "page.html"
-    works("studio", run_on_avatars, "--out", page, "--examples", 0, "--precision", "int8")
+    works("studio", trained_on_avatars, "--out", page, "--examples", 0, "--precision", "int8")
     said = capsys.readouterr()
     assert "weights in int8" in said.out
     assert str(page) in said.out + said.err
