@@ -157,7 +157,7 @@ class Architecture:
             if height % (1 << self.halvings) or width % (1 << self.halvings):
                 near = " ".join(map(str, self._nearest_size()))
                 what = f"cannot be halved until the shorter side is at most {LARGEST_MAP}"
-                raise UserError(f"networks.size {height} {width} {what}: the nearest size that can is {near}")
+                raise UserError(f"networks.size {height} {width} {what}: choose {near}, the nearest size that works")
         for name in ("encoder", "decoder", "discriminator"):
             listed = getattr(self, name)
             require(len(listed) > 0 and min(listed) > 0, f"networks.{name} must be numbers above 0, not {listed}")
@@ -246,16 +246,16 @@ class ObjectiveSettings:
     """The factor by which gamma is multiplied after each epoch. gamma never exceeds 1."""
 
     def __post_init__(self) -> None:
-        require(not self.joint or self.similarity == "level", "objective.joint needs objective.similarity level, not levels")
+        require(not self.joint or self.similarity == "level", "objective.joint needs objective.similarity=level, not levels")
         fits = self.similarity == "levels" and self.kind == "vaegan"
         require(self.images_per_sample > 0, f"objective.images_per_sample must be above 0, not {self.images_per_sample}")
         require(not self.diff_augment or fits, "objective.diff_augment needs objective.similarity=levels and objective.kind=vaegan")
-        require(not self.joint or self.kind == "vaegan", f"objective.joint needs objective.kind vaegan, not {self.kind}")
+        require(not self.joint or self.kind == "vaegan", f"objective.joint needs objective.kind=vaegan, not {self.kind}")
         if self.kind == "vae-dis":
-            way = "name a trained run, such as one of kind gan, with --objective.discriminator RUN"
-            require(bool(self.discriminator), f"objective.kind vae-dis needs a discriminator: {way}")
+            way = "give a trained run, such as one of kind gan, with --objective.discriminator RUN"
+            require(bool(self.discriminator), f"objective.kind=vae-dis needs a discriminator: {way}")
         else:
-            require(not self.discriminator, f"objective.discriminator needs objective.kind vae-dis, not {self.kind}")
+            require(not self.discriminator, f"objective.discriminator needs objective.kind=vae-dis, not {self.kind}")
         require(0 < self.gamma <= 1, f"objective.gamma must be above 0 and at most 1, not {self.gamma}")
         require(0 < self.real_weight < 1, f"objective.real_weight must be above 0 and below 1, not {self.real_weight}")
         require(self.level >= 0, f"objective.level must be at least 0, not {self.level}")

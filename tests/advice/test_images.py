@@ -29,7 +29,7 @@ CASES = [
         "prepare PHOTOS OUT --splits 0.8 0.1 0.1 --size 16 --workers 1",
     ),
     Case(
-        "leave out --grey, or ask for --channels 3",
+        "leave out --grey, or give --channels 3",
         "prepare avatars OUT --grey",
         ("prepare avatars OUT --count 4 --size 16 --workers 1", "data avatars --data.avatars 24 --size 16 --channels 3"),
     ),

@@ -53,7 +53,7 @@ def test_score(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFi
     (tmp_path / "odd" / "broken.png").unlink()
     works("score", run, tmp_path / "odd", "--false-positive-rate", 0.1)
     first = (run / "scores.csv").read_bytes()
-    assert "with 20 normal images p is at least 0.048, so no image can reach --false-positive-rate 0.01" in notices(
+    assert "with only 20 normal images, no p-value is below 0.048, so no image counts as unusual at --false-positive-rate 0.01" in notices(
         capsys, "score", run, tmp_path / "odd"
     )
     assert (run / "scores.csv").read_bytes() == first

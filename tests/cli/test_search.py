@@ -51,12 +51,12 @@ def test_search_from_samples(run: Path, tmp_path: Path, capsys: pytest.CaptureFi
     text = capsys.readouterr().out
     assert "median distance to the nearest of 20 training images, by code" in text
     assert "of 20 held-out images" in text
-    assert "of the samples are nearer to a training image than the median held-out image" in text
+    assert "of the samples have a smaller distance than the median of the held-out images" in text
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
 MISTAKES = {
-    "no image": ([], "name images to search for, or ask for samples with --samples 8"),
+    "no image": ([], "search needs images: give image files, or draw samples with --samples 8"),
     "no such image": (["nothing.png"], "nothing.png does not exist"),
     "images and samples": (["x.png", "--samples", "3"], "name images to search for, or ask"),
     "samples in a set": (["--samples", "3", "--in", "set"], "leave out --in"),

@@ -129,7 +129,7 @@ def three(folder: Path) -> Path:
 def test_one_range_for_pictures_that_differ(tmp_path: Path) -> None:
     images = packed(three(tmp_path / "photos"), tmp_path / "set")
     assert images.images[:][:, 0, 0, 0].tolist() == [0, 128, 255]
-    assert images.manifest["notes"] == ["3 of 3 images have more than 8 bits: their values are scaled from 1000 to 3000"]
+    assert images.manifest["notes"] == ["3 of 3 images have more than 8 bits: their range is 1000 to 3000"]
 
 
 def test_8_bit_pictures_keep_their_own_range(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_8_bit_pictures_keep_their_own_range(tmp_path: Path) -> None:
     Image.new("L", (SIDE, SIDE), 77).save(photos / "0.png")
     images = packed(photos, tmp_path / "set")
     assert images.images[:][:, 0, 0, 0].tolist() == [77, 0, 128, 255]
-    assert images.manifest["notes"][0].endswith("; the other 1 have 8 bits, and their values are taken from 0 to 255")
+    assert images.manifest["notes"][0].endswith("; the other 1 have 8 bits, and their range is 0 to 255")
 
 
 def test_a_set_of_8_bits_says_nothing_of_a_range(tmp_path: Path) -> None:

@@ -388,7 +388,7 @@ def test_attributes_from_a_table(photos: Path, tmp_path: Path) -> None:
 def test_a_set_is_recognised_and_named(tmp_path: Path, photos: Path) -> None:
     celeba(tmp_path / "faces", zipped=False, official_folders=False)
     assert find_source(str(tmp_path / "faces")).notes == [
-        "only its image files are used; it looks like celeba: to use all of it, name it celeba:PATH"
+        "only its image files are used; it looks like celeba: to use all of it, give it as celeba:PATH"
     ]
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "train_X.bin").touch()
@@ -405,7 +405,7 @@ def test_rows_of_a_table_are_for_named_images_alone(photos: Path, tmp_path: Path
     (tmp_path / "table.csv").write_text("file,class\nphoto 00.png,cat\n,\n")
     packed = pack(str(photos), tmp_path, size=(16, 16), attributes=tmp_path / "table.csv")
     assert (packed.labels.count("cat"), packed.labels.count("")) == (2, 38)
-    assert "1 images share a row of table.csv with others of the same file name" in packed.manifest["notes"]
+    assert "1 images have the same file name as another image, and use the same row of table.csv" in packed.manifest["notes"]
     (tmp_path / "table.csv").write_text("file,class\nphoto 00.png,cat\n,dog\n")
     with pytest.raises(UserError, match=r"row 3 of .* names no file"):
         pack(str(photos), tmp_path / "x", attributes=tmp_path / "table.csv")

@@ -201,5 +201,5 @@ def test_a_prior_that_does_not_fit_is_refused_and_fitted_again(conditional: Path
 def test_while_a_process_trains_into_the_run(conditional: Path) -> None:
     from vaegan.files import locked
 
-    with locked(Run(conditional).lock_file), pytest.raises(UserError, match="another process is training into"):
+    with locked(Run(conditional).lock_file), pytest.raises(UserError, match="is being trained by another process"):
         fit_prior(conditional)

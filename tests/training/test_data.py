@@ -224,7 +224,11 @@ def test_what_a_data_loader_cannot_do_is_refused(tmp_path: Path) -> None:
         ({"training.length": "2 epochs"}, DataLoader(Endless(), 4), "a length in epochs needs a DataLoader with a length"),
         ({"training.length": "2 minutes"}, loader(), "a length in minutes needs a set of images"),
         ({"networks.attributes": ["A"]}, loader(), "networks.attributes needs a set of images"),
-        ({}, DataLoader(Items([torch.zeros(3, 16, side) for side in (16, 24)]), 1), "images of 16 x 24 x 3, and its first one had 16 x 16"),
+        (
+            {},
+            DataLoader(Items([torch.zeros(3, 16, side) for side in (16, 24)]), 1),
+            "images of 16 x 24 x 3, and the first batch had images of 16 x 16",
+        ),
         ({}, DataLoader(Items([{"text": "a"}]), 1), "there is no image in an item of the data"),
         ({}, DataLoader(Items([torch.zeros(3, 16, 17)] * 8), 4), "networks.size"),
     ]

@@ -189,7 +189,7 @@ def prepare(
             note=talk.note,
         )
     if packed_before:
-        talk.note(f"{out} is packed already, from files with the same names and sizes; remove it to pack it again")
+        talk.note(f"{out} was packed before, from files with the same names and sizes: to pack it again, remove it first")
     return _made(out, images, talk)
 
 

@@ -205,7 +205,7 @@ def _say_next(out: Path, found: SetSummary) -> None:
         replace(Recipe.load(DEFAULT_RECIPE).networks, size=found.size)
         look += f"\nTrain on it: {command('train', '--data', out)}"
     except UserError as error:
-        err.print(f"{error}; to train on these images, prepare them again with a --size that is possible", soft_wrap=True)
+        err.print(f"{error}; to train on these images, prepare them again with a --size that the networks can take", soft_wrap=True)
     err.print(look, soft_wrap=True)
 
 

@@ -76,7 +76,7 @@ def train(
     if resume and (wrong := [flag for flag, value in parsed.items() if value]):
         raise UserError(f"--resume continues a run with its own settings: leave out {' and '.join(wrong)}")
     if more_images and not resume:
-        raise UserError("--more-images needs --resume: leave it out, or name the run that has more images now with --resume RUN")
+        raise UserError("--more-images needs --resume: leave out --more-images, or give the run with --resume RUN")
     recipe = flags.load_recipe(settings, resume)
     same: dict[str, Any] = {"device": flags.device, "processes": processes, "nodes": nodes, "report": report, "studio": studio}
     if dry_run:

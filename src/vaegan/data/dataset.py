@@ -392,7 +392,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, UserError) as error:
         raise damaged from error
     if version != FORMAT:
-        raise UserError(f"{folder} has set format {version}, and this version of vaegan reads {FORMAT}: pack it again")
+        raise UserError(f"{folder} is a packed set of format {version}, but this version of vaegan reads format {FORMAT}: pack it again")
     if not consistent:
         raise damaged
     return manifest

@@ -31,13 +31,15 @@ RAW = Kind("a camera's raw file", "raw files of cameras", "convert to PNG, JPEG 
 ARCHIVE = Kind("an archive", "archives", "unpack it, or prepare it by itself")
 ARRAY = Kind("a file of arrays", "files of arrays", "prepare the .npz file by itself, or save its images as image files")
 RECORDS = Kind("a file of records", "files of records", "save as image files first")
-TABLE = Kind("a table of the Hugging Face library", "tables of the Hugging Face library", "name the folder as hf:FOLDER")
+TABLE = Kind("a table of the Hugging Face library", "tables of the Hugging Face library", "give the folder as hf:FOLDER")
 BACKUP = Kind("a thumbnail, a backup or an unfinished download", "thumbnails, backups or unfinished downloads")
 NO_FILE = Kind("a pipe, a device or a link to nothing", "pipes, devices or links to nothing")
 POINTER = Kind("a pointer of Git LFS", "pointers of Git LFS", "fetch the files themselves with Git LFS first")
 NOT_DOWNLOADED = Kind("a photo that is still in iCloud", "photos that are still in iCloud", "download first")
 CLOSED = Kind("a damaged or encrypted file", "damaged or encrypted files")
-WITHIN = Kind("a link to a folder that the source holds or lies in", "links to folders that the source holds or lies in")
+WITHIN = Kind(
+    "a link to a folder inside the source, or to one that contains it", "links to folders inside the source, or to one that contains it"
+)
 RUN = Kind("a run", "runs")
 PACKED = Kind("a packed set", "packed sets")
 

@@ -21,7 +21,7 @@ BAD_SOURCES: dict[str, tuple[str, str]] = {
     "an address": ("https://example.org/photos.zip", "there is no kind of images named https"),
     "another drive": ("Q:\\photos", "Q:\\photos does not exist"),
     "avatars, nearly": ("avatar", "avatar does not exist"),
-    **{f"{kind} without a path": (f"{kind}:", f"name a folder after {kind}:, such as {kind}:FOLDER") for kind in KINDS},
+    **{f"{kind} without a path": (f"{kind}:", f"{kind}: needs a folder, such as {kind}:FOLDER") for kind in KINDS},
     **{f"{kind} of a missing path": (f"{kind}:{{root}}/gone", "{root}/gone does not exist") for kind in KINDS},
     "celeba of photos": ("celeba:{root}/photos", "{root}/photos is not CelebA: it has no img_align_celeba, neither as"),
     "stl10 of photos": ("stl10:{root}/photos", "{root}/photos is not STL-10 in its binary form: it has no train_X.bin"),
