@@ -47,9 +47,9 @@ def test_a_model_folder(trained: Path, photos: Path) -> None:
         _ = run.recipe
     assert run.model_folder == trained / "model"
     assert run.model().architecture == Run(trained).model().architecture
-    with pytest.raises(UserError, match=r"does not say which images the model was trained on: name images with --in$"):
+    with pytest.raises(UserError, match=r"does not say which images the model was trained on: give images with --in$"):
         run.images(flag="--in")
-    with pytest.raises(UserError, match=r"does not say which images the model was trained on: name images$"):
+    with pytest.raises(UserError, match=r"does not say which images the model was trained on: give images$"):
         run.images()
     images = run.images(photos)
     assert images.preparation == run.preparation

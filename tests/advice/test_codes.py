@@ -67,7 +67,7 @@ CASES = [
         both(two_folders, lambda w: works("attributes", w["RUN"])),
     ),
     Case(
-        "--name must be a name without",
+        "choose a name without",
         "attributes RUN --with ONE --without OTHER --name direction-1",
         "attributes RUN --with ONE --without OTHER --name Mine",
         two_folders,

@@ -145,7 +145,7 @@ CASES = [
         patched("vaegan.training.loggers.registry.find_spec", lambda _: None),
     ),
     Case(
-        "train a new run on them, or, if they have only become more, add --more-images",
+        "train a new run on them, or, if images were only added, add --more-images",
         "train --resume RUN RESUMED --data OUT",
         "train --resume RUN RESUMED --data OUT --more-images",
         one_more,

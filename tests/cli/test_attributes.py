@@ -111,7 +111,7 @@ def test_an_attribute_with_the_name_of_a_principal_direction_is_left_out(
     recipe = (run / "recipe.yaml").read_text()
     (run / "recipe.yaml").write_text(recipe.replace("held_out: 0.5", "held_out: 0.1"))
     said = notices(capsys, "attributes", run, "--data", tmp_path / "set")
-    assert "left out direction-1: a principal direction has this name; give the attribute another one" in said
+    assert "left out direction-1: a principal direction has this name; give the attribute another name" in said
     assert Directions.load(run / "attributes.safetensors").names == ("Odd",)
 
 

@@ -70,7 +70,7 @@ def test_a_calibration_stays_until_the_model_changes(run: Path, photos: Path, ca
     works("score", run, photos, "--calibrate", photos)
     assert f"calibrated on {photos}: 20 normal images" in notices(capsys, "score", run, photos)
     works("train", "--resume", run, "--steps", 4, "--device", "cpu", "--no-report")
-    assert "was made for other weights" in fails(capsys, "score", run, photos)
+    assert "whose weights have changed since" in fails(capsys, "score", run, photos)
 
 
 MISTAKES = {
@@ -100,7 +100,7 @@ def test_a_model_without_a_network_is_refused_before_the_images(
     kind: str, lacks: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = train(tmp_path / "run", training__length="1 steps", objective__kind=kind)
-    assert f"a trained {lacks} is needed" in fails(capsys, "score", run, "nowhere")
+    assert f"this needs a trained {lacks}" in fails(capsys, "score", run, "nowhere")
 
 
 def test_mistakes_with_folders(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -179,7 +179,7 @@ def damaged(path: Path) -> None:
 
 
 BAD: dict[str, tuple[str, Any, str]] = {
-    "objects": ("a.npy", objects, "cannot read .*a.npy: it holds Python objects, which are not unpickled"),
+    "objects": ("a.npy", objects, "cannot read .*a.npy: it holds Python objects, which can run code and are not read"),
     "a pickle": ("a.npy", lambda path: path.write_bytes(pickle.dumps([1])), "cannot read .*a.npy: it holds Python objects"),
     "cut off": ("a.npy", damaged, "a.npy is damaged, or is not an array of numpy"),
     "one image": ("a.npy", lambda path: np.save(path, noise(SIDE, SIDE)), "16 x 16, which is one image: give the folder that it is in"),

@@ -362,7 +362,7 @@ def test_hugging_face(streaming: bool, tmp_path: Path, monkeypatch: pytest.Monke
     assert math.isnan(packed.attributes[4, 0])
     text, many = packed.manifest["notes"]
     assert text == f'columns of hf:{tmp_path}/hub that hold text are not attributes: remark ("x" for train-0000000)'
-    assert f"columns of hf:{tmp_path}/hub with more than two values are not attributes: age (0 to 2); use one with --threshold" in many
+    assert f"columns of hf:{tmp_path}/hub with more than two values are not attributes: age (0 to 2); to use one, add --threshold" in many
 
 
 def test_attributes_from_a_table(photos: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ CHECKS = {
         "Training images that are copies of held-out images. Results look better than they are.",
         "The list marks the training images.",
     ),
-    "exact copy": Check("Exact copies", "The same file, or the same pixels, again.", MARKED),
+    "exact copy": Check("Exact copies", "Files with the same bytes, or images with the same pixels.", MARKED),
     "near copy": Check("Near copies", "The same picture, resized or compressed again.", MARKED),
     "mirrored copy": Check("Mirrored copies", "The same picture, mirrored, and perhaps resized or compressed again.", MARKED),
     "broken": Check("Broken files", "Training skips these files.", "Replace them, or delete them."),
@@ -36,8 +36,8 @@ CHECKS = {
     ),
     "odd size": Check(
         "Odd sizes",
-        "Pictures that are cut or squeezed much, or that are not as large as nearly all others.",
-        f"Look whether what is left shows what it should. {LIST}",
+        "Pictures that are cropped or squeezed a lot, or whose size differs from that of nearly all others.",
+        f"Check that they still show what they should. {LIST}",
     ),
     "small": Check(
         "Small pictures",
