@@ -129,7 +129,7 @@ COLUMNS: dict[str, tuple[str, Mapping[str, Any], Mapping[str, tuple[float, ...]]
         [
             "the names of images are in the column patientId",
             MANY.format("x (12.5 to 562)"),
-            "1 rows of t.csv say again",
+            "left out 1 rows of t.csv",
             "t.csv lists 4 images under another folder",
         ],
     ),
