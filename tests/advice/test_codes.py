@@ -101,7 +101,7 @@ CASES = [
         "edit RUN PHOTO --add Round=1 --strip",
     ),
     Case(
-        "--project must be a number of steps, not {}",
+        "--project must be at least 0, not {}",
         "edit RUN PHOTO --add Round=1 --project -1",
         "edit RUN PHOTO --add Round=1 --project 1",
     ),

@@ -76,7 +76,7 @@ def test_plain_photos_have_principal_directions(trained: Path, photos: Path, cap
     works("attributes", trained)
     said = capsys.readouterr()
     assert "direction-4" in said.out
-    assert "These are the widest principal directions of the codes" in said.out
+    assert "These are principal directions, along which the codes differ most" in said.out
     assert "--add direction-1=2" in said.err
     assert is_picture(trained / "directions.png")
     assert not (trained / "attributes.safetensors").exists()

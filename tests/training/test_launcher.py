@@ -136,7 +136,7 @@ def test_workers_end_when_their_agent_was_killed(tmp_path: Path) -> None:
         agent.kill()
         _, said = agent.communicate()  # until the workers have closed it, too
     assert "Traceback" not in said
-    assert said.splitlines()[-1] == "vaegan: the process that started this run has gone, and the run ends"
+    assert said.splitlines()[-1] == "vaegan: the process that started this run has ended, so the run ends, too"
     began = time.monotonic()
     while not all(gone(pid) for pid in workers):  # what it says is closed before it has ended
         assert time.monotonic() < began + processes.LIMIT

@@ -108,7 +108,8 @@ class LearnedAttributes(Result):
         """How to read the table."""
         if not self.rows:
             return [
-                "The images have no attributes. These are the widest principal directions of the codes. Strength 1 is a standard deviation."
+                "The images have no attributes. These are principal directions, along which the codes differ most. Strength 1 is a "
+                "standard deviation."
             ]
         own = [row.name for row in self.rows if row.sources]
         lines = []

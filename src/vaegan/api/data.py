@@ -297,7 +297,9 @@ def data(
                 bad += [] if good else [name]
                 bar("checking bytes", done, total)
         if bad:
-            raise UserError(f"{images.folder} is damaged: {', '.join(bad)} changed since it was packed; pack it again, or restore a copy")
+            raise UserError(
+                f"{images.folder} is damaged: {', '.join(bad)} changed since it was packed; pack it again, or restore it from a backup"
+            )
     return SetSummary.of(images, home, list(images.manifest["notes"]), verified=verify)
 
 

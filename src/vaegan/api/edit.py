@@ -111,7 +111,7 @@ def edit(
     if strip and len(add) > 1:
         raise UserError(f"--strip shows one attribute, not {len(add)}: leave out the others")
     if project < 0:
-        raise UserError(f"--project must be a number of steps, not {project}")
+        raise UserError(f"--project must be at least 0, not {project}")
     opened = open_run(run)
     model = opened.model()
     names, originals, codes = encode_pictures(model, images, talk)

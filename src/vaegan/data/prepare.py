@@ -135,7 +135,9 @@ def _require_openable(source: str) -> None:
     if source == LOADER:
         raise UserError("they came from a DataLoader of a program, which no command can open")
     if MEMORY.fullmatch(Path(source).name) and not Path(source).exists():
-        raise UserError(f"they came from a program, and their packed copy {source} is gone: pass them to vaegan.resume again, as data=")
+        raise UserError(
+            f"they came from a program, and their packed copy {source} does not exist any more: pass them to vaegan.resume again, as data="
+        )
 
 
 def pack_memory(

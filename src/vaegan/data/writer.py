@@ -311,8 +311,8 @@ class Writer:
             return False
         if others:
             raise UserError(
-                f"{self.folder.parent} was started with another {some(others)}: "
-                f"run the same command as then to continue, choose another folder, or remove {self.folder} to start again"
+                f"{self.folder.parent} was started with another {some(others)}: run that command again to continue, choose another "
+                f"folder, or remove {self.folder} to start again"
             )
         for path in self.folder.iterdir():
             if path.name != PROGRESS and path.name not in lengths:

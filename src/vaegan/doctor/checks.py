@@ -31,7 +31,7 @@ CHECKS = {
     "blank": Check("Blank images", "Images of one colour.", "The list marks them."),
     "border": Check(
         "Uniform borders",
-        "Images that have a bar of one colour along a side after they were cropped. The model learns to draw such bars.",
+        "Images that still have a bar of one colour along a side after cropping. The model learns to draw such bars.",
         f"If all images have the same bars, prepare the part between them (crop box). {LIST}",
     ),
     "odd size": Check(

@@ -45,7 +45,7 @@ def fetch(name: str) -> Path:
         names = tuple(hub.HfApi(endpoint=_endpoint()).list_repo_files(**where))
     if missing := [file for file in NEEDED if file not in names]:
         pickles = [file for file in names if file.endswith(PICKLES)]
-        more = f"; {pickles[0]} is a pickle, which can run code as it is read, so vaegan does not read it" if pickles else ""
+        more = f"; {pickles[0]} is a pickle, which can run code when it is opened, so vaegan does not open it" if pickles else ""
         raise UserError(f"{name} is not a model of vaegan: it has no {missing[0]}{more}")
     with _user_errors(f"cannot fetch {name}"):
         folder = Path(hub.snapshot_download(**where, allow_patterns=list(FILES), library_name="vaegan", endpoint=_endpoint()))

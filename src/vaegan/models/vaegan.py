@@ -313,7 +313,7 @@ class VAEGAN(nn.Module):
             mine = getattr(self, network)
             shapes, wanted = ({key: tensor.shape for key, tensor in n.state_dict().items()} for n in (mine, described))
             if type(mine) is not type(described) or shapes != wanted:
-                way = "add a family of your own to vaegan.models.families.FAMILIES, and name it in the architecture"
+                way = "add a family of your own to vaegan.models.families.FAMILIES, and use its name as family of the architecture"
                 raise UserError(f"cannot save the model, because its {network} is not that of family {name}: {way}")
 
     @classmethod

@@ -32,8 +32,8 @@ BAD_SOURCES: dict[str, tuple[str, str]] = {
     "classes of a folder without images": ("classes:{root}/here", f"{NO_IMAGES} {{root}}/here"),
     "classes without folders": ("classes:{root}/photos", "the images in {root}/photos are not in folders"),
     "celeba of a file": ("celeba:{root}/photos/a.png", "a.png is not CelebA: it has no img_align_celeba"),
-    "stl10 of a file": ("stl10:{root}/photos/a.png", "a file: unpack it first"),
-    "cifar10 of a file": ("cifar10:{root}/photos/a.png", "a file: unpack it first"),
+    "stl10 of a file": ("stl10:{root}/photos/a.png", "a file; unpack it first"),
+    "cifar10 of a file": ("cifar10:{root}/photos/a.png", "a file; unpack it first"),
     "mnist of a file": ("mnist:{root}/photos/a.png", "a.png is not a set like MNIST"),
     "classes of a file": ("classes:{root}/photos/a.png", NO_ARCHIVE),
 }  # fmt: skip
