@@ -138,7 +138,7 @@ def test_other_settings_leave_the_folder_alone(tmp_path: Path) -> None:
     assert "features" not in found.tables[0].notes[0]
     assert json.loads((tmp_path / "results.json").read_text())["extractor"] is None
     before = (tmp_path / "recipe.yaml").read_bytes()
-    with pytest.raises(UserError, match=r"were trained with networks.latent 4, not 5: use the same settings, or choose another --out"):
+    with pytest.raises(UserError, match=r"were trained with networks.latent=4, not 5: use the same settings, or choose another --out"):
         small("ablation", tmp_path, networks__latent=5)
     assert (tmp_path / "recipe.yaml").read_bytes() == before
     small("ablation", tmp_path, training__seed=1)  # more seeds may be asked for
