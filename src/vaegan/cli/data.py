@@ -75,7 +75,8 @@ def prepare(
     grey
         Make the images grey: one channel.
     channels
-        The number of channels, from 1 to 8. 4 is colour and opacity, or four bands. The default is 3, or as many as an array has.
+        The number of channels, from 1 to 8. 4 is colour and opacity, or four bands. The default is 3. For an array, the default is the
+        number of its channels.
     value_range
         Two values, for images of more than 8 bits: the first becomes 0 and the second becomes 255. The default is the lowest and the
         highest value of all images. To find them, vaegan reads all images once.

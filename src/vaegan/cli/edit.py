@@ -51,7 +51,7 @@ def attributes(
     name
         A name for the direction that --with and --without learn, for example Glasses.
     image
-        The image to show the directions on. The default is a different held-out image for each attribute, one that does not have it.
+        The image to show the directions on. The default is a different held-out image for each attribute: an image without the attribute.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """
