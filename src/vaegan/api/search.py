@@ -56,7 +56,7 @@ class CopiesCompared:
     held_out_median: float
     """The same for held-out images."""
     share_nearer: float
-    """The share of the samples that are nearer than the median held-out image."""
+    """The share of the samples whose distance is below `held_out_median`."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -71,7 +71,7 @@ class Neighbours(Result):
     """What samples were drawn from, in words; null without samples."""
     copies: CopiesCompared | None
     """Of samples: training_images, samples and held_out, how many were compared; samples_median and held_out_median, the median
-    distances to the nearest training image; share_nearer, the share of samples that are nearer than the median held-out image is. Else
+    distances to the nearest training image; share_nearer, the share of samples whose distance is below held_out_median. Else
     null."""
     skipped: list[Skipped]
     """Files that gave no image: name and error, the reason."""
