@@ -116,7 +116,7 @@ def test_mistakes(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     ):
         assert words in fails(capsys, "evaluate", run, *arguments), arguments
     assert "does not exist" in fails(capsys, "evaluate", tmp_path / "nowhere")
-    assert "name images with --data" in fails(capsys, "evaluate", run / "model")
+    assert "give images with --data" in fails(capsys, "evaluate", run / "model")
     assert sorted(run.rglob("*")) == before
 
 

@@ -105,7 +105,7 @@ def test_a_model_without_a_network_is_refused_before_the_images(
 
 def test_mistakes_with_folders(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "nowhere does not exist" in fails(capsys, "score", "nowhere", photos)
-    assert "name images with --calibrate" in fails(capsys, "score", run / "model", photos / "photo 01.png")
+    assert "give images with --calibrate" in fails(capsys, "score", run / "model", photos / "photo 01.png")
     (tmp_path / "bare").mkdir()
     assert "there are no images in" in fails(capsys, "score", run, tmp_path / "bare")
     (tmp_path / "bad.png").write_text("no image")

@@ -77,7 +77,7 @@ def test_mistakes(run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_mistakes_with_folders(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "name images with --in" in fails(capsys, "search", run / "model", photos / "photo 01.png")
+    assert "give images with --in" in fails(capsys, "search", run / "model", photos / "photo 01.png")
     (tmp_path / "bad.png").write_text("no image")
     assert "there is no readable image" in fails_with_notice(capsys, "search", run, tmp_path / "bad.png")
     assert "give the run folder" in fails(capsys, "search", run / "model", "--samples", 3)

@@ -392,7 +392,7 @@ def test_a_set_is_recognised_and_named(tmp_path: Path, photos: Path) -> None:
     ]
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "train_X.bin").touch()
-    with pytest.raises(UserError, match=r"there are no images in .* name it stl10:"):
+    with pytest.raises(UserError, match=r"there are no images in .* give it as stl10:"):
         find_source(str(tmp_path / "bin"))
     with pytest.raises(UserError, match=r"Did you mean celeba\?"):
         find_source("celebaa:x")
@@ -407,7 +407,7 @@ def test_rows_of_a_table_are_for_named_images_alone(photos: Path, tmp_path: Path
     assert (packed.labels.count("cat"), packed.labels.count("")) == (2, 38)
     assert "1 images have the same file name as another image, and use the same row of table.csv" in packed.manifest["notes"]
     (tmp_path / "table.csv").write_text("file,class\nphoto 00.png,cat\n,dog\n")
-    with pytest.raises(UserError, match=r"row 3 of .* names no file"):
+    with pytest.raises(UserError, match=r"row 3 of .* has no file name"):
         pack(str(photos), tmp_path / "x", attributes=tmp_path / "table.csv")
 
 

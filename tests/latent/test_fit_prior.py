@@ -194,7 +194,7 @@ def test_a_prior_that_does_not_fit_is_refused_and_fitted_again(conditional: Path
     fit_prior(run.folder)
     assert run.model().prior
     (run.model_folder / "prior.safetensors").unlink()
-    with pytest.raises(UserError, match="name images with --data"):
+    with pytest.raises(UserError, match="give images with --data"):
         fit_prior(run.model_folder)
 
 
