@@ -179,10 +179,10 @@ def damaged(path: Path) -> None:
 
 
 BAD: dict[str, tuple[str, Any, str]] = {
-    "objects": ("a.npy", objects, "cannot read .*a.npy: it holds Python objects, which are not unpickled"),
+    "objects": ("a.npy", objects, "cannot read .*a.npy: it holds Python objects, which can run code and are not read"),
     "a pickle": ("a.npy", lambda path: path.write_bytes(pickle.dumps([1])), "cannot read .*a.npy: it holds Python objects"),
     "cut off": ("a.npy", damaged, "a.npy is damaged, or is not an array of numpy"),
-    "one image": ("a.npy", lambda path: np.save(path, noise(SIDE, SIDE)), "16 x 16, which is one image: name the folder that it is in"),
+    "one image": ("a.npy", lambda path: np.save(path, noise(SIDE, SIDE)), "16 x 16, which is one image: give the folder that it is in"),
     "channels first": ("a.npy", lambda path: np.save(path, noise(9, 3, SIDE, SIDE)), "9 x 3 x 16 x 16: put the channels last, as N x H"),
     "five axes": ("a.npy", lambda path: np.save(path, noise(2, 2, 9, 9, 3)), "2 x 2 x 9 x 9 x 3, not N x H x W or N x H x W x C of at"),
     "none": ("a.npy", lambda path: np.save(path, noise(0, 9, 9)), "there are no images in .*a.npy"),
@@ -190,9 +190,13 @@ BAD: dict[str, tuple[str, Any, str]] = {
     "several": (
         "a.npz",
         lambda path: np.savez(path, a=noise(2, 9, 9), b=noise(2, 9, 9)),
-        "cannot tell which arrays of .* are images, there",
+        "it is not clear which array of .* holds the images: rename that one to images; there",
     ),
-    "no images": ("a.npz", lambda path: np.savez(path, a=noise(2)), "cannot tell which arrays of .* are images, there are a 2: call them"),
+    "no images": (
+        "a.npz",
+        lambda path: np.savez(path, a=noise(2)),
+        "it is not clear which array of .* holds the images: .*; there are a 2",
+    ),
 }
 
 

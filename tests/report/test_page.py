@@ -269,7 +269,7 @@ def test_nearest_training_images(tmp_path: Path, photos: Path, monkeypatch: pyte
     assert "for 2 held-out images" in page.text
     shutil.rmtree(cache_folder() / "codes")
     monkeypatch.setattr("vaegan.report.nearest.PATIENCE", 0.0)
-    assert "Encoding 40 images takes longer than writing a page should." in Page(report(run)).text
+    assert "The nearest training images are left out, because encoding 40 images takes too long." in Page(report(run)).text
 
 
 @pytest.mark.parametrize("shape", [(16, 16, 1), (256, 256, 3), (16, 300, 1)])
@@ -307,7 +307,7 @@ def test_attributes(tmp_path: Path, photos: Path) -> None:
     Image.new("RGB", (50, 40)).save(run / "attributes.png")
     assert "Learn them again" not in write(about)
     assert any("attribute added" in (image["alt"] or "") for image in Page(run / "report.html").all("img"))
-    assert "learned from other weights than those that the model has now. Learn them again" in write(about | {"weights": "others"})
+    assert "have changed since these directions were learned. Learn them again" in write(about | {"weights": "others"})
     for damage in ({"counts": [[1]]}, {"probe": "much"}, {"counts": None}, {"probe": [["a", "b"], ["c", "d"]]}):
         assert "attributes.safetensors cannot be read. Learn them again" in write(about | damage)
     path.write_bytes(b"nothing")

@@ -108,7 +108,8 @@ class LearnedAttributes(Result):
         """How to read the table."""
         if not self.rows:
             return [
-                "The images have no attributes. These are the widest principal directions of the codes. Strength 1 is a standard deviation."
+                "The images have no attributes. These are principal directions, along which the codes differ most. Strength 1 is a "
+                "standard deviation."
             ]
         own = [row.name for row in self.rows if row.sources]
         lines = []
@@ -190,7 +191,7 @@ def _attribute_of_pair(
 ) -> LearnedAttributes:
     """One direction, learned from images with something and without it."""
     if not name or name.startswith("-") or set(name) & set("=/\\") or NAME.fullmatch(name):
-        raise UserError(f'--name must be a name without =, / and \\ that is not one of a principal direction, not "{name}"')
+        raise UserError(f'--name cannot be "{name}": choose a name without =, / and \\ that is not direction-1, direction-2 and so on')
     memory = isinstance(run, ModelInMemory)
     known = None if memory else Directions.load_for(run.attributes_file, model)
     if known and name in known.of_attributes.names:
@@ -226,10 +227,10 @@ def _without_attributes(run: Run, model: VAEGAN, pixels: NDArray[Any], talk: Tal
     directions = Directions.load_for(run.attributes_file, model) or Directions.none(model)
     if not directions.principal.names:
         raise UserError(
-            f"{run.folder} has no attributes, and no fitted prior for principal directions: fit it with: {command('fit-prior', run.folder)}"
+            f"{run.folder} has no attributes, and principal directions need a fitted prior: fit it with: {command('fit-prior', run.folder)}"
         )
     way_out = command("attributes", run.folder, "--with", "IMAGES", "--without", "IMAGES", "--name", "NAME")
-    talk.note(f"the images have no attributes: learn a direction from images with something and without it, with: {way_out}")
+    talk.note(f"the images have no attributes: learn a direction from images that have something and images that do not, with: {way_out}")
     picture = principal_sheet(model, directions, pixels)
     return LearnedAttributes(_rows_of(directions), _principal_of(directions), 0, 0, talk.notes, directions, picture)
 

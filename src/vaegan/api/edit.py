@@ -111,7 +111,7 @@ def edit(
     if strip and len(add) > 1:
         raise UserError(f"--strip shows one attribute, not {len(add)}: leave out the others")
     if project < 0:
-        raise UserError(f"--project must be a number of steps, not {project}")
+        raise UserError(f"--project must be at least 0, not {project}")
     opened = open_run(run)
     model = opened.model()
     names, originals, codes = encode_pictures(model, images, talk)
@@ -207,7 +207,7 @@ def _parse_sum(words: Sequence[Any]) -> tuple[list[int], list[list[Any]]]:
     if not groups[-1]:
         raise UserError(f"there is no image after {words[-1]}" if words else "there are no images to add")
     if len(groups) < 2:
-        raise UserError("a sum needs + or - between images, with spaces around it, as in a.png - b.png + c.png")
+        raise UserError("arithmetic needs + or - between images, with a space before and after each sign, as in a.png - b.png + c.png")
     return signs, groups
 
 

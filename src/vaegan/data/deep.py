@@ -91,7 +91,7 @@ def read_npy(file: str | BinaryIO) -> NDArray[Any]:
             found = np.load(file, allow_pickle=False)
     except ValueError as error:
         if "object" in str(error).lower():
-            raise Unreadable("it holds Python objects, which are not unpickled: save an array of numbers") from error
+            raise Unreadable("it holds Python objects, which can run code and are not read: save an array of numbers") from error
         raise
     return found
 

@@ -50,7 +50,7 @@ def attributes(run: Run, weights: str | None) -> Attributes | None:
         lines = sorted(zip(directions.names, about["counts"], about["probe"], strict=True), key=lambda line: -(line[2][1] or 0))
         rows = [(name, [*(f"{int(count):,}" for count in counts), *map(_share, probe)]) for name, counts, probe in lines]
         if weights is not None and about["weights"] != weights:
-            trouble = "These directions were learned from other weights than those that the model has now."
+            trouble = "The weights of the model have changed since these directions were learned."
     except (UserError, OSError, KeyError, TypeError, ValueError, IndexError):
         trouble = f"{path.name} cannot be read."
     return Attributes(embed(picture, SHEET_BYTES) if picture else None, rows, trouble)

@@ -125,7 +125,7 @@ def _shape(shape: tuple[int, ...], what: str) -> tuple[int, int, int, int]:
     """
     said = f"{what} holds an array of {' x '.join(map(str, shape)) or 'one number'}"
     if len(shape) == 2 or (len(shape) == 3 and shape[-1] < MOST_CHANNELS):
-        raise UserError(f"{said}, which is one image: name the folder that it is in")
+        raise UserError(f"{said}, which is one image: give the folder that it is in")
     if len(shape) == 4 and shape[-1] > MOST_CHANNELS and shape[1] <= MOST_CHANNELS:
         raise UserError(f"{said}: put the channels last, as N x H x W x C")
     if not (len(shape) == 3 or (len(shape) == 4 and 0 < shape[-1] <= MOST_CHANNELS)):
@@ -148,7 +148,7 @@ def _members(path: Path) -> tuple[list[ImageArray], dict[str, list[str]]]:
             wanted = large if len(large) == 1 else [name for name in large if NAMED.fullmatch(name)]
             if not wanted:
                 there = ", ".join(f"{name} {' x '.join(map(str, heads[name][0]))}" for name in names) or "none"
-                raise UserError(f"cannot tell which arrays of {path} are images, there are {there}: call them images")
+                raise UserError(f"it is not clear which array of {path} holds the images: rename that one to images; there are {there}")
             arrays = [ImageArray(name, _shape(heads[name][0], f"{path}: {name}"), heads[name][2], heads[name][1]) for name in wanted]
             return arrays, {array.name: found for array in arrays if (found := _labels(archive, array, heads))}
     except (UserError, PermissionError):
