@@ -185,7 +185,10 @@ def test_several_processes_try_the_checkpoint(tmp_path: Path) -> None:
     plan = find_out(longer, run, mode="resume", processes=2, **ON_CPU)
     assert (plan.problems, plan.begun, plan.images) == ([], 6, 16)
     (other,) = find_out(replace(longer, training=replace(longer.training, batch=4)), run, mode="resume", processes=2, **ON_CPU).problems
-    assert "the run uses 4 images a step, not 8 (2 processes with a batch of 4): set --training.batch 2" in other
+    assert (
+        "the run was trained with 4 images a step, and this command would use 8 (2 processes with a batch of 4): set --training.batch 2"
+        in other
+    )
     (damaged,) = [path for path in (run / "checkpoints").iterdir() if path.name.endswith("6.pt")]
     damaged.write_bytes(b"damaged")
     assert find_out(longer, run, mode="resume", processes=2, **ON_CPU).begun == 3

@@ -316,13 +316,14 @@ def test_attributes(tmp_path: Path, photos: Path) -> None:
 
 def test_the_learned_similarity_is_drawn_relative_to_another_image_where_that_was_logged(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
-    assert "relative to another image" not in Page(report(run)).text, "a run of an older version"
+    assert "divided by that of another image" not in Page(report(run)).text, "a run of an older version"
     stats = run / "stats.jsonl"
     stats.write_text(stats.read_text().replace('"pixel"', '"relative_similarity": 0.25, "pixel"', 2))
     page = Page(report(run))
     labels = [svg["aria-label"] or "" for svg in page.all("svg") if svg.get("role") == "img"]
     assert any(
-        label.startswith("Learned similarity, relative to another image. From 0.25 at step 10 to 0.25 at step 20") for label in labels
+        label.startswith("Learned similarity, divided by that of another image. From 0.25 at step 10 to 0.25 at step 20")
+        for label in labels
     )
 
 

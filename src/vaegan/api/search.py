@@ -205,7 +205,7 @@ def search(
                 sizes = len(found.samples), len(found.held_out)
                 copies = CopiesCompared(len(training), sizes[0], medians[0], sizes[1], medians[1], float(found.share))
             else:
-                talk.note("the run holds out no images, so the distances of samples cannot be compared with those of held-out images")
+                talk.note("the run holds out no images, so nothing shows whether samples are nearer to training images than new images are")
         else:
             rows, indices, distances = _rows(looking, (names, queries), count, None, on_row)
     drawn_from = model.name_prior(prior) if samples else None

@@ -30,7 +30,8 @@ def make_app(wanted: str = "") -> cyclopts.App:
     app = App(
         name="vaegan",
         help="Train a VAE/GAN on a folder of images, and use it.\n\n"
-        "A run is the folder that training makes. In place of a run, you can also give avatars (the model that comes with the package) "
+        "A run is the folder that training makes. A model folder is RUN/model, or a copy of it: it has the weights "
+        "and the prior. In place of a run, you can also give avatars (the model that comes with the package) "
         "or hf:USER/NAME (a model of the Hugging Face hub). A code is a list of numbers that stands for an image. The prior is "
         "the distribution of codes that new images are drawn from. The paper is Larsen et al. 2016, https://arxiv.org/abs/1512.09300.",
         default_parameter=cyclopts.Parameter(show_default=lambda value: None if value is None or value is False else str(value)),

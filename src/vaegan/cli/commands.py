@@ -24,7 +24,7 @@ class Command(NamedTuple):
 
 COMMANDS = (
     Command("prepare", "data", "Data", "Pack images into a set that is ready for training."),
-    Command("join", "data", "Data", "Combine the parts that several machines packed into one set."),
+    Command("join", "data", "Data", "Make one set from parts that were packed on several machines."),
     Command("data", "data", "Data", "Show what is in a set of images."),
     Command("doctor", "doctor", "Data", "Find what is wrong with a set of images before you train on it."),
     Command("train", "training", "Train", "Train a VAE/GAN on a folder of images."),

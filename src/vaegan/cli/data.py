@@ -174,7 +174,7 @@ def _scan(source: str, *, json: bool, **choices: Any) -> None:
 
 
 def join(out: Path, parts: Annotated[list[Path], Parameter(negative="", json_list=False)], /, *, json: Json = False) -> None:
-    """Combine the parts that several machines packed into one set.
+    """Make one set from parts that were packed on several machines.
 
     Each part was packed by vaegan prepare --shard. No image is copied: the set has a list of the folders of its parts. The images, their
     order and the splits are the same as if one command had packed everything. If you move the parts, run this command again.

@@ -19,9 +19,9 @@ def doctor(
 ) -> None:
     """Find what is wrong with a set of images before you train on it.
 
-    It finds duplicates, including resized, recompressed or mirrored ones; held-out images that are also among the training images; broken
-    files; images that are blank, small, tinted or of an unusual size, or that have borders; and attributes that are too rare. It writes a
-    page with pictures, and a list. It changes nothing else. The exit code is 0, whatever it finds.
+    It finds duplicates, including resized, recompressed or mirrored ones. It finds held-out images that are also among the training
+    images. It finds broken files, and images that are blank, small, of an unusual size or colour, or that have borders. It finds attributes
+    that are too rare. It writes a page with pictures, and a list. It changes nothing else. The exit code is 0, whatever it finds.
 
     Parameters
     ----------

@@ -99,7 +99,8 @@ def edit(
         one with it. Strength -1 does the reverse. Principal directions need no attributes, for example direction-1=2. Their strength is in
         standard deviations of the codes.
     how
-        How codes change. With --how probe, each image moves only as far as it must to get the attribute, and keeps its other attributes.
+        How codes change. With --how probe, strength 1 moves an image just as far as it must to get the attribute, and its other attributes
+        stay.
         With --how mean, the same step is added to each code, as the paper does: the mean code of images with the attribute, minus the mean
         code of images without it.
     strip

@@ -43,7 +43,7 @@ def attribute_similarity(
     Parameters
     ----------
     runs
-        Measure the runs in these folders. Nothing is trained.
+        The folders of finished runs. These are measured, and nothing is trained.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """
@@ -72,7 +72,7 @@ def samples(
     extractor
         The network whose features are compared (see vaegan evaluate).
     runs
-        Measure the runs in these folders. Nothing is trained.
+        The folders of finished runs. These are measured, and nothing is trained.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """
@@ -127,7 +127,7 @@ def attribute_vectors(
     attributes
         The attributes in the pictures. The default is the eight attributes that the codes separate best.
     runs
-        Measure the runs in these folders. Nothing is trained.
+        The folders of finished runs. These are measured, and nothing is trained.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """
@@ -144,14 +144,15 @@ def features(
 ) -> None:
     """Train linear classifiers on features, with few labels.
 
-    It compares the features of the trained networks with pixels and with an untrained encoder, for 10, 100 and 1,000 labels.
+    It compares the features of the trained networks with pixels and with an untrained encoder. The
+    classifiers learn from the labels of 10, 100 and 1,000 images of each class. The set needs labels or attributes.
 
     Parameters
     ----------
     draws
         The number of random draws of labels for each seed. Mean and spread are taken over the draws.
     runs
-        Measure the runs in these folders. Nothing is trained.
+        The folders of finished runs. These are measured, and nothing is trained.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """

@@ -116,7 +116,7 @@ class RecipeFlags(BaseFlags):
     precision: Annotated[str | None, Parameter(group=MACHINE)] = None
     """The precision of the numbers: auto, 32 or bf16. With auto, it is bf16 if the device supports it, and 32 if not."""
     threads: Annotated[int | None, Parameter(group=MACHINE)] = None
-    """The number of CPU threads in each process. The default is one for each core. A resumed run uses as many threads as before."""
+    """The number of CPU threads in each process. The default is one for each core."""
 
 
 @Parameter(name="*", group=RECIPE)
@@ -128,7 +128,7 @@ class TrainingFlags(RecipeFlags):
     """A folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or avatars (the
     built-in drawn faces)."""
     objective: str | None = None
-    """The kind of model: vaegan, vae, gan or vae-dis. The last three are for comparison."""
+    """The kind of model: vaegan, or for comparison vae, gan or vae-dis (VAE_Disl of the paper: a VAE with features of a trained GAN)."""
     size: str | None = None
     """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. Multiples of 16 up to 128 work with every network.
     The default is the size in the recipe."""

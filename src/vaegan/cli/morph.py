@@ -45,7 +45,8 @@ def interpolate(
     fps
         The number of frames per second of a video.
     prior
-        The prior that --how spherical uses. With --prior fitted, this is the Gaussian mixture that vaegan train fits to codes
+        The prior whose mean and covariance --how spherical uses: the arc goes around the mean.
+        With --prior fitted, the prior is the Gaussian mixture that vaegan train fits to codes
         of training images (see vaegan fit-prior). With --prior standard, it is N(0, I). The default is the fitted prior, if the run has
         one.
     out

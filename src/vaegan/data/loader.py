@@ -132,7 +132,9 @@ class LoaderBatches(Batches):
             self._begin(step)
             images = self._next()
         if images is None:
-            raise UserError(f"the DataLoader no longer returns batches of {self.batch} images: it must return at least one in each pass")
+            raise UserError(
+                f"in this pass, the DataLoader returned no batch of {self.batch} images: each pass must have one or more of this size"
+            )
         return to_device(images, device), torch.zeros(self.batch, 10, device=device)
 
     def _begin(self, step: int) -> None:

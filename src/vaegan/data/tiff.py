@@ -317,5 +317,5 @@ def _array(opened: Any, page: Any, channels: int) -> tuple[NDArray[Any], str]:
     else:
         values = values[..., None]
     if values.ndim != 3:
-        raise Unreadable(f"its first page is {' x '.join(map(str, shape))}, not an image")
+        raise Unreadable(f"its first page has the shape {' x '.join(map(str, shape))}, which is not that of an image")
     return values, axes

@@ -50,7 +50,7 @@ CHECKS = {
     "no colour": Check(
         "Grey among coloured images", "Images without colour in a set of coloured images. The model learns to draw both.", LIST
     ),
-    "colour cast": Check("Colour casts", "Images that are tinted in one colour, unlike the others.", LIST),
+    "colour cast": Check("Colour casts", "Images with a colour cast, for example all yellowish, unlike the others.", LIST),
     "low contrast": Check("Low contrast", "Images whose values fill a small part of the range.", LIST),
 }
 """In the order of their weight. A leak is a copy that is listed once more."""

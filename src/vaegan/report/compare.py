@@ -34,7 +34,7 @@ TITLES = {
         "Error of reconstructions in the discriminator’s features. For a VAE, it is the error of pixels. Lower is better.",
     ),
     "relative_similarity": (
-        "Similarity, relative to another image",
+        "Similarity, divided by that of another image",
         "The error of reconstructions in the discriminator’s features, divided by the distance between two different images. It is 0 "
         "for the image itself, and 1 for another image.",
     ),

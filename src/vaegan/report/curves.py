@@ -59,7 +59,7 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     if objective.kind == "vae":
         how = "Squared error of reconstructions, divided by the variance of the pixels" if relative else _HALF
         add("Reconstruction", f"{how}. Lower is better.", take("similarity"))
-    add("Learned similarity, relative to another image", RELATIVE, take("relative_similarity"))
+    add("Learned similarity, divided by that of another image", RELATIVE, take("relative_similarity"))
     add("Learned similarity", LEVELS if relative else ABSOLUTE, take("similarity"))
     watched = "" if objective.kind == "vae" else " Training does not minimise it."
     add("Pixel error", f"Mean squared error of reconstructions, with values in [−1, 1].{watched}", take("pixel"))

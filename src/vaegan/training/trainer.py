@@ -302,7 +302,9 @@ class Trainer:
             if processes == 1 and (began_with := images // was["training.batch"]) > 1:
                 batch += f", or add --processes {began_with}"
             here = f"{processes} process{'es' * (processes > 1)} with a batch of {self.recipe.training.batch}"
-            raise UserError(f"the run uses {images} images a step, not {mine['images_per_step']} ({here}){batch}")
+            raise UserError(
+                f"the run was trained with {images} images a step, and this command would use {mine['images_per_step']} ({here}){batch}"
+            )
         self.step, self.rollbacks = state["step"], state["rollbacks"]
         self._read_at = state["read_at"]
         if isinstance(self.advance, GraphedStep):
