@@ -228,7 +228,7 @@ class Torture:
     def _is_orphan(self, process: Process) -> bool:
         """Whether it ended because another process of its run was killed, and said so in one sentence."""
         text = process.text()
-        said = text.count("and this ended the run; ") + text.count("another process of this run has ended; ")
+        said = text.count("and this ended the run; ") + text.count("look for the error of the other process; ")
         return self.processes > 1 and process.code == 2 and said == 1 and "Traceback" not in text
 
     def compare(self, run: Path) -> None:

@@ -44,7 +44,7 @@ def test_either_page_can_be_left_out(tmp_path: Path, asked: list[str], pages: se
 @pytest.mark.parametrize(
     ("patch", "says"),
     [
-        (("vaegan.finish.MOST_IN_PAGE", 10), "the page is large, because the networks have "),
+        (("vaegan.finish.MOST_IN_PAGE", 10), "its networks are large, with "),
         (("vaegan.studio.page.gather", Mock(side_effect=RuntimeError("wrong\nin many lines"))), "wrong"),
     ],
 )
@@ -55,7 +55,7 @@ def test_a_model_that_no_page_can_run_fails_no_run(
     run = trained(tmp_path / "run", "--no-report", "--studio")
     said = [line for line in capsys.readouterr().err.splitlines() if "studio" in line]
     assert len(said) == 1
-    assert said[0].startswith(f"note: there is no studio.html: {says}")
+    assert said[0].startswith(f"note: studio.html was not written: {says}")
     assert (run / "model").is_dir()
     assert not (run / "studio.html").exists()
 

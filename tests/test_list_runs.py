@@ -107,7 +107,7 @@ def test_what_is_locked_is_seen_without_keeping_others_out(tmp_path: Path) -> No
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vaegan.cli.overview.stdout", Console(width=200))
-    assert f"{tmp_path / 'gone'} does not exist: name the folder that holds your runs" in fails(capsys, "runs", tmp_path / "gone")
+    assert f"{tmp_path / 'gone'} does not exist: give the folder that holds your runs" in fails(capsys, "runs", tmp_path / "gone")
     works("runs", tmp_path)
     assert capsys.readouterr().out == f"there are no runs in {tmp_path}\n"
     run = write_checkpoints(write_run(tmp_path / "faces"), 40)

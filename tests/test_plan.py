@@ -168,7 +168,7 @@ def test_a_run_to_be_continued(tmp_path: Path) -> None:
     assert "cannot change the settings of a run that has started" in changed
     with locked(run / ".lock"):
         (busy, *_) = find_out(tiny(training__length="10 steps"), run, mode="auto", **ON_CPU).problems
-    assert "another process is training" in busy
+    assert "is being trained by another process" in busy
     assert sorted((path, path.stat().st_mtime_ns) for path in run.rglob("*")) == before
 
 

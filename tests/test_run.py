@@ -43,13 +43,13 @@ def test_a_run_folder(trained: Path) -> None:
 def test_a_model_folder(trained: Path, photos: Path) -> None:
     run = Run.open(trained / "model")
     assert not run.is_run
-    with pytest.raises(UserError, match="which says how a model was trained; name the run folder"):
+    with pytest.raises(UserError, match="which says how a model was trained; give the run folder"):
         _ = run.recipe
     assert run.model_folder == trained / "model"
     assert run.model().architecture == Run(trained).model().architecture
-    with pytest.raises(UserError, match=r"does not say which images the model was trained on: name images with --in$"):
+    with pytest.raises(UserError, match=r"does not say which images the model was trained on: give images with --in$"):
         run.images(flag="--in")
-    with pytest.raises(UserError, match=r"does not say which images the model was trained on: name images$"):
+    with pytest.raises(UserError, match=r"does not say which images the model was trained on: give images$"):
         run.images()
     images = run.images(photos)
     assert images.preparation == run.preparation

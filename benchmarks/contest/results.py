@@ -23,7 +23,7 @@ from .measure import COLUMNS, FITTED, SHOWN, STANDARD
 FLOOR = "real images"
 MEASURES = {
     "frechet_distance": ("Frechet distance", 1.0, min),
-    "kernel_distance": ("1000 x kernel distance", 1000.0, min),
+    "kernel_distance": ("1000 x KID", 1000.0, min),
     "precision": ("precision", 1.0, max),
     "recall": ("recall", 1.0, max),
     "coverage": ("coverage", 1.0, max),

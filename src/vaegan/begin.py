@@ -106,7 +106,7 @@ def hold_folder(run: Run, stack: ExitStack, *, new: bool = False) -> bool:
         except FileExistsError:  # somebody has made it since this process looked
             raise _taken(run) from None
     if not stack.enter_context(locked(run.lock_file)):
-        raise UserError(f"another process is training into {run.folder}: choose another --run, or wait until it ends")
+        raise UserError(f"{run.folder} is being trained by another process: choose another --run, or wait until that process ends")
     return True
 
 
@@ -249,8 +249,7 @@ def with_data(recipe: Recipe, data: Any, console: Console) -> tuple[Recipe, Load
         return batches.recipe(recipe), batches
     if find_world().size > 1:
         raise UserError(
-            "only one process can pack images that come from Python, and several were started: pack them first, and pass the folder of the "
-            "packed set"
+            "several processes cannot pack images that come from Python: pack them first, and pass the folder of the packed set"
         )
     with progress_bar(console) as progress, os_errors_as_user_errors():
         percentiles = recipe.data.range_percentiles
@@ -266,7 +265,7 @@ def check_loader(job: TrainingJob, world: World) -> None:
         UserError: that is asked for.
     """
     if job.loader and world.size > 1:
-        raise UserError("a DataLoader trains in one process: for several, pass the data set itself, or the folder of a packed set")
+        raise UserError("a DataLoader cannot be used by several processes: pass the data set itself, or the folder of a packed set")
 
 
 def images_of(recipe: Recipe, console: Console, *, finds_range: bool = True, again: bool = False) -> ImageSet:
@@ -314,7 +313,9 @@ def growth_of(job: TrainingJob, images: ImageSet) -> Growth:
     older = find_packed(before, run.recipe.data.source, images)
     if older is None:
         way_out = f"train a new run that begins with its weights, with: {command('train', '--data', 'IMAGES', '--init-from', run.folder)}"
-        raise UserError(f"the packed images of {run.folder} are gone, so what was held out is not known: {way_out}")
+        raise UserError(
+            f"the packed images of {run.folder} do not exist any more, so it is not known which images were held out: {way_out}"
+        )
     require_all_of(older, images)
     held_out = known.held_out
     if held_out is None:
@@ -324,11 +325,10 @@ def growth_of(job: TrainingJob, images: ImageSet) -> Growth:
 
 def about_growth(growth: Growth, images: ImageSet, training: Indices, steps_per_epoch: int) -> str:
     """A sentence on what becomes of a run whose images have become more."""
-    count = (
-        f"there are {len(images):,} images now: {len(training):,} are trained on, and the {len(growth.held_out or ()):,} that were held out"
-    )
-    order = "their order starts again, so the result is not that of a run that had all of them from the start"
-    return f"{count} stay held out; an epoch has {steps_per_epoch:,} steps, which schedules follow; {order}"
+    held_out = len(growth.held_out or ())
+    count = f"there are {len(images):,} images now: {len(training):,} training images and, as before, {held_out:,} held-out images"
+    order = "the order of the images starts again, so the result differs from that of a run that had all images from the start"
+    return f"{count}; an epoch now has {steps_per_epoch:,} steps, also for schedules; {order}"
 
 
 def split_of(recipe: Recipe, images: ImageSet, held_out: Sequence[str] | None = None) -> tuple[Indices, Indices]:

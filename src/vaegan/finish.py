@@ -65,7 +65,7 @@ def write_studio(run: Run, images: ImageSet | None, note: Callable[[str], None])
     try:
         page = write_page(run, images=images, learn=False, most=MOST_IN_PAGE)
     except Exception as error:  # whatever it is, it is not worth a training
-        note(f"note: there is no {run.studio_file.name}: {str(error).partition(chr(10))[0]}")
+        note(f"note: {run.studio_file.name} was not written: {str(error).partition(chr(10))[0]}")
         return None
     return page.files[0]
 

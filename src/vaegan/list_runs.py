@@ -67,7 +67,7 @@ def runs(folder: str | Path = RUNS) -> list[RunStatus]:
     """
     folder = from_home(folder)
     if not folder.is_dir():
-        raise UserError(f"{folder} does not exist: name the folder that holds your runs")
+        raise UserError(f"{folder} does not exist: give the folder that holds your runs")
     found = [status_of(run) for run in _find(folder, DEEPEST)]
     oldest = datetime.min.replace(tzinfo=timezone.utc)
     return sorted(found, key=lambda status: (status.changed or oldest, str(status.folder)), reverse=True)

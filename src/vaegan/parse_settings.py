@@ -159,7 +159,7 @@ def as_tree(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for key, value in settings.items():
         section, dot, setting = key.partition(".")
         if not dot:
-            raise UserError(f'{key} is not a setting: settings are named by section and key, such as "objective.gamma"')
+            raise UserError(f'{key} is not a setting: a setting is written as SECTION.NAME, such as "objective.gamma"')
         tree.setdefault(section, {})[setting] = value
     return tree
 

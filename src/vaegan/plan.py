@@ -166,7 +166,7 @@ def dry_run(
         UserError: what was asked for cannot be understood, so that there is nothing to plan.
     """
     if mode == "auto" and not run:
-        raise UserError("--auto-resume needs --run: it continues that run if it has started")
+        raise UserError("--auto-resume needs --run, the folder of the run to start or continue")
     console = console or console_of(progress)
     if recipe is None:
         recipe = of_run(Run(run).folder) if run and mode == "resume" else DEFAULT_RECIPE

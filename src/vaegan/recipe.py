@@ -55,7 +55,7 @@ class Recipe:
     def __post_init__(self) -> None:
         objective, training = self.objective, self.training
         saturating = objective.saturating and not objective.gan
-        require(not (objective.joint and saturating), "objective.joint is non-saturating: set objective.saturating to false")
+        require(not (objective.joint and saturating), "objective.joint needs objective.saturating=false")
         batch, every = training.batch, objective.images_per_sample
         require(
             batch % every == 0,

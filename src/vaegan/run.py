@@ -165,7 +165,7 @@ class Run(RunMethods):
         """
         if not self.is_run:
             raise UserError(
-                f"{self.folder} is not a run folder: it has no {RECIPE}, which says how a model was trained; name the run folder"
+                f"{self.folder} is not a run folder: it has no {RECIPE}, which says how a model was trained; give the run folder"
             )
         return Recipe.load(self.recipe_file)
 
@@ -249,7 +249,7 @@ class Run(RunMethods):
 
         if data is None and not self.is_run:
             raise UserError(
-                f"a model folder does not say which images the model was trained on: name images{f' with {flag}' if flag else ''}"
+                f"a model folder does not say which images the model was trained on: give images{f' with {flag}' if flag else ''}"
             )
         settings, preparation = self.data, self.preparation
         try:

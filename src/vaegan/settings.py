@@ -53,7 +53,7 @@ class Data:
     148x148 pixels around the face in CelebA's aligned images of 178x218 pixels, or the same part of a smaller copy; images of another shape
     are cropped as with `centre`. `box`: the part that `data.box` describes."""
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
-    """For crop `box`: the left, top, right and bottom edge of the part, in pixels."""
+    """For `data.crop` `box`: the left, top, right and bottom edge of the part, in pixels."""
     blur: bool = False
     """Blur images before they are shrunk, as the paper's authors do: a Gaussian of sqrt(scale) / 2 pixels. Then the bicubic value at each
     point is taken."""
@@ -62,11 +62,11 @@ class Data:
     is large enough. `bicubic`, `lanczos`, `bilinear`: all pixels are used. `nearest`: one pixel for each pixel of the result, for
     drawings."""
     range: tuple[float, float] = (0.0, 0.0)
-    """The values that become black and white, if images have more than 8 bits: the lower one first. `0 0`: they are found in a first pass
-    over all images."""
+    """The values that become black and white, if images have more than 8 bits: the lower one first. `0 0`: the lowest and the highest
+    value, found by reading all images once (see `data.range_percentiles`)."""
     range_percentiles: tuple[float, float] = (0.0, 100.0)
-    """Which range the first pass finds, in percentiles of all values. `0 100`: from the lowest to the highest value, or, for files that
-    state how many bits they have, the range of these. With `0.1 99.9`, a few extreme values do not count."""
+    """Which values become black and white if `data.range` is `0 0`, as percentiles of all values. `0 100`: from the lowest to the highest
+    value, or, for files that state how many bits they have, the range of these. With `0.1 99.9`, a few extreme values do not count."""
     train_on: str = "train"
     """The split to train on, if the set has splits. Several splits are joined by +, for example `train+unlabeled`."""
     held_out: float = 0.05
@@ -122,7 +122,7 @@ class Architecture:
     channels: int = 3
     """The number of colour channels of an image: 3 for colour, 1 for grey."""
     latent: int = 128
-    """The length of a latent code z."""
+    """The length of a latent code z: how many numbers stand for an image."""
     width: float = 1.0
     """A factor for the number of units in every hidden layer."""
     encoder: tuple[int, ...] = (64, 128, 256)
@@ -157,7 +157,7 @@ class Architecture:
             if height % (1 << self.halvings) or width % (1 << self.halvings):
                 near = " ".join(map(str, self._nearest_size()))
                 what = f"cannot be halved until the shorter side is at most {LARGEST_MAP}"
-                raise UserError(f"networks.size {height} {width} {what}: the nearest size that can is {near}")
+                raise UserError(f"networks.size {height} {width} {what}: choose {near}, the nearest size that works")
         for name in ("encoder", "decoder", "discriminator"):
             listed = getattr(self, name)
             require(len(listed) > 0 and min(listed) > 0, f"networks.{name} must be numbers above 0, not {listed}")
@@ -199,9 +199,10 @@ class ObjectiveSettings:
     is measured in the features of another run's discriminator, which does not change (the paper's VAE_Disl); the other run is a `gan`, for
     example. `gan`: there is no encoder."""
     discriminator: str = ""
-    """For `vae-dis`: the run whose discriminator is used."""
+    """For kind `vae-dis`: the folder of the run whose discriminator is used."""
     gamma: float = 1e-6
-    """The weight of the learned similarity against the GAN in the decoder's objective, above 0 and at most 1."""
+    """The weight of the learned similarity in the decoder's objective, above 0 and at most 1. The GAN has the weight 1 - gamma. With a
+    higher number, the decoder learns more from reconstructions and less from the GAN."""
     similarity: Literal["level", "levels"] = "level"
     """How the error is measured in the discriminator's features. `level`: half the squared error of the features of one level, summed, as
     in the paper. `levels`: for each level, the squared error divided by the variance of the features, then the mean over all levels; the
@@ -210,8 +211,8 @@ class ObjectiveSettings:
     """The layer of the discriminator that gives the features (see `Discriminator.features`). The allowed levels depend on the family of
     networks. With similarity `levels`, training does not use this setting, but search, project, score and evaluate do."""
     saturating: bool = True
-    """The GAN loss of the decoder. True: the decoder minimises -(1 - gamma) L_GAN, as in the paper. False: it minimises the non-saturating
-    (1 - gamma) * -log Dis(x_p), where x_p are samples."""
+    """The GAN loss of the decoder. `true`: the decoder minimises -(1 - gamma) L_GAN, as in the paper. `false`: it minimises the
+    non-saturating (1 - gamma) * -log Dis(x_p), where x_p are samples."""
     gan: str = ""
     """The name of another GAN loss (see `vaegan.losses.gan`). If it is set, `saturating` has no effect."""
     penalty: str = ""
@@ -237,8 +238,8 @@ class ObjectiveSettings:
     """Treat the features of real images x as constants. They depend on the reconstructions x~ only through batch normalisation, and
     gradients through it disturb the training."""
     kl_weight: float = 1.0
-    """The weight of L_prior in the encoder's objective. Below 1, codes carry more information than a Gaussian of unit variance allows.
-    Narrow networks have few features, and with weight 1 L_prior is then too strong."""
+    """The weight of L_prior in the encoder's objective. With a number below 1, codes carry more information about their images, and fit
+    N(0, I) less well. Narrow networks have few features, so a weight of 1 is too strong for them."""
     joint: bool = False
     """Use the second objective of the reference implementation: one discriminator batch of reconstructions, images and samples, a feature
     error of samples, too, and a non-saturating GAN loss on reconstructions and samples."""
@@ -246,16 +247,16 @@ class ObjectiveSettings:
     """The factor by which gamma is multiplied after each epoch. gamma never exceeds 1."""
 
     def __post_init__(self) -> None:
-        require(not self.joint or self.similarity == "level", "objective.joint needs objective.similarity level, not levels")
+        require(not self.joint or self.similarity == "level", "objective.joint needs objective.similarity=level, not levels")
         fits = self.similarity == "levels" and self.kind == "vaegan"
         require(self.images_per_sample > 0, f"objective.images_per_sample must be above 0, not {self.images_per_sample}")
         require(not self.diff_augment or fits, "objective.diff_augment needs objective.similarity=levels and objective.kind=vaegan")
-        require(not self.joint or self.kind == "vaegan", f"objective.joint needs objective.kind vaegan, not {self.kind}")
+        require(not self.joint or self.kind == "vaegan", f"objective.joint needs objective.kind=vaegan, not {self.kind}")
         if self.kind == "vae-dis":
-            way = "name a trained run, such as one of kind gan, with --objective.discriminator RUN"
-            require(bool(self.discriminator), f"objective.kind vae-dis needs a discriminator: {way}")
+            way = "give a trained run, such as one of kind gan, with --objective.discriminator RUN"
+            require(bool(self.discriminator), f"objective.kind=vae-dis needs a discriminator: {way}")
         else:
-            require(not self.discriminator, f"objective.discriminator needs objective.kind vae-dis, not {self.kind}")
+            require(not self.discriminator, f"objective.discriminator needs objective.kind=vae-dis, not {self.kind}")
         require(0 < self.gamma <= 1, f"objective.gamma must be above 0 and at most 1, not {self.gamma}")
         require(0 < self.real_weight < 1, f"objective.real_weight must be above 0 and below 1, not {self.real_weight}")
         require(self.level >= 0, f"objective.level must be at least 0, not {self.level}")
@@ -316,8 +317,8 @@ class GateSettings:
     equilibrium: float = 0.68
     """The cost of the discriminator, in nats, that the gate aims at."""
     margin: float = 0.35
-    """How far, in nats, a cost may be from the equilibrium. If it is further below, the discriminator waits. If it is further above, the
-    decoder waits."""
+    """How far a cost of the discriminator may be from the equilibrium, in nats. If a cost is below equilibrium - margin, the discriminator
+    waits. If a cost is above equilibrium + margin, the decoder waits."""
     equilibrium_decay: float = 1.0
     """The factor by which the equilibrium is multiplied after each epoch. The equilibrium never falls below the margin."""
     margin_decay: float = 1.0
@@ -360,13 +361,13 @@ class Optimizer:
     final_lr: float = 0.0
     """The learning rate at the end of the schedule `anneal`."""
     alpha: float = 0.9
-    """For RMSProp: the share of the mean square that a step keeps."""
+    """For RMSProp: the share of the old mean square that a step keeps."""
     betas: tuple[float, float] = (0.5, 0.99)
-    """For Adam: the shares of the mean gradient and of the mean square that a step keeps."""
+    """For Adam: the shares of the old mean gradient and of the old mean square that a step keeps."""
     eps: float = 1e-8
     """A number that is added to the root of the mean square."""
     weight_decay: float = 0.0
-    """The L2 penalty on weights. Biases and batch normalisation have none."""
+    """The weight of the L2 penalty on weights. Biases and batch normalisation have no penalty."""
     clip: Literal["none", "value", "norm"] = "none"
     """How gradients are clipped. `none`: not at all. `value`: each element to +-`clip_at`. `norm`: the gradient of each network is scaled
     to a norm of at most `clip_at`."""
@@ -398,10 +399,10 @@ class Training:
     """The seed of everything random: weights, order, flips, noise."""
     init_from: str = ""
     """A run folder or a model folder whose weights the training begins with, as far as they fit. Its networks must have the same family,
-    width and layers. Size, channels, code and attributes may differ. Empty: random weights."""
+    width and layers. Image size, channels, code length and attributes may differ. Empty: random weights."""
     ema: float = 0.0
     """Show and save an exponential moving average of the weights. This is the share of the old average that a step keeps; 0 means no
-    average. Step s (from 0) keeps at most (1 + s) / (10 + s); otherwise the average would show the start for a long time. The running
+    average. Step s (from 0) keeps at most (1 + s) / (10 + s); otherwise the first weights would count too much for a long time. The running
     statistics of batch normalisation are those of the last weights. `training.average_half_life` is the newer average."""
     average_half_life: int = 0
     """Show and save an average of the weights and of the running statistics of batch normalisation. Values that are this number of images
@@ -419,8 +420,8 @@ class Training:
     """Let torch.compile write kernels for the networks. This takes some time before the first step, and needs a compiler for the device.
     Without a compiler, the run says so and continues without it."""
     loggers: tuple[str, ...] = ("tensorboard",)
-    """Where losses, speed and pictures go, beside stats.jsonl and samples/: any of `tensorboard`, `csv` (stats.csv in the run folder),
-    `wandb` and `mlflow`. The last two are extras. Several are allowed, and none is, too."""
+    """Where losses, speed and pictures are also written, besides stats.jsonl and samples/: any number of `tensorboard`, `csv` (stats.csv in
+    the run folder), `wandb` and `mlflow`. The last two need packages of their own."""
     log_every: int = 10
     """The number of steps between lines of stats.jsonl and points of the loggers."""
     picture_every: int = 200
@@ -428,9 +429,10 @@ class Training:
     checkpoint_every: int = 1000
     """The number of steps between checkpoints. A run also writes one at its end and when it is stopped."""
     keep: int = 2
-    """The number of checkpoints to keep: the newest ones. With two, one remains if the disk damages the other."""
+    """The number of checkpoints to keep: the newest ones. With 2, one is left if the other is damaged."""
     keep_every: int = 0
-    """Also keep the checkpoint of every n-th step, where n is this number: a multiple of `checkpoint_every`. 0 keeps no others."""
+    """Also keep the checkpoint of every n-th step, where n is this number: a multiple of `checkpoint_every`. With 0, only the newest
+    checkpoints are kept."""
     on_nan: Literal["stop", "rollback"] = "stop"
     """What to do if a loss or a gradient is NaN or infinite. `stop`: stop. `rollback`: return to the last checkpoint and continue with half
     the learning rates."""

@@ -52,5 +52,5 @@ def end_without_agent(folder: Path) -> NoReturn:
     """End this worker, and say so, if it is the first of its machine."""
     if is_first_here():
         shutil.rmtree(folder, ignore_errors=True)
-        os.write(2, b"\nvaegan: the process that started this run has gone, and the run ends\n")
+        os.write(2, b"\nvaegan: the process that started this run has ended, so the run ends, too\n")
     os._exit(2)

@@ -137,7 +137,7 @@ def train(
         Stopped: an interrupt or SIGTERM came; the run was saved and can be resumed.
     """
     if auto_resume and not run:
-        raise UserError("--auto-resume needs --run: it continues that run if it has started")
+        raise UserError("--auto-resume needs --run, the folder of the run to start or continue")
     console = console or console_of(progress)
     settings, loader = settings_of(recipe, data, {"steps": steps, "epochs": epochs, "minutes": minutes}, init_from, console)
     folder = Run(run or free_name(RUNS, settings))
@@ -209,9 +209,9 @@ def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: 
     starts_others = world.size > 1 and not world.environment
     check_loader(job, world)
     if job.recipe.data.source == LOADER and not job.loader:
-        raise UserError(f"{job.run.folder} was trained on a DataLoader: continue it in a program, by vaegan.resume(RUN, data=LOADER)")
+        raise UserError(f"{job.run.folder} was trained on a DataLoader: continue it in a program, with vaegan.resume(RUN, data=LOADER)")
     if starts_others and job.callbacks:
-        raise UserError("callbacks stay in the process of your program: leave out processes, or start the program with torchrun")
+        raise UserError("callbacks cannot be used with processes=: leave out processes=, or start the program with torchrun")
     check_loggers(job.recipe.training.loggers)
     if job.recipe.training.init_from and is_leader() and not job.begun():
         Run.open(job.recipe.training.init_from)  # before images are packed

@@ -49,7 +49,7 @@ CASES = [
         on_plain_photos,
     ),
     Case(
-        "has no attributes, and no fitted prior for principal directions: fit it with: vaegan fit-prior {}",
+        "has no attributes, and principal directions need a fitted prior: fit it with: vaegan fit-prior {}",
         "attributes RUN",
         ("SAID --device cpu", "attributes RUN"),
         both(on_plain_photos, without_prior),
@@ -92,7 +92,7 @@ CASES = [
         both(two_folders, lambda w: works("attributes", w["RUN"])),
     ),
     Case(
-        "--name must be a name without",
+        "choose a name without",
         "attributes RUN --with ONE --without OTHER --name direction-1",
         "attributes RUN --with ONE --without OTHER --name Mine",
         two_folders,
@@ -126,7 +126,7 @@ CASES = [
         "edit RUN PHOTO --add Round=1 --strip",
     ),
     Case(
-        "--project must be a number of steps, not {}",
+        "--project must be at least 0, not {}",
         "edit RUN PHOTO --add Round=1 --project -1",
         "edit RUN PHOTO --add Round=1 --project 1",
     ),
@@ -139,7 +139,7 @@ CASES = [
         "--kl-weight must be at least 0 and finite, not {}", "project RUN PHOTO --kl-weight -1", "project RUN PHOTO --kl-weight 0 --steps 1"
     ),
     # search and score
-    Case("name images to search for, or ask for samples with --samples 8", "search RUN", "search RUN --samples 8"),
+    Case("search needs images: give image files, or draw samples with --samples 8", "search RUN", "search RUN --samples 8"),
     Case("leave out --in", "search RUN --samples 8 --in PACKED", "search RUN --samples 8"),
     Case(
         "--samples needs the training images, and a model folder does not say where they are: give the run folder",
@@ -150,16 +150,14 @@ CASES = [
     Case(
         "--csv FILE lists the neighbours of all", "search RUN PHOTOS PHOTOS --count 1", "search RUN PHOTOS PHOTOS --count 1 --csv near.csv"
     ),
-    Case(
-        "p is at least {}, so no image can reach --false-positive-rate {}", "score RUN PHOTO", "score RUN PHOTO --false-positive-rate 0.1"
-    ),
+    Case("so no image counts as unusual at --false-positive-rate {}", "score RUN PHOTO", "score RUN PHOTO --false-positive-rate 0.1"),
     Case(
         "--false-positive-rate must be above 0 and below 1, not {}",
         "score RUN PHOTO --false-positive-rate 0",
         "score RUN PHOTO --false-positive-rate 0.1",
     ),
     Case(
-        "the run holds out no images to calibrate on: name normal images with --calibrate",
+        "the run holds out no images to calibrate on: give a folder of normal images with --calibrate FOLDER",
         "score RUN PHOTO",
         "score RUN PHOTO --calibrate PHOTOS",
         without_held_out,

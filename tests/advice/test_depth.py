@@ -19,6 +19,17 @@ def bands(world: World) -> None:
     _array(world, "BANDS", np.zeros((16, 16, 6), np.uint8))
 
 
+def broken(world: World) -> None:
+    """A file that is not the image that its name promises."""
+    world.places["BROKEN"] = world.folder / "broken"
+    world["BROKEN"].mkdir()
+    (world["BROKEN"] / "a.png").write_bytes(b"no image")
+
+
+def _says_why(world: World) -> None:
+    assert "can be read; the first: a.png" in world.do("SAID --workers 1")
+
+
 def _array(world: World, name: str, values: NDArray[Any]) -> None:
     world.places[name] = world.folder / name.lower()
     world[name].mkdir()
@@ -34,6 +45,7 @@ CASES = [
         ("SAID", "prepare DEEP OUT --shard 1/1 --range 0 60000 --size 16 --workers 1"),
         deep,
     ),
+    Case("to see why, prepare the images with: vaegan prepare {} OUT", "prepare BROKEN --scan --workers 1", _says_why, broken),
     Case("Prepare them with: vaegan prepare {} OUT", "prepare DEEP --scan --workers 1", "SAID --workers 1", deep),
     Case(
         "--range and --range-percentiles were both given: leave out one",
@@ -42,7 +54,7 @@ CASES = [
         deep,
     ),
     Case(
-        "to use more levels, add --range-percentiles 0.1 99.9, or name another --range",
+        "to use more levels, add --range-percentiles 0.1 99.9, or give another --range",
         "prepare DEEP OUT --range 0 65535 --workers 1",
         "prepare DEEP SET --range-percentiles 0.1 99.9 --workers 1",
         deep,

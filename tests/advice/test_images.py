@@ -12,7 +12,7 @@ CASES = [
     Case("Train on it: vaegan train --data {}", "prepare PHOTOS OUT --size 16 --workers 1", "SAID FASTER --run NEW-RUN"),
     Case("vaegan data SOURCE", "data RUN", "SAID --size 16", moved),
     Case(
-        "to train on these images, prepare them again with a --size that is possible",
+        "to train on these images, prepare them again with a --size that the networks can take",
         "prepare PHOTOS SET --size 17 --workers 1",
         ("prepare PHOTOS OUT --size 16 --workers 1", "train FASTER --data OUT --run NEW-RUN"),
     ),
@@ -29,7 +29,7 @@ CASES = [
         "prepare PHOTOS OUT --splits 0.8 0.1 0.1 --size 16 --workers 1",
     ),
     Case(
-        "leave out --grey, or ask for --channels 3",
+        "leave out --grey, or give --channels 3",
         "prepare avatars OUT --grey",
         ("prepare avatars OUT --count 4 --size 16 --workers 1", "data avatars --data.avatars 24 --size 16 --channels 3"),
     ),

@@ -88,7 +88,7 @@ CASES = [
         (no_work, "experiment features --data PACKED --out NEW-RUN"),
     ),
     Case(
-        "name others with --attributes",
+        "choose others with --attributes",
         "experiment attribute-vectors --runs RUN --attributes Rare",
         "experiment attribute-vectors --runs RUN --attributes Round",
     ),
@@ -97,7 +97,11 @@ CASES = [
         "experiment features --runs RUN --draws 1",
         (no_work, "experiment features --runs RUN --draws 2"),
     ),
-    Case("say what to vary: --vary objective.gamma=0.01,0.1,1", "experiment ablation", varied("objective.gamma=0.01,0.1,1")),
+    Case(
+        "ablation needs a setting and its values: give them with --vary objective.gamma=0.01,0.1,1",
+        "experiment ablation",
+        varied("objective.gamma=0.01,0.1,1"),
+    ),
     Case(
         "--vary must be a setting and its values, such as objective.gamma=0.01,0.1,1, not {}",
         "experiment ablation --vary objective.gamma",
@@ -114,7 +118,7 @@ CASES = [
         varied("objective.discriminator=a b,a-c"),
     ),
     Case(
-        "--vary {} has no values: write them as in 0.01,0.1,1",
+        "--vary {} has no values: write values such as 0.01,0.1,1",
         "experiment ablation --vary objective.gamma=[",
         varied("objective.gamma=0.01,0.1,1"),
     ),

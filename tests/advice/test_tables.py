@@ -23,7 +23,7 @@ def beside(world: World) -> None:
 
 CASES = [
     Case(
-        "{} needs --attributes: it is about the columns of that file",
+        "{} needs --attributes, the table whose columns it is about",
         "prepare PHOTOS OUT --label Round",
         "prepare PHOTOS OUT --label Round --attributes TABLE.csv --size 16 --workers 1",
     ),
@@ -46,13 +46,13 @@ CASES = [
         more,
     ),
     Case(
-        "use one with --threshold NAME=VALUE, where images above VALUE have it, or keep its numbers with --numeric NAME",
+        "to use one, add --threshold NAME=VALUE (images above VALUE have the attribute) or --numeric NAME (the numbers are kept)",
         f"prepare PHOTOS first {WITH_MORE}",
         (f"prepare PHOTOS OUT {WITH_MORE} --threshold Size=1", f"prepare PHOTOS SET {WITH_MORE} --numeric Size"),
         more,
     ),
     Case(
-        "have 0 and -1, and both mean no: {}; if -1 is not known, add --unknown -1",
+        "with 0 and -1, both values mean no: {}; if -1 means not known, add --unknown -1",
         f"prepare PHOTOS first {WITH_MORE}",
         f"prepare PHOTOS OUT {WITH_MORE} --unknown -1",
         more,

@@ -50,7 +50,7 @@ CASES = [
     ),
     Case(": set --training.batch {}", "train --resume RUN RESUMED --training.batch 4", "train --resume RUN RESUMED --training.batch 8"),
     Case(
-        "name a trained run, such as one of kind gan, with --objective.discriminator RUN",
+        "give a trained run, such as one of kind gan, with --objective.discriminator RUN",
         "train TINY --data PACKED --objective vae-dis",
         "train TINY --data PACKED --run NEW-RUN --objective vae-dis --objective.discriminator GAN",
     ),
@@ -66,7 +66,7 @@ CASES = [
         without_checkpoints,
     ),
     Case(
-        "--auto-resume needs --run: it continues that run if it has started",
+        "--auto-resume needs --run, the folder of the run to start or continue",
         "train --auto-resume",
         "train FASTER --data PACKED --auto-resume --run NEW-RUN",
     ),
@@ -80,7 +80,7 @@ CASES = [
         "train --resume RUN --device cpu --no-report --steps 4",
     ),
     Case(
-        "another process is training into {}: choose another --run",
+        "{} is being trained by another process: choose another --run",
         busy,
         ("train --resume RUN RESUMED", "train TINY --data PACKED --run NEW-RUN"),
     ),
@@ -145,13 +145,13 @@ CASES = [
         patched("vaegan.training.loggers.registry.find_spec", lambda _: None),
     ),
     Case(
-        "train a new run on them, or, if they have only become more, add --more-images",
+        "train a new run on them, or, if images were only added, add --more-images",
         "train --resume RUN RESUMED --data OUT",
         "train --resume RUN RESUMED --data OUT --more-images",
         one_more,
     ),
     Case(
-        "--more-images needs --resume: leave it out, or name the run that has more images now with --resume RUN",
+        "--more-images needs --resume: leave out --more-images, or give the run with --resume RUN",
         "train --more-images --data OUT",
         "train --resume RUN RESUMED --data OUT --more-images",
         one_more,

@@ -106,7 +106,7 @@ def test_the_table() -> None:
     text = table(rows, floor, "What it is about.")
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
     samples, reconstructions = lines[:6], lines[6:]
-    assert samples[0][:4] == ["samples of", "prior", "Frechet distance, Eyes", "1000 x kernel distance, Eyes"]
+    assert samples[0][:4] == ["samples of", "prior", "Frechet distance, Eyes", "1000 x KID, Eyes"]
     assert [line[:3] for line in samples[2:]] == [
         ["ours", "N(0, I)", "105 ± 7"],
         ["ours", "fitted", "**55.0 ± 7.1**"],

@@ -78,7 +78,7 @@ def test_plain_photos_have_principal_directions(trained: Path, photos: Path, cap
     works("attributes", trained)
     said = capsys.readouterr()
     assert "direction-4" in said.out
-    assert "These are the widest principal directions of the codes" in said.out
+    assert "These are principal directions, along which the codes differ most" in said.out
     assert "--add direction-1=2" in said.err
     assert is_picture(trained / "directions.png")
     assert not (trained / "attributes.safetensors").exists()
@@ -113,7 +113,7 @@ def test_an_attribute_with_the_name_of_a_principal_direction_is_left_out(
     recipe = (run / "recipe.yaml").read_text()
     (run / "recipe.yaml").write_text(recipe.replace("held_out: 0.5", "held_out: 0.1"))
     said = notices(capsys, "attributes", run, "--data", tmp_path / "set")
-    assert "left out direction-1: a principal direction has this name; give the attribute another one" in said
+    assert "left out direction-1: a principal direction has this name; give the attribute another name" in said
     assert Directions.load(run / "attributes.safetensors").names == ("Odd",)
 
 

@@ -111,7 +111,7 @@ MISTAKES = {
     "a strip of two": (["edit", "PHOTO", "--add", "Beard=1", "Bald=1", "--strip"], "shows one attribute"),
     "steps below 0": (["edit", "PHOTO", "--add", "Beard=1", "--project", "-1"], "--project"),
     "an image that is not there": (["edit", "nothing.png", "--add", "Beard=1"], "nothing.png does not exist"),
-    "a sum of one": (["arithmetic", "PHOTO"], "a sum needs + or - between images"),
+    "a sum of one": (["arithmetic", "PHOTO"], "arithmetic needs + or - between images"),
     "a sign at the end": (["arithmetic", "PHOTO", "-"], "no image after -"),
     "two signs": (["arithmetic", "PHOTO", "-", "+", "PHOTO"], "two signs in a row"),
 }

@@ -67,7 +67,7 @@ def test_a_model_folder_does_not_say_how_its_set_was_split(
     for folder, said in ((run / "model", True), (run, False)):
         capsys.readouterr()
         works("evaluate", folder, *packed)
-        assert ("the model may have been trained on images that are held out here: name the run folder" in capsys.readouterr().err) == said
+        assert ("the model may have been trained on images that are held out here: give the run folder" in capsys.readouterr().err) == said
 
 
 @pytest.mark.parametrize("kind", ["gan", "vae"])
@@ -116,7 +116,7 @@ def test_mistakes(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     ):
         assert words in fails(capsys, "evaluate", run, *arguments), arguments
     assert "does not exist" in fails(capsys, "evaluate", tmp_path / "nowhere")
-    assert "name images with --data" in fails(capsys, "evaluate", run / "model")
+    assert "give images with --data" in fails(capsys, "evaluate", run / "model")
     assert sorted(run.rglob("*")) == before
 
 

@@ -55,5 +55,5 @@ def test_mistakes(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     ):
         assert words in fails(capsys, "fit-prior", trained, *arguments)
     assert "does not exist" in fails(capsys, "fit-prior", tmp_path / "nowhere")
-    assert "name images with --data" in fails(capsys, "fit-prior", trained / "model")
+    assert "give images with --data" in fails(capsys, "fit-prior", trained / "model")
     assert sorted(trained.rglob("*")) == before

@@ -53,7 +53,7 @@ def test_score(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFi
     (tmp_path / "odd" / "broken.png").unlink()
     works("score", run, tmp_path / "odd", "--false-positive-rate", 0.1)
     first = (run / "scores.csv").read_bytes()
-    assert "with 20 normal images p is at least 0.048, so no image can reach --false-positive-rate 0.01" in notices(
+    assert "with only 20 normal images, no p-value is below 0.048, so no image counts as unusual at --false-positive-rate 0.01" in notices(
         capsys, "score", run, tmp_path / "odd"
     )
     assert (run / "scores.csv").read_bytes() == first
@@ -70,7 +70,7 @@ def test_a_calibration_stays_until_the_model_changes(run: Path, photos: Path, ca
     works("score", run, photos, "--calibrate", photos)
     assert f"calibrated on {photos}: 20 normal images" in notices(capsys, "score", run, photos)
     works("train", "--resume", run, "--steps", 4, "--device", "cpu", "--no-report")
-    assert "was made for other weights" in fails(capsys, "score", run, photos)
+    assert "whose weights have changed since" in fails(capsys, "score", run, photos)
 
 
 MISTAKES = {
@@ -100,12 +100,12 @@ def test_a_model_without_a_network_is_refused_before_the_images(
     kind: str, lacks: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = train(tmp_path / "run", training__length="1 steps", objective__kind=kind)
-    assert f"a trained {lacks} is needed" in fails(capsys, "score", run, "nowhere")
+    assert f"this needs a trained {lacks}" in fails(capsys, "score", run, "nowhere")
 
 
 def test_mistakes_with_folders(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "nowhere does not exist" in fails(capsys, "score", "nowhere", photos)
-    assert "name images with --calibrate" in fails(capsys, "score", run / "model", photos / "photo 01.png")
+    assert "give images with --calibrate" in fails(capsys, "score", run / "model", photos / "photo 01.png")
     (tmp_path / "bare").mkdir()
     assert "there are no images in" in fails(capsys, "score", run, tmp_path / "bare")
     (tmp_path / "bad.png").write_text("no image")

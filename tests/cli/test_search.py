@@ -51,14 +51,14 @@ def test_search_from_samples(run: Path, tmp_path: Path, capsys: pytest.CaptureFi
     text = capsys.readouterr().out
     assert "median distance to the nearest of 20 training images, by code" in text
     assert "of 20 held-out images" in text
-    assert "of the samples are nearer to a training image than the median held-out image" in text
+    assert "of the samples have a smaller distance than the median of the held-out images" in text
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
 MISTAKES = {
-    "no image": ([], "name images to search for, or ask for samples with --samples 8"),
+    "no image": ([], "search needs images: give image files, or draw samples with --samples 8"),
     "no such image": (["nothing.png"], "nothing.png does not exist"),
-    "images and samples": (["x.png", "--samples", "3"], "name images to search for, or ask"),
+    "images and samples": (["x.png", "--samples", "3"], "search needs images: give image files, or draw"),
     "samples in a set": (["--samples", "3", "--in", "set"], "leave out --in"),
     "no such set": (["PHOTO", "--in", "nowhere"], "nowhere does not exist"),
     "no neighbours": (["PHOTO", "--count", "0"], "--count must be at least 1"),
@@ -77,7 +77,7 @@ def test_mistakes(run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_mistakes_with_folders(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "name images with --in" in fails(capsys, "search", run / "model", photos / "photo 01.png")
+    assert "give images with --in" in fails(capsys, "search", run / "model", photos / "photo 01.png")
     (tmp_path / "bad.png").write_text("no image")
     assert "there is no readable image" in fails_with_notice(capsys, "search", run, tmp_path / "bad.png")
     assert "give the run folder" in fails(capsys, "search", run / "model", "--samples", 3)

@@ -129,9 +129,12 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "five sides": (np.zeros((1, 1, 16, 24, 3), np.uint8), "not 1 x 1 x 16 x 24 x 3"),
     "none": (PIXELS[:0], "there are no images in an array of 0 x 16 x 24 x 3"),
     "an empty list": ([], "the list is empty"),
-    "a number": (3, "int is not a form of images"),
+    "a number": (3, "images cannot be of type int"),
     "numbers": ([3, 4], "image 0 is of type int"),
-    "a data set without images": (Items([{"text": "x"}]), "there is no image in an item of the data: name it image, beside text"),
+    "a data set without images": (
+        Items([{"text": "x"}]),
+        "an item of the data has no image: its keys are text; rename the key of the image to image",
+    ),
     "a tiny picture": (Image.new("RGB", (4, 4)), "cannot read image 0: too small"),
     "a path": ("nowhere.png", "nowhere.png does not exist"),
 }

@@ -176,7 +176,7 @@ def test_labels_that_are_not_read_are_named(tmp_path: Path) -> None:
     found = packed(tmp_path / "a.npz", tmp_path / "set")
     assert found.labels == [""] * 8
     assert found.manifest["notes"] == [
-        "left out y_train: it holds Python objects, which are not unpickled; save the labels as whole numbers or texts",
+        "left out y_train: it holds Python objects, which can run code and are not read; save the labels as whole numbers or texts",
         "left out y_test: it holds values of the type float64; save the labels as whole numbers or texts",
         "left out labels_val: it holds 1, not a label for each of 2 images",
     ]
@@ -192,13 +192,13 @@ def damaged(path: Path) -> None:
 
 
 BAD: dict[str, tuple[str, Any, str]] = {
-    "objects": ("a.npy", objects, "cannot read .*a.npy: it holds Python objects, which are not unpickled"),
+    "objects": ("a.npy", objects, "cannot read .*a.npy: it holds Python objects, which can run code and are not read"),
     "a pickle": ("a.npy", lambda path: path.write_bytes(pickle.dumps([1])), "cannot read .*a.npy: it holds Python objects"),
     "text": ("a.npy", lambda path: path.write_text("hello"), "cannot read .*a.npy: it is text, not an array of numpy"),
     "an image": ("a.npy", lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n"), "a.npy: it is an image, not an array of numpy"),
     "other bytes": ("a.npy", lambda path: path.write_bytes(b"\x01\x02"), "a.npy: it is not an array of numpy"),
     "cut off": ("a.npy", damaged, "a.npy is damaged, or is not an array of numpy"),
-    "one image": ("a.npy", lambda path: np.save(path, noise(SIDE, SIDE)), "16 x 16, which is one image: name the folder that it is in"),
+    "one image": ("a.npy", lambda path: np.save(path, noise(SIDE, SIDE)), "16 x 16, which is one image: give the folder that it is in"),
     "channels first": ("a.npy", lambda path: np.save(path, noise(9, 3, SIDE, SIDE)), "9 x 3 x 16 x 16: put the channels last, as N x H"),
     "five axes": ("a.npy", lambda path: np.save(path, noise(2, 2, 9, 9, 3)), "2 x 2 x 9 x 9 x 3, not N x H x W or N x H x W x C of at"),
     "none": ("a.npy", lambda path: np.save(path, noise(0, 9, 9)), "there are no images in .*a.npy"),
@@ -206,9 +206,13 @@ BAD: dict[str, tuple[str, Any, str]] = {
     "several": (
         "a.npz",
         lambda path: np.savez(path, a=noise(2, 9, 9), b=noise(2, 9, 9)),
-        "cannot tell which arrays of .* are images, there",
+        "it is not clear which array of .* holds the images: rename that one to images; there",
     ),
-    "no images": ("a.npz", lambda path: np.savez(path, a=noise(2)), "cannot tell which arrays of .* are images, there are a 2: call them"),
+    "no images": (
+        "a.npz",
+        lambda path: np.savez(path, a=noise(2)),
+        "it is not clear which array of .* holds the images: .*; there are a 2",
+    ),
 }
 
 

@@ -129,7 +129,7 @@ def three(folder: Path) -> Path:
 def test_one_range_for_pictures_that_differ(tmp_path: Path) -> None:
     images = packed(three(tmp_path / "photos"), tmp_path / "set")
     assert images.images[:][:, 0, 0, 0].tolist() == [0, 128, 255]
-    assert images.manifest["notes"] == ["3 of 3 images have more than 8 bits: their values are scaled from 1000 to 3000"]
+    assert images.manifest["notes"] == ["3 of 3 images have more than 8 bits: their range is 1000 to 3000"]
 
 
 def test_8_bit_pictures_keep_their_own_range(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_8_bit_pictures_keep_their_own_range(tmp_path: Path) -> None:
     Image.new("L", (SIDE, SIDE), 77).save(photos / "0.png")
     images = packed(photos, tmp_path / "set")
     assert images.images[:][:, 0, 0, 0].tolist() == [77, 0, 128, 255]
-    assert images.manifest["notes"][0].endswith("; the other 1 have 8 bits, and their values are taken from 0 to 255")
+    assert images.manifest["notes"][0].endswith("; the other 1 have 8 bits, and their range is 0 to 255")
 
 
 def test_a_set_of_8_bits_says_nothing_of_a_range(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_an_unfinished_set_with_other_percentiles_is_refused(tmp_path: Path, mon
         packed(photos, tmp_path / "set", percentiles=(1.0, 99.0))
     monkeypatch.undo()
     for options in ({}, {"percentiles": (2.0, 99.0)}, {"value_range": (0.0, 1.0)}):
-        with pytest.raises(UserError, match="was started with another range: run the same command as then to continue"):
+        with pytest.raises(UserError, match="was started with another range: run that command again to continue"):
             packed(photos, tmp_path / "set", **options)
     assert packed(photos, tmp_path / "set", percentiles=(1.0, 99.0)).preparation.range == (1000, 3000)
 
@@ -319,8 +319,8 @@ def test_a_model_of_8_bit_images_is_shown_no_black_ones(tmp_path: Path) -> None:
     assert images.preparation.range is None
     assert images.images[:][:, 0, 0, 0].tolist() == [0x81]
     assert images.skipped[0] == (
-        "a.png: its values are from 1000 to 1000, and there is no range of values to scale them with: "
-        "convert it to 8 bits, or to all of 16 bits"
+        "a.png: its values are from 1000 to 1000, and no range is known to scale them with: "
+        "convert it to 8 bits, or use the full range of 16 bits, 0 to 65535"
     )
 
 

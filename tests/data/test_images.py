@@ -225,7 +225,7 @@ def jpeg() -> bytes:
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n"
 
 BAD = {
-    "a program in PostScript": (EPS, "an image of a format that is not read"),
+    "a program in PostScript": (EPS, "an image in a format that vaegan cannot read"),
     "empty": (b"", "empty"),
     "text": (b"hello, I am no image", "not an image"),
     "truncated": (jpeg()[:2000], "damaged"),

@@ -245,17 +245,20 @@ def test_mistakes(tmp_path: Path) -> None:
         ([parts[0], plain], f"{plain} is not a part of a set: pack each part with: vaegan prepare SOURCE PART --shard K/N"),
         ([tmp_path / "mine"], f"{tmp_path / 'mine'} is not a packed set"),
         ([tmp_path / "nowhere"], f"{tmp_path / 'nowhere'} does not exist"),
-        ([], "no part was named"),
+        ([], "join needs the parts of the set"),
     ):
         with pytest.raises(UserError, match=re.escape(words)):
             join(tmp_path / "set", folders, progress=quiet)
-    for out, words in ((plain, "it is a packed set; name a new folder"), (tmp_path / "mine", "it holds notes.txt; name a new folder")):
+    for out, words in (
+        (plain, "it is a packed set; choose another folder"),
+        (tmp_path / "mine", "it holds notes.txt; choose another folder"),
+    ):
         with pytest.raises(UserError, match=re.escape(f"{out} exists already: {words}")):
             join(out, parts, progress=quiet)
     assert not (tmp_path / "set").exists()
     assert content(tmp_path / "plain") == before
     join(tmp_path / "set", parts, progress=quiet)
-    with pytest.raises(UserError, match="set exists already: it is a packed set with another splits; name a new folder"):
+    with pytest.raises(UserError, match="set exists already: it is a packed set with another splits; choose another folder"):
         join(tmp_path / "set", drawn, progress=quiet)
 
 

@@ -56,7 +56,7 @@ def test_it_is_recognised(kaggle: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert anchored("archive") == anchored("celeba:archive") == f"celeba:{kaggle}"
     assert recognized("celeba:archive") == "celeba:archive"
     assert recognized("archive/img_align_celeba") == "archive/img_align_celeba"
-    assert find_source("archive").notes == ["only its image files are used; it looks like celeba: to use all of it, name it celeba:PATH"]
+    assert find_source("archive").notes == ["only its image files are used; it looks like celeba: to use all of it, give it as celeba:PATH"]
     (kaggle / "img_align_celeba").rename(kaggle / "faces")
     assert recognized("archive") == "archive"
 

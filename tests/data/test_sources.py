@@ -362,7 +362,7 @@ def test_hugging_face(streaming: bool, tmp_path: Path, monkeypatch: pytest.Monke
     assert math.isnan(packed.attributes[4, 0])
     text, many = packed.manifest["notes"]
     assert text == f'columns of hf:{tmp_path}/hub that hold text are not attributes: remark ("x" for train-0000000)'
-    assert f"columns of hf:{tmp_path}/hub with more than two values are not attributes: age (0 to 2); use one with --threshold" in many
+    assert f"columns of hf:{tmp_path}/hub with more than two values are not attributes: age (0 to 2); to use one, add --threshold" in many
 
 
 def test_attributes_from_a_table(photos: Path, tmp_path: Path) -> None:
@@ -388,11 +388,11 @@ def test_attributes_from_a_table(photos: Path, tmp_path: Path) -> None:
 def test_a_set_is_recognised_and_named(tmp_path: Path, photos: Path) -> None:
     celeba(tmp_path / "faces", zipped=False, official_folders=False)
     assert find_source(str(tmp_path / "faces")).notes == [
-        "only its image files are used; it looks like celeba: to use all of it, name it celeba:PATH"
+        "only its image files are used; it looks like celeba: to use all of it, give it as celeba:PATH"
     ]
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "train_X.bin").touch()
-    with pytest.raises(UserError, match=r"there are no images in .* name it stl10:"):
+    with pytest.raises(UserError, match=r"there are no images in .* give it as stl10:"):
         find_source(str(tmp_path / "bin"))
     with pytest.raises(UserError, match=r"Did you mean celeba\?"):
         find_source("celebaa:x")
@@ -405,9 +405,9 @@ def test_rows_of_a_table_are_for_named_images_alone(photos: Path, tmp_path: Path
     (tmp_path / "table.csv").write_text("file,class\nphoto 00.png,cat\n,\n")
     packed = pack(str(photos), tmp_path, size=(16, 16), attributes=tmp_path / "table.csv")
     assert (packed.labels.count("cat"), packed.labels.count("")) == (2, 38)
-    assert "1 images share a row of table.csv with others of the same file name" in packed.manifest["notes"]
+    assert "1 images have the same file name as another image, and use the same row of table.csv" in packed.manifest["notes"]
     (tmp_path / "table.csv").write_text("file,class\nphoto 00.png,cat\n,dog\n")
-    with pytest.raises(UserError, match=r"row 3 of .* names no file"):
+    with pytest.raises(UserError, match=r"row 3 of .* has no file name"):
         pack(str(photos), tmp_path / "x", attributes=tmp_path / "table.csv")
 
 

@@ -98,7 +98,7 @@ def test_single_pictures_are_found(name: str, finding: str, detail: str, found: 
 
 def test_what_the_list_marks_is_left_out(folder: Path, found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     works("prepare", f"classes:{folder}", tmp_path / "set", "--leave-out", found, "--size", 16, "--workers", 1)
-    assert "left out 6 images that are named in doctor.csv" in capsys.readouterr().err
+    assert "left out 6 images that are listed in doctor.csv" in capsys.readouterr().err
     names = ImageSet.open(tmp_path / "set").names
     marked = {row["name"] for row in rows(found) if row["leave_out"] == "1"}
     assert len(names) == 30 + 6

@@ -118,8 +118,8 @@ def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pyte
     assert "VAE/GAN" in text
     assert f"wrote {tmp_path / 'out' / 'page.html'}" in text
     error = fails(capsys, *command[:4], *flags(**SMALL, networks__width=0.125))
-    assert "were trained with networks.width 0.0625, not 0.125: use the same settings, or choose another --out" in error
-    assert "were trained with training.length 3 steps, not 4 steps" in fails(
+    assert "were trained with networks.width=0.0625, not 0.125: use the same settings, or choose another --out" in error
+    assert "were trained with training.length=3 steps, not 4 steps" in fails(
         capsys, *command[:4], *flags(**{**SMALL, "training__length": "4 steps"})
     )
     assert "--seeds must be at least 1" in fails(capsys, *command, "--seeds", 0)

@@ -138,7 +138,7 @@ def test_other_settings_leave_the_folder_alone(tmp_path: Path) -> None:
     assert "features" not in found.tables[0].notes[0]
     assert json.loads((tmp_path / "results.json").read_text())["extractor"] is None
     before = (tmp_path / "recipe.yaml").read_bytes()
-    with pytest.raises(UserError, match=r"were trained with networks.latent 4, not 5: use the same settings, or choose another --out"):
+    with pytest.raises(UserError, match=r"were trained with networks.latent=4, not 5: use the same settings, or choose another --out"):
         small("ablation", tmp_path, networks__latent=5)
     assert (tmp_path / "recipe.yaml").read_bytes() == before
     small("ablation", tmp_path, training__seed=1)  # more seeds may be asked for
@@ -168,10 +168,10 @@ def test_values_as_they_are_written() -> None:
 @pytest.mark.parametrize(
     ("vary", "words"),
     [
-        ([], "say what to vary"),
+        ([], "ablation needs a setting and its values"),
         (["objective.gamma"], "must be a setting and its values"),
         (["objective.gamma="], "must be a setting and its values"),
-        (["objective.gamma=[1"], "has no values: write them"),
+        (["objective.gamma=[1"], "has no values: write values"),
         (["objective.gamma=1,1"], "has a value twice"),
         (["objective.gamma=1,0.1,1e0"], "has a value twice"),
         (["objective.discriminator=runs/a b,runs/a-b"], "would both be named discriminator-runs-a-b"),
@@ -197,7 +197,7 @@ def test_the_commands_and_their_mistakes(tmp_path: Path, capsys: pytest.CaptureF
     assert f"wrote {tmp_path / 'out' / 'page.html'}" in text
     assert "objective.gama" in fails(capsys, *command, "--vary", "objective.gama=1,2")
     assert "objective.gamma must be above 0" in fails(capsys, *command, "--vary", "objective.gamma=0.1,-1")
-    assert "say what to vary" in fails(capsys, *command)
+    assert "ablation needs a setting and its values" in fails(capsys, *command)
     many = [f"{key}=2,3,4,5,6,7,8,9" for key in Recipe.load("quick").flat() if key.startswith(("optimizer.", "gate."))]
     assert "--seeds must be at least 1" in fails(capsys, *command, "--seeds", 0, "--alone", "--vary", *many)  # no product is made of them
     assert "--samples must be at least 20" in fails(capsys, "experiment", "samples", *FLAGS, "--samples", 3, "--out", tmp_path / "b")

@@ -86,8 +86,8 @@ def test_runs_that_do_not_fit(runs: Path, tmp_path: Path, capsys: pytest.Capture
     assert "gan cannot be measured by few_labels_codes: it needs a model with a trained encoder" in error(
         "features", "--runs", runs / "gan"
     )
-    assert "this experiment is for models that are not conditional" in error("features", "--runs", runs / "conditional")
-    assert "this experiment is for conditional models: train them with --networks.attributes" in error(
+    assert "this experiment needs models that are not conditional" in error("features", "--runs", runs / "conditional")
+    assert "this experiment needs conditional models: train them with --networks.attributes" in error(
         "attribute-similarity", "--runs", runs / "plain"
     )
     assert "data.avatars 400" in error("samples", "--runs", runs / "plain", runs / "others")

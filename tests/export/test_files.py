@@ -86,10 +86,10 @@ def test_large_images_too(recipe: str, tmp_path: Path) -> None:
 def test_what_a_model_lacks_is_said(tmp_path: Path) -> None:
     gan = vaegan.export(model_of("reference", untrained=("encoder",)), tmp_path / "gan")
     assert [row.name for row in gan.rows] == ["decoder.onnx"]
-    assert gan.notes == ["the model has no encoder: there is no encoder.onnx, reconstruct.onnx and score.onnx"]
+    assert gan.notes == ["the model has no encoder, so encoder.onnx, reconstruct.onnx and score.onnx are not written"]
     vae = vaegan.export(model_of("quick", untrained=("discriminator",)), tmp_path / "vae")
     assert [row.name for row in vae.rows] == ["decoder.onnx", "encoder.onnx", "reconstruct.onnx"]
-    assert vae.notes == ["the model has no trained discriminator: there is no score.onnx"]
+    assert vae.notes == ["the model has no trained discriminator, so score.onnx is not written"]
 
 
 @pytest.mark.parametrize("recipe", ["quick", "reference"])

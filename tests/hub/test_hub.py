@@ -149,7 +149,7 @@ def test_what_was_fetched_is_there_without_the_hub(published: dict[str, bytes], 
 def test_pickled_weights_are_refused(hub: Hub, published: dict[str, bytes]) -> None:
     published["pytorch_model.bin"] = pickle.dumps(_Harmful())
     del published["model.safetensors"]
-    words = "it has no model.safetensors; pytorch_model.bin is a pickle, which can run code as it is read, so vaegan does not read it"
+    words = "it has no model.safetensors; pytorch_model.bin is a pickle, which can run code when it is opened, so vaegan does not open it"
     with pytest.raises(UserError, match=re.escape(words)):
         vaegan.load("hf:somebody/faces")
     assert not hub.fetched
@@ -178,7 +178,7 @@ def test_a_recipe_that_names_a_path_is_refused(published: dict[str, bytes], sour
     recipe = yaml.safe_load(published["recipe.yaml"])
     recipe["data"]["source"] = source
     published["recipe.yaml"] = yaml.safe_dump(recipe).encode()
-    with pytest.raises(UserError, match=r"its recipe\.yaml names the path .*, and would open files of this machine"):
+    with pytest.raises(UserError, match=r"its recipe\.yaml contains the path .*, which could open a file of this machine"):
         vaegan.load("hf:somebody/faces")
 
 

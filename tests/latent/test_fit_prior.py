@@ -113,7 +113,7 @@ def test_an_interrupt_during_the_fit(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_few_images_and_kinds_without_an_encoder_keep_the_standard_prior(tmp_path: Path) -> None:
     for name, settings, words in (
         ("few", {"data__avatars": 20}, "only 16 training images, and at least 20 are needed"),
-        ("gan", {**SETTINGS, "objective__kind": "gan"}, "leaves it untrained"),
+        ("gan", {**SETTINGS, "objective__kind": "gan"}, "does not train it"),
     ):
         run = Run(train(tiny(**settings), tmp_path / name, **QUIETLY).run)
         assert run.model().prior is None
@@ -188,18 +188,21 @@ def test_a_prior_that_does_not_fit_is_refused_and_fitted_again(conditional: Path
     model.save_pretrained(run.model_folder)
     prior.save(run.model_folder)
     with pytest.raises(
-        UserError, match=r"was made for other weights than those that the model has now: fit it again with: vaegan fit-prior RUN$"
+        UserError, match=r"does not fit the model, whose weights have changed since: fit it again with: vaegan fit-prior RUN$"
     ):
         run.model()
     fit_prior(run.folder)
     assert run.model().prior
     (run.model_folder / "prior.safetensors").unlink()
-    with pytest.raises(UserError, match="name images with --data"):
+    with pytest.raises(UserError, match="give images with --data"):
         fit_prior(run.model_folder)
 
 
 def test_while_a_process_trains_into_the_run(conditional: Path) -> None:
     from vaegan.files import locked
 
-    with locked(Run(conditional).lock_file), pytest.raises(UserError, match="another process is training into"):
+    with (
+        locked(Run(conditional).lock_file),
+        pytest.raises(UserError, match="is still being trained by another process, which fits the prior"),
+    ):
         fit_prior(conditional)

@@ -211,7 +211,7 @@ def test_the_command(trained_on_avatars: Path, photos: Path, capsys: pytest.Capt
         capsys, "attributes", trained_on_avatars, "--data", photos
     )
     assert "nowhere does not exist" in fails(capsys, "attributes", "nowhere")
-    assert "name images with --data" in fails(capsys, "attributes", trained_on_avatars / "model")
+    assert "give images with --data" in fails(capsys, "attributes", trained_on_avatars / "model")
     mistake = fails(capsys, "edit", trained_on_avatars / "model", photos / "photo 00.png", "--add", "Beard=1")
     assert f"vaegan attributes {trained_on_avatars / 'model'} --data SET" in mistake
 

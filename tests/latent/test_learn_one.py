@@ -65,9 +65,11 @@ def test_copies_count_once_and_few_images_are_said(model: VAEGAN) -> None:
     assert notes[0] == "note: left out 20 of the images with Light, because they are copies of others"
     assert notes[1] == "note: left out 20 of the images without Light, because they are copies of others"
     assert notes[2] == "note: 20 and 30 images are few, so the accuracy may be off by 0.14: 50 of each are better"
-    with pytest.raises(UserError, match="there are only 9 images with Light, and at least 10 are needed: name more with --with"):
+    with pytest.raises(UserError, match="there are only 9 images with Light, and at least 10 are needed: give more images with --with"):
         learn_one(model, "Light", with_it[:9], without)
-    with pytest.raises(UserError, match="there are only 0 images without Light, and at least 10 are needed: name more with --without"):
+    with pytest.raises(
+        UserError, match="there are only 0 images without Light, and at least 10 are needed: give more images with --without"
+    ):
         learn_one(model, "Light", with_it, with_it)
 
 

@@ -154,7 +154,7 @@ def test_images_that_are_all_alike_have_a_finite_error() -> None:
 
 def test_a_discriminator_that_compares_images_is_refused() -> None:
     discriminator = VAEGAN(Architecture(size=(16, 16), width=0.0625, latent=4)).discriminator
-    with pytest.raises(UserError, match=r"objective.similarity levels needs .* networks.family resize"):
+    with pytest.raises(UserError, match=r"objective.similarity=levels needs .* networks.family=resize"):
         Objective(similarity="levels").check(discriminator)
     Objective().check(discriminator)
     Objective(similarity="levels", kind="vae").check(discriminator)

@@ -87,7 +87,7 @@ def test_by_similarity_it_is_the_distance_of_features(monkeypatch: pytest.Monkey
 
 def test_what_cannot_be_compared() -> None:
     codes = np.eye(3, dtype=np.float32)
-    with pytest.raises(ValueError, match="at least one neighbor"):
+    with pytest.raises(ValueError, match="the number of neighbours must be above 0"):
         neighbors.nearest(codes, codes, 0)
     with pytest.raises(ValueError, match="3 x 2, not 3 x 3"):
         neighbors.nearest(codes[:, :2], codes, 1)

@@ -77,5 +77,5 @@ def test_images_that_repeat(dimensions: int) -> None:
 
 
 def test_too_few() -> None:
-    with pytest.raises(UserError, match="only 5 images of one kind, and at least 6 are needed"):
+    with pytest.raises(UserError, match="only 5 images on one of the two sides, and at least 6 are needed"):
         radii(np.ones((5, 2)))

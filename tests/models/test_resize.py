@@ -66,7 +66,7 @@ def test_depth_follows_the_size(size: tuple[int, int], halvings: int, smallest: 
     ],
 )
 def test_a_size_that_cannot_be_halved_names_the_nearest_that_can(size: tuple[int, int], nearest: str) -> None:
-    with pytest.raises(UserError, match=f"the nearest size that can is {nearest}"):
+    with pytest.raises(UserError, match=f"choose {nearest}, the nearest size that works"):
         Architecture(family="resize", size=size)
     height, width = map(int, nearest.split())
     Architecture(family="resize", size=(height, width))

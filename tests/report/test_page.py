@@ -269,7 +269,7 @@ def test_nearest_training_images(tmp_path: Path, photos: Path, monkeypatch: pyte
     assert "for 2 held-out images" in page.text
     shutil.rmtree(cache_folder() / "codes")
     monkeypatch.setattr("vaegan.report.nearest.PATIENCE", 0.0)
-    assert "Encoding 40 images takes longer than writing a page should." in Page(report(run)).text
+    assert "The nearest training images are left out, because encoding 40 images takes too long." in Page(report(run)).text
 
 
 @pytest.mark.parametrize("shape", [(16, 16, 1), (256, 256, 3), (16, 300, 1)])
@@ -307,7 +307,7 @@ def test_attributes(tmp_path: Path, photos: Path) -> None:
     Image.new("RGB", (50, 40)).save(run / "attributes.png")
     assert "Learn them again" not in write(about)
     assert any("attribute added" in (image["alt"] or "") for image in Page(run / "report.html").all("img"))
-    assert "learned from other weights than those that the model has now. Learn them again" in write(about | {"weights": "others"})
+    assert "have changed since these directions were learned. Learn them again" in write(about | {"weights": "others"})
     for damage in ({"counts": [[1]]}, {"probe": "much"}, {"counts": None}, {"probe": [["a", "b"], ["c", "d"]]}):
         assert "attributes.safetensors cannot be read. Learn them again" in write(about | damage)
     path.write_bytes(b"nothing")
@@ -347,13 +347,13 @@ def test_metrics_of_an_evaluation_as_a_table(tmp_path: Path) -> None:
     numbers = {"samples_recall_attributes": 0.25, "samples_recall_attributes_halves": 0.5, "samples_recall_attributes_halves_spread": 0.125}
     baseline = {"samples_recall_attributes_real_baseline": 0.75, "samples_recall_attributes_real_baseline_spread": 0.0625}
     settings = {"images": {"samples": 1000, "held_out": 40}, "extractor": "attributes", "seed": 3, "time": "2026-01-02"}
-    own = {**numbers, **baseline, "psnr": 21.5, "settings": settings}
+    own = {**numbers, **baseline, "psnr": 21.5, "psnr_standard_error": 0.25, "ssim": 0.5, "settings": settings}
     other = {**own, "psnr": 9.0, "settings": {**settings, "source": "celeba:faces"}}
     (run / "metrics.jsonl").write_text(f"{json.dumps(own)}\n{json.dumps(other)}\n")
     text = " ".join(Page(report(run)).text.split())
     assert "Measured on the run's own images: 1,000 samples, 40 held out; extractor attributes, seed 3, 2026-01-02." in text
     assert "samples: recall0.250.5 ± 0.1250.75 ± 0.0625" in text
-    assert "PSNR21.5" in text
+    assert "PSNR21.5 ± 0.25 SSIM0.5" in text
     (run / "metrics.jsonl").write_text(f"{json.dumps(other)}\n")
     assert "Measured on another set, celeba:faces: 1,000 samples" in " ".join(Page(report(run)).text.split())
 

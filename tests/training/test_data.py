@@ -125,7 +125,7 @@ def test_a_recipe_may_be_a_name_or_a_few_settings(pixels: NDArray[np.uint8], tmp
         (np.zeros((8, 3), np.uint8), "must be N x H x W x C or N x C x H x W, not 8 x 3"),
         ([], "there are no images in the list"),
         (["a.png"], "image 0000000 of the data must be an array, a tensor or a PIL image, not str"),
-        ([{"photo": 1, "kind": 2}], "name it image, beside photo, kind"),
+        ([{"photo": 1, "kind": 2}], "its keys are photo, kind; rename the key of the image to image"),
         (3, "data must be a path, an array, a tensor, a list, a data set or a DataLoader, not int"),
     ],
 )
@@ -195,7 +195,7 @@ def test_a_data_loader_is_used_as_it_is_and_resumed(tmp_path: Path, capsys: pyte
     resume(run, data=data, **QUIETLY)
     assert list(Run.open(run).checkpoints) == [50, 100]
     assert vaegan.load(run).sample(1).isfinite().all()
-    assert "was trained on a DataLoader: continue it in a program, by vaegan.resume" in fails(capsys, "train", "--resume", run)
+    assert "was trained on a DataLoader: continue it in a program, with vaegan.resume" in fails(capsys, "train", "--resume", run)
     assert "they came from a DataLoader of a program" in fails(capsys, "evaluate", run)
     works("report", run)
     works("sample", run)
@@ -224,14 +224,18 @@ def test_what_a_data_loader_cannot_do_is_refused(tmp_path: Path) -> None:
         ({"training.length": "2 epochs"}, DataLoader(Endless(), 4), "a length in epochs needs a DataLoader with a length"),
         ({"training.length": "2 minutes"}, loader(), "a length in minutes needs a set of images"),
         ({"networks.attributes": ["A"]}, loader(), "networks.attributes needs a set of images"),
-        ({}, DataLoader(Items([torch.zeros(3, 16, side) for side in (16, 24)]), 1), "images of 16 x 24 x 3, and its first one had 16 x 16"),
-        ({}, DataLoader(Items([{"text": "a"}]), 1), "there is no image in an item of the data"),
+        (
+            {},
+            DataLoader(Items([torch.zeros(3, 16, side) for side in (16, 24)]), 1),
+            "images of 16 x 24 x 3, and the first batch had images of 16 x 16",
+        ),
+        ({}, DataLoader(Items([{"text": "a"}]), 1), "an item of the data has no image"),
         ({}, DataLoader(Items([torch.zeros(3, 16, 17)] * 8), 4), "networks.size"),
     ]
     for settings, data, words in cases:
         with pytest.raises(UserError, match=words):
             train({**SETTINGS, **settings}, tmp_path / "run", data=data, **QUIETLY)
-    with pytest.raises(UserError, match="a DataLoader trains in one process"):
+    with pytest.raises(UserError, match="a DataLoader cannot be used by several processes"):
         train(SETTINGS, tmp_path / "run", data=loader(), processes=2, **QUIETLY)
     assert not (tmp_path / "run").exists()
     train(SETTINGS, tmp_path / "run", data=DataLoader(Endless(), 4), **QUIETLY)

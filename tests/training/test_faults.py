@@ -350,7 +350,7 @@ def test_two_processes_do_not_train_into_one_folder(run: Path) -> None:
         for arguments in (["--auto-resume", f"--run={run}", *longer], [f"--resume={run}", "--steps=9", "--device=cpu"]):
             ended, said = vaegan_process("", "train", "--no-report", *arguments)
             assert ended == 2
-            assert said.splitlines()[-1].startswith(f"vaegan: another process is training into {run}: choose another --run, or wait")
+            assert said.splitlines()[-1].startswith(f"vaegan: {run} is being trained by another process: choose another --run, or wait")
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     ended, said = vaegan_process("", "train", "--auto-resume", f"--run={run}", "--no-report", *longer)
     assert ended == 0, said

@@ -136,7 +136,7 @@ def test_workers_end_when_their_agent_was_killed(tmp_path: Path) -> None:
         agent.kill()
         _, said = agent.communicate()  # until the workers have closed it, too
     assert "Traceback" not in said
-    assert said.splitlines()[-1] == "vaegan: the process that started this run has gone, and the run ends"
+    assert said.splitlines()[-1] == "vaegan: the process that started this run has ended, so the run ends, too"
     began = time.monotonic()
     while not all(gone(pid) for pid in workers):  # what it says is closed before it has ended
         assert time.monotonic() < began + processes.LIMIT
@@ -226,8 +226,11 @@ def test_the_cause_is_named_and_not_a_victim(failures: dict[int, tuple[int, int]
 
 REFUSED = {"kind": launcher.REFUSED, "sentence": "no"}
 STOPPED = {"kind": launcher.STOPPED, "sentence": "stopped", "exit_code": 143}
-LOST = {"kind": launcher.LOST, "sentence": "another process of this run has ended"}
-UNJOINED = {"kind": launcher.LOST, "sentence": "the processes could not be joined: connection refused"}
+LOST = {
+    "kind": launcher.LOST,
+    "sentence": "another process of this run has ended, so this process stops, too: look for the error of the other process",
+}
+UNJOINED = {"kind": launcher.LOST, "sentence": "the processes cannot connect to each other: connection refused"}
 FAILED = {"kind": launcher.FAILED}
 FINISHED = {"kind": launcher.FINISHED, "run": "run"}
 
@@ -261,8 +264,13 @@ def verdict(outcomes: dict[int, dict[str, Any]], failures: dict[int, tuple[int, 
         ({0: STOPPED}, {1: (KILLED, 7)}, UserError, r"process 1 of 2 was killed by SIGKILL, and this ended the run; go on"),
         ({0: LOST}, {0: (2, 7), 1: (KILLED, 7)}, UserError, r"process 1 of 2 was killed by SIGKILL, and this ended the run; go on"),
         ({1: UNJOINED}, {0: (KILLED, 7), 1: (2, 7)}, UserError, r"process 0 of 2 was killed by SIGKILL, and this ended the run; go on"),
-        ({0: UNJOINED, 1: UNJOINED}, {0: (2, 7), 1: (2, 7)}, UserError, r"could not be joined: connection refused; go on"),
-        ({0: LOST, 1: LOST}, {0: (2, 7), 1: (2, 7)}, UserError, r"another process of this run has ended; go on"),  # on another machine
+        ({0: UNJOINED, 1: UNJOINED}, {0: (2, 7), 1: (2, 7)}, UserError, r"cannot connect to each other: connection refused; go on"),
+        (
+            {0: LOST, 1: LOST},
+            {0: (2, 7), 1: (2, 7)},
+            UserError,
+            r"another process of this run has ended, so this process stops, too: look for the error of the other process; go on",
+        ),  # on another machine
     ],
 )
 def test_how_a_run_ended(

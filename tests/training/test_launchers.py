@@ -127,7 +127,7 @@ def test_processes_are_joined_once_or_a_sentence_says_why_not() -> None:
     fabric: Any = SimpleNamespace(_launched=True, launch=launch)  # as after `fabric run`
     join(fabric)
     fabric._launched = False
-    with pytest.raises(UserError, match=r"could not be joined: nobody answers$"):
+    with pytest.raises(UserError, match=r"cannot connect to each other: nobody answers$"):
         join(fabric)
 
 

@@ -51,9 +51,7 @@ def test_what_was_held_out_stays_held_out(held_out: float, photos: Path, tmp_pat
     recipe = begun(photos, tmp_path / "run", data__held_out=held_out)
     _, before = parts(tmp_path / "run")
     add(photos, 20)
-    with pytest.raises(
-        UserError, match="not those that the run was trained on: train a new run on them, or, if they have only become more"
-    ):
+    with pytest.raises(UserError, match="not those that the run was trained on: train a new run on them, or, if images were only added"):
         resume(tmp_path / "run", longer(recipe), **QUIETLY)
     assert not dry_run(longer(recipe), tmp_path / "run", mode="resume", device="cpu", more_images=True).problems
     said = Console(record=True, stderr=True, width=1000)
@@ -62,7 +60,7 @@ def test_what_was_held_out_stays_held_out(held_out: float, photos: Path, tmp_pat
     assert after == before
     assert len(after) == round(40 * held_out)
     assert sorted([*training, *after]) == sorted(path.name for path in photos.iterdir())
-    sentence = f"there are 60 images now: {60 - len(after)} are trained on, and the {len(after)} that were held out stay held out"
+    sentence = f"there are 60 images now: {60 - len(after)} training images and, as before, {len(after)} held-out images"
     assert said.export_text().count(sentence) == 1
     assert list(Run.open(tmp_path / "run").checkpoints)[-1] == 8
 
@@ -110,14 +108,15 @@ def test_images_that_are_gone_or_have_changed_are_named(photos: Path, tmp_path: 
     recipe = begun(photos, tmp_path / "run")
     add(photos, 5)
     shutil.copy(photos / "a new 00.png", photos / "photo 03.png")
-    with pytest.raises(UserError, match=r"1 of the 40 images of the run have other pixels in .*: photo 03\.png"):
+    with pytest.raises(UserError, match=r"1 of the 40 images of the run have changed in .*: photo 03\.png"):
         resume(tmp_path / "run", longer(recipe), more_images=True, **QUIETLY)
     (photos / "photo 01.png").unlink()
     with pytest.raises(UserError, match=r"1 of the 40 images of the run are not in .*: photo 01\.png"):
         resume(tmp_path / "run", longer(recipe), more_images=True, **QUIETLY)
     monkeypatch.setenv("VAEGAN_CACHE", str(tmp_path / "another"))
     with pytest.raises(
-        UserError, match=r"the packed images of .* are gone, so what was held out is not known: train a new run that begins"
+        UserError,
+        match=r"the packed images of .* do not exist any more, so it is not known which images were held out: train a new run that begins",
     ):
         resume(tmp_path / "run", longer(recipe), more_images=True, **QUIETLY)
 

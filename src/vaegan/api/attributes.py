@@ -127,7 +127,8 @@ class LearnedAttributes(Result):
         """How to read the table."""
         if not self.rows:
             return [
-                "The images have no attributes. These are the widest principal directions of the codes. Strength 1 is a standard deviation."
+                "The images have no attributes. These are principal directions, along which the codes differ most. Strength 1 is a "
+                "standard deviation."
             ]
         own = [row.name for row in self.rows if row.sources]
         lines = []
@@ -223,7 +224,7 @@ def _attribute_of_pair(
 ) -> LearnedAttributes:
     """One direction, learned from images with something and without it."""
     if not name or name.startswith("-") or set(name) & set("=/\\") or NAME.fullmatch(name):
-        raise UserError(f'--name must be a name without =, / and \\ that is not one of a principal direction, not "{name}"')
+        raise UserError(f'--name cannot be "{name}": choose a name without =, / and \\ that is not direction-1, direction-2 and so on')
     memory = isinstance(run, ModelInMemory)
     known = None if memory else Directions.load_for(run.attributes_file, model)
     if known and name in known.of_attributes.names:
@@ -260,11 +261,11 @@ def _without_attributes(run: Run, model: VAEGAN, pixels: NDArray[Any], talk: Tal
     directions = known or Directions.none(model)
     if not directions.principal.names:
         raise UserError(
-            f"{run.argument} has no attributes, and no fitted prior for principal directions: "
+            f"{run.argument} has no attributes, and principal directions need a fitted prior: "
             f"fit it with: {command('fit-prior', run.argument)}"
         )
     way_out = command("attributes", run.argument, "--with", "IMAGES", "--without", "IMAGES", "--name", "NAME")
-    talk.note(f"the images have no attributes: learn a direction from images with something and without it, with: {way_out}")
+    talk.note(f"the images have no attributes: learn a direction from images that have something and images that do not, with: {way_out}")
     if known is None and run.attributes_file.is_file():
         for note in Directions.load(run.attributes_file).outdated(run.argument):
             talk.note(note)

@@ -189,7 +189,7 @@ def prepare(
             note=talk.note,
         )
     if packed_before:
-        talk.note(f"{out} is packed already, from files with the same names and sizes; remove it to pack it again")
+        talk.note(f"{out} was packed before, from files with the same names and sizes: to pack it again, remove it first")
     return _made(out, images, talk)
 
 
@@ -297,7 +297,9 @@ def data(
                 bad += [] if good else [name]
                 bar("checking bytes", done, total)
         if bad:
-            raise UserError(f"{images.folder} is damaged: {', '.join(bad)} changed since it was packed; pack it again, or restore a copy")
+            raise UserError(
+                f"{images.folder} is damaged: {', '.join(bad)} changed since it was packed; pack it again, or restore it from a backup"
+            )
     return SetSummary.of(images, home, list(images.manifest["notes"]), verified=verify)
 
 

@@ -114,7 +114,7 @@ def edit(
     if strip and len(add) > 1:
         raise UserError(f"--strip shows one attribute, not {len(add)}: leave out the others")
     if project < 0:
-        raise UserError(f"--project must be a number of steps, not {project}")
+        raise UserError(f"--project must be at least 0, not {project}")
     check_strengths(add)
     opened = open_run(run)
     model = opened.model()
@@ -209,7 +209,7 @@ def _parse_sum(words: Sequence[Any]) -> tuple[list[int], list[list[Any]]]:
     if not groups[-1]:
         raise UserError(f"there is no image after {words[-1]}" if words else "there are no images to add")
     if len(groups) < 2:
-        raise UserError("a sum needs + or - between images, with spaces around it, as in a.png - b.png + c.png")
+        raise UserError("arithmetic needs + or - between images, with a space before and after each sign, as in a.png - b.png + c.png")
     return signs, groups
 
 
@@ -275,7 +275,7 @@ def _learned_now(run: Run, model: VAEGAN, images: ImageSet, wanted: list[str], k
 def _without_a_table(run: Run, known: Directions, name: str) -> str:
     """What makes an edit possible where there is no table of attributes."""
     pair = command("attributes", run.argument, "--with", "IMAGES", "--without", "IMAGES", "--name", name)
-    ways = f"learn a direction from images with something and without it, with: {pair}"
+    ways = f"learn a direction from images that have something and images that do not, with: {pair}"
     if not known.principal.names:
         return ways
     return f"{ways}, or change what images differ in most, with: {command('edit', run.argument, 'IMAGE', '--add', 'direction-1')}"

@@ -89,7 +89,7 @@ def evaluate(
     if not opened.is_run:
         talk.note(
             "note: a model folder does not say how its set was split, so the model may have been trained on images that are held out here: "
-            "name the run folder instead"
+            "give the run folder instead"
         )
     require_enough(training, held_out, samples, resamplings)
     with talk.bar() as bar:

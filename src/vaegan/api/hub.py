@@ -151,7 +151,7 @@ def _known_of(opened: Run, model: VAEGAN) -> tuple[str, list[Table]]:
     rows = [[name, value] for name, value in found.rows]
     tables = [Table("What it is", "", ("", "value"), rows)]
     if measured := metrics(opened):
-        about = f"{measured.about} A distance is to be compared with that of real images in place of the model's, which is its floor."
+        about = f"{measured.about} Compare the distance of the model with that of real images, which is the least that a model can reach."
         for line in opened.metrics:
             source = str(line.get("settings", {}).get("source") or "")
             about = about.replace(source, short_name(source)) if source else about

@@ -220,7 +220,7 @@ def convergence(run: Run | str | Path, *, fps: float = 8.0, progress: ShowProgre
     def picture(path: Path) -> Image:
         if found := grid.open_picture(path):
             return found
-        raise UserError(f"{path} is damaged: remove it, and run the same command again to leave it out of the film")
+        raise UserError(f"{path} is damaged: to make the video without it, remove it and run the same command again")
 
     size = picture(drawn[-1]).size
 

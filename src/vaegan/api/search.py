@@ -56,7 +56,7 @@ class CopiesCompared:
     held_out_median: float
     """The same for held-out images."""
     share_nearer: float
-    """The share of the samples that are nearer than the median held-out image."""
+    """The share of the samples whose distance is below `held_out_median`."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -71,7 +71,7 @@ class Neighbours(Result):
     """What samples were drawn from, in words; null without samples."""
     copies: CopiesCompared | None
     """Of samples: training_images, samples and held_out, how many were compared; samples_median and held_out_median, the median
-    distances to the nearest training image; share_nearer, the share of samples that are nearer than the median held-out image is. Else
+    distances to the nearest training image; share_nearer, the share of samples whose distance is below held_out_median. Else
     null."""
     skipped: list[Skipped]
     """Files that gave no image: name and error, the reason."""
@@ -107,8 +107,8 @@ class Neighbours(Result):
             f"median distance to the nearest of {found.training_images:,} training images, by {self.by}:",
             f"  {found.samples_median:8.3f}  of {found.samples} samples of {self.prior}",
             f"  {found.held_out_median:8.3f}  of {found.held_out} held-out images",
-            f"{found.share_nearer:.0%} of the samples are nearer to a training image than the median held-out image is; "
-            "if the samples were copies, nearly all of them would be",
+            f"{found.share_nearer:.0%} of the samples have a smaller distance than the median of the held-out images; if the samples "
+            "were copies, this would be nearly 100%",
         ]
 
     def figure(self) -> Image:
@@ -175,7 +175,7 @@ def search(
             raise UserError(f"{name} must be at least {least} and below 2^63, not {value}")
     named = images is not None and not (isinstance(images, (list, tuple)) and not images)
     if named == bool(samples):
-        raise UserError("name images to search for, or ask for samples with --samples 8")
+        raise UserError("search needs images: give image files, or draw samples with --samples 8")
     if samples and within is not None:
         raise UserError("--samples searches the images that the run was trained on: leave out --in")
     opened = open_run(run)
@@ -205,7 +205,7 @@ def search(
                 sizes = len(found.samples), len(found.held_out)
                 copies = CopiesCompared(len(training), sizes[0], medians[0], sizes[1], medians[1], float(found.share))
             else:
-                talk.note("the run holds out no images, so there is nothing to compare these distances to")
+                talk.note("the run holds out no images, so the distances of samples cannot be compared with those of held-out images")
         else:
             rows, indices, distances = _rows(looking, (names, queries), count, None, on_row)
     drawn_from = model.name_prior(prior) if samples else None

@@ -30,8 +30,8 @@ def make_app(wanted: str = "") -> cyclopts.App:
     app = App(
         name="vaegan",
         help="Train a VAE/GAN on a folder of images, and use it.\n\n"
-        "A run is the folder that training makes. Where a command takes a run, it also takes avatars, the model that comes with the "
-        "package, and hf:USER/NAME, a model of the Hugging Face hub. A code is a list of numbers that stands for an image. The prior is "
+        "A run is the folder that training makes. In place of a run, you can also give avatars (the model that comes with the package) "
+        "or hf:USER/NAME (a model of the Hugging Face hub). A code is a list of numbers that stands for an image. The prior is "
         "the distribution of codes that new images are drawn from. The paper is Larsen et al. 2016, https://arxiv.org/abs/1512.09300.",
         default_parameter=cyclopts.Parameter(show_default=lambda value: None if value is None or value is False else str(value)),
         config=_check_values,

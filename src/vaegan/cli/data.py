@@ -57,7 +57,7 @@ def prepare(
         celeba, lfw, stl10, cifar10, cifar100 or mnist. classes:PATH for a folder with one subfolder for each class. hf:NAME or
         hf-stream:NAME for a data set of the Hugging Face hub. A .npy or .npz file of images. avatars, the built-in drawn faces.
     out
-        The folder to make for the packed set. With --scan there is none.
+        The folder to make for the packed set. Leave it out with --scan.
     size
         The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. If all images of the source have one size, the default
         is that size, rounded up to multiples of 8. If not, the default is 64.
@@ -75,33 +75,34 @@ def prepare(
     grey
         Make the images grey: one channel.
     channels
-        The number of channels, from 1 to 8. 4 is colour and opacity, or four bands. The default is 3, or as many as an array has.
+        The number of channels, from 1 to 8. 4 is colour and opacity, or four bands. The default is 3. For an array, the default is the
+        number of its channels.
     value_range
         Two values, for images of more than 8 bits: the first becomes 0 and the second becomes 255. The default is the lowest and the
-        highest value of all images, found in a first pass.
+        highest value of all images. To find them, vaegan reads all images once.
     range_percentiles
         Find the range between two percentiles of all values, for example 0.1 99.9, so that a few extreme values do not count.
     scan
         Print the range of values and how many images have more than 8 bits, and pack nothing.
     splits
         The shares of the images for training, validation and test, for example 0.8 0.1 0.1. Images are assigned at random. The default is
-        the source's own splits.
+        the source's own splits. A plain folder has no splits: vaegan train then holds out 5% of the images.
     attributes
         A table with a row for each image: a CSV file, a file of JSON lines, or a list like CelebA's. One column has the file names. Columns
         named label and split are optional. All remaining columns that hold yes and no (or 1 and 0, or 1 and -1) are attributes.
     label
-        The column of the table that names the class of each image. The default is the column named label or class.
+        The column of the table with the class of each image. The default is the column named label or class.
     threshold
         Turn a column of numbers into an attribute, with NAME=VALUE, for example age=40. An image has the attribute if its number is above
         VALUE. Repeat the flag for more columns.
     numeric
-        Use a column of numbers as an attribute, and keep the numbers, as standard scores. Where a yes or no is needed, an image has the
-        attribute if its number is above the mean. Repeat the flag for more columns.
+        Use a column of numbers as an attribute, and keep the numbers. They are scaled to mean 0 and standard deviation 1. Where a yes or no
+        is needed, an image has the attribute if its number is above the mean. Repeat the flag for more columns.
     unknown
-        A value that means not known, for example -1, which then no longer means no. Empty cells, NA and NaN always mean not known. Repeat
+        A value that means not known, for example -1. Without this flag, -1 means no. Empty cells, NA and NaN always mean not known. Repeat
         the flag for more values.
     leave_out
-        A CSV file that names images to leave out, such as the one that vaegan doctor writes. One column has the file names. If there is a
+        A CSV file with the images to leave out, such as the one that vaegan doctor writes. One column has the file names. If there is a
         column named leave_out, only the images with 1 in it are left out.
     count
         Use only the first COUNT images. For avatars, COUNT is the number to draw.
@@ -205,7 +206,7 @@ def _say_next(out: Path, found: SetSummary) -> None:
         replace(Recipe.load(DEFAULT_RECIPE).networks, size=found.size)
         look += f"\nTrain on it: {command('train', '--data', out)}"
     except UserError as error:
-        err.print(f"{error}; to train on these images, prepare them again with a --size that is possible", soft_wrap=True)
+        err.print(f"{error}; to train on these images, prepare them again with a --size that the networks can take", soft_wrap=True)
     err.print(look, soft_wrap=True)
 
 

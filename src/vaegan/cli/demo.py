@@ -13,7 +13,7 @@ def demo(*, json: Json = False) -> None:
     """Show the model that comes with the package, in a browser.
 
     It is a VAE/GAN of the built-in avatars, the same as vaegan train makes without flags. One page shows its training. In the other page,
-    you can try it. The pages are written into the current folder. Where there is no display, open them yourself.
+    you can try the model. The pages are written into the current folder. Where there is no display, open them yourself.
 
     Parameters
     ----------

@@ -32,8 +32,9 @@ def attributes(
     Directions are learned from the posterior means of training images. The command measures how well each direction separates held-out
     images with the attribute from those without it. A picture shows what each direction does.
 
-    Without a table of attributes, --with, --without and --name learn one direction from two sets of images. If the images of the run have
-    no attributes, the command shows the widest principal directions of the codes: direction-1, direction-2 and so on.
+    If you have no table of attributes, you can learn one direction from two sets of images: use --with, --without and --name. If the images
+    of the run have no attributes, the command shows principal directions, along which codes differ most: direction-1, direction-2 and so
+    on.
 
     It writes RUN/attributes.safetensors, which vaegan edit uses, and a picture: RUN/attributes.png, RUN/attributes-NAME.png for a direction
     of two sets, or RUN/directions.png for the principal directions.
@@ -49,9 +50,9 @@ def attributes(
     without_images
         Images that do not have it.
     name
-        The name of the direction from the images without it to the images with it, for example Glasses.
+        A name for the direction that --with and --without learn, for example Glasses.
     image
-        The image to show the directions on. The default is a different held-out image for each attribute, one that does not have it.
+        The image to show the directions on. The default is a different held-out image for each attribute: an image without the attribute.
     json
         Print one JSON object and nothing else (see docs/json.md).
     jsonl

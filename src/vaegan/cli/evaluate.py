@@ -40,11 +40,11 @@ def evaluate(
     run
         The folder of a run or a model.
     data
-        The set to measure on. The default is the set that the run was trained on. If you name a different set, its own splits are used if
-        they have the same names as those of the run's set. If not, it is split as vaegan train splits by default.
+        The set to measure on. The default is the set that the run was trained on. If you give another set that has the splits that the run
+        was trained on, for example train and test, these splits are used. If not, images are held out as in vaegan train.
     samples
-        The number of samples of each prior. At most as many training images and held-out images are used to measure. Training uses all
-        images.
+        The number of samples of each prior. Samples are compared with at most this number of training images, and at most this number of
+        held-out images.
     extractor
         The network whose features are compared: efficientnet, mobilenet, inception (as in papers that report FID), or attributes (a network
         that learns the attributes of the set). With --extractor none, only measurements that use no features are made, for example pixel

@@ -67,8 +67,8 @@ def samples(
     Parameters
     ----------
     samples
-        The number of samples of each run. At most as many training images and held-out images are used to measure. Training uses all
-        images.
+        The number of samples of each run. Samples are compared with at most this number of training images, and at most this number of
+        held-out images. Each run trains on all training images.
     extractor
         The network whose features are compared (see vaegan evaluate).
     runs
@@ -100,8 +100,8 @@ def ablation(
     alone
         Train the unchanged recipe, and one run for each value. Values are not combined.
     samples
-        The number of samples of each run. At most as many training images and held-out images are used to measure. Training uses all
-        images.
+        The number of samples of each run. Samples are compared with at most this number of training images, and at most this number of
+        held-out images. Each run trains on all training images.
     extractor
         The network whose features are compared (see vaegan evaluate).
     json

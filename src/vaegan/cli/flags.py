@@ -100,10 +100,10 @@ class DataFlags(BaseFlags):
     channels: int | None = None
     """The number of channels of an image, from 1 to 8: 1 for grey, 3 for colour. The default is the number in the recipe."""
     range: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
-    """Two values, for images of more than 8 bits: the first becomes 0 and the second becomes 255. The default is found in a first pass over
-    all images."""
+    """Two values, for images of more than 8 bits: the first becomes 0 and the second becomes 255. The default is the lowest and the highest
+    value of all images. To find them, vaegan reads all images once."""
     range_percentiles: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
-    """Find this range between two percentiles of all values, for example 0.1 99.9."""
+    """Use two percentiles of all values as --range, for example 0.1 99.9, so that a few extreme values do not count."""
 
 
 @Parameter(name="*", group=RECIPE)
@@ -135,10 +135,10 @@ class TrainingFlags(RecipeFlags):
     channels: int | None = None
     """The number of channels of an image, from 1 to 8: 1 for grey, 3 for colour. The default is the number in the recipe."""
     range: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
-    """Two values, for images of more than 8 bits: the first becomes 0 and the second becomes 255. The default is found in a first pass over
-    all images."""
+    """Two values, for images of more than 8 bits: the first becomes 0 and the second becomes 255. The default is the lowest and the highest
+    value of all images. To find them, vaegan reads all images once."""
     range_percentiles: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
-    """Find this range between two percentiles of all values, for example 0.1 99.9."""
+    """Use two percentiles of all values as --range, for example 0.1 99.9, so that a few extreme values do not count."""
     steps: int | None = None
     """How long to train, in steps. A step takes one batch."""
     epochs: int | None = None

@@ -23,22 +23,22 @@ def push(
 ) -> None:
     """Send a model to the Hugging Face hub, with a model card.
 
-    It sends the weights, the prior, the recipe, the directions of attributes and the calibration of the score. The card is made of what the
-    report says. No image of the training set is sent, and no path of this machine. It needs the package huggingface_hub, and a token that
-    may write (see hf auth login).
+    It sends the weights, the prior, the recipe, the directions of attributes and the calibration of the score. The model card shows what
+    the report shows. No image of the training set is sent, and no path of this machine. It needs the package huggingface_hub, and an access
+    token with write permission (see hf auth login).
 
     Parameters
     ----------
     run
         The folder of a run or a model.
     repository
-        The repository, as USER/NAME. It is made if it is not there.
+        The repository, as USER/NAME. If it does not exist, it is made.
     license
         The license of the model, as the hub names licenses, for example mit.
     private
-        If the repository is made now, only you can see it.
+        Make a new repository private, so that only you can see it. An existing repository does not change.
     out
-        A new folder for the files of the repository. They are not sent then.
+        Write the files of the repository into this new folder, and send nothing.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """

@@ -38,14 +38,14 @@ def interpolate(
     images
         Two or more image files.
     how
-        The path between two codes. With --how spherical (slerp, White 2016), it is an arc, whose codes are as typical of the prior as the
-        two codes at its ends. With --how linear, it is a straight line.
+        The path between two codes. With --how spherical (slerp, White 2016), it is an arc. The codes on the arc are about as likely under
+        the prior as the two codes at its ends. With --how linear, it is a straight line, whose middle is often an unlikely code.
     steps
         The number of images (strip) or frames (video) from one image to the next. The default is 9 for a strip and 40 for a video.
     fps
         The number of frames per second of a video.
     prior
-        The prior whose codes a spherical path resembles. With --prior fitted, this is the Gaussian mixture that vaegan train fits to codes
+        The prior that --how spherical uses. With --prior fitted, this is the Gaussian mixture that vaegan train fits to codes
         of training images (see vaegan fit-prior). With --prior standard, it is N(0, I). The default is the fitted prior, if the run has
         one.
     out

@@ -27,9 +27,9 @@ def score(
 ) -> None:
     """Give each image an anomaly score: how unusual it is for a model.
 
-    Each image gets errors of its reconstruction, a distance of its code, and a p-value that compares it with normal images. Images are
-    encoded as posterior means, not as posterior samples. A picture shows the most unusual images. Files that cannot be read are also listed
-    in the CSV file, with the reason. The exit code is then 2.
+    Each image gets errors of its reconstruction, a distance of its code from the codes of normal images, and a p-value that compares it
+    with normal images. Images are encoded as posterior means, not as posterior samples. A picture shows the most unusual images. Files that
+    cannot be read are also listed in the CSV file, with the reason. The exit code is then 2.
 
     Parameters
     ----------
@@ -38,11 +38,11 @@ def score(
     images
         Image files, or any images that vaegan train --data takes: folders or archives of any size, packed sets, or public data sets.
     calibrate
-        A set of normal images that the model was not trained on. The default is the set that was given last, or the held-out images
-        of the run if none was given. The calibration is stored in RUN/score.safetensors.
+        A set of normal images that the model was not trained on. The calibration is stored in RUN/score.safetensors, and later commands use
+        it again. If there is no calibration yet, the default is the held-out images of the run.
     false_positive_rate
-        The share of normal images that may be called unusual by mistake. The share is counted on the held-out images, or on the set that
-        --calibrate names. An image is unusual if its p-value is at most this number.
+        The share of normal images that may be called unusual by mistake. An image is called unusual if its p-value is at most this number.
+        The p-value is the share of the normal images (see --calibrate) that are at least as unusual as the image.
     count
         How many images to show, the most unusual ones first.
     shard

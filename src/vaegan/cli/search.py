@@ -39,7 +39,7 @@ def search(
     images
         Image files, folders of images, or archives of images (zip, tar).
     within
-        The set to search, as for vaegan train --data. The default is the set that the run was trained on.
+        The set to search: anything that vaegan train --data takes. The default is the set that the run was trained on.
     by
         What is compared. With --by code, it is posterior means. With --by similarity, it is features of the discriminator, which takes
         longer.

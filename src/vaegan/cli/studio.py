@@ -37,7 +37,7 @@ def studio(
     out
         The page to write. The default is RUN/studio.html.
     examples
-        The number of held-out images in the page. 0 puts no image of the set into the page.
+        The number of held-out images in the page. With 0, the page contains no image of the set.
     precision
         The precision of the weights in the page. The default is float16, and int8 for networks of more than 4 million parameters.
     score

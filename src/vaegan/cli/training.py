@@ -46,10 +46,11 @@ def train(
     resume
         The folder of a run. The training continues from its last checkpoint.
     auto_resume
-        If the folder that --run names holds a run already, continue that run. If that run is finished, do nothing. Use this for jobs that
-        are killed and started again.
+        If the folder that you give with --run holds a run already, continue that run. If that run is finished, do nothing. Use this for
+        jobs that are killed and started again.
     more_images
-        With --resume: accept a set that has more images now. Images that were held out stay held out. New images are trained on.
+        With --resume: continue although images were added to the set. The new images become training images. The images that were held out
+        from training stay held out.
     report
         Write report.html, one page about the run. It is updated each time training draws a picture of the results, and it is complete at
         the end.
@@ -64,7 +65,8 @@ def train(
         address of the first machine, MASTER_PORT is a free port on it, and NODE_RANK is the number of this machine, from 0. The default is
         1, or the number that torchrun or SLURM gives.
     dry_run
-        Train nothing. Say how large the run is, how long it takes, how much memory and disk space it needs, and what is wrong with it.
+        Train nothing. Say how large the run would be, how long it would take, how much memory and disk space it would need, and what is
+        wrong with it.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """
@@ -76,7 +78,7 @@ def train(
     if resume and (wrong := [flag for flag, value in parsed.items() if value]):
         raise UserError(f"--resume continues a run with its own settings: leave out {' and '.join(wrong)}")
     if more_images and not resume:
-        raise UserError("--more-images needs --resume: leave it out, or name the run that has more images now with --resume RUN")
+        raise UserError("--more-images needs --resume: leave out --more-images, or give the run with --resume RUN")
     recipe = flags.load_recipe(settings, resume)
     same: dict[str, Any] = {"device": flags.device, "processes": processes, "nodes": nodes, "report": report, "studio": studio}
     if dry_run:

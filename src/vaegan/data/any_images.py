@@ -74,7 +74,7 @@ def any_images(
         pixels = _of_array(as_numpy(images), preparation)
         return NamedImages([f"image {number}" for number in range(len(pixels))], pixels)
     if not isinstance(images, Iterable) and not hasattr(images, "__getitem__"):
-        raise UserError(f"{type(images).__name__} is not a form of images: pass a path, PIL images, an array, a tensor or a data set")
+        raise UserError(f"images cannot be of type {type(images).__name__}: pass a path, PIL images, an array, a tensor or a data set")
     items = list(map(image_of, each(images, len(images) if isinstance(images, Sized) else None)))
     if items and all(isinstance(item, (str, Path)) for item in items):
         return NamedImages(*read_images([Path(item) for item in items], preparation, skipped, left_out))

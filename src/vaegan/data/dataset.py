@@ -140,7 +140,7 @@ def _map(path: Path) -> Any:
     except OSError:
         raise
     except Exception as error:  # of a damaged head, numpy raises what its parser raises
-        raise UserError(f"{path} is damaged: pack the set again, or restore a copy") from error
+        raise UserError(f"{path} is damaged: pack the set again, or restore the file from a backup") from error
 
 
 def _advise(images: NDArray[np.uint8], advice: str, *part: int) -> None:
@@ -322,7 +322,7 @@ class ImageSet:
             path = folder / name
             if not (parts and is_of_images(name)) and (not path.is_file() or path.stat().st_size != file["bytes"]):
                 what = "has the wrong length" if path.is_file() else "is missing"
-                raise UserError(f"the packed set {folder} is damaged: {name} {what}; pack it again, or restore a copy")
+                raise UserError(f"the packed set {folder} is damaged: {name} {what}; pack it again, or restore it from a backup")
         count, *shape = manifest["shape"]
         most = manifest["images_per_file"]
         files = [(folder / image_file(start // most), min(most, count - start)) for start in range(0, count, most)]
@@ -392,7 +392,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, UserError) as error:
         raise damaged from error
     if version != FORMAT:
-        raise UserError(f"{folder} has set format {version}, and this version of vaegan reads {FORMAT}: pack it again")
+        raise UserError(f"{folder} is a packed set of format {version}, but this version of vaegan reads format {FORMAT}: pack it again")
     if not consistent:
         raise damaged
     return manifest
@@ -436,4 +436,4 @@ def read_table(path: Path, attributes: int) -> ItemTable:
         values = np.array([[float(cell) if cell else np.nan for cell in row[2:]] for row in rows], np.float32)
         return ItemTable([row[0] for row in rows], [row[1] for row in rows], values.reshape(len(rows), attributes))
     except (OSError, ValueError, IndexError, csv.Error) as error:
-        raise UserError(f"{path} is damaged: pack the set again, or restore a copy") from error
+        raise UserError(f"{path} is damaged: pack the set again, or restore the file from a backup") from error

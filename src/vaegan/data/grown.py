@@ -57,7 +57,7 @@ def require_all_of(older: ImageSet, images: ImageSet) -> None:
         before, now = older.images[start : start + PART], images.images[wanted[start : start + PART]]
         changed += [names[start + place] for place in np.flatnonzero((before != now).any((1, 2, 3)))]
     if changed:
-        raise UserError(f"{len(changed):,} of the {len(names):,} images of the run have other pixels in {images.folder}: {some(changed)}")
+        raise UserError(f"{len(changed):,} of the {len(names):,} images of the run have changed in {images.folder}: {some(changed)}")
 
 
 def names_of(images: ImageSet, indices: Sequence[int]) -> list[str]:

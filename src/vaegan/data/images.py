@@ -78,7 +78,7 @@ class Preparation:
                 f"a box must be left, top, right and bottom in pixels, such as 15 40 163 188, not {' '.join(map(str, self.box))}"
             )
         if self.crop != "box" and any(self.box):
-            raise UserError(f"a box needs the crop named box, not {self.crop}")
+            raise UserError(f"a box needs crop=box, not {self.crop}")
         if self.blur and self.resampling != "fast":
             raise UserError(f"blur does its own resampling: leave out resampling {self.resampling}")
         if self.range is not None and not check_range(self.range):

@@ -31,7 +31,7 @@ from .writer import differing
 OWN_FILE = re.compile(rf"split-.+\.npy|skipped\.txt|({re.escape(PARTS)}|{re.escape(MANIFEST)})(\.partial)?")
 """What a joining that was interrupted may have left."""
 CHUNK = 1 << 20
-NEW = "name a new folder for the joined set"
+NEW = "choose another folder for the joined set"
 
 Files = dict[str, dict[str, Any]]
 
@@ -107,12 +107,12 @@ def _in_order(folders: Sequence[Path]) -> list[ImageSet]:
         others = differing(_about(first), _about(part)) + (["number of parts"] if part.shard.parts != parts else [])
         if others:
             sentence = f"{folder} does not fit {first.folder}: it has another {some(others)}"
-            raise UserError(f"{sentence}; pack all parts of the same images, with the same options")
+            raise UserError(f"{sentence}; pack all parts from the same images, with the same options")
         if twin := found.get(part.shard.number):
             raise UserError(f"{twin.folder} and {folder} are both part {part.shard}: leave out one")
         found[part.shard.number] = part
     if not found:
-        raise UserError("no part was named: name all parts of the set")
+        raise UserError("join needs the parts of the set: give the folders of all parts")
     if missing := [str(Shard(number, parts)) for number in range(1, parts + 1) if number not in found]:
         pack = command("prepare", "SOURCE", "PART", "--shard", missing[0])
         raise UserError(f"parts of the set are missing: {some(missing, 8)}; pack the first of them with: {pack}")

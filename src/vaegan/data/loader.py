@@ -132,7 +132,7 @@ class LoaderBatches(Batches):
             self._begin(step)
             images = self._next()
         if images is None:
-            raise UserError(f"the DataLoader has no batch of {self.batch} images any more")
+            raise UserError(f"the DataLoader no longer returns batches of {self.batch} images: it must return at least one in each pass")
         return to_device(images, device), torch.zeros(self.batch, 10, device=device)
 
     def _begin(self, step: int) -> None:
@@ -142,7 +142,9 @@ class LoaderBatches(Batches):
     def _check_shape(self, images: NDArray[Any]) -> None:
         if images.shape[1:] != self.shape:
             here, first = (" x ".join(map(str, shape)) for shape in (images.shape[1:], self.shape))
-            raise UserError(f"a batch of the DataLoader has images of {here}, and its first one had {first}: all must have one shape")
+            raise UserError(
+                f"a batch of the DataLoader has images of {here}, and the first batch had images of {first}: make all images the same shape"
+            )
 
     def _next(self) -> NDArray[Any] | None:
         for batch in self._batches:
@@ -158,7 +160,9 @@ def _numpy(batch: Any) -> NDArray[Any]:
     """The images of a batch: N x H x W x C."""
     images = image_of(batch)
     if not isinstance(images, (Tensor, np.ndarray)):
-        raise UserError(f"a batch of the DataLoader must be a tensor of images, or have one first, not {type(images).__name__}")
+        raise UserError(
+            f"a batch of the DataLoader must be a tensor of images, or a tuple whose first item is one, not {type(images).__name__}"
+        )
     return channels_last(as_numpy(images))
 
 

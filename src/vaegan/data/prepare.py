@@ -135,7 +135,9 @@ def _require_openable(source: str) -> None:
     if source == LOADER:
         raise UserError("they came from a DataLoader of a program, which no command can open")
     if MEMORY.fullmatch(Path(source).name) and not Path(source).exists():
-        raise UserError(f"they came from a program, and their packed copy {source} is gone: pass them to vaegan.resume again, as data=")
+        raise UserError(
+            f"they came from a program, and their packed copy {source} does not exist any more: pass them to vaegan.resume again, as data="
+        )
 
 
 def pack_memory(
@@ -226,7 +228,7 @@ def prepare(
     choices = ColumnChoices(label, dict(thresholds or {}), tuple(numeric), tuple(unknown))
     flags = {"--label": label, "--threshold": thresholds, "--numeric": numeric, "--unknown": unknown}
     if not attributes and not is_hub(source) and (alone := [flag for flag, value in flags.items() if value]):
-        raise UserError(f"{alone[0]} needs --attributes: it is about the columns of that file")
+        raise UserError(f"{alone[0]} needs --attributes, the table whose columns it is about")
     parts = {name: value for name, value in (fractions or {}).items() if value}
     if fractions and not (all(value > 0 for value in parts.values()) and abs(sum(parts.values()) - 1) < 1e-6):
         raise UserError(f"--splits must be shares that add up to 1, such as 0.8 0.1 0.1, not {' '.join(map(str, fractions.values()))}")
@@ -284,7 +286,7 @@ def scan(
     with _stopping(found) as stop:
         scanned = find_range(found, asked, percentiles or WHOLE, workers=workers or cores(), progress=progress, stop=stop)
     if not scanned.images:
-        raise UserError(f"no image of {found.name} can be read: to see why, prepare them")
+        raise UserError(f"no image of {found.name} can be read: to see why, prepare the images with: {command('prepare', source, 'OUT')}")
     return scanned
 
 
@@ -374,7 +376,7 @@ def avatar_source(count: int, preparation: Preparation) -> Source:
         UserError: they are asked for in grey.
     """
     if preparation.channels != 3:
-        raise UserError(f"avatars have 3 channels, not {preparation.channels}: leave out --grey, or ask for --channels 3")
+        raise UserError(f"avatars have 3 channels, not {preparation.channels}: leave out --grey, or give --channels 3")
     return avatars.source(count, preparation.size)
 
 

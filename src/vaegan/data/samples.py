@@ -120,7 +120,9 @@ def _without_range(samples: Samples) -> NDArray[np.uint8]:
         if high >= DARK:
             return (values >> 8).astype(np.uint8)
     reach = f"its values are from {shown(low)} to {shown(high)}"
-    raise Unreadable(f"{reach}, and there is no range of values to scale them with: convert it to 8 bits, or to all of 16 bits")
+    raise Unreadable(
+        f"{reach}, and no range is known to scale them with: convert it to 8 bits, or use the full range of 16 bits, 0 to 65535"
+    )
 
 
 def whole(value: float) -> int | float:

@@ -79,10 +79,8 @@ class Scan(NamedTuple):
         if self.range is None:
             return []
         rest = self.images - self.deep
-        others = f"; the other {rest:,} have 8 bits, and their values are taken from 0 to 255" if rest else ""
-        return [
-            f"{self.deep:,} of {self.images:,} images have more than 8 bits: their values are scaled from {in_words(self.range)}{others}"
-        ]
+        others = f"; the other {rest:,} have 8 bits, and their range is 0 to 255" if rest else ""
+        return [f"{self.deep:,} of {self.images:,} images have more than 8 bits: their range is {in_words(self.range)}{others}"]
 
 
 def in_words(value_range: ValueRange) -> str:
@@ -222,7 +220,7 @@ def note_of_filling(files: Sequence[tuple[Path, int]], preparation: Preparation)
     if high - low >= FEW:
         return []
     filled = f"{1 - 2 * INNER:.1%} of all values are in {high - low + 1} of the 256 levels of the range {in_words(preparation.range)}"
-    return [f"{filled}: to use more levels, add --range-percentiles 0.1 99.9, or name another --range"]
+    return [f"{filled}: to use more levels, add --range-percentiles 0.1 99.9, or give another --range"]
 
 
 class Write(Protocol):

@@ -202,7 +202,9 @@ def differing(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
 def _check_same(folder: Path, wanted: dict[str, Any]) -> None:
     """Refuse a set that is there already, unless it is the one that is wanted."""
     if others := differing(read_manifest(folder), wanted):
-        raise UserError(f"{folder} exists already: it is a packed set with another {some(others)}; name a new folder, or remove this one")
+        raise UserError(
+            f"{folder} exists already: it is a packed set with another {some(others)}; choose another folder, or remove this one"
+        )
 
 
 def _refuse_other_files(folder: Path) -> None:
@@ -214,7 +216,7 @@ def _refuse_other_files(folder: Path) -> None:
     others = {entry.name for entry in folder.iterdir()} - {UNFINISHED, LOCK} - moved
     others |= {f"{UNFINISHED}/{name}" for name in inside if not OWN_FILE.fullmatch(name)}
     if others:
-        raise UserError(f"{folder} exists already: it holds {some(sorted(others))}; name a new folder for the packed set")
+        raise UserError(f"{folder} exists already: it holds {some(sorted(others))}; choose another folder for the packed set")
 
 
 def _read_all(
@@ -309,8 +311,8 @@ class Writer:
             return False
         if others:
             raise UserError(
-                f"{self.folder.parent} was started with another {some(others)}: "
-                f"run the same command as then to continue, name a new folder, or remove {self.folder} to start again"
+                f"{self.folder.parent} was started with another {some(others)}: run that command again to continue, choose another "
+                f"folder, or remove {self.folder} to start again"
             )
         for path in self.folder.iterdir():
             if path.name != PROGRESS and path.name not in lengths:

@@ -50,7 +50,7 @@ def amounts(training: int, held_out: int, recipe: Recipe, *, has_splits: bool) -
             shown = f"the recipe shows each of the {training:,} training images {times:,.0f} times, so the model may learn them by heart"
             yield f"{shown}: add images" + ("" if recipe.augmentation.flip else ", or mirror images at random with --augmentation.flip")
         elif steps < epoch:
-            yield f"the recipe sees {times:.0%} of the {training:,} training images: to see all of them, add --epochs 1"
+            yield f"the recipe trains on {times:.0%} of the {training:,} training images: to use all of them, add --epochs 1"
 
 
 def rare_attributes(names: Sequence[str], attributes: NDArray[np.float32], recipe: Recipe) -> Iterator[str]:

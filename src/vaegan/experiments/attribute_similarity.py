@@ -87,7 +87,7 @@ def _names(experiment: Experiment) -> tuple[str, ...]:
         return experiment.recipe_with(experiment.first_seed, _conditional(experiment, "vae")).networks.attributes
     names = {recipe.networks.attributes for recipe in experiment.recipes}
     if () in names:
-        raise UserError("this experiment is for conditional models: train them with --networks.attributes")
+        raise UserError("this experiment needs conditional models: train them with --networks.attributes")
     if len(names) > 1:
         raise UserError("the runs have different networks.attributes: they cannot be compared")
     return names.pop()

@@ -39,7 +39,7 @@ def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> Ex
         Stopped: an interrupt or SIGTERM came; the same call continues.
     """
     if any(recipe.networks.attributes for recipe in experiment.recipes):
-        raise UserError("this experiment is for models that are not conditional: leave out networks.attributes")
+        raise UserError("this experiment needs models that are not conditional: leave out networks.attributes")
     experiment.require(attributes=True, held_out=SHOWN)
     _require_learnable(experiment, names)
     grid = experiment.grid(VARIANTS)
@@ -77,7 +77,7 @@ def _require_learnable(experiment: Experiment, names: tuple[str, ...]) -> None:
     images, learned = experiment.images, subsample(experiment.parts[0], MOST)
     columns, lacking = learnable(images.attributes_named(names or images.attribute_names)[learned], names or images.attribute_names)
     if names and lacking:
-        raise UserError(f"{lacking[0].removeprefix('left out ')}: name others with --attributes")
+        raise UserError(f"{lacking[0].removeprefix('left out ')}: choose others with --attributes")
     if not columns:
         raise UserError(f"no attribute of the set {images.folder} has {FEWEST} training images with it and {FEWEST} without it")
 

@@ -120,7 +120,7 @@ class Experiment:
             for key, (one, other) in recipes[0].differences(run.recipe).items():
                 if key.startswith(OF_THE_IMAGES):
                     raise UserError(
-                        f"{opened[0].folder} was trained with {key} {one}, and {run.folder} with {key} {other}: they cannot be compared"
+                        f"{opened[0].folder} was trained with {key}={one}, and {run.folder} with {key}={other}: they cannot be compared"
                     )
         experiment = cls(name, folder, recipes[0], **settings)
         names = [run.folder.absolute().name for run in opened]
@@ -180,7 +180,9 @@ class Experiment:
             return recipe
         names = varying(self.images, self.parts[0])
         if self.images.attribute_names and not names:
-            raise UserError("all training images have the same attributes, so a model cannot learn from them: choose other images")
+            raise UserError(
+                "all training images have the same attributes, so a model cannot learn anything from the attributes: choose other images"
+            )
         return dataclasses.replace(recipe, networks=dataclasses.replace(recipe.networks, attributes=names))
 
     def spread_note(self) -> str:
@@ -201,14 +203,14 @@ class Experiment:
             UserError: it is not so.
         """
         if self.recipe.objective.kind != "vaegan" and not any_kind and not self.existing:
-            raise UserError(f"the experiment sets objective.kind itself: leave out objective.kind {self.recipe.objective.kind}")
+            raise UserError(f"the experiment sets objective.kind itself: leave out objective.kind={self.recipe.objective.kind}")
         if attributes and not self.images.attribute_names:
             way_out = f"add some with: {self.images.preparation.command('--attributes', 'TABLE.csv')}; then use that set with --data SET"
             raise UserError(f"the set {self.recipe.data.source} has no attributes: {way_out}")
         if len(self.parts[1]) < held_out:
             out, most = len(self.parts[1]), len(self.parts[0]) + len(self.parts[1])
             way = "raise --data.held_out" if most >= 2 * held_out else "use a set that has more images"
-            raise UserError(f"only {out} of {most} images are held out, and at least {held_out} are needed: {way}")
+            raise UserError(f"there are only {out} held-out images of {most} images, and at least {held_out} are needed: {way}")
         if len(self.parts[0]) < training:
             raise UserError(
                 f"there are only {len(self.parts[0])} training images, and at least {training} are needed: use a set that has more images"
@@ -426,7 +428,7 @@ def _see_that_they_agree(file: Path, recipe: Recipe, may_differ: Collection[str]
     if anchored(there.data.source) != anchored(recipe.data.source):
         changed["data.source"] = (there.data.source, recipe.data.source)
     for key, (was, wanted) in changed.items():
-        raise UserError(f"{what} trained with {key} {was}, not {wanted}: use the same settings, or choose another --out")
+        raise UserError(f"{what} trained with {key}={was}, not {wanted}: use the same settings, or choose another --out")
 
 
 def _weights_of(folder: str | Path) -> str | None:

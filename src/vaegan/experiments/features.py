@@ -31,7 +31,7 @@ def features(experiment: Experiment, *, draws: int = DRAWS) -> ExperimentResult:
     if draws < 2:
         raise UserError(f"--draws must be at least 2, not {draws}: one draw has no spread")
     if any(recipe.networks.attributes for recipe in experiment.recipes):
-        raise UserError("this experiment is for models that are not conditional: leave out networks.attributes")
+        raise UserError("this experiment needs models that are not conditional: leave out networks.attributes")
     experiment.require(held_out=FEWEST)
     question = Classification.of(experiment.images, *experiment.parts)
     experiment.require(training=FEWEST)
@@ -75,12 +75,12 @@ def _table(question: Classification, run: str, of_seeds: Sequence[Mapping[str, V
     asked = f"{len(question.columns)} of {len(names)}"
     if classes:
         title, heads = "accuracy", tuple(f"{count:,} per class" for count in question.labels)
-        what = f"{asked} classes. Guessing has {1 / len(names):.0%}."
+        what = f"{asked} classes. Guessing scores {1 / len(names):.0%}."
     else:
         title, heads = "mean balanced accuracy", tuple(f"{count:,} of each" for count in question.labels)
         what = (
-            f"Mean over {asked} attributes, those with enough images. The head of a column is the number of images with the attribute, "
-            "and of as many without it. Guessing scores 0.5."
+            f"Mean over {asked} attributes, those with enough images. The head of a column is the number of images with the attribute; "
+            "as many images do not have it. Guessing scores 0.5."
         )
     many = f" for each of {len(of_seeds)} seeds" if len(of_seeds) > 1 else " for one run"
     notes = (

@@ -122,7 +122,7 @@ def write_export(
                 file.write_bytes(graph.model(name, about).SerializeToString(deterministic=True))
             off = differences(path, reference)
             if precision == "float32" and name != "score" and max(off.values()) > MOST:
-                raise RuntimeError(f"{path.name} does not compute what the model computes: it is off by {max(off.values()):.2g}")
+                raise RuntimeError(f"{path.name} does not give the values of the model: they differ by up to {max(off.values()):.2g}")
             graphs[path.name] = graph
             rows.append(ExportedFile(path.name, path.stat().st_size, [*graph.inputs], [*graph.outputs], off))
             if pt2 and name != "score":
@@ -154,8 +154,8 @@ def _made_whole(folder: Path) -> Iterator[Path]:
 def _left_out(model: VAEGAN) -> list[str]:
     """What a model without one of its networks lacks."""
     if "encoder" in model.untrained:
-        return ["the model has no encoder: there is no encoder.onnx, reconstruct.onnx and score.onnx"]
-    return ["the model has no trained discriminator: there is no score.onnx"] if "discriminator" in model.untrained else []
+        return ["the model has no encoder, so encoder.onnx, reconstruct.onnx and score.onnx are not written"]
+    return ["the model has no trained discriminator, so score.onnx is not written"] if "discriminator" in model.untrained else []
 
 
 def _write_pt2(model: VAEGAN, name: str, reference: Reference, path: Path) -> None:

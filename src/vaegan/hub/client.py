@@ -45,7 +45,7 @@ def fetch(name: str) -> Path:
         names = tuple(hub.HfApi(endpoint=_endpoint()).list_repo_files(**where))
     if missing := [file for file in NEEDED if file not in names]:
         pickles = [file for file in names if file.endswith(PICKLES)]
-        more = f"; {pickles[0]} is a pickle, which can run code as it is read, so vaegan does not read it" if pickles else ""
+        more = f"; {pickles[0]} is a pickle, which can run code when it is opened, so vaegan does not open it" if pickles else ""
         raise UserError(f"{name} is not a model of vaegan: it has no {missing[0]}{more}")
     with _user_errors(f"cannot fetch {name}"):
         folder = Path(hub.snapshot_download(**where, allow_patterns=list(FILES), library_name="vaegan", endpoint=_endpoint()))
@@ -110,4 +110,4 @@ def _check_recipe(path: Path, name: str) -> None:
     except (yaml.YAMLError, UnicodeDecodeError, AttributeError, RecursionError) as error:
         raise UserError(f"{name} is damaged: its {path.name} cannot be read") from error
     if not PLAIN.fullmatch(source):
-        raise UserError(f"{name} is not read: its {path.name} names the path {source}, and would open files of this machine")
+        raise UserError(f"{name} is not opened: its {path.name} contains the path {source}, which could open a file of this machine")

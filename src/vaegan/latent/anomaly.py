@@ -163,7 +163,7 @@ class Scorer:
         if min(len(fitted_on), len(indices)) < FEWEST:
             there = f"{len(fitted_on)} images to fit and {len(indices)} images to rank, and at least {FEWEST} of each are needed"
             more = command("score", "RUN", "IMAGES", "--calibrate", "SET")
-            raise UserError(f"there are too few normal images to calibrate on: {there}; name more with: {more}")
+            raise UserError(f"there are too few normal images to calibrate on: {there}; give more images with: {more}")
         fit, rank = np.sort(subsample(fitted_on, MOST_FITTED)), np.sort(subsample(indices, MOST_RANKED))
         parts = [raw for _, raw in measure_all(model, images, fit, level, progress=progress, what="fitting normal images")]
         calibration = Calibration.fit({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
@@ -240,7 +240,9 @@ class Scorer:
                 about = json.loads(file.metadata()["about"])
                 arrays = {old_names.score(name): file.get_tensor(name).astype(np.float64) for name in file.keys()}  # noqa: SIM118 (it is no dict)
             if about["format"] != FORMAT:
-                raise UserError(f"{path} has score format {about['format']}, and this version of vaegan reads {FORMAT}: {again}")
+                raise UserError(
+                    f"{path} is a calibration of format {about['format']}, but this version of vaegan reads format {FORMAT}: {again}"
+                )
             same = about["model"] == fingerprint(model)
             fitted = {name: Gaussian.of_arrays(arrays, name) for name in VECTORS}
             usual = dict(zip(MEASUREMENTS, arrays["usual"].tolist(), strict=True))
@@ -251,7 +253,7 @@ class Scorer:
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path} is damaged: {again}") from error
         if not same:
-            raise OtherWeightsError(f"{path} was made for other weights than those that the model has now: {again}", scorer.source)
+            raise OtherWeightsError(f"{path} does not fit the model, whose weights have changed since: {again}", scorer.source)
         return scorer
 
 

@@ -50,7 +50,7 @@ def attribute_sheet(
         codes = model.encode(to_tensor(pixels), check=False).mean
         tiles.append(Tile(model.decode(torch.cat([codes, directions.edit(codes, {name: 1.0})])), (name,)))
     rows = [tiles[start : start + ACROSS] for start in range(0, len(tiles), ACROSS)]
-    return tiled("pairs: a reconstruction, and the same with the attribute that is named below, at strength 1", rows)
+    return tiled("each pair: a reconstruction, and its edit with the attribute below it at strength 1", rows)
 
 
 @torch.inference_mode()
@@ -70,7 +70,7 @@ def principal_sheet(model: VAEGAN, directions: Directions, image: NDArray[np.uin
         ]
         for name in directions.principal.names
     ]
-    return tiled("a reconstruction, and the same moved along each principal direction by some standard deviations", rows)
+    return tiled("a reconstruction, edited along each principal direction (strengths are in standard deviations)", rows)
 
 
 @torch.inference_mode()

@@ -56,7 +56,9 @@ def fit_prior(
     opened = Run.open(run)
     with ExitStack() as stack:
         if opened.is_run and not stack.enter_context(locked(opened.lock_file)):
-            raise UserError(f"another process is training into {opened.folder}: it fits the prior when it ends")
+            raise UserError(
+                f"{opened.folder} is still being trained by another process, which fits the prior at its end: wait until that process ends"
+            )
         model = opened.model(device, prior=False)
         model.require("encoder")
         images = opened.images(data, flag="--data", progress=progress)

@@ -118,7 +118,7 @@ def learnable(answers: NDArray[np.float32], names: Sequence[str], fewest: int = 
     for column, name in enumerate(names):
         yes, no = int((answers[:, column] > 0).sum()), int((answers[:, column] <= 0).sum())
         if NAME.fullmatch(name):
-            sentences.append(f"left out {name}: a principal direction has this name; give the attribute another one")
+            sentences.append(f"left out {name}: a principal direction has this name; give the attribute another name")
         elif min(yes, no) >= fewest:
             columns.append(column)
         else:

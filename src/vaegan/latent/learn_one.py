@@ -63,7 +63,7 @@ def learn_one(
         if twice := len(among) - len(indices):
             notes.append(f"note: left out {twice:,} of the images {about}, because they are copies of others")
         if len(indices) < FEWEST:
-            raise UserError(f"there are only {len(indices)} images {about}, and at least {FEWEST} are needed: name more with {flag}")
+            raise UserError(f"there are only {len(indices)} images {about}, and at least {FEWEST} are needed: give more images with {flag}")
         kinds.append(encode(model, images, indices, progress).mean)
     counts = [len(codes) for codes in kinds]
     codes, answers = torch.cat(kinds), np.repeat(np.array([1, 0], np.float32), counts)[:, None]

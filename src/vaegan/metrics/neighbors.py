@@ -43,7 +43,7 @@ class NearestNeighbors:
         """
         self.queries = _finite(_array(queries))
         if count < 1:
-            raise ValueError(f"at least one neighbor must be asked for, not {count}")
+            raise ValueError(f"the number of neighbours must be above 0, not {count}")
         self.count = count
         # Distances do not change when all is moved, and products are the more exact the nearer all is to 0.
         self._centre = self.queries.mean(0, keepdims=True) if len(self.queries) else np.zeros((1, self.queries.shape[1]), np.float32)

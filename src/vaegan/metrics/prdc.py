@@ -52,7 +52,9 @@ def radii(vectors: NDArray[np.floating], k: int = K) -> NDArray[np.float64]:
         UserError: there are too few.
     """
     if len(vectors) <= k:
-        raise UserError(f"there are only {len(vectors)} images of one kind, and at least {k + 1} are needed to compare {k} neighbours")
+        raise UserError(
+            f"there are only {len(vectors)} images on one of the two sides, and at least {k + 1} are needed to compare {k} neighbours"
+        )
     _, distances = nearest(vectors, vectors, k + 1)  # the nearest of all is the vector itself, or one just like it
     return distances[:, k]
 

@@ -71,7 +71,10 @@ class VAEGAN(nn.Module):
         self.preparation = preparation or Preparation(self.architecture.size, self.architecture.channels)
         """How image files become this model's inputs; see `vaegan.data.images.read`."""
         if self.preparation.shape != (*self.architecture.size, self.architecture.channels):
-            raise ValueError(f"images of {self.preparation.shape} do not fit the networks")
+            raise ValueError(
+                f"images of {self.preparation.shape} do not fit the networks, which take "
+                f"{(*self.architecture.size, self.architecture.channels)}"
+            )
         self.untrained = untrained
         """Networks that are of no use: the encoder of a GAN, the discriminator of a VAE."""
         self.prior: Mixture | None = None
@@ -112,9 +115,7 @@ class VAEGAN(nn.Module):
             UserError: it was never trained.
         """
         if network in self.untrained:
-            raise UserError(
-                f"a trained {network} is needed, and this model's objective.kind leaves it untrained: use a model of kind vaegan"
-            )
+            raise UserError(f"this needs a trained {network}, and the kind of this model does not train it: use a model of kind vaegan")
 
     def attributes(self, known: Mapping[str, float]) -> Tensor:
         """Of a conditional model, 1 x attributes for one image: these values by name, and NaN for those that are not known.
@@ -312,7 +313,7 @@ class VAEGAN(nn.Module):
             mine = getattr(self, network)
             shapes, wanted = ({key: tensor.shape for key, tensor in n.state_dict().items()} for n in (mine, described))
             if type(mine) is not type(described) or shapes != wanted:
-                way = "add a family of your own to vaegan.models.families.FAMILIES, and name it in the architecture"
+                way = "add a family of your own to vaegan.models.families.FAMILIES, and use its name as family of the architecture"
                 raise UserError(f"cannot save the model, because its {network} is not that of family {name}: {way}")
 
     @classmethod
@@ -334,7 +335,9 @@ class VAEGAN(nn.Module):
         try:
             config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
             if config["format"] != FORMAT:
-                raise UserError(f"{folder} has model format {config['format']}, and this version of vaegan reads {FORMAT}")
+                raise UserError(
+                    f"{folder} is a model folder of format {config['format']}, but this version of vaegan reads format {FORMAT}"
+                )
             fields: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value for name, value in config["architecture"].items()
             }
@@ -349,5 +352,5 @@ class VAEGAN(nn.Module):
         if prior and (folder / PRIOR).is_file():
             model.prior = Mixture.load(folder, model.architecture.latent, len(model.architecture.attributes))
             if model.prior.model != fingerprint(model):
-                raise UserError(f"{folder / PRIOR} was made for other weights than those that the model has now: {WAY_OUT}")
+                raise UserError(f"{folder / PRIOR} does not fit the model, whose weights have changed since: {WAY_OUT}")
         return model.eval().to(device)

@@ -35,7 +35,8 @@ TITLES = {
     ),
     "relative_similarity": (
         "Similarity, relative to another image",
-        "As the similarity, divided by the distance between two different images. It is 0 for the image itself, and 1 for another image.",
+        "The error of reconstructions in the discriminator’s features, divided by the distance between two different images. It is 0 "
+        "for the image itself, and 1 for another image.",
     ),
     "pixel": ("Pixel error", "Mean squared error of reconstructions, with values in [−1, 1]. Lower is better."),
     "prior": ("Prior", "KL divergence of the posteriors from N(0, I), in nats."),

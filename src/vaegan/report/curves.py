@@ -78,7 +78,12 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     add("Speed", "Images per second, without the time for pictures and checkpoints.", take("images_per_second"))
     if "gamma" in left and len(set(left["gamma"].values)) == 1:
         del left["gamma"]  # the recipe says it
-    add("Gamma", "The weight of the learned similarity against the GAN in the decoder’s objective.", take("gamma"))
+    add(
+        "Gamma",
+        "The weight of the learned similarity in the decoder’s objective. The GAN has the weight 1 − gamma. With a higher gamma, the "
+        "decoder learns more from reconstructions and less from the GAN.",
+        take("gamma"),
+    )
     for network in NETWORKS:
         length = f"The norm of the {network}’s gradient before clipping, as a mean over the steps that the network took."
         add(f"Gradient of the {network}", length, take(f"{network}_gradient"))

@@ -79,7 +79,7 @@ class _TimeLimit:
     def __call__(self, _: str, done: int, total: int | None) -> None:
         taken = time.monotonic() - self.began
         if total and taken > PATIENCE / 3 and taken * total / done > PATIENCE:
-            raise UserError(f"encoding {total:,} images takes longer than writing a page should")
+            raise UserError(f"the nearest training images are left out, because encoding {total:,} images takes too long")
 
 
 def _picture(pixels: NDArray[np.uint8]) -> Embedded:

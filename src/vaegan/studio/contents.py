@@ -98,7 +98,7 @@ def gather(
     numbers = sum(tensor.numel() for program in programs.values() for tensor in program.tensors.values())
     if most is not None and numbers > most:
         way_out = f"write it by itself with: {command('studio', opened.folder)}"
-        raise UserError(f"the page is large, because the networks have {numbers:,} numbers: {way_out}")
+        raise UserError(f"its networks are large, with {numbers:,} numbers: {way_out}")
     if precision is None:
         precision = "float16" if 2 * numbers <= MOST_FLOAT16 else "int8"
     packed = Packed()

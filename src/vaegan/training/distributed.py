@@ -27,7 +27,7 @@ class JoinError(UserError):
     @classmethod
     def of(cls, error: Exception) -> JoinError:
         """Out of what torch says."""
-        return cls(f"the processes could not be joined: {(str(error).splitlines() or [type(error).__name__])[0]}")
+        return cls(f"the processes cannot connect to each other: {(str(error).splitlines() or [type(error).__name__])[0]}")
 
 
 class SharedError(UserError):
@@ -39,7 +39,9 @@ def _answered() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # which one it is, differs between backends
-        raise LostProcessError("another process of this run has ended") from error
+        raise LostProcessError(
+            "another process of this run has ended, so this process stops, too: look for the error of the other process"
+        ) from error
 
 
 def mean_over_processes(fabric: Fabric, tensor: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ SIGNS = {
     ),
     "discriminator held": FailureSign(
         PATIENCE,
-        "the gate has stopped the discriminator: it wins although it does not learn",
+        "the gate has stopped the discriminator, which wins although it does not learn",
         ("a higher learning rate of the decoder (the second value of --optimizer.lr_factors)", "a larger --gate.margin"),
     ),
     "discriminator certain": FailureSign(

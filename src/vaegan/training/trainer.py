@@ -251,7 +251,10 @@ class Trainer:
         for model in filter(None, (self.model, self.average)):
             mine = model.discriminator.state_dict()
             if {name: tensor.shape for name, tensor in weights.items()} != {name: tensor.shape for name, tensor in mine.items()}:
-                raise UserError(f"the discriminator of {self.recipe.objective.discriminator} has another architecture: use its networks.*")
+                raise UserError(
+                    f"the discriminator of {self.recipe.objective.discriminator} has other networks: use the networks.* settings of "
+                    "that run"
+                )
             model.discriminator.load_state_dict(weights)
 
     def state_dict(self) -> dict[str, Any]:
@@ -282,7 +285,7 @@ class Trainer:
     def _take_up(self, state: dict[str, Any]) -> None:
         theirs, mine = state["identity"], self.identity
         if theirs["images"] not in (mine["images"], self.grown_from):
-            more = "train a new run on them, or, if they have only become more, add --more-images"
+            more = "train a new run on them, or, if images were only added, add --more-images"
             raise UserError(f"the images in {self.recipe.data.source} are not those that the run was trained on: {more}")
         was, now = (
             Recipe().flat() | old_names.settings(theirs["recipe"]),

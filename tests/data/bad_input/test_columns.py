@@ -17,12 +17,13 @@ from .place import Place, picture, write
 
 U = math.nan
 FOUR = {f"{name}.png": number for number, name in enumerate("abcd", 1)}
-NUMBERING = "columns of t.csv that have no name, or number the rows, are not attributes: {}"
-MANY = "columns of t.csv with more than two values are not attributes: {}; use one with --threshold NAME=VALUE, where images above VALUE "
-MANY += "have it, or keep its numbers with --numeric NAME"
-AMBIGUOUS = "columns of t.csv have 0 and -1, and both mean no: {}; if -1 is not known, add --unknown -1"
+NUMBERING = "columns of t.csv without a name, or with the numbers of the rows, are not attributes: {}"
+CLASSES = ": each of these values is taken for a class"
+MANY = "columns of t.csv with more than two values are not attributes: {}; to use one, add --threshold NAME=VALUE "
+MANY += "(images above VALUE have the attribute) or --numeric NAME (the numbers are kept)"
+AMBIGUOUS = "in columns of t.csv with 0 and -1, both values mean no: {}; if -1 means not known, add --unknown -1"
 TEXT = "columns of t.csv that hold text are not attributes: {}"
-LARGER = "of columns of t.csv with two values, the larger one means yes: {}"
+LARGER = "in columns of t.csv with two values, the larger value means yes: {}"
 
 
 def table(names: str, *columns: str) -> str:
@@ -74,7 +75,7 @@ COLUMNS: dict[str, tuple[str, Mapping[str, Any], Mapping[str, tuple[float, ...]]
         table("file,age", "10 20 _ 60"),
         {"numeric": ["age"]},
         {"age": (-20 / math.sqrt(1400 / 3), -10 / math.sqrt(1400 / 3), U, 30 / math.sqrt(1400 / 3))},
-        ["columns of t.csv that are kept as numbers, so that an image above the mean has them: age ((value - 30) / 21.6025)"],
+        ["columns of t.csv that are kept as numbers (an image above the mean has the attribute): age ((value - 30) / 21.6025)"],
     ),
     "0 and 1": (table("file,S", "0 1 1.0 0.0"), {}, {"S": (0, 1, 1, 0)}, []),
     "1 and -1": (table("file,S", "-1 1 1 -1.0"), {}, {"S": (0, 1, 1, 0)}, []),
@@ -113,7 +114,7 @@ COLUMNS: dict[str, tuple[str, Mapping[str, Any], Mapping[str, tuple[float, ...]]
         "file,x,S\na.png,1.5,1\na.png,2.5,1\nb.png,3,0\nc.png,4,0\nd.png,5,1\n",
         {},
         {"S": (1, 0, 0, 1)},
-        [MANY.format("x (1.5 to 5)"), "1 rows of t.csv say again what is said of their images: they are left out"],
+        [MANY.format("x (1.5 to 5)"), "left out 1 rows of t.csv that repeat an earlier row"],
     ),
     "a title above the header": (
         "My faces,,\n,,\nfile,S,T\na.png,1,0\nb.png,0,1\nc.png,0,0\nd.png,1,0\n",
@@ -128,7 +129,7 @@ COLUMNS: dict[str, tuple[str, Mapping[str, Any], Mapping[str, tuple[float, ...]]
         [
             "the names of images are in the column patientId",
             MANY.format("x (12.5 to 562)"),
-            "1 rows of t.csv say again",
+            "left out 1 rows of t.csv",
             "t.csv lists 4 images under another folder",
         ],
     ),
@@ -264,7 +265,7 @@ def test_several_labels_of_stylegan(four: Place) -> None:
 @pytest.mark.parametrize(
     ("labels", "note"),
     [
-        ("0.1 0.9 0.5 0.9", "column label of t.csv has fractions, 3 different ones: each is taken for a class"),
+        ("0.1 0.9 0.5 0.9", "column label of t.csv has 3 different numbers with fractions: each of these values is taken for a class"),
         ("0 1 2 1", ""),
         ("0.0 1.0 2.0 1.0", ""),
     ],
@@ -281,7 +282,7 @@ def test_labels_that_nearly_all_differ(photos: Path, tmp_path: Path) -> None:
         "file,class\n" + "".join(f"photo {n:02d}.png,a picture of {n // 2 * 2 if n < 30 else n}\n" for n in range(40))
     )
     images = prepare(str(photos), tmp_path / "set", size=(16, 16), attributes=tmp_path / "t.csv", progress=lambda *_: None)
-    assert images.manifest["notes"] == ["column class of t.csv has 25 different values in 40 rows: each is taken for a class"]
+    assert images.manifest["notes"] == [f"column class of t.csv has 25 different values in 40 rows{CLASSES}"]
 
 
 @pytest.mark.parametrize("text", ["{", "[1, 2]", '{"a": 1}', "[]", '{"labels": [3]}'])
@@ -313,7 +314,7 @@ def test_bad_choices(options: tuple[str, ...], words: str, place: Place) -> None
 
 @pytest.mark.parametrize("flag", ["--threshold=a=1", "--numeric=a", "--unknown=-1"])
 def test_choices_without_a_table(flag: str, place: Place) -> None:
-    place.refuses_photos(flag, words=f"{flag.partition('=')[0]} needs --attributes: it is about the columns of that file")
+    place.refuses_photos(flag, words=f"{flag.partition('=')[0]} needs --attributes, the table whose columns it is about")
 
 
 def test_a_set_with_other_choices_is_another(four: Place) -> None:

@@ -31,7 +31,7 @@ def png(width: int, height: int, *chunks: bytes) -> bytes:
 pillow_heif.register_heif_opener()
 PDF = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n<< /Root 1 0 R >>\n%%EOF\n"
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n"
-OTHER_FORMAT = "^an image of a format that is not read: convert to PNG or JPEG first$"
+OTHER_FORMAT = "^an image in a format that vaegan cannot read: convert to PNG or JPEG first$"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64"/></svg>'
 CUT = "damaged|not an image"
 

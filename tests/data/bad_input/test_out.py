@@ -35,7 +35,7 @@ def test_an_out_that_is_a_link_to_nowhere(place: Place) -> None:
 
 def test_an_out_that_is_not_empty(place: Place) -> None:
     write(place.out, {"mine.txt": "mine", "b/c.txt": "mine"})
-    place.refuses_photos(words=f"{place.out} exists already: it holds b, mine.txt; name a new folder for the packed set")
+    place.refuses_photos(words=f"{place.out} exists already: it holds b, mine.txt; choose another folder for the packed set")
 
 
 def test_an_out_that_is_the_source(place: Place) -> None:
@@ -77,17 +77,17 @@ def test_an_out_that_is_another_set(options: tuple[object, ...], words: str, pla
     sentence = place.refuses(
         place.photos, place.out, "--workers", 1, *options, words=f"{place.out} exists already: it is a packed set with {words}"
     )
-    assert "name a new folder, or remove this one" in sentence
+    assert "choose another folder, or remove this one" in sentence
     place.packs()
 
 
 def test_an_out_that_is_a_set_of_another_source(place: Place) -> None:
     place.packs()
     write(place.root / "other", {"b.png": picture(3)})
-    words = f"{place.out} exists already: it is a packed set with another source, content; name a new folder, or remove this one"
+    words = f"{place.out} exists already: it is a packed set with another source, content; choose another folder, or remove this one"
     place.refuses(place.root / "other", place.out, "--workers", 1, "--size", SIDE, words=words)
     write(place.photos, {"m.png": picture(3)})
-    words = f"{place.out} exists already: it is a packed set with another content; name a new folder, or remove this one"
+    words = f"{place.out} exists already: it is a packed set with another content; choose another folder, or remove this one"
     place.refuses_photos(words=words)
 
 

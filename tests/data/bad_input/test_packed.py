@@ -66,9 +66,9 @@ BAD_PACKED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a manifest without anything": (written("manifest.json", b"{}"), DAMAGED),
     "a manifest in another encoding": (written("manifest.json", b'{"format": "\xe9"}'), DAMAGED),
     "a manifest of brackets": (written("manifest.json", b"[" * 100_000), DAMAGED),
-    "an older format": (of_manifest(lambda m: m.update(format=1)), "has set format 1, and this version of vaegan reads 2: pack it again"),
-    "a newer format": (of_manifest(lambda m: m.update(format=99)), "has set format 99, and this version of vaegan reads 2: pack it again"),
-    "a format that is none": (of_manifest(lambda m: m.update(format="two")), "has set format two, and this version of vaegan reads 2"),
+    "an older format": (of_manifest(lambda m: m.update(format=1)), "a packed set of format 1, but this version of vaegan reads format 2"),
+    "a newer format": (of_manifest(lambda m: m.update(format=99)), "a packed set of format 99, but this version of vaegan reads format 2"),
+    "a format that is none": (of_manifest(lambda m: m.update(format="two")), "a packed set of format two, but this version"),
     "no format": (without("format"), DAMAGED),
     "no shape": (without("shape"), DAMAGED),
     "no files": (without("files"), DAMAGED),
@@ -132,7 +132,7 @@ def test_a_changed_file_of_a_packed_set(name: str, at: int, place: Place, packed
     content[at] ^= 0x55
     (packed / name).write_bytes(content)
     before = surroundings(place.root, place.root / "nothing")
-    words = f"{packed} is damaged: {name} changed since it was packed; pack it again, or restore a copy"
+    words = f"{packed} is damaged: {name} changed since it was packed; pack it again, or restore it from a backup"
     fails(place.capsys, "data", packed, "--verify", words=words)
     assert surroundings(place.root, place.root / "nothing") == before
 

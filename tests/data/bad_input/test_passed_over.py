@@ -34,13 +34,13 @@ OTHERS: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "empty file"),
     "sub/arrays.npz": (b"PK\3\4", str(ARRAY)),
     "sub/more.tar.gz": (b"\x1f\x8b", "an archive: unpack it, or prepare it by itself"),
-    "x.psd": (b"8BPS", "an image of a format that is not read: convert to PNG or JPEG first"),
+    "x.psd": (b"8BPS", "an image in a format that vaegan cannot read: convert to PNG or JPEG first"),
 }
 SENTENCE = (
     "passed over 11 files, listed in skipped.txt: 2 .csv, 1 other file (not images); 1 other file, 1 .gz (archives: unpack it, or "
     "prepare it by itself); 1 other file (a thumbnail, a backup or an unfinished download); 1 .nef (a camera's raw file: convert "
     f"to PNG, JPEG or TIFF first); 1 .mp4 (a video: extract the frames first); 1 other file (empty file); 1 .npz ({ARRAY}); "
-    "1 .psd (an image of a format that is not read: convert to PNG or JPEG first)"
+    "1 .psd (an image in a format that vaegan cannot read: convert to PNG or JPEG first)"
 )
 
 

@@ -70,7 +70,7 @@ def test_these_sets_are_good_before_they_are_damaged(kind: str, place: Place) ->
 
 LIST, PARTITION = "list_attr_celeba.txt", "list_eval_partition.txt"
 NO_LIST = f"{LIST} is not a list of attributes like CelebA's"
-NO_PARTITION = f"{PARTITION} is not CelebA's list of partitions: each row must be a file and 0, 1 or 2"
+NO_PARTITION = f"{PARTITION} is not CelebA's list of partitions: each row must be a file name and 0, 1 or 2"
 PEOPLE, FACES = "people.txt", "lfw_attributes.txt"
 NO_PEOPLE = "people.txt is damaged, or is not LFW's list of people"
 NO_FACES = "lfw_attributes.txt is damaged, or is not LFW's table of attributes"
@@ -90,7 +90,7 @@ BAD_SETS: dict[str, tuple[dict[str, bytes | str | None], str]] = {
     "celeba, a value too many": ({LIST: "2\nMale\n000001.jpg 1 1\n000002.jpg 1\n"}, NO_LIST),
     "celeba, two rows for an image": ({LIST: "2\nMale\n000001.jpg 1\n000001.jpg -1\n"}, LIST),
     "celeba, a list that is no text": ({LIST: picture(1)}, f"{LIST} is not text in UTF-8"),
-    "celeba, a list of other images": ({LIST: "1\nMale\n999.jpg 1\n"}, "names an image: images have names such as 000001.jpg"),
+    "celeba, a list of other images": ({LIST: "1\nMale\n999.jpg 1\n"}, "has the name of an image: images have names such as 000001.jpg"),
     "celeba, an unknown partition": ({PARTITION: "000001.jpg 0\n000002.jpg 3\n"}, NO_PARTITION),
     "celeba, partitions cut in a row": ({PARTITION: "000001.jpg 0\n000002.jpg"}, NO_PARTITION),
     "celeba, partitions with more columns": ({PARTITION: "000001.jpg 0 1\n"}, NO_PARTITION),

@@ -25,9 +25,9 @@ BAD_TABLES: dict[str, tuple[bytes | None, str]] = {
     "no header, names without endings": (b"7,a\n8,z\n", "{t} has no header: add a first line that names the columns"),
     "no header, and spaces": (b"a.png 2880\nz.png 2937\n", "{t} has no header: add a first line that names the columns"),
     "other separators": (b"name/Round\na.png/1\n", "{t} has no column of file names: its columns are name/Round, and "),
-    "two rows for an image": (b"name,Round\na.png,1\nz.png,1\na.png,0\n", "{t} has two rows for a.png that differ: keep one of them"),
-    "two columns of a name": (b"name,Round,Round\na.png,1,0\n", "{t} names the column Round twice"),
-    "two columns of a name but for capitals": (b"name,Round,round\na.png,1,0\n", "{t} names the column Round twice"),
+    "two rows for an image": (b"name,Round\na.png,1\nz.png,1\na.png,0\n", "{t} has two different rows for a.png: keep one of them"),
+    "two columns of a name": (b"name,Round,Round\na.png,1,0\n", "{t} has two columns named Round: rename one of them"),
+    "two columns of a name but for capitals": (b"name,Round,round\na.png,1,0\n", "{t} has two columns named Round: rename one of them"),
     "a row too short": (b"name,Round,Male\na.png,1,0\nz.png,1\n", "row 3 of {t} must have 3 cells, not 2"),
     "a row too long": (b"name,Round\na.png,1,0\n", "row 2 of {t} must have 2 cells, not 3"),
     "cut short": (b"name,Round,Male\na.png,1,0\nz.p", "row 3 of {t} must have 3 cells, not 1"),
@@ -43,9 +43,12 @@ BAD_TABLES: dict[str, tuple[bytes | None, str]] = {
     "a quote that is not closed": (b'name,Round\n"a.png,1\nz.png,0\n', "{t} is not a CSV file: unexpected end of data"),
     "something after a quote": (b'name,Round\n"a.png"b,1\n', "{t} is not a CSV file: "),
     "a cell too long": (b"name,Round\na.png," + b"1" * 200_000 + b"\n", "{t} is not a CSV file: field larger than field limit"),
-    "no row for any image": (b"name,Round\nb.png,1\nc.png,0\n", "no row of {t} names an image: images have names such as a.png"),
-    "a header alone": (b"name,Round\n", "no row of {t} names an image: images have names such as a.png"),
-    "two folders of an image": (b"name,Round\nx/a.png,1\ny/a.png,0\n", "no row of {t} names an image: images have names such as a.png"),
+    "no row for any image": (b"name,Round\nb.png,1\nc.png,0\n", "no row of {t} has the name of an image: images have names such as a.png"),
+    "a header alone": (b"name,Round\n", "no row of {t} has the name of an image: images have names such as a.png"),
+    "two folders of an image": (
+        b"name,Round\nx/a.png,1\ny/a.png,0\n",
+        "no row of {t} has the name of an image: images have names such as a.png",
+    ),
 }
 
 

@@ -129,7 +129,7 @@ def _shape(shape: tuple[int, ...], what: str) -> tuple[int, int, int, int]:
     """
     said = f"{what} holds an array of {' x '.join(map(str, shape)) or 'one number'}"
     if len(shape) == 2 or (len(shape) == 3 and shape[-1] < MOST_CHANNELS):
-        raise UserError(f"{said}, which is one image: name the folder that it is in")
+        raise UserError(f"{said}, which is one image: give the folder that it is in")
     if len(shape) == 4 and shape[-1] > MOST_CHANNELS and shape[1] <= MOST_CHANNELS:
         raise UserError(f"{said}: put the channels last, as N x H x W x C")
     if not (len(shape) == 3 or (len(shape) == 4 and 0 < shape[-1] <= MOST_CHANNELS)):
@@ -152,7 +152,7 @@ def _members(path: Path) -> tuple[list[ImageArray], dict[str, list[str]], list[s
             wanted = large if len(large) == 1 else [name for name in large if NAMED.fullmatch(name)]
             if not wanted:
                 there = ", ".join(f"{name} {' x '.join(map(str, heads[name][0]))}" for name in names) or "none"
-                raise UserError(f"cannot tell which arrays of {path} are images, there are {there}: call them images")
+                raise UserError(f"it is not clear which array of {path} holds the images: rename that one to images; there are {there}")
             arrays = [ImageArray(name, _shape(heads[name][0], f"{path}: {name}"), heads[name][2], heads[name][1]) for name in wanted]
             notes: list[str] = []
             labels = {array.name: found for array in arrays if (found := _labels(archive, array, heads, notes))}
@@ -182,7 +182,7 @@ def _labels(archive: zipfile.ZipFile, array: ImageArray, heads: dict[str, Any], 
             there = " x ".join(map(str, shape)) or "one value"
             notes.append(f"left out {name}: it holds {there}, not a label for each of {array.shape[0]:,} images")
         elif dtype.kind not in "iuUb":
-            what = "Python objects, which are not unpickled" if dtype.hasobject else f"values of the type {dtype}"
+            what = "Python objects, which can run code and are not read" if dtype.hasobject else f"values of the type {dtype}"
             notes.append(f"left out {name}: it holds {what}; save the labels as whole numbers or texts")
         else:
             with archive.open(f"{name}.npy") as stream:

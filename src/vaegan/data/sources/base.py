@@ -249,7 +249,7 @@ def locate(path: Path, kind: str, *names: str) -> Path:
     nearest = min(folders, key=lambda folder: len(missing[folder]))
     if not missing[nearest]:
         return nearest
-    what = "it is a file: unpack it first" if path.is_file() else f"it has no {missing[nearest][0]}"
+    what = "it is a file; unpack it first" if path.is_file() else f"it has no {missing[nearest][0]}"
     raise UserError(f"{path} is not {kind} in its binary form: {what}")
 
 

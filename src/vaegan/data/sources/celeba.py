@@ -67,4 +67,4 @@ def _read_partition(path: Path) -> dict[str, str]:
         rows = rows[1:] if rows and rows[0][1:] == ["partition"] else rows
         return {name: PARTITIONS[split] for name, split in rows}
     except (ValueError, KeyError) as error:
-        raise UserError(f"{path} is not CelebA's list of partitions: each row must be a file and 0, 1 or 2") from error
+        raise UserError(f"{path} is not CelebA's list of partitions: each row must be a file name and 0, 1 or 2") from error

@@ -87,14 +87,14 @@ ColumnKind = Literal["attribute", "numeric", "text", "numbering", "many", "const
 NAMED = 6
 """Columns that a note names at most."""
 NOTES: dict[ColumnKind, str] = {
-    "numeric": "columns of {} that are kept as numbers, so that an image above the mean has them: {}",
+    "numeric": "columns of {} that are kept as numbers (an image above the mean has the attribute): {}",
     "text": "columns of {} that hold text are not attributes: {}",
-    "numbering": "columns of {} that have no name, or number the rows, are not attributes: {}",
-    "many": "columns of {} with more than two values are not attributes: {}; use one with --threshold NAME=VALUE, where images above VALUE "
-    "have it, or keep its numbers with --numeric NAME",
+    "numbering": "columns of {} without a name, or with the numbers of the rows, are not attributes: {}",
+    "many": "columns of {} with more than two values are not attributes: {}; to use one, add --threshold NAME=VALUE (images above "
+    "VALUE have the attribute) or --numeric NAME (the numbers are kept)",
     "constant": "columns of {} with a single value are not attributes: {}",
-    "two": "of columns of {} with two values, the larger one means yes: {}",
-    "ambiguous": "columns of {} have 0 and -1, and both mean no: {}; if -1 is not known, add --unknown -1",
+    "two": "in columns of {} with two values, the larger value means yes: {}",
+    "ambiguous": "in columns of {} with 0 and -1, both values mean no: {}; if -1 means not known, add --unknown -1",
 }
 """What is said of columns of each kind: the table, and which they are."""
 

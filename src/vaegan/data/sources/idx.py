@@ -79,7 +79,7 @@ def _head(file: Path) -> tuple[int, int, int]:
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{file} is damaged") from error
     if not (count and 0 < height <= LARGEST_SIDE and 0 < width <= LARGEST_SIDE):
-        raise UserError(f"{file} is damaged: it says that it holds {count:,} images of {height}x{width}")
+        raise UserError(f"{file} is damaged: its header says that it holds {count:,} images of {height}x{width}")
     return count, height, width
 
 

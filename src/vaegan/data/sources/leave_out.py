@@ -28,7 +28,7 @@ def read_list(path: Path) -> frozenset[str]:
     columns = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
     column = next((columns[name] for name in NAME_COLUMNS if name in columns), None)
     if column is None:
-        raise UserError(f"{path} has no column of file names: call it one of {', '.join(NAME_COLUMNS)}")
+        raise UserError(f"{path} has no column of file names: give that column one of the names {', '.join(NAME_COLUMNS)}")
     marked = columns.get(LEAVE_OUT)
     try:
         return frozenset((row[column] or "").strip() for row in rows if marked is None or (row[marked] or "").strip() == "1") - {""}
@@ -54,10 +54,12 @@ def without(source: Source, names: frozenset[str], listed_in: str) -> Source:
         count += 1
     if names and not found:
         called = next((item.name for item in source.items()), "nothing")
-        raise UserError(f"no row of {listed_in} names an image: images have names such as {called}, rows {min(names)}")
+        raise UserError(
+            f"no row of {listed_in} has the name of an image: images have names such as {called}, and rows have names such as {min(names)}"
+        )
     if count and len(found) == count:
-        raise UserError(f"{listed_in} names all {count:,} images: nothing is left to prepare")
-    notes = [*source.notes, f"left out {len(found):,} images that are named in {listed_in}"]
+        raise UserError(f"{listed_in} lists all {count:,} images, so nothing is left to prepare: remove rows from it")
+    notes = [*source.notes, f"left out {len(found):,} images that are listed in {listed_in}"]
     if missing := sorted(names - found):
         notes.append(f"{len(missing):,} rows of {listed_in} have no image: {some(missing)}")
 

@@ -112,7 +112,10 @@ def image_of(item: Any) -> Any:
     if isinstance(item, Mapping):
         key = next((key for key in IMAGE_KEYS if key in item), None)
         if key is None:
-            raise UserError(f"there is no image in an item of the data: name it {IMAGE_KEYS[0]}, beside {', '.join(map(str, item))}")
+            raise UserError(
+                f"an item of the data has no image: its keys are {', '.join(map(str, item))}; rename the key of the image to "
+                f"{IMAGE_KEYS[0]}"
+            )
         return item[key]
     return item[0] if isinstance(item, (tuple, list)) and item else item
 
@@ -199,7 +202,7 @@ def channels_last(array: NDArray[Any]) -> NDArray[Any]:
     if first == last:
         few = min(array.shape[1], array.shape[3]) <= MOST_CHANNELS
         what = "could be N x H x W x C and N x C x H x W" if few else f"has no side of 1 to {MOST_CHANNELS} for the channels"
-        raise UserError(f"an array of {shape} {what}: pass {LAYOUT}, which can be told apart")
+        raise UserError(f"an array of {shape} {what}, so it is not clear where the channels are: pass {LAYOUT}")
     return array.transpose(0, 2, 3, 1) if first else array
 
 

@@ -81,7 +81,7 @@ def find_source(text: str, choices: ColumnChoices = NO_CHOICES) -> Source:
         raise unknown_name("kind of images", kind, [*KINDS, *HUB], inside=f", and the folder {text} does not exist")
     place = from_home(path)
     if not path:
-        raise UserError(f"name a folder after {kind}:, such as {kind}:FOLDER")
+        raise UserError(f"{kind}: needs a folder, such as {kind}:FOLDER")
     if not place.exists():
         raise UserError(f"{place} does not exist")
     return KINDS[kind].open(place)
@@ -131,7 +131,7 @@ def _of_path(path: Path) -> Source:
     if path.suffix.lower() in arrays.ENDINGS and path.is_file():
         return arrays.source(path)
     hint = next(
-        (f"; it looks like {name}: to use all of it, name it {name}:PATH" for name, kind in KINDS.items() if kind.recognizes(path)), ""
+        (f"; it looks like {name}: to use all of it, give it as {name}:PATH" for name, kind in KINDS.items() if kind.recognizes(path)), ""
     )
     try:
         source = files.source(path)

@@ -73,7 +73,8 @@ def read_celeba_list(path: Path) -> TextTable:
             raise ValueError("a row has the wrong length, or a value other than 1 and -1")
     except (IndexError, ValueError) as error:
         raise UserError(
-            f"{path} is not a list of attributes like CelebA's: a count, the names, then rows of a file and 1 or -1 for each name"
+            f"{path} is not a list of attributes like CelebA's: line 1 must be the number of images, line 2 the names of the "
+            "attributes, and each other line a file name and 1 or -1 for each attribute"
         ) from error
     columns: list[Sequence[str]] = list(zip(*rows, strict=True)) if rows else [()] * (len(names) + 1)
     return TextTable(path, ["file_name", *names], columns, list(range(3, len(rows) + 3)))

@@ -59,7 +59,7 @@ def read_table(path: Path, images: Sequence[str], choices: ColumnChoices = NO_CH
     table = read_table_file(path)
     folded = [name.lower().replace(" ", "_") for name in table.header]
     if twice := next((name for name in filter(None, folded) if folded.count(name) > 1), None):
-        raise UserError(f"{path} names the column {table.header[folded.index(twice)]} twice")
+        raise UserError(f"{path} has two columns named {table.header[folded.index(twice)]}: rename one of them")
     named = _columns_called(NAME_COLUMNS, folded)
     names = find_names(table.columns, named, images)
     if _is_data(table.header, names if names not in named else None, images):
@@ -88,7 +88,7 @@ def attributes_of(table: TextTable, names: int, choices: ColumnChoices = NO_CHOI
     rows = [printable(cell.strip()) for cell in table.columns[names]]
     for line, row in zip(table.lines, rows, strict=True):
         if not row:
-            raise UserError(f"row {line} of {table.path} names no file")
+            raise UserError(f"row {line} of {table.path} has no file name")
     open_to_all = [index for index, name in enumerate(table.header) if index != names and name not in choices.flagged]
     asked = table.header.index(choices.label) if choices.label else None
     label = asked if asked is not None else next((index for index in _columns_called(LABEL_COLUMNS, folded) if index in open_to_all), None)
@@ -102,7 +102,7 @@ def attributes_of(table: TextTable, names: int, choices: ColumnChoices = NO_CHOI
     found = AttributeTable(table.path, tuple(printable(table.header[rest[index]]) for index in read.columns), {}, notes=read.notes)
     labels = [] if label is None else [printable(cell.strip()) for cell in table.columns[label]]
     if label is not None and (many := _no_classes(labels)):
-        found.notes.append(f"column {printable(table.header[label])} of {where} {many}: each is taken for a class")
+        found.notes.append(f"column {printable(table.header[label])} of {where} {many}: each of these values is taken for a class")
     splits = [] if split is None else [cell.strip() for cell in table.columns[split]]
     if split is not None and folded[split] == "partition" and set(splits) <= set(PARTITIONS):
         splits = [PARTITIONS[cell] for cell in splits]
@@ -114,7 +114,7 @@ def attributes_of(table: TextTable, names: int, choices: ColumnChoices = NO_CHOI
         more = (labels[number] if labels else "", splits[number] if splits else "")
         if row in found.attributes:
             if (found.attributes[row], found.labels.get(row, ""), found.splits.get(row, "")) != (values, *more):
-                raise UserError(f"{table.path} has two rows for {row} that differ: keep one of them")
+                raise UserError(f"{table.path} has two different rows for {row}: keep one of them")
             repeated += 1
             continue
         found.attributes[row] = values
@@ -123,7 +123,7 @@ def attributes_of(table: TextTable, names: int, choices: ColumnChoices = NO_CHOI
         if more[1]:
             found.splits[row] = more[1]
     if repeated:
-        found.notes.append(f"{repeated} rows of {where} say again what is said of their images: they are left out")
+        found.notes.append(f"left out {repeated} rows of {where} that repeat an earlier row")
     found.fingerprint = f"{sha256(table.path)} {choices}" + (f" {read.converted!r}" if read.converted else "")
     return found
 
@@ -137,7 +137,7 @@ def _no_classes(labels: Sequence[str]) -> str:
     """Why labels are hardly classes; empty where they may be."""
     different = set(filter(None, labels))
     if len(different) > 2 and any(FRACTION.fullmatch(label) for label in different):
-        return f"has fractions, {len(different)} different ones"
+        return f"has {len(different)} different numbers with fractions"
     known = sum(map(bool, labels))
     return f"has {len(different)} different values in {known} rows" if 2 * len(different) > known >= FEW else ""
 
@@ -161,12 +161,14 @@ def with_table(source: Source, table: AttributeTable) -> Source:
     if not found.used:
         called = next((item.name for item in source.items()), "nothing")
         first = min(table.attributes, default="nothing")
-        raise UserError(f"no row of {table.path} names an image: images have names such as {called}, rows {first}")
+        raise UserError(
+            f"no row of {table.path} has the name of an image: images have names such as {called}, and rows have names such as {first}"
+        )
     notes = [*source.notes, *table.notes]
     if missing := sorted(found.rows - found.used):
         notes.append(f"{len(missing)} rows of {table.path.name} have no image: {some(missing)}")
     if shared := found.images - found.without - len(found.used):
-        notes.append(f"{shared} images share a row of {table.path.name} with others of the same file name")
+        notes.append(f"{shared} images have the same file name as another image, and use the same row of {table.path.name}")
     if found.loose:
         image, row = next(iter(found.loose.items()))
         notes.append(
