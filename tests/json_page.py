@@ -20,8 +20,10 @@ HEAD = """# JSON
 With `--json`, a command prints one JSON object on standard output, and nothing else. Bars, notes and errors go to standard error.
 In Python, the same object is `result.to_dict()`. NaN and infinity are `null`.
 
-With `--jsonl`, `runs`, `score`, `search` and `project` print one object on each line: the items of `rows`. `encode` prints the `name`, the
-`mean` and the `logvar` of each image. Lines come as soon as they are known, some images after the other.
+With `--jsonl`, `runs`, `score`, `search`, `project`, `reconstruct` and `attributes` print one object on each line: the items of `rows`.
+`encode` prints the `name`, the `mean` and the `logvar` of each image. Lines come as soon as they are known, some images after the other.
+The lines of `attributes` come at the end, because all directions are learned together. Those of `search --by similarity` do, too, because
+one pass through the set serves all images, and the nearest are known only at its end.
 
     vaegan score runs/mine new-photos --jsonl | jq 'select(.over)'
     vaegan evaluate runs/mine --json | jq .numbers.samples_precision_efficientnet

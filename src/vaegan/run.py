@@ -79,7 +79,7 @@ class Run(RunMethods):
         """A line of JSON for each evaluation; see `metrics`."""
         self.attributes_file = self.folder / "attributes.safetensors"
         """The directions of attributes; see `vaegan.latent.directions.Directions`."""
-        self.attributes_picture_file = self.folder / "attributes.png"
+        self.attributes_picture_file = self.result_file("attributes.png")
         """What each of them does to an image."""
         self.score_file = self.folder / "score.safetensors"
         """The calibration of the anomaly score; see `vaegan.latent.anomaly.Scorer`."""

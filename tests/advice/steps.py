@@ -86,6 +86,18 @@ def other_weights(world: World) -> None:
     directions.save(path)
 
 
+def learned(flags: str) -> Any:
+    """Directions were learned in this way, and then the run was trained on."""
+
+    def do(world: World) -> None:
+        two_folders(world)
+        works(*world.line("prepare PHOTOS SET --attributes TABLE.csv --size 16 --workers 1"))
+        works(*world.line(f"attributes RUN {flags}"))
+        other_weights(world)
+
+    return do
+
+
 def without_prior(world: World) -> None:
     (world["RUN"] / "model" / "prior.safetensors").unlink()
 

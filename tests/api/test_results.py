@@ -96,6 +96,7 @@ def test_models_in_memory(run_on_avatars: Path, all_photos: Path, tmp_path: Path
     assert [row.name for row in scored.rows] == ["image 0", "image 1", "image 2"]
     assert scored.rows[0].combined == pytest.approx(vaegan.score(model, pixels[:3], calibrate=held_out).rows[0].combined)
     assert vaegan.score(model, pixels[:1], calibrate=pixels).calibrated_on == "images of a program"
+    assert vaegan.Scorer.calibrate(model, held_out.images, np.arange(40)).source == str(held_out.folder)
     codes = vaegan.encode(model, floats)
     np.testing.assert_allclose(codes.mean, vaegan.encode(model, all_photos).mean, atol=1e-4)
     learned = vaegan.attributes(model, held_out)

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import vaegan
 
-MODULES = ("measurements", "encode", "search", "project")
+
+def npy(values: NDArray[Any]) -> bytes:
+    """A file of numpy."""
+    content = io.BytesIO()
+    np.save(content, values, allow_pickle=True)
+    return content.getvalue()
+
+
+MODULES = ("latent.measurements", "latent.encode", "latent.search", "latent.project", "api.look")
 
 
 @pytest.fixture
@@ -19,7 +30,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Rows, of parts of 4 images; and -1 for each part that the model encodes."""
     found: list[Any] = []
     for module in MODULES:
-        monkeypatch.setattr(f"vaegan.latent.{module}.PART", 4)
+        monkeypatch.setattr(f"vaegan.{module}.PART", 4)
     encode = vaegan.VAEGAN.encode
 
     def noted(*arguments: Any, **named: Any) -> Any:
@@ -35,6 +46,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "search": lambda *arguments, **named: vaegan.search(*arguments, count=2, **named),
     "project": lambda *arguments, **named: vaegan.project(*arguments, steps=1, **named),
     "encode": vaegan.encode,
+    "reconstruct": vaegan.reconstruct,
 }
 
 
@@ -56,3 +68,44 @@ def test_files_that_cannot_be_read_come_in_their_places(trained: Path, photos: P
     assert rows == found.rows
     assert [row.error is not None for row in rows] == [False, True, *[False] * 5, True]
     assert [row.name for row in rows] == list(map(str, [files[0], broken, *files[1:], broken]))
+
+
+BROKEN: dict[str, tuple[bytes, str]] = {
+    "cut off.npy": (npy(np.zeros((5, 16, 16, 3), np.uint8))[:500], "damaged: "),
+    "objects.npy": (npy(np.array([None])), "it holds Python objects"),
+    "text.npy": ("größer".encode(), "it is text, not an array of numpy"),
+    "empty.npy": (b"", "empty file"),
+    "picture.npy": (b"GIF87a", "it is an image, not an array of numpy"),
+    "none.npz": (b"nothing", "damaged, or is not a file of arrays of numpy"),
+    "none.zip": (b"nothing", "damaged, or is not a zip archive"),
+    "none.tar": (b"nothing", "damaged, or is not a tar archive"),
+}
+
+
+def test_each_input_that_cannot_be_read_has_its_reason(trained: Path, photos: Path) -> None:
+    good = sorted(photos.glob("photo *.png"))[:2]
+    for name, (content, _) in BROKEN.items():
+        (photos / name).write_bytes(content)
+    named = [good[0], *(photos / name for name in BROKEN), good[1]]
+    found = vaegan.score(trained, named)
+    assert [row.name for row in found.rows] == list(map(str, named))
+    assert [row.error is None for row in found.rows] == [True, *[False] * len(BROKEN), True]
+    others = vaegan.reconstruct(trained, named)
+    assert [row.name for row in others.rows] == list(map(str, good))
+    for errors in ([row.error for row in found.errors], [one.error for one in others.skipped]):
+        for error, (_, reason) in zip(errors, BROKEN.values(), strict=True):
+            assert str(error).startswith(reason)
+    for name in ("none.zip", "none.npz"):
+        with pytest.raises(vaegan.UserError, match=rf"{name} is damaged"):
+            vaegan.score(trained, photos / name)
+
+
+def test_the_images_before_the_damage_of_an_archive_are_read(trained: Path, photos: Path) -> None:
+    good = sorted(photos.glob("photo *.png"))[:3]
+    with tarfile.open(photos / "a.tar", "w") as archive:
+        for path in good[:2]:
+            archive.add(path, path.name)
+    (photos / "a.tar").write_bytes((photos / "a.tar").read_bytes()[:-10000])
+    found = vaegan.reconstruct(trained, [photos / "a.tar", good[2]])
+    assert [row.name for row in found.rows][-1] == str(good[2])
+    assert [one.name for one in found.skipped] == [str(photos / "a.tar")]

@@ -50,7 +50,9 @@ def test_a_direction_from_two_folders(
     found = json.loads(capsys.readouterr().out)
     rows = {row["name"]: row for row in found["rows"]}
     assert rows["Light"]["sources"] == [str(folders[0]), str(folders[1])]
-    assert (rows["Light"]["with_it"], rows["Light"]["without_it"]) == (15, 20)
+    assert [rows["Light"][name] for name in ("with_it", "without_it", "tested_with", "tested_without")] == [15, 20, 15, 20]
+    assert rows["Beard"]["tested_with"] + rows["Beard"]["tested_without"] == 100
+    assert len([note for note in found["notes"] if "fewer than 50 held-out images" in note]) == 1
     assert rows["Beard"]["sources"] is None
     assert found["learned_from"] == 300
     assert [one["name"] for one in found["principal"]] == [f"direction-{number}" for number in range(1, 5)]

@@ -51,22 +51,26 @@ def completed(place: Path, *lines: str) -> list[list[str]]:
 
 @pytest.mark.skipif(not BASH, reason="there is no bash")
 def test_bash_completes(place: Path) -> None:
-    commands, flags, recipes, runs, below, strengths, files = completed(
+    commands, flags, recipes, runs, resumed, below, strengths, packaged, files = completed(
         place,
         "vaegan ed",
         "vaegan edit --",
         "vaegan train --recipe qui",
         "vaegan sample ''",
-        "vaegan train --resume runs/",
+        "vaegan train --resume ''",
+        "vaegan sample runs/",
         "vaegan edit mine photo.png --add ''",
+        "vaegan edit avatars photo.png --add ''",
         "vaegan edit mine ph",
     )
     assert commands == ["edit"]
     assert {"--add", "--strip", "--json", "--help"} <= set(flags)
     assert recipes == [name for name in names() if name.startswith("qui")]
-    assert runs == ["mine", "runs/faces"]
+    assert runs == ["avatars", "mine", "runs/faces"]
+    assert resumed == ["mine", "runs/faces"], "the packaged model cannot be trained on"
     assert below == ["runs/faces"]
-    assert {"Beard=1", "direction-1=1", f"direction-{PRINCIPAL}=1"} <= set(strengths)
+    for found in (strengths, packaged):
+        assert {"Beard=1", "direction-1=1", f"direction-{PRINCIPAL}=1"} <= set(found)
     assert files == [], "bash completes names of files by itself"
     assert "complete -o default -F _vaegan vaegan" in (place / "script").read_text()
 

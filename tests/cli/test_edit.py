@@ -29,6 +29,38 @@ def test_the_directions_are_learned_when_first_needed(avatars_run: Path, photos:
     assert known.read_bytes() == learned
 
 
+@pytest.mark.parametrize(("add", "words"), [("Zebra=1", "there are Bald"), ("direction-99=1", "no direction named direction-99")])
+def test_what_is_not_there_is_refused_before_anything_is_learned(
+    add: str, words: str, avatars_run: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = avatars_run / "attributes.safetensors"
+    known.unlink(missing_ok=True)
+    fails(capsys, "edit", avatars_run, photos / "photo 00.png", "--add", "Beard=1", add, words=words)
+    assert not known.exists()
+
+
+def test_an_attribute_of_too_few_images_is_refused_before_anything_is_learned(
+    avatars_run: Path, photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = avatars_run / "attributes.safetensors"
+    known.unlink(missing_ok=True)
+    monkeypatch.setattr("vaegan.latent.learn_directions.learnable.__defaults__", (290,))
+    fails(capsys, "edit", avatars_run, photos / "photo 00.png", "--add", "Beard=1", words="at least 290 of each are needed")
+    assert not known.exists()
+
+
+def test_without_attributes_there_are_two_ways_out(trained: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = photos / "photo 00.png"
+    pair, principal = "--with IMAGES --without IMAGES --name Smile", "--add direction-1"
+    for run in (trained, trained / "model"):
+        said = fails(capsys, "edit", run, photo, "--add", "Smile=1")
+        assert (pair in said, principal in said) == (True, True)
+    (trained / "model" / "prior.safetensors").unlink()
+    for run in (trained, trained / "model"):
+        said = fails(capsys, "edit", run, photo, "--add", "Smile=1")
+        assert (pair in said, principal in said) == (True, False)
+
+
 def test_the_attribute_that_is_told_apart_best_is_suggested(avatars_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = notices(capsys, "attributes", avatars_run)
     about = Directions.load(avatars_run / "attributes.safetensors")

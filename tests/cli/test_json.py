@@ -56,7 +56,7 @@ COMMAND_LINES = {
 """IMAGES is a folder with a broken file among its images, BROKEN is such a file, PART is a packed part, and RUN is a run on avatars."""
 PARTLY = {"score"}
 """Commands that end with 2 where an input is broken."""
-LINES = {"runs": 1, "score": 8, "search": 10, "project": 3, "encode": 8}
+LINES = {"runs": 1, "score": 8, "search": 10, "project": 3, "encode": 8, "reconstruct": 8, "attributes": 3}
 """The commands with --jsonl, and at least so many lines."""
 
 

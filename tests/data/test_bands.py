@@ -169,6 +169,19 @@ def test_splits_and_labels_of_a_file_of_arrays(tmp_path: Path) -> None:
     assert (images.splits, images.labels) == ({"train": 4, "test": 2}, ["3", "1", "4", "1", "", ""])
 
 
+def test_labels_that_are_not_read_are_named(tmp_path: Path) -> None:
+    images = {"x_train": noise(4, SIDE, SIDE), "x_test": noise(2, SIDE, SIDE, seed=1), "images_val": noise(2, SIDE, SIDE, seed=2)}
+    labels = {"y_train": np.array([1, None, 2, 3], object), "y_test": np.array([1.5, 2]), "labels_val": np.array([1])}
+    np.savez(tmp_path / "a.npz", **images, **labels)  # type: ignore[arg-type]
+    found = packed(tmp_path / "a.npz", tmp_path / "set")
+    assert found.labels == [""] * 8
+    assert found.manifest["notes"] == [
+        "left out y_train: it holds Python objects, which can run code and are not read; save the labels as whole numbers or texts",
+        "left out y_test: it holds values of the type float64; save the labels as whole numbers or texts",
+        "left out labels_val: it holds 1, not a label for each of 2 images",
+    ]
+
+
 def objects(path: Path) -> None:
     np.save(path, np.array([{"run": os.system}], dtype=object), allow_pickle=True)
 
@@ -181,6 +194,9 @@ def damaged(path: Path) -> None:
 BAD: dict[str, tuple[str, Any, str]] = {
     "objects": ("a.npy", objects, "cannot read .*a.npy: it holds Python objects, which can run code and are not read"),
     "a pickle": ("a.npy", lambda path: path.write_bytes(pickle.dumps([1])), "cannot read .*a.npy: it holds Python objects"),
+    "text": ("a.npy", lambda path: path.write_text("hello"), "cannot read .*a.npy: it is text, not an array of numpy"),
+    "an image": ("a.npy", lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n"), "a.npy: it is an image, not an array of numpy"),
+    "other bytes": ("a.npy", lambda path: path.write_bytes(b"\x01\x02"), "a.npy: it is not an array of numpy"),
     "cut off": ("a.npy", damaged, "a.npy is damaged, or is not an array of numpy"),
     "one image": ("a.npy", lambda path: np.save(path, noise(SIDE, SIDE)), "16 x 16, which is one image: give the folder that it is in"),
     "channels first": ("a.npy", lambda path: np.save(path, noise(9, 3, SIDE, SIDE)), "9 x 3 x 16 x 16: put the channels last, as N x H"),

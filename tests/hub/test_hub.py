@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 import re
@@ -220,6 +221,8 @@ def test_nothing_of_this_machine_and_of_an_older_push_is_there(hub: Hub, trained
         for path in sorted(photos.glob("*.png"))[number : number + 20]:
             shutil.copy(path, sides[name])
     vaegan.attributes(trained, with_images=sides["with these (1)"], without_images=sides["without"], name="Spots")
+    learned = vaegan.Directions.load(run.attributes_file)
+    dataclasses.replace(learned, about={**learned.about, "data": str(tmp_path / "secret place" / "table")}).save(run.attributes_file)
     hub.repositories["somebody/faces"] = {"prior.safetensors": b"of other weights", "notes.txt": b"kept"}
     (run.model_folder / "prior.safetensors").unlink(missing_ok=True)
     vaegan.push(trained, "somebody/faces")

@@ -99,6 +99,7 @@ def test_a_map_shows_where(model: VAEGAN, monkeypatch: pytest.MonkeyPatch) -> No
     """A reconstruction is the same but for one corner, so the error is there."""
     pixels = smooth(60, 0)
     scorer = Scorer.calibrate(model, pixels, np.arange(60), level=1)
+    assert scorer.source == "images of a program"
     image = model.reconstruct(to_tensor(pixels[:1])).detach()
     spoilt = image.clone()
     spoilt[..., :4, :4] = 1

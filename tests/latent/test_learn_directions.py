@@ -245,3 +245,22 @@ def test_the_sheet_shows_an_attribute_that_all_held_out_images_have(
     assert "tested on 1 held-out images" in " ".join(capsys.readouterr().out.split())
     with Image.open(trained_on_avatars / "attributes.png") as image:
         assert np.asarray(image).std() > 1
+
+
+def test_a_note_on_few_held_out_images() -> None:
+    codes, answers = made_up(300)
+    learned = learn_directions.learn(codes, answers, list(NAMES))
+
+    def note(*tested: tuple[int, int]) -> str:
+        return learn_directions.note_on_few(dataclasses.replace(learned, about={"tested": tested}))
+
+    many = (50, 400)
+    assert note(many, many, many, many) == ""
+    assert note(many, (0, 90), many, many) == "", "there is no accuracy"
+    assert note(many, (25, 100), many, many) == (
+        "note: fewer than 50 held-out images are with or without Beard, so the accuracy may be off by 0.11: 50 of each are better"
+    )
+    assert note((49, 49), (25, 100), many, many) == (
+        "note: fewer than 50 held-out images are with or without each of 2 attributes, "
+        "so the accuracy may be off by up to 0.11, for Beard: 50 of each are better"
+    )

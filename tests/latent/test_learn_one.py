@@ -85,8 +85,8 @@ def test_directions_of_all_kinds_stand_beside_each_other(tmp_path: Path) -> None
         about={**weights, "sources": {"Tie": ["a", "b"]}, "counts": [[3, 4]], "probe": [[0, 0.5]], "mean": [[0, 0.5]]},
     )
     path = tmp_path / "attributes.safetensors"
-    tie.store(path)
-    both, notes = table.store(path)
+    tie.store(path, "RUN")
+    both, notes = table.store(path, "RUN")
     assert (both.names, notes) == (("Hat", "Beard", "Tie"), [])
     assert both.about["counts"] == [[1, 2], [1, 2], [3, 4]]
     assert both.exclusive.tolist()[2] == [False] * 3
@@ -96,15 +96,22 @@ def test_directions_of_all_kinds_stand_beside_each_other(tmp_path: Path) -> None
     for name in ("Hat", "Tie"):
         alone = table if name == "Hat" else tie
         torch.testing.assert_close(loaded.edit(codes[:5], {name: 1.0}), alone.edit(codes[:5], {name: 1.0}))
-    again, _ = tie.store(path)
+    again, _ = tie.store(path, "RUN")
     assert again.names == ("Hat", "Beard", "Tie"), "it replaces that of its name"
     same = dataclasses.replace(table, names=("Hat", "Tie"))
-    found, notes = same.store(path)
+    found, notes = same.store(path, "RUN")
     assert (found.names, notes) == (("Hat", "Tie"), ["left out Tie: it was learned from a and b"])
     assert found.sources == {"Tie": ["a", "b"]}
-    later = dataclasses.replace(table, about={**table.about, "weights": "2"})
-    found, (note,) = later.store(path)
+    later = dataclasses.replace(table, about={**table.about, "weights": "2", "data": "my set", "tested": [[5, 6]] * 2})
+    found, (note,) = later.store(path, "runs/a")
     assert found.names == ("Hat", "Beard")
-    assert note.startswith("the model has changed since Tie was learned: learn it again with: vaegan attributes RUN --with IMAGES")
+    assert (
+        note == "the model has changed since Tie was learned: learn it again with: vaegan attributes runs/a --with a --without b --name Tie"
+    )
+    hers = dataclasses.replace(tie, about={**tie.about, "weights": "2"})
+    assert hers.store(path, "runs/a")[0].about["tested"] == [[5, 6], [5, 6], None], "a version before did not count"
+    assert tie.store(path, "runs/a")[1] == [
+        "the model has changed since Hat and Beard were learned: learn them again with: vaegan attributes runs/a --data 'my set'"
+    ]
     path.write_bytes(b"damaged")
-    assert tie.store(path)[0].names == ("Tie",)
+    assert tie.store(path, "RUN")[0].names == ("Tie",)

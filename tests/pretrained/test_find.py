@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import vaegan
 from vaegan import Recipe, Run, UserError
@@ -80,6 +82,19 @@ def test_results_are_put_into_the_current_folder() -> None:
     works("sample", "avatars", "--count", 4, "--out", "mine.png")
     assert Path("mine.png").read_bytes() != Path("avatars-samples.png").read_bytes()
     assert sorted(path.name for path in Path().iterdir()) == ["avatars-samples.png", "mine.png"]
+
+
+def test_so_is_the_picture_of_a_direction() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    for number, image in enumerate(pixels):
+        place = Path("with" if number < 10 else "without")
+        place.mkdir(exist_ok=True)
+        Image.fromarray(image).save(place / f"{number}.png")
+    works("attributes", "avatars", "--with", "with", "--without", "without", "--name", "Noise")
+    assert sorted(path.name for path in Path().iterdir()) == ["avatars-attributes-Noise.png", "with", "without"]
+    folder = find("avatars")
+    assert not list(folder.glob("*.png"))
+    (folder / "attributes.safetensors").write_bytes((PACKAGED / "avatars" / "attributes.safetensors").read_bytes())
 
 
 def test_every_way_to_name_a_run_takes_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,14 @@ from PIL.Image import Image
 from rich.table import Table
 
 from ..data import ImageSet
-from ..data.any_images import AnyImages, any_images
+from ..data.any_images import AnyImages, any_images, source_of
 from ..data.batches import Images, to_tensor
 from ..errors import UserError
 from ..evenly_spaced import evenly_spaced
 from ..latent.directions import Directions
 from ..latent.encode import encode
 from ..latent.figures import attribute_sheet, edits, principal_sheet
-from ..latent.learn_directions import learn_from
+from ..latent.learn_directions import learn_from, note_on_few
 from ..latent.learn_one import learn_one
 from ..latent.principal import NAME
 from ..models.vaegan import VAEGAN
@@ -43,6 +44,10 @@ class LearnedAttribute:
     with_it: int
     """The number of images with the attribute that it was learned from."""
     without_it: int
+    """The number of those without it."""
+    tested_with: int | None
+    """The number of images with it that the numbers below are of; None if a version that did not write it learned the direction."""
+    tested_without: int | None
     """The number of those without it."""
     probe_accuracy: float | None
     """The mean of the accuracy for images with the attribute and for images without it, by the probe; 0.5 is guessing."""
@@ -71,8 +76,9 @@ class LearnedAttributes(Result):
 
     rows: list[LearnedAttribute]
     """For each attribute, the best AUC first: name; with_it and without_it, the number of images with and without it that its direction was
-    learned from; probe_accuracy, probe_auc, mean_accuracy and mean_auc on images that it was not learned from, null where these are all of
-    one kind; sources, the two sets of images that it was learned from, null for an attribute of the training images."""
+    learned from; tested_with and tested_without, the number of images that the other numbers are of, null if an earlier version learned it;
+    probe_accuracy, probe_auc, mean_accuracy and mean_auc on images that it was not learned from, null where these are all of one kind;
+    sources, the two sets of images that it was learned from, null for an attribute of the training images."""
     principal: list[PrincipalDirection]
     """The widest principal directions of the codes, which edit takes, too: name; share, how much of the variance of the codes it has."""
     learned_from: int
@@ -95,13 +101,26 @@ class LearnedAttributes(Result):
             for one in self.principal:
                 table.add_row(one.name, f"{one.share:.1%}")
             return table
-        table = Table("\nattribute", box=None, header_style="bold", title_justify="left")
-        for column in ("\nwith it", "\nwithout it", "probe:\naccuracy", "probe:\nAUC", "mean:\naccuracy", "mean:\nAUC"):
+        table = Table("\nattribute", box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
+        for column in (
+            "learned:\nwith",
+            "\nwithout",
+            "tested:\nwith",
+            "\nwithout",
+            "probe:\naccuracy",
+            "\nAUC",
+            "mean:\naccuracy",
+            "\nAUC",
+        ):
             table.add_column(column, justify="right")
         for row in self.rows:
+            counts = (row.with_it, row.without_it, row.tested_with, row.tested_without)
             values = (row.probe_accuracy, row.probe_auc, row.mean_accuracy, row.mean_auc)
-            cells = ("-" if value is None else f"{value:.3f}" for value in values)
-            table.add_row(row.name, f"{row.with_it:,}", f"{row.without_it:,}", *cells)
+            cells = (
+                *("-" if count is None else f"{count:,}" for count in counts),
+                *("-" if one is None else f"{one:.3f}" for one in values),
+            )
+            table.add_row(row.name, *cells)
         return table
 
     def lines(self) -> list[str]:
@@ -139,6 +158,7 @@ def attributes(
     without_images: AnyImages | None = None,
     name: str | None = None,
     image: AnyImages | None = None,
+    on_row: Callable[[LearnedAttribute], object] | None = None,
     progress: ShowProgress = None,
 ) -> LearnedAttributes:
     """Learn a direction in the latent space for each attribute, and keep them in RUN/attributes.safetensors, which `edit` uses.
@@ -154,6 +174,7 @@ def attributes(
         without_images: likewise, images that do not have it.
         name: of the direction that is learned from these.
         image: the image to show the directions on; by default a held-out image without the attribute for each.
+        on_row: called with each of `rows`, at the end: the directions are learned together.
         progress: see `vaegan.api.notices.ShowProgress`.
 
     Raises:
@@ -172,13 +193,25 @@ def attributes(
     model.require("encoder")
     pixels = any_images(image, model.preparation).pixels[:1] if image is not None else None
     if name is not None:
-        return _attribute_of_pair(opened, model, name, (with_images, without_images), pixels=pixels, talk=talk)
-    images = open_set(opened, data, "--data", talk)
-    training, held_out = opened.split(images)
+        found = _attribute_of_pair(opened, model, name, (with_images, without_images), pixels=pixels, talk=talk)
+    else:
+        found = _attributes_of_set(opened, model, data, pixels, talk)
+    if on_row:
+        for row in found.rows:
+            on_row(row)
+    return found
+
+
+def _attributes_of_set(run: Run, model: VAEGAN, data: AnyImages | None, pixels: NDArray[Any] | None, talk: Talk) -> LearnedAttributes:
+    """All directions of a set, or what there is where the run's own set has no attributes."""
+    images = open_set(run, data, "--data", talk)
+    training, held_out = run.split(images)
     indices = np.concatenate([held_out[:], training[:]])  # of few that are held out, all may have an attribute
     if data is None and not images.attribute_names:
-        return _without_attributes(opened, model, images.images[indices[:1]] if pixels is None else pixels, talk)
-    directions = learn_of_set(opened, model, images, talk)
+        return _without_attributes(run, model, images.images[indices[:1]] if pixels is None else pixels, talk)
+    directions = learn_of_set(run, model, images, talk, None if data is None else source_of(data))
+    if note := note_on_few(directions.of_attributes):
+        talk.note(note)
     picture = attribute_sheet(model, directions.of_attributes, images, indices, pixels)
     about = directions.about
     return LearnedAttributes(
@@ -197,7 +230,7 @@ def _attribute_of_pair(
     if known and name in known.of_attributes.names:
         raise UserError(f"the run has an attribute named {name} already: choose another --name")
     parts = [_named_images(run, one, flag, talk) for one, flag in zip(images, ("--with", "--without"), strict=True)]
-    sources = [str(one) if isinstance(one, (str, Path)) else "images of a program" for one in images]
+    sources = list(map(source_of, images))
     with talk.bar() as bar:
         directions, notes = learn_one(model, name, *parts, sources=sources, progress=bar)
     for note in notes:
@@ -224,13 +257,18 @@ def _named_images(run: Run, images: AnyImages, flag: str, talk: Talk) -> Images:
 
 def _without_attributes(run: Run, model: VAEGAN, pixels: NDArray[Any], talk: Talk) -> LearnedAttributes:
     """What there is where the images of a run have no attributes: directions that were learned from two sets before, and principal ones."""
-    directions = Directions.load_for(run.attributes_file, model) or Directions.none(model)
+    known = Directions.load_for(run.attributes_file, model)
+    directions = known or Directions.none(model)
     if not directions.principal.names:
         raise UserError(
-            f"{run.folder} has no attributes, and principal directions need a fitted prior: fit it with: {command('fit-prior', run.folder)}"
+            f"{run.argument} has no attributes, and principal directions need a fitted prior: "
+            f"fit it with: {command('fit-prior', run.argument)}"
         )
-    way_out = command("attributes", run.folder, "--with", "IMAGES", "--without", "IMAGES", "--name", "NAME")
+    way_out = command("attributes", run.argument, "--with", "IMAGES", "--without", "IMAGES", "--name", "NAME")
     talk.note(f"the images have no attributes: learn a direction from images that have something and images that do not, with: {way_out}")
+    if known is None and run.attributes_file.is_file():
+        for note in Directions.load(run.attributes_file).outdated(run.argument):
+            talk.note(note)
     picture = principal_sheet(model, directions, pixels)
     return LearnedAttributes(_rows_of(directions), _principal_of(directions), 0, 0, talk.notes, directions, picture)
 
@@ -239,9 +277,10 @@ def _rows_of(directions: Directions) -> list[LearnedAttribute]:
     about = directions.about
     if not directions.names:
         return []
+    lists = (about["counts"], about.get("tested", [None] * len(directions.names)), about["probe"], about["mean"])
     rows = [
-        replace(LearnedAttribute(name, *counts, *probe, *mean), sources=directions.sources.get(name))
-        for name, counts, probe, mean in zip(directions.names, about["counts"], about["probe"], about["mean"], strict=True)
+        replace(LearnedAttribute(name, *counts, *(tested or (None, None)), *probe, *mean), sources=directions.sources.get(name))
+        for name, counts, tested, probe, mean in zip(directions.names, *lists, strict=True)
     ]
     return sorted(rows, key=lambda row: -(row.probe_auc or 0))
 
@@ -253,18 +292,19 @@ def _principal_of(directions: Directions) -> list[PrincipalDirection]:
     ]
 
 
-def learn_of_set(run: Run, model: VAEGAN, images: ImageSet, talk: Talk) -> Directions:
-    """Learn the directions of a set's attributes, and keep them in the run."""
+def learn_of_set(run: Run, model: VAEGAN, images: ImageSet, talk: Talk, data: str | None = None) -> Directions:
+    """Learn the directions of a set's attributes, and keep them in the run; `data` is the set's name if it is not the run's own."""
     with talk.bar() as bar:
         directions, notes = learn_from(model, images, *run.split(images), bar)
     for note in notes:
         talk.note(note)
+    directions = replace(directions, about={**directions.about, "data": data})
     return directions if isinstance(run, ModelInMemory) else _store(run, directions, talk)
 
 
 def _store(run: Run, directions: Directions, talk: Talk) -> Directions:
     """Keep directions in the run; returns all that it has now."""
-    stored, notes = directions.store(run.attributes_file)
+    stored, notes = directions.store(run.attributes_file, run.argument)
     for note in notes:
         talk.note(note)
     return stored

@@ -11,11 +11,14 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from ..data import ImageSet
 from ..data.any_images import AnyImages
 from ..errors import UserError
-from ..latent.directions import Directions, How
+from ..evenly_spaced import subsample
+from ..latent.directions import Directions, How, check_strengths
 from ..latent.encode import decode
 from ..latent.figures import Summand, edits, sum_of, total_of
+from ..latent.learn_directions import MOST, learnable
 from ..latent.principal import NAME, principal_directions
 from ..latent.project import project as better_codes
 from ..models.vaegan import VAEGAN
@@ -112,6 +115,7 @@ def edit(
         raise UserError(f"--strip shows one attribute, not {len(add)}: leave out the others")
     if project < 0:
         raise UserError(f"--project must be at least 0, not {project}")
+    check_strengths(add)
     opened = open_run(run)
     model = opened.model()
     names, originals, codes = encode_pictures(model, images, talk)
@@ -125,8 +129,6 @@ def edit(
         with talk.bar() as bar:
             codes = better_codes(model, originals, project, progress=bar).codes
     steps = [{name: strength} for name in add for strength in STRIP] if strip else [dict(add)]
-    for step in steps:
-        directions.edit(codes[:1], step, how)  # a strength that is not finite is refused now
     talk.how_many(len(originals))
     return Edits(names, steps, how, talk.skipped, originals, codes, model, directions)
 
@@ -212,26 +214,68 @@ def _parse_sum(words: Sequence[Any]) -> tuple[list[int], list[list[Any]]]:
 
 
 def _directions(run: Run, model: VAEGAN, add: Iterable[str], talk: Talk) -> Directions:
-    """Those that were learned for this run, or new ones where there are none for its weights and some are needed."""
-    wanted = [name for name in add if not NAME.fullmatch(name)]
+    """Those that were learned for this run, or new ones where there are none for its weights and some are needed.
+
+    Raises:
+        UserError: they are not there and cannot be learned. This is found out before any are learned.
+    """
+    none = Directions.none(model)
+    wanted = []
+    for name in add:
+        if NAME.fullmatch(name):
+            none.require(name)
+        else:
+            wanted.append(name)
     if not wanted:
-        return Directions.none(model)
+        return none
     if isinstance(run, ModelInMemory):
         raise UserError("a model without a folder has no directions: pass directions=vaegan.attributes(model, data).directions")
-    path = run.attributes_file
-    known = Directions.load_for(path, model)
+    known = Directions.load_for(run.attributes_file, model)
     if known and (known.of_attributes.names or all(name in known.names for name in wanted)):
         return known
-    way_out = command("attributes", run.argument, "--data", "SET")
-    if not run.is_run:
-        if known:
-            return known
-        raise UserError(f"a model folder does not say which images the model was trained on: first learn the attributes with: {way_out}")
-    images = open_set(run, None, way_out, talk)
-    if known and not images.attribute_names:
+    outdated = Directions.load(run.attributes_file) if known is None and run.attributes_file.is_file() else none
+    if again := outdated.outdated(run.argument, [name for name in wanted if name in outdated.names]):
+        raise UserError("; ".join(again))
+    if known and not run.is_run:
         return known
-    what = f"the model has changed since {path} was learned: learning the directions of attributes again"
-    if known or not path.is_file():
-        what = f"learning the directions of attributes first; they are saved in {path}"
-    talk.say(what)
+    of_a_set = command("attributes", run.argument, "--data", "SET")
+    if not run.is_run:
+        what = "a model folder does not say which images the model was trained on"
+        raise UserError(f"{what}: first learn the attributes with: {of_a_set}, or {_without_a_table(run, none, wanted[0])}")
+    return _learned_now(run, model, open_set(run, None, of_a_set, talk), wanted, known or none, talk=talk)
+
+
+def _learned_now(run: Run, model: VAEGAN, images: ImageSet, wanted: list[str], known: Directions, *, talk: Talk) -> Directions:
+    """The directions of the run's own attributes, and those that are known.
+
+    Raises:
+        UserError: the images are not enough for those that are wanted, or have no such attributes.
+    """
+    if not images.attribute_names:
+        if known.names:
+            return known
+        raise UserError(f"{run.argument} has no attributes: {_without_a_table(run, known, wanted[0])}")
+    for name in wanted:
+        replace(known, names=(*images.attribute_names, *known.names)).require(name)
+    lacking = [name for name in wanted if name not in known.names]
+    training, _ = run.split(images)
+    _, reasons = learnable(images.attributes_named(lacking)[subsample(training, MOST)], lacking)
+    if reasons:
+        raise UserError(reasons[0].removeprefix("left out "))
+    path = run.attributes_file
+    changed = path.is_file() and not known.names
+    talk.say(
+        f"the model has changed since {path} was learned: learning the directions of attributes again"
+        if changed
+        else f"learning the directions of attributes first; they are saved in {path}"
+    )
     return learn_of_set(run, model, images, talk)
+
+
+def _without_a_table(run: Run, known: Directions, name: str) -> str:
+    """What makes an edit possible where there is no table of attributes."""
+    pair = command("attributes", run.argument, "--with", "IMAGES", "--without", "IMAGES", "--name", name)
+    ways = f"learn a direction from images that have something and images that do not, with: {pair}"
+    if not known.principal.names:
+        return ways
+    return f"{ways}, or change what images differ in most, with: {command('edit', run.argument, 'IMAGE', '--add', 'direction-1')}"

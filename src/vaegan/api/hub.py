@@ -108,6 +108,8 @@ def _write(opened: Run, made: Path, repository: str, license_name: str | None) -
     if directions := Directions.load_for(opened.attributes_file, model):
         sources = {name: [plain_name(one) for one in those] for name, those in directions.sources.items()}
         about = {**directions.about, **({"sources": sources} if sources else {})}
+        if data := about.get("data"):
+            about["data"] = plain_name(data)
         replace(directions, about=about).save(made / opened.attributes_file.name)
     with suppress(UserError):  # there is none, or it is of other weights
         if Scorer.load(opened.score_file, model).source == HELD_OUT:  # others name a set of this machine

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from ..data.batches import to_tensor
 from ..data.samples import ValueRange
 from ..errors import UserError
 from ..files import replacing
+from ..models.vaegan import PART
 from ..report import report as write_report
 from ..result import PYTHON_ONLY, Result
 from ..run import Run
@@ -166,12 +167,15 @@ class Reconstructions(Result):
         return save_each([row.name for row in self.rows], self.images, folder)
 
 
-def reconstruct(run: Subject, images: AnyImages, *, progress: ShowProgress = None) -> Reconstructions:
+def reconstruct(
+    run: Subject, images: AnyImages, *, on_row: Callable[[ReconstructedImage], object] | None = None, progress: ShowProgress = None
+) -> Reconstructions:
     """Reconstruct images.
 
     Args:
         run: a run, a model, or the path of either.
         images: see `vaegan.data.any_images.AnyImages`.
+        on_row: called with each of `rows` as soon as it is made.
         progress: see `vaegan.api.notices.ShowProgress`.
 
     Raises:
@@ -181,10 +185,17 @@ def reconstruct(run: Subject, images: AnyImages, *, progress: ShowProgress = Non
     model = open_run(run).model()
     names, pixels = any_images(images, model.preparation, talk.skip, talk.left_out)
     originals = to_tensor(pixels)
-    with torch.inference_mode():
-        found = model.reconstruct(originals, check=False).cpu().float()
-    errors = (found - originals).square().flatten(1).mean(1).tolist()
-    return Reconstructions(originals, found, list(map(ReconstructedImage, names, errors)), talk.skipped)
+    rows: list[ReconstructedImage] = []
+    found = []
+    for start in range(0, len(originals), PART):
+        part = originals[start : start + PART]
+        with torch.inference_mode():
+            found.append(model.reconstruct(part, check=False).cpu().float())
+        for error in (found[-1] - part).square().flatten(1).mean(1).tolist():
+            rows.append(ReconstructedImage(names[len(rows)], error))
+            if on_row:
+                on_row(rows[-1])
+    return Reconstructions(originals, torch.cat(found), rows, talk.skipped)
 
 
 def convergence(run: Run | str | Path, *, fps: float = 8.0, progress: ShowProgress = None) -> Film:

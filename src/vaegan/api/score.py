@@ -18,9 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..data import ImageSet, Indices
-from ..data.any_images import AnyImages, any_images
+from ..data.any_images import AnyImages, any_images, source_of
 from ..data.batches import ImageRange, Images, to_tensor
-from ..data.read_images import read_images
+from ..data.read_images import read_images, reason_of
 from ..data.shard import Shard
 from ..data.sources.arrays import holds_many
 from ..data.sources.files import is_archive
@@ -281,7 +281,15 @@ def _parts(run: Run, named: AnyImages, talk: Talk) -> Iterator[_Part]:
             yield _files(files, run, talk)
             files = []
         if one is not None:
-            yield _set(one, run, talk)
+            try:
+                part = _set(one, run, talk)
+            except UserError as error:
+                if len(listed) == 1 or not Path(one).is_file():
+                    raise
+                reason = reason_of(error, one)
+                talk.skip(one, reason)
+                part = _Part([], np.empty((0, *run.preparation.shape), np.uint8), [Skipped(one, reason)])
+            yield part
 
 
 def _files(files: Sequence[Path], run: Run, talk: Talk) -> _Part:
@@ -346,11 +354,10 @@ def _scorer(run: Run, model: VAEGAN, calibrate: AnyImages | None, talk: Talk, *,
             talk.say(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images{other}")
             return scorer
     fitted_on: Indices | None = None
-    source = "images of a program"
+    source = source_of(calibrate)
     if calibrate is None or isinstance(calibrate, (str, Path, ImageSet)):
         normal = open_set(run, calibrate, "--calibrate", talk)
         images: Images = normal.images
-        source = str(normal.folder if isinstance(calibrate, ImageSet) else calibrate)
     else:
         images = any_images(calibrate, run.preparation, talk.skip, talk.left_out).pixels
     indices: Indices = np.arange(images.shape[0])

@@ -43,6 +43,14 @@ def run_folders(context: CompletionContext) -> Iterator[str]:
                 yield os.path.join(folder, path.name)  # noqa: PTH118 (as it was typed)
 
 
+def runs_and_models(context: CompletionContext) -> Iterator[str]:
+    """The same, and the models that come with the package."""
+    from ..pretrained.find import is_name, names
+
+    yield from () if os.path.split(context.incomplete)[0] else filter(is_name, names())
+    yield from run_folders(context)
+
+
 def recipe_names(context: CompletionContext) -> list[tuple[str, str]]:  # noqa: ARG001 (as cyclopts calls it)
     """The recipes of this package, each with a sentence on it."""
     from ..recipe import about, names
@@ -52,12 +60,13 @@ def recipe_names(context: CompletionContext) -> list[tuple[str, str]]:  # noqa: 
 
 def strengths(context: CompletionContext) -> list[str]:
     """The directions of the run that was named, each at strength 1."""
+    from ..pretrained.find import PACKAGED, is_name, names
     from ..run import Run
 
     named = context.get("run")
     if named is None or named.raw is None:
         return []
-    run = Run(named.raw)
+    run = Run(PACKAGED / named.raw if named.raw in names() and is_name(named.raw) else named.raw)
     principal = range(1, PRINCIPAL + 1) if (run.model_folder / "prior.safetensors").is_file() else ()
     return [f"{name}=1" for name in (*_names(run.attributes_file), *(f"direction-{number}" for number in principal))]
 
@@ -73,5 +82,5 @@ def _names(path: Path) -> list[str]:
         return []
 
 
-RunFolder = Annotated[Path, Parameter(completer=run_folders)]
-"""The folder of a run, or also of a model."""
+RunFolder = Annotated[Path, Parameter(completer=runs_and_models)]
+"""The folder of a run, or also of a model, or the name of a model."""

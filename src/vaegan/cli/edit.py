@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from ..errors import UserError
 from ..words import command
 from .completion import RunFolder, strengths
-from .console import Json, err, picture_file, save_picture, show
+from .console import Json, err, picture_file, print_row, save_picture, show
 
 How = Literal["probe", "mean"]  # as in latent/directions.py, without waiting for torch
 
@@ -25,6 +25,7 @@ def attributes(
     name: str | None = None,
     image: Path | None = None,
     json: Json = False,
+    jsonl: Json = False,
 ) -> None:
     """Learn a direction in the latent space for each attribute.
 
@@ -54,19 +55,20 @@ def attributes(
         The image to show the directions on. The default is a different held-out image for each attribute: an image without the attribute.
     json
         Print one JSON object and nothing else (see docs/json.md).
+    jsonl
+        Print one line of JSON for each attribute (see docs/json.md).
     """
     from ..api import attributes as api
+    from ..pretrained.find import result_file
     from ..run import Run
 
-    found = api.attributes(run, data, with_images=with_images, without_images=without_images, name=name, image=image, progress=err)
-    folder = Run.find(run)
+    wanted: dict[str, Any] = {"with_images": with_images, "without_images": without_images, "name": name, "image": image}
+    found = api.attributes(run, data, **wanted, on_row=print_row if jsonl else None, progress=err)
     if found.directions.names:
-        found.files.append(folder.attributes_file)
-    picture = folder.attributes_picture_file
-    save_picture(
-        found, picture.with_stem(f"attributes-{name}") if name else picture if found.learned_from else picture.with_stem("directions")
-    )
-    show(found, json=json)
+        found.files.append(Run.find(run).attributes_file)
+    picture = f"attributes-{name}" if name else "attributes" if found.learned_from else "directions"
+    save_picture(found, result_file(run, f"{picture}.png"))
+    show(found, json=json, jsonl=jsonl)
     example = f"{found.rows[0].name}=1" if found.rows else f"{found.principal[0].name}=2"
     err.print(f"Use them: {command('edit', run, 'IMAGE', '--add', example)}", soft_wrap=True)
 

@@ -20,7 +20,7 @@ from ..parse_settings import Layer, as_tree, convert, describe, setting_types
 from ..recipe import DEFAULT_RECIPE, Recipe, of_run, resolve
 from ..settings import PriorKind
 from .app import UnknownFlagError
-from .completion import recipe_names, run_folders
+from .completion import recipe_names, runs_and_models
 from .console import err, parse_size
 
 BENCH_RECIPE = "reference"
@@ -158,7 +158,7 @@ class RunFlags(TrainingFlags):
 
     minutes: int | None = None
     """How long to train, in minutes on this machine. A short trial measures the speed and sets the number of steps."""
-    init_from: Annotated[str | None, Parameter(completer=run_folders)] = None
+    init_from: Annotated[str | None, Parameter(completer=runs_and_models)] = None
     """A run folder or a model folder to begin with. Its weights are taken where their names and shapes match. The images, learning rates,
     image size and attributes may differ from those that it was trained with."""
 

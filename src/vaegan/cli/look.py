@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from ..errors import UserError
 from ..settings import PriorKind
 from .completion import RunFolder
-from .console import Json, err, picture_file, save_picture, show
+from .console import Json, err, picture_file, print_row, save_picture, show
 
 
 def sample(
@@ -82,6 +82,7 @@ def reconstruct(
     out: Path | None = None,
     outdir: Path | None = None,
     json: Json = False,
+    jsonl: Json = False,
 ) -> None:
     """Show images above their reconstructions.
 
@@ -99,14 +100,16 @@ def reconstruct(
         A folder for single files: each reconstruction by itself, named after its image, at the image size of the model.
     json
         Print one JSON object and nothing else (see docs/json.md).
+    jsonl
+        Print one line of JSON for each image (see docs/json.md).
     """
     from ..api import look
     from ..pretrained.find import result_file
 
     path = picture_file(out or result_file(run, "reconstructions.png"))
-    found = look.reconstruct(run, images, progress=err)
+    found = look.reconstruct(run, images, on_row=print_row if jsonl else None, progress=err)
     save_picture(found, path, outdir)
-    show(found, json=json, table=False, outdir=outdir)
+    show(found, json=json, jsonl=jsonl, table=False, outdir=outdir)
 
 
 def convergence(run: RunFolder, /, *, out: Path | None = None, fps: float = 8.0, json: Json = False) -> None:

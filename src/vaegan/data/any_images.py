@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import UserError
-from .dataset import ImageSet
+from .dataset import ImageSet, PackedImages
 from .images import Picture, Preparation, read
 from .read_images import read_images
 from .samples import Unreadable
@@ -32,6 +32,10 @@ AnyImages: TypeAlias = "str | Path | Image.Image | NDArray[Any] | Tensor | Image
 - a list of paths, PIL images, arrays or tensors
 - a torch Dataset or a data set of Hugging Face; of an item with several parts, the image is the first part, or is named image
 """
+
+
+IN_MEMORY = "images of a program"
+"""What images are called that have no path."""
 
 
 class NamedImages(NamedTuple):
@@ -85,6 +89,12 @@ def any_images(
     if len({pixels.dtype for pixels in found}) > 1:
         found = [pixels if pixels.dtype == np.float32 else pixels.astype(np.float32) / 127.5 - 1 for pixels in found]
     return NamedImages(names, np.concatenate(found))
+
+
+def source_of(images: object) -> str:
+    """Where images are: their path, the folder of a packed set, or else that a program has them."""
+    path = images.folder if isinstance(images, (ImageSet, PackedImages)) else images
+    return str(path) if isinstance(path, (str, Path)) else IN_MEMORY
 
 
 def check_values(low: float, high: float) -> None:

@@ -71,9 +71,9 @@ def split_file(split: str) -> str:
 class PackedImages:
     """The images of a set by their indices, over all its files. Nothing is read before it is asked for."""
 
-    def __init__(self, files: Sequence[tuple[Path, int]], shape: tuple[int, int, int, int]) -> None:
-        """Take the files in order, and how many images are in each; together they have the shape n x H x W x C."""
-        self.files, self.shape = files, shape
+    def __init__(self, files: Sequence[tuple[Path, int]], shape: tuple[int, int, int, int], folder: Path | None = None) -> None:
+        """Take the files in order, and how many images are in each; together they have the shape n x H x W x C. `folder` is the set's."""
+        self.files, self.shape, self.folder = files, shape, folder
         self._ends = np.cumsum([count for _, count in files], dtype=np.int64)
         self._starts = np.concatenate([[0], self._ends[:-1]])
         self._mapped: dict[int, tuple[NDArray[np.uint8], memoryview]] = {}
@@ -326,7 +326,7 @@ class ImageSet:
         count, *shape = manifest["shape"]
         most = manifest["images_per_file"]
         files = [(folder / image_file(start // most), min(most, count - start)) for start in range(0, count, most)]
-        images = PackedImages([file for part in parts for file in part.images.files] if parts else files, (count, *shape))
+        images = PackedImages([file for part in parts for file in part.images.files] if parts else files, (count, *shape), folder)
         return ImageSet(folder, manifest, images, Preparation.from_dict(manifest["preparation"]), parts)
 
     def verify(self) -> Iterator[tuple[str, int, bool]]:

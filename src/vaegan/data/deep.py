@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from pathlib import Path
@@ -12,11 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from . import tiff
+from .formats import EMPTY, HEAD, OTHER, kind_by_content
 from .samples import MOST_CHANNELS, Samples, Unreadable, both_bytes, upright
 
 ORIENTATION = 0x0112
 """Of EXIF."""
 NPY = b"\x93NUMPY"
+PICKLE = b"\x80"
+"""The first byte of a pickle, since Python 2.3."""
+OBJECTS = "it holds Python objects, which can run code and are not read: save an array of numbers"
 Opened = Image.Image | Samples | tiff.Tiff
 
 
@@ -31,7 +36,7 @@ def open_image(file: str | BinaryIO, formats: tuple[str, ...]) -> Opened:
         return Image.open(file, formats=formats)
     except UnidentifiedImageError:
         head = _head(file)
-        if head.startswith(NPY):
+        if head.startswith(NPY) or (isinstance(file, str) and file.lower().endswith(".npy")):
             return Samples(image_of(read_npy(file)))
         if head.startswith(tiff.MAGIC):
             return tiff.Tiff(file)
@@ -80,9 +85,12 @@ def read_npy(file: str | BinaryIO) -> NDArray[Any]:
     """An array of numpy; from a path, it is read only where it is looked at. Nothing is unpickled.
 
     Raises:
-        Unreadable: it holds Python objects.
+        Unreadable: it holds Python objects, or is no array of numpy.
         ValueError, OSError: it is damaged.
     """
+    head = _head(file)
+    if not head.startswith(NPY):
+        raise _no_array(head)
     try:
         if isinstance(file, str):
             found: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
@@ -91,17 +99,36 @@ def read_npy(file: str | BinaryIO) -> NDArray[Any]:
             found = np.load(file, allow_pickle=False)
     except ValueError as error:
         if "object" in str(error).lower():
-            raise Unreadable("it holds Python objects, which can run code and are not read: save an array of numbers") from error
+            raise Unreadable(OBJECTS) from error
         raise
     return found
+
+
+def _no_array(head: bytes) -> Unreadable:
+    """What a file is that begins in this way, and that is called an array of numpy."""
+    if head.startswith(PICKLE):
+        return Unreadable(OBJECTS)
+    kind = kind_by_content(head)
+    if kind is EMPTY:
+        return Unreadable(kind.one)
+    what = kind.one if kind is not OTHER else "text" if _is_text(head) else ""
+    return Unreadable(f"it is {what}, not an array of numpy" if what else "it is not an array of numpy")
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # which lets the last letter be cut off
+    except UnicodeDecodeError:
+        return False
+    return all(letter.isprintable() or letter.isspace() for letter in text)
 
 
 def _head(file: str | BinaryIO) -> bytes:
     if isinstance(file, str):
         with Path(file).open("rb") as opened:
-            return opened.read(8)
+            return opened.read(HEAD)
     file.seek(0)
-    return file.read(8)
+    return file.read(HEAD)
 
 
 def _png(image: Image.Image) -> Samples | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,22 +27,29 @@ def read_images(
     Args:
         paths: image files, or folders, archives or arrays of them.
         preparation: how they are made ready; a model has it as `model.preparation`.
-        skipped: told the name of a picture that gives no image, and why.
+        skipped: told the name of a picture that gives no image, and why; likewise of one of several archives or arrays.
         left_out: told what else is not read, such as more frames of a file, and why.
 
     Returns:
         Their names, and N x H x W x C, uint8.
 
     Raises:
-        UserError: something that was given is not there, or there is no readable image in all of it.
+        UserError: something that was given is not there, there is no readable image in all of it, or a folder has no images.
     """
     names: list[str] = []
     arrays: list[NDArray[np.uint8]] = []
     for path in paths:
         if not path.exists():
             raise UserError(f"{path} does not exist")
-        pictures = _pictures(path)
-        for name, picture in pictures:
+        alone = len(paths) == 1  # its error says more
+        try:
+            pictures = _pictures(path)
+        except UserError as error:
+            if alone or not path.is_file():
+                raise
+            skipped(str(path), reason_of(error, path))
+            continue
+        for name, picture in pictures if alone else _until_damage(pictures, path, skipped):
             rests: list[str] = []
             try:
                 arrays.append(read(picture, preparation, say_rest=rests.append))
@@ -57,6 +64,21 @@ def read_images(
     if not arrays:
         raise UserError(f"there is no readable image in {', '.join(map(str, paths))}")
     return names, np.stack(arrays)
+
+
+def reason_of(error: UserError, path: str | Path) -> str:
+    """Why a file cannot be read, without the name of it."""
+    return str(error).removeprefix(f"cannot read {path}: ").removeprefix(f"{path} is ")
+
+
+def _until_damage(
+    pictures: Iterable[tuple[str, Picture]], path: Path, skipped: Callable[[str, str], None]
+) -> Iterator[tuple[str, Picture]]:
+    """The pictures in an archive or an array, up to where it is damaged."""
+    try:
+        yield from pictures
+    except UserError as error:
+        skipped(str(path), reason_of(error, path))
 
 
 def _pictures(path: Path) -> Listing | Iterable[tuple[str, Picture]]:

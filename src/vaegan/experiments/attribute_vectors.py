@@ -90,7 +90,7 @@ def _directions(experiment: Experiment, one: GridRun) -> Directions:
 
     def learn(progress: Any) -> str:
         directions, _ = learn_from(model, experiment.images, *experiment.parts, progress)
-        directions.store(path)
+        directions.store(path, one.run.argument)
         return str(directions.about["weights"])
 
     depends_on = {"weights": one.weights, "images": experiment.images.annotated_identity}

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .. import old_names
 from ..data import Indices
+from ..data.any_images import source_of
 from ..data.batches import Images
 from ..errors import UserError
 from ..evenly_spaced import subsample
@@ -148,13 +149,14 @@ class Scorer:
             indices: normal images that the model was not trained on.
             fitted_on: normal images for the distributions, such as the training images; by default a random half of `indices`.
             level: the layer of the discriminator that gives the features; by default that of the learned similarity.
-            source: what the images are, in words.
+            source: what the images are, in words; by default the folder of the packed set that they are in, or that a program has them.
             progress: called as the work goes on.
 
         Raises:
             UserError: there are too few images, or the model's numbers are not finite.
         """
         level = model.level if level is None else level
+        source = source or source_of(images)
         if fitted_on is None:
             order = np.random.default_rng(0).permutation(len(indices))
             fitted_on, indices = indices[np.sort(order[len(order) // 2 :])], indices[np.sort(order[: len(order) // 2])]

@@ -36,6 +36,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from ..data.any_images import IN_MEMORY
 from ..errors import UserError, unknown_name
 from ..files import replacing
 from ..models.fingerprint import fingerprint
@@ -48,8 +49,8 @@ How = Literal["probe", "mean"]
 HOWS: tuple[How, ...] = ("probe", "mean")
 BESIDE = ("names", "about", "principal")
 """Fields that are no tensors in the file."""
-EACH = ("counts", "probe", "mean")
-"""Lists in `about` that have an item for each direction."""
+EACH = ("counts", "tested", "probe", "mean")
+"""Lists in `about` that have an item for each direction; a file of an earlier version has no `tested`."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,8 @@ class Directions:
         Raises:
             UserError: there is no attribute of such a name, or a strength is not finite.
         """
+        check_strengths(strengths)
         for name, strength in strengths.items():
-            if not abs(strength) < torch.inf:
-                raise UserError(f"the strength of {name} must be a finite number, not {strength}")
             if name in self.principal.names:
                 codes = codes + strength * self.principal.vectors[self.principal.names.index(name)].to(codes)
                 continue
@@ -162,20 +162,20 @@ class Directions:
         with replacing(Path(path)) as temporary:
             temporary.write_bytes(safetensors.torch.save(tensors, header))
 
-    def store(self, path: Path) -> tuple[Directions, list[str]]:
+    def store(self, path: Path, run: str | Path) -> tuple[Directions, list[str]]:
         """Save them in a file beside those that are there for the same weights: directions of attributes replace all such, and one that was
-        learned from two sets of images replaces that of its name. Returns what is in the file now, and what there is to say.
+        learned from two sets of images replaces that of its name. Returns what is in the file now, and what there is to say of `run`, as
+        a command takes it.
         """
         old = None
         with suppress(UserError):  # a damaged file is replaced
             old = Directions.load(path) if path.is_file() else None
+        if old is not None and old.about.get("weights") != self.about.get("weights"):
+            self.save(path)
+            return self, old.outdated(run, [name for name in old.names if name not in self.names])
         if old is None or not (self.sources or old.sources):
             self.save(path)
             return self, []
-        if old.about.get("weights") != self.about.get("weights"):
-            again = command("attributes", "RUN", "--with", "IMAGES", "--without", "IMAGES", "--name")
-            self.save(path)
-            return self, [f"the model has changed since {name} was learned: learn it again with: {again} {name}" for name in old.sources]
         if self.sources:
             first, second = old.select([number for number, name in enumerate(old.names) if name not in self.names]), self
             notes = []
@@ -188,6 +188,30 @@ class Directions:
         both = first.joined(second)
         both.save(path)
         return both, notes
+
+    def outdated(self, run: str | Path, names: Sequence[str] | None = None) -> list[str]:
+        """For each command that learned some of these from named images: a sentence that asks to run it again, after a change of the model.
+        There is none for attributes of the run's own images, because `edit` learns these again by itself.
+
+        Args:
+            run: as a command takes it.
+            names: of those that count; all by default.
+        """
+        learned_by: dict[str, list[str]] = {}
+        for name in self.names if names is None else names:
+            if name in self.sources:
+                first, second = ("IMAGES" if source == IN_MEMORY else source for source in self.sources[name])
+                again = command("attributes", run, "--with", first, "--without", second, "--name", name)
+            elif data := self.about.get("data"):
+                again = command("attributes", run, "--data", "SET" if data == IN_MEMORY else data)
+            else:
+                continue
+            learned_by.setdefault(again, []).append(name)
+        return [
+            f"the model has changed since {' and '.join(those)} {'was' if len(those) == 1 else 'were'} learned: "
+            f"learn {'it' if len(those) == 1 else 'them'} again with: {again}"
+            for again, those in learned_by.items()
+        ]
 
     def select(self, numbers: Sequence[int]) -> Directions:
         """Some of them."""
@@ -203,7 +227,12 @@ class Directions:
 
     def joined(self, other: Directions) -> Directions:
         """These, and others of the same codes, which exclude none of these."""
-        about = {**other.about, **self.about, **{key: self.about.get(key, []) + other.about.get(key, []) for key in EACH}}
+        lists = {
+            key: [item for one in (self, other) for item in one.about.get(key, [None] * len(one.names))]
+            for key in EACH
+            if key in self.about or key in other.about
+        }
+        about = {**other.about, **self.about, **lists}
         about["sources"] = {**self.sources, **other.sources}
         tensors: dict[str, Any] = {
             name: torch.cat([getattr(one, name) for one in (self, other)]) for name in ("means", "vectors", "lengths", "probes", "offsets")
@@ -263,3 +292,14 @@ class Directions:
             return Directions(tuple(header["names"]), about=header["about"], **tensors)
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path} is damaged: learn the attributes again with: vaegan attributes RUN") from error
+
+
+def check_strengths(strengths: Mapping[str, float]) -> None:
+    """See that strengths of an edit are finite.
+
+    Raises:
+        UserError: one is not.
+    """
+    for name, strength in strengths.items():
+        if not abs(strength) < torch.inf:
+            raise UserError(f"the strength of {name} must be a finite number, not {strength}")

@@ -29,6 +29,8 @@ FEWEST = 10
 """Images with an attribute, and without it, below which nothing is learned of it."""
 RIDGE = 1e-3
 """Penalty of the probes, as a part of the mean variance of a code."""
+MANY = 50
+"""Images of each kind, below which it is said that an accuracy is uncertain."""
 TOGETHER = 0.01
 """Two attributes exclude each other if they go together at most this often, as a part of what chance would have."""
 TRIED = (0.5, 1.0, 1.5, 2.0)
@@ -85,10 +87,29 @@ def learn_from(
         "weights": fingerprint(model),
         "learned_from": len(learned),
         "tried_on": len(tried),
-        "counts": [[int(which.sum()) for which in _both(answers[learned, a])] for a in range(len(names))],
+        **{
+            key: [[int(which.sum()) for which in _both(answers[part, a])] for a in range(len(names))]
+            for key, part in (("counts", learned), ("tested", tried))
+        },
         **{how: [[None if np.isnan(value) else value for value in pair] for pair in pairs] for how, pairs in scores.items()},
     }
     return replace(directions, about=about, principal=principal_directions(model)), notes
+
+
+def uncertainty(counts: Sequence[int]) -> float:
+    """How far the mean of two shares of so many images may be off: two standard errors, if both shares are 0.5."""
+    return float(np.sqrt(sum(1 / count for count in counts)) / 2)
+
+
+def note_on_few(directions: Directions) -> str:
+    """A sentence on the attributes whose accuracy is of few held-out images; empty if there are none."""
+    few = {name: counts for name, counts in zip(directions.names, directions.about["tested"], strict=True) if 0 < min(counts) < MANY}
+    if not few:
+        return ""
+    worst, error = max(((name, uncertainty(counts)) for name, counts in few.items()), key=lambda pair: pair[1])
+    which = f"with or without {worst}" if len(few) == 1 else f"with or without each of {len(few)} attributes"
+    off = f"off by {error:.2f}" if len(few) == 1 else f"off by up to {error:.2f}, for {worst}"
+    return f"note: fewer than {MANY} held-out images are {which}, so the accuracy may be {off}: {MANY} of each are better"
 
 
 def learnable(answers: NDArray[np.float32], names: Sequence[str], fewest: int = FEWEST) -> tuple[list[int], list[str]]:

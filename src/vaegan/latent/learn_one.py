@@ -21,13 +21,11 @@ from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
 from .directions import HOWS, Directions, How
 from .encode import encode
-from .learn_directions import FEWEST, MOST, Accuracy, accuracies, calibrate, learn
+from .learn_directions import FEWEST, MANY, MOST, Accuracy, accuracies, calibrate, learn, uncertainty
 from .principal import principal_directions
 
 FOLDS = 5
 """Parts of the images, each of which is left out once."""
-MANY = 50
-"""Images of each kind, below which it is said that the accuracy is uncertain."""
 
 
 def learn_one(
@@ -70,7 +68,7 @@ def learn_one(
     counts = [len(codes) for codes in kinds]
     codes, answers = torch.cat(kinds), np.repeat(np.array([1, 0], np.float32), counts)[:, None]
     if min(counts) < MANY:
-        error = np.sqrt(sum(1 / count for count in counts)) / 2  # two standard errors of the mean of two shares, if both are 0.5
+        error = uncertainty(counts)
         notes.append(
             f"note: {counts[0]} and {counts[1]} images are few, so the accuracy may be off by {error:.2f}: {MANY} of each are better"
         )
@@ -80,6 +78,7 @@ def learn_one(
         "weights": fingerprint(model),
         "sources": {name: list(sources)},
         "counts": [counts],
+        "tested": [counts],
         **{how: [list(score)] for how, score in scores.items()},
     }
     return replace(directions, about=about_it, principal=principal_directions(model)), notes

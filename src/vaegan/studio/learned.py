@@ -29,7 +29,7 @@ def directions_of(opened: Run, model: VAEGAN, known: RunImages | None, progress:
     if progress is None or known is None or not known.images.attribute_names or "encoder" in model.untrained:
         return learned, []
     directions, _ = learn_from(model, known.images, known.training, known.held_out, progress)
-    return directions.store(opened.attributes_file)
+    return directions.store(opened.attributes_file, opened.argument)
 
 
 def scorer_of(opened: Run, model: VAEGAN, known: RunImages | None, progress: Progress) -> Scorer | None:

@@ -61,14 +61,16 @@ def _mapped(path: str, _state: tuple[int, ...]) -> NDArray[Any]:
 def holds_many(path: Path) -> bool:
     """Whether a file holds an array of many images, and not a picture. Only its head is read.
 
-    Raises:
-        UserError: it is an array of numpy, and damaged.
+    A damaged .npy file counts as a picture: when that is read, the reason is known.
     """
     if path.suffix.lower() == ".npz":
         return True
     if path.suffix.lower() != ".npy":
         return False
-    shape = _npy(path).shape
+    try:
+        shape = _npy(path).shape
+    except (UserError, OSError):
+        return False
     return len(shape) == 4 or (len(shape) == 3 and shape[-1] > MOST_CHANNELS)
 
 
@@ -87,8 +89,9 @@ def source(path: Path) -> Source:
         values = _npy(path)
         arrays = [ImageArray("", _shape(values.shape, str(path)), values.dtype, fortran=False)]
         labels: dict[str, list[str]] = {}
+        notes: list[str] = []
     else:
-        arrays, labels = _members(path)
+        arrays, labels, notes = _members(path)
 
     def items() -> Iterator[Item]:
         for array in arrays:
@@ -103,7 +106,8 @@ def source(path: Path) -> Source:
     same = len({array.shape[1:3] for array in arrays}) == 1
     total = sum(array.shape[0] for array in arrays)
     size = (height, width) if same else None
-    return Source(f"array {printable(path.resolve().name)}", items, total, size=size, channels=channels, **fingerprint.hashes)
+    name = f"array {printable(path.resolve().name)}"
+    return Source(name, items, total, size=size, channels=channels, notes=notes, **fingerprint.hashes)
 
 
 def _npy(path: Path) -> NDArray[Any]:
@@ -135,8 +139,8 @@ def _shape(shape: tuple[int, ...], what: str) -> tuple[int, int, int, int]:
     return (*shape[:3], shape[3] if len(shape) == 4 else 1)
 
 
-def _members(path: Path) -> tuple[list[ImageArray], dict[str, list[str]]]:
-    """The arrays of images of a .npz file, and the labels of those that have some."""
+def _members(path: Path) -> tuple[list[ImageArray], dict[str, list[str]], list[str]]:
+    """The arrays of images of a .npz file, the labels of those that have some, and what there is to say of others."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
@@ -150,7 +154,9 @@ def _members(path: Path) -> tuple[list[ImageArray], dict[str, list[str]]]:
                 there = ", ".join(f"{name} {' x '.join(map(str, heads[name][0]))}" for name in names) or "none"
                 raise UserError(f"it is not clear which array of {path} holds the images: rename that one to images; there are {there}")
             arrays = [ImageArray(name, _shape(heads[name][0], f"{path}: {name}"), heads[name][2], heads[name][1]) for name in wanted]
-            return arrays, {array.name: found for array in arrays if (found := _labels(archive, array, heads))}
+            notes: list[str] = []
+            labels = {array.name: found for array in arrays if (found := _labels(archive, array, heads, notes))}
+            return arrays, labels, list(dict.fromkeys(notes))
     except (UserError, PermissionError):
         raise
     except Exception as error:  # of damaged archives and heads, all kinds
@@ -165,14 +171,20 @@ def _head(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     return shape, fortran, dtype
 
 
-def _labels(archive: zipfile.ZipFile, array: ImageArray, heads: dict[str, Any]) -> list[str] | None:
-    """The label of each image of an array, where there are some: whole numbers or texts."""
+def _labels(archive: zipfile.ZipFile, array: ImageArray, heads: dict[str, Any], notes: list[str]) -> list[str] | None:
+    """The label of each image of an array, where there are some: whole numbers or texts. Of others, `notes` get a sentence."""
     for images, labels in LABELS:
         name = array.name.replace(images, labels)
         if name == array.name or name not in heads:
             continue
         shape, _, dtype = heads[name]
-        if shape in ((array.shape[0],), (array.shape[0], 1)) and dtype.kind in "iuUb":
+        if shape not in ((array.shape[0],), (array.shape[0], 1)):
+            there = " x ".join(map(str, shape)) or "one value"
+            notes.append(f"left out {name}: it holds {there}, not a label for each of {array.shape[0]:,} images")
+        elif dtype.kind not in "iuUb":
+            what = "Python objects, which can run code and are not read" if dtype.hasobject else f"values of the type {dtype}"
+            notes.append(f"left out {name}: it holds {what}; save the labels as whole numbers or texts")
+        else:
             with archive.open(f"{name}.npy") as stream:
                 values = np.lib.format.read_array(stream, allow_pickle=False)
             return [printable(str(label)) for label in values.reshape(-1)]
