@@ -34,10 +34,15 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def free_path(path: Path) -> Path:
-    """The path, or with -2, -3 and so on before its ending where there is something already."""
+def free_path(path: Path, beside: str = "") -> Path:
+    """The path, or with -2, -3 and so on before its ending where there is something already.
+
+    Args:
+        path: where something is to be written.
+        beside: the ending of another file that is written beside it, under the same name, if there is one.
+    """
     number, free = 1, path
-    while free.exists():
+    while free.exists() or (beside and free.with_suffix(beside).exists()):
         number += 1
         free = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return free
