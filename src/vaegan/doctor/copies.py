@@ -64,13 +64,12 @@ def plainness(name: str) -> tuple[bool, int]:
     return COPY_MARK.search(PurePosixPath(name).stem) is not None, len(name)
 
 
-def find_copies(
-    records: Records, held_out: NDArray[np.bool_], names: Sequence[str], *, progress: Progress = lambda *_: None
-) -> list[Copy]:
+def find_copies(records: Records, held_out: NDArray[np.bool_], names: Sequence[str], *, progress: Progress = lambda *_: None) -> list[Copy]:
     """Every picture that is a copy of a better one.
 
     Of pictures that are copies of each other, a held-out one is best, so that leaving out the others takes no image from it; then the one
-    with the most pixels, then the largest file, then the one with the plainest name, then the first. Each copy was compared with the picture that it is said to be a copy of.
+    with the most pixels, then the largest file, then the one with the plainest name, then the first. Each copy was compared with the
+    picture that it is said to be a copy of.
 
     Args:
         records: of N pictures.
