@@ -7,7 +7,7 @@
 
 The parts that train, and what they take on two cores:
 
-    fashion     mnist:/usr/share/datasets/fashion-mnist, which Debian's package dataset-fashion-mnist has: 5 minutes
+    fashion     mnist:/usr/share/datasets/fashion-mnist, which Debian's package dataset-fashion-mnist has: 7 minutes of one core
     theory      quick-larsen, 4 minutes, and 50 steps of reference, 2 minutes; prints figures of docs/theory.md and docs/answers.md
     kinds       `vaegan experiment samples`: 16 minutes
     similarity  `vaegan experiment attribute-similarity`: an hour
@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -48,13 +47,23 @@ AVATARS = "avatars"
 
 
 def keep(picture: Image.Image, name: str, *, colours: int = 256) -> None:
-    """Write a picture; one of drawings with few colours, which takes half the bytes. A .jpg keeps all."""
-    path = FIGURES / name
-    if path.suffix == ".jpg":
-        picture.convert("RGB").save(path, quality=85, optimize=True)
-    else:
-        picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
+    """Write a picture; as a PNG with few colours, which takes half the bytes, unless `colours` is 0."""
+    path, picture = FIGURES / name, picture.convert("RGB")
+    if path.suffix == ".png" and colours:
+        picture = picture.quantize(colours, dither=Image.Dither.NONE)
+    picture.save(path, quality=85, optimize=True)
     print(f"wrote {path}: {picture.width}x{picture.height}, {path.stat().st_size:,} bytes")
+
+
+def overview(run: vaegan.Run, columns: int, pairs: int, samples: int) -> Image.Image:
+    """What the last picture of a training shows: rows of held-out images, each over its reconstruction, and rows of samples."""
+    images, model = run.images(), run.model()
+    _, indices = run.split(images)
+    originals = to_tensor(images.images[indices[: pairs * columns]])
+    with torch.inference_mode():
+        rows = pair_rows(originals, model.reconstruct(originals), columns)
+        drawn = model.sample(samples * columns)
+    return sheet([("held-out images, each above its reconstruction", rows), (f"samples of {model.name_prior()}", drawn)], columns)
 
 
 def held_out(folder: str, **numbers: int) -> list[Path]:
@@ -69,8 +78,8 @@ def held_out(folder: str, **numbers: int) -> list[Path]:
 
 
 def demo() -> None:
-    """The last picture of the training of the packaged model, which is `vaegan train` without flags."""
-    shutil.copy(list(vaegan.Run.open(AVATARS).pictures.values())[-1], FIGURES / "demo.png")
+    """The packaged model, which `vaegan train` without flags made."""
+    keep(overview(vaegan.Run.open(AVATARS), 12, 2, 3), "demo.png", colours=0)
 
 
 def strip() -> None:
@@ -181,14 +190,7 @@ def trained(folder: Path, name: str, *arguments: str) -> vaegan.Run:
 def fashion(folder: Path) -> None:
     """`vaegan train --data mnist:/usr/share/datasets/fashion-mnist --size 32 --channels 1`."""
     run = trained(folder, "fashion", "--data", FASHION, "--size", "32", "--channels", "1")
-    images, model, columns = run.images(), run.model(), 16
-    _, indices = run.split(images)
-    originals = to_tensor(images.images[indices[: 2 * columns]])
-    with torch.inference_mode():
-        rows = pair_rows(originals, model.reconstruct(originals), columns)
-        samples = model.sample(2 * columns)
-    parts = [("held-out images, each above its reconstruction", rows), (f"samples of {model.name_prior()}", samples)]
-    keep(sheet(parts, columns), "fashion.png", colours=64)
+    keep(overview(run, 16, 1, 2), "fashion.png", colours=64)
 
 
 def ruler(model: vaegan.VAEGAN, faces: Tensor, level: int) -> None:
