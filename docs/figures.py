@@ -1,6 +1,6 @@
 """Make all pictures of the README and of the docs, into docs/figures. Only routing.svg is drawn by hand.
 
-    python docs/figures.py                      # those of the model that comes with the package: two minutes on one core
+    python docs/figures.py                      # those of the model that comes with the package: a few minutes on one core
     python docs/figures.py search score         # some of these
     python docs/figures.py fashion theory       # these train runs first
     python docs/figures.py --folder RUNS kinds  # where runs are, and runs that are there are not trained again
