@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -18,14 +17,16 @@ from .data import AVATARS, LOADER, ImageSet, Indices, open_images, pack_memory, 
 from .data.dataset import report_skipped
 from .data.grown import find_packed, names_of, require_all_of
 from .data.loader import LoaderBatches
-from .data.sources import anchored, is_plain, short_name
+from .data.sources import anchored, is_plain, path_name
 from .errors import UserError, os_errors_as_user_errors
 from .files import PARTIAL, from_home, locked, remove_partial, replacing
 from .finish import lacks_prior
+from .list_runs import status_of
 from .pretrained.find import is_name
 from .progress import progress_bar
-from .recipe import Recipe, as_recipe
+from .recipe import RUNS, Recipe, as_recipe
 from .run import Run, load
+from .this_process import is_leader
 from .training import checkpoint
 from .training.callbacks import Callback
 from .training.conditions import varying
@@ -268,12 +269,13 @@ def check_loader(job: TrainingJob, world: World) -> None:
         raise UserError("a DataLoader cannot be used by several processes: pass the data set itself, or the folder of a packed set")
 
 
-def images_of(recipe: Recipe, console: Console, *, finds_range: bool = True, again: bool = False) -> ImageSet:
+def images_of(recipe: Recipe, console: Console, *, listing: Path | None = None, finds_range: bool = True, again: bool = False) -> ImageSet:
     """The images that a run by this recipe is to be trained on, packed with a bar where they are not yet.
 
     Args:
         recipe: names them, and says how they are made ready.
         console: where a bar is shown, and what their owner should know, unless the run says it `again`.
+        listing: where the run names what was not read; by default, the set does.
         finds_range: see `open_images`.
         again: the run was begun before.
 
@@ -284,7 +286,7 @@ def images_of(recipe: Recipe, console: Console, *, finds_range: bool = True, aga
         more: dict[str, Any] = {"percentiles": recipe.data.range_percentiles, "finds_range": finds_range}
         images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress, **more)
     if not again and not packed_folder(recipe.data.source):  # else it was said when they were packed
-        _say_notes(images, console)
+        _say_notes(images, console, listing)
     return images
 
 
@@ -370,13 +372,20 @@ def _report_images(images: ImageSet, listing: Path, console: Console, *, begun: 
         console.print(line, soft_wrap=True)
 
 
-def _say_notes(images: ImageSet, console: Console) -> None:
+def _say_notes(images: ImageSet, console: Console, listing: Path | None = None) -> None:
     """Say what the owner of a set should know."""
-    for sentence in images.manifest["notes"]:
+    for sentence in images.notes(listing):
         console.print(f"note: {sentence}", soft_wrap=True)
 
 
-def free_name(parent: Path, recipe: Recipe) -> Path:
-    """runs/NAME after the data, or runs/NAME-2 and so on."""
-    name = re.sub(r"[^\w.-]+", "-", short_name(recipe.data.source))
-    return next(path for n in count(1) if not (path := parent / (name if n == 1 else f"{name}-{n}")).exists())
+def default_folder(recipe: Recipe, console: Console) -> Path:
+    """runs/NAME after the data, or runs/NAME-2 and so on. If there are such runs already, it says so, and how to continue one of them."""
+    first = RUNS / path_name(recipe.data.source)
+    numbered = (first.with_name(f"{first.name}-{number}") for number in count(2))
+    taken = list(takewhile(Path.exists, chain([first], numbered)))
+    free = first.with_name(f"{first.name}-{len(taken) + 1}") if taken else first
+    if taken and is_leader():
+        unfinished = next((path for path in reversed(taken) if status_of(path).state == "interrupted"), None)
+        other = f"; to continue {unfinished} instead, run: {command('train', '--resume', unfinished)}" if unfinished else ""
+        console.print(f"{first} exists already, so this run is {free}{other}", soft_wrap=True)
+    return free

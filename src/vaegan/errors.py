@@ -16,6 +16,11 @@ class UserError(Exception):
     exit_code = 2
 
 
+def with_way_out(sentence: str, way_out: str) -> str:
+    """`sentence; way out`, or where the sentence ends in a question, `sentence? Way out`."""
+    return f"{sentence} {way_out[:1].upper()}{way_out[1:]}" if sentence.endswith("?") else f"{sentence}; {way_out}"
+
+
 def unknown_name(what: str, name: str, known: Iterable[str], *, inside: str = "", more: str = "") -> UserError:
     """The mistake of a name that is none of some known ones: the sentence ends in the nearest of these, or in all of them.
 

@@ -8,12 +8,16 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
 from .errors import UserError
 
 PARTIAL = ".partial"
 """How the name of a file ends while it is being written."""
+MOST_NAMES = 10_000
+"""So many names in a folder are compared with one that is not there."""
 LOOKS, BETWEEN_LOOKS = 3, 0.05
 """How often, and after how many seconds, a lock is asked for: `is_locked` holds it for a moment."""
 
@@ -34,10 +38,15 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def free_path(path: Path) -> Path:
-    """The path, or with -2, -3 and so on before its ending where there is something already."""
+def free_path(path: Path, beside: str = "") -> Path:
+    """The path, or with -2, -3 and so on before its ending where there is something already.
+
+    Args:
+        path: where something is to be written.
+        beside: the ending of another file that is written beside it, under the same name, if there is one.
+    """
     number, free = 1, path
-    while free.exists():
+    while free.exists() or (beside and free.with_suffix(beside).exists()):
         number += 1
         free = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return free
@@ -134,6 +143,51 @@ def free_space(folder: Path) -> int | None:
     return free if total else None
 
 
+def missing(path: Path, way_out: str = "", *, inside: Path | None = None, names: Iterable[str] = ()) -> UserError:
+    """The mistake of a path where nothing is: the sentence ends in what is there and is called nearly so, if there is such a thing.
+
+    Args:
+        path: the path.
+        way_out: what to do.
+        inside, names: see `did_you_mean`.
+    """
+    return UserError(f"{path} does not exist{f': {way_out}' if way_out else ''}{did_you_mean(path, inside=inside, names=names)}")
+
+
+def did_you_mean(path: Path, *, inside: Path | None = None, names: Iterable[str] = ()) -> str:
+    """The end of a sentence on a path where nothing is.
+
+    Args:
+        path: the path.
+        inside: a folder in which such things usually lie, such as runs.
+        names: what may be named in place of a path.
+    """
+    if path.exists():
+        return ""
+    named = next(iter(get_close_matches(path.name, names, n=1)), None)
+    usual = inside / path if inside else None
+    found = usual if usual and usual.exists() else _nearest(path) or named or (usual and _nearest(usual))
+    return f". Did you mean {found}?" if found else ""
+
+
+def _nearest(path: Path) -> Path | None:
+    """The path if it is there; else one that is there, in which some names are spelt a little differently; or None."""
+    if path.exists():
+        return path
+    parent = None if path.parent == path else _nearest(path.parent)
+    if parent is None or (parent / path.name).exists():
+        return parent and parent / path.name
+    alike: dict[str, list[str]] = {}
+    try:
+        with os.scandir(parent) as entries:
+            for name in sorted(entry.name for entry in islice(entries, MOST_NAMES) if not entry.name.startswith(".")):
+                alike.setdefault(Path(name).stem.lower(), []).append(name)
+    except OSError:  # no folder, or one that may not be read
+        return None
+    stems = get_close_matches(path.stem.lower(), alike, n=1)  # not whole names, which share their endings
+    return parent / get_close_matches(path.name, alike[stems[0]], n=1, cutoff=0)[0] if stems else None
+
+
 def from_home(path: str | Path) -> Path:
     """A path with ~ and ~name written out, where there is such a user."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's raises where there is none)
@@ -146,7 +200,7 @@ def read_text(path: Path) -> str:
         UserError: there is no such file, or it is no text.
     """
     if not path.is_file():
-        raise UserError(f"{path} does not exist")
+        raise missing(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return file.read()

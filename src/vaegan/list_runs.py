@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from . import old_names
 from .errors import UserError
-from .files import from_home, is_locked
+from .files import from_home, is_locked, missing
 from .parse_settings import Layer, parse
-from .recipe import Recipe, called, read
-from .run import RUNS, Run
+from .recipe import RUNS, Recipe, called, read
+from .run import Run
 
 DEEPEST = 3
 """How many folders down runs are looked for: an experiment keeps its own in a folder of its folder."""
@@ -67,7 +67,7 @@ def runs(folder: str | Path = RUNS) -> list[RunStatus]:
     """
     folder = from_home(folder)
     if not folder.is_dir():
-        raise UserError(f"{folder} does not exist: give the folder that holds your runs")
+        raise missing(folder, "give the folder that holds your runs")
     found = [status_of(run) for run in _find(folder, DEEPEST)]
     oldest = datetime.min.replace(tzinfo=timezone.utc)
     return sorted(found, key=lambda status: (status.changed or oldest, str(status.folder)), reverse=True)

@@ -21,7 +21,7 @@ from .begin import (
     anchored_recipe,
     borrow_weights,
     check_loader,
-    free_name,
+    default_folder,
     growth_of,
     hold_folder,
     images_of,
@@ -41,7 +41,7 @@ from .files import free_space
 from .progress import console_of
 from .recipe import DEFAULT_RECIPE, Recipe, of_run
 from .result import Result
-from .run import RUNS, Run
+from .run import Run
 from .settings import NO_END
 from .training.device import World, find_device, find_world, make_fabric
 from .training.disk import Disk, disk_of
@@ -171,7 +171,7 @@ def dry_run(
     if recipe is None:
         recipe = of_run(Run(run).folder) if run and mode == "resume" else DEFAULT_RECIPE
     settings, loader = settings_of(recipe, data, {"steps": steps, "epochs": epochs, "minutes": minutes}, init_from, console)
-    folder, with_studio = Run(run or free_name(RUNS, settings)), report if studio is None else studio
+    folder, with_studio = Run(run or default_folder(settings, console)), report if studio is None else studio
     job = TrainingJob(settings, folder, mode, device, report, loader=loader, more_images=more_images, studio=with_studio)
     world = find_world(processes, nodes)
     plan = Plan(job.run.folder, settings, world.size)

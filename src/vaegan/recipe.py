@@ -22,13 +22,16 @@ from .data import packed_folder
 from .data.dataset import read_manifest
 from .data.images import Preparation
 from .errors import UserError, unknown_name
+from .files import did_you_mean
 from .parse_settings import Layer, as_tree, documentation, parse
 from .settings import Architecture, Augmentation, Data, GateSettings, ObjectiveSettings, Optimizer, Training, require
-from .words import plain
+from .words import command, plain
 
 DEFAULT_RECIPE = "quick"
 RECIPE = "recipe.yaml"
 """The file in a run folder that holds its recipe."""
+RUNS = Path("runs")
+"""Where runs are made by default."""
 PACKAGED = resources.files("vaegan") / "recipes"
 OF_A_RUN = (
     *("data.", "networks.size", "networks.channels", "training.length", "training.seed", "training.precision"),
@@ -194,7 +197,7 @@ def of_run(folder: Path) -> Path:
         UserError: it is no run folder.
     """
     if not folder.exists():
-        raise UserError(f"cannot resume {folder}: it does not exist")
+        raise UserError(f"cannot resume {folder}: it does not exist{did_you_mean(folder, inside=RUNS)}")
     if not (folder / RECIPE).is_file():
         raise UserError(f"cannot resume {folder}: it is not a run folder")
     return folder / RECIPE
@@ -226,7 +229,13 @@ def read(name: str | Path) -> dict[str, Any]:
         text = Path(name).read_text(encoding="utf-8", errors="replace")
     else:
         if str(name).endswith((".yaml", ".yml")):
-            raise UserError(f"the recipe {name} does not exist")
+            raise UserError(f"the recipe {name} does not exist{did_you_mean(Path(name))}")
+        if (Path(name) / RECIPE).is_file():
+            raise UserError(
+                f"{name} is a run folder, not a recipe: train by its recipe with: {command('train', '--recipe', Path(name) / RECIPE)}"
+            )
+        if Path(name).is_dir():
+            raise UserError(f"{name} is a folder, not a recipe: train on the images in it with: {command('train', '--data', name)}")
         raise unknown_name("recipe", str(name), names(), more=", or a YAML file")
     try:
         tree = yaml.safe_load(text) or {}

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import old_names
-from .errors import UserError
-from .files import from_home
+from .errors import UserError, with_way_out
+from .files import from_home, missing
 from .methods import RunMethods
 from .progress import Progress
-from .recipe import RECIPE, Recipe
+from .recipe import RECIPE, RUNS, Recipe
 from .settings import Data
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
     from .data import ImageSet, Indices, Preparation
     from .models.vaegan import VAEGAN
-
-
-RUNS = Path("runs")
-"""Where runs are made by default."""
 
 
 class Run(RunMethods):
@@ -110,7 +106,11 @@ class Run(RunMethods):
         """
         run = cls.find(folder)
         if not run.folder.is_dir():
-            raise UserError(f"{run.folder} is not a folder" if run.folder.exists() else f"{run.folder} does not exist")
+            if run.folder.exists():
+                raise UserError(f"{run.folder} is not a folder")
+            from .pretrained.find import names
+
+            raise missing(run.folder, inside=RUNS, names=names())
         if not run.is_run:
             from .models.vaegan import CONFIG
 
@@ -258,8 +258,8 @@ class Run(RunMethods):
             return open_images(source, preparation, count=settings.avatars, progress=progress, **more)
         except UserError as error:
             if data is None:
-                way_out = f"say where they are now{f' with {flag}' if flag else ''}"
-                raise UserError(f"the images that the run was trained on cannot be opened: {error}; {way_out}") from error
+                sentence = f"the images that the run was trained on cannot be opened: {error}"
+                raise UserError(with_way_out(sentence, f"say where they are now{f' with {flag}' if flag else ''}")) from error
             raise
 
     def images_at_hand(self) -> ImageSet:

@@ -24,7 +24,7 @@ from .begin import (
     anchored_recipe,
     borrow_weights,
     check_loader,
-    free_name,
+    default_folder,
     growth_of,
     hold_folder,
     images_of,
@@ -41,12 +41,12 @@ from .begin import (
 from .data import LOADER, ImageSet
 from .data.loader import LoaderBatches
 from .doctor.quick import notes
-from .errors import UserError, os_errors_as_user_errors
+from .errors import UserError, os_errors_as_user_errors, with_way_out
 from .finish import fit_prior, lacks_prior, write_report, write_studio
 from .progress import console_of
 from .recipe import DEFAULT_RECIPE, RECIPE, Recipe, as_recipe, of_run
 from .result import Result
-from .run import RUNS, Run
+from .run import Run
 from .signals import Stopped, StopSignal
 from .this_process import is_leader
 from .training.callbacks import Callback
@@ -140,7 +140,7 @@ def train(
         raise UserError("--auto-resume needs --run, the folder of the run to start or continue")
     console = console or console_of(progress)
     settings, loader = settings_of(recipe, data, {"steps": steps, "epochs": epochs, "minutes": minutes}, init_from, console)
-    folder = Run(run or free_name(RUNS, settings))
+    folder = Run(run or default_folder(settings, console))
     mode: Mode = "auto" if auto_resume else "new"
     job = TrainingJob(settings, folder, mode, device, report, callbacks, loader, studio=report if studio is None else studio)
     return _start(job, processes, nodes, console)
@@ -289,9 +289,12 @@ def _look(job: TrainingJob, console: Console, stack: ExitStack) -> tuple[ImageSe
     try:
         with os_errors_as_user_errors():
             resumed = is_leader() and job.begun() and hold_folder(job.run, stack)
-            return job.loader.sample if job.loader else images_of(job.recipe, console, finds_range=job.finds_range, again=resumed), resumed
+            about: dict[str, Any] = {"listing": job.run.skipped_file, "finds_range": job.finds_range, "again": resumed}
+            return job.loader.sample if job.loader else images_of(job.recipe, console, **about), resumed
     except UserError as error:
-        raise UserError(f"{error}; if the images have moved, say where they are with --data") if resumed else error from None
+        if not resumed:
+            raise
+        raise UserError(with_way_out(str(error), "if the images have moved, say where they are with --data")) from None
 
 
 def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) -> TrainingResult:

@@ -44,6 +44,16 @@ def change(world: World, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+def interrupted(world: World) -> None:
+    """Two runs after the photos: the first one is not finished, the second one is."""
+    photos = world["PHOTOS"]
+    for name, steps in ((photos.name, 9), (f"{photos.name}-2", 2)):
+        shutil.copytree(world["RUN"], folder := world.folder / "runs" / name)
+        for file, old in (("recipe.yaml", "length: 2 steps"), ("stats.jsonl", '"steps": 2')):
+            path = folder / file
+            path.write_text(path.read_text().replace(old, old.replace("2", str(steps))))
+
+
 def without_checkpoints(world: World) -> None:
     """As where it was killed before its first one: there is no model either."""
     for name in ("checkpoints", "model"):

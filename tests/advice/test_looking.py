@@ -14,7 +14,7 @@ CASES = [
         ("recipes quick", "train TINY --data PACKED --run NEW-RUN --objective.gamma 0.1"),
     ),
     Case("--{} and --{} were both given: leave out one", "train --steps 2 --epochs 1", "train FASTER --data PACKED --run NEW-RUN"),
-    Case("settings begin with --, as in --data FOLDER", "train PHOTOS", "train FASTER --size 16 --data PHOTOS --run NEW-RUN"),
+    Case("settings begin with --, as in --data FOLDER", "train photo-folder", "train FASTER --size 16 --data PHOTOS --run NEW-RUN"),
     Case(
         "--{} was given twice",
         "train --objective.gamma 1 --objective.gamma 2",

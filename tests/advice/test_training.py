@@ -16,6 +16,7 @@ from .steps import (
     busy,
     damage,
     healed,
+    interrupted,
     moved,
     not_finite,
     one_more,
@@ -26,6 +27,9 @@ from .steps import (
     without_checkpoints,
     without_prior,
 )
+
+SMALL = "SAID FASTER --size 16"
+LONE_WORD = "it is not clear what {} is for: settings begin with --, as in: vaegan train {} {}"
 
 CASES = [
     # training
@@ -41,6 +45,20 @@ CASES = [
         "tensorboard --logdir {}",
         "train TINY --data PACKED --run NEW-RUN",
         lambda w: next((w.folder / w.line(w.said)[-1]).rglob("events*")),
+    ),
+    Case("{} is a folder, not a recipe: train on the images in it with: vaegan train --data {}", "train --recipe PHOTOS", SMALL),
+    Case(
+        "{} is a run folder, not a recipe: train by its recipe with: vaegan train --recipe {}",
+        "train --recipe RUN",
+        "SAID RESUMED --run NEW-RUN",
+    ),
+    Case(LONE_WORD, "train PHOTOS", SMALL),
+    Case(LONE_WORD, "train quick", f"{SMALL} --data PHOTOS"),
+    Case(
+        "; to continue {} instead, run: vaegan train --resume {}",
+        "train FASTER --data PHOTOS --size 16",
+        "SAID --device cpu --no-report",
+        interrupted,
     ),
     Case("--resume continues a run with its own settings: leave out {}", "train --resume RUN --run OUT", "train --resume RUN RESUMED"),
     Case(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from vaegan.data import ImageSet
 
-from ..command import fails, notices, partly, rows, works
+from ..command import fails, fails_with_notice, notices, partly, rows, works
 
 
 def test_prepare_and_join(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,6 +36,28 @@ def test_prepare_and_join(tmp_path: Path, photos: Path, capsys: pytest.CaptureFi
         file.seek(1000)
         file.write(bytes(10))
     assert "part 1/images-00000.npy changed since it was packed" in fails(capsys, "data", tmp_path / "set", "--verify")
+
+
+def test_a_deep_image_in_one_part_alone(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The part without it is packed, the other one says what to do, and a part without that range does not go with it."""
+    Image.fromarray(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)).save(photos / "z.png")
+    one, two = (("prepare", photos, tmp_path / f"{number}", "--shard", f"{number}/2", "--size", 16, "--workers", 1) for number in (1, 2))
+    works(*one)
+    fails_with_notice(capsys, *two, words="--shard needs --range for images of more than 8 bits, so that all parts have the same: find it")
+    works("prepare", photos, "--scan", "--workers", 1)
+    assert "range 0 4095" in capsys.readouterr().out
+    works(*two, "--range", 0, 4095)
+    fails(
+        capsys,
+        "join",
+        tmp_path / "set",
+        tmp_path / "1",
+        tmp_path / "2",
+        words="does not fit {}: it has another range".format(tmp_path / "1"),
+    )
+    shutil.rmtree(tmp_path / "1")
+    works(*one, "--range", 0, 4095)
+    works("join", tmp_path / "set", tmp_path / "1", tmp_path / "2")
 
 
 def test_codes_of_shards_are_those_of_all(trained: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

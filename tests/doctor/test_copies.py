@@ -63,15 +63,33 @@ def test_pictures_that_differ_at_one_place_are_no_copies() -> None:
 def test_the_best_of_some_copies_stays() -> None:
     """A held-out one, then the one with most pixels, then the largest file; and each copy was compared with the one that stays."""
     pictures = np.repeat(thumbnails(1), 4, 0)
-    nobody = np.zeros(4, bool)
-    found = find_copies(records(pictures, width=[64, 128, 64, 64], bytes=[9, 1, 1, 1]), nobody)
+    nobody, names = np.zeros(4, bool), list("abcd")
+    found = find_copies(records(pictures, width=[64, 128, 64, 64], bytes=[9, 1, 1, 1]), nobody, names)
     assert found == [Copy(index, 1, "near copy") for index in (0, 2, 3)]
-    found = find_copies(records(pictures, width=[64, 128, 64, 64], digest=1), np.array([False, False, True, False]))
+    found = find_copies(records(pictures, width=[64, 128, 64, 64], digest=1), np.array([False, False, True, False]), names)
     assert found == [Copy(index, 2, "exact copy") for index in (0, 1, 3)]
-    assert find_copies(records(pictures, bytes=[1, 1, 1, 9]), nobody)[0] == Copy(0, 3, "near copy")
+    assert find_copies(records(pictures, bytes=[1, 1, 1, 9]), nobody, names)[0] == Copy(0, 3, "near copy")
 
 
 def test_blank_pictures_are_no_near_copies() -> None:
     pictures = np.full((3, 16, 16, 3), 255, np.uint8)
-    assert find_copies(records(pictures, contrast=0), np.zeros(3, bool)) == []
-    assert len(find_copies(records(pictures, contrast=0, digest=1), np.zeros(3, bool))) == 2
+    assert find_copies(records(pictures, contrast=0), np.zeros(3, bool), list("abc")) == []
+    assert len(find_copies(records(pictures, contrast=0, digest=1), np.zeros(3, bool), list("abc"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "stays"),
+    [
+        (["a (1).jpg", "a copy.jpg", "a-2.jpg", "a.jpg"], "a.jpg"),
+        (["Copy of beach.jpg", "a copy 2.jpg", "beach - Copy.jpg", "beach.jpg"], "beach.jpg"),
+        (["x/a (1).jpg", "x/a (2).jpg", "x/a_copy.jpg", "x/photocopy.jpg"], "x/photocopy.jpg"),
+        (["b.jpg", "a.jpg", "c.jpg", "d.jpg"], "b.jpg"),
+    ],
+)
+def test_of_equal_copies_the_plainest_name_stays(names: list[str], stays: str) -> None:
+    """But a held-out one stays whatever it is called, and so does the larger one."""
+    pictures, nobody = np.repeat(thumbnails(1), 4, 0), np.zeros(4, bool)
+    found = find_copies(records(pictures, digest=1), nobody, names)
+    assert {names[copy.of] for copy in found} == {stays}
+    assert {copy.of for copy in find_copies(records(pictures, digest=1), np.arange(4) == 2, names)} == {2}
+    assert {copy.of for copy in find_copies(records(pictures, width=[64, 64, 65, 64]), nobody, names)} == {2}

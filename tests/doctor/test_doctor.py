@@ -128,6 +128,23 @@ def test_the_page_shows_what_was_found(found: Path) -> None:
     assert "http" not in page.replace("http-equiv", "")
 
 
+def test_an_earlier_list_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A person may have written into it what is to be left out."""
+    (tmp_path / "photos").mkdir()
+    for name in ("a.png", "a (1).png"):
+        scene(1).save(tmp_path / "photos" / name)
+    monkeypatch.chdir(tmp_path)
+    Path("doctor.csv").write_text("mine")
+    works("doctor", "photos", "--workers", 1)
+    assert Path("doctor.csv").read_text() == "mine"
+    assert [(row["name"], row["copy_of"]) for row in rows(Path("doctor-2.csv")) if row["copy_of"]] == [("a (1).png", "a.png")]
+    assert "vaegan prepare photos SET --leave-out doctor-2.csv" in " ".join(capsys.readouterr().err.split())
+    works("doctor", "photos", "--workers", 1)
+    assert Path("doctor-3.html").is_file()
+    works("doctor", "photos", "--workers", 1, "--out", "doctor-2.html")
+    assert not Path("doctor-4.html").exists()
+
+
 def test_all_images_are_broken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "one.png").write_bytes(b"")
@@ -166,3 +183,13 @@ def test_arrays_of_five_channels_and_deep_images(tmp_path: Path, capsys: pytest.
     Image.open(deep / "03.png").save(deep / "again.png")
     works("doctor", deep, "--channels", 1, "--out", tmp_path / "deep.html", "--workers", 1)
     assert "exact copies                     1  the first: again.png (of 03.png)" in capsys.readouterr().out
+
+
+def test_two_channels_are_shown_as_elsewhere_and_both_count(tmp_path: Path) -> None:
+    """In a packed set, images that differ in the second channel alone are no copies."""
+    both = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 2), dtype=np.uint8)
+    both[1, ..., 0] = both[0, ..., 0]
+    np.save(tmp_path / "two.npy", both)
+    works("prepare", tmp_path / "two.npy", tmp_path / "set", "--channels", 2, "--size", 16, "--workers", 1)
+    works("doctor", tmp_path / "set", "--out", tmp_path / "two.html", "--workers", 1)
+    assert not [row for row in rows(tmp_path / "two.csv") if row["copy_of"]]

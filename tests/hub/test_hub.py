@@ -200,7 +200,7 @@ def test_mistakes(hub: Hub, trained: Path, capsys: pytest.CaptureFixture[str], m
     fails(capsys, "sample", "hf:nobody/faces", words="cannot fetch hf:nobody/faces: ")
     hub.repositories["somebody/other"] = {"README.md": b"# Something else\n"}
     fails(capsys, "sample", "hf:somebody/other", words="hf:somebody/other is not a model of vaegan: it has no config.json")
-    with pytest.raises(UserError, match="is not a model folder: it has no config"):
+    with pytest.raises(UserError, match="does not exist"):
         VAEGAN.from_pretrained(Path("nobody/faces"))
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     for words in (["sample", "hf:somebody/faces"], ["push", str(trained), "somebody/faces"]):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vaegan import VAEGAN, Architecture, UserError
 from vaegan.data.batches import to_tensor
-from vaegan.latent.anomaly import MEASUREMENTS, OtherWeightsError, Scorer, joined
+from vaegan.latent.anomaly import FEWEST, MEASUREMENTS, OtherWeightsError, Scorer, joined
 from vaegan.latent.measurements import measure
 from vaegan.losses.objective import Objective
 
@@ -138,3 +138,12 @@ def test_what_cannot_be_calibrated(model: VAEGAN) -> None:
     model.get_parameter("decoder.image.weight").data.fill_(np.nan)
     with pytest.raises(UserError, match="NaN or infinity"):
         Scorer.calibrate(model, smooth(40, 0), np.arange(40))
+
+
+def test_the_docs_say_how_many_normal_images_are_needed(model: VAEGAN) -> None:
+    """A set for --calibrate is halved."""
+    least = 2 * FEWEST
+    assert f"It needs at least {least} images" in (Path(__file__).parents[2] / "docs" / "score.md").read_text()
+    assert len(Scorer.calibrate(model, smooth(least, 0), np.arange(least), level=2).ranked) == FEWEST
+    with pytest.raises(UserError, match=f"19 images to fit and {FEWEST} images to rank|{FEWEST} images to fit and 19 images to rank"):
+        Scorer.calibrate(model, smooth(least, 0), np.arange(least - 1), level=2)

@@ -8,12 +8,14 @@ import shutil
 import signal
 import threading
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 from torch import Tensor
 
 import vaegan
@@ -290,6 +292,9 @@ def test_runs_without_a_name_are_numbered(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     runs = [train(tiny(training__length="1 steps"), **QUIETLY).run for _ in range(2)]
     assert [str(run) for run in runs] == ["runs/avatars", "runs/avatars-2"]
+    said = StringIO()
+    train(tiny(training__length="1 steps"), **{**QUIETLY, "console": Console(file=said, width=200)})
+    assert "runs/avatars exists already, so this run is runs/avatars-3\n" in said.getvalue()
 
 
 def test_bad_data_leaves_no_run_folder(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import torch
 from PIL import Image, ImageFont
 
 from vaegan import UserError
-from vaegan.viz.grid import CAPTION, GAP, LINE, MARGIN, pair_rows, save, sheet, to_uint8, view, wrapped
+from vaegan.viz.channels import view
+from vaegan.viz.grid import CAPTION, GAP, LINE, MARGIN, pair_rows, save, sheet, to_uint8, wrapped
 
 
 def flat(values: list[float], size: int = 64) -> torch.Tensor:

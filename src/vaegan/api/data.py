@@ -265,7 +265,7 @@ def _made(out: str | Path, images: ImageSet, talk: Talk) -> SetSummary:
     splits = ", ".join(f"{name} {count:,}" for name, count in images.splits.items())
     talk.say(f"{out} holds {what}{part}" + (f": {splits}" if splits else ""))
     talk.skipped_of(images)
-    for note in images.manifest["notes"]:
+    for note in images.notes():
         if note not in talk.notes:
             talk.note(note)
     if rest := len(images) - sum(images.splits.values()) if images.splits else 0:
@@ -300,7 +300,7 @@ def data(
             raise UserError(
                 f"{images.folder} is damaged: {', '.join(bad)} changed since it was packed; pack it again, or restore it from a backup"
             )
-    return SetSummary.of(images, home, list(images.manifest["notes"]), verified=verify)
+    return SetSummary.of(images, home, images.notes(), verified=verify)
 
 
 def _set_of(source: Run | ImageSet | str | Path, recipe: Recipe | None, talk: Talk) -> tuple[ImageSet, Path]:

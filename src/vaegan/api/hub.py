@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from contextlib import ExitStack, suppress
@@ -12,7 +11,7 @@ from pathlib import Path
 import torch
 
 from ..data import AVATARS
-from ..data.sources import short_name
+from ..data.sources import path_name, short_name
 from ..errors import UserError
 from ..files import from_home
 from ..hub.card import FILE, PICTURE, Table, card
@@ -125,7 +124,7 @@ def _write(opened: Run, made: Path, repository: str, license_name: str | None) -
 def plain_name(source: str) -> str:
     """What a source of images is called where no path of this machine may stand, as `vaegan.hub.client.PLAIN` wants it."""
     name = short_name(source)
-    return name if PLAIN.fullmatch(name) else re.sub(r"[^\w.-]+", "-", name).strip("-.") or "images"
+    return name if PLAIN.fullmatch(name) else path_name(source)
 
 
 def _without_paths(recipe: Recipe) -> Recipe:

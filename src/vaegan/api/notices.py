@@ -74,9 +74,9 @@ class Talk:
     def not_read_of(self, images: ImageSet) -> None:
         """Show which files of a set gave no image, and what was passed over."""
         self.skipped_of(images)
-        for note in images.manifest["notes"]:
-            if LISTED in note:
-                self.note(note.replace(LISTED, f"listed in {images.folder / 'skipped.txt'}"))
+        for stored, note in zip(images.manifest["notes"], images.notes(), strict=True):
+            if LISTED in stored:
+                self.note(note)
 
     def how_many(self, images: int) -> None:
         """Say so where a picture has a row for each image, and there are too many."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ..files import from_home
 from ..list_runs import RunStatus
 from ..list_runs import runs as find
+from ..recipe import RUNS
 from ..result import PYTHON_ONLY, Result, as_json
-from ..run import RUNS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

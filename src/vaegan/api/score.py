@@ -32,7 +32,8 @@ from ..models.vaegan import VAEGAN
 from ..progress import Progress
 from ..result import PYTHON_ONLY, Result
 from ..run import Run
-from ..viz.grid import to_uint8, view
+from ..viz.channels import view
+from ..viz.grid import to_uint8
 from ..viz.tiles import Tile, heat, tiled
 from ..words import command
 from .notices import ShowProgress, Skipped, Talk

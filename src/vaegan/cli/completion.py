@@ -33,7 +33,8 @@ class App(cyclopts.App):
 
 def run_folders(context: CompletionContext) -> Iterator[str]:
     """The runs in the folder that is being typed, and in the folder runs."""
-    from ..run import RUNS, Run
+    from ..recipe import RUNS
+    from ..run import Run
 
     head = os.path.split(context.incomplete)[0]
     for folder in (head, *(() if head else (str(RUNS),))):

@@ -29,7 +29,8 @@ def doctor(
         Any images that vaegan train --data takes: a folder or archive of images, a packed set (see vaegan prepare), a public data set (for
         example celeba:PATH), or avatars (the built-in drawn faces).
     out
-        The page to write. The default is doctor.html in the current folder. The list is stored beside it, as doctor.csv.
+        The page to write. The default is doctor.html in the current folder, or doctor-2.html and so on if there is an earlier one. The list
+        is stored beside it, as doctor.csv.
     workers
         The number of processes that read images. The default is one for each CPU core.
     json
@@ -37,8 +38,9 @@ def doctor(
     """
     from ..api import doctor as api
     from ..data.sources import recognized
+    from ..files import free_path
 
-    page = api.page_file(out or Path("doctor.html"))
+    page = api.page_file(out or free_path(Path("doctor.html"), ".csv"))
     recipe = flags.load_recipe([*settings, f"--data.source={recognized(source)}"])
     found = api.doctor(source, recipe, workers=workers, progress=err)
     found.files.extend(found.write(page))

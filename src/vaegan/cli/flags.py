@@ -17,8 +17,9 @@ from .. import old_names
 from ..errors import UserError
 from ..files import from_home
 from ..parse_settings import Layer, as_tree, convert, describe, setting_types
-from ..recipe import DEFAULT_RECIPE, Recipe, of_run, resolve
+from ..recipe import DEFAULT_RECIPE, Recipe, names, of_run, resolve
 from ..settings import PriorKind
+from ..words import command
 from .app import UnknownFlagError
 from .completion import recipe_names, runs_and_models
 from .console import err, parse_size
@@ -161,6 +162,18 @@ class RunFlags(TrainingFlags):
     init_from: Annotated[str | None, Parameter(completer=runs_and_models)] = None
     """A run folder or a model folder to begin with. Its weights are taken where their names and shapes match. The images, learning rates,
     image size and attributes may differ from those that it was trained with."""
+
+    def load_recipe(self, settings: Sequence[str] = (), resume: Path | None = None) -> Recipe:
+        """See `BaseFlags.load_recipe`. A lone word may be meant for images or for a recipe: then the sentence has the whole command.
+
+        Raises:
+            UserError: see there.
+        """
+        if settings and not _is_flag(word := settings[0]):
+            flag = "--recipe" if word in names() else "--data" if from_home(word).exists() else ""
+            if flag:
+                raise UserError(f"it is not clear what {word} is for: settings begin with --, as in: {command('train', flag, word)}")
+        return super().load_recipe(settings, resume)
 
 
 @Parameter(name="*", group=RECIPE)

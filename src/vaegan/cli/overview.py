@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ..run import RUNS
+from ..recipe import RUNS
 from .completion import runs_and_models
 from .console import Json, print_row, show
 from .console import out as stdout

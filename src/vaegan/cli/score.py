@@ -62,7 +62,7 @@ def score(
 
     table = out or result_file(run, "scores.csv")
     table = table if shard is None else Shard.parse(shard).file(table)
-    table = table if out else free_path(table)
+    table = table if out else free_path(table, ".png")
     if table.suffix.lower() != ".csv":
         raise UserError(f"cannot write numbers as {table}: give it a name that ends in .csv")
     found = api.score(

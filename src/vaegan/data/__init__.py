@@ -5,7 +5,8 @@ from .dataset import ImageSet
 from .held_out import Indices, split
 from .images import Preparation
 from .join import join
-from .prepare import AVATARS, LOADER, cache_folder, open_images, open_packed, pack_memory, packed_folder, prepare
+from .prepare import LOADER, cache_folder, open_images, open_packed, pack_memory, packed_folder, prepare
+from .sources import AVATARS
 
 __all__ = [
     "AVATARS",

@@ -34,7 +34,7 @@ from ..errors import UserError, unknown_name
 from ..files import sha256
 from ..words import command
 from .images import Preparation
-from .passed_over import MARK
+from .passed_over import LISTED, MARK
 from .shard import Shard
 
 FORMAT = 2
@@ -273,6 +273,11 @@ class ImageSet:
         if unknown := [name for name in names if name not in self.attribute_names]:
             raise unknown_name("attribute", unknown[0], self.attribute_names, inside=f" in the set {self.folder}")
         return self.attributes[:, [self.attribute_names.index(name) for name in names]]
+
+    def notes(self, listing: Path | None = None) -> list[str]:
+        """What the owner of the set should know, a sentence each; `listing` is where all is named that was not read."""
+        listed = f"listed in {listing or self.folder / 'skipped.txt'}"
+        return [note.replace(LISTED, listed) for note in self.manifest["notes"]]
 
     @property
     def skipped(self) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from ..files import replacing
+from ..files import missing, replacing
 from ..progress import Progress
 from ..this_process import cores
 from ..words import command
@@ -97,7 +97,7 @@ def _in_order(folders: Sequence[Path]) -> list[ImageSet]:
     parts = 0
     for folder in folders:
         if packed_folder(str(folder)) is None:
-            raise UserError(f"{folder} is not a packed set" if folder.exists() else f"{folder} does not exist")
+            raise UserError(f"{folder} is not a packed set") if folder.exists() else missing(folder)
         part = ImageSet.open_part(folder)
         if part.shard is None:
             raise UserError(
@@ -113,9 +113,9 @@ def _in_order(folders: Sequence[Path]) -> list[ImageSet]:
         found[part.shard.number] = part
     if not found:
         raise UserError("join needs the parts of the set: give the folders of all parts")
-    if missing := [str(Shard(number, parts)) for number in range(1, parts + 1) if number not in found]:
-        pack = command("prepare", "SOURCE", "PART", "--shard", missing[0])
-        raise UserError(f"parts of the set are missing: {some(missing, 8)}; pack the first of them with: {pack}")
+    if absent := [str(Shard(number, parts)) for number in range(1, parts + 1) if number not in found]:
+        pack = command("prepare", "SOURCE", "PART", "--shard", absent[0])
+        raise UserError(f"parts of the set are missing: {some(absent, 8)}; pack the first of them with: {pack}")
     return [part for _, part in sorted(found.items())]
 
 

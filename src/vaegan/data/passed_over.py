@@ -14,6 +14,7 @@ from .formats import Kind
 MARK = ": passed over: "
 """Between name and reason, in the lines of a skipped.txt that are no failure."""
 LISTED = "listed in skipped.txt"
+"""As a manifest has it, wherever its set lies; `ImageSet.notes` says which file that is."""
 MOST_NAMES = 10_000
 """So many files of one ending are named."""
 OTHERS = "other file"

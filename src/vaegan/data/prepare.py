@@ -28,14 +28,13 @@ from .images import Preparation
 from .samples import FULL, MOST_CHANNELS, DeepPixelsError, ValueRange
 from .scan import WHOLE, Scan, ScanStopped, check_percentiles, find_range
 from .shard import Shard
-from .sources import HUB, NO_CHOICES, ColumnChoices, avatars, find_source, is_hub, note_unused_table, recognized
+from .sources import AVATARS, HUB, NO_CHOICES, ColumnChoices, avatars, find_source, is_hub, note_unused_table, recognized
 from .sources.base import Source, first, stretch
 from .sources.leave_out import read_list, without
 from .sources.memory import memory_source
 from .sources.tables import read_table, with_table
 from .writer import Unfinished, is_unfinished, pack
 
-AVATARS = "avatars"
 LOADER = "DataLoader"
 """What a recipe has for its source if a program gave the batches."""
 MEMORY = re.compile("memory-[0-9a-f]{16}")

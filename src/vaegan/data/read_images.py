@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..files import missing
 from .images import Picture, Preparation, read
 from .samples import Unreadable
 from .sources import arrays
@@ -40,7 +41,7 @@ def read_images(
     arrays: list[NDArray[np.uint8]] = []
     for path in paths:
         if not path.exists():
-            raise UserError(f"{path} does not exist")
+            raise missing(path)
         alone = len(paths) == 1  # its error says more
         try:
             pictures = _pictures(path)

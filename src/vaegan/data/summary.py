@@ -65,7 +65,7 @@ def describe(images: ImageSet) -> Iterator[str]:
     yield f"values of the channels in {of}: mean {_values(mean)}; standard deviation {_values(deviation)}"
     if images.skipped:
         yield f"skipped: {len(images.skipped):,}, listed in {images.folder / 'skipped.txt'}; the first: {images.skipped[0]}"
-    yield from (f"note: {note}" for note in images.manifest["notes"])
+    yield from (f"note: {note}" for note in images.notes())
 
 
 def _attributes(images: ImageSet) -> Iterator[str]:

@@ -7,8 +7,10 @@ compression change is small, and is spread over all edges; two pictures that mer
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +37,8 @@ BLANK = 8
 """A picture whose values differ by no more shows nothing that could be compared."""
 ROWS, PAIRS = 2048, 4096
 """Pictures and pairs that are compared at a time."""
+COPY_MARK = re.compile(r"(?<![a-z])copy(?![a-z])|\(\d+\)$", re.IGNORECASE)
+"""What browsers and file managers put into the names of copies: `a (1)`, `a copy 2`, `a - Copy`, `Copy of a`."""
 GREY = np.array([0.299, 0.587, 0.114], np.float32)
 MIRRORED = np.tile((-1.0) ** np.arange(FREQUENCIES), FREQUENCIES)[1:] < 0
 """The frequencies that change their sign when a picture is mirrored."""
@@ -55,22 +59,30 @@ def blank(records: Records) -> NDArray[np.bool_]:
     return np.asarray(records["contrast"] <= BLANK)
 
 
-def find_copies(records: Records, held_out: NDArray[np.bool_], *, progress: Progress = lambda *_: None) -> list[Copy]:
+def plainness(name: str) -> tuple[bool, int]:
+    """A key that sorts names: first those without the mark of a copy, then the shorter ones, so that `a` goes before `a (1)` and `a-2`."""
+    return COPY_MARK.search(PurePosixPath(name).stem) is not None, len(name)
+
+
+def find_copies(records: Records, held_out: NDArray[np.bool_], names: Sequence[str], *, progress: Progress = lambda *_: None) -> list[Copy]:
     """Every picture that is a copy of a better one.
 
     Of pictures that are copies of each other, a held-out one is best, so that leaving out the others takes no image from it; then the one
-    with the most pixels, then the largest file, then the first. Each copy was compared with the picture that it is said to be a copy of.
+    with the most pixels, then the largest file, then the one with the plainest name, then the first. Each copy was compared with the
+    picture that it is said to be a copy of.
 
     Args:
         records: of N pictures.
         held_out: which of them are held out.
+        names: their names.
         progress: called as the work goes on.
 
     Returns:
         The copies by their indices.
     """
     pixels = records["width"].astype(np.int64) * records["height"]
-    order = np.lexsort((np.arange(len(records)), -records["bytes"], -pixels, ~held_out))
+    marked, lengths = np.array([plainness(name) for name in names], np.int64).reshape(-1, 2).T
+    order = np.lexsort((np.arange(len(records)), lengths, marked, -records["bytes"], -pixels, ~held_out))
     _, first, classes = np.unique(records["digest"][order], axis=0, return_index=True, return_inverse=True)
     best = order[first]  # of each class of exact copies: `np.unique` names the first one in the order
     members: dict[int, list[int]] = {}

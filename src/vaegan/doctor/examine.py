@@ -25,6 +25,7 @@ from ..data.writer import tasks
 from ..errors import unknown_name
 from ..progress import Progress
 from ..recipe import Recipe
+from ..viz.channels import three_channels
 
 VIEW, THUMBNAIL = 64, 16
 """Pixels a side of what is looked at, and of what is kept of it."""
@@ -96,7 +97,7 @@ class Examined:
         """Some of the pictures again, by their indices, in the order of the source."""
         if self.packed:
             for index in sorted(indices):
-                yield index, Pixels(in_colour(self.packed.images[index]))
+                yield index, Pixels(three_channels(self.packed.images[index]))
             return
         wanted = {int(self.positions[index]): index for index in indices}
         last = max(wanted, default=-1)
@@ -176,7 +177,7 @@ def examine_all(task: ReadingTask) -> tuple[Records, list[str]]:
     for picture in task.pictures:
         noted = _Noted(picture)
         try:
-            view = in_colour(read(noted, task.preparation, strict=task.strict))
+            view = three_channels(read(noted, task.preparation, strict=task.strict))
             digest = noted.digest or _digest(view.tobytes())
             found.append((*noted.size, noted.bytes, np.frombuffer(digest, np.uint64)))
             views.append(view)
@@ -270,14 +271,9 @@ def _of_packed(images: ImageSet) -> Source:
     def items() -> Iterator[Item]:
         for start in range(0, len(images), BLOCK):
             for index, pixels in enumerate(images.images[start : start + BLOCK], start):
-                yield Item(names[index], Pixels(in_colour(pixels)))
+                yield Item(names[index], Pixels(three_channels(pixels)))
 
     return Source(f"the set {Path(images.folder).name}", items, len(images), "", "", images.attribute_names)
-
-
-def in_colour(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """H x W x C as H x W x 3: of more channels the first three, of fewer the first one."""
-    return pixels[..., :3] if pixels.shape[-1] >= 3 else np.repeat(pixels[..., :1], 3, -1)
 
 
 def _parts(line: str) -> tuple[str, str]:

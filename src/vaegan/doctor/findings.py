@@ -87,7 +87,7 @@ def diagnose(examined: Examined, recipe: Recipe, *, progress: Progress = lambda 
     trained[training], held[held_out] = True, True
     names, records = examined.names, examined.records
     found = [Finding("broken", name, reason) for name, reason in examined.broken]
-    for copy in find_copies(records, held, progress=progress):
+    for copy in find_copies(records, held, names, progress=progress):
         leak = bool(trained[copy.index] and held[copy.of])
         found.append(Finding(copy.kind, names[copy.index], f"of {names[copy.of]}", copy.index, copy.of, leak, leave_out=True))
     for check, index, detail in _single(examined, recipe):

@@ -20,11 +20,11 @@ from ..data.any_images import AnyImages, any_images, check_values
 from ..data.batches import to_tensor
 from ..data.images import Preparation
 from ..errors import UserError, unknown_name
-from ..files import replacing
+from ..files import missing, replacing
 from ..hub.card import FILE as CARD
 from ..hub.card import card
 from ..hub.client import send
-from ..pretrained.find import model_folder
+from ..pretrained.find import model_folder, names
 from ..settings import NETWORKS, Architecture, PriorKind
 from .base import Decoder, Discriminator, Encoder
 from .families import find_family
@@ -329,6 +329,8 @@ class VAEGAN(nn.Module):
             UserError: the folder does not hold a model, or holds a damaged one; or its prior is damaged, or was fitted to other weights.
         """
         folder = model_folder(folder)
+        if not folder.exists():
+            raise missing(folder, names=names())
         for name in (CONFIG, WEIGHTS):
             if not (folder / name).is_file():
                 raise UserError(f"{folder} is not a model folder: it has no {name}")

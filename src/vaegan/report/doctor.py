@@ -13,8 +13,9 @@ from ..data.images import read
 from ..data.samples import Unreadable
 from ..data.sources import short_name
 from ..doctor.checks import CHECKS, COPY_KINDS, Check
-from ..doctor.examine import Examined, in_colour
+from ..doctor.examine import Examined
 from ..doctor.findings import Diagnosis, Finding, copies_of
+from ..viz.channels import three_channels
 from .page import write
 from .pictures import Embedded, embed
 
@@ -107,7 +108,7 @@ def _pictures(examined: Examined, indices: set[int]) -> dict[int, Embedded | Non
         scale = SIDE / max(width, height)
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
         try:
-            pixels = in_colour(read(picture, replace(examined.preparation, size=size, crop="none", box=(0, 0, 0, 0))))
+            pixels = three_channels(read(picture, replace(examined.preparation, size=size, crop="none", box=(0, 0, 0, 0))))
         except Unreadable:
             found[index] = None
         else:

@@ -14,7 +14,8 @@ from ..errors import UserError
 from ..latent.search import Search, copying
 from ..metrics.memorization import Copying
 from ..models.vaegan import VAEGAN
-from ..viz.grid import three_channels, to_uint8
+from ..viz.channels import three_channels
+from ..viz.grid import to_uint8
 from .facts import RunImages
 from .pictures import Embedded, embed, embed_exactly
 

@@ -24,7 +24,7 @@ from ..report.facts import RunImages, facts
 from ..report.pictures import embed_exactly
 from ..report.stats import Stats
 from ..run import Run
-from ..viz.grid import three_channels
+from ..viz.channels import three_channels
 from ..words import command, quoted
 from .learned import directions_of, scorer_of
 from .program import Program, run, trace

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..files import replacing
+from .channels import three_channels, view
 
 GAP = 2
 CAPTION = 22
@@ -47,21 +48,6 @@ def to_pil(images: Tensor) -> list[Image.Image]:
     """N x C x H x W in [-1, 1] to N pictures of their own size: grey ones for one channel, else in colour."""
     pixels = to_uint8(images)
     return [Image.fromarray(one[..., 0] if images.shape[1] == 1 else one) for one in pixels]
-
-
-def three_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """... x C to ... x 3, as people look at them: grey repeated; the first of two in magenta, the second in green; the first three of more.
-
-    Magenta and green together are grey, where two channels are equal.
-    """
-    return pixels[..., :3] if pixels.shape[-1] >= 3 else pixels[..., [0, -1, 0]]
-
-
-def view(channels: int) -> str:
-    """What to say under a heading where a picture does not show images of so many channels as they are; empty where it does."""
-    if channels == 2:
-        return " (channel 1 in magenta, channel 2 in green)"
-    return f" (channels 1 to 3 of {channels})" if channels > 3 else ""
 
 
 def pair_rows(above: Tensor, below: Tensor, columns: int) -> Tensor:

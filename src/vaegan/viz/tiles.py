@@ -9,7 +9,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from .grid import CAPTION, GAP, LINE, MARGIN, to_uint8, view
+from .channels import view
+from .grid import CAPTION, GAP, LINE, MARGIN, to_uint8
 
 CELL = 96  # smaller images are enlarged by a whole factor to at least this height, so that words fit under them
 SPACE = 6

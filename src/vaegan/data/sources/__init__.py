@@ -2,9 +2,10 @@
 
 from .beside import note_unused_table
 from .columns import NO_CHOICES, ColumnChoices
-from .registry import HUB, anchored, find_source, is_hub, is_plain, recognized, short_name
+from .registry import AVATARS, HUB, anchored, find_source, is_hub, is_plain, path_name, recognized, short_name
 
 __all__ = [
+    "AVATARS",
     "HUB",
     "NO_CHOICES",
     "ColumnChoices",
@@ -13,6 +14,7 @@ __all__ = [
     "is_hub",
     "is_plain",
     "note_unused_table",
+    "path_name",
     "recognized",
     "short_name",
 ]

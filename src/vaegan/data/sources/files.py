@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, Protocol, cast
 
 from ...errors import UserError
+from ...files import missing
 from ..formats import (
     ARCHIVE,
     CLOSED,
@@ -70,7 +71,7 @@ def listing(path: Path) -> Listing:
     if path.is_dir():
         found: Listing = Folder(path)
     elif not path.exists():
-        raise UserError(f"{path} does not exist")
+        raise missing(path)
     elif not is_archive(path):
         raise UserError(f"{path} is not a folder, a .zip or a .tar archive")
     else:

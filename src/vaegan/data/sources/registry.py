@@ -5,12 +5,13 @@ To add one, write a function from a path to a `Source` in a file here, and add i
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import UserError, unknown_name
-from ...files import from_home
+from ...files import from_home, missing
 from . import arrays, files, huggingface
 from .base import Source
 from .columns import NO_CHOICES, ColumnChoices
@@ -46,6 +47,8 @@ KINDS = {
 }
 """The kinds of sets by the name before the colon."""
 HUB = ("hf", "hf-stream")
+AVATARS = "avatars"
+"""The drawn faces, which are no file."""
 
 
 def recognized(text: str) -> str:
@@ -83,7 +86,7 @@ def find_source(text: str, choices: ColumnChoices = NO_CHOICES) -> Source:
     if not path:
         raise UserError(f"{kind}: needs a folder, such as {kind}:FOLDER")
     if not place.exists():
-        raise UserError(f"{place} does not exist")
+        raise missing(place)
     return KINDS[kind].open(place)
 
 
@@ -127,9 +130,16 @@ def short_name(text: str) -> str:
     return from_home(path).resolve().name.partition(".")[0] or kind
 
 
+def path_name(text: str) -> str:
+    """The same word without what a name of a file should not have."""
+    return re.sub(r"[^\w.-]+", "-", short_name(text)).strip("-.") or "images"
+
+
 def _of_path(path: Path) -> Source:
     if path.suffix.lower() in arrays.ENDINGS and path.is_file():
         return arrays.source(path)
+    if not path.exists():
+        raise missing(path, names=(AVATARS,))
     hint = next(
         (f"; it looks like {name}: to use all of it, give it as {name}:PATH" for name, kind in KINDS.items() if kind.recognizes(path)), ""
     )

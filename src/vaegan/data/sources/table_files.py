@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
+from ...files import missing
 
 SEPARATORS = ",;\t|"
 OTHER_KINDS = {
@@ -87,7 +88,7 @@ def _text(path: Path) -> str:
         UserError: there is no such file, or it is no text.
     """
     if not path.is_file():
-        raise UserError(f"{path} does not exist")
+        raise missing(path)
     content = path.read_bytes()
     if kind := next((kind for start, kind in OTHER_KINDS.items() if content.startswith(start)), None):
         raise UserError(f"{path} is {kind}, not a table of text: save it as a CSV file, and use that")

@@ -1,0 +1,99 @@
+"""A path where nothing is: the sentence names what is there and is called nearly so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vaegan import VAEGAN, Run, UserError, runs
+from vaegan.errors import with_way_out
+from vaegan.files import did_you_mean, missing
+
+from .command import fails
+from .tiny import tiny
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of images, an archive, a table, numbered files, and a run in runs."""
+    for name in ("photos/cats/1.png", "holiday.zip", "face.jpg", "face.txt", "table.csv", "7.png", ".hidden", "runs/faces/recipe.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("photo", "photos"),
+        ("Photos", "photos"),
+        ("photos/cat", "photos/cats"),
+        ("photo/cat/1.png", "photos/cats/1.png"),
+        ("holidays", "holiday.zip"),
+        ("face.jpeg", "face.jpg"),
+        ("tabel.csv", "table.csv"),
+        ("8.png", None),
+        ("hidden", None),
+        ("faces", "face.txt"),
+        ("foto", "photos"),
+        ("table.yaml", "table.csv"),
+        ("photos/cats/1.png/2.png", None),
+        ("nothing/like/this", None),
+        ("photos", None),
+    ],
+)
+def test_the_nearest_name_is_named(name: str, found: str | None, here: Path) -> None:
+    assert str(missing(Path(name))) == f"{name} does not exist" + (f". Did you mean {found}?" if found else "")
+    full = here / name
+    assert did_you_mean(full) == (f". Did you mean {here / found}?" if found else "")
+
+
+@pytest.mark.usefixtures("here")
+def test_runs_and_models_are_found_by_their_name() -> None:
+    with pytest.raises(UserError, match=r"^faces does not exist\. Did you mean runs/faces\?$"):
+        Run.open("faces")
+    with pytest.raises(UserError, match=r"^avatar does not exist\. Did you mean avatars\?$"):
+        Run.open("avatar")
+    with pytest.raises(UserError, match=r"^avatar does not exist\. Did you mean avatars\?$"):
+        VAEGAN.from_pretrained("avatar")
+    with pytest.raises(UserError, match=r"^run does not exist: name the folder that holds your runs\. Did you mean runs\?$"):
+        runs("run")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("train --data photo", "photo does not exist. Did you mean {}/photos?"),
+        ("train --data avatar", "avatar does not exist. Did you mean avatars?"),
+        ("train --data mnist:photo", "photo does not exist. Did you mean {}/photos?"),
+        ("train --resume runs/face", "cannot resume runs/face: it does not exist. Did you mean runs/faces?"),
+        ("train --resume faces", "cannot resume faces: it does not exist. Did you mean runs/faces?"),
+        (
+            "train --recipe runs/faces/recipes.yaml",
+            "the recipe runs/faces/recipes.yaml does not exist. Did you mean runs/faces/recipe.yaml?",
+        ),
+        ("prepare photo set", "photo does not exist. Did you mean photos?"),
+        ("prepare photos set --attributes tabel.csv", "tabel.csv does not exist. Did you mean table.csv?"),
+        ("doctor photo", "photo does not exist. Did you mean photos?"),
+        ("data photo", "photo does not exist. Did you mean photos?"),
+        ("join set part photo", "part does not exist"),
+        ("sample runs/face", "runs/face does not exist. Did you mean runs/faces?"),
+        ("reconstruct avatars fase.jpg", "fase.jpg does not exist. Did you mean face.jpg?"),
+        ("score avatars photo", "photo does not exist. Did you mean photos?"),
+        ("search avatars fase.jpg", "fase.jpg does not exist. Did you mean face.jpg?"),
+        ("report runs/face", "runs/face does not exist. Did you mean runs/faces?"),
+        ("compare runs/faces runs/face", "runs/face does not exist. Did you mean runs/faces?"),
+        ("runs run", "run does not exist: name the folder that holds your runs. Did you mean runs?"),
+    ],
+)
+def test_commands_name_it(line: str, said: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fails(capsys, *line.split()).endswith(said.format(here))
+
+
+def test_a_way_out_after_a_question(here: Path) -> None:
+    assert with_way_out("it is gone", "find it") == "it is gone; find it"
+    (here / "runs" / "faces" / "recipe.yaml").write_text(tiny(data__source=str(here / "photo")).to_yaml())
+    with pytest.raises(UserError, match=r"photo does not exist\. Did you mean .*photos\? Say where they are now with --data$"):
+        Run("runs/faces").images(flag="--data")
