@@ -163,18 +163,22 @@ class Directions:
             temporary.write_bytes(safetensors.torch.save(tensors, header))
 
     def store(self, path: Path) -> tuple[Directions, list[str]]:
-        """Save them in a file beside those that are there for the same weights: directions of attributes replace all such, and one that was
-        learned from two sets of images replaces that of its name. Returns what is in the file now, and what there is to say.
+        """Save them in a file, as `beside` has them. Returns what is in the file now, and what there is to say."""
+        both, notes = self.beside(path)
+        both.save(path)
+        return both, notes
+
+    def beside(self, path: Path) -> tuple[Directions, list[str]]:
+        """These, and those that a file has for the same weights: directions of attributes replace all such, and one that was learned from
+        two sets of images replaces that of its name. Returns them, and what there is to say.
         """
         old = None
         with suppress(UserError):  # a damaged file is replaced
             old = Directions.load(path) if path.is_file() else None
         if old is None or not (self.sources or old.sources):
-            self.save(path)
             return self, []
         if old.about.get("weights") != self.about.get("weights"):
             again = command("attributes", "RUN", "--with", "IMAGES", "--without", "IMAGES", "--name")
-            self.save(path)
             return self, [f"the model has changed since {name} was learned: learn it again with: {again} {name}" for name in old.sources]
         if self.sources:
             first, second = old.select([number for number, name in enumerate(old.names) if name not in self.names]), self
@@ -185,9 +189,7 @@ class Directions:
             notes = [
                 f"left out {name}: it was learned from {' and '.join(old.sources[name])}" for name in self.names if name in old.sources
             ]
-        both = first.joined(second)
-        both.save(path)
-        return both, notes
+        return first.joined(second), notes
 
     def select(self, numbers: Sequence[int]) -> Directions:
         """Some of them."""
