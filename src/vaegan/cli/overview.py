@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ..run import RUNS
-from .completion import run_folders
+from .completion import as_typed, run_folders
 from .console import Json, print_row, show
 from .console import out as stdout
 
@@ -47,7 +47,7 @@ def runs(folder: Path = RUNS, /, *, json: Json = False, jsonl: Json = False) -> 
 
 
 def compare(
-    runs: Annotated[list[Path], Parameter(negative="", json_list=False, completer=run_folders)],
+    runs: Annotated[list[Path], Parameter(negative="", json_list=False, completer=run_folders, converter=as_typed)],
     /,
     *,
     out: Path | None = None,
