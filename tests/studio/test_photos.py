@@ -36,7 +36,7 @@ def test_a_photo_of_50_megapixels_does_not_freeze_the_page(browser: Browser, pag
     studio = Studio(browser, page)
     before = seconds_of_tasks(browser)
     studio.find("#file").send_keys(str(tmp_path / "large.jpg"))
-    while studio.status() != "large.jpg":
+    while browser.run("return document.getElementById('status').textContent") != "large.jpg":
         time.sleep(1)  # each look is a task, too
     taken = seconds_of_tasks(browser) - before
     print(f"the page took {1000 * taken:.0f} ms for a photo of 50 megapixels")
