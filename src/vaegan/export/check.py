@@ -58,10 +58,10 @@ class Reference:
         if model.prior is not None:  # given attributes, noise has another meaning there, but 0 does not
             self.inputs["uniform"] = np.random.default_rng(1).random(CHECKED, np.float32)
             noise = np.random.default_rng(0).standard_normal((CHECKED, model.prior.means.shape[1]), np.float32)
-            self.inputs["noise"] = 0 * noise if names else noise
+            self.inputs["noise"] = np.zeros_like(noise) if names else noise
         if directions is not None:  # each attribute is added to some, and taken from others
             numbers = np.arange(CHECKED * len(directions.names), dtype=np.float32).reshape(CHECKED, len(directions.names))
-            self.inputs["strengths"] = numbers % 4 / 2 - 1
+            self.inputs["strengths"] = (numbers % 4 / 2 - 1).astype(np.float32)
 
     @torch.inference_mode()
     def expected(self, name: str, inputs: Mapping[str, Any]) -> list[NDArray[Any]]:
