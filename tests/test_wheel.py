@@ -12,7 +12,7 @@ import sys
 import sysconfig
 import tarfile
 import zipfile
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,8 @@ NEEDED = 77
 """The version of setuptools that pyproject.toml asks for."""
 MOST_MEGABYTES = 7
 """Of the wheel, so that nobody puts a large file into the package by mistake."""
+EXTRA = ("onnx", "onnxruntime")
+"""The packages of vaegan[export]."""
 PACKAGE = ROOT / "src" / "vaegan"
 
 
@@ -85,7 +87,7 @@ def test_everything_is_in_the_sdist_and_in_the_wheel(built: Built) -> None:
 
 
 def test_it_works_in_a_new_environment(environment: Path, tmp_path: Path) -> None:
-    """A demo of 50 steps on fewer avatars, which are drawn sooner; its evaluation; and the model that comes with the package."""
+    """A demo of 50 steps on fewer avatars, which are drawn sooner; its evaluation and export; and the model that comes with the package."""
     alone = {"PYTHONPATH": "", "VAEGAN_CACHE": str(tmp_path / "cache")}
 
     def run(program: str, *arguments: str) -> str:
@@ -102,6 +104,14 @@ def test_it_works_in_a_new_environment(environment: Path, tmp_path: Path) -> Non
     assert "</html>" in (tmp_path / "runs" / "avatars" / "report.html").read_text()
     found = json.loads(run("vaegan", "evaluate", "runs/avatars", "--samples", "100", "--device", "cpu", "--json"))
     assert [value for name, value in found["numbers"].items() if name.startswith("samples_frechet_distance_efficientnet")]
+    before = megabytes(environment)
+    exported = tmp_path / json.loads(run("vaegan", "export", "runs/avatars", "--json"))["folder"]
+    assert sorted(path.stem for path in exported.glob("*.onnx")) == ["decoder", "edit", "encoder", "prior", "reconstruct", "score"]
+    run("python", str(exported / "example.py"))
+    assert (tmp_path / "example.png").is_file()
+    of_extra = [Path(str(file.locate())) for name in EXTRA for file in distribution(name).files or ()]
+    extra = sum(path.stat().st_size for path in of_extra if path.is_file()) / 1e6
+    print(f"{before:.1f} MB before, {before + extra:.1f} MB with {' and '.join(EXTRA)}; the export has {megabytes(exported):.1f} MB")
     for page in json.loads(run("vaegan", "demo", "--json"))["files"]:
         assert "</html>" in (tmp_path / page).read_text()
     run("vaegan", "edit", "avatars", "runs/avatars/samples/step-000050.png", "--add", "Smiling")

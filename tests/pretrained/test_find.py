@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,46 @@ def test_it_is_used_from_a_copy_which_is_made_once() -> None:
     assert find("avatars") == folder
     assert (folder / "something.txt").is_file()
     assert not [path for path in folder.parent.iterdir() if path != folder]
+
+
+def test_a_damaged_copy_is_repaired() -> None:
+    folder = find("avatars")
+    samples = vaegan.load("avatars").sample(2)
+    whole = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for name in ("model/model.safetensors", "model/prior.safetensors", "attributes.safetensors", "recipe.yaml"):
+        (folder / name).write_bytes(whole[folder / name][:1000])
+    (folder / "score.safetensors").unlink()
+    assert torch.equal(vaegan.load("avatars").sample(2), samples)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == whole
+    mine = Directions.load(folder / "attributes.safetensors").select([0, 2])
+    mine.save(folder / "attributes.safetensors")
+    find("avatars")
+    assert Directions.load(folder / "attributes.safetensors").names == mine.names
+
+
+def test_its_prior_stays_and_a_copy_is_fitted(all_photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    prior = find("avatars") / "model" / "prior.safetensors"
+    packaged = prior.read_bytes()
+    said = fails(
+        capsys, "fit-prior", "avatars", words="the prior of avatars stays as it is, for all who name it: fit that of a copy with: "
+    )
+    copying, _, fitting = said.partition(" with: ")[2].partition(" && ")
+    subprocess.run(copying, shell=True, check=True)
+    works(*fitting.split()[1:], "--data", all_photos, "--device", "cpu")
+    assert (Path("my-avatars") / "model" / "prior.safetensors").read_bytes() != packaged == prior.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["./avatars", "avatars/"])
+def test_a_path_is_no_name(name: str, run_on_avatars: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not is_name(name)
+    with pytest.raises(UserError, match="avatars does not exist"):
+        vaegan.load(name)
+    fails(capsys, "sample", name, words=f"{Path('avatars').absolute()} does not exist")
+    fails(capsys, "compare", name, "avatars", words="does not exist")
+    fails(capsys, "experiment", "samples", "--runs", name, words="does not exist")
+    shutil.copytree(run_on_avatars, "avatars")
+    works("sample", name, "--count", 1)
+    assert Path("avatars/samples.png").is_file()
 
 
 def test_a_folder_goes_before_the_name(run_on_avatars: Path) -> None:

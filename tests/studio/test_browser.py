@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,107 +12,17 @@ import pytest
 import torch
 from PIL import Image
 
-import vaegan
 from vaegan import Run
 from vaegan.data.batches import to_tensor
 from vaegan.latent.directions import Directions
 from vaegan.viz.grid import to_uint8
 
 from ..browser import CONTRASTS, MARKS, Browser
-from ..command import train
+from .person import Studio, off
 
 pytestmark = MARKS
 Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 ActionChains = pytest.importorskip("selenium.webdriver").ActionChains
-
-PIXELS = """
-const canvas = document.getElementById(arguments[0]);
-return [canvas.height, canvas.width, ...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data];
-"""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    browser = Browser()
-    downloads = tmp_path_factory.mktemp("downloads")
-    browser.command("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
-    browser.downloads = downloads  # type: ignore[attr-defined]
-    yield browser
-    browser.driver.quit()
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    settings: dict[str, Any] = {"data__avatars": 300, "networks__size": (32, 32), "networks__latent": 20, "data__held_out": 0.3}
-    return Run.open(train(tmp_path_factory.mktemp("studio") / "run", **settings, training__length="20 steps", training__batch=8))
-
-
-@pytest.fixture(scope="module")
-def page(run: Run) -> Path:
-    return Path(vaegan.studio(run, score=True))
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    """Three squares: black, red and blue."""
-    wide = np.zeros((300, 900, 3), np.uint8)
-    wide[:, 300:600, 0], wide[:, 600:, 2] = 255, 255
-    Image.fromarray(wide).save(tmp_path / "photo.jpg", quality=98)
-    return tmp_path / "photo.jpg"
-
-
-class Studio:
-    """The page, as a person has it."""
-
-    def __init__(self, browser: Browser, page: Path, **how: Any) -> None:
-        self.browser = browser
-        browser.driver.get_log("browser")
-        browser.requested()
-        browser.open(page, **how)
-        browser.until("return document.body.dataset.ready === 'all'")
-
-    def find(self, selector: str) -> Any:
-        return self.browser.driver.find_element("css selector", selector)
-
-    def shown(self, canvas: str = "after") -> Any:
-        height, width, *values = self.browser.driver.execute_script(PIXELS, canvas)
-        return np.array(values, np.uint8).reshape(height, width, 4)[..., :3]
-
-    def status(self) -> str:
-        return str(self.find("#status").text)
-
-    def press(self, selector: str) -> None:
-        """Press something, and wait for the picture that follows."""
-        self.after(lambda: self.find(selector).click())
-
-    def after(self, act: Any) -> None:
-        before = self.browser.run("return document.body.dataset.shown")
-        act()
-        self.browser.until(f"return document.body.dataset.shown !== '{before}'")
-        time.sleep(0.1)
-
-    def slide(self, selector: str, keys: str) -> None:
-        """Move a slider by keys; of several presses, the last is waited for."""
-        slider = self.find(selector)
-        self.browser.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", slider)
-        for key in keys:
-            self.after(lambda key=key: slider.send_keys(key))
-
-    def drag(self, element: Any, right: int, *, touch: bool) -> None:
-        """Drag an element from its middle, by the mouse or by a finger."""
-        if not touch:
-            return ActionChains(self.browser.driver).click_and_hold(element).move_by_offset(right, 0).release().perform()
-        box = self.browser.driver.execute_script(
-            "const b = arguments[0].getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]", element
-        )
-        for kind, moved in (("touchStart", 0), ("touchMove", right // 2), ("touchMove", right), ("touchEnd", None)):
-            points = [] if moved is None else [{"x": box[0] + moved, "y": box[1]}]
-            self.browser.command("Input.dispatchTouchEvent", type=kind, touchPoints=points)
-        return None
-
-
-def off(one: Any, other: Any) -> Any:
-    return np.abs(one.astype(int) - other.astype(int))
 
 
 def test_nothing_is_asked_for_and_nothing_complains(browser: Browser, page: Path) -> None:

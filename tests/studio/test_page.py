@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from vaegan import VAEGAN, Architecture, Run, UserError, studio
+from vaegan import VAEGAN, Architecture, Run, UserError, export, studio
 from vaegan.report import policy_hash
 
 from ..command import train, works
@@ -59,6 +62,31 @@ def test_a_run_whose_images_are_gone_has_a_page_and_says_so(photos: Path, tmp_pa
     written = studio(run)
     assert Path(written) == run / "studio.html"
     assert any("no held-out images" in note for note in written.notes)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_run_in_a_read_only_folder_has_a_page_and_an_export(
+    trained_on_avatars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    open_, before = Path.open, {path: path.stat().st_mtime_ns for path in trained_on_avatars.rglob("*")}
+
+    def refuse(path: Path, mode: str = "r", *more: Any, **named: Any) -> Any:
+        if path.is_relative_to(trained_on_avatars) and not mode.startswith("r"):
+            raise OSError(number, os.strerror(number), str(path))
+        return open_(path, mode, *more, **named)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    note = f"cannot write into {trained_on_avatars}: {os.strerror(number)}; what was learned of the run is not saved"
+    page = studio(trained_on_avatars, tmp_path / "page.html", score=True)
+    assert page.notes == [note]
+    assert "Beard" in [attribute["name"] for attribute in about(Path(page))["attributes"]]  # type: ignore[attr-defined]
+    if number == errno.EROFS:
+        exported = export(trained_on_avatars, tmp_path / "exported")
+        assert exported.notes == [note]
+        assert json.loads((exported.folder / "model.json").read_text())["score"]["normal_images"] == 100
+    assert {path: path.stat().st_mtime_ns for path in trained_on_avatars.rglob("*") if path != trained_on_avatars} == {
+        path: time for path, time in before.items() if path != trained_on_avatars
+    }
 
 
 def test_a_gan_has_a_page_without_photos(tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ def export(
     pt2: bool = False,
     progress: ShowProgress = None,
 ) -> ExportedModel:
-    """Write a model as ONNX files: encoder, decoder, reconstruct and score, with model.json and example.py, which says how to use them.
+    """Write a model as ONNX files, with model.json and example.py, which says how to use them.
+
+    The files are prior, decoder, encoder, reconstruct, edit and score: those that the model and what it has learned allow.
 
     Each file is compared with the model as soon as it is written. If the run has no directions of attributes, or its score is not
     calibrated, this is done first, where the images are at hand.

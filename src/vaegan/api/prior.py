@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..errors import UserError
 from ..latent.fit_mixture import COMPONENTS
 from ..latent.fit_prior import fit_prior as fit
 from ..models.prior import Mixture
+from ..pretrained.find import file_name
 from ..result import Result
 from ..run import Run
 from ..training.device import make_fabric
+from ..words import command, quoted
 from .notices import ShowProgress, Talk
 from .shared import check_seed
 
@@ -49,11 +52,16 @@ def fit_prior(
         progress: see `vaegan.api.notices.ShowProgress`.
 
     Raises:
-        UserError: there is no such run, or it has no encoder; there are too few images; or a process is training into the run.
+        UserError: there is no such run, or it has no encoder; it is the model of a name, such as avatars; there are too few images; or a
+            process is training into the run.
     """
     if seed is not None:
         check_seed(seed)
     opened = run if isinstance(run, Run) else Run.open(run)
+    if opened.name:
+        own = f"my-{file_name(opened.name)}"
+        way_out = f"fit that of a copy with: {quoted('cp', '-r', opened.folder, own)} && {command('fit-prior', own)}"
+        raise UserError(f"the prior of {opened.name} stays as it is, for all who name it: {way_out}")
     with Talk(progress).bar() as bar:
         found = fit(opened.folder, data, components=components, seed=seed, device=make_fabric(device).device, progress=bar)
     return FittedPrior(**vars(found), files=[opened.prior_file])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,5 +83,12 @@ def _names(path: Path) -> list[str]:
         return []
 
 
-RunFolder = Annotated[Path, Parameter(completer=runs_and_models)]
+def as_typed(type_: Any, tokens: Sequence[cyclopts.Token]) -> Any:
+    """A path or a list of paths: ./avatars is a folder, but as a path it would be avatars, which may be the name of a model."""
+    typed = [(token.value, Path(token.value)) for token in tokens]
+    paths = [path.absolute() if path.name == str(path) != text and not path.exists() else path for text, path in typed]
+    return paths[0] if type_ is Path else paths
+
+
+RunFolder = Annotated[Path, Parameter(completer=runs_and_models, converter=as_typed)]
 """The folder of a run, or also of a model, or the name of a model."""

@@ -15,6 +15,7 @@ from rich.console import Console
 from ..errors import UserError
 from ..metrics.extractors.registry import DEFAULT, ExtractorName
 from ..words import quoted
+from .completion import as_typed
 from .console import Json, err, show, wrote
 from .console import out as stdout
 from .flags import ExperimentFlags, Settings
@@ -26,7 +27,7 @@ experiment = cyclopts.App(
 )
 
 
-Runs = Annotated[list[Path] | None, Parameter(negative="", consume_multiple=True)]
+Runs = Annotated[list[Path] | None, Parameter(negative="", consume_multiple=True, converter=as_typed)]
 
 
 @experiment.command

@@ -24,9 +24,9 @@ def export(
 ) -> None:
     """Write a model as ONNX files, which run without torch.
 
-    The folder holds encoder.onnx, decoder.onnx, reconstruct.onnx and score.onnx. Each file takes any number of images or codes at a time.
-    The command checks that each file gives the same results as the model. model.json describes the files, and holds the fitted prior and
-    the directions of attributes. example.py shows how to use them with onnxruntime and numpy.
+    The folder holds prior.onnx (draws codes), decoder.onnx, encoder.onnx, reconstruct.onnx, edit.onnx (adds attributes) and score.onnx.
+    Each file takes any number of images or codes at a time. The command checks that each file gives the same results as the model.
+    model.json describes the files. example.py shows how to use them with onnxruntime and numpy.
 
     If the run has no directions of attributes yet, they are learned first (see vaegan attributes). If its score is not calibrated, that is
     done first, too (see vaegan score).

@@ -56,7 +56,8 @@ class Learned:
             notes.append(f"the export has no directions of attributes: {error}")
         if "discriminator" not in model.untrained:
             try:
-                scorer = scorer_of(opened, model, known, progress)
+                scorer, more = scorer_of(opened, model, known, progress)
+                notes = list(dict.fromkeys([*notes, *more]))
             except UserError as error:
                 reason = str(error)
             if scorer is None:

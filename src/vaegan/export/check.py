@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..data.batches import to_tensor
 from ..latent.anomaly import Scorer
+from ..latent.directions import Directions
 from ..latent.measurements import measure
 from ..models.vaegan import VAEGAN
 from ..viz.grid import to_array
@@ -42,8 +43,8 @@ class Part(nn.Module):
 class Reference:
     """The inputs that files are checked on, and what the model makes of them."""
 
-    def __init__(self, model: VAEGAN, scorer: Scorer | None) -> None:
-        self._model, self._scorer = model, scorer
+    def __init__(self, model: VAEGAN, scorer: Scorer | None, directions: Directions | None = None) -> None:
+        self._model, self._scorer, self._directions = model, scorer, directions
         names = model.architecture.attributes
         attributes = torch.full((CHECKED, len(names)), torch.nan)
         for number in range(CHECKED if names else 0):  # each attribute is known of some, and unknown of others
@@ -54,13 +55,29 @@ class Reference:
         self.inputs: Arrays = {"codes": codes.numpy(), "images": to_tensor(self.pixels).contiguous().numpy()}
         if names:
             self.inputs["attributes"] = attributes.numpy()
+        if model.prior is not None:  # given attributes, noise has another meaning there, but 0 does not
+            self.inputs["uniform"] = np.random.default_rng(1).random(CHECKED, np.float32)
+            noise = np.random.default_rng(0).standard_normal((CHECKED, model.prior.means.shape[1]), np.float32)
+            self.inputs["noise"] = np.zeros_like(noise) if names else noise
+        if directions is not None:  # each attribute is added to some, and taken from others
+            numbers = np.arange(CHECKED * len(directions.names), dtype=np.float32).reshape(CHECKED, len(directions.names))
+            self.inputs["strengths"] = (numbers % 4 / 2 - 1).astype(np.float32)
 
     @torch.inference_mode()
     def expected(self, name: str, inputs: Mapping[str, Any]) -> list[NDArray[Any]]:
         """What a file of this name should compute, in the order of its outputs."""
         if name == "score":
             return self._scores(torch.from_numpy(inputs["images"]))
-        return [one.numpy() for one in Part(self._model, name)(*map(torch.from_numpy, inputs.values()))]
+        tensors, model, directions = [torch.from_numpy(one) for one in inputs.values()], self._model, self._directions
+        if name == "prior":
+            assert model.prior is not None
+            noise, uniform, *attributes = tensors
+            return [model.prior.codes(noise[:, : model.prior.latent], uniform, *map(model.standardised, attributes)).numpy()]
+        if name == "edit":
+            assert directions is not None
+            each = [(code, dict(zip(directions.names, row.tolist(), strict=True))) for code, row in zip(*tensors, strict=True)]
+            return [torch.stack([directions.edit(code[None], strengths)[0] for code, strengths in each]).numpy()]
+        return [one.numpy() for one in Part(model, name)(*tensors)]
 
     def _scores(self, images: Tensor) -> list[NDArray[Any]]:
         model, scorer = self._model, self._scorer

@@ -30,6 +30,7 @@ from .networks import GraphMaker
 NEEDED = ("onnx", "onnxruntime")
 MOST = 1e-3
 """The largest difference, as a part of values above 1, that rounding explains in float32."""
+PT2 = ("encoder", "decoder", "reconstruct")
 MODEL, EXAMPLE = "model.json", "example.py"
 
 
@@ -112,7 +113,10 @@ def write_export(
     if model.device.type != "cpu" or model.dtype != torch.float32:  # one in memory may be anything
         model = copy.deepcopy(model).to("cpu", torch.float32)
     learned = Learned.of(opened, model, progress)
-    maker, reference = GraphMaker(model, learned.scorer, precision), Reference(model, learned.scorer)
+    maker, reference = (
+        GraphMaker(model, learned.scorer, learned.directions, precision),
+        Reference(model, learned.scorer, learned.directions),
+    )
     notes = [*_left_out(model), *learned.notes]
     about, rows, graphs = describe(opened, model, precision), list[ExportedFile](), dict[str, Graph]()
     with _made_whole(folder) as partial:
@@ -125,7 +129,7 @@ def write_export(
                 raise RuntimeError(f"{path.name} does not give the values of the model: they differ by up to {max(off.values()):.2g}")
             graphs[path.name] = graph
             rows.append(ExportedFile(path.name, path.stat().st_size, [*graph.inputs], [*graph.outputs], off))
-            if pt2 and name != "score":
+            if pt2 and name in PT2:
                 _write_pt2(model, name, reference, partial / f"{name}.pt2")
             progress("exporting", number + 1, len(maker.graphs))
         (partial / MODEL).write_text(json.dumps(model_json(about, model, graphs, learned)) + "\n", encoding="utf-8")
@@ -176,11 +180,8 @@ def _example(model: VAEGAN, learned: Learned, names: list[str]) -> str:
         templates("vaegan.export")
         .get_template("example.py.jinja")
         .render(
-            prior=model.prior is not None,
             conditional=model.conditional,
-            directions=learned.directions is not None,
-            encoder="encoder" in names,
-            score="score" in names,
+            **{name: name in names for name in ("prior", "encoder", "edit", "score")},
             calibrated=learned.scorer is not None,
         )
     )

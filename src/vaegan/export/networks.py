@@ -1,19 +1,22 @@
-"""The four graphs of a model: encoder, decoder, reconstruct and score."""
+"""The graphs of a model: prior, decoder, encoder, reconstruct, edit and score."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import torch
 
 from ..latent.anomaly import COMBINED, MEASUREMENTS, Calibration, Scorer
+from ..latent.directions import Directions
 from ..latent.measurements import LEAST
 from ..models.vaegan import MOST_DEVIATION, VAEGAN
 from ..studio.contents import Maps
 from ..studio.program import Program, trace
 from ..studio.weights import Precision
+from .codes import PriorGraph, edit_graph
 from .graph import Graph, Value
 
 MAPS = [2, 3]
@@ -23,12 +26,13 @@ MAPS = [2, 3]
 class GraphMaker:
     """Makes the graphs of a model."""
 
-    def __init__(self, model: VAEGAN, scorer: Scorer | None, precision: Precision) -> None:
+    def __init__(self, model: VAEGAN, scorer: Scorer | None, directions: Directions | None, precision: Precision) -> None:
         """Trace the networks of a model, once for all graphs.
 
         Args:
             model: in evaluation mode.
             scorer: the calibration of the score, if there is one.
+            directions: of attributes, if there are any.
             precision: how weights are stored.
 
         Raises:
@@ -39,12 +43,17 @@ class GraphMaker:
         code, image = torch.zeros(1, a.latent), torch.zeros(1, a.channels, *a.size)
         conditions = (torch.zeros(1, len(a.attributes)),) if model.conditional else ()
         self._decoder = trace(model.decoder, (code, *conditions), "decoder.")
-        self.graphs: dict[str, Callable[[], Graph]] = {"decoder": self.decoder}
+        self.graphs: dict[str, Callable[[], Graph]] = {}
         """What makes the graph of each file."""
+        if model.prior is not None:
+            self.graphs["prior"] = partial(PriorGraph, model, model.prior)
+        self.graphs["decoder"] = self.decoder
         if "encoder" in model.untrained:
             return
         self._encoder = trace(model.encoder, (image, *conditions), "encoder.")
         self.graphs |= {"encoder": self.encoder, "reconstruct": self.reconstruct}
+        if directions is not None and directions.names:
+            self.graphs["edit"] = partial(edit_graph, directions)
         if "discriminator" not in model.untrained:
             self._maps: Program = trace(Maps(model.discriminator).eval(), (image,), "maps.")
             self.graphs["score"] = self.score

@@ -163,18 +163,23 @@ class Directions:
             temporary.write_bytes(safetensors.torch.save(tensors, header))
 
     def store(self, path: Path, run: str | Path) -> tuple[Directions, list[str]]:
-        """Save them in a file beside those that are there for the same weights: directions of attributes replace all such, and one that was
-        learned from two sets of images replaces that of its name. Returns what is in the file now, and what there is to say of `run`, as
-        a command takes it.
+        """Save them in a file, as `beside` has them. Returns what is in the file now, and what there is to say of `run`, as a command takes
+        it.
+        """
+        both, notes = self.beside(path, run)
+        both.save(path)
+        return both, notes
+
+    def beside(self, path: Path, run: str | Path) -> tuple[Directions, list[str]]:
+        """These, and those that a file has for the same weights: directions of attributes replace all such, and one that was learned from
+        two sets of images replaces that of its name. Returns them, and what there is to say of `run`, as a command takes it.
         """
         old = None
         with suppress(UserError):  # a damaged file is replaced
             old = Directions.load(path) if path.is_file() else None
         if old is not None and old.about.get("weights") != self.about.get("weights"):
-            self.save(path)
             return self, old.outdated(run, [name for name in old.names if name not in self.names])
         if old is None or not (self.sources or old.sources):
-            self.save(path)
             return self, []
         if self.sources:
             first, second = old.select([number for number, name in enumerate(old.names) if name not in self.names]), self
@@ -185,9 +190,7 @@ class Directions:
             notes = [
                 f"left out {name}: it was learned from {' and '.join(old.sources[name])}" for name in self.names if name in old.sources
             ]
-        both = first.joined(second)
-        both.save(path)
-        return both, notes
+        return first.joined(second), notes
 
     def outdated(self, run: str | Path, names: Sequence[str] | None = None) -> list[str]:
         """For each command that learned some of these from named images: a sentence that asks to run it again, after a change of the model.

@@ -5,17 +5,23 @@
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+import safetensors
+from safetensors import SafetensorError
+
 from ..data.prepare import cache_folder
-from ..files import from_home
+from ..files import from_home, replacing
 from ..hub.client import PREFIX, REPOSITORY, fetch
 
 PACKAGED = Path(__file__).parent
+LEARNED = ("attributes.safetensors", "score.safetensors", "metrics.jsonl")
+"""The files of a run that commands write anew or add to."""
 
 
 def names() -> list[str]:
@@ -24,8 +30,8 @@ def names() -> list[str]:
 
 
 def is_name(run: str | Path) -> bool:
-    """Whether this is the name of a model, and not a path: a folder that is there goes before a name."""
-    name = Path(run).as_posix()
+    """Whether this is the name of a model, and not a path: a folder that is there goes before a name, and ./avatars is a path."""
+    name = run if isinstance(run, str) else run.as_posix()
     return (name in names() or name.startswith(PREFIX)) and not from_home(run).exists()
 
 
@@ -77,9 +83,11 @@ def model_folder(folder: str | Path) -> Path:
 
 
 def _copy_of(original: Path, name: str) -> Path:
-    """A copy in the cache: what is learned later is saved beside a model, and an installed package may be read-only, and of many users."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in original.rglob("*") if path.is_file()):
+    """A copy in the cache: what is learned later is saved beside a model, and an installed package may be read-only, and of many users.
+    Files of the copy that are damaged or missing are copied again.
+    """
+    digest, files = hashlib.sha256(), sorted(path for path in original.rglob("*") if path.is_file())
+    for path in files:
         digest.update(f"{path.relative_to(original).as_posix()}\0".encode())
         digest.update(path.read_bytes())
     folder = cache_folder() / "models" / digest.hexdigest()[:16] / name
@@ -89,4 +97,22 @@ def _copy_of(original: Path, name: str) -> Path:
             whole = shutil.copytree(original, Path(temporary) / name, copy_function=shutil.copyfile)
             with suppress(OSError):  # another process was first
                 whole.rename(folder)
+    for path in files:
+        copy = folder / path.relative_to(original)
+        if not _is_whole(copy, path):
+            with replacing(copy) as partial:
+                shutil.copyfile(path, partial)
     return folder
+
+
+def _is_whole(copy: Path, original: Path) -> bool:
+    """Whether a file of a copy is as it was, or, where a command may have written it since, can be read."""
+    if not copy.is_file() or copy.name not in LEARNED:
+        return copy.is_file() and filecmp.cmp(copy, original, shallow=False)
+    if copy.suffix != ".safetensors":
+        return True
+    try:
+        with safetensors.safe_open(copy, "np"):
+            return True
+    except (SafetensorError, OSError):
+        return False

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..data import ImageSet
 from ..errors import UserError
 from ..evenly_spaced import subsample
-from ..latent.anomaly import COMBINED
+from ..latent.anomaly import COMBINED, Scorer
 from ..latent.directions import Directions
 from ..latent.principal import principal_directions
 from ..models.base import Discriminator
@@ -120,11 +120,11 @@ def gather(
         "attributes": _attributes(_directions(opened, model, known, notes, progress if learn else None), packed),
         "conditions": _conditions(model),
         "examples": _examples(known, examples) if "encoder" in names else [],
-        "score": _score(opened, model, known, packed, progress) if score else None,
+        "score": _score(_scorer(opened, model, known, notes, progress), packed) if score else None,
     }
     has_attributes = known is not None and bool(known.images.attribute_names) and "encoder" in names
     about["unlearned"] = not (learn or about["attributes"]) and has_attributes
-    contents = Contents(about, packed, precision, notes=notes)
+    contents = Contents(about, packed, precision, notes=list(dict.fromkeys(notes)))
     if programs:
         contents.largest, contents.mean = _differences(model, programs["decoder"], packed)
     about["weights"] = packed.index
@@ -223,15 +223,21 @@ def _examples(known: RunImages | None, count: int) -> list[dict[str, str]]:
     ]
 
 
-def _score(opened: Run, model: VAEGAN, known: RunImages | None, packed: Packed, progress: Progress) -> dict[str, Any]:
+def _scorer(opened: Run, model: VAEGAN, known: RunImages | None, notes: list[str], progress: Progress) -> Scorer:
     """The calibration of the score; made now, where there is none, or one on the run's held-out images for other weights.
 
     Raises:
         UserError: there is none, and there are no images to make one with; or it is on other images, and for other weights.
     """
-    scorer = scorer_of(opened, model, known, progress)
+    scorer, more = scorer_of(opened, model, known, progress)
+    notes.extend(more)
     if scorer is None:
         raise UserError(f"{opened.folder} has no calibration of the score, and no images to make one with: leave out --score")
+    return scorer
+
+
+def _score(scorer: Scorer, packed: Packed) -> dict[str, Any]:
+    """The calibration of the score."""
     calibration = scorer.calibration
     features = calibration.fitted["features"]
     arrays = {
@@ -244,7 +250,7 @@ def _score(opened: Run, model: VAEGAN, known: RunImages | None, packed: Packed, 
     assert COMBINED == ("features", "map")
     packed.add({name: torch.from_numpy(array) for name, array in arrays.items()}, "float32")
     packed.add({"score.whitening": torch.from_numpy(features.whitening)}, "float16")
-    return {"level": model.discriminator.levels.index(scorer.level), "source": scorer.source}
+    return {"level": scorer.model.discriminator.levels.index(scorer.level), "source": scorer.source}
 
 
 def _differences(model: VAEGAN, decoder: Program, packed: Packed) -> tuple[float, float]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from ..latent.anomaly import HELD_OUT, OtherWeightsError, Scorer
 from ..latent.directions import Directions
 from ..latent.learn_directions import learn_from
@@ -28,28 +31,37 @@ def directions_of(opened: Run, model: VAEGAN, known: RunImages | None, progress:
         return learned, []
     if progress is None or known is None or not known.images.attribute_names or "encoder" in model.untrained:
         return learned, []
-    directions, _ = learn_from(model, known.images, known.training, known.held_out, progress)
-    return directions.store(opened.attributes_file, opened.argument)
+    learned, _ = learn_from(model, known.images, known.training, known.held_out, progress)
+    directions, notes = learned.beside(opened.attributes_file, opened.argument)
+    return directions, [*notes, *_kept(opened, directions.save, opened.attributes_file)]
 
 
-def scorer_of(opened: Run, model: VAEGAN, known: RunImages | None, progress: Progress) -> Scorer | None:
+def scorer_of(opened: Run, model: VAEGAN, known: RunImages | None, progress: Progress) -> tuple[Scorer | None, list[str]]:
     """The calibration of the score; made now, where there is none, or one on the held-out images for other weights.
 
     Returns:
-        None if there is none, and no images to make one with.
+        It, or None if there is none and no images to make one with; and what there is to say.
 
     Raises:
         UserError: it is damaged, or on other images and for other weights, or there are too few images.
     """
     if opened.score_file.is_file():
         try:
-            return Scorer.load(opened.score_file, model)
+            return Scorer.load(opened.score_file, model), []
         except OtherWeightsError as error:
             if error.source != HELD_OUT:
                 raise
     if known is None:
-        return None
+        return None, []
     images, held_out = known.images.images, known.held_out[:]
     scorer = Scorer.calibrate(model, images, held_out, fitted_on=known.training[:], source=HELD_OUT, progress=progress)
-    scorer.save(opened.score_file)
-    return scorer
+    return scorer, _kept(opened, scorer.save, opened.score_file)
+
+
+def _kept(opened: Run, save: Callable[[Path], object], path: Path) -> list[str]:
+    """Save what was learned now. If it cannot be, as in a folder that is read-only, this returns a note, and it is used all the same."""
+    try:
+        save(path)
+    except OSError as error:
+        return [f"cannot write into {opened.folder}: {error.strerror}; what was learned of the run is not saved"]
+    return []

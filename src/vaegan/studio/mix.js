@@ -74,6 +74,7 @@ function showMix() {
   const taken = corners.map((corner, place) => [corner, weights[place]]).filter(([corner]) => corner);
   if (taken.length < 2) return say("Press two corners first: each takes the picture that is shown.", true);
   stopWalk();
+  leavePhoto(null);
   wipeTo(0);
   const total = taken.reduce((sum, [, weight]) => sum + weight, 0) || 1;
   mixture = { label: "A mixture", code: mixed(taken.map(([corner]) => corner.code), taken.map(([, weight]) => weight / total)), pixels: null, conditions: [...taken[0][0].conditions] };
@@ -104,6 +105,7 @@ const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
 async function walk() {
   walking = true;
+  leavePhoto(null);
   $("play").textContent = "Stop";
   wipeTo(0);
   const draw = async () => (await sampleOf(crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000, conditions)).code;

@@ -62,16 +62,12 @@ async function openPhoto(file) {
   if (/\.json$/i.test(file.name)) return openCode(file);
   let bitmap;
   try {
-    bitmap = await createImageBitmap(file);
+    ({ bitmap } = await ask("photo", { file, largest: LARGEST_PHOTO }));
   } catch {
     const heic = /\.hei[cf]$/i.test(file.name) ? " Only Safari reads HEIC files." : "";
     return say(`This browser cannot read ${file.name || "the file"} as a picture.${heic} Choose a JPEG, PNG or WebP file.`, true);
   }
-  const factor = Math.min(1, LARGEST_PHOTO / Math.max(bitmap.width, bitmap.height));
-  if (factor < 1) bitmap = await createImageBitmap(bitmap, { resizeWidth: Math.round(bitmap.width * factor), resizeHeight: Math.round(bitmap.height * factor), resizeQuality: "high" });
-  const canvas = newCanvas(bitmap.width, bitmap.height);
-  canvas.getContext("2d").drawImage(bitmap, 0, 0);
-  photo = { canvas, name: file.name || "your photo", x: 0.5, y: 0.5, zoom: 1 };
+  photo = { bitmap, name: file.name || "your photo", x: 0.5, y: 0.5, zoom: 1 };
   $("zoom").value = 0;
   if (!changed()) wipeTo(50);
   $("adjust").hidden = false;
@@ -81,27 +77,29 @@ async function openPhoto(file) {
 }
 
 /** The part of the photo that the model gets: the largest one of the model's shape, moved and zoomed by hand. */
-function partOf({ canvas, x, y, zoom }) {
-  const scale = Math.min(canvas.width / WIDTH, canvas.height / HEIGHT) / zoom, width = WIDTH * scale, height = HEIGHT * scale;
-  return [x * (canvas.width - width), y * (canvas.height - height), width, height];
+function partOf({ bitmap, x, y, zoom }) {
+  const scale = Math.min(bitmap.width / WIDTH, bitmap.height / HEIGHT) / zoom, width = WIDTH * scale, height = HEIGHT * scale;
+  return [x * (bitmap.width - width), y * (bitmap.height - height), width, height];
 }
 
 let taking = false, again = false;
 
+/** Show the part of the photo, and then what it has been moved to meanwhile. If another picture is chosen meanwhile, that one stays. */
 async function takePhoto() {
   again = true;
   if (taking) return;
   taking = true;
-  while (again) {
-    again = false;
-    const pixels = pixelsOf(reduced(photo.canvas, ...partOf(photo)));
-    if (photo.item) { history.pop(); $("tray").querySelector("button").remove(); }
-    photo.item = await pictureOf(pixels, photo.name, { photo: true });
-    await begin(photo.item, { keepEdits: true });
-    addToTray(photo.item, pixels);
-  }
-  taking = false;
-  afterChange();
+  try {
+    while (again && photo) {
+      again = false;
+      const mine = photo, pixels = pixelsOf(reduced(mine.bitmap, ...partOf(mine))), item = await pictureOf(pixels, mine.name, { photo: true });
+      if (mine !== photo && !mine.done) continue;
+      if (mine.button) { history.pop(); mine.button.remove(); }
+      mine.item = item;
+      mine.button = addToTray(item, pixels);
+      await begin(item, { keepEdits: true });
+    }
+  } finally { taking = false; }
 }
 
 function endAdjusting() {
@@ -109,6 +107,9 @@ function endAdjusting() {
   $("adjust").hidden = true;
   $("picture").classList.remove("adjusting");
 }
+
+/** Another picture is shown: the photo is not moved any more. */
+function leavePhoto(next) { if (photo && next !== photo.item) endAdjusting(); }
 
 if ($("choose")) {
   $("choose").onclick = () => $("file").click();
@@ -125,7 +126,7 @@ if ($("choose")) {
     if (event.dataTransfer.files[0]) openPhoto(event.dataTransfer.files[0]);
   });
   $("zoom").oninput = () => { photo.zoom = 2 ** (+$("zoom").value / 33); takePhoto(); };
-  $("fitted").onclick = endAdjusting;
+  $("fitted").onclick = () => { photo.done = true; endAdjusting(); };
 }
 
 /** Call `move` with the way of a pointer, as parts of the element, from its press to its release. */
@@ -154,9 +155,9 @@ dragged($("picture"), {
   },
   move: (right, down, event) => {
     if (!photo) return wipeToPointer(event);
-    const [, , width, height] = partOf(photo), { canvas } = photo;
-    if (canvas.width - width > 1) photo.x = clamp(photo.x - (right * width) / (canvas.width - width));
-    if (canvas.height - height > 1) photo.y = clamp(photo.y - (down * height) / (canvas.height - height));
+    const [, , width, height] = partOf(photo), { bitmap } = photo;
+    if (bitmap.width - width > 1) photo.x = clamp(photo.x - (right * width) / (bitmap.width - width));
+    if (bitmap.height - height > 1) photo.y = clamp(photo.y - (down * height) / (bitmap.height - height));
     return takePhoto();
   },
 });

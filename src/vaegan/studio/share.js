@@ -33,7 +33,7 @@ function commands() {
   const given = about.conditions.length ? ', torch.tensor([[float("nan") if v is None else v for v in saved["attributes"]]])' : "";
   lines.push(`image = model.decode(torch.tensor([saved["code"]])${given})`);
   const asked = conditions.some((value) => value !== null);
-  if (base.seed !== undefined && !changed() && !asked) lines.push("", `# or, in a shell:`, `# vaegan sample ${about.folder} --count 1 --seed ${base.seed}`);
+  if (base.seed !== undefined && !changed() && !asked) lines.push("", `# or, in a shell:`, `# vaegan sample ${about.quoted} --count 1 --seed ${base.seed}`);
   return lines.join("\n");
 }
 
@@ -73,8 +73,9 @@ function linkHash() {
   return `#${parts}`;
 }
 
-async function openHash() {
-  const parts = new URLSearchParams(location.hash.slice(1)), seed = parts.get("seed"), example = parts.get("example");
+/** Show the picture of a link, or of its part from # on; false, if it is no link of this page. */
+async function openLink(link) {
+  const parts = new URLSearchParams(link.slice(link.indexOf("#") + 1)), seed = parts.get("seed"), example = parts.get("example");
   const asked = about.conditions.map((_, place) => { const value = Number(parts.get(`given.${place}`) ?? NaN); return Number.isFinite(value) ? value : null; });
   let item = [...$("tray").children].map((button) => button.item).find((one) => String(one.example) === example);
   if (seed !== null && /^\d{1,9}$/.test(seed)) {
@@ -84,6 +85,7 @@ async function openHash() {
   const code = parts.has("code") && fromText(parts.get("code"));
   if (code) item = await itemOf(code, "Picture of a link", asked);
   if (!item) return false;
+  edits = noEdits();
   for (const [name, text] of parts) {
     const value = Number(text), number = about.attributes.findIndex((attribute) => attribute.name === name), [, part, place] = /^(principal|dimensions)\.(\d+)$/.exec(name) ?? [];
     if (!Number.isFinite(value)) continue;
@@ -98,8 +100,16 @@ async function openHash() {
 $("copy").onclick = () => copy($("command").textContent, "The Python text");
 $("link").onclick = async () => {
   const isFile = location.protocol === "file:"; // elsewhere, this page is in another place
-  if (await copy(isFile ? linkHash() : location.href, "The link") && isFile) say("The end of the address is copied. Send it with this page: whoever opens the page adds it to the address.");
+  if (await copy(isFile ? linkHash() : location.href, "The link") && isFile) say("Copied. Send it with this page: there, it is pasted under Save.");
 };
+
+async function follow(link) {
+  if (!link.includes("#") || !(await openLink(link))) say("This is no link to a picture of this page.", true);
+}
+
+$("pasted").onchange = () => { if ($("pasted").value) follow($("pasted").value); $("pasted").value = ""; };
+$("pasted").oninput = ({ inputType }) => { if (inputType === "insertFromPaste") $("pasted").onchange(); };
+addEventListener("hashchange", () => { if (location.hash) follow(location.hash); }); // a person has changed the end of the address
 
 async function itemOf(code, label, asked) {
   const item = { label, code, pixels: null, conditions: asked };

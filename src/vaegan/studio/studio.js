@@ -21,6 +21,7 @@ worker.onmessage = ({ data: { id, result, error } }) => {
   else resolve(result);
 };
 worker.onerror = () => say("This browser cannot run the model: open the page in a newer browser.", true);
+addEventListener("unhandledrejection", ({ reason }) => say(`The model has failed: ${reason?.message ?? reason}`, true));
 
 function ask(what, given, transfer = []) {
   return new Promise((resolve, reject) => {
@@ -54,14 +55,15 @@ async function show(given = { code: base.code, edits: structuredClone(edits), co
   wanted = given;
   if (computing) return;
   computing = true;
-  while (wanted) {
-    const now = wanted;
-    wanted = null;
-    const { pixels, code } = await ask("decode", now);
-    paint($("after"), pixels);
-    shownCode = code;
-  }
-  computing = false;
+  try {
+    while (wanted) {
+      const now = wanted;
+      wanted = null;
+      const { pixels, code } = await ask("decode", now);
+      paint($("after"), pixels);
+      shownCode = code;
+    }
+  } finally { computing = false; }
   document.body.dataset.shown = String(+(document.body.dataset.shown ?? 0) + 1);
 }
 
@@ -74,6 +76,7 @@ async function showBefore() {
 /** Begin with another picture. */
 async function begin(next, { keepEdits = false } = {}) {
   stopWalk();
+  leavePhoto(next);
   base = next;
   if (!keepEdits) edits = noEdits();
   if (!keepEdits || next.conditions.some((value) => value !== null)) conditions = [...next.conditions];
@@ -110,6 +113,7 @@ function changed() {
 }
 
 async function restore(state) {
+  leavePhoto(state.base);
   base = state.base;
   edits = structuredClone(state.edits);
   conditions = [...state.conditions];
@@ -166,13 +170,15 @@ function makeSliders() {
     const weak = auc !== null && auc < SHOWN_AUC, place = weak ? $("weak").querySelector("div") : $("attributes");
     const note = auc === null ? "" : `${Math.round(100 * auc)}%`;
     editSlider(place, "attributes", number, name.replaceAll("_", " "), { min: -1, max: 2, step: 0.05, note });
-    if (weak) $("weak").hidden = false;
   }
+  const foldAway = () => { $("weak").hidden = !$("weak").querySelector(".slider:not([hidden])"); };
+  foldAway();
   $("find").hidden = about.attributes.length <= MANY;
   $("find").oninput = () => {
     const words = $("find").value.trim().toLowerCase();
     for (const label of document.querySelectorAll("#attributes .slider, #weak .slider")) label.hidden = !label.textContent.toLowerCase().includes(words);
     $("weak").open = words !== "";
+    foldAway();
   };
   about.principal.forEach((share, number) => editSlider($("principal").querySelector("div"), "principal", number, `Direction ${number + 1}`, {
     min: -3, max: 3, step: 0.1, note: `${(100 * share).toFixed(1)}% of the variance`,
@@ -202,6 +208,7 @@ function addToTray(item, pixels) {
   button.onclick = () => begin(item);
   $("tray").prepend(button);
   $("tray").scrollLeft = 0;
+  return button;
 }
 
 async function sampleOf(seed, asked = about.conditions.map(() => null)) {
@@ -258,7 +265,7 @@ if (about.score) {
   const button = document.createElement("button");
   button.id = "unusual";
   button.textContent = "How unusual?";
-  $("reset").after(button);
+  $("begin").append(button);
   button.onclick = async () => {
     if (!base.pixels) return say("Choose a photo or a held-out image first: samples are not scored.", true);
     if (!$("map").hidden) { $("map").hidden = $("map-line").hidden = true; return undefined; }
@@ -276,6 +283,13 @@ if (about.score) {
 /* ---- tabs ---- */
 
 const tabs = [...document.querySelectorAll('[role="tab"]')];
+
+/** How far an element is below the tabs, where these stay in sight, as on a phone; else 0. */
+function belowTabs(element) {
+  const bar = tabs[0].parentElement, top = parseFloat(getComputedStyle(bar).top);
+  return Number.isNaN(top) ? 0 : element.getBoundingClientRect().top - top - bar.offsetHeight - 8;
+}
+
 function choose(tab) {
   for (const one of tabs) {
     one.setAttribute("aria-selected", String(one === tab));
@@ -283,7 +297,9 @@ function choose(tab) {
     $(one.getAttribute("aria-controls")).hidden = one !== tab;
   }
   if (tab.id === "tab-mix") fillCorners();
+  scrollBy(0, Math.min(0, belowTabs($(tab.getAttribute("aria-controls"))))); // its beginning is not covered
 }
+$("find").onfocus = () => scrollBy(0, belowTabs($("find"))); // what is found is in sight
 tabs.forEach((tab, place) => {
   tab.onclick = () => choose(tab);
   tab.onkeydown = ({ key }) => {
@@ -305,11 +321,11 @@ async function start() {
   makeMix();
   const first = await sampleOf(0), asks = (name) => new RegExp(`[#&]${name}=`).test(location.hash);
   if (!asks("example")) addToTray(first, (await ask("decode", { code: first.code })).pixels);
-  const begun = (asks("seed") || asks("code")) && (await openHash());
+  const begun = (asks("seed") || asks("code")) && (await openLink(location.hash));
   if (!begun && !asks("example")) await begin(first);
   Object.assign(document.body.dataset, { ready: "picture", first: Math.round(performance.now()) }); // milliseconds since the page was asked for
   await loadExamples();
-  if (!begun && !(asks("example") && (await openHash())) && about.examples.length && base === first && !changed()) {
+  if (!begun && !(asks("example") && (await openLink(location.hash))) && about.examples.length && base === first && !changed()) {
     history = []; // nobody has done anything yet that could be undone
     await begin($("tray").firstChild.item);
   }

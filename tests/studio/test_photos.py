@@ -1,0 +1,84 @@
+"""Photos in the page: large ones, and what a person does while one is being read."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageFilter
+
+from vaegan import Run
+from vaegan.data.batches import to_tensor
+from vaegan.viz.grid import to_uint8
+
+from ..browser import MARKS, Browser
+from .person import Studio, off
+
+pytestmark = MARKS
+MOST = 0.2
+"""Seconds of processor that the page itself may take for it, all tasks together: other work of this machine does not count."""
+
+
+def seconds_of_tasks(browser: Browser) -> float:
+    """How much processor the page has taken, beside its worker."""
+    (found,) = (one["value"] for one in browser.command("Performance.getMetrics")["metrics"] if one["name"] == "TaskDuration")
+    return float(found)
+
+
+def test_a_photo_of_50_megapixels_does_not_freeze_the_page(browser: Browser, page: Path, run: Run, tmp_path: Path) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    small = Image.fromarray(colours).resize((866, 577), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(8))
+    small.resize((8660, 5773)).save(tmp_path / "large.jpg", quality=90)
+    browser.command("Performance.enable", timeDomain="threadTicks")
+    studio = Studio(browser, page)
+    before = seconds_of_tasks(browser)
+    studio.find("#file").send_keys(str(tmp_path / "large.jpg"))
+    while browser.run("return document.getElementById('status').textContent") != "large.jpg":
+        time.sleep(1)  # each look is a task, too
+    taken = seconds_of_tasks(browser) - before
+    print(f"the page took {1000 * taken:.0f} ms for a photo of 50 megapixels")
+    assert taken < MOST
+    time.sleep(0.5)
+    cut = small.crop((145, 0, 722, 577)).resize((32, 32), Image.Resampling.LANCZOS)
+    assert off(studio.shown("before"), np.asarray(cut)).mean() < 4
+    with torch.no_grad():
+        again = to_uint8(run.model().reconstruct(to_tensor(studio.shown("before")[None])))[0]
+    assert off(studio.shown(), again).max() <= 3
+
+
+@pytest.mark.parametrize("button", ["#new", "#tray button:nth-child(3)"])
+def test_another_picture_that_is_chosen_meanwhile_stays(browser: Browser, page: Path, photo: Path, button: str) -> None:
+    """And the next photo is shown, as if nothing had been."""
+    studio = Studio(browser, page)
+    browser.run(f"""
+      const read = pictureOf;
+      window.pictureOf = async (...given) => {{
+        window.pictureOf = read;
+        const label = document.getElementById("status").textContent;
+        document.querySelector("{button}").click();
+        while (document.getElementById("status").textContent === label) await new Promise(requestAnimationFrame);
+        return read(...given);
+      }};
+    """)
+    studio.after(lambda: studio.find("#file").send_keys(str(photo)))
+    time.sleep(0.5)
+    assert studio.status().startswith("Sample" if button == "#new" else "Held-out image")
+    assert not studio.find("#adjust").is_displayed()
+    studio.after(lambda: studio.find("#file").send_keys(str(photo)))
+    browser.until("return document.getElementById('status').textContent === 'photo.jpg'")
+    assert studio.find("#adjust").is_displayed()
+    studio.press("#undo")
+    assert not studio.find("#adjust").is_displayed()
+
+
+def test_a_photo_that_fails_does_not_make_the_page_deaf(browser: Browser, page: Path, photo: Path) -> None:
+    studio = Studio(browser, page)
+    browser.run("const read = pixelsOf; window.pixelsOf = () => { window.pixelsOf = read; return null; };")
+    studio.find("#file").send_keys(str(photo))
+    browser.until("return document.getElementById('status').classList.contains('error')")
+    assert studio.status().startswith("The model has failed: TypeError")
+    studio.after(lambda: studio.find("#file").send_keys(str(photo)))
+    browser.until("return document.getElementById('status').textContent === 'photo.jpg'")
