@@ -347,13 +347,13 @@ def test_metrics_of_an_evaluation_as_a_table(tmp_path: Path) -> None:
     numbers = {"samples_recall_attributes": 0.25, "samples_recall_attributes_halves": 0.5, "samples_recall_attributes_halves_spread": 0.125}
     baseline = {"samples_recall_attributes_real_baseline": 0.75, "samples_recall_attributes_real_baseline_spread": 0.0625}
     settings = {"images": {"samples": 1000, "held_out": 40}, "extractor": "attributes", "seed": 3, "time": "2026-01-02"}
-    own = {**numbers, **baseline, "psnr": 21.5, "settings": settings}
+    own = {**numbers, **baseline, "psnr": 21.5, "psnr_standard_error": 0.25, "ssim": 0.5, "settings": settings}
     other = {**own, "psnr": 9.0, "settings": {**settings, "source": "celeba:faces"}}
     (run / "metrics.jsonl").write_text(f"{json.dumps(own)}\n{json.dumps(other)}\n")
     text = " ".join(Page(report(run)).text.split())
     assert "Measured on the run's own images: 1,000 samples, 40 held out; extractor attributes, seed 3, 2026-01-02." in text
     assert "samples: recall0.250.5 ± 0.1250.75 ± 0.0625" in text
-    assert "PSNR21.5" in text
+    assert "PSNR21.5 ± 0.25 SSIM0.5" in text
     (run / "metrics.jsonl").write_text(f"{json.dumps(other)}\n")
     assert "Measured on another set, celeba:faces: 1,000 samples" in " ".join(Page(report(run)).text.split())
 

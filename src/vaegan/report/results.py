@@ -16,6 +16,8 @@ from .pictures import Embedded, embed
 
 HALVES = ("halves", "real_baseline")
 """What follows the name of a measure in the metrics: of random halves, and of real images in place of the model's."""
+ERROR = "_standard_error"
+"""What follows the name of a mean in the metrics: its standard error."""
 SHEET_BYTES = 700_000
 """Of the sheet of attributes, as text in the page."""
 
@@ -91,7 +93,12 @@ def metrics(run: Run) -> Metrics | None:
         if all(f"{name}_{which}" in values for which in HALVES)
     ]
     shown = {f"{name}{end}" for name in compared for end in ("", *(f"_{which}{more}" for which in HALVES for more in ("", "_spread")))}
-    others = [(metric(name), _plain(value)) for name, value in values.items() if name not in shown]
+    errors = {name for name in values if name.removesuffix(ERROR) in values and name.endswith(ERROR)}
+    others = [
+        (metric(name), " ± ".join(_plain(values[one]) for one in (name, f"{name}{ERROR}") if one in values))
+        for name in values
+        if name not in shown | errors
+    ]
     return Metrics(_about(_settings(newest)), distances, others)
 
 
