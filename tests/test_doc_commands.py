@@ -69,7 +69,7 @@ def workspace(run_on_avatars: Path, run_on_photos: Path, all_photos: Path, tmp_p
     rows = [f"{picture.name},{at % 2},{at // 2 % 2},{'ab'[at % 2]}" for at, picture in enumerate(pictures)]
     Path("table.csv").write_text("\n".join(["file,Smiling,Eyeglasses,kind", *rows]))
     Path("my-own.yaml").write_text("objective:\n  gamma: 0.5\n")
-    for name in ("set", "SET"):
+    for name in ("set", "SET", "my-set"):
         works("prepare", "avatars", name, "--size", 16, "--count", 64)
 
 

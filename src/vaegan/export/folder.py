@@ -77,7 +77,8 @@ class ExportedModel(Result):
     def lines(self) -> list[str]:
         """How to read the table, and where the files are."""
         return [
-            f"weights in {self.precision}; difference: the largest difference from the model, for values above 1 as a part of the value",
+            f"weights in {self.precision}; difference: the largest difference from the model, absolute for values up to 1, "
+            "relative for larger ones",
             f"wrote {self.folder}; {EXAMPLE} in it shows how to use the files",
         ]
 
