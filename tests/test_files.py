@@ -58,7 +58,7 @@ def test_runs_and_models_are_found_by_their_name() -> None:
         Run.open("avatar")
     with pytest.raises(UserError, match=r"^avatar does not exist\. Did you mean avatars\?$"):
         VAEGAN.from_pretrained("avatar")
-    with pytest.raises(UserError, match=r"^run does not exist: name the folder that holds your runs\. Did you mean runs\?$"):
+    with pytest.raises(UserError, match=r"^run does not exist: give the folder that holds your runs\. Did you mean runs\?$"):
         runs("run")
 
 
@@ -85,7 +85,7 @@ def test_runs_and_models_are_found_by_their_name() -> None:
         ("search avatars fase.jpg", "fase.jpg does not exist. Did you mean face.jpg?"),
         ("report runs/face", "runs/face does not exist. Did you mean runs/faces?"),
         ("compare runs/faces runs/face", "runs/face does not exist. Did you mean runs/faces?"),
-        ("runs run", "run does not exist: name the folder that holds your runs. Did you mean runs?"),
+        ("runs run", "run does not exist: give the folder that holds your runs. Did you mean runs?"),
     ],
 )
 def test_commands_name_it(line: str, said: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -122,8 +122,8 @@ MISTAKES = {
     "one set": (["--without", "FOLDER", "--name", "A"], "--without needs --with"),
     "only a name": (["--name", "A"], "--name needs --with and --without"),
     "a set with attributes, too": (["--data", "FOLDER", "--with", "FOLDER", "--without", "FOLDER", "--name", "A"], "leave out one"),
-    "a principal name": (["--with", "FOLDER", "--without", "FOLDER", "--name", "direction-3"], 'not "direction-3"'),
-    "a name with =": (["--with", "FOLDER", "--without", "FOLDER", "--name", "a=b"], 'not "a=b"'),
+    "a principal name": (["--with", "FOLDER", "--without", "FOLDER", "--name", "direction-3"], '--name cannot be "direction-3"'),
+    "a name with =": (["--with", "FOLDER", "--without", "FOLDER", "--name", "a=b"], '--name cannot be "a=b"'),
     "the same images": (["--with", "FOLDER", "--without", "FOLDER", "--name", "A"], "there are only 0 images without A"),
     "no images": (["--with", "nowhere", "--without", "FOLDER", "--name", "A"], "nowhere does not exist"),
 }

@@ -319,8 +319,8 @@ def test_a_model_of_8_bit_images_is_shown_no_black_ones(tmp_path: Path) -> None:
     assert images.preparation.range is None
     assert images.images[:][:, 0, 0, 0].tolist() == [0x81]
     assert images.skipped[0] == (
-        "a.png: its values are from 1000 to 1000, and no range is known to scale them with: "
-        "convert it to 8 bits, or use the full range of 16 bits, 0 to 65535"
+        "a.png: its values are from 1000 to 1000, and it is not known which values are black and white: "
+        "convert the image to 8 bits, or scale its values to 0 to 65535"
     )
 
 

@@ -160,7 +160,7 @@ def test_another_list_is_refused(folder: Path, tmp_path: Path, capsys: pytest.Ca
         tmp_path / "set",
         "--leave-out",
         tmp_path / "list.csv",
-        words="no row of list.csv names an image",
+        words="no row of list.csv has the name of an image",
     )
     (tmp_path / "list.csv").write_text("what\nnobody.png\n")
     fails(

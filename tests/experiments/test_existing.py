@@ -90,7 +90,7 @@ def test_runs_that_do_not_fit(runs: Path, tmp_path: Path, capsys: pytest.Capture
     assert "this experiment needs conditional models: train them with --networks.attributes" in error(
         "attribute-similarity", "--runs", runs / "plain"
     )
-    assert "data.avatars 400" in error("samples", "--runs", runs / "plain", runs / "others")
+    assert "data.avatars=400" in error("samples", "--runs", runs / "plain", runs / "others")
     assert "does not exist" in error("samples", "--runs", runs / "nowhere")
     assert "is not a run folder: it has no recipe.yaml" in error("samples", "--runs", runs / "plain" / "model")
     assert "leave out --data" in error("features", "--seeds", 2, "--runs", runs / "plain")

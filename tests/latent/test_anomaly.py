@@ -143,7 +143,7 @@ def test_what_cannot_be_calibrated(model: VAEGAN) -> None:
 def test_the_docs_say_how_many_normal_images_are_needed(model: VAEGAN) -> None:
     """A set for --calibrate is halved."""
     least = 2 * FEWEST
-    assert f"It needs at least {least} images" in (Path(__file__).parents[2] / "docs" / "score.md").read_text()
+    assert f"needs at least {least} images" in (Path(__file__).parents[2] / "docs" / "score.md").read_text()
     assert len(Scorer.calibrate(model, smooth(least, 0), np.arange(least), level=2).ranked) == FEWEST
     with pytest.raises(UserError, match=f"19 images to fit and {FEWEST} images to rank|{FEWEST} images to fit and 19 images to rank"):
         Scorer.calibrate(model, smooth(least, 0), np.arange(least - 1), level=2)

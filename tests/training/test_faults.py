@@ -313,7 +313,7 @@ def test_checkpoints_of_another_run_are_refused_with_what_differs(run: Path, tmp
         ({"networks__latent": 5}, r"its networks\.latent is 5, not 4"),
         ({"networks__size": (16, 24)}, "the images in avatars are not those"),
         ({"objective__gamma": 0.5, "training__seed": 7}, r"its objective\.gamma is 0\.5, not .*, its training\.seed is 7, not 0"),
-        ({"training__batch": 2}, "the run uses 2 images a step, "),
+        ({"training__batch": 2}, "the run was trained with 2 images a step, "),
     ):
         other = train(tiny(**{**EVERYTHING, "training__length": "1 steps", **overrides}), tmp_path / str(overrides), **QUIETLY)
         shutil.copy(other.run / "checkpoints" / "step-00000001.pt", run / "checkpoints" / "step-00000007.pt")

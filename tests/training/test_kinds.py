@@ -70,11 +70,11 @@ def test_a_run_of_each_kind_goes_on_exactly_and_shows_what_it_has(kind: str, tmp
     if kind == "gan":
         with pytest.raises(UserError, match=r"this needs a trained encoder, and the kind of this model does not train it"):
             model.encode(images)
-        with pytest.raises(UserError, match="a trained encoder is needed"):
+        with pytest.raises(UserError, match="this needs a trained encoder"):
             project(model, images, 1)
     else:
         assert model.encode(images).mean.shape == (1, 4)
-        with pytest.raises(UserError, match="a trained discriminator is needed"):
+        with pytest.raises(UserError, match="this needs a trained discriminator"):
             project(model, images, 1)
         with pytest.raises(UserError, match="a trained discriminator is needed"):
             nearest_by_similarity(model, images, np.zeros((2, 16, 16, 3), np.uint8), np.arange(2), 1)

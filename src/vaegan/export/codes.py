@@ -121,8 +121,8 @@ class PriorGraph(Graph):
     def _whole(self, numbers: Iterable[int]) -> Value:
         return self.numbers(list(numbers), np.int64)
 
-    def _part(self, value: Value, places: Iterable[int], axis: int) -> Value:
-        return self.op("Gather", value, self._whole(places), axis=axis)
+    def _part(self, value: Value, numbers: Iterable[int], axis: int) -> Value:
+        return self.op("Gather", value, self._whole(numbers), axis=axis)
 
     def _unsqueezed(self, value: Value, *axes: int) -> Value:
         return self.op("Unsqueeze", value, self._whole(axes))

@@ -20,7 +20,9 @@ from ..errors import UserError
 PREFIX = "hf:"
 REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?")
 """USER/NAME or USER/NAME@REVISION."""
-FILES = ("config.json", "model.safetensors", "prior.safetensors", "recipe.yaml", "attributes.safetensors", "score.safetensors")
+LEARNED = ("attributes.safetensors", "score.safetensors")
+"""What commands learn of a model later."""
+FILES = ("config.json", "model.safetensors", "prior.safetensors", "recipe.yaml", *LEARNED)
 """What is fetched of a repository. These are the files of a run folder whose model is not in a folder of its own."""
 NEEDED = FILES[:2]
 PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")

@@ -17,11 +17,9 @@ from safetensors import SafetensorError
 
 from ..data.prepare import cache_folder
 from ..files import from_home, replacing
-from ..hub.client import PREFIX, REPOSITORY, fetch
+from ..hub.client import LEARNED, PREFIX, REPOSITORY, fetch
 
 PACKAGED = Path(__file__).parent
-LEARNED = ("attributes.safetensors", "score.safetensors", "metrics.jsonl")
-"""The files of a run that commands write anew or add to."""
 
 
 def names() -> list[str]:
@@ -107,10 +105,12 @@ def _copy_of(original: Path, name: str) -> Path:
 
 def _is_whole(copy: Path, original: Path) -> bool:
     """Whether a file of a copy is as it was, or, where a command may have written it since, can be read."""
-    if not copy.is_file() or copy.name not in LEARNED:
-        return copy.is_file() and filecmp.cmp(copy, original, shallow=False)
-    if copy.suffix != ".safetensors":
+    if not copy.is_file():
+        return False
+    if copy.suffix == ".jsonl":  # metrics, which commands add to
         return True
+    if copy.name not in LEARNED:
+        return filecmp.cmp(copy, original, shallow=False)
     try:
         with safetensors.safe_open(copy, "np"):
             return True

@@ -33,7 +33,7 @@ def directions_of(opened: Run, model: VAEGAN, known: RunImages | None, progress:
         return learned, []
     learned, _ = learn_from(model, known.images, known.training, known.held_out, progress)
     directions, notes = learned.beside(opened.attributes_file, opened.argument)
-    return directions, [*notes, *_kept(opened, directions.save, opened.attributes_file)]
+    return directions, [*notes, *_save(opened, directions.save, opened.attributes_file)]
 
 
 def scorer_of(opened: Run, model: VAEGAN, known: RunImages | None, progress: Progress) -> tuple[Scorer | None, list[str]]:
@@ -55,10 +55,10 @@ def scorer_of(opened: Run, model: VAEGAN, known: RunImages | None, progress: Pro
         return None, []
     images, held_out = known.images.images, known.held_out[:]
     scorer = Scorer.calibrate(model, images, held_out, fitted_on=known.training[:], source=HELD_OUT, progress=progress)
-    return scorer, _kept(opened, scorer.save, opened.score_file)
+    return scorer, _save(opened, scorer.save, opened.score_file)
 
 
-def _kept(opened: Run, save: Callable[[Path], object], path: Path) -> list[str]:
+def _save(opened: Run, save: Callable[[Path], object], path: Path) -> list[str]:
     """Save what was learned now. If it cannot be, as in a folder that is read-only, this returns a note, and it is used all the same."""
     try:
         save(path)
