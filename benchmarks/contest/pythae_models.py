@@ -164,6 +164,8 @@ def _train(theirs: Any, config: Any, rates: dict[str, float], task: Task) -> Mix
         best = pipeline.trainer._best_model.eval()  # the one that it saves
     model.encoder.load_state_dict(best.encoder.encoder.state_dict())
     model.decoder.load_state_dict(best.decoder.decoder.state_dict())
+    if hasattr(theirs, "discriminator"):  # `best` is a copy without it, and gives codes only together with all losses
+        best.discriminator = theirs.discriminator
     sampler = samplers.GaussianMixtureSampler(best, samplers.GaussianMixtureSamplerConfig(n_components=10))
     try:
         sampler.fit(pixels)

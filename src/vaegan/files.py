@@ -144,14 +144,16 @@ def free_space(folder: Path) -> int | None:
 
 
 def missing(path: Path, way_out: str = "", *, inside: Path | None = None, names: Iterable[str] = ()) -> UserError:
-    """The mistake of a path where nothing is: the sentence ends in what is there and is called nearly so, if there is such a thing.
+    """The mistake of a path where nothing is, or a folder in place of a file, or the reverse. Where nothing is, the sentence ends in what
+    is there and is called nearly so, if there is such a thing.
 
     Args:
         path: the path.
         way_out: what to do.
         inside, names: see `did_you_mean`.
     """
-    return UserError(f"{path} does not exist{f': {way_out}' if way_out else ''}{did_you_mean(path, inside=inside, names=names)}")
+    what = f"is not a {'file' if path.is_dir() else 'folder'}" if path.exists() else "does not exist"
+    return UserError(f"{path} {what}{f': {way_out}' if way_out else ''}{did_you_mean(path, inside=inside, names=names)}")
 
 
 def did_you_mean(path: Path, *, inside: Path | None = None, names: Iterable[str] = ()) -> str:
@@ -180,7 +182,8 @@ def _nearest(path: Path) -> Path | None:
     alike: dict[str, list[str]] = {}
     try:
         with os.scandir(parent) as entries:
-            for name in sorted(entry.name for entry in islice(entries, MOST_NAMES) if not entry.name.startswith(".")):
+            names = (entry.name for entry in islice(entries, MOST_NAMES))
+            for name in sorted(name for name in names if name.isprintable() and not name.startswith(".")):
                 alike.setdefault(Path(name).stem.lower(), []).append(name)
     except OSError:  # no folder, or one that may not be read
         return None

@@ -54,6 +54,7 @@ CASES = [
     ),
     Case(LONE_WORD, "train PHOTOS", SMALL),
     Case(LONE_WORD, "train quick", f"{SMALL} --data PHOTOS"),
+    Case(LONE_WORD, "train RUN", "SAID RESUMED"),
     Case(
         "; to continue {} instead, run: vaegan train --resume {}",
         "train FASTER --data PHOTOS --size 16",

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from ..data import AVATARS
+from ..data.any_images import IN_MEMORY
 from ..data.sources import path_name, short_name
 from ..errors import UserError
 from ..files import from_home
@@ -123,6 +124,8 @@ def _write(opened: Run, made: Path, repository: str, license_name: str | None) -
 
 def plain_name(source: str) -> str:
     """What a source of images is called where no path of this machine may stand, as `vaegan.hub.client.PLAIN` wants it."""
+    if source == IN_MEMORY:
+        return source
     name = short_name(source)
     return name if PLAIN.fullmatch(name) else path_name(source)
 

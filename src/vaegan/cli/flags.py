@@ -18,6 +18,7 @@ from ..errors import UserError
 from ..files import from_home
 from ..parse_settings import Layer, as_tree, convert, describe, setting_types
 from ..recipe import DEFAULT_RECIPE, Recipe, names, of_run, resolve
+from ..recipe import RECIPE as RECIPE_FILE
 from ..settings import PriorKind
 from ..words import command
 from .app import UnknownFlagError
@@ -152,6 +153,18 @@ class TrainingFlags(RecipeFlags):
     """What to do if a loss or a gradient is NaN or infinite: stop, or rollback to the last checkpoint."""
 
 
+def _flag_for(word: str) -> str:
+    """The flag of `vaegan train` that a lone word is probably meant for; empty if it could be anything."""
+    from ..data.sources import AVATARS  # it takes a while
+
+    path = from_home(word)
+    if word in names() or (path.suffix in {".yaml", ".yml"} and path.is_file()):
+        return "--recipe"
+    if (path / RECIPE_FILE).is_file():
+        return "--resume"
+    return "--data" if word == AVATARS or path.exists() else ""
+
+
 @Parameter(name="*", group=RECIPE)
 @dataclass(frozen=True)
 class RunFlags(TrainingFlags):
@@ -170,7 +183,7 @@ class RunFlags(TrainingFlags):
             UserError: see there.
         """
         if settings and not _is_flag(word := settings[0]):
-            flag = "--recipe" if word in names() else "--data" if from_home(word).exists() else ""
+            flag = "" if resume else _flag_for(word)
             if flag:
                 raise UserError(f"it is not clear what {word} is for: settings begin with --, as in: {command('train', flag, word)}")
         return super().load_recipe(settings, resume)

@@ -111,7 +111,8 @@ def _single(examined: Examined, recipe: Recipe) -> Iterator[tuple[str, int, str]
         yield "border", index, ", ".join(f"{side} {lines / VIEW:.0%}" for side, lines in sides if lines >= BORDER_LINES)
     if not examined.packed:
         yield from _stored(records, recipe)
-    yield from _coloured(records, empty)
+    if examined.preparation.channels != 2:  # two channels are shown in colours that stand for no colours
+        yield from _coloured(records, empty)
     for index in np.flatnonzero((records["contrast"] < LOW_CONTRAST) & ~empty).tolist():
         yield "low contrast", index, f"values from {records['dark'][index]} to {records['light'][index]}"
 

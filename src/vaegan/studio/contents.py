@@ -232,7 +232,7 @@ def _scorer(opened: Run, model: VAEGAN, known: RunImages | None, notes: list[str
     scorer, more = scorer_of(opened, model, known, progress)
     notes.extend(more)
     if scorer is None:
-        raise UserError(f"{opened.folder} has no calibration of the score, and no images to make one with: leave out --score")
+        raise UserError(f"{opened.argument} has no calibration of the score, and no images to make one with: leave out --score")
     return scorer
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ..errors import UserError
 from ..latent.anomaly import HELD_OUT, OtherWeightsError, Scorer
 from ..latent.directions import Directions
 from ..latent.learn_directions import learn_from
@@ -31,8 +32,13 @@ def directions_of(opened: Run, model: VAEGAN, known: RunImages | None, progress:
         return learned, []
     if progress is None or known is None or not known.images.attribute_names or "encoder" in model.untrained:
         return learned, []
-    learned, _ = learn_from(model, known.images, known.training, known.held_out, progress)
-    directions, notes = learned.beside(opened.attributes_file, opened.argument)
+    try:
+        found, _ = learn_from(model, known.images, known.training, known.held_out, progress)
+    except UserError as error:
+        if learned is None or not learned.names:
+            raise
+        return learned, [str(error)]
+    directions, notes = found.beside(opened.attributes_file, opened.argument)
     return directions, [*notes, *_save(opened, directions.save, opened.attributes_file)]
 
 
@@ -49,7 +55,7 @@ def scorer_of(opened: Run, model: VAEGAN, known: RunImages | None, progress: Pro
         try:
             return Scorer.load(opened.score_file, model), []
         except OtherWeightsError as error:
-            if error.source != HELD_OUT:
+            if error.source != HELD_OUT or known is None:
                 raise
     if known is None:
         return None, []
@@ -63,5 +69,5 @@ def _save(opened: Run, save: Callable[[Path], object], path: Path) -> list[str]:
     try:
         save(path)
     except OSError as error:
-        return [f"cannot write into {opened.folder}: {error.strerror}; what was learned of the run is not saved"]
+        return [f"cannot write into {opened.argument}: {error.strerror or error}; what was learned of the run is not saved"]
     return []
