@@ -76,9 +76,9 @@ def test_a_run_of_each_kind_goes_on_exactly_and_shows_what_it_has(kind: str, tmp
         assert model.encode(images).mean.shape == (1, 4)
         with pytest.raises(UserError, match="this needs a trained discriminator"):
             project(model, images, 1)
-        with pytest.raises(UserError, match="a trained discriminator is needed"):
+        with pytest.raises(UserError, match="this needs a trained discriminator"):
             nearest_by_similarity(model, images, np.zeros((2, 16, 16, 3), np.uint8), np.arange(2), 1)
-        with pytest.raises(UserError, match="a trained discriminator is needed"):
+        with pytest.raises(UserError, match="this needs a trained discriminator"):
             next(measure_all(model, np.zeros((2, 16, 16, 3), np.uint8), np.arange(2), 3))
     assert vaegan.load(full.run).untrained == ()
 
