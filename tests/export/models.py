@@ -35,8 +35,8 @@ def model_of(
         for network in (model.encoder.logvar, model.encoder.mean, model.decoder.image):
             network.weight.mul_(4)  # type: ignore[operator, union-attr]
     if attributes:
-        model.attribute_mean.copy_(torch.tensor([0.5, -0.25, 0.0])[: len(attributes)])
-        model.attribute_scale.copy_(torch.tensor([0.5, 2.0, 1.0])[: len(attributes)])
+        model.attribute_mean[:3].copy_(torch.tensor([0.5, -0.25, 0.0])[: len(attributes)])
+        model.attribute_scale[:3].copy_(torch.tensor([0.5, 2.0, 1.0])[: len(attributes)])
     return model.eval()
 
 

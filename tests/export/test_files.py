@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,29 @@ def test_codes_of_the_prior_given_attributes(components: int, tmp_path: Path) ->
             near(mean, wanted)
             off, other = np.stack(moved) - mean, torch.stack(columns) - wanted
             near(off.T @ off, other.T @ other)
+
+
+def largest_result(model: Path, folder: Path, **inputs: Any) -> int:
+    """The bytes of the largest result of a node of a graph."""
+    options = onnxruntime.SessionOptions()
+    options.enable_profiling, options.profile_file_prefix = True, str(folder / "profile")
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session.run(None, inputs)
+    events = json.loads(Path(session.end_profiling()).read_text())
+    return max(int(event["args"].get("output_size", 0)) for event in events if event.get("cat") == "Node")
+
+
+def test_a_prior_of_many_attributes_has_no_covariance_of_each_code(tmp_path: Path) -> None:
+    """Only of each set of attributes that are known together, and of the component that a code is drawn from."""
+    count, attributes, components = 200, 20, 3
+    model = model_of("quick", tuple(f"a{number}" for number in range(attributes)))
+    model.prior = mixture(4 + attributes, components=components)
+    file = vaegan.export(model, tmp_path / "out").folder / "prior.onnx"
+    known = np.random.default_rng(0).standard_normal((count, attributes)).astype(np.float32)
+    known[: count // 2, ::2] = np.nan
+    noise, uniform = np.zeros((count, 4 + attributes), np.float32), np.linspace(0, 1, count, dtype=np.float32)
+    largest = largest_result(file, tmp_path, noise=noise, uniform=uniform, attributes=known)
+    assert 0 < largest <= count * (4 + attributes) ** 2 * 8 < count * components * attributes**2 * 8
 
 
 def test_edits_are_those_of_the_package(tmp_path: Path) -> None:

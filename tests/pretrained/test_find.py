@@ -86,13 +86,15 @@ def test_a_damaged_copy_is_repaired() -> None:
 def test_its_prior_stays_and_a_copy_is_fitted(all_photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     prior = find("avatars") / "model" / "prior.safetensors"
     packaged = prior.read_bytes()
+    Path("my-avatars").mkdir()
     said = fails(
         capsys, "fit-prior", "avatars", words="the prior of avatars stays as it is, for all who name it: fit that of a copy with: "
     )
     copying, _, fitting = said.partition(" with: ")[2].partition(" && ")
     subprocess.run(copying, shell=True, check=True)
     works(*fitting.split()[1:], "--data", all_photos, "--device", "cpu")
-    assert (Path("my-avatars") / "model" / "prior.safetensors").read_bytes() != packaged == prior.read_bytes()
+    assert (Path("my-avatars-2") / "model" / "prior.safetensors").read_bytes() != packaged == prior.read_bytes()
+    assert list(Path("my-avatars").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["./avatars", "avatars/"])

@@ -170,3 +170,32 @@ def test_rounded_weights_are_read_as_they_were_written(run: Run) -> None:
         off = np.abs(np.ravel(decoded["pixels"]) - exact.flatten().numpy()) * 127.5
         assert 0 < off.max() < (0.5 if precision == "float16" else 8)
         assert contents.mean < 1
+
+
+PHOTOS = """
+const element = { classList: { add() {}, remove() {} }, addEventListener() {}, style: {} }, elements = {};
+const history = [], begun = [], tray = [];
+const $ = (name) => (elements[name] ??= { ...element }), document = element, WIDTH = 1, HEIGHT = 1, LARGEST_PHOTO = 1;
+const ask = async (what, { file }) => ({ bitmap: { width: 1, height: 1, name: file.name } }), changed = () => false, wipeTo = () => {};
+const waiting = [], pictureOf = (pixels, label) => new Promise((done) => waiting.push(() => done({ label })));
+const addToTray = (item) => { tray.push(item.label); return { remove() {} }; };
+const begin = async (item) => { leavePhoto(item); begun.push(item.label); };
+"""
+TWO_PHOTOS = """
+reduced = pixelsOf = () => null;
+const pause = () => new Promise((done) => setTimeout(done, 5));
+(async () => {
+  openPhoto({ name: "first" }); await pause();
+  $("fitted").onclick(); openPhoto({ name: "second" }); await pause();
+  waiting.shift()(); await pause();
+  waiting.shift()?.(); await pause();
+  console.log(JSON.stringify({ begun, tray, open: photo?.name, adjusting: !$("adjust").hidden }));
+})();
+"""
+
+
+def test_a_photo_opened_while_the_one_before_is_being_read_is_not_lost() -> None:
+    """The first one is done, so it is kept in the tray; the second one is shown and can be moved."""
+    script = PHOTOS + (HERE / "photo.js").read_text(encoding="utf-8") + TWO_PHOTOS
+    found = subprocess.run([str(NODE), "-e", script], capture_output=True, text=True, check=True)
+    assert json.loads(found.stdout) == {"begun": ["second"], "tray": ["first", "second"], "open": "second", "adjusting": True}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UserError
+from ..files import free_path
 from ..latent.fit_mixture import COMPONENTS
 from ..latent.fit_prior import fit_prior as fit
 from ..models.prior import Mixture
@@ -59,7 +60,7 @@ def fit_prior(
         check_seed(seed)
     opened = run if isinstance(run, Run) else Run.open(run)
     if opened.name:
-        own = f"my-{file_name(opened.name)}"
+        own = free_path(Path(f"my-{file_name(opened.name)}"))  # cp would copy into a folder that is there
         way_out = f"fit that of a copy with: {quoted('cp', '-r', opened.folder, own)} && {command('fit-prior', own)}"
         raise UserError(f"the prior of {opened.name} stays as it is, for all who name it: {way_out}")
     with Talk(progress).bar() as bar:

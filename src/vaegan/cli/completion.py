@@ -84,10 +84,18 @@ def _names(path: Path) -> list[str]:
 
 
 def as_typed(type_: Any, tokens: Sequence[cyclopts.Token]) -> Any:
-    """A path or a list of paths: ./avatars is a folder, but as a path it would be avatars, which may be the name of a model."""
+    """A path or a list of paths. As a path, ./avatars would be avatars, which may be the name of a model: if no such folder is there, it
+    becomes absolute.
+    """
     typed = [(token.value, Path(token.value)) for token in tokens]
-    paths = [path.absolute() if path.name == str(path) != text and not path.exists() else path for text, path in typed]
+    paths = [path.absolute() if _is_word_with_slash(text) and not path.exists() else path for text, path in typed]
     return paths[0] if type_ is Path else paths
+
+
+def _is_word_with_slash(text: str) -> bool:
+    """Whether this is a single word that was typed with ./ before it or / behind it, which a path does not keep."""
+    path = Path(text)
+    return path.name == str(path) and text != path.name
 
 
 RunFolder = Annotated[Path, Parameter(completer=runs_and_models, converter=as_typed)]

@@ -60,14 +60,19 @@ class Graph:
 
     def op(self, kind: str, *values: Value, **attributes: Any) -> Value:
         """The result of a node."""
+        return self.results(1, kind, *values, **attributes)[0]
+
+    def results(self, count: int, kind: str, *values: Value, **attributes: Any) -> list[Value]:
+        """The first `count` results of a node that has several."""
         from onnx import helper
 
-        key = (kind, values, json.dumps(attributes, sort_keys=True))
+        key = (count, kind, values, json.dumps(attributes, sort_keys=True))
+        name = self._known.get(key, f"{kind.lower()}_{len(self._nodes)}")
+        names = [name, *(f"{name}_{number}" for number in range(1, count))]
         if key not in self._known:
-            name = f"{kind.lower()}_{len(self._nodes)}"
-            self._nodes.append(helper.make_node(kind, list(values), [name], name=name, **attributes))
+            self._nodes.append(helper.make_node(kind, list(values), names, name=name, **attributes))
             self._known[key] = name
-        return self._known[key]
+        return names
 
     def numbers(self, values: Any, kind: Any = np.float32) -> Value:
         """Constant numbers."""

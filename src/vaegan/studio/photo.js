@@ -94,10 +94,11 @@ async function takePhoto() {
       again = false;
       const mine = photo, pixels = pixelsOf(reduced(mine.bitmap, ...partOf(mine))), item = await pictureOf(pixels, mine.name, { photo: true });
       if (mine !== photo && !mine.done) continue;
-      if (mine.button) { history.pop(); mine.button.remove(); }
+      const shown = mine === photo || !photo; // else the next photo is open already: this one is only kept
+      if (mine.button) { if (shown) history.pop(); mine.button.remove(); }
       mine.item = item;
       mine.button = addToTray(item, pixels);
-      await begin(item, { keepEdits: true });
+      if (shown) await begin(item, { keepEdits: true });
     }
   } finally { taking = false; }
 }
