@@ -45,7 +45,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_the_nearest_name_is_named(name: str, found: str | None, here: Path) -> None:
-    assert str(missing(Path(name))) == f"{name} does not exist" + (f". Did you mean {found}?" if found else "")
+    what = "is not a file" if name == "photos" else "does not exist"
+    assert str(missing(Path(name))) == f"{name} {what}" + (f". Did you mean {found}?" if found else "")
     full = here / name
     assert did_you_mean(full) == (f". Did you mean {here / found}?" if found else "")
 

@@ -67,7 +67,7 @@ def test_a_column_of_labels_that_is_not_there(place: Place) -> None:
 
 
 def test_a_folder_as_a_table(place: Place) -> None:
-    place.refuses_photos("--attributes", place.photos, words=f"{place.photos} does not exist")
+    place.refuses_photos("--attributes", place.photos, words=f"{place.photos} is not a file")
 
 
 U = math.nan
