@@ -64,7 +64,7 @@ def test_to_find_the_middle_of_two_pictures(browser: Browser, page: Path) -> Non
     studio = on_a_phone(browser, page)
     studio.find("#tab-mix").click()
     pad = studio.find("#pad")
-    browser.driver.execute_script("arguments[0].scrollIntoView({block: 'end'})", pad)
+    browser.driver.execute_script("arguments[0].scrollIntoView({block: 'end', behavior: 'instant'})", pad)
     assert in_sight(studio, "#pad", ".corner-0", ".corner-1", "#picture")
     x, y = browser.driver.execute_script("const b = arguments[0].getBoundingClientRect(); return [b.x + b.width / 2, b.y + 1]", pad)
     for kind, points in (("touchStart", [{"x": x, "y": y}]), ("touchEnd", [])):
