@@ -44,7 +44,9 @@ def save(folder: Path, step: int, state: dict[str, Any], *, keep: int, keep_ever
     content.write(MARK + b"%04d" % FORMAT)
     content.write(hashlib.sha256(content.getbuffer()).digest())
     with replacing(path) as temporary:
-        temporary.write_bytes(content.getbuffer())  # written by torch itself, a full disk would look like a fault of ours
+        # Written by torch itself, a full disk would look like a fault of ours. getvalue does not copy here; a view of the buffer would
+        # live on in the traceback of a failed write, and Python 3.13 then says so when it frees the buffer.
+        temporary.write_bytes(content.getvalue())
     for old in checkpoints(folder)[keep:]:
         if not (keep_every and step_of(old) and step_of(old) % keep_every == 0):
             old.unlink(missing_ok=True)

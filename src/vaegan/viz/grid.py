@@ -126,5 +126,5 @@ def save(picture: Image.Image, path: Path) -> Path:
         size = f"{picture.width}x{picture.height}"
         raise UserError(f"cannot write a picture of {size} as {path}: give it a name that ends in .png") from error
     with replacing(path) as temporary:
-        temporary.write_bytes(content.getbuffer())  # written by Pillow itself, a full disk would be an "encoder error"
+        temporary.write_bytes(content.getvalue())  # written by Pillow itself, a full disk would be an "encoder error"
     return path
