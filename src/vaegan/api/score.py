@@ -204,7 +204,7 @@ def score(
     wanted = Shard.parse(shard) if shard is not None else None
     opened = open_run(run)
     if wanted and (calibrate is not None or not opened.score_file.is_file()):
-        raise UserError(f"--shard needs one calibration for all parts: calibrate first, with: {command('score', opened.folder, 'IMAGE')}")
+        raise UserError(f"--shard needs one calibration for all parts: calibrate first, with: {command('score', opened.argument, 'IMAGE')}")
     model = opened.model()
     model.require("encoder")  # before anything is said of the images, which cannot help
     model.require("discriminator")

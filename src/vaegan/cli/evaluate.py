@@ -40,9 +40,9 @@ def evaluate(
     run
         The folder of a run or a model.
     data
-        The set to measure on. The default is the set that the run was trained on. If another set has splits with
-        the same names as the run's set, for example train and test, these splits are used. If it has no such splits, some of its images are
-        held out, as in vaegan train.
+        The set to measure on. The default is the set that the run was trained on. If another set has splits with the
+        same names as the run's set, for example train and test, these splits are used. If it has no such splits, some
+        of its images are held out, as in vaegan train.
     samples
         The number of samples of each prior. Samples are compared with at most this number of training images, and at most this number of
         held-out images.

@@ -145,8 +145,8 @@ def features(
 ) -> None:
     """Train linear classifiers on features, with few labels.
 
-    It compares the features of the trained networks with pixels and with an untrained encoder. The
-    classifiers learn from the labels of 10, 100 and 1,000 images of each class. The set needs labels or attributes.
+    It compares the features of the trained networks with pixels and with an untrained encoder. The classifiers learn
+    from the labels of 10, 100 and 1,000 images of each class. The set needs labels or attributes.
 
     Parameters
     ----------

@@ -23,10 +23,9 @@ def push(
 ) -> None:
     """Send a model to the Hugging Face hub, with a model card.
 
-    It sends the weights, the prior, the recipe, the directions of attributes and the calibration of the score. The model card shows what
-    the report shows. It sends no image of the training set, and no path of a file on this
-    machine. It needs the package huggingface_hub, and an access
-    token with write permission (see hf auth login).
+    It sends the weights, the prior, the recipe, the directions of attributes and the calibration of the score. The
+    model card shows what the report shows. It sends no image of the training set, and no path of a file on this
+    machine. It needs the package huggingface_hub, and an access token with write permission (see hf auth login).
 
     Parameters
     ----------

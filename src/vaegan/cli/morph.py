@@ -45,10 +45,9 @@ def interpolate(
     fps
         The number of frames per second of a video.
     prior
-        The prior whose mean and covariance --how spherical uses: the arc goes around the mean.
-        With --prior fitted, the prior is the Gaussian mixture that vaegan train fits to codes
-        of training images (see vaegan fit-prior). With --prior standard, it is N(0, I). The default is the fitted prior, if the run has
-        one.
+        The prior whose mean and covariance --how spherical uses: the arc goes around the mean. With --prior fitted,
+        the prior is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan fit-prior).
+        With --prior standard, it is N(0, I). The default is the fitted prior, if the run has one.
     out
         The picture or video to write, as .png, .gif or .mp4. The default is RUN/interpolation.png.
     json

@@ -56,7 +56,7 @@ def report(run: Run | str | Path, out: Path | None = None, *, images: ImageSet |
     """
     opened = run if isinstance(run, Run) else Run.open(run)
     if not opened.is_run:
-        raise UserError(f"{opened.folder} is not a run folder: it has no {opened.recipe_file.name}")
+        raise UserError(f"{opened.argument} is not a run folder: it has no {opened.recipe_file.name}")
     path = opened.report_file if out is None else page_file(out, opened.report_file.name)
     contents = gather(opened, images)
     if path.absolute().parent != opened.studio_file.absolute().parent:

@@ -97,7 +97,7 @@ def gather(
     names = set(programs) or {"decoder", "encoder"} - set(model.untrained)
     numbers = sum(tensor.numel() for program in programs.values() for tensor in program.tensors.values())
     if most is not None and numbers > most:
-        way_out = f"write it by itself with: {command('studio', opened.folder)}"
+        way_out = f"write it by itself with: {command('studio', opened.argument)}"
         raise UserError(f"its networks are large, with {numbers:,} numbers: {way_out}")
     if precision is None:
         precision = "float16" if 2 * numbers <= MOST_FLOAT16 else "int8"
