@@ -142,8 +142,12 @@ function slider(place, name, { min, max, step, note = "", read, write, text = (v
   }
   Object.assign(input, { type: "range", min, max, step });
   input.setAttribute("aria-label", name);
-  const update = () => { input.value = read() ?? 0; value.textContent = read() === null ? "-" : text(+input.value); };
-  input.oninput = () => { stopWalk(); if (!changed()) wipeTo(0); write(+input.value); value.textContent = text(+input.value); show(); }; // all of what changes is seen
+  const at = (number) => (number - min) / (max - min);
+  const fill = () => { // from 0, so that a slider at 0 looks empty
+    for (const [name, number] of [["--zero", 0], ["--low", Math.min(0, +input.value)], ["--high", Math.max(0, +input.value)]]) input.style.setProperty(name, at(number));
+  };
+  const update = () => { input.value = read() ?? 0; value.textContent = read() === null ? "-" : text(+input.value); fill(); };
+  input.oninput = () => { stopWalk(); if (!changed()) wipeTo(0); write(+input.value); value.textContent = text(+input.value); fill(); show(); }; // all of what changes is seen
   input.onchange = remember;
   label.ondblclick = () => { write(0); update(); show(); remember(); };
   label.append(title, value, input);
