@@ -42,6 +42,15 @@ def test_help_of_a_command_shows_its_whole_docstring(capsys: pytest.CaptureFixtu
     assert "run the same command again to continue" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.parametrize("command", [one for one in COMMANDS if one.name != "experiment"], ids=lambda command: command.name)
+def test_the_usage_line_names_each_argument(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    works(command.name, "--help")
+    usage = capsys.readouterr().out.splitlines()[0].split("[OPTIONS]")[1].split()
+    arguments = [one for one in inspect.signature(function_of(command)).parameters.values() if one.kind is one.POSITIONAL_ONLY]
+    assert [word.strip("[]") for word in usage] == [one.name.upper() for one in arguments]
+    assert [word.startswith("[") for word in usage] == [one.default is not one.empty for one in arguments]
+
+
 @pytest.mark.parametrize("names", [("train",), ("bench",), ("experiment", "samples")], ids=lambda names: names[-1])
 def test_help_of_training_does_not_list_all_settings(names: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     works(*names, "--help")

@@ -141,7 +141,7 @@ def walk(
     prior: PriorKind | None = None,
     progress: ShowProgress = None,
 ) -> Film:
-    """A film of random walks through the prior, side by side. It ends where it begins.
+    """A film of samples that change slowly, side by side. It ends where it begins.
 
     Args:
         run: a run, a model, or the path of either.

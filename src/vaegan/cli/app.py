@@ -41,7 +41,8 @@ def make_app(wanted: str = "") -> cyclopts.App:
     groups = {name: cyclopts.Group(name, sort_key=order) for order, name in enumerate(dict.fromkeys(one.group for one in COMMANDS))}
     for order, one in enumerate(COMMANDS):
         line = None if one.name == wanted else one.line
-        app.command(one.function, name=one.name, help=line, group=groups[one.group], sort_key=order)
+        usage = {"usage": f"Usage: vaegan {one.name} [OPTIONS] {one.takes}"} if one.takes else {}
+        app.command(one.function, name=one.name, help=line, group=groups[one.group], sort_key=order, **usage)
     app.register_install_completion_command()
     other = cyclopts.Group("Other", sort_key=len(groups))
     for flag, line in (

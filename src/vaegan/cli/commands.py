@@ -15,6 +15,8 @@ class Command(NamedTuple):
     group: str
     line: str
     """The first line of the function's docstring."""
+    takes: str = ""
+    """Its arguments in the usage line, where one may be left out; cyclopts would call that one [ARGS]."""
 
     @property
     def function(self) -> str:
@@ -23,20 +25,20 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
-    Command("prepare", "data", "Data", "Pack images into a set that is ready for training."),
+    Command("prepare", "data", "Data", "Pack images into a set that is ready for training.", takes="SOURCE [OUT]"),
     Command("join", "data", "Data", "Make one set from parts that were packed on several machines."),
     Command("data", "data", "Data", "Show what is in a set of images."),
     Command("doctor", "doctor", "Data", "Find what is wrong with a set of images before you train on it."),
     Command("train", "training", "Train", "Train a VAE/GAN on a folder of images."),
     Command("fit-prior", "prior", "Train", "Fit the prior that samples are drawn from."),
-    Command("recipes", "training", "Train", "List the recipes, or show all settings of one recipe."),
+    Command("recipes", "training", "Train", "List the recipes, or show all settings of one recipe.", takes="[NAME]"),
     Command("bench", "training", "Train", "Measure how long a training step takes on this machine."),
     Command("demo", "demo", "Look", "Show the model that comes with the package, in a browser."),
-    Command("runs", "overview", "Look", "List the runs in a folder, and show how far each one is."),
+    Command("runs", "overview", "Look", "List the runs in a folder, and show how far each one is.", takes="[FOLDER]"),
     Command("compare", "overview", "Look", "Write comparison.html, one page about several runs."),
     Command("sample", "look", "Look", "Draw new images from the prior."),
     Command("reconstruct", "look", "Look", "Show images above their reconstructions."),
-    Command("walk", "morph", "Look", "Make a video of random walks through the prior."),
+    Command("walk", "morph", "Look", "Make a video of samples that change slowly."),
     Command("convergence", "look", "Look", "Make a video of the pictures that were made during training."),
     Command("report", "look", "Look", "Write report.html, one page about a run."),
     Command("studio", "studio", "Look", "Write studio.html, one page in which anyone can try a model."),
@@ -50,6 +52,6 @@ COMMANDS = (
     Command("encode", "encode", "Edit", "Write the codes of a set of images to a file."),
     Command("evaluate", "evaluate", "Measure", "Measure samples, reconstructions and codes."),
     Command("score", "score", "Measure", "Give each image an anomaly score: how unusual it is for a model."),
-    Command("search", "search", "Measure", "Find the images of a set that are nearest to your images."),
+    Command("search", "search", "Measure", "Find the images of a set that are nearest to your images.", takes="RUN [IMAGES]"),
     Command("experiment", "experiment", "Measure", "Repeat the paper's experiments."),
 )

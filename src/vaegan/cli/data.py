@@ -53,9 +53,10 @@ def prepare(
     Parameters
     ----------
     source
-        The images, in one of these forms. A folder, zip file or tar file. KIND:PATH for a public data set as it is published, where KIND is
-        celeba, lfw, stl10, cifar10, cifar100 or mnist. classes:PATH for a folder with one subfolder for each class. hf:NAME or
-        hf-stream:NAME for a data set of the Hugging Face hub. A .npy or .npz file of images. avatars, the built-in drawn faces.
+        The images, in one of these forms. A folder, zip file or tar file. KIND:PATH for a public data set as it is published, where KIND
+        is celeba, lfw, stl10, cifar10, cifar100 or mnist. classes:PATH for a folder with one subfolder for each class. hf:NAME for a data
+        set of the Hugging Face hub (hf-stream:NAME reads it without a download). A .npy or .npz file of images. avatars, the built-in
+        drawn faces.
     out
         The folder to make for the packed set. Leave it out with --scan.
     size
@@ -81,7 +82,7 @@ def prepare(
         Two values, for images of more than 8 bits: the first becomes 0 and the second becomes 255. The default is the lowest and the
         highest value of all images. To find them, vaegan reads all images once.
     range_percentiles
-        Find the range between two percentiles of all values, for example 0.1 99.9, so that a few extreme values do not count.
+        Use two percentiles of all values as the range, for example 0.1 99.9, so that a few extreme values do not count.
     scan
         Print the range of values and how many images have more than 8 bits, and pack nothing.
     splits
@@ -96,11 +97,11 @@ def prepare(
         Turn a column of numbers into an attribute, with NAME=VALUE, for example age=40. An image has the attribute if its number is above
         VALUE. Repeat the flag for more columns.
     numeric
-        Use a column of numbers as an attribute, and keep the numbers. They are scaled to mean 0 and standard deviation 1. Where a yes or no
-        is needed, an image has the attribute if its number is above the mean. Repeat the flag for more columns.
+        Use a column of numbers as an attribute. The numbers are scaled to mean 0 and standard deviation 1. Where a yes or no is needed, an
+        image has the attribute if its number is above the mean. Repeat the flag for more columns.
     unknown
-        A value that means not known, for example -1. Without this flag, -1 means no. Empty cells, NA and NaN always mean not known. Repeat
-        the flag for more values.
+        A value that means "not known", for example -1. Without this flag, -1 means "no". Empty cells, NA and NaN always mean "not known".
+        Repeat the flag for more values.
     leave_out
         A CSV file with the images to leave out, such as the one that vaegan doctor writes. One column has the file names. If there is a
         column named leave_out, only the images with 1 in it are left out.

@@ -42,7 +42,7 @@ def attributes(
     Parameters
     ----------
     run
-        The folder of a run. The folder of a model also works, together with --data, or with --with and --without.
+        The folder of a run. The folder of a model also works, if you give --data, or --with and --without.
     data
         Another set with attributes (see vaegan prepare --attributes). The default is the set that the run was trained on.
     with_images
@@ -98,15 +98,14 @@ def edit(
         Image files, folders of images, or archives of images (zip, tar).
     add
         Attributes and their strengths, for example Eyeglasses=1 Smiling=-0.5. Strength 1 turns a typical image without the attribute into
-        one with it. Strength -1 does the reverse. Principal directions need no attributes, for example direction-1=2. Their strength is in
-        standard deviations of the codes.
+        one with it. Strength -1 does the reverse. Principal directions also work, for example direction-1=2: they need no attributes. Their
+        strength is in standard deviations of the codes.
     how
-        How codes change. With --how probe, strength 1 moves an image just as far as it must to get the attribute, and its other attributes
-        stay.
-        With --how mean, the same step is added to each code, as the paper does: the mean code of images with the attribute, minus the mean
-        code of images without it.
+        How codes change. With --how probe, strength 1 moves an image only as far as the attribute needs, by a linear probe, and its other
+        attributes stay. With --how mean, the same step is added to each code, as the paper does: the mean code of images with the
+        attribute, minus the mean code of images without it.
     strip
-        Show one attribute at strengths from -1 to 2.
+        Show the attribute of --add at strengths from -1 to 2.
     project
         First improve the codes with this number of steps of vaegan project. Edits are then closer to the images.
     out

@@ -61,7 +61,8 @@ def project(
 ) -> None:
     """Find better codes for images than the encoder does.
 
-    It starts from the posterior means that the encoder gives, and lowers the error in the discriminator's features by gradient descent.
+    It starts from the posterior means that the encoder gives. By gradient descent, it lowers the error of the reconstructions, measured
+    in the discriminator's features.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ def evaluate(
 ) -> None:
     """Measure samples, reconstructions and codes.
 
-    It compares the features that a network finds in samples and reconstructions with those of real images: Frechet distance (FID, Heusel et
+    It compares samples and reconstructions with real images, by the features that a network finds in them: Frechet distance (FID, Heusel et
     al. 2017), kernel distance (KID, Binkowski et al. 2018), precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et
     al. 2020). It compares reconstructions with their images: PSNR, SSIM, MS-SSIM and the learned similarity. It compares samples with the
     training images, to find copies. Reconstructions are decoded from posterior means, not from posterior samples.
@@ -40,9 +40,9 @@ def evaluate(
     run
         The folder of a run or a model.
     data
-        The set to measure on. The default is the set that the run was trained on. If another set has splits with the
-        same names as the run's set, for example train and test, these splits are used. If it has no such splits, some
-        of its images are held out, as in vaegan train.
+        The set to measure on. The default is the set that the run was trained on. If the set that you name has splits with
+        the same names as the run's set, for example train and test, these splits are used. If it has no such splits,
+        some of its images are held out, as in vaegan train.
     samples
         The number of samples of each prior. Samples are compared with at most this number of training images, and at most this number of
         held-out images.

@@ -126,7 +126,7 @@ def attribute_vectors(
     Parameters
     ----------
     attributes
-        The attributes in the pictures. The default is the eight attributes that the codes separate best.
+        The attributes in the pictures. The default is the eight attributes that show best in the codes.
     runs
         The folders of finished runs. These are measured, and nothing is trained.
     json
@@ -151,7 +151,7 @@ def features(
     Parameters
     ----------
     draws
-        The number of random draws of labels for each seed. Mean and spread are taken over the draws.
+        The number of random draws of labels for each seed. The table has the mean and the standard deviation over the draws.
     runs
         The folders of finished runs. These are measured, and nothing is trained.
     json

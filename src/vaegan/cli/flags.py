@@ -42,9 +42,7 @@ SHORT = {
 """The settings that short flags stand for."""
 LENGTHS = ("steps", "epochs", "images", "minutes")
 
-RECIPE = Group(
-    "Recipe", help="Every setting is a flag, for example --objective.gamma 0.1. `vaegan recipes NAME` shows all settings.", sort_key=1
-)
+RECIPE = Group("Recipe", help="Each setting that `vaegan recipes NAME` shows is a flag, for example --objective.gamma 0.1.", sort_key=1)
 RUN = Group("Run", sort_key=2)
 MACHINE = Group("Machine", sort_key=3)
 
@@ -130,7 +128,7 @@ class TrainingFlags(RecipeFlags):
     """A folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or avatars (the
     built-in drawn faces)."""
     objective: str | None = None
-    """The kind of model: vaegan, or for comparison vae, gan or vae-dis (VAE_Disl of the paper: a VAE with features of a trained GAN)."""
+    """The kind of model: vaegan, or for comparison vae, gan or vae-dis (VAE_Disl of the paper: its error is in features of a GAN)."""
     size: str | None = None
     """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. Multiples of 16 up to 128 work with every network.
     The default is the size in the recipe."""

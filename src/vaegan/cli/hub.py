@@ -24,8 +24,9 @@ def push(
     """Send a model to the Hugging Face hub, with a model card.
 
     It sends the weights, the prior, the recipe, the directions of attributes and the calibration of the score. The
-    model card shows what the report shows. It sends no image of the training set, and no path of a file on this
-    machine. It needs the package huggingface_hub, and an access token with write permission (see hf auth login).
+    model card shows what the report shows. No image of the training set is sent, and no path of a file on this
+    machine. The command needs the package huggingface_hub, and an access token with write permission (see hf auth
+    login).
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ def push(
     repository
         The repository, as USER/NAME. If it does not exist, it is made.
     license
-        The license of the model, as the hub names licenses, for example mit.
+        The license of the model, by its name on the hub, for example mit.
     private
         Make a new repository private, so that only you can see it. An existing repository stays private or public, as it was.
     out

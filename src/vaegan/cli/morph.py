@@ -38,14 +38,14 @@ def interpolate(
     images
         Two or more image files.
     how
-        The path between two codes. With --how spherical (slerp, White 2016), it is an arc. The codes on the arc are about as likely under
-        the prior as the two codes at its ends. With --how linear, it is a straight line, whose middle is often an unlikely code.
+        The path between two codes. With --how spherical (slerp, White 2016), it is an arc. The codes on the arc are about as typical of
+        the prior as the two codes at its ends. With --how linear, it is a straight line, and the codes in its middle are often untypical.
     steps
         The number of images (strip) or frames (video) from one image to the next. The default is 9 for a strip and 40 for a video.
     fps
         The number of frames per second of a video.
     prior
-        The prior whose mean and covariance --how spherical uses: the arc goes around the mean. With --prior fitted,
+        The prior for --how spherical: the arc goes around its mean, and uses its covariance. With --prior fitted,
         the prior is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan fit-prior).
         With --prior standard, it is N(0, I). The default is the fitted prior, if the run has one.
     out
@@ -83,7 +83,7 @@ def walk(
     out: Path | None = None,
     json: Json = False,
 ) -> None:
-    """Make a video of random walks through the prior.
+    """Make a video of samples that change slowly.
 
     It shows several walks side by side. The video ends where it begins.
 

@@ -32,7 +32,7 @@ def fit_prior(
         The set that holds the training images. The default is the set that the run was trained on.
     components
         The largest number of Gaussians. The fit tries 1, 3 and 10 Gaussians, but none above this number: with 5, it
-        tries 1 and 3. It keeps the number that fits best to codes that the fit did not use. Use a smaller number if
+        tries 1 and 3. It keeps the number that is best for codes held out from the fit. Use a smaller number if
         vaegan evaluate finds copies.
     seed
         The random seed of the fit. The default is the seed of the run.
