@@ -64,7 +64,7 @@ class TrainingJob:
     def __post_init__(self) -> None:
         if self.mode == "resume" and self.recipe.training.minutes:
             raise UserError(
-                "--minutes does not work for a run that has started, because its length is in steps: leave out --minutes, or give --steps"
+                "--minutes works only for new runs, because a started run has its length in steps: leave out --minutes, or give --steps"
             )
 
     @property
@@ -250,7 +250,7 @@ def with_data(recipe: Recipe, data: Any, console: Console) -> tuple[Recipe, Load
         return batches.recipe(recipe), batches
     if find_world().size > 1:
         raise UserError(
-            "several processes cannot pack images that come from Python: pack them first, and pass the folder of the packed set"
+            "several processes cannot pack images of a Python program: first pack the images, then pass the folder of the packed set"
         )
     with progress_bar(console) as progress, os_errors_as_user_errors():
         percentiles = recipe.data.range_percentiles
@@ -314,9 +314,9 @@ def growth_of(job: TrainingJob, images: ImageSet) -> Growth:
         return known
     older = find_packed(before, run.recipe.data.source, images)
     if older is None:
-        way_out = f"train a new run that begins with its weights, with: {command('train', '--data', 'IMAGES', '--init-from', run.folder)}"
+        way_out = f"train a new run from the weights of this run, with: {command('train', '--data', 'IMAGES', '--init-from', run.folder)}"
         raise UserError(
-            f"the packed images of {run.folder} do not exist any more, so it is not known which images were held out: {way_out}"
+            f"the packed images of {run.folder} do not exist any more, so vaegan does not know which images were held out: {way_out}"
         )
     require_all_of(older, images)
     held_out = known.held_out
@@ -387,5 +387,5 @@ def default_folder(recipe: Recipe, console: Console) -> Path:
     if taken and is_leader():
         unfinished = next((path for path in reversed(taken) if status_of(path).state == "interrupted"), None)
         other = f"; to continue {unfinished} instead, run: {command('train', '--resume', unfinished)}" if unfinished else ""
-        console.print(f"{first} exists already, so this run is {free}{other}", soft_wrap=True)
+        console.print(f"{first} exists already, so this run is saved as {free}{other}", soft_wrap=True)
     return free

@@ -66,7 +66,7 @@ class Recipe:
         )
         for name in ("compile", "sync_batchnorm"):
             both = getattr(training, name) and bool(objective.penalty)
-            require(not both, f"objective.penalty needs second derivatives, which training.{name} does not support: leave out one")
+            require(not both, f"objective.penalty needs second derivatives, and training.{name} does not support them: leave out one")
 
     @property
     def preparation(self) -> Preparation:
@@ -148,7 +148,7 @@ def resolve(name: str | Path, over: Layer, note: Callable[[str], None] = lambda 
     decided = of_set(named or asked.get("source"))
     if overruled := {key: value for key, value in decided.get("data", {}).items() if key in asked and asked[key] != value}:
         prepared = ", ".join(f"{key} {plain(value)}" for key, value in overruled.items())
-        note(f"the packed set was prepared with {prepared}; this replaces what recipe {name} says")
+        note(f"the packed set was prepared with {prepared}; these settings replace those in recipe {name}")
     return parse(Recipe, [over, Layer(decided, "the packed set"), Layer(tree, f"recipe {name}")])
 
 
@@ -232,7 +232,7 @@ def read(name: str | Path) -> dict[str, Any]:
             raise UserError(f"the recipe {name} does not exist{did_you_mean(Path(name))}")
         if (Path(name) / RECIPE).is_file():
             raise UserError(
-                f"{name} is a run folder, not a recipe: train by its recipe with: {command('train', '--recipe', Path(name) / RECIPE)}"
+                f"{name} is a run folder, not a recipe: use its recipe with: {command('train', '--recipe', Path(name) / RECIPE)}"
             )
         if Path(name).is_dir():
             raise UserError(f"{name} is a folder, not a recipe: train on the images in it with: {command('train', '--data', name)}")

@@ -103,7 +103,7 @@ class Augmentation:
     def __post_init__(self) -> None:
         for name in ("shift", "scale", "rotation", "gamma", "contrast", "hue"):
             value = getattr(self, name)
-            require(0 <= value <= 1, f"augmentation.{name} must be at least 0 and at most 1, not {value}")
+            require(0 <= value <= 1, f"augmentation.{name} must be from 0 to 1, not {value}")
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Architecture:
     def __post_init__(self) -> None:
         if self.family == "larsen":  # another family checks sizes where its networks are built
             fits = all(side >= 16 and side % STRIDES == 0 for side in self.size)
-            require(fits, f"networks.size must be multiples of {STRIDES}, at least 16, not {self.size[0]} {self.size[1]}")
+            require(fits, f"networks.size must be two multiples of {STRIDES}, each at least 16, not {self.size[0]} {self.size[1]}")
             for name, count in (("encoder", 3), ("decoder", 4), ("discriminator", 4)):
                 listed = getattr(self, name)
                 require(len(listed) == count, f"networks.{name} must be {count} numbers for family larsen, not {len(listed)}")
@@ -156,7 +156,7 @@ class Architecture:
             )
             if height % (1 << self.halvings) or width % (1 << self.halvings):
                 near = " ".join(map(str, self._nearest_size()))
-                what = f"cannot be halved until the shorter side is at most {LARGEST_MAP}"
+                what = f"cannot be halved without a remainder until the shorter side is at most {LARGEST_MAP}"
                 raise UserError(f"networks.size {height} {width} {what}: choose {near}, the nearest size that works")
         for name in ("encoder", "decoder", "discriminator"):
             listed = getattr(self, name)
@@ -451,7 +451,7 @@ class Training:
         require(0 <= self.seed < 2**63, f"training.seed must be at least 0 and below 2^63, not {self.seed}")
         require(0 <= self.ema < 1, f"training.ema must be at least 0 and below 1, not {self.ema}")
         both = self.ema > 0 and self.average_half_life > 0
-        require(not both, "training.ema and training.average_half_life are two averages of the weights: set one of them to 0")
+        require(not both, "training.ema and training.average_half_life cannot both be above 0: set one of them to 0")
         self.steps(1, 1)
 
     def steps(self, steps_per_epoch: int, images_per_step: int) -> int:

@@ -148,7 +148,9 @@ CASES = [
     ),
     Case("compare images with --by similarity", "search GAN --samples 8", "search GAN --samples 8 --by similarity"),
     Case(
-        "--csv FILE lists the neighbours of all", "search RUN PHOTOS PHOTOS --count 1", "search RUN PHOTOS PHOTOS --count 1 --csv near.csv"
+        "add --csv FILE for the nearest images of all",
+        "search RUN PHOTOS PHOTOS --count 1",
+        "search RUN PHOTOS PHOTOS --count 1 --csv near.csv",
     ),
     Case("so no image counts as unusual at --false-positive-rate {}", "score RUN PHOTO", "score RUN PHOTO --false-positive-rate 0.1"),
     Case(
@@ -157,7 +159,7 @@ CASES = [
         "score RUN PHOTO --false-positive-rate 0.1",
     ),
     Case(
-        "the run holds out no images to calibrate on: give a folder of normal images with --calibrate FOLDER",
+        "the run has no held-out images to calibrate on: give a folder of normal images with --calibrate FOLDER",
         "score RUN PHOTO",
         "score RUN PHOTO --calibrate PHOTOS",
         without_held_out,

@@ -12,7 +12,7 @@ CASES = [
     Case("Train on it: vaegan train --data {}", "prepare PHOTOS OUT --size 16 --workers 1", "SAID FASTER --run NEW-RUN"),
     Case("vaegan data SOURCE", "data RUN", "SAID --size 16", moved),
     Case(
-        "to train on these images, prepare them again with a --size that the networks can take",
+        "to train on these images, prepare them again with another --size",
         "prepare PHOTOS SET --size 17 --workers 1",
         ("prepare PHOTOS OUT --size 16 --workers 1", "train FASTER --data OUT --run NEW-RUN"),
     ),
@@ -43,10 +43,15 @@ CASES = [
         Case("set the environment variable VAEGAN_CACHE to a folder that you can write to", command, (another_cache, command), no_home)
         for command in ("data PHOTOS --size 16", "score RUN PHOTOS", f"evaluate RUN --data PHOTOS --resamplings 2 {ONE}")
     ),
-    Case("give --data a folder, or avatars", "train --data=", "train FASTER --size 16 --data PHOTOS --run NEW-RUN"),
+    Case("give a folder, or the word avatars, with --data", "train --data=", "train FASTER --size 16 --data PHOTOS --run NEW-RUN"),
     Case("vaegan prepare SOURCE OUT --workers 1", "prepare PHOTOS OUT --size 16 --workers 2", (healed, "SAID --size 16"), no_processes),
     Case("pip install 'datasets>=3'", "data hf:somebody/faces", lambda _: None, lambda w: w.patch.setitem(sys.modules, "datasets", None)),
-    Case("read HEIC after: pip install 'vaegan[heic]'", "data PHOTOS --size 16", (healed, "data PHOTOS --size 16"), without_heic),
+    Case(
+        "install a reader for HEIC with: pip install 'vaegan[heic]'",
+        "data PHOTOS --size 16",
+        (healed, "data PHOTOS --size 16"),
+        without_heic,
+    ),
 ]
 
 test_the_advice_works = follow(CASES)

@@ -23,7 +23,7 @@ CASES = [
     # evaluation
     Case("--samples must be at least {}, not {}", "evaluate RUN --samples 1", f"evaluate RUN --resamplings 2 {ONE}"),
     Case(
-        "--resamplings must be at least 2, not {}: one draw has no spread",
+        "--resamplings must be at least 2, not {}: a spread needs two resamplings",
         f"evaluate RUN {ONE} --resamplings 1",
         f"evaluate RUN {ONE} --resamplings 2",
     ),
@@ -34,7 +34,7 @@ CASES = [
         without_held_out,
     ),
     Case(
-        ("choose another --extractor", "or measure without features, with --extractor none"),
+        ("choose another --extractor", "use --extractor none to measure without features"),
         "evaluate RUN --data PHOTOS --extractor attributes",
         f"evaluate RUN --data PHOTOS --resamplings 2 {ONE}",
     ),
@@ -88,12 +88,12 @@ CASES = [
         (no_work, "experiment features --data PACKED --out NEW-RUN"),
     ),
     Case(
-        "choose others with --attributes",
+        "choose other attributes with --attributes",
         "experiment attribute-vectors --runs RUN --attributes Rare",
         "experiment attribute-vectors --runs RUN --attributes Round",
     ),
     Case(
-        "--draws must be at least 2, not {}: one draw has no spread",
+        "--draws must be at least 2, not {}: a spread needs two draws",
         "experiment features --runs RUN --draws 1",
         (no_work, "experiment features --runs RUN --draws 2"),
     ),

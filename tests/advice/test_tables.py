@@ -23,7 +23,7 @@ def beside(world: World) -> None:
 
 CASES = [
     Case(
-        "{} needs --attributes, the table whose columns it is about",
+        "{} needs a table: give the table with --attributes TABLE",
         "prepare PHOTOS OUT --label Round",
         "prepare PHOTOS OUT --label Round --attributes TABLE.csv --size 16 --workers 1",
     ),

@@ -36,7 +36,7 @@ CASES = [
     Case(("More pictures: vaegan sample {}",), "train TINY --data PACKED --run NEW-RUN", "SAID"),
     Case("Your own images: vaegan reconstruct {} IMAGES", "train TINY --data PACKED --run NEW-RUN", "SAID"),
     Case(
-        "write it by itself with: vaegan studio {}",
+        "write the page with: vaegan studio {}",
         "train TINY --data PACKED --run NEW-RUN --studio",
         "SAID",
         lambda w: w.patch.setattr("vaegan.finish.MOST_IN_PAGE", 10),
@@ -48,7 +48,7 @@ CASES = [
     ),
     Case("{} is a folder, not a recipe: train on the images in it with: vaegan train --data {}", "train --recipe PHOTOS", SMALL),
     Case(
-        "{} is a run folder, not a recipe: train by its recipe with: vaegan train --recipe {}",
+        "{} is a run folder, not a recipe: use its recipe with: vaegan train --recipe {}",
         "train --recipe RUN",
         "SAID RESUMED --run NEW-RUN",
     ),
@@ -122,7 +122,7 @@ CASES = [
         not_finite(1),
     ),
     Case(
-        ("after {} rollbacks, and --training.rollbacks allows no more", "{}, {}; {}: train a new run with a lower --optimizer.lr"),
+        ("after {} rollbacks (the most that --training.rollbacks allows)", "{}, {}; {}: train a new run with a lower --optimizer.lr"),
         f"{NOT_FINITE} rollback --training.rollbacks 1 --training.checkpoint_every 1",
         (healed, "train TINY --data PACKED --run OUT --optimizer.lr 1e-4"),
         not_finite(9),
@@ -164,7 +164,7 @@ CASES = [
         patched("vaegan.training.loggers.registry.find_spec", lambda _: None),
     ),
     Case(
-        "train a new run on them, or, if images were only added, add --more-images",
+        "train a new run on these images, or add --more-images if you only added images",
         "train --resume RUN RESUMED --data OUT",
         "train --resume RUN RESUMED --data OUT --more-images",
         one_more,

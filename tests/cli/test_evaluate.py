@@ -67,7 +67,7 @@ def test_a_model_folder_does_not_say_how_its_set_was_split(
     for folder, said in ((run / "model", True), (run, False)):
         capsys.readouterr()
         works("evaluate", folder, *packed)
-        assert ("the model may have been trained on images that are held out here: give the run folder" in capsys.readouterr().err) == said
+        assert ("this evaluation may use training images as held-out images: give the run folder" in capsys.readouterr().err) == said
 
 
 @pytest.mark.parametrize("kind", ["gan", "vae"])
@@ -122,7 +122,7 @@ def test_mistakes(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
 
 def test_a_set_that_is_gone_or_holds_out_nothing(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train(tmp_path / "run", "--data", photos, training__length="2 steps", data__held_out=0)
-    assert "the run holds out no images" in fails(capsys, "evaluate", tmp_path / "run")
+    assert "the run has no held-out images" in fails(capsys, "evaluate", tmp_path / "run")
     recipe = tmp_path / "run" / "recipe.yaml"
     shutil.rmtree(photos)
     error = fails(capsys, "evaluate", tmp_path / "run")
@@ -130,4 +130,4 @@ def test_a_set_that_is_gone_or_holds_out_nothing(photos: Path, tmp_path: Path, c
     assert "say where they are now with --data" in error
     there = recipe.read_text().replace(f"source: {photos}", "source: avatars").replace("avatars: 24", "avatars: 200")
     recipe.write_text(there)
-    assert "the run holds out no images" in fails(capsys, "evaluate", tmp_path / "run", "--samples", 20)
+    assert "the run has no held-out images" in fails(capsys, "evaluate", tmp_path / "run", "--samples", 20)

@@ -198,15 +198,23 @@ BAD: dict[str, tuple[str, Any, str]] = {
     "an image": ("a.npy", lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n"), "a.npy: it is an image, not an array of numpy"),
     "other bytes": ("a.npy", lambda path: path.write_bytes(b"\x01\x02"), "a.npy: it is not an array of numpy"),
     "cut off": ("a.npy", damaged, "a.npy is damaged, or is not an array of numpy"),
-    "one image": ("a.npy", lambda path: np.save(path, noise(SIDE, SIDE)), "16 x 16, which is one image: give the folder that it is in"),
+    "one image": (
+        "a.npy",
+        lambda path: np.save(path, noise(SIDE, SIDE)),
+        "16 x 16: this is one image, not a set; give the folder that the file is in",
+    ),
     "channels first": ("a.npy", lambda path: np.save(path, noise(9, 3, SIDE, SIDE)), "9 x 3 x 16 x 16: put the channels last, as N x H"),
-    "five axes": ("a.npy", lambda path: np.save(path, noise(2, 2, 9, 9, 3)), "2 x 2 x 9 x 9 x 3, not N x H x W or N x H x W x C of at"),
+    "five axes": (
+        "a.npy",
+        lambda path: np.save(path, noise(2, 2, 9, 9, 3)),
+        "2 x 2 x 9 x 9 x 3, but images must be N x H x W, or N x H x W x C with at",
+    ),
     "none": ("a.npy", lambda path: np.save(path, noise(0, 9, 9)), "there are no images in .*a.npy"),
     "no zip": ("a.npz", lambda path: path.write_bytes(b"hello"), "a.npz is damaged, or is not a file of arrays of numpy"),
     "several": (
         "a.npz",
         lambda path: np.savez(path, a=noise(2, 9, 9), b=noise(2, 9, 9)),
-        "it is not clear which array of .* holds the images: rename that one to images; there",
+        "it is not clear which array of .* holds the images: name the right one 'images'; there",
     ),
     "no images": (
         "a.npz",

@@ -86,7 +86,7 @@ def test_parts_without_images(tmp_path: Path) -> None:
     for name, good in {"first": range(5, 45), "middle": range(25), "last": range(15, 21)}.items():
         plain = pack(source(good), tmp_path / name / "plain")
         check(join(tmp_path / name / "set", pack_parts(source(good), 8, tmp_path / name), progress=quiet), plain)
-    with pytest.raises(UserError, match=r"there are no images in .*part 1: it is part 1/8 of a set"):
+    with pytest.raises(UserError, match=r"part 1/8 of a set, .*part 1, has no images"):
         ImageSet.open(tmp_path / "first" / "part 1")
     with pytest.raises(UserError, match="none of the images of some can be read; the first: 0: damaged"):
         join(tmp_path / "none", pack_parts(source(range(0)), 8, tmp_path / "no"), progress=quiet)
@@ -172,7 +172,7 @@ def test_another_set_in_the_place_of_a_part(tmp_path: Path) -> None:
     join(tmp_path / "set", folders, progress=quiet)
     shutil.rmtree(folders[1])
     shutil.copytree(other[1], folders[1])
-    with pytest.raises(UserError, match=r"is damaged: .*part 2 is not its part 2/2"):
+    with pytest.raises(UserError, match=r"is damaged: .*part 2 is not part 2/2 of this set"):
         ImageSet.open(tmp_path / "set")
     for text in ("{", "3", "[3]", "[[]]"):
         (tmp_path / "set" / "parts.json").write_text(text)

@@ -83,9 +83,7 @@ def test_runs_that_do_not_fit(runs: Path, tmp_path: Path, capsys: pytest.Capture
     def error(name: str, *arguments: object) -> str:
         return fails(capsys, "experiment", name, "--device", "cpu", "--out", tmp_path / name, *arguments)
 
-    assert "gan cannot be measured by few_labels_codes: it needs a model with a trained encoder" in error(
-        "features", "--runs", runs / "gan"
-    )
+    assert "gan: this metric needs a model with a trained encoder" in error("features", "--runs", runs / "gan")
     assert "this experiment needs models that are not conditional" in error("features", "--runs", runs / "conditional")
     assert "this experiment needs conditional models: train them with --networks.attributes" in error(
         "attribute-similarity", "--runs", runs / "plain"
@@ -94,5 +92,5 @@ def test_runs_that_do_not_fit(runs: Path, tmp_path: Path, capsys: pytest.Capture
     assert "does not exist" in error("samples", "--runs", runs / "nowhere")
     assert "is not a run folder: it has no recipe.yaml" in error("samples", "--runs", runs / "plain" / "model")
     assert "leave out --data" in error("features", "--seeds", 2, "--runs", runs / "plain")
-    with pytest.raises(UserError, match="one draw has no spread"):
+    with pytest.raises(UserError, match="a spread needs two draws"):
         features(Experiment.of_runs("features", tmp_path / "b", [runs / "plain"], device="cpu", console=SILENT), draws=1)

@@ -1,4 +1,4 @@
-"""What is foreign is told from what is normal, and normal images are over the threshold as rarely as was asked for."""
+"""What is foreign is told from what is normal, and normal images are over the threshold as rarely as was you asked for."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_calibration_is_kept_whole(model: VAEGAN, tmp_path: Path) -> None:
             Scorer.load(path, model)
     path.write_bytes(content)
     model.get_parameter("encoder.mean.bias").data.add_(1)
-    with pytest.raises(OtherWeightsError, match="whose weights have changed since"):
+    with pytest.raises(OtherWeightsError, match="the weights changed after the calibration"):
         Scorer.load(path, model)
     with pytest.raises(UserError, match="the calibration"):
         Scorer.load(tmp_path / "nothing", model)

@@ -113,7 +113,7 @@ def test_an_interrupt_during_the_fit(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_few_images_and_kinds_without_an_encoder_keep_the_standard_prior(tmp_path: Path) -> None:
     for name, settings, words in (
         ("few", {"data__avatars": 20}, "only 16 training images, and at least 20 are needed"),
-        ("gan", {**SETTINGS, "objective__kind": "gan"}, "does not train it"),
+        ("gan", {**SETTINGS, "objective__kind": "gan"}, "does not train one"),
     ):
         run = Run(train(tiny(**settings), tmp_path / name, **QUIETLY).run)
         assert run.model().prior is None
@@ -188,7 +188,7 @@ def test_a_prior_that_does_not_fit_is_refused_and_fitted_again(conditional: Path
     model.save_pretrained(run.model_folder)
     prior.save(run.model_folder)
     with pytest.raises(
-        UserError, match=r"does not fit the model, whose weights have changed since: fit it again with: vaegan fit-prior RUN$"
+        UserError, match=r"does not fit the model, the weights changed after the fit; fit the prior again with: vaegan fit-prior RUN$"
     ):
         run.model()
     fit_prior(run.folder)
@@ -203,6 +203,6 @@ def test_while_a_process_trains_into_the_run(conditional: Path) -> None:
 
     with (
         locked(Run(conditional).lock_file),
-        pytest.raises(UserError, match="is still being trained by another process, which fits the prior"),
+        pytest.raises(UserError, match="is still being trained by another process, which will also fit the prior"),
     ):
         fit_prior(conditional)

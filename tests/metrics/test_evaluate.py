@@ -280,7 +280,7 @@ def test_too_little_to_measure(model: VAEGAN, images: ImageSet) -> None:
 
     assert "--samples must be at least 20, not 5" in wrong(samples=5)
     assert "--resamplings must be at least 2, not 1" in wrong(resamplings=1)
-    assert "holds out no images" in wrong(held_out=0)
+    assert "has no held-out images" in wrong(held_out=0)
     assert "only 19 held-out images" in wrong(held_out=19)
     assert "only 3 training images" in wrong(training=3)
 

@@ -77,5 +77,5 @@ def test_images_that_repeat(dimensions: int) -> None:
 
 
 def test_too_few() -> None:
-    with pytest.raises(UserError, match="one of the two sets to compare has only 5 images, and at least 6 are needed"):
+    with pytest.raises(UserError, match="there are only 5 images in one of the two sets, and at least 6 are needed"):
         radii(np.ones((5, 2)))

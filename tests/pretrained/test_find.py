@@ -88,7 +88,10 @@ def test_its_prior_stays_and_a_copy_is_fitted(all_photos: Path, capsys: pytest.C
     packaged = prior.read_bytes()
     Path("my-avatars").mkdir()
     said = fails(
-        capsys, "fit-prior", "avatars", words="the prior of avatars stays as it is, for all who name it: fit that of a copy with: "
+        capsys,
+        "fit-prior",
+        "avatars",
+        words="cannot change the prior of avatars, because all who use this model share it: fit the prior of a copy with: ",
     )
     copying, _, fitting = said.partition(" with: ")[2].partition(" && ")
     subprocess.run(copying, shell=True, check=True)

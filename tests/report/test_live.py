@@ -30,7 +30,7 @@ def make(tmp_path: Path, say: Mock | None = None) -> LivePage:
 
 
 def test_the_page_says_how_far_the_run_is_and_loads_itself_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vaegan.report.page.nearest_to_samples", lambda *_: pytest.fail("the model was asked"))
+    monkeypatch.setattr("vaegan.report.page.nearest_to_samples", lambda *_: pytest.fail("the model was you asked"))
     page = make(tmp_path)
     random = torch.get_rng_state()
     with page:

@@ -322,8 +322,7 @@ def test_the_learned_similarity_is_drawn_relative_to_another_image_where_that_wa
     page = Page(report(run))
     labels = [svg["aria-label"] or "" for svg in page.all("svg") if svg.get("role") == "img"]
     assert any(
-        label.startswith("Learned similarity, divided by that of another image. From 0.25 at step 10 to 0.25 at step 20")
-        for label in labels
+        label.startswith("Learned similarity, relative to another image. From 0.25 at step 10 to 0.25 at step 20") for label in labels
     )
 
 

@@ -43,7 +43,7 @@ def test_the_older_average_keeps_a_share_a_step() -> None:
 
 
 def test_there_is_one_average() -> None:
-    with pytest.raises(UserError, match=r"training\.ema and training\.average_half_life are two averages of the weights: set one of them"):
+    with pytest.raises(UserError, match=r"training\.ema and training\.average_half_life cannot both be above 0: set one of them"):
         Training(ema=0.9, average_half_life=100)
 
 

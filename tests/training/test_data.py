@@ -92,9 +92,9 @@ def test_commands_find_the_images_of_such_a_run(pixels: NDArray[np.uint8], tmp_p
     works("train", "--resume", run, "--device", "cpu", "--no-report")
     assert weights(run) == weights(straight)
     shutil.rmtree(Run.open(run).recipe.data.source)
-    words = "came from a program, and their packed copy "
+    words = "came from a Python program, and the packed copy "
     said = fails(capsys, "attributes", run, words=words)
-    assert "pass them to vaegan.resume again, as data=" in said
+    assert "call vaegan.resume(RUN, data=IMAGES)" in said
     resume(run, tiny(training__length="8 steps", **half), data=pixels, **QUIETLY)
     assert list(Run.open(run).checkpoints)[-1] == 8
 
@@ -117,7 +117,7 @@ def test_a_recipe_may_be_a_name_or_a_few_settings(pixels: NDArray[np.uint8], tmp
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (np.zeros((4, 9, 9, 9), np.uint8), "has no side of 1 to 8 for the channels"),
+        (np.zeros((4, 9, 9, 9), np.uint8), "has no dimension of 1 to 8 for the channels"),
         (np.zeros((4, 3, 8, 3), np.uint8), "could be N x H x W x C and N x C x H x W"),
         (np.zeros((4, 8, 8, 3), np.int64), "must be uint8, or float in .*, not int64"),
         (np.full((4, 8, 8, 3), 255.0), "have values from 255 to 255: scale them"),
@@ -221,7 +221,7 @@ class Endless(IterableDataset[Any]):
 
 def test_what_a_data_loader_cannot_do_is_refused(tmp_path: Path) -> None:
     cases: list[tuple[dict[str, Any], DataLoader[Any], str]] = [
-        ({"training.length": "2 epochs"}, DataLoader(Endless(), 4), "a length in epochs needs a DataLoader with a length"),
+        ({"training.length": "2 epochs"}, DataLoader(Endless(), 4), "a length in epochs needs a DataLoader that has len"),
         ({"training.length": "2 minutes"}, loader(), "a length in minutes needs a set of images"),
         ({"networks.attributes": ["A"]}, loader(), "networks.attributes needs a set of images"),
         (

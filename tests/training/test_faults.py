@@ -136,7 +136,7 @@ def test_sigusr1_saves_and_goes_on(straight: Path, tmp_path: Path) -> None:
     ended, said = vaegan_process(
         SENDING + "in_step(2, signal.SIGUSR1, signal.SIGUSR1)", "train", f"--run={run}", "--no-report", *flags(**EVERYTHING, **keep)
     )
-    assert (ended, said.count("saved at step 3, as asked")) == (0, 1), said
+    assert (ended, said.count("saved at step 3, as you asked")) == (0, 1), said
     assert [checkpoint.step_of(path) for path in checkpoint.checkpoints(run / "checkpoints")] == [6, 3]
     state, wanted = (checkpoint.load(folder / "checkpoints")[0] for folder in (run, straight))
     for one in (state, wanted):
@@ -159,7 +159,7 @@ around("write_report")
 """
     ended, said = vaegan_process(SENDING + code, "train", f"--run={tmp_path / 'run'}", *flags(training__length="1 steps"))
     assert ended == 0, said
-    assert "as asked" not in said
+    assert "as you asked" not in said
 
 
 def test_a_second_interrupt_while_saving_stops_at_once(straight: Path, tmp_path: Path) -> None:

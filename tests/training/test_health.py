@@ -1,4 +1,4 @@
-"""What goes wrong is seen, said, and mended where that was asked for."""
+"""What goes wrong is seen, said, and mended where that was you asked for."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_warning_is_in_the_log_on_the_screen_and_in_tensorboard(tmp_path: Path
     run = train(recipe, tmp_path / "run", device="cpu", console=console).run
     lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     assert [line.get("warnings") for line in lines] == [None, ["discriminator held"], ["discriminator held"]]
-    assert console.export_text().count("step 4: for 2 steps the gate has stopped the discriminator") == 1
+    assert console.export_text().count("step 4: for 2 steps the gate has paused the training of the discriminator") == 1
     events = EventAccumulator(str(run / "tensorboard"))
     events.Reload()
     assert "health/text_summary" in events.Tags()["tensors"]
@@ -165,7 +165,7 @@ def test_a_rollback_goes_back_and_on_with_half_the_learning_rates(tmp_path: Path
         train(recipe, run, device="cpu", report=False, console=Console(file=file, width=400))
     said = (tmp_path / "screen").read_text()
     assert "the gradient of the encoder is no longer finite at step 5: went back to step 3" in said
-    assert "; learning rates are now 0.5 times those of the recipe (rollback 1)" in said
+    assert "; the recipe's learning rates are now multiplied by 0.5 (rollback 1)" in said
     lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     assert [(line["step"], line["lr"]) for line in lines] == [(2, 1e-3), (4, 5e-4), (6, 5e-4)]
     state = checkpoint.load(run / "checkpoints")[0]
@@ -184,7 +184,7 @@ def test_before_the_first_checkpoint_a_rollback_goes_to_the_start(tmp_path: Path
 def test_rollbacks_come_to_an_end(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         spoilt = Spoilt(patch, "decoder", 5, times=100)
-        with pytest.raises(UserError, match=r"at step 5, after 2 rollbacks, and --training\.rollbacks allows no more; the last"):
+        with pytest.raises(UserError, match=r"at step 5, after 2 rollbacks \(the most that --training\.rollbacks allows\); the last"):
             train(
                 tiny(gate__enabled=False, training__on_nan="rollback", training__rollbacks=2),
                 tmp_path / "run",

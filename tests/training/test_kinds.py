@@ -68,7 +68,7 @@ def test_a_run_of_each_kind_goes_on_exactly_and_shows_what_it_has(kind: str, tmp
     model, images = vaegan.load(straight.run), torch.zeros(1, 3, 16, 16)
     assert model.sample(1).shape == images.shape
     if kind == "gan":
-        with pytest.raises(UserError, match=r"this needs a trained encoder, and the kind of this model does not train it"):
+        with pytest.raises(UserError, match=r"this needs a trained encoder, and this kind of model does not train one"):
             model.encode(images)
         with pytest.raises(UserError, match="this needs a trained encoder"):
             project(model, images, 1)
@@ -102,8 +102,8 @@ def test_a_discriminator_of_another_run_is_taken_and_kept(tmp_path: Path) -> Non
     ("more", "sentence"),
     [
         ({"objective__discriminator": "nowhere"}, "does not exist"),
-        ({"networks__discriminator": (512,)}, "the discriminator of .* has other networks"),
-        ({"objective__discriminator": "vae"}, "this needs a trained discriminator, and the kind of this model does not train it"),
+        ({"networks__discriminator": (512,)}, "the discriminator of .* does not fit the networks"),
+        ({"objective__discriminator": "vae"}, "this needs a trained discriminator, and this kind of model does not train one"),
     ],
 )
 def test_a_discriminator_that_cannot_be_taken_is_named(

@@ -43,7 +43,7 @@ def begin(run: Path, *more: object, before: str = "", **overrides: Any) -> tuple
 
 
 def gone(pid: int) -> bool:
-    """Whether a process has ended, even if nobody has asked for its exit code yet."""
+    """Whether a process has ended, even if nobody has you asked for its exit code yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
@@ -154,7 +154,7 @@ def test_signals_to_any_process_save_or_end_the_run(tmp_path: Path) -> None:
         assert agent.wait() == 143, said
     assert "Traceback" not in said
     last, asked, _ = [checkpoint.step_of(path) for path in checkpoint.checkpoints(run / "checkpoints")]
-    assert said.count(f"saved at step {asked}, as asked") == said.count("as asked") == 1
+    assert said.count(f"saved at step {asked}, as you asked") == said.count("as you asked") == 1
     assert said.splitlines()[-1] == f"stopped at step {last} of 1000000 and saved; continue with: vaegan train --resume {run}"
 
 

@@ -77,7 +77,7 @@ def test_who_has_started_how_many(
     ("variables", "asked", "words"),
     [
         (JOB, (None, None), "asked for 2 tasks, but has started only this one: put srun before"),
-        ({**STEP, "SLURM_STEP_TASKS_PER_NODE": "2,1"}, (None, None), "2,1 tasks on the nodes: .* --ntasks-per-node"),
+        ({**STEP, "SLURM_STEP_TASKS_PER_NODE": "2,1"}, (None, None), "different numbers of SLURM tasks, 2,1: .* --ntasks-per-node"),
         (STEP, (3, None), "--processes is 3, but SLURM has started 2"),
         (STEP, (None, 2), "--nodes is 2, but SLURM has started 1"),
         (TORCHRUN, (3, None), "--processes is 3, but torchrun has started 2"),

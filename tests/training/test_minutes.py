@@ -92,8 +92,7 @@ def test_a_run_of_minutes_that_was_stopped_keeps_its_steps(
     assert all(equal(checkpoint.load(tmp_path / folder / "checkpoints")[0], wanted) for folder in ("resumed", "begun by itself"))
     sentence = fails(capsys, "train", "--resume", tmp_path / "resumed", "--minutes", 3)
     assert (
-        "--minutes does not work for a run that has started, because its length is in steps: leave out --minutes, or give --steps"
-        in sentence
+        "--minutes works only for new runs, because a started run has its length in steps: leave out --minutes, or give --steps" in sentence
     )
 
 

@@ -51,7 +51,9 @@ def test_what_was_held_out_stays_held_out(held_out: float, photos: Path, tmp_pat
     recipe = begun(photos, tmp_path / "run", data__held_out=held_out)
     _, before = parts(tmp_path / "run")
     add(photos, 20)
-    with pytest.raises(UserError, match="not those that the run was trained on: train a new run on them, or, if images were only added"):
+    with pytest.raises(
+        UserError, match="not those that the run was trained on: train a new run on these images, or add --more-images if you only added"
+    ):
         resume(tmp_path / "run", longer(recipe), **QUIETLY)
     assert not dry_run(longer(recipe), tmp_path / "run", mode="resume", device="cpu", more_images=True).problems
     said = Console(record=True, stderr=True, width=1000)

@@ -224,7 +224,7 @@ def _attribute_of_pair(
 ) -> LearnedAttributes:
     """One direction, learned from images with something and without it."""
     if not name or name.startswith("-") or set(name) & set("=/\\") or NAME.fullmatch(name):
-        raise UserError(f'--name cannot be "{name}": choose a name without =, / and \\ that is not direction-1, direction-2 and so on')
+        raise UserError(f'--name cannot be "{name}": choose a name without =, / and \\, and no name such as direction-1')
     memory = isinstance(run, ModelInMemory)
     known = None if memory else Directions.load_for(run.attributes_file, model)
     if known and name in known.of_attributes.names:
@@ -265,7 +265,7 @@ def _without_attributes(run: Run, model: VAEGAN, pixels: NDArray[Any], talk: Tal
             f"fit it with: {command('fit-prior', run.argument)}"
         )
     way_out = command("attributes", run.argument, "--with", "IMAGES", "--without", "IMAGES", "--name", "NAME")
-    talk.note(f"the images have no attributes: learn a direction from images that have something and images that do not, with: {way_out}")
+    talk.note(f"the images have no attributes: learn a direction from images with and without an attribute, with: {way_out}")
     if known is None and run.attributes_file.is_file():
         for note in Directions.load(run.attributes_file).outdated(run.argument):
             talk.note(note)

@@ -298,7 +298,7 @@ def data(
                 bar("checking bytes", done, total)
         if bad:
             raise UserError(
-                f"{images.folder} is damaged: {', '.join(bad)} changed since it was packed; pack it again, or restore it from a backup"
+                f"{images.folder} is damaged: {', '.join(bad)} changed after packing; pack it again, or restore it from a backup"
             )
     return SetSummary.of(images, home, images.notes(), verified=verify)
 
@@ -310,7 +310,7 @@ def _set_of(source: Run | ImageSet | str | Path, recipe: Recipe | None, talk: Ta
     run = source if isinstance(source, Run) else Run(source)
     if run.is_run:
         if recipe is not None:
-            raise UserError(f"{run.folder} is a run, and its recipe says how its images are prepared: leave out all settings")
+            raise UserError(f"{run.folder} is a run, and its recipe says how to prepare the images: leave out all settings")
         with talk.bar() as bar:
             return run.images(flag=command("data", "SOURCE"), progress=bar), run.folder
     packed = packed_folder(str(source))

@@ -275,7 +275,7 @@ def _learned_now(run: Run, model: VAEGAN, images: ImageSet, wanted: list[str], k
 def _without_a_table(run: Run, known: Directions, name: str) -> str:
     """What makes an edit possible where there is no table of attributes."""
     pair = command("attributes", run.argument, "--with", "IMAGES", "--without", "IMAGES", "--name", name)
-    ways = f"learn a direction from images that have something and images that do not, with: {pair}"
+    ways = f"learn a direction from images with and without an attribute, with: {pair}"
     if not known.principal.names:
         return ways
-    return f"{ways}, or change what images differ in most, with: {command('edit', run.argument, 'IMAGE', '--add', 'direction-1')}"
+    return f"{ways}, or edit along a principal direction, with: {command('edit', run.argument, 'IMAGE', '--add', 'direction-1')}"

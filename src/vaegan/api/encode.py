@@ -157,7 +157,7 @@ class ProjectedImage:
     similarity_error_before: float
     """The same by the encoder's code."""
     pixel_error: float
-    """The mean squared error of pixels, with values in [-1, 1], by the best code."""
+    """The mean squared error, for pixels in [-1, 1], by the best code."""
     pixel_error_before: float
     """The same by the encoder's code."""
 

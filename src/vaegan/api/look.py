@@ -127,7 +127,7 @@ class ReconstructedImage:
     name: str
     """The image, as it was named."""
     pixel_error: float
-    """The mean squared error of its pixels, with values in [-1, 1]."""
+    """The mean squared error, for pixels in [-1, 1]."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -139,7 +139,7 @@ class Reconstructions(Result):
     images: Tensor = field(metadata=PYTHON_ONLY)
     """N x C x H x W in [-1, 1]: their reconstructions."""
     rows: list[ReconstructedImage]
-    """For each image: name, and pixel_error, the mean squared error of its pixels with values in [-1, 1]."""
+    """For each image: name, and pixel_error, the mean squared error, for pixels in [-1, 1]."""
     skipped: list[Skipped]
     """Files that gave no image: name and error, the reason."""
     files: list[Path] = field(default_factory=list)
@@ -220,7 +220,7 @@ def convergence(run: Run | str | Path, *, fps: float = 8.0, progress: ShowProgre
     def picture(path: Path) -> Image:
         if found := grid.open_picture(path):
             return found
-        raise UserError(f"{path} is damaged: to make the video without it, remove it and run the same command again")
+        raise UserError(f"{path} is damaged: remove this picture, then run the same command again to make the video without it")
 
     size = picture(drawn[-1]).size
 

@@ -61,8 +61,8 @@ def fit_prior(
     opened = run if isinstance(run, Run) else Run.open(run)
     if opened.name:
         own = free_path(Path(f"my-{file_name(opened.name)}"))  # cp would copy into a folder that is there
-        way_out = f"fit that of a copy with: {quoted('cp', '-r', opened.folder, own)} && {command('fit-prior', own)}"
-        raise UserError(f"the prior of {opened.name} stays as it is, for all who name it: {way_out}")
+        way_out = f"fit the prior of a copy with: {quoted('cp', '-r', opened.folder, own)} && {command('fit-prior', own)}"
+        raise UserError(f"cannot change the prior of {opened.name}, because all who use this model share it: {way_out}")
     with Talk(progress).bar() as bar:
         found = fit(opened.folder, data, components=components, seed=seed, device=make_fabric(device).device, progress=bar)
     return FittedPrior(**vars(found), files=[opened.prior_file])

@@ -217,7 +217,7 @@ def score(
     if len(scorer.ranked) < 1 / rate - 1:
         least = f"{1 / (len(scorer.ranked) + 1):.2g}"
         talk.note(
-            f"note: with only {len(scorer.ranked)} normal images, no p-value is below {least}, so no image counts as unusual at "
+            f"note: with only {len(scorer.ranked)} normal images, every p-value is at least {least}, so no image counts as unusual at "
             f"--false-positive-rate {rate:g}"
         )
     rows: list[ScoredImage] = []
@@ -366,7 +366,7 @@ def _scorer(run: Run, model: VAEGAN, calibrate: AnyImages | None, talk: Talk, *,
         source = HELD_OUT
         fitted_on, indices = run.split(normal)
         if not len(indices):
-            raise UserError("the run holds out no images to calibrate on: give a folder of normal images with --calibrate FOLDER")
+            raise UserError("the run has no held-out images to calibrate on: give a folder of normal images with --calibrate FOLDER")
     with talk.bar() as bar:
         scorer = Scorer.calibrate(model, images, indices, fitted_on=fitted_on, source=source, progress=bar)
     saved = ""

@@ -127,7 +127,7 @@ class Neighbours(Result):
             for start in range(0, len(neighbours), ACROSS):
                 rows.append([first, *neighbours[start : start + ACROSS]])
                 first = None
-        return tiled(f"each query with its nearest images by {self.by}, and their distances", rows)
+        return tiled(f"each query, then its nearest images (by {self.by}) with their distances", rows)
 
     def write_csv(self, path: str | Path) -> Path:
         """Write a line for each row."""
@@ -177,7 +177,7 @@ def search(
     if named == bool(samples):
         raise UserError("search needs images: give image files, or draw samples with --samples 8")
     if samples and within is not None:
-        raise UserError("--samples searches the images that the run was trained on: leave out --in")
+        raise UserError("with --samples, search looks in the training images of the run: leave out --in")
     opened = open_run(run)
     if samples and not opened.is_run:
         raise UserError("--samples needs the training images, and a model folder does not say where they are: give the run folder")
@@ -205,7 +205,7 @@ def search(
                 sizes = len(found.samples), len(found.held_out)
                 copies = CopiesCompared(len(training), sizes[0], medians[0], sizes[1], medians[1], float(found.share))
             else:
-                talk.note("the run holds out no images, so nothing shows whether samples are nearer to training images than new images are")
+                talk.note("the run has no held-out images, so vaegan cannot check whether samples are too near to training images")
         else:
             rows, indices, distances = _rows(looking, (names, queries), count, None, on_row)
     drawn_from = model.name_prior(prior) if samples else None

@@ -122,7 +122,7 @@ def prepare(
         _scan(source, grey=grey, channels=channels, range_percentiles=range_percentiles, count=count, workers=workers, json=json)
         return
     if out is None:
-        raise UserError("prepare needs OUT, the folder to make: give it as the second argument, or add --scan, which packs nothing")
+        raise UserError("prepare needs OUT: give the folder for the packed set as second argument, or add --scan to find only the range")
     try:
         found = api.prepare(
             source,
@@ -207,7 +207,7 @@ def _say_next(out: Path, found: SetSummary) -> None:
         replace(Recipe.load(DEFAULT_RECIPE).networks, size=found.size)
         look += f"\nTrain on it: {command('train', '--data', out)}"
     except UserError as error:
-        err.print(f"{error}; to train on these images, prepare them again with a --size that the networks can take", soft_wrap=True)
+        err.print(f"{error}; to train on these images, prepare them again with another --size", soft_wrap=True)
     err.print(look, soft_wrap=True)
 
 

@@ -48,7 +48,7 @@ def evaluate(
         held-out images.
     extractor
         The network whose features are compared: efficientnet, mobilenet, inception (as in papers that report FID), or attributes (a network
-        that learns the attributes of the set). With --extractor none, only measurements that use no features are made, for example pixel
+        that learns the attributes of the set). With --extractor none, it makes only measurements that use no features, for example pixel
         errors.
     seed
         The random seed. Another seed gives other samples and other random draws.

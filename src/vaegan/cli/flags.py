@@ -76,7 +76,7 @@ class BaseFlags:
         flags = {key: f"--{key}" for key in values}
         for name, key, value in self._short_flags():
             if key in values:
-                raise UserError(f"--{key} was given twice, once by its short name --{name}")
+                raise UserError(f"--{key} and its short name --{name} were both given: leave out one")
             values[key], flags[key] = value, f"--{name}"
         return Layer(as_tree(values), flags=flags)
 

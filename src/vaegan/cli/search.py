@@ -73,7 +73,7 @@ def search(
         found.files.append(found.write_csv(csv))
     if len(found.names) > MOST_ROWS:
         err.print(
-            f"the picture shows the first {MOST_ROWS} of {len(found.names):,} images; --csv FILE lists the neighbours of all of them",
+            f"the picture shows the first {MOST_ROWS} of {len(found.names):,} images; add --csv FILE for the nearest images of all",
             soft_wrap=True,
         )
     save_picture(found, path)

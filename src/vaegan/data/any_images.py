@@ -147,8 +147,8 @@ def _of_array(array: NDArray[Any], preparation: Preparation) -> NDArray[Any]:
         if array.shape[1:] != preparation.shape:
             height, width, channels = preparation.shape
             raise UserError(
-                f"float images of {array.shape[1]}x{array.shape[2]} with {array.shape[3]} channels do not fit the model, which takes "
-                f"{height}x{width} with {channels}: resize them, or pass uint8 or PIL images, which are resized"
+                f"float images of {array.shape[1]}x{array.shape[2]} with {array.shape[3]} channels do not fit the {height}x{width} with "
+                f"{channels} of the model: vaegan resizes only uint8 and PIL images; pass those, or resize the images yourself"
             )
         return np.ascontiguousarray(array, np.float32)
     if array.shape[1:] == preparation.shape:
@@ -179,7 +179,7 @@ def _channels_last(array: NDArray[Any], preparation: Preparation) -> NDArray[Any
         size = preparation.size
         first, last = array.shape[-2:] == size, array.shape[-3:-1] == size
     if first == last:
-        raise UserError(f"it is not clear which side of {_shape(array)} holds the channels: pass N x H x W x {preparation.channels}")
+        raise UserError(f"it is not clear which dimension of {_shape(array)} holds the channels: pass N x H x W x {preparation.channels}")
     many = array if array.ndim == 4 else array[None]
     return many.transpose(0, 2, 3, 1) if first else many
 

@@ -93,7 +93,7 @@ class PackedImages:
             indices = np.arange(*indices.indices(len(self)))
         wanted = np.atleast_1d(np.asarray(indices, np.int64))
         if len(wanted) and not (wanted.min() >= 0 and wanted.max() < len(self)):
-            raise IndexError(f"images are numbered from 0 to {len(self) - 1}")
+            raise IndexError(f"the number of an image must be from 0 to {len(self) - 1}")
         files = np.searchsorted(self._ends, wanted, side="right")
         rows = wanted - self._starts[files]
         if self._beyond_memory or self._asked < len(self):  # most of it may still be on the disk
@@ -315,7 +315,7 @@ class ImageSet:
         """
         images = ImageSet.open_part(Path(folder))
         if not len(images):
-            raise UserError(f"there are no images in {folder}: it is part {images.shard} of a set; join it with the other parts")
+            raise UserError(f"part {images.shard} of a set, {folder}, has no images: join it with the other parts")
         return images
 
     @staticmethod
@@ -366,7 +366,7 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> tuple[ImageSet, ...]:
         part = ImageSet.open_part(place)
         wanted = manifest["made_from"] | {"shard": str(shard)}
         if part.manifest["made_from"] != wanted or part.manifest["preparation"] != manifest["preparation"]:
-            raise UserError(f"{damaged}: {place} is not its part {shard}; {again}")
+            raise UserError(f"{damaged}: {place} is not part {shard} of this set; {again}")
         parts.append(part)
     if sum(map(len, parts)) != manifest["shape"][0]:
         raise UserError(f"{damaged}: its parts have {sum(map(len, parts)):,} images, not {manifest['shape'][0]:,}; {again}")
@@ -389,7 +389,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: it is damaged, or of another version.
     """
-    damaged = UserError(f"the packed set {folder} is damaged: its {MANIFEST} cannot be read, or contradicts itself; pack it again")
+    damaged = UserError(f"the packed set {folder} is damaged: its {MANIFEST} cannot be read, or its values disagree; pack it again")
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         version = manifest["format"]

@@ -78,7 +78,7 @@ def image_of(values: NDArray[Any]) -> NDArray[Any]:
     shape = " x ".join(map(str, values.shape)) or "a number"
     if values.ndim == 3 and values.shape[0] <= MOST_CHANNELS:
         raise Unreadable(f"an array of {shape}: put the channels last, as in H x W x C")
-    raise Unreadable(f"an array of {shape}, not one image H x W or H x W x C")
+    raise Unreadable(f"an array of {shape}: one image must be H x W or H x W x C")
 
 
 def read_npy(file: str | BinaryIO) -> NDArray[Any]:

@@ -28,23 +28,21 @@ EMPTY = Kind("empty file", "empty files")
 VIDEO = Kind("a video", "videos", "extract the frames first")
 FOREIGN = Kind("an image in a format that vaegan cannot read", "images in formats that vaegan cannot read", "convert to PNG or JPEG first")
 RAW = Kind("a camera's raw file", "raw files of cameras", "convert to PNG, JPEG or TIFF first")
-ARCHIVE = Kind("an archive", "archives", "unpack it, or prepare it by itself")
-ARRAY = Kind("a file of arrays", "files of arrays", "prepare the .npz file by itself, or save its images as image files")
+ARCHIVE = Kind("an archive", "archives", "unpack first, or prepare separately")
+ARRAY = Kind("a file of arrays", "files of arrays", "prepare each .npz file separately, or save the images as image files")
 RECORDS = Kind("a file of records", "files of records", "save as image files first")
 TABLE = Kind("an Arrow file of the datasets library", "Arrow files of the datasets library", "give the folder as hf:FOLDER")
 BACKUP = Kind("a thumbnail, a backup or an unfinished download", "thumbnails, backups or unfinished downloads")
-NO_FILE = Kind("a pipe, a device or a link to nothing", "pipes, devices or links to nothing")
-POINTER = Kind("a pointer of Git LFS", "pointers of Git LFS", "fetch the files themselves with Git LFS first")
+NO_FILE = Kind("a pipe, a device or a broken link", "pipes, devices or broken links")
+POINTER = Kind("a pointer of Git LFS", "pointers of Git LFS", "download the real files with Git LFS first")
 NOT_DOWNLOADED = Kind("a photo that is still in iCloud", "photos that are still in iCloud", "download first")
 CLOSED = Kind("a damaged or encrypted file", "damaged or encrypted files")
-WITHIN = Kind(
-    "a link to a folder inside the source, or to one that contains it", "links to folders inside the source, or to one that contains it"
-)
+WITHIN = Kind("a link to a folder in or above the source", "links to folders in or above the source")
 RUN = Kind("a run", "runs")
 PACKED = Kind("a packed set", "packed sets")
 
 MISSING = {
-    "HEIF": Kind("a HEIC image", "HEIC images", "read HEIC after: pip install 'vaegan[heic]'"),
+    "HEIF": Kind("a HEIC image", "HEIC images", "install a reader for HEIC with: pip install 'vaegan[heic]'"),
     "AVIF": Kind("an AVIF image", "AVIF images", "install Pillow 11.3 or newer"),
     "JPEG2000": Kind("a JPEG 2000 image", "JPEG 2000 images", "install a build of Pillow that has OpenJPEG"),
 }

@@ -75,12 +75,12 @@ class Preparation:
             raise unknown_name("resampling", self.resampling, FILTERS)
         if self.crop == "box" and not (0 <= left < right and 0 <= top < bottom):
             raise UserError(
-                f"a box must be left, top, right and bottom in pixels, such as 15 40 163 188, not {' '.join(map(str, self.box))}"
+                f"a box must be the left, top, right and bottom edge in pixels, such as 15 40 163 188, not {' '.join(map(str, self.box))}"
             )
         if self.crop != "box" and any(self.box):
             raise UserError(f"a box needs crop=box, not {self.crop}")
         if self.blur and self.resampling != "fast":
-            raise UserError(f"blur does its own resampling: leave out resampling {self.resampling}")
+            raise UserError(f"blur needs resampling=fast, not {self.resampling}")
         if self.range is not None and not check_range(self.range):
             raise UserError(f"a range must be two numbers, the lower one first, such as 0 4095, not {' '.join(map(str, self.range))}")
         if min(self.size) < 1:
@@ -204,7 +204,7 @@ def reasons() -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise Unreadable("not an image") from error
     except Image.DecompressionBombError as error:
-        raise Unreadable("too large: it looks like a decompression bomb") from error
+        raise Unreadable("too large: it has more pixels than Pillow allows") from error
     except MemoryError as error:
         raise Unreadable("too large for the memory of this machine") from error
     except OSError as error:

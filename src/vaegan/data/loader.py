@@ -101,7 +101,7 @@ class LoaderBatches(Batches):
         if recipe.training.minutes:
             raise UserError("a length in minutes needs a set of images, not a DataLoader: give the length in steps")
         if self.steps_per_epoch == NO_END and "epoch" in recipe.training.length:
-            raise UserError("a length in epochs needs a DataLoader with a length: give the length in steps or images")
+            raise UserError("a length in epochs needs a DataLoader that has len(): give the length in steps or images")
         return replace(
             recipe,
             data=replace(recipe.data, source=LOADER, held_out=0.0),
@@ -132,9 +132,7 @@ class LoaderBatches(Batches):
             self._begin(step)
             images = self._next()
         if images is None:
-            raise UserError(
-                f"in this pass, the DataLoader returned no batch of {self.batch} images: each pass must have one or more of this size"
-            )
+            raise UserError(f"the DataLoader ended without a batch of {self.batch} images: each pass must give at least one such batch")
         return to_device(images, device), torch.zeros(self.batch, 10, device=device)
 
     def _begin(self, step: int) -> None:
@@ -163,7 +161,7 @@ def _numpy(batch: Any) -> NDArray[Any]:
     images = image_of(batch)
     if not isinstance(images, (Tensor, np.ndarray)):
         raise UserError(
-            f"a batch of the DataLoader must be a tensor of images, or a tuple whose first item is one, not {type(images).__name__}"
+            f"a batch of the DataLoader must be a tensor of images, or a tuple that begins with such a tensor, not {type(images).__name__}"
         )
     return channels_last(as_numpy(images))
 

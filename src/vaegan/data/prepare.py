@@ -132,10 +132,10 @@ def _require_openable(source: str) -> None:
         UserError: they came from a DataLoader; or from another object of a program, and their packed copy is gone.
     """
     if source == LOADER:
-        raise UserError("they came from a DataLoader of a program, which no command can open")
+        raise UserError("they came from a DataLoader in a Python program, and no command can open that DataLoader")
     if MEMORY.fullmatch(Path(source).name) and not Path(source).exists():
         raise UserError(
-            f"they came from a program, and their packed copy {source} does not exist any more: pass them to vaegan.resume again, as data="
+            f"they came from a Python program, and the packed copy {source} does not exist any more: call vaegan.resume(RUN, data=IMAGES)"
         )
 
 
@@ -227,7 +227,7 @@ def prepare(
     choices = ColumnChoices(label, dict(thresholds or {}), tuple(numeric), tuple(unknown))
     flags = {"--label": label, "--threshold": thresholds, "--numeric": numeric, "--unknown": unknown}
     if not attributes and not is_hub(source) and (alone := [flag for flag, value in flags.items() if value]):
-        raise UserError(f"{alone[0]} needs --attributes, the table whose columns it is about")
+        raise UserError(f"{alone[0]} needs a table of attributes: give the table with --attributes")
     parts = {name: value for name, value in (fractions or {}).items() if value}
     if fractions and not (all(value > 0 for value in parts.values()) and abs(sum(parts.values()) - 1) < 1e-6):
         raise UserError(f"--splits must be shares that add up to 1, such as 0.8 0.1 0.1, not {' '.join(map(str, fractions.values()))}")

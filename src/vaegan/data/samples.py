@@ -121,7 +121,7 @@ def _without_range(samples: Samples) -> NDArray[np.uint8]:
             return (values >> 8).astype(np.uint8)
     reach = f"its values are from {shown(low)} to {shown(high)}"
     raise Unreadable(
-        f"{reach}, and it is not known which values are black and white: convert the image to 8 bits, or scale its values to 0 to 65535"
+        f"{reach}, and the image does not say which values are black and white: convert it to 8 bits, or scale its values to 0 to 65535"
     )
 
 

@@ -108,7 +108,7 @@ def load(image: Image.Image) -> None:
 def _reason(text: str) -> Unreadable:
     """What a library says of a file it cannot read."""
     if match := UNSUPPORTED.search(text):
-        return Unreadable(f"its compression, {match[1] or match[2]}, cannot be read here: save it with another one")
+        return Unreadable(f"its compression, {match[1] or match[2]}, cannot be read: save the image with another compression")
     return Unreadable(f"damaged: {text}")
 
 
@@ -244,7 +244,7 @@ def _check_colours(page: Any, channels: int) -> None:
         raise Image.DecompressionBombError
     if page.photometric not in PLAIN or (page.photometric == CMYK and channels in (1, 3)):
         name = getattr(page.photometric, "name", page.photometric)
-        raise Unreadable(f"its colours are of the kind {name}: convert it to RGB")
+        raise Unreadable(f"its colours are stored as {name}: convert the image to RGB")
 
 
 def _packed(page: Any, bits: int) -> NDArray[Any]:
@@ -317,5 +317,5 @@ def _array(opened: Any, page: Any, channels: int) -> tuple[NDArray[Any], str]:
     else:
         values = values[..., None]
     if values.ndim != 3:
-        raise Unreadable(f"its first page has the shape {' x '.join(map(str, shape))}, which is not that of an image")
+        raise Unreadable(f"its first page is not an image: its shape is {' x '.join(map(str, shape))}")
     return values, axes

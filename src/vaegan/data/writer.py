@@ -311,7 +311,7 @@ class Writer:
             return False
         if others:
             raise UserError(
-                f"{self.folder.parent} was started with another {some(others)}: run that command again to continue, choose another "
+                f"{self.folder.parent} was started with another {some(others)}: run the first command again to continue, choose another "
                 f"folder, or remove {self.folder} to start again"
             )
         for path in self.folder.iterdir():

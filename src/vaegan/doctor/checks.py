@@ -32,12 +32,12 @@ CHECKS = {
     "border": Check(
         "Uniform borders",
         "Images that still have a bar of one colour along a side after cropping. The model learns to draw such bars.",
-        f"If all images have the same bars, prepare the part between them (crop box). {LIST}",
+        f"If all images have the same bars, crop to the part between the bars, with a crop box. {LIST}",
     ),
     "odd size": Check(
         "Odd sizes",
-        "Pictures that are cropped or squeezed a lot, or whose size differs from that of nearly all others.",
-        f"Check that they still show what they should. {LIST}",
+        "Pictures that are cropped or squeezed a lot, or that have a size that few others have.",
+        f"Check that nothing important is cut off or distorted. {LIST}",
     ),
     "small": Check(
         "Small pictures",
@@ -45,12 +45,12 @@ CHECKS = {
         f"Train at a smaller size. {LIST}",
     ),
     "tiny file": Check(
-        "Tiny files", "Files with very few bytes for their pixels: placeholders, drawings, or pictures that were compressed too much.", LIST
+        "Tiny files", "Files with very few bytes per pixel: placeholders, drawings, or pictures that were compressed too much.", LIST
     ),
     "no colour": Check(
-        "Grey among coloured images", "Images without colour in a set of coloured images. The model learns to draw both.", LIST
+        "Grey among coloured images", "Images without colour in a set of coloured images. The model learns to draw grey images, too.", LIST
     ),
-    "colour cast": Check("Colour casts", "Images with a colour cast, for example all yellowish, unlike the others.", LIST),
+    "colour cast": Check("Colour casts", "Images with a tint of one colour, for example yellow, that most other images do not have.", LIST),
     "low contrast": Check("Low contrast", "Images whose values fill a small part of the range.", LIST),
 }
 """In the order of their weight. A leak is a copy that is listed once more."""

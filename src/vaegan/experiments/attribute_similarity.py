@@ -67,7 +67,7 @@ def attribute_similarity(experiment: Experiment) -> ExperimentResult:
         Section("Similarity", _about(len(queries), len(names)), tables=[table]),
         Section(
             "Samples",
-            f"Each model makes {EACH} samples for the attributes of each image in the first row. The best one is shown.",
+            f"Each model makes {EACH} samples for the attributes of each image in the first row. The picture shows the nearest one.",
             [("Samples", picture)],
         ),
     ]

@@ -77,9 +77,9 @@ def _require_learnable(experiment: Experiment, names: tuple[str, ...]) -> None:
     images, learned = experiment.images, subsample(experiment.parts[0], MOST)
     columns, lacking = learnable(images.attributes_named(names or images.attribute_names)[learned], names or images.attribute_names)
     if names and lacking:
-        raise UserError(f"{lacking[0].removeprefix('left out ')}: choose others with --attributes")
+        raise UserError(f"{lacking[0].removeprefix('left out ')}: choose other attributes with --attributes")
     if not columns:
-        raise UserError(f"no attribute of the set {images.folder} has {FEWEST} training images with it and {FEWEST} without it")
+        raise UserError(f"the set {images.folder} has no attribute that {FEWEST} training images have and {FEWEST} do not have")
 
 
 def _directions(experiment: Experiment, one: GridRun) -> Directions:

@@ -82,7 +82,7 @@ def compare_variants(
         },
     }
     sections = [
-        Section("Pictures", "The pictures are of the first seed. All kinds of model get the same held-out images.", [("Samples", picture)]),
+        Section("Pictures", "All pictures come from the first seed. All models get the same held-out images.", [("Samples", picture)]),
         Section("Numbers", _about(space), tables=tables),
     ]
     page = write_page(experiment, title, lead, sections)

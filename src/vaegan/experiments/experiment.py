@@ -144,7 +144,7 @@ class Experiment:
         there = _read(about).get("experiment")
         if about.is_file() and there is None:
             mend = json.dumps({"experiment": self.name})
-            raise UserError(f"{about} is damaged: if this is the experiment {self.name}, write {mend} into it, or choose another --out")
+            raise UserError(f"{about} is damaged: to keep the experiment {self.name}, write {mend} into it; else choose another --out")
         if about.is_file() and there != self.name:
             raise UserError(f"{self.folder} exists already: it holds the experiment {there}; choose another --out")
         if about.is_file() and any((self.folder / RUNS).glob(f"*/{RECIPE}")):
@@ -210,7 +210,7 @@ class Experiment:
         if len(self.parts[1]) < held_out:
             out, most = len(self.parts[1]), len(self.parts[0]) + len(self.parts[1])
             way = "raise --data.held_out" if most >= 2 * held_out else "use a set that has more images"
-            raise UserError(f"there are only {out} held-out images of {most} images, and at least {held_out} are needed: {way}")
+            raise UserError(f"there are only {out} held-out images ({most} images in all), and at least {held_out} are needed: {way}")
         if len(self.parts[0]) < training:
             raise UserError(
                 f"there are only {len(self.parts[0])} training images, and at least {training} are needed: use a set that has more images"
@@ -292,7 +292,7 @@ class Experiment:
             if about.get("run") == folder.name and (taken := about.get("discriminator")) != wanted["discriminator"]:
                 if folder.exists() and (taken or not _name_the_same(folder / RECIPE, recipe)):  # one by path was once not noted
                     raise UserError(
-                        f"the run {folder} was trained with a discriminator that is not the one of this experiment: remove {folder}, "
+                        f"the run {folder} was not trained with the discriminator of this experiment: remove {folder}, "
                         "or choose another --out"
                     )
                 marker.unlink(missing_ok=True)  # of a run that was removed
@@ -332,7 +332,7 @@ class Experiment:
             (context,) = contexts
             context.progress = progress
             if (lacking := metric.lacking(context)) and strict:
-                raise UserError(f"{one.run.folder} cannot be measured by {metric.name}: it needs a model with a trained {lacking}")
+                raise UserError(f"{metric.name} cannot measure {one.run.folder}: this metric needs a model with a trained {lacking}")
             return [] if lacking else [value.as_json() for value in metric(context)]
 
         found: dict[str, Value] = {}

@@ -127,7 +127,7 @@ def write_export(
                 file.write_bytes(graph.model(name, about).SerializeToString(deterministic=True))
             off = differences(path, reference)
             if precision == "float32" and name != "score" and max(off.values()) > MOST:
-                raise RuntimeError(f"{path.name} does not give the values of the model: they differ by up to {max(off.values()):.2g}")
+                raise RuntimeError(f"{path.name} does not give the same values as the model: they differ by up to {max(off.values()):.2g}")
             graphs[path.name] = graph
             rows.append(ExportedFile(path.name, path.stat().st_size, [*graph.inputs], [*graph.outputs], off))
             if pt2 and name in PT2:

@@ -253,7 +253,7 @@ class Scorer:
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path} is damaged: {again}") from error
         if not same:
-            raise OtherWeightsError(f"{path} does not fit the model, whose weights have changed since: {again}", scorer.source)
+            raise OtherWeightsError(f"{path} does not fit the model: the weights changed after the calibration; {again}", scorer.source)
         return scorer
 
 

@@ -50,7 +50,7 @@ def attribute_sheet(
         codes = model.encode(to_tensor(pixels), check=False).mean
         tiles.append(Tile(model.decode(torch.cat([codes, directions.edit(codes, {name: 1.0})])), (name,)))
     rows = [tiles[start : start + ACROSS] for start in range(0, len(tiles), ACROSS)]
-    return tiled("each pair: a reconstruction, and its edit with the attribute below it at strength 1", rows)
+    return tiled("each pair: a reconstruction before and after an edit at strength 1; the attribute is named below", rows)
 
 
 @torch.inference_mode()

@@ -57,7 +57,7 @@ def fit_prior(
     with ExitStack() as stack:
         if opened.is_run and not stack.enter_context(locked(opened.lock_file)):
             raise UserError(
-                f"{opened.folder} is still being trained by another process, which fits the prior at its end: wait until that process ends"
+                f"{opened.folder} is still being trained by another process, which will also fit the prior: wait until that process ends"
             )
         model = opened.model(device, prior=False)
         model.require("encoder")

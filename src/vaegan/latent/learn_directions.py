@@ -74,7 +74,7 @@ def learn_from(
     columns, notes = learnable(known[learned], images.attribute_names)
     if not columns:
         raise UserError(
-            f"no attribute of the set {images.folder} has {FEWEST} images with it and {FEWEST} without it: use a set that has more images"
+            f"the set {images.folder} has no attribute that {FEWEST} images have and {FEWEST} do not have: use a set that has more images"
         )
     names = [images.attribute_names[column] for column in columns]
     answers = known[:, columns]

@@ -133,7 +133,7 @@ class Objective:
         """
         if self.settings.similarity == "levels" and self.settings.kind != "vae" and not discriminator.independent:
             raise UserError(
-                "objective.similarity=levels needs a discriminator without batch normalisation, such as that of networks.family=resize"
+                "objective.similarity=levels needs a discriminator without batch normalisation: use for example networks.family=resize"
             )
 
     def __call__(

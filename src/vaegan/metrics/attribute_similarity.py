@@ -69,7 +69,7 @@ def queries_of(images: ImageSet, held_out: Indices, names: Sequence[str]) -> tup
     attributes = images.attributes_named(tuple(names))[queries]
     known = np.isfinite(attributes).any(1)
     if not known.any():
-        raise UserError(f"no held-out image has a known value of the attributes {', '.join(names)}: use a set that has them")
+        raise UserError(f"no held-out image has a known value of the attributes {', '.join(names)}: use a set with such values")
     return queries[known], attributes[known]
 
 

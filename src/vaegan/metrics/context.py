@@ -255,11 +255,12 @@ def require_enough(training: Indices, held_out: Indices, samples: int, resamplin
     if samples < FEWEST:
         raise UserError(f"--samples must be at least {FEWEST}, not {samples}")
     if resamplings < 2:
-        raise UserError(f"--resamplings must be at least 2, not {resamplings}: one draw has no spread")
+        raise UserError(f"--resamplings must be at least 2, not {resamplings}: a spread needs two resamplings")
     if not len(held_out):
         share = max(0.05, math.ceil(100 * FEWEST / max(1, len(training))) / 100)
         way_out = f"train with --data.held_out {share:g}" if share <= MOST_HELD_OUT else "use a set that has more images"
-        raise UserError(f"the run holds out no images, so neither reconstructions nor copies of training images can be measured: {way_out}")
+        what = "the run has no held-out images, so vaegan cannot measure reconstructions, and cannot look for copies of training images"
+        raise UserError(f"{what}: {way_out}")
     for what, part in (("training", training), ("held-out", held_out)):
         if len(part) < FEWEST:
             raise UserError(f"there are only {len(part)} {what} images, and at least {FEWEST} are needed: use a set that has more images")

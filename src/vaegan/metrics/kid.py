@@ -43,7 +43,7 @@ def kernel_distance(one: NDArray[np.floating], other: NDArray[np.floating], bloc
     """
     count = min(len(one), len(other))
     if min(block, count) < 2:
-        raise ValueError("the kernel distance (KID) needs at least 2 images on each of the two sides")
+        raise ValueError("the kernel distance (KID) needs at least 2 images in each of the two sets")
     blocks = (np.array_split(vectors[:count], max(1, count // block)) for vectors in (one, other))
     return float(np.mean([_squared_discrepancy(x, y) for x, y in zip(*blocks, strict=True)]))
 

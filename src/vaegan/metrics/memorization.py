@@ -48,7 +48,7 @@ class Memorization(Metric):
         return [
             Value("", float(np.median(found.samples)), "median distance of samples", "copies"),
             Value("", float(np.median(found.held_out)), "median distance of held-out images", "copies"),
-            Value(share, found.share, "samples nearer than that median", "copies", f"{found.share:.1%}"),
+            Value(share, found.share, "samples nearer than the median of held-out images", "copies", f"{found.share:.1%}"),
             Value("copying_z", z, "Mann-Whitney test, z", "copies", f"{z:.1f}, p {p:.2g}"),
             Value("", p, "copies", "copies", verdict(p, unlike)),
             Value("copying_p", p, table="copies"),

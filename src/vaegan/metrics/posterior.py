@@ -35,7 +35,7 @@ class PosteriorMetric(Metric):
             Value(
                 "kl_of_dimensions",
                 [round(float(value), 6) for value in nats],
-                "largest and smallest KL of a dimension",
+                "largest and smallest KL of all dimensions",
                 "codes",
                 most_and_least,
             ),

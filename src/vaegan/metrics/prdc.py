@@ -52,9 +52,7 @@ def radii(vectors: NDArray[np.floating], k: int = K) -> NDArray[np.float64]:
         UserError: there are too few.
     """
     if len(vectors) <= k:
-        raise UserError(
-            f"one of the two sets to compare has only {len(vectors)} images, and at least {k + 1} are needed to compare {k} neighbours"
-        )
+        raise UserError(f"there are only {len(vectors)} images in one of the two sets, and at least {k + 1} are needed for {k} neighbours")
     _, distances = nearest(vectors, vectors, k + 1)  # the nearest of all is the vector itself, or one just like it
     return distances[:, k]
 

@@ -26,7 +26,7 @@ from ..result import PYTHON_ONLY
 FILE = "prior.safetensors"
 FORMAT = 1
 NAMES = ("weights", "means", "factors")
-WAY_OUT = "fit it again with: vaegan fit-prior RUN"
+WAY_OUT = "fit the prior again with: vaegan fit-prior RUN"
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,7 +115,7 @@ class VAEGAN(nn.Module):
             UserError: it was never trained.
         """
         if network in self.untrained:
-            raise UserError(f"this needs a trained {network}, and the kind of this model does not train it: use a model of kind vaegan")
+            raise UserError(f"this needs a trained {network}, and this kind of model does not train one: use a model of kind vaegan")
 
     def attributes(self, known: Mapping[str, float]) -> Tensor:
         """Of a conditional model, 1 x attributes for one image: these values by name, and NaN for those that are not known.
@@ -214,7 +214,7 @@ class VAEGAN(nn.Module):
         if prior == "fitted" and self.prior is None:
             if "encoder" in self.untrained:
                 raise UserError("this model has no encoder, so its prior is N(0, I): leave out --prior fitted")
-            raise UserError("this model has no fitted prior: fit one with: vaegan fit-prior RUN, or leave out --prior fitted")
+            raise UserError("this model has no fitted prior: leave out --prior fitted, or fit one with: vaegan fit-prior RUN")
         return None if prior == "standard" else self.prior
 
     def name_prior(self, prior: PriorKind | None = None) -> str:
@@ -314,7 +314,7 @@ class VAEGAN(nn.Module):
             shapes, wanted = ({key: tensor.shape for key, tensor in n.state_dict().items()} for n in (mine, described))
             if type(mine) is not type(described) or shapes != wanted:
                 way = "add a family of your own to vaegan.models.families.FAMILIES, and use its name as family of the architecture"
-                raise UserError(f"cannot save the model, because its {network} is not that of family {name}: {way}")
+                raise UserError(f"cannot save the model, because its {network} is not of the family {name}: {way}")
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu", *, prior: bool = True) -> VAEGAN:
@@ -354,5 +354,5 @@ class VAEGAN(nn.Module):
         if prior and (folder / PRIOR).is_file():
             model.prior = Mixture.load(folder, model.architecture.latent, len(model.architecture.attributes))
             if model.prior.model != fingerprint(model):
-                raise UserError(f"{folder / PRIOR} does not fit the model, whose weights have changed since: {WAY_OUT}")
+                raise UserError(f"{folder / PRIOR} does not fit the model: the weights changed after the fit; {WAY_OUT}")
         return model.eval().to(device)

@@ -34,15 +34,15 @@ TITLES = {
         "Error of reconstructions in the discriminator’s features. For a VAE, it is the error of pixels. Lower is better.",
     ),
     "relative_similarity": (
-        "Similarity, divided by that of another image",
+        "Similarity, relative to another image",
         "The error of reconstructions in the discriminator’s features, divided by the distance between two different images. It is 0 "
         "for the image itself, and 1 for another image.",
     ),
-    "pixel": ("Pixel error", "Mean squared error of reconstructions, with values in [−1, 1]. Lower is better."),
+    "pixel": ("Pixel error", "Mean squared error of reconstructions, for pixels in [−1, 1]. Lower is better."),
     "prior": ("Prior", "KL divergence of the posteriors from N(0, I), in nats."),
     "real": ("Discriminator’s cost for images", "With the GAN loss of each run."),
     "fake": ("Discriminator’s cost for samples", "With the GAN loss of each run."),
-    "decoder_steps": ("Decoder’s steps", "The share of the steps that the decoder took."),
+    "decoder_steps": ("Decoder’s steps", "The share of all steps in which the decoder learned."),
     "discriminator_steps": ("Discriminator’s steps", "The share of the steps that the discriminator took."),
     "images_per_second": ("Speed", "Images per second, without the time for pictures and checkpoints."),
     "lr": ("Learning rate", "The base learning rate. Each network multiplies it by a factor of its own."),

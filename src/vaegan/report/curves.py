@@ -59,10 +59,10 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     if objective.kind == "vae":
         how = "Squared error of reconstructions, divided by the variance of the pixels" if relative else _HALF
         add("Reconstruction", f"{how}. Lower is better.", take("similarity"))
-    add("Learned similarity, divided by that of another image", RELATIVE, take("relative_similarity"))
+    add("Learned similarity, relative to another image", RELATIVE, take("relative_similarity"))
     add("Learned similarity", LEVELS if relative else ABSOLUTE, take("similarity"))
     watched = "" if objective.kind == "vae" else " Training does not minimise it."
-    add("Pixel error", f"Mean squared error of reconstructions, with values in [−1, 1].{watched}", take("pixel"))
+    add("Pixel error", f"Mean squared error of reconstructions, for pixels in [−1, 1].{watched}", take("pixel"))
     bounds, about_gate = _gate(recipe)
     loss = "loss" if objective.has_cross_entropy else f"{objective.gan_loss.replace('_', ' ')} loss"
     unit = ", in nats. Guessing has 0.69" if objective.has_cross_entropy else ""
@@ -73,7 +73,7 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
         bounds,
     )
     shares = take("decoder_steps", "discriminator_steps", factor=100)
-    add("Gate", "The share of the steps that the decoder and the discriminator took.", shares, unit="%")
+    add("Gate", "The share of all steps in which the decoder learned, and the share in which the discriminator learned.", shares, unit="%")
     add("Learning rate", "The base learning rate. Each network multiplies it by a factor of its own.", take("lr"))
     add("Speed", "Images per second, without the time for pictures and checkpoints.", take("images_per_second"))
     if "gamma" in left and len(set(left["gamma"].values)) == 1:

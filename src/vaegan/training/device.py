@@ -136,7 +136,7 @@ def find_world(processes: int | None = None, nodes: int | None = None) -> World:
         who, on_nodes = "SLURM", os.environ["SLURM_STEP_TASKS_PER_NODE"]  # such as 8(x2); or 2,1
         same = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", on_nodes)
         if not same:
-            raise UserError(f"SLURM has started {on_nodes} tasks on the nodes: ask for the same number on each with --ntasks-per-node")
+            raise UserError(f"the nodes have different numbers of SLURM tasks, {on_nodes}: ask for equal numbers with --ntasks-per-node")
         here, there = int(same[1]), int(same[2] or 1)
         environment = Slurm()
     else:

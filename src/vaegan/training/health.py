@@ -34,12 +34,12 @@ class FailureSign(NamedTuple):
 SIGNS = {
     "decoder held": FailureSign(
         PATIENCE,
-        "the gate has stopped the decoder: the discriminator is too weak to teach it",
+        "the gate has paused the training of the decoder: the discriminator is too weak to teach it",
         ("a higher learning rate of the discriminator (the third value of --optimizer.lr_factors)", "a larger --gate.margin"),
     ),
     "discriminator held": FailureSign(
         PATIENCE,
-        "the gate has stopped the discriminator, which wins although it does not learn",
+        "the gate has paused the training of the discriminator: it is too strong, even when it does not learn",
         ("a higher learning rate of the decoder (the second value of --optimizer.lr_factors)", "a larger --gate.margin"),
     ),
     "discriminator certain": FailureSign(

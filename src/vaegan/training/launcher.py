@@ -136,7 +136,7 @@ def _rendezvous(nodes: int) -> RendezvousHandler:
     except (KeyError, ValueError):
         raise UserError(
             f"--nodes {nodes} needs MASTER_ADDR, MASTER_PORT and NODE_RANK in the environment of each machine: the first machine's "
-            f"address, a free port there, and this machine's number from 0"
+            f"address, a free port of the first machine, and the machine's own number (0, 1 and so on)"
         ) from None
     if not 0 <= rank < nodes:
         raise UserError(f"NODE_RANK must be from 0 to {nodes - 1} with --nodes {nodes}, not {rank}")

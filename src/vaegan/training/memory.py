@@ -85,7 +85,7 @@ def check_size(recipe: Recipe, device: str | None, processes: int = 1, folder: P
     needed, free = checkpoint_and_model(_size(recipe, model, 0)), free_space(folder) if folder else None
     if free is not None and needed > free:
         raise UserError(
-            f"a checkpoint and the model take at least {in_bytes(needed)}, and {in_bytes(free)} are free on the disk of {folder}: "
+            f"a checkpoint and the model take at least {in_bytes(needed)}, but only {in_bytes(free)} are free on the disk of {folder}: "
             "choose another --run, or free some space"
         )
 
@@ -98,8 +98,8 @@ def _check_memory(recipe: Recipe, model: VAEGAN, device: str, processes: int) ->
     size = size_of(recipe, bf16=in_bf16(recipe, device))
     for kind, needed, free in _lacking(size, device, processes):
         raise UserError(
-            f"the networks have {size.parameters:,} parameters: training them with {training.batch * processes} images a step "
-            f"takes at least {in_bytes(needed)} of {kind}, and {in_bytes(free)} are free: "
+            f"training the networks ({size.parameters:,} parameters) with {training.batch * processes} images a step "
+            f"takes at least {in_bytes(needed)} of {kind}, but only {in_bytes(free)} are free: "
             "choose a smaller networks.size, networks.width or training.batch"
         )
 

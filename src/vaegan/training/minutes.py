@@ -83,7 +83,7 @@ def steps_in(seconds: float, costs: Costs, settings: Training) -> int:
     once, each = _once_and_each(costs, settings)
     steps = int((seconds - once) / each)
     if steps < 1:
-        what = f"a step takes {costs.step:.2g} s on this machine, and everything but the steps takes at least {once:.2g} s"
+        what = f"a step takes {costs.step:.2g} s on this machine, and the other work takes at least {once:.2g} s"
         raise UserError(f"training.length={settings.length} leaves no time for a step: {what}; give more minutes, or a number of steps")
     return steps
 

@@ -252,7 +252,7 @@ class Trainer:
             mine = model.discriminator.state_dict()
             if {name: tensor.shape for name, tensor in weights.items()} != {name: tensor.shape for name, tensor in mine.items()}:
                 raise UserError(
-                    f"the discriminator of {self.recipe.objective.discriminator} has other networks: use the networks.* settings of "
+                    f"the discriminator of {self.recipe.objective.discriminator} does not fit the networks: use the networks.* settings of "
                     "that run"
                 )
             model.discriminator.load_state_dict(weights)
@@ -280,12 +280,12 @@ class Trainer:
             self._take_up(state)
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             what = f"the checkpoint of step {state['step']} does not fit the networks of its recipe"
-            raise UserError(f"{what}: remove it to continue from an older one") from error
+            raise UserError(f"{what}: remove this checkpoint to continue from an older one") from error
 
     def _take_up(self, state: dict[str, Any]) -> None:
         theirs, mine = state["identity"], self.identity
         if theirs["images"] not in (mine["images"], self.grown_from):
-            more = "train a new run on them, or, if images were only added, add --more-images"
+            more = "train a new run on these images, or add --more-images if you only added images"
             raise UserError(f"the images in {self.recipe.data.source} are not those that the run was trained on: {more}")
         was, now = (
             Recipe().flat() | old_names.settings(theirs["recipe"]),
@@ -294,7 +294,7 @@ class Trainer:
         changed = [key for key in now if key not in MAY_CHANGE and was[key] != now[key]]
         if changed:
             what = ", ".join(f"its {key} is {plain(was[key]) or 'empty'}, not {plain(now[key]) or 'empty'}" for key in changed)
-            raise UserError(f"cannot change the settings of a run that has started: {what}; leave that out, or train a new run")
+            raise UserError(f"cannot change the settings of a run that has started: {what}; leave out these changes, or train a new run")
         if theirs["images_per_step"] != mine["images_per_step"]:
             images, processes = theirs["images_per_step"], self.processes
             whole = images % (processes * self.recipe.objective.images_per_sample) == 0 and images > processes
@@ -391,7 +391,7 @@ class Trainer:
                 way_out = f"continue from there with a lower learning rate, with: {_resume(run)} --on-nan rollback"
             raise Diverged(f"{error}; {last}: {way_out}") from None
         if self.rollbacks >= settings.rollbacks:
-            times = f"after {self.rollbacks} rollbacks, and --training.rollbacks allows no more"
+            times = f"after {self.rollbacks} rollbacks (the most that --training.rollbacks allows)"
             raise Diverged(f"{error}, {times}; {last}: train a new run with a lower --optimizer.lr") from None
         rollbacks = self.rollbacks + 1
         state, damaged = from_leader(self.fabric, lambda: checkpoint.take(run.checkpoints_folder))
@@ -402,7 +402,7 @@ class Trainer:
             for path in damaged:
                 monitor.say(f"skipped a damaged checkpoint: {path}")
             monitor.say(
-                f"{error}: went back to step {self.step}; learning rates are now {ROLLBACK_LR**rollbacks:g} times those of the recipe "
+                f"{error}: went back to step {self.step}; the recipe's learning rates are now multiplied by {ROLLBACK_LR**rollbacks:g} "
                 f"(rollback {rollbacks})"
             )
             self._save_checkpoint(run)  # the same one, but that it knows of the rollback
@@ -445,7 +445,7 @@ class Trainer:
     def _save_and_say(self, run: Run, monitor: Monitor, *, asked: bool) -> Path:
         path = self.save(run)
         if asked:
-            monitor.say(f"saved at step {self.step}, as asked")
+            monitor.say(f"saved at step {self.step}, as you asked")
         return path
 
     def _save_checkpoint(self, run: Run) -> Path:

@@ -67,7 +67,7 @@ def ffmpeg() -> str:
         import imageio_ffmpeg
     except ImportError:
         raise UserError(
-            "an .mp4 needs ffmpeg: install it with: pip install imageio-ffmpeg, or give --out a name that ends in .gif"
+            "an .mp4 needs ffmpeg: give --out a name that ends in .gif, or install ffmpeg with: pip install imageio-ffmpeg"
         ) from None
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 

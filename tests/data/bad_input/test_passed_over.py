@@ -30,15 +30,15 @@ OTHERS: dict[str, tuple[bytes, str]] = {
     "c.csv": (b"name,Round\n", "not an image"),
     "d.CSV": (b"name,Round\n", "not an image"),
     "film.mp4": (b"", "a video: extract the frames first"),
-    "more": (b"PK\3\4 and so on", "an archive: unpack it, or prepare it by itself"),
+    "more": (b"PK\3\4 and so on", "an archive: unpack first, or prepare separately"),
     "nothing": (b"", "empty file"),
     "sub/arrays.npz": (b"PK\3\4", str(ARRAY)),
-    "sub/more.tar.gz": (b"\x1f\x8b", "an archive: unpack it, or prepare it by itself"),
+    "sub/more.tar.gz": (b"\x1f\x8b", "an archive: unpack first, or prepare separately"),
     "x.psd": (b"8BPS", "an image in a format that vaegan cannot read: convert to PNG or JPEG first"),
 }
 SENTENCE = (
-    "passed over 11 files, listed in skipped.txt: 2 .csv, 1 other file (not images); 1 other file, 1 .gz (archives: unpack it, or "
-    "prepare it by itself); 1 other file (a thumbnail, a backup or an unfinished download); 1 .nef (a camera's raw file: convert "
+    "passed over 11 files, listed in skipped.txt: 2 .csv, 1 other file (not images); 1 other file, 1 .gz (archives: unpack first, or "
+    "prepare separately); 1 other file (a thumbnail, a backup or an unfinished download); 1 .nef (a camera's raw file: convert "
     f"to PNG, JPEG or TIFF first); 1 .mp4 (a video: extract the frames first); 1 other file (empty file); 1 .npz ({ARRAY}); "
     "1 .psd (an image in a format that vaegan cannot read: convert to PNG or JPEG first)"
 )
@@ -90,7 +90,7 @@ def test_a_run_is_no_source(place: Place) -> None:
 def test_pipes_and_links_to_nothing_without_an_ending(place: Place) -> None:
     os.mkfifo(place.photos / "pipe")
     (place.photos / "link").symlink_to("gone")
-    place.packs(skipped=dict.fromkeys(("link", "pipe"), "passed over: a pipe, a device or a link to nothing"))
+    place.packs(skipped=dict.fromkeys(("link", "pipe"), "passed over: a pipe, a device or a broken link"))
 
 
 @pytest.mark.parametrize("inside", ["zip", "tar", "tar.gz"])
@@ -167,7 +167,7 @@ WITHOUT_HEIC = tuple(name for name in formats.readable() if name != "HEIF")
 def test_photos_of_phones_need_a_package(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it they are passed over; with it, what was packed without them is not taken for the same."""
     write(place.photos, {"m.heic": encoded(plain(RED, size=(64, 48)), "HEIF"), "n.jpg": encoded(plain(RED, size=(64, 48)), "HEIF")})
-    reason = "a HEIC image: read HEIC after: pip install 'vaegan[heic]'"
+    reason = "a HEIC image: install a reader for HEIC with: pip install 'vaegan[heic]'"
     with monkeypatch.context() as patch:
         patch.setattr(formats, "readable", lambda: WITHOUT_HEIC)
         patch.setattr("vaegan.data.sources.base.readable", lambda: WITHOUT_HEIC)

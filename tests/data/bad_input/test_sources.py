@@ -27,14 +27,14 @@ BAD_SOURCES: dict[str, tuple[str, str]] = {
     "stl10 of photos": ("stl10:{root}/photos", "{root}/photos is not STL-10 in its binary form: it has no train_X.bin"),
     "cifar10 of photos": ("cifar10:{root}/photos", "{root}/photos is not CIFAR-10 in its binary form: it has no data_batch_1.bin"),
     "cifar100 of photos": ("cifar100:{root}/photos", "{root}/photos is not CIFAR-100 in its binary form: it has no train.bin"),
-    "mnist of photos": ("mnist:{root}/photos", "{root}/photos is not a set like MNIST: it has no file such as train-images-idx3-ubyte.gz"),
+    "mnist of photos": ("mnist:{root}/photos", "{root}/photos is not a set in the format of MNIST: it has no file such as train-images"),
     "lfw of a folder without images": ("lfw:{root}/here", f"{NO_IMAGES} {{root}}/here"),
     "classes of a folder without images": ("classes:{root}/here", f"{NO_IMAGES} {{root}}/here"),
     "classes without folders": ("classes:{root}/photos", "the images in {root}/photos are not in folders"),
     "celeba of a file": ("celeba:{root}/photos/a.png", "a.png is not CelebA: it has no img_align_celeba"),
     "stl10 of a file": ("stl10:{root}/photos/a.png", "a file; unpack it first"),
     "cifar10 of a file": ("cifar10:{root}/photos/a.png", "a file; unpack it first"),
-    "mnist of a file": ("mnist:{root}/photos/a.png", "a.png is not a set like MNIST"),
+    "mnist of a file": ("mnist:{root}/photos/a.png", "a.png is not a set in the format of MNIST"),
     "classes of a file": ("classes:{root}/photos/a.png", NO_ARCHIVE),
 }  # fmt: skip
 

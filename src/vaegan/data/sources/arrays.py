@@ -118,7 +118,7 @@ def _npy(path: Path) -> NDArray[Any]:
     except PermissionError:
         raise
     except Exception as error:  # of a damaged head, numpy raises what its parser raises
-        raise UserError(f"{path} is damaged, or is not an array of numpy") from error
+        raise UserError(f"{path} is damaged, or is not a NumPy array") from error
 
 
 def _shape(shape: tuple[int, ...], what: str) -> tuple[int, int, int, int]:
@@ -129,11 +129,11 @@ def _shape(shape: tuple[int, ...], what: str) -> tuple[int, int, int, int]:
     """
     said = f"{what} holds an array of {' x '.join(map(str, shape)) or 'one number'}"
     if len(shape) == 2 or (len(shape) == 3 and shape[-1] < MOST_CHANNELS):
-        raise UserError(f"{said}, which is one image: give the folder that it is in")
+        raise UserError(f"{said}: this is one image, not a set; give the folder that the file is in")
     if len(shape) == 4 and shape[-1] > MOST_CHANNELS and shape[1] <= MOST_CHANNELS:
         raise UserError(f"{said}: put the channels last, as N x H x W x C")
     if not (len(shape) == 3 or (len(shape) == 4 and 0 < shape[-1] <= MOST_CHANNELS)):
-        raise UserError(f"{said}, not N x H x W or N x H x W x C of at most {MOST_CHANNELS} channels")
+        raise UserError(f"{said}, but images must be N x H x W, or N x H x W x C with at most {MOST_CHANNELS} channels")
     if not shape[0]:
         raise UserError(f"there are no images in {what}")
     return (*shape[:3], shape[3] if len(shape) == 4 else 1)
@@ -152,7 +152,7 @@ def _members(path: Path) -> tuple[list[ImageArray], dict[str, list[str]], list[s
             wanted = large if len(large) == 1 else [name for name in large if NAMED.fullmatch(name)]
             if not wanted:
                 there = ", ".join(f"{name} {' x '.join(map(str, heads[name][0]))}" for name in names) or "none"
-                raise UserError(f"it is not clear which array of {path} holds the images: rename that one to images; there are {there}")
+                raise UserError(f"it is not clear which array of {path} holds the images: name the right one 'images'; there are {there}")
             arrays = [ImageArray(name, _shape(heads[name][0], f"{path}: {name}"), heads[name][2], heads[name][1]) for name in wanted]
             notes: list[str] = []
             labels = {array.name: found for array in arrays if (found := _labels(archive, array, heads, notes))}
@@ -160,7 +160,7 @@ def _members(path: Path) -> tuple[list[ImageArray], dict[str, list[str]], list[s
     except (UserError, PermissionError):
         raise
     except Exception as error:  # of damaged archives and heads, all kinds
-        raise UserError(f"{path} is damaged, or is not a file of arrays of numpy") from error
+        raise UserError(f"{path} is damaged, or is not a file of NumPy arrays") from error
 
 
 def _head(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -204,7 +204,7 @@ def _rows(path: Path, array: ImageArray) -> Iterator[Pixels]:
             for number in range(count):
                 content = stream.read(size)
                 if len(content) < size:
-                    raise UserError(f"{path} is damaged: {array.name} ends in image {number + 1:,} of {count:,}")
+                    raise UserError(f"{path} is damaged: {array.name} stops inside image {number + 1:,} of {count:,}")
                 yield Pixels(np.frombuffer(content, array.dtype).reshape(shape))
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
         raise UserError(f"{path} is damaged") from error

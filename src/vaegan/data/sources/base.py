@@ -250,7 +250,7 @@ def locate(path: Path, kind: str, *names: str) -> Path:
     if not missing[nearest]:
         return nearest
     what = "it is a file; unpack it first" if path.is_file() else f"it has no {missing[nearest][0]}"
-    raise UserError(f"{path} is not {kind} in its binary form: {what}")
+    raise UserError(f"{path} is not the binary version of {kind}: {what}")
 
 
 def records(path: Path, size: int) -> int:

@@ -31,7 +31,7 @@ def source(path: Path) -> Source:
     """
     files = sorted(file for file in path.glob("*images*idx3*ubyte*") if file.suffix in ("", ".gz") or file.suffix.endswith("ubyte"))
     if not files:
-        raise UserError(f"{path} is not a set like MNIST: it has no file such as train-images-idx3-ubyte.gz")
+        raise UserError(f"{path} is not a set in the format of MNIST: it has no file such as train-images-idx3-ubyte.gz")
     files = [file for file in files if file.suffix != ".gz" or file.with_suffix("") not in files]  # unpacked beside the archive
     files.sort(key=lambda file: _split(file) != "train")
     if len({_split(file) for file in files}) < len(files):
@@ -90,7 +90,7 @@ def _images(file: Path) -> Iterator[NDArray[np.uint8]]:
             for number in range(count):
                 pixels = stream.read(height * width)
                 if len(pixels) < height * width:
-                    raise UserError(f"{file} is damaged: it should hold {count:,} images, and ends in image {number + 1:,}")
+                    raise UserError(f"{file} is damaged: it should hold {count:,} images, and stops inside image {number + 1:,}")
                 yield np.frombuffer(pixels, np.uint8).reshape(height, width)
             if stream.read(1):
                 raise UserError(f"{file} is damaged: it should hold {count:,} images, and holds more")

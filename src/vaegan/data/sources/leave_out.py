@@ -28,7 +28,7 @@ def read_list(path: Path) -> frozenset[str]:
     columns = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
     column = next((columns[name] for name in NAME_COLUMNS if name in columns), None)
     if column is None:
-        raise UserError(f"{path} has no column of file names: give that column one of the names {', '.join(NAME_COLUMNS)}")
+        raise UserError(f"{path} has no column of file names: call this column one of {', '.join(NAME_COLUMNS)}")
     marked = columns.get(LEAVE_OUT)
     try:
         return frozenset((row[column] or "").strip() for row in rows if marked is None or (row[marked] or "").strip() == "1") - {""}

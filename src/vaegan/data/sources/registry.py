@@ -74,7 +74,7 @@ def find_source(text: str, choices: ColumnChoices = NO_CHOICES) -> Source:
         UserError: there is no such thing, or it is not what it should be.
     """
     if not text:
-        raise UserError("the name of the images is empty: give --data a folder, or avatars")
+        raise UserError("the name of the images is empty: give a folder, or the word avatars, with --data")
     kind, path = _parts(text)
     if not kind:
         return _of_path(from_home(text))
@@ -84,7 +84,7 @@ def find_source(text: str, choices: ColumnChoices = NO_CHOICES) -> Source:
         raise unknown_name("kind of images", kind, [*KINDS, *HUB], inside=f", and the folder {text} does not exist")
     place = from_home(path)
     if not path:
-        raise UserError(f"{kind}: needs a folder, such as {kind}:FOLDER")
+        raise UserError(f"{kind}: must be followed by a folder, such as {kind}:FOLDER")
     if not place.exists():
         raise missing(place)
     return KINDS[kind].open(place)

@@ -74,8 +74,8 @@ def read_celeba_list(path: Path) -> TextTable:
             raise ValueError("a row has the wrong length, or a value other than 1 and -1")
     except (IndexError, ValueError) as error:
         raise UserError(
-            f"{path} is not a list of attributes like CelebA's: line 1 must be the number of images, line 2 the names of the "
-            "attributes, and each other line a file name and 1 or -1 for each attribute"
+            f"{path} is not a list of attributes like CelebA's: line 1 must have the number of images, line 2 must have the names of the "
+            "attributes, and each other line must have a file name and then 1 or -1 for each attribute"
         ) from error
     columns: list[Sequence[str]] = list(zip(*rows, strict=True)) if rows else [()] * (len(names) + 1)
     return TextTable(path, ["file_name", *names], columns, list(range(3, len(rows) + 3)))
@@ -91,7 +91,7 @@ def _text(path: Path) -> str:
         raise missing(path)
     content = path.read_bytes()
     if kind := next((kind for start, kind in OTHER_KINDS.items() if content.startswith(start)), None):
-        raise UserError(f"{path} is {kind}, not a table of text: save it as a CSV file, and use that")
+        raise UserError(f"{path} is {kind}, not a table of text: save the table as a CSV file, and give the CSV file")
     try:
         text = content.decode("utf-16" if content.startswith(UTF_16) else "utf-8-sig")
     except UnicodeDecodeError as error:

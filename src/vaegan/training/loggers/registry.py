@@ -30,8 +30,8 @@ def check_loggers(names: Sequence[str]) -> None:
         if name not in LOGGERS:
             raise unknown_name("logger", name, LOGGERS)
         if name in PACKAGES and isinstance(LOGGERS[name], str) and find_spec(name) is None:
-            way_out = f"install it with: pip install {PACKAGES[name]}, or leave {name} out of training.loggers"
-            raise UserError(f"the logger {name} needs the extra {name}: {way_out}")
+            way_out = f"leave {name} out of training.loggers, or install it with: pip install {PACKAGES[name]}"
+            raise UserError(f"the logger {name} needs the package {PACKAGES[name]}: {way_out}")
 
 
 def find_logger(name: str) -> type[Logger]:
