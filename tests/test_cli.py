@@ -196,7 +196,7 @@ MISTAKES = {
     "runs that no pattern has found": (["experiment", "samples", "--runs"], "--runs needs a value"),
     "attributes without one": (["sample", "RUN", "--set"], "--set needs a value"),
     "no length": (["train", "--steps", "0"], "must be above 0"),
-    "one setting twice": (["train", "--seed", "3", "--training.seed", "4"], "given twice"),
+    "one setting twice": (["train", "--seed", "3", "--training.seed", "4"], "were both given: leave out one"),
     "an unknown device": (["train", "--device", "tpu"], "device must be auto, cpu, cuda or mps"),
     "an unknown command": (["trian"], "there is no command named trian. Did you mean train?"),
     "a folder without its flag": (["train", "photos"], "photos is for: settings begin with --, as in --data FOLDER"),
@@ -216,7 +216,7 @@ MISTAKES = {
     "an unknown kind": (["train", "--data", "celebaa:x"], "Did you mean celeba?"),
     "a size that is not known": (["prepare", "avatars", "set", "--size", "big"], "--size must be a number of pixels"),
     "splits that do not add up": (["prepare", "avatars", "set", "--splits", "0.5", "0.5", "0.5"], "add up to 1"),
-    "an augmentation too far": (["train", "--augmentation.shift", "3"], "augmentation.shift must be at least 0 and at most 1"),
+    "an augmentation too far": (["train", "--augmentation.shift", "3"], "augmentation.shift must be from 0 to 1"),
     "nothing to resume": (["train", "--resume", "nowhere"], "cannot resume nowhere: it does not exist"),
 }
 

@@ -38,7 +38,9 @@ def _array(world: World, name: str, values: NDArray[Any]) -> None:
 
 CASES = [
     Case("--grey and --channels were both given", "prepare PHOTOS OUT --grey --channels 4", "prepare PHOTOS OUT --channels 4 --workers 1"),
-    Case("prepare needs OUT, the folder to make: give it as the second argument, or add --scan", "prepare PHOTOS", "prepare PHOTOS --scan"),
+    Case(
+        "prepare needs OUT: give the folder for the packed set as second argument, or add --scan", "prepare PHOTOS", "prepare PHOTOS --scan"
+    ),
     Case(
         "--shard needs --range for images of more than 8 bits, so that all parts have the same: find it with: vaegan prepare {} --scan",
         "prepare DEEP OUT --shard 1/1 --size 16 --workers 1",

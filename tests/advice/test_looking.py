@@ -9,7 +9,7 @@ from .steps import WALK, damage, ffmpeg_fails, no_display, no_ffmpeg, notes_on_c
 CASES = [
     # flags
     Case(
-        "Every setting is a flag, for example --objective.gamma 0.1. ",
+        "Each setting is a flag, for example --objective.gamma 0.1; ",
         lambda _: works("train", "--help"),
         ("recipes quick", "train TINY --data PACKED --run NEW-RUN --objective.gamma 0.1"),
     ),
@@ -21,7 +21,7 @@ CASES = [
         "train TINY --data PACKED --run NEW-RUN --objective.gamma 0.1",
     ),
     Case(
-        "--{} was given twice, once by its short name --{}",
+        "--{} and its short name --{} were both given: leave out one",
         "train --seed 1 --training.seed 1",
         "train TINY --data PACKED --run NEW-RUN --seed 1",
     ),
@@ -47,7 +47,7 @@ CASES = [
     ),
     Case("--examples must be 0 or more, not {}", "studio RUN --examples -1", "studio RUN --examples 0"),
     Case(
-        "has no calibration of the score, and no images to make one with: leave out --score",
+        "has no calibration, and no images to calibrate the score on: leave out --score",
         "studio MODEL --score --out page.html",
         "studio MODEL --out page.html",
     ),
@@ -74,19 +74,19 @@ CASES = [
         ffmpeg_fails,
     ),
     Case(
-        "install it with: pip install imageio-ffmpeg, or give --out a name that ends in .gif",
+        "give --out a name that ends in .gif, or install ffmpeg with: pip install imageio-ffmpeg",
         f"{WALK} --out a.mp4",
         f"{WALK} --out a.gif",
         no_ffmpeg,
     ),
     Case(
-        "this model has no fitted prior: fit one with: vaegan fit-prior RUN, or leave out --prior fitted",
+        "this model has no fitted prior: leave out --prior fitted, or fit one with: vaegan fit-prior RUN",
         "sample RUN --prior fitted",
         ("sample RUN", "SAID", "sample RUN --prior fitted"),
         without_prior,
     ),
     Case("this model has no encoder, so its prior is N(0, I): leave out --prior fitted", "sample GAN --prior fitted", "sample GAN"),
-    Case("fit it again with: vaegan fit-prior RUN", "sample RUN", ("SAID", "sample RUN"), damage("model/prior.safetensors")),
+    Case("fit the prior again with: vaegan fit-prior RUN", "sample RUN", ("SAID", "sample RUN"), damage("model/prior.safetensors")),
     Case("--components must be at least 1, not {}", "fit-prior RUN --components 0", "fit-prior RUN --components 1"),
     Case("If the picture shows copies, fit a prior of fewer components: vaegan fit-prior RUN --components 1", notes_on_copies, "SAID"),
 ]

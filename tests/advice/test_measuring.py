@@ -62,7 +62,7 @@ CASES = [
         both(no_work, another_experiment),
     ),
     Case(
-        f"write {{}} into it, or {OUT}",
+        "write {} into it; else choose another --out",
         experiment("samples"),
         (lambda w: (w["OUT"] / "experiment.json").write_text('{"experiment": "samples"}'), experiment("samples")),
         both(lambda w: w["OUT"].mkdir(), lambda w: (w["OUT"] / "experiment.json").write_text("x")),

@@ -23,7 +23,7 @@ def beside(world: World) -> None:
 
 CASES = [
     Case(
-        "{} needs a table: give the table with --attributes TABLE",
+        "{} needs a table of attributes: give the table with --attributes",
         "prepare PHOTOS OUT --label Round",
         "prepare PHOTOS OUT --label Round --attributes TABLE.csv --size 16 --workers 1",
     ),

@@ -158,7 +158,7 @@ CASES = [
         started_by_fabric,
     ),
     Case(
-        "install it with: pip install {}, or leave {} out of training.loggers",
+        "leave {} out of training.loggers, or install it with: pip install {}",
         "train FASTER --data PACKED --run NEW-RUN --training.loggers csv wandb",
         (healed, "train FASTER --data PACKED --run NEW-RUN --training.loggers csv"),
         patched("vaegan.training.loggers.registry.find_spec", lambda _: None),
@@ -176,7 +176,7 @@ CASES = [
         one_more,
     ),
     Case(
-        "train a new run that begins with its weights, with: vaegan train --data IMAGES --init-from {}",
+        "train a new run from the weights of this run, with: vaegan train --data IMAGES --init-from {}",
         "train --resume RUN RESUMED --data OUT --more-images",
         (healed, "SAID TINY --size 16 --run NEW-RUN"),
         both(one_more, patched("vaegan.begin.find_packed", lambda *_: None)),

@@ -73,10 +73,10 @@ def test_files_that_cannot_be_read_come_in_their_places(trained: Path, photos: P
 BROKEN: dict[str, tuple[bytes, str]] = {
     "cut off.npy": (npy(np.zeros((5, 16, 16, 3), np.uint8))[:500], "damaged: "),
     "objects.npy": (npy(np.array([None])), "it holds Python objects"),
-    "text.npy": ("größer".encode(), "it is text, not an array of numpy"),
+    "text.npy": ("größer".encode(), "it is text, not a NumPy array"),
     "empty.npy": (b"", "empty file"),
-    "picture.npy": (b"GIF87a", "it is an image, not an array of numpy"),
-    "none.npz": (b"nothing", "damaged, or is not a file of arrays of numpy"),
+    "picture.npy": (b"GIF87a", "it is an image, not a NumPy array"),
+    "none.npz": (b"nothing", "damaged, or is not a file of NumPy arrays"),
     "none.zip": (b"nothing", "damaged, or is not a zip archive"),
     "none.tar": (b"nothing", "damaged, or is not a tar archive"),
 }

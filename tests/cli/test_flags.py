@@ -95,7 +95,7 @@ def test_a_wrong_value_is_named_as_it_was_written() -> None:
         TrainingFlags(precision="16").load_recipe()
     with pytest.raises(UserError, match=r"^--training\.precision must be auto"):
         TrainingFlags().load_recipe(["--training.precision", "16"])
-    with pytest.raises(UserError, match=r"^--training\.precision was given twice, once by its short name --precision$"):
+    with pytest.raises(UserError, match=r"^--training\.precision and its short name --precision were both given: leave out one$"):
         TrainingFlags(precision="32").load_recipe(["--training.precision", "32"])
 
 

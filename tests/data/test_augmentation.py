@@ -116,5 +116,5 @@ def test_grey_images() -> None:
 
 
 def test_impossible_values() -> None:
-    with pytest.raises(UserError, match=r"augmentation\.shift must be at least 0 and at most 1, not -1"):
+    with pytest.raises(UserError, match=r"augmentation\.shift must be from 0 to 1, not -1"):
         Augmentation(shift=-1)

@@ -152,7 +152,7 @@ def test_a_folder_of_arrays(tmp_path: Path) -> None:
     assert np.array_equal(images.images[1], np.where(noise(SIDE, SIDE, 4) > 100, 255, 0))
     assert images.skipped == [
         "first.npy: an array of 4 x 16 x 16: put the channels last, as in H x W x C",
-        "many.npy: an array of 5 x 16 x 16 x 4, not one image H x W or H x W x C",
+        "many.npy: an array of 5 x 16 x 16 x 4: one image must be H x W or H x W x C",
     ]
 
 
@@ -194,10 +194,10 @@ def damaged(path: Path) -> None:
 BAD: dict[str, tuple[str, Any, str]] = {
     "objects": ("a.npy", objects, "cannot read .*a.npy: it holds Python objects, which can run code and are not read"),
     "a pickle": ("a.npy", lambda path: path.write_bytes(pickle.dumps([1])), "cannot read .*a.npy: it holds Python objects"),
-    "text": ("a.npy", lambda path: path.write_text("hello"), "cannot read .*a.npy: it is text, not an array of numpy"),
-    "an image": ("a.npy", lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n"), "a.npy: it is an image, not an array of numpy"),
-    "other bytes": ("a.npy", lambda path: path.write_bytes(b"\x01\x02"), "a.npy: it is not an array of numpy"),
-    "cut off": ("a.npy", damaged, "a.npy is damaged, or is not an array of numpy"),
+    "text": ("a.npy", lambda path: path.write_text("hello"), "cannot read .*a.npy: it is text, not a NumPy array"),
+    "an image": ("a.npy", lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n"), "a.npy: it is an image, not a NumPy array"),
+    "other bytes": ("a.npy", lambda path: path.write_bytes(b"\x01\x02"), "a.npy: it is not a NumPy array"),
+    "cut off": ("a.npy", damaged, "a.npy is damaged, or is not a NumPy array"),
     "one image": (
         "a.npy",
         lambda path: np.save(path, noise(SIDE, SIDE)),
@@ -210,7 +210,7 @@ BAD: dict[str, tuple[str, Any, str]] = {
         "2 x 2 x 9 x 9 x 3, but images must be N x H x W, or N x H x W x C with at",
     ),
     "none": ("a.npy", lambda path: np.save(path, noise(0, 9, 9)), "there are no images in .*a.npy"),
-    "no zip": ("a.npz", lambda path: path.write_bytes(b"hello"), "a.npz is damaged, or is not a file of arrays of numpy"),
+    "no zip": ("a.npz", lambda path: path.write_bytes(b"hello"), "a.npz is damaged, or is not a file of NumPy arrays"),
     "several": (
         "a.npz",
         lambda path: np.savez(path, a=noise(2, 9, 9), b=noise(2, 9, 9)),
@@ -249,7 +249,7 @@ def test_an_array_is_not_read_into_memory(tmp_path: Path) -> None:
     assert (source.count, source.size, source.channels) == (1 << 40, (SIDE, SIDE), 1)
     items = iter(source.items())
     assert next(items).name == "images-000000"
-    with pytest.raises(UserError, match="images ends in image 2 of"):
+    with pytest.raises(UserError, match="images stops inside image 2 of"):
         next(items)
 
 
@@ -353,7 +353,7 @@ def test_colours_that_only_seem_grey(tmp_path: Path) -> None:
     """Values of a palette are places in it."""
     tifffile.imwrite(tmp_path / "a.tif", np.arange(SIDE * SIDE, dtype=np.uint16).reshape(SIDE, SIDE))
     retag(tmp_path / "a.tif", {262: 3})
-    with pytest.raises(Unreadable, match="its colours are of the kind PALETTE: convert it to RGB"):
+    with pytest.raises(Unreadable, match="its colours are stored as PALETTE: convert the image to RGB"):
         read(File(str(tmp_path / "a.tif")), whole(3))
 
 

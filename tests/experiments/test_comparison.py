@@ -60,7 +60,7 @@ def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
     ):
         with pytest.raises(
             UserError,
-            match=r"vae-dis-0 was trained with a discriminator that is not the one of this experiment: remove .*vae-dis-0, or choose",
+            match=r"vae-dis-0 was not trained with the discriminator of this experiment: remove .*vae-dis-0, or choose",
         ):
             another()
     (marker,) = (tmp_path / "out" / "measurements").glob("trained-vae-dis-0-*.json")
@@ -75,7 +75,7 @@ def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
     shutil.rmtree(first.run.folder)
     anew = experiment.trained("vae-dis", 0, kind, discriminator_of=runs[1])
     assert anew.weights != first.weights
-    with pytest.raises(UserError, match="was trained with a discriminator that is not the one of this experiment"):
+    with pytest.raises(UserError, match="was not trained with the discriminator of this experiment"):
         experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(moved)})
     with pytest.raises(UserError, match=r"objective\.discriminator must be a trained run, not nowhere"):
         experiment.trained("vae-dis", 1, {**kind, "objective.discriminator": "nowhere"})

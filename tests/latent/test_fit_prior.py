@@ -177,7 +177,7 @@ def test_a_prior_that_does_not_fit_is_refused_and_fitted_again(conditional: Path
     run = Run(shutil.copytree(conditional, tmp_path / "run"))
     whole = run.prior_file.read_bytes()
     run.prior_file.write_bytes(whole[:-9])
-    with pytest.raises(UserError, match=r"prior.safetensors is damaged: fit it again with: vaegan fit-prior RUN$"):
+    with pytest.raises(UserError, match=r"prior.safetensors is damaged: fit the prior again with: vaegan fit-prior RUN$"):
         run.model()
     run.prior_file.write_bytes(whole)
     model = run.model()

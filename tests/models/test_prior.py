@@ -116,13 +116,13 @@ def test_saving_and_loading(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
     path = mixture().save(tmp_path)
-    with pytest.raises(UserError, match="is damaged, or does not fit the model: fit it again with: vaegan fit-prior RUN"):
+    with pytest.raises(UserError, match="is damaged, or does not fit the model: fit the prior again with: vaegan fit-prior RUN"):
         Mixture.load(tmp_path, LATENT + 1, ATTRIBUTES)
     whole = path.read_bytes()
     assert rb"\"format\": 1" in whole
     for content in (whole[:-5], whole[:20], b"", b"no tensors"):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=f"{FILE} is damaged: fit it again"):
+        with pytest.raises(UserError, match=f"{FILE} is damaged: fit the prior again"):
             Mixture.load(tmp_path, LATENT, ATTRIBUTES)
     for value in (torch.nan, -1.0, 0.0):
         broken = mixture()

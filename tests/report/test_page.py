@@ -316,7 +316,7 @@ def test_attributes(tmp_path: Path, photos: Path) -> None:
 
 def test_the_learned_similarity_is_drawn_relative_to_another_image_where_that_was_logged(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
-    assert "divided by that of another image" not in Page(report(run)).text, "a run of an older version"
+    assert "relative to another image" not in Page(report(run)).text, "a run of an older version"
     stats = run / "stats.jsonl"
     stats.write_text(stats.read_text().replace('"pixel"', '"relative_similarity": 0.25, "pixel"', 2))
     page = Page(report(run))

@@ -196,7 +196,7 @@ def test_a_data_loader_is_used_as_it_is_and_resumed(tmp_path: Path, capsys: pyte
     assert list(Run.open(run).checkpoints) == [50, 100]
     assert vaegan.load(run).sample(1).isfinite().all()
     assert "was trained on a DataLoader: continue it in a program, with vaegan.resume" in fails(capsys, "train", "--resume", run)
-    assert "they came from a DataLoader of a program" in fails(capsys, "evaluate", run)
+    assert "they came from a DataLoader in a Python program" in fails(capsys, "evaluate", run)
     works("report", run)
     works("sample", run)
 

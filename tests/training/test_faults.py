@@ -384,7 +384,7 @@ def test_a_checkpoint_that_does_not_fit_its_networks_is_refused(what: str, run: 
     else:
         state = {}
     checkpoint.save(run / "checkpoints", 7, {**state, "step": 7}, keep=9)
-    with pytest.raises(UserError, match="the checkpoint of step 7 does not fit the networks of its recipe: remove it"):
+    with pytest.raises(UserError, match="the checkpoint of step 7 does not fit the networks of its recipe: remove this checkpoint"):
         train(tiny(**EVERYTHING, training__length="9 steps"), run, auto_resume=True, **QUIETLY)
 
 

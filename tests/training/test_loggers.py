@@ -143,7 +143,8 @@ def test_a_logger_of_ones_own_that_fails_at_a_service_does_not_end_a_training(tm
 
 def test_a_package_that_is_missing_is_known_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vaegan.training.loggers.registry.find_spec", lambda _: None)
-    words = "the logger mlflow needs the extra mlflow: install it with: pip install mlflow-skinny, or leave mlflow out of training.loggers"
+    words = "the logger mlflow needs the package mlflow-skinny: leave mlflow out of training.loggers, or install it with: "
+    words += "pip install mlflow-skinny"
     with pytest.raises(UserError, match=words):
         train(tiny(training__loggers=["csv", "mlflow"], data__source="nowhere"), tmp_path / "run", **QUIETLY)
     assert words in dry_run(tiny(training__loggers=["mlflow"]), tmp_path / "run", device="cpu").problems

@@ -118,7 +118,7 @@ def test_images_that_are_gone_or_have_changed_are_named(photos: Path, tmp_path: 
     monkeypatch.setenv("VAEGAN_CACHE", str(tmp_path / "another"))
     with pytest.raises(
         UserError,
-        match=r"the packed images of .* do not exist any more, so it is not known which images were held out: train a new run that begins",
+        match=r"the packed images of .* do not exist any more, so vaegan does not know which images were held out: train a new run from",
     ):
         resume(tmp_path / "run", longer(recipe), more_images=True, **QUIETLY)
 

@@ -294,7 +294,7 @@ def test_runs_without_a_name_are_numbered(tmp_path: Path, monkeypatch: pytest.Mo
     assert [str(run) for run in runs] == ["runs/avatars", "runs/avatars-2"]
     said = StringIO()
     train(tiny(training__length="1 steps"), **{**QUIETLY, "console": Console(file=said, width=200)})
-    assert "runs/avatars exists already, so this run is runs/avatars-3\n" in said.getvalue()
+    assert "runs/avatars exists already, so this run is saved as runs/avatars-3\n" in said.getvalue()
 
 
 def test_bad_data_leaves_no_run_folder(tmp_path: Path) -> None:

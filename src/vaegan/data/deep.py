@@ -112,7 +112,7 @@ def _no_array(head: bytes) -> Unreadable:
     if kind is EMPTY:
         return Unreadable(kind.one)
     what = kind.one if kind is not OTHER else "text" if _is_text(head) else ""
-    return Unreadable(f"it is {what}, not an array of numpy" if what else "it is not an array of numpy")
+    return Unreadable(f"it is {what}, not a NumPy array" if what else "it is not a NumPy array")
 
 
 def _is_text(head: bytes) -> bool:

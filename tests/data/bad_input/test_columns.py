@@ -314,7 +314,7 @@ def test_bad_choices(options: tuple[str, ...], words: str, place: Place) -> None
 
 @pytest.mark.parametrize("flag", ["--threshold=a=1", "--numeric=a", "--unknown=-1"])
 def test_choices_without_a_table(flag: str, place: Place) -> None:
-    place.refuses_photos(flag, words=f"{flag.partition('=')[0]} needs a table: give the table with --attributes TABLE")
+    place.refuses_photos(flag, words=f"{flag.partition('=')[0]} needs a table of attributes: give the table with --attributes")
 
 
 def test_a_set_with_other_choices_is_another(four: Place) -> None:

@@ -44,7 +44,7 @@ BAD_OPTIONS: dict[str, tuple[tuple[object, ...], str]] = {
     "a count that is none": (("--count", "many"), "--count"),
     "no workers": (("--workers", 0), "--workers must be above 0, not 0"),
     "workers below 0": (("--workers=-1",), "--workers must be above 0, not -1"),
-    "a label without attributes": (("--label", "kind"), "--label needs a table: give the table with --attributes TABLE"),
+    "a label without attributes": (("--label", "kind"), "--label needs a table of attributes: give the table with --attributes"),
     "an option that there is not": (("--sizes", 16), "--sizes"),
     "something too much": (("more",), "more"),
 }  # fmt: skip
