@@ -320,7 +320,7 @@ def test_a_model_of_8_bit_images_is_shown_no_black_ones(tmp_path: Path) -> None:
     assert images.images[:][:, 0, 0, 0].tolist() == [0x81]
     assert images.skipped[0] == (
         "a.png: its values are from 1000 to 1000, and the image does not say which values are black and white: "
-        "convert the image to 8 bits, or scale its values to 0 to 65535"
+        "convert it to 8 bits, or scale its values to 0 to 65535"
     )
 
 

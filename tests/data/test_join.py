@@ -37,7 +37,7 @@ def pack_parts(source: Source, parts: int, folder: Path, **options: Any) -> list
         try:
             pack(part, place, shard=shard, **options)
         except UserError as error:
-            assert "there are no images in" in str(error)  # noqa: PT017
+            assert "has no images: join it" in str(error)  # noqa: PT017
     return folders
 
 

@@ -117,7 +117,7 @@ def test_few_images_and_kinds_without_an_encoder_keep_the_standard_prior(tmp_pat
     ):
         run = Run(train(tiny(**settings), tmp_path / name, **QUIETLY).run)
         assert run.model().prior is None
-        with pytest.raises(UserError, match=r"no fitted prior: fit one with: vaegan fit-prior RUN|has no encoder, so its prior is"):
+        with pytest.raises(UserError, match=r"no fitted prior: leave out --prior fitted, or fit one with: vaegan fit-prior RUN|has no encoder, so its prior is"):
             run.model().sample(1, prior="fitted")
         with pytest.raises(UserError, match=words):
             fit_prior(run.folder)
@@ -188,7 +188,7 @@ def test_a_prior_that_does_not_fit_is_refused_and_fitted_again(conditional: Path
     model.save_pretrained(run.model_folder)
     prior.save(run.model_folder)
     with pytest.raises(
-        UserError, match=r"does not fit the model, the weights changed after the fit; fit the prior again with: vaegan fit-prior RUN$"
+        UserError, match=r"does not fit the model: the weights changed after the fit; fit the prior again with: vaegan fit-prior RUN$"
     ):
         run.model()
     fit_prior(run.folder)
