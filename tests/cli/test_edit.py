@@ -14,38 +14,35 @@ from vaegan.latent.directions import Directions
 from ..command import fails, is_picture, notices, works
 
 
-def test_the_directions_are_learned_when_first_needed(avatars_run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_directions_are_learned_when_first_needed(trained_on_avatars: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photo = photos / "photo 00.png"
-    known = avatars_run / "attributes.safetensors"
-    known.unlink(missing_ok=True)
-    assert "learning the directions of attributes first" in notices(capsys, "edit", avatars_run, photo, "--add", "Eyeglasses=1")
-    assert is_picture(avatars_run / "edits.png")
+    known = trained_on_avatars / "attributes.safetensors"
+    assert "learning the directions of attributes first" in notices(capsys, "edit", trained_on_avatars, photo, "--add", "Eyeglasses=1")
+    assert is_picture(trained_on_avatars / "edits.png")
     learned = known.read_bytes()
-    assert "learn" not in notices(capsys, "edit", avatars_run, photo, "--add", "Eyeglasses=1")
+    assert "learn" not in notices(capsys, "edit", trained_on_avatars, photo, "--add", "Eyeglasses=1")
     directions = Directions.load(known)
     directions.about["weights"] = "other"
     directions.save(known)
-    assert "the model has changed since" in notices(capsys, "edit", avatars_run, photo, "--add", "Eyeglasses=1")
+    assert "the model has changed since" in notices(capsys, "edit", trained_on_avatars, photo, "--add", "Eyeglasses=1")
     assert known.read_bytes() == learned
 
 
 @pytest.mark.parametrize(("add", "words"), [("Zebra=1", "there are Bald"), ("direction-99=1", "no direction named direction-99")])
 def test_what_is_not_there_is_refused_before_anything_is_learned(
-    add: str, words: str, avatars_run: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+    add: str, words: str, trained_on_avatars: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    known = avatars_run / "attributes.safetensors"
-    known.unlink(missing_ok=True)
-    fails(capsys, "edit", avatars_run, photos / "photo 00.png", "--add", "Beard=1", add, words=words)
+    known = trained_on_avatars / "attributes.safetensors"
+    fails(capsys, "edit", trained_on_avatars, photos / "photo 00.png", "--add", "Beard=1", add, words=words)
     assert not known.exists()
 
 
 def test_an_attribute_of_too_few_images_is_refused_before_anything_is_learned(
-    avatars_run: Path, photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    trained_on_avatars: Path, photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = avatars_run / "attributes.safetensors"
-    known.unlink(missing_ok=True)
+    known = trained_on_avatars / "attributes.safetensors"
     monkeypatch.setattr("vaegan.latent.learn_directions.learnable.__defaults__", (290,))
-    fails(capsys, "edit", avatars_run, photos / "photo 00.png", "--add", "Beard=1", words="at least 290 of each are needed")
+    fails(capsys, "edit", trained_on_avatars, photos / "photo 00.png", "--add", "Beard=1", words="at least 290 of each are needed")
     assert not known.exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import threading
 import time
 import urllib.error
@@ -23,13 +24,14 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "serve.py"
 
 
 @pytest.fixture(scope="module")
-def address(run_on_avatars: Path) -> Iterator[str]:
+def address(run_on_avatars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    run = shutil.copytree(run_on_avatars, tmp_path_factory.mktemp("serve") / "run")  # the example learns its attributes
     spec = importlib.util.spec_from_file_location("serve", EXAMPLE)
     assert spec
     assert spec.loader
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
-    server = uvicorn.Server(uvicorn.Config(example.application(str(run_on_avatars)), host="127.0.0.1", port=0, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(example.application(str(run)), host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
