@@ -86,8 +86,9 @@ class SetSummary(Result):
         """What is in a set."""
         _, height, width, channels = images.images.shape
         shares: dict[str, float | None] = {}
-        for column, name in enumerate(images.attribute_names):
-            known = images.attributes[:, column][~np.isnan(images.attributes[:, column])]
+        columns = images.attributes.T if images.attribute_names else ()  # asked for once: each time, all tables are read
+        for name, values in zip(images.attribute_names, columns, strict=True):
+            known = values[~np.isnan(values)]
             shares[name] = float((known > 0).mean()) if len(known) else None
         skipped = [Skipped.of(line) for line in images.skipped]
         return cls(

@@ -34,11 +34,12 @@ def evaluation_sheet(context: Context) -> Image.Image:
     if name:
         errors = each[name]
         order = np.argsort(errors, kind="stable")
+        known = attributes_of(context.model, context.images, context.held_out_indices)
         columns = min(COLUMNS, len(order) // 3)
         middle = (len(order) - columns) // 2
         for what, ranked in (("best", order[:columns]), ("medium", order[middle : middle + columns]), ("worst", order[-columns:])):
             low, high = errors[ranked[[0, -1]]]
-            pairs = _pairs(context, context.held_out_indices[ranked])
+            pairs = _pairs(context, context.held_out_indices[ranked], None if known is None else known[ranked])
             parts.append(
                 (f"held-out images above their reconstructions: {what} by {RANKED[name]}, errors from {low:.3g} to {high:.3g}", pairs)
             )
@@ -59,7 +60,7 @@ def _samples(context: Context) -> tuple[str, Tensor]:
     return caption, pair_rows(samples, copied, COLUMNS)
 
 
-def _pairs(context: Context, indices: NDArray[np.int64]) -> Tensor:
+def _pairs(context: Context, indices: NDArray[np.int64], attributes: Tensor | None) -> Tensor:
     originals = to_tensor(context.images.images[indices])
-    reconstructions = context.model.reconstruct(originals, attributes_of(context.model, context.images, indices), check=False).cpu()
+    reconstructions = context.model.reconstruct(originals, attributes, check=False).cpu()
     return pair_rows(originals, reconstructions, COLUMNS)
