@@ -1,4 +1,4 @@
-"""A path where nothing is: the sentence names what is there and is called nearly so."""
+"""Files are replaced whole, by one or by several. Where nothing is at a path, the sentence names what is there and is called nearly so."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from vaegan import VAEGAN, Run, UserError, runs
 from vaegan.errors import with_way_out
-from vaegan.files import did_you_mean, missing
+from vaegan.files import did_you_mean, final_name, missing, remove_partial, replacing
 
 from .command import fails
 from .tiny import tiny
@@ -98,3 +98,33 @@ def test_a_way_out_after_a_question(here: Path) -> None:
     (here / "runs" / "faces" / "recipe.yaml").write_text(tiny(data__source=str(here / "photo")).to_yaml())
     with pytest.raises(UserError, match=r"photo does not exist\. Did you mean .*photos\? Say where they are now with --data$"):
         Run("runs/faces").images(flag="--data")
+
+
+def test_two_that_write_a_file_at_once_do_not_take_each_others(tmp_path: Path) -> None:
+    path = tmp_path / "samples.png"
+    with replacing(path) as first:
+        first.write_text("first")
+        with replacing(path) as second:
+            second.write_text("second")
+            remove_partial([tmp_path])
+        assert path.read_text() == "second"
+        with pytest.raises(KeyError), replacing(path) as third:
+            third.write_text("third")
+            raise KeyError
+    assert path.read_text() == "first"
+    assert [first.name, second.name, third.name] == ["samples.png.partial", "samples.png.2.partial", "samples.png.2.partial"]
+    assert {final_name(name) for name in (first.name, second.name, path.name)} == {path.name}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_used_again_or_removed(tmp_path: Path) -> None:
+    path, left = tmp_path / "codes", tmp_path / "codes.partial"
+    left.write_text("half of a longer text")
+    with replacing(path) as temporary:
+        assert temporary == left
+        with temporary.open("r+") as file:
+            file.write("whole")
+    assert path.read_text() == "whole"
+    left.touch()
+    remove_partial([tmp_path])
+    assert list(tmp_path.iterdir()) == [path]

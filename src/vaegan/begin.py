@@ -19,7 +19,7 @@ from .data.grown import find_packed, names_of, require_all_of
 from .data.loader import LoaderBatches
 from .data.sources import anchored, is_plain, path_name
 from .errors import UserError, os_errors_as_user_errors
-from .files import PARTIAL, from_home, locked, remove_partial, replacing
+from .files import final_name, from_home, locked, remove_partial, replacing
 from .finish import lacks_prior
 from .list_runs import status_of
 from .pretrained.find import is_name
@@ -356,8 +356,8 @@ def set_up_folder(run: Run, recipe: Recipe, images: ImageSet, growth: Growth, co
 
 def _is_begun(run: Run) -> bool:
     """Whether a run was begun here; it may have been killed before its recipe was written."""
-    early = {run.lock_file.name, run.recipe_file.name + PARTIAL}
-    return run.is_run or (run.folder.is_dir() and all(path.name in early for path in run.folder.iterdir()))
+    early = {run.lock_file.name, run.recipe_file.name}
+    return run.is_run or (run.folder.is_dir() and all(final_name(path.name) in early for path in run.folder.iterdir()))
 
 
 def _report_images(images: ImageSet, listing: Path, console: Console, *, begun: bool) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 from .errors import UserError
 
 PARTIAL = ".partial"
-"""How the name of a file ends while it is being written."""
+"""How the name of a file ends while it is being written; that of a second one at the same time ends in .2.partial."""
 MOST_NAMES = 10_000
 """So many names in a folder are compared with one that is not there."""
 LOOKS, BETWEEN_LOOKS = 3, 0.05
@@ -24,18 +25,52 @@ LOOKS, BETWEEN_LOOKS = 3, 0.05
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a path to write to. Once written and flushed to disk, that file takes the place of `path`; on an error `path` stays."""
+    """Yields a path to write to. Once written and flushed to disk, that file takes the place of `path`; on an error `path` stays.
+
+    Of several that write at the same time, each has a file of its own, and the last one to end wins.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + PARTIAL)
-    with _naming(path):
+    with _naming(path), _own_file(path) as temporary:
         try:
             yield temporary
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
             temporary.replace(path)
-            _flush_folder(path.parent)
-        finally:
+        except BaseException:
             temporary.unlink(missing_ok=True)
+            raise
+        _flush_folder(path.parent)
+
+
+@contextmanager
+def _own_file(path: Path) -> Iterator[Path]:
+    """An empty file beside a path, which nobody else writes to meanwhile. The one that a killed process left is used again."""
+    for number in count(1):
+        temporary = path.with_name(path.name + (f".{number}" if number > 1 else "") + PARTIAL)
+        if os.name != "posix":  # no locks, and what is open cannot be renamed
+            yield temporary
+            return
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            if _lock(descriptor) and _is_at(temporary, descriptor):
+                os.ftruncate(descriptor, 0)
+                yield temporary
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether a path still leads to an open file: it may have been renamed since."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def final_name(name: str) -> str:
+    """The name that a file gets once it is written, if `replacing` made it; any other name stays."""
+    return re.sub(rf"(\.\d+)?{re.escape(PARTIAL)}$", "", name)
 
 
 def free_path(path: Path, beside: str = "") -> Path:
@@ -109,7 +144,8 @@ def remove_partial(folders: Iterable[Path]) -> None:
     """Remove what a process that was killed while it was `replacing` files of these folders has left there."""
     for folder in folders:
         for path in folder.glob(f"*{PARTIAL}"):
-            path.unlink(missing_ok=True)
+            if not is_locked(path):  # another one may be writing it
+                path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def test_garbage_after_what_is_sure_is_cut_off(tmp_path: Path, monkeypatch: pyte
     for path in work.iterdir():
         if path.name != writer.PROGRESS:
             path.write_bytes(path.read_bytes() + b"garbage")
-    for name in ("images-00001.npy", "manifest.json.partial", "split-test.npy"):
+    for name in ("images-00001.npy", "manifest.json.partial", "manifest.json.2.partial", "split-test.npy"):
         (work / name).write_bytes(b"garbage")
     pack(numbered(500), tmp_path / "set")
     assert content(tmp_path / "set") == content(tmp_path / "straight")

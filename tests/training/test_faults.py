@@ -328,7 +328,7 @@ def test_checkpoints_of_another_run_are_refused_with_what_differs(run: Path, tmp
 
 @pytest.mark.parametrize(
     "left",
-    [[], [".lock"], ["recipe.yaml.partial"], ["recipe.yaml"], ["recipe.yaml", "stats.jsonl", "samples/step-000004.png.partial"]],
+    [[], [".lock"], ["recipe.yaml.2.partial"], ["recipe.yaml"], ["recipe.yaml", "stats.jsonl", "samples/step-000004.png.partial"]],
 )
 def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(left: list[str], straight: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from ..files import missing, replacing
+from ..files import final_name, missing, replacing
 from ..progress import Progress
 from ..this_process import cores
 from ..words import command
@@ -28,7 +28,7 @@ from .shard import Shard
 from .sources.base import some
 from .writer import differing
 
-OWN_FILE = re.compile(rf"split-.+\.npy|skipped\.txt|({re.escape(PARTS)}|{re.escape(MANIFEST)})(\.partial)?")
+OWN_FILE = re.compile(rf"split-.+\.npy|skipped\.txt|{re.escape(PARTS)}|{re.escape(MANIFEST)}")
 """What a joining that was interrupted may have left."""
 CHUNK = 1 << 20
 NEW = "choose another folder for the joined set"
@@ -141,7 +141,7 @@ def _check_out(out: Path, about: dict[str, Any], parts: Sequence[ImageSet]) -> d
         return there
     inside = {Path(_place(out, part.folder)).parts[0] for part in parts}
     others = sorted(entry.name for entry in out.iterdir()) if out.is_dir() else []
-    if others := [name for name in others if name not in inside and not OWN_FILE.fullmatch(name)]:
+    if others := [name for name in others if name not in inside and not OWN_FILE.fullmatch(final_name(name))]:
         raise UserError(f"{out} exists already: it holds {some(others)}; {NEW}")
     return None
 

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..files import replacing
+from ..files import final_name, remove_partial, replacing
 from ..progress import Progress
 from .dataset import FORMAT, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
 from .images import Preparation, ReadingTask, prepare_all
@@ -43,7 +43,7 @@ UNFINISHED, PROGRESS, LOCK = "unfinished", "progress.json", ".vaegan-prepare.loc
 SPLIT_CODES = "splits"
 PASSING = (PROGRESS, SPLIT_CODES)
 """Files that are of use only while a set is being made."""
-OWN_FILE = re.compile(r"images-\d+\.npy|items-\d+\.csv|split-.+\.npy|skipped\.txt|splits|(progress|manifest)\.json(\.partial)?")
+OWN_FILE = re.compile(r"images-\d+\.npy|items-\d+\.csv|split-.+\.npy|skipped\.txt|splits|(progress|manifest)\.json")
 SAVE_EVERY = 2.0  # seconds of work that a machine that stops may lose
 TASK_PICTURES = 32
 TASK_BYTES = 16 << 20
@@ -171,7 +171,7 @@ def _write(
 def is_unfinished(folder: Path) -> bool:
     """Whether a set was begun in a folder, and is not whole yet."""
     work = folder / UNFINISHED
-    return not ImageSet.is_set(folder) and work.is_dir() and any(OWN_FILE.fullmatch(entry.name) for entry in work.iterdir())
+    return not ImageSet.is_set(folder) and work.is_dir() and any(OWN_FILE.fullmatch(final_name(entry.name)) for entry in work.iterdir())
 
 
 def _alone_in(folder: Path, progress: Progress, stop: Callable[[], bool]) -> AbstractContextManager[object]:
@@ -214,7 +214,7 @@ def _refuse_other_files(folder: Path) -> None:
     inside = {entry.name for entry in work.iterdir()} if work.is_dir() else set()
     moved = finished - inside  # by a process that was killed while it moved its files up
     others = {entry.name for entry in folder.iterdir()} - {UNFINISHED, LOCK} - moved
-    others |= {f"{UNFINISHED}/{name}" for name in inside if not OWN_FILE.fullmatch(name)}
+    others |= {f"{UNFINISHED}/{name}" for name in inside if not OWN_FILE.fullmatch(final_name(name))}
     if others:
         raise UserError(f"{folder} exists already: it holds {some(sorted(others))}; choose another folder for the packed set")
 
@@ -261,7 +261,8 @@ def tasks(items: Iterable[Item], preparation: Preparation, *, strict: bool = Fal
 
 def _move_up(work: Path, folder: Path) -> None:
     """The files of a finished set, the manifest last: with it the folder becomes a set. Can be done again after it was cut short."""
-    for name in (*PASSING, f"{PROGRESS}.partial", f"{MANIFEST}.partial"):
+    remove_partial([work])
+    for name in PASSING:
         (work / name).unlink(missing_ok=True)
     for path in sorted(work.iterdir(), key=lambda path: path.name == MANIFEST):
         path.replace(folder / path.name)

@@ -32,7 +32,7 @@ from ..begin import images_of, split_of
 from ..data import ImageSet, Indices
 from ..data.sources import anchored
 from ..errors import UserError
-from ..files import PARTIAL, from_home, replacing, sha256
+from ..files import final_name, from_home, replacing, sha256
 from ..metrics.base import RESAMPLINGS, SAMPLES, Metric, Value
 from ..metrics.context import Context
 from ..metrics.extractors.base import Extractor
@@ -138,7 +138,7 @@ class Experiment:
         if (self.folder / RECIPE).is_file() and not about.is_file():
             raise UserError(f"{self.folder} exists already: it is a run folder; choose another --out")
         if not about.exists() and self.folder.exists():
-            others = [path.name for path in self.folder.iterdir() if not path.name.startswith(".") and path.name != ABOUT + PARTIAL]
+            others = [path.name for path in self.folder.iterdir() if not path.name.startswith(".") and final_name(path.name) != ABOUT]
             if others:
                 raise UserError(f"{self.folder} exists already: it holds {min(others)}; choose another --out")
         there = _read(about).get("experiment")
