@@ -140,6 +140,15 @@ def append(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def append_line(path: Path, line: str) -> None:
+    """As `append`, a line. One before it that a full disk or a killed process cut short is ended first, so that it takes no other with it."""
+    with _naming(path), path.open("a+b") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            line = line if file.read(1) == b"\n" else f"\n{line}"
+        file.write(f"{line}\n".encode())
+
+
 def remove_partial(folders: Iterable[Path]) -> None:
     """Remove what a process that was killed while it was `replacing` files of these folders has left there."""
     for folder in folders:

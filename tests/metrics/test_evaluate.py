@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from vaegan import VAEGAN, Architecture
+from vaegan import VAEGAN, Architecture, Run, old_names
 from vaegan.data import ImageSet, dataset, prepare
 from vaegan.data.batches import to_tensor
 from vaegan.errors import UserError
@@ -197,6 +197,9 @@ def test_what_is_written(model: VAEGAN, images: ImageSet, tmp_path: Path) -> Non
         path = found.append_to(tmp_path / "metrics.jsonl")
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert lines[0] == lines[1]
+    path.write_text(path.read_text()[:-9])  # as a full disk leaves it
+    found.append_to(path)
+    assert Run(tmp_path).metrics == [old_names.metrics(lines[0])] * 2
     settings = lines[0]["settings"]
     assert settings["extractor"] == "random"
     assert settings["extractor_weights_sha256"] == "0" * 64

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..files import append
+from ..files import append_line
 from ..models.fingerprint import fingerprint
 from .base import Metric, Value
 from .collect import MOST_VECTORS
@@ -47,7 +47,7 @@ class Evaluation:
     def append_to(self, file: Path) -> Path:
         """Add a line of JSON to a run's metrics (`Run.metrics_file`); returns the file."""
         finite = {name: value if np.all(np.isfinite(value)) else None for name, value in self.numbers().items()}
-        append(file, json.dumps({**finite, "settings": self.settings}).encode() + b"\n")
+        append_line(file, json.dumps({**finite, "settings": self.settings}))
         return file
 
 
