@@ -351,6 +351,7 @@ def set_up_folder(run: Run, recipe: Recipe, images: ImageSet, growth: Growth, co
             path.write_text("".join(f"{name}\n" for name in growth.held_out or ()), encoding="utf-8")
     with replacing(run.recipe_file) as path:
         path.write_text(HEADER + recipe.to_yaml(documented=True), encoding="utf-8")
+    run.forget()
     _report_images(images, run.skipped_file, console, begun=begun)
 
 

@@ -141,7 +141,7 @@ def append(path: Path, content: bytes) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """As `append`, a line. One before it that a full disk or a killed process cut short is ended first, so that it takes no other with it."""
+    """As `append`, a line. If a full disk or a killed process cut the line before it short, that one ends first: only it is lost."""
     with _naming(path), path.open("a+b") as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)

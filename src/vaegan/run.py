@@ -169,6 +169,11 @@ class Run(RunMethods):
             )
         return Recipe.load(self.recipe_file)
 
+    def forget(self) -> None:
+        """Read recipe and model anew when they are asked for next, because training has written them."""
+        for name in ("recipe", "preparation", "_config"):
+            vars(self).pop(name, None)
+
     @property
     def data(self) -> Data:
         """The settings of the run's images; the defaults for a model folder."""

@@ -241,6 +241,7 @@ def _start_others(job: TrainingJob, world: World, console: Console) -> TrainingR
     }
     notice = STOPPING if is_leader() else ""
     found = launch(more, job.recipe.to_yaml(), world.processes, world.nodes, notice, lambda: resume_hint(job.run))
+    job.run.forget()
     return TrainingResult(**{name: path and Path(path) for name, path in found.items() if name != "kind"})
 
 
