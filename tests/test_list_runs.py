@@ -87,7 +87,7 @@ def test_damaged_runs_are_listed(tmp_path: Path, text: str, capsys: pytest.Captu
     (run / "checkpoints").write_text("a file")
     (found,) = vaegan.runs(tmp_path)
     assert found.state == "no checkpoint"
-    assert "stats.jsonl" in found.damaged
+    assert {"stats.jsonl", "checkpoints"} <= {*found.damaged}
     assert ("recipe.yaml" in found.damaged) == (text not in ("", "[]", "null"))  # a recipe may be empty
     works("runs", tmp_path)
     assert "damaged: " in " ".join(capsys.readouterr().out.split())

@@ -155,6 +155,18 @@ def test_pictures_of_training_are_in_the_order_of_their_steps(tmp_path: Path) ->
     assert Run(tmp_path / "nothing").pictures == {}
 
 
+def test_a_folder_that_cannot_be_read_is_not_taken_for_one_without_checkpoints(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    assert run.checkpoints == {}
+    run.checkpoints_folder.mkdir()
+    for name in ("step-00000012.pt", "step-00000003.pt", "step-00000020.pt.damaged", "other.pt"):
+        (run.checkpoints_folder / name).touch()
+    assert [*run.checkpoints] == [3, 12]
+    run = Run(tmp_path / "checkpoints" / "other.pt")  # a file in place of a folder
+    with pytest.raises(NotADirectoryError):
+        _ = run.checkpoints
+
+
 def test_names_of_files_are_spelled_in_one_place() -> None:
     run = Run("run")
     paths = (path for name, path in vars(run).items() if name.endswith(("_file", "_folder")))

@@ -89,8 +89,11 @@ def status_of(folder: str | Path) -> RunStatus:
     if line is None:
         damaged.append(run.stats_file.name)
     line = line or {}
-    training = is_locked(run.lock_file)
-    saved = next(reversed(_checkpoints(run)), None)
+    training, saved = is_locked(run.lock_file), None
+    try:
+        saved = max(run.checkpoints, default=None)
+    except OSError:
+        damaged.append(run.checkpoints_folder.name)
     logged = line.get("step")
     logged = logged if isinstance(logged, int) else None
     steps = _steps(recipe, line)
@@ -129,13 +132,6 @@ def _is_run(run: Run) -> bool:
     return (
         run.lock_file.exists() or run.stats_file.exists() or (run.is_run and run.model_folder.is_dir() and run.model_folder != run.folder)
     )
-
-
-def _checkpoints(run: Run) -> dict[int, Path]:
-    try:
-        return run.checkpoints
-    except OSError:
-        return {}
 
 
 def _steps(recipe: Recipe | None, line: dict[str, Any]) -> int | None:

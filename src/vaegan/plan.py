@@ -179,8 +179,8 @@ def dry_run(
         resumed = False
         with _noting(plan):
             resumed = job.begun() and _locked(job.run, stack)
-        if resumed and job.run.checkpoints:
-            plan.begun = max(job.run.checkpoints)
+        with _noting(plan):
+            plan.begun = max(job.run.checkpoints, default=0) if resumed else 0
         with _noting(plan):
             check_loader(job, world)
         fits = _measure_memory(plan, job, world)

@@ -312,9 +312,12 @@ class Run(RunMethods):
 
     @property
     def checkpoints(self) -> dict[int, Path]:
-        """The checkpoints to go on from, by their steps, in order. Whether they are whole is seen when one is read."""
-        found = {int(match[1]): path for path in self.checkpoints_folder.glob("*.pt") if (match := re.fullmatch(r"step-(\d+)", path.stem))}
-        return dict(sorted(found.items()))
+        """The checkpoints to go on from, by their steps, in order. Whether they are whole is seen when one is read.
+
+        Raises:
+            OSError: their folder cannot be read, which is not to be taken for a run without a checkpoint.
+        """
+        return checkpoints_in(self.checkpoints_folder)
 
     def picture_file(self, step: int) -> Path:
         """The picture after a step."""
@@ -333,6 +336,19 @@ class Run(RunMethods):
             if isinstance(read, dict):
                 found.append(old_names.metrics(read))
         return found
+
+
+def checkpoints_in(folder: Path) -> dict[int, Path]:
+    """The checkpoints in a folder, by their steps, in order; none if there is no folder.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    try:
+        found = {int(match[1]): path for path in folder.iterdir() if (match := re.fullmatch(r"step-([0-9]+)\.pt", path.name))}
+    except FileNotFoundError:
+        return {}
+    return dict(sorted(found.items()))
 
 
 def load(run: str | Path, device: str | torch.device = "cpu") -> VAEGAN:

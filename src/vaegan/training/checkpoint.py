@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
-import re
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,11 @@ import torch
 from ..errors import UserError
 from ..files import replacing
 from ..recipe import RECIPE
+from ..run import checkpoints_in
 from ..words import command
 
 FORMAT = 4
 """To be raised when the state of a trainer changes."""
-NAME = re.compile(r"step-([0-9]+)\.pt")
 MARK = b"vaegan checkpoint "
 DIGEST = hashlib.sha256().digest_size
 TRAILER = len(MARK) + 4 + DIGEST
@@ -59,16 +58,8 @@ def step_of(path: Path) -> int:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints in a folder, newest first; none if there is no folder.
-
-    Raises:
-        OSError: the folder cannot be read, which is not to be taken for a run without a checkpoint.
-    """
-    try:
-        found = [path for path in folder.iterdir() if NAME.fullmatch(path.name)]
-    except FileNotFoundError:
-        return []
-    return sorted(found, key=step_of, reverse=True)
+    """The checkpoints in a folder, newest first; see `Run.checkpoints`."""
+    return [*checkpoints_in(folder).values()][::-1]
 
 
 def read(path: Path) -> dict[str, Any]:
