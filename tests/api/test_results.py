@@ -12,6 +12,7 @@ from rich.console import Console
 
 import vaegan
 from vaegan import UserError, load, to_tensor
+from vaegan.data import Preparation, open_images
 from vaegan.data.read_images import read_images
 from vaegan.progress import console_of, progress_bar
 from vaegan.result import Result, as_json
@@ -97,6 +98,8 @@ def test_models_in_memory(run_on_avatars: Path, all_photos: Path, tmp_path: Path
     assert scored.rows[0].combined == pytest.approx(vaegan.score(model, pixels[:3], calibrate=held_out).rows[0].combined)
     assert vaegan.score(model, pixels[:1], calibrate=pixels).calibrated_on == "images of a program"
     assert vaegan.Scorer.calibrate(model, held_out.images, np.arange(40)).source == str(held_out.folder)
+    with pytest.raises(UserError, match="was prepared with crop none, but crop centre is needed"):
+        vaegan.search(model, floats, within=open_images("avatars", Preparation((16, 16), 3, "none"), count=24, progress=lambda *_: None))
     codes = vaegan.encode(model, floats)
     np.testing.assert_allclose(codes.mean, vaegan.encode(model, all_photos).mean, atol=1e-4)
     learned = vaegan.attributes(model, held_out)

@@ -80,6 +80,8 @@ def test_a_packed_set_and_a_hugging_face_data_set(all_photos: Path) -> None:
     packed = open_images(str(all_photos), PREPARATION, count=1, progress=lambda *_: None)
     names, pixels = any_images(packed, PREPARATION)
     assert (names, len(pixels)) == (packed.names, 40)
+    with pytest.raises(UserError, match=r"was prepared with crop none, but crop centre is needed: prepare the images again with: "):
+        any_images(packed, Preparation((16, 24), 3, "centre"))
     datasets = pytest.importorskip("datasets")
     found = datasets.Dataset.from_dict({"image": pictures(), "label": range(5)}, datasets.Features(
         {"image": datasets.Image(), "label": datasets.Value("int64")}

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..data import ImageSet, pack_memory
 from ..data.any_images import AnyImages, any_images
 from ..data.batches import to_tensor
+from ..data.prepare import matching
 from ..errors import UserError
 from ..files import free_path
 from ..latent.encode import encode
@@ -70,10 +71,10 @@ def open_set(run: Run, data: AnyImages | None, flag: str, talk: Talk) -> ImageSe
     """A set that is named, or else the run's own, packed with a bar where it is not yet; see `Run.images`.
 
     Raises:
-        UserError: see `Run.images`; or it is no form of images.
+        UserError: see `Run.images`; or it is no form of images, or a set that was prepared in another way.
     """
     if isinstance(data, ImageSet):
-        return data
+        return matching(data, run.preparation)
     with talk.bar() as progress:
         if not isinstance(data, (str, Path, NoneType)):
             return ImageSet.open(pack_memory(data, run.preparation, progress=progress))

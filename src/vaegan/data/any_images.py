@@ -14,6 +14,7 @@ from PIL import Image
 from ..errors import UserError
 from .dataset import ImageSet, PackedImages
 from .images import Picture, Preparation, read
+from .prepare import matching
 from .read_images import read_images
 from .samples import Unreadable
 from .sources.base import Pixels
@@ -67,7 +68,7 @@ def any_images(
         UserError: there is nothing there, or no image in it; or the values, shapes or types are none that images have.
     """
     if isinstance(images, ImageSet):
-        return NamedImages(images.names, images.images[:])
+        return NamedImages(matching(images, preparation).names, images.images[:])
     if isinstance(images, (str, Path, Image.Image)):
         images = [images]
     if is_array(images):

@@ -103,7 +103,7 @@ def open_images(
     check_percentiles(percentiles)
     _check_channels(preparation)
     if folder := packed_folder(source):
-        return _matching(ImageSet.open(folder), preparation)
+        return matching(ImageSet.open(folder), preparation)
     found = avatar_source(count, preparation) if source == AVATARS else find_source(source)
     if not any(map(ImageSet.is_set, _folders_in_cache(found, preparation, percentiles))):
         note_unused_table(source, found)
@@ -118,7 +118,7 @@ def open_packed(source: str, preparation: Preparation, *, count: int, percentile
     """
     _require_openable(source)
     if folder := packed_folder(source):
-        return _matching(ImageSet.open(folder), preparation)
+        return matching(ImageSet.open(folder), preparation)
     if source.startswith(tuple(f"{kind}:" for kind in HUB)):
         return None
     found = avatar_source(count, preparation) if source == AVATARS else find_source(source)
@@ -456,7 +456,12 @@ def _cache_of(source: Source, preparation: Preparation, how: tuple[object, ...] 
     return cache_folder() / f"{Path(name).name[:64] or kind}-{key}"
 
 
-def _matching(images: ImageSet, wanted: Preparation) -> ImageSet:
+def matching(images: ImageSet, wanted: Preparation) -> ImageSet:
+    """A packed set, if its images were made ready in just the way that is wanted; no range is the same as that of all 16 bits.
+
+    Raises:
+        UserError: they were not.
+    """
     there = images.preparation
     if replace(there, range=there.range or FULL) != replace(wanted, range=wanted.range or FULL):
         choices = [preparation.as_dict() for preparation in (there, wanted)]
