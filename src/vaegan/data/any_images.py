@@ -1,4 +1,4 @@
-"""Images as people have them, in whatever form, to one array: the only place where they are converted."""
+"""Images as people have them, in whatever form, to one array of a model's size. Those to train on are packed: `sources/memory.py`."""
 
 from __future__ import annotations
 
