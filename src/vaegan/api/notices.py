@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..data.dataset import ImageSet, report_skipped
-from ..data.passed_over import LISTED
+from ..data.passed_over import LISTED, name_and_reason
 from ..progress import Progress, console_of, progress_bar
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ class Skipped:
     @staticmethod
     def of(line: str) -> Skipped:
         """A line of skipped.txt."""
-        name, _, error = line.partition(": ")
-        return Skipped(name, error)
+        return Skipped(*name_and_reason(line))
 
 
 class Talk:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image, TiffImagePlugin
@@ -25,6 +27,23 @@ PARTS = {"GIF": "frame", "PNG": "frame", "WEBP": "frame", "AVIF": "frame", "TIFF
 """What there can be more of, by format. The second picture of an MPO, as phones write it, is a map of depth or of light."""
 REST = re.compile(rf".*{MARK}([\d,]+) more (frame|page|picture|band)s?\n?")
 SAMPLES_PER_PIXEL = 277
+
+
+def skipped_line(name: str, reason: str) -> str:
+    """A line of skipped.txt for a picture that gave no image. A name that could seem to end too early is in quotes, as JSON has it."""
+    quoted = json.dumps(name, ensure_ascii=False) if ": " in name or name.startswith('"') else name
+    return f"{quoted}: {reason}"
+
+
+def name_and_reason(line: str) -> tuple[str, str]:
+    """What `skipped_line` made a line of. In older sets, no name is in quotes."""
+    if line.startswith('"'):
+        with suppress(ValueError):
+            name, end = json.JSONDecoder().raw_decode(line)
+            if line.startswith(": ", end):
+                return name, line[end + 2 :]
+    name, _, reason = line.partition(": ")
+    return name, reason
 
 
 class PassedOver:

@@ -31,7 +31,7 @@ from ..files import final_name, remove_partial, replacing
 from ..progress import Progress
 from .dataset import FORMAT, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
 from .images import Preparation, ReadingTask, prepare_all
-from .passed_over import MARK, PassedOver, notes_on_rests
+from .passed_over import MARK, PassedOver, notes_on_rests, skipped_line
 from .samples import ValueRange
 from .scan import WHOLE, Scan, note_of_filling, write_with_range
 from .set_files import checked, image_header, random_codes, write_manifest, write_splits
@@ -366,7 +366,7 @@ class Writer:
         good = [item for item, reason in zip(items, reasons, strict=True) if not reason]
         for item, reason, rest in zip(items, reasons, rests, strict=True):
             if reason:
-                line = f"{item.name}: {reason}"
+                line = skipped_line(item.name, reason)
                 self.first_skipped = self.first_skipped or line
                 self._file("skipped.txt").write(f"{line}\n".encode())
             elif rest:

@@ -15,6 +15,7 @@ from PIL import Image
 from ..data import AVATARS, ImageSet, Preparation, packed_folder
 from ..data.deep import Opened
 from ..data.images import Picture, ReadingTask, read
+from ..data.passed_over import name_and_reason
 from ..data.prepare import avatar_source
 from ..data.samples import DeepPixelsError, Samples, Unreadable
 from ..data.scan import find_range
@@ -147,7 +148,7 @@ def _examine(source: Source, packed: ImageSet | None, preparation: Preparation, 
     splits: list[str] = []
     attributes: list[tuple[float, ...]] = []
     positions: list[int] = []
-    broken = [_parts(line) for line in packed.skipped] if packed else []
+    broken = [name_and_reason(line) for line in packed.skipped] if packed else []
     parts: list[Records] = [np.empty(0, RECORD)]
     seen = 0
     unknown = (np.nan,) * len(source.attribute_names)
@@ -274,9 +275,3 @@ def _of_packed(images: ImageSet) -> Source:
                 yield Item(names[index], Pixels(three_channels(pixels)))
 
     return Source(f"the set {Path(images.folder).name}", items, len(images), "", "", images.attribute_names)
-
-
-def _parts(line: str) -> tuple[str, str]:
-    """Name and reason in a line of skipped.txt."""
-    name, _, reason = line.partition(": ")
-    return name, reason

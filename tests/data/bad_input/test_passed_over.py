@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import vaegan
 from vaegan import UserError
 from vaegan.api.notices import Talk
 from vaegan.data import ImageSet, Preparation, formats, open_images, passed_over
@@ -289,3 +290,19 @@ def test_photos_that_are_still_in_the_cloud(place: Place) -> None:
 def test_a_named_archive_of_other_files(place: Place) -> None:
     source = archive(place.root / "more.zip", {"t.csv": b"x"})
     fails(place.capsys, "train", "--data", source, "--run", place.out, words="and it holds 1 .csv (not an image)")
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "Trip: Rome/a.jpg", '"a": b.jpg', '"a".jpg', "a:", "C:\\x: y", "Straße: 1"])
+def test_a_line_of_a_picture_that_gave_no_image_is_read_again(name: str) -> None:
+    assert passed_over.name_and_reason(passed_over.skipped_line(name, "damaged: cut off")) == (name, "damaged: cut off")
+
+
+@pytest.mark.parametrize("name", ["a.jpg", '"a" b.jpg', '"', '"a'])
+def test_lines_of_older_sets_are_read(name: str) -> None:
+    assert passed_over.name_and_reason(f"{name}: damaged: cut off") == (name, "damaged: cut off")
+
+
+def test_files_that_gave_no_image_have_their_own_names(place: Place) -> None:
+    write(place.photos, {"Trip: Rome/b.jpg": "no image"})
+    found = vaegan.prepare(place.photos, place.out, size=SIDE, workers=1)
+    assert [(one.name, one.error) for one in found.skipped] == [("Trip: Rome/b.jpg", "not an image")]
