@@ -83,15 +83,20 @@ class PackedImages:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, indices: int | slice | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Copies of some images: n x H x W x C, or H x W x C for a single number.
+    def __getitem__(self, indices: int | slice | NDArray[np.int64] | NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """Copies of some images, by numbers or by a mask of all images: n x H x W x C, or H x W x C for a single number.
 
         Raises:
-            IndexError: there is no such number.
+            IndexError: there is no such number, or the mask has another length.
         """
         if isinstance(indices, slice):
             indices = np.arange(*indices.indices(len(self)))
-        wanted = np.atleast_1d(np.asarray(indices, np.int64))
+        asked = np.asarray(indices)
+        if asked.dtype == bool:
+            if asked.shape != (len(self),):
+                raise IndexError(f"a mask must have a value for each of the {len(self)} images, not the shape {asked.shape}")
+            asked = np.flatnonzero(asked)
+        wanted = np.atleast_1d(np.asarray(asked, np.int64))
         if len(wanted) and not (wanted.min() >= 0 and wanted.max() < len(self)):
             raise IndexError(f"the number of an image must be from 0 to {len(self) - 1}")
         files = np.searchsorted(self._ends, wanted, side="right")
