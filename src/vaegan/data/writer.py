@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..files import final_name, remove_partial, replacing
+from ..files import final_name, flush_folder, remove_partial, replacing
 from ..progress import Progress
 from .dataset import FORMAT, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
 from .images import Preparation, ReadingTask, prepare_all
@@ -267,10 +267,7 @@ def _move_up(work: Path, folder: Path) -> None:
     for path in sorted(work.iterdir(), key=lambda path: path.name == MANIFEST):
         path.replace(folder / path.name)
     work.rmdir()
-    if hasattr(os, "O_DIRECTORY"):  # so that the new names are on the disk, too
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+    flush_folder(folder)
 
 
 class Writer:
