@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vaegan import UserError
-from vaegan.data import ImageSet, open_images, prepare
+from vaegan.data import ImageSet, open_images, pack_memory, prepare
 from vaegan.data.images import Preparation, read
 from vaegan.data.prepare import scan
 from vaegan.data.samples import Samples, Unreadable
@@ -341,3 +341,14 @@ def test_without_tifffile_one_sentence_names_the_extra(tmp_path: Path, monkeypat
     monkeypatch.setitem(sys.modules, "tifffile", None)
     with pytest.raises(Unreadable, match=r"^Pillow cannot read this kind of TIFF: install tifffile with: pip install 'vaegan\[tiff\]'$"):
         read(File(str(tmp_path / "a.tif")), Preparation())
+
+
+def test_a_generator_is_not_read_twice() -> None:
+    """Else what is left of it would be packed, which is nothing."""
+    images = [Image.fromarray(rising(0, 4095)) for _ in range(3)]
+    more: dict[str, Any] = {"progress": lambda *_: None, "percentiles": WHOLE, "workers": 1}
+    pack = lambda data: ImageSet.open(pack_memory(data, Preparation((SIDE, SIDE), 1, "none"), **more))  # noqa: E731
+    assert pack(images).preparation.range == (0, 4095)
+    with pytest.raises(UserError, match=r"^images of a generator can be read only once, and images of more than 8 bits are read twice: "):
+        pack(iter(images))
+    assert len(pack(Image.fromarray(rising(0, 255, np.uint8)) for _ in range(3))) == 3

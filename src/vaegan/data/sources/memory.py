@@ -62,12 +62,32 @@ def memory_source(data: Any) -> Source:
     if isinstance(data, (str, bytes, Mapping)) or not (isinstance(data, Iterable) or hasattr(data, "__getitem__")):
         raise UserError(f"data must be a path, an array, a tensor, a list, a data set or a DataLoader, not {type(data).__name__}")
     count = len(data) if hasattr(data, "__len__") else None
+    name = f"{type(data).__name__} of a program"
+    data = Once(data) if isinstance(data, Iterator) else data
     return _source(
-        f"{type(data).__name__} of a program",
+        name,
         lambda: (_item(number, one, values) for number, one in enumerate(each(data, count))),
         count,
         values,
     )
+
+
+class Once:
+    """The items of an iterator, which gives each of them once."""
+
+    def __init__(self, items: Iterator[Any]) -> None:
+        self._items: Iterator[Any] | None = items
+
+    def __iter__(self) -> Iterator[Any]:
+        """The items.
+
+        Raises:
+            UserError: they were asked for before.
+        """
+        items, self._items = self._items, None
+        if items is None:
+            raise UserError("images of a generator can be read only once, and images of more than 8 bits are read twice: pass a list")
+        return items
 
 
 class ValueRange:
