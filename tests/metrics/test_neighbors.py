@@ -94,3 +94,11 @@ def test_what_cannot_be_compared() -> None:
     codes[1, 1] = np.nan
     with pytest.raises(UserError, match="NaN or infinity"):
         neighbors.nearest(codes[:1], codes, 1)
+
+
+def test_where_there_is_nothing_nothing_is_near() -> None:
+    queries, codes = np.zeros((2, 4), np.float32), np.zeros((3, 4), np.float32)
+    assert [found.shape for found in neighbors.nearest(queries, codes[:0], 5)] == [(2, 0)] * 2
+    assert [len(found) for found in neighbors.nearest(queries[:0], codes, 2)] == [0, 0]
+    with pytest.raises(ValueError, match="must be above 0, not 0"):
+        neighbors.nearest(queries, codes, 0)

@@ -122,7 +122,7 @@ def nearest(queries: Vectors, codes: Vectors, count: int) -> tuple[NDArray[np.in
         ValueError: queries and codes are not of the same length, or count is below 1.
         UserError: a query or a code is not finite.
     """
-    search = NearestNeighbors(queries, min(count, len(codes)))
+    search = NearestNeighbors(queries, min(count, max(1, len(codes))))
     for start in range(0, len(codes), BLOCK):
         block = codes[start : start + BLOCK]
         search.add(block, np.arange(start, start + len(block)))
@@ -171,7 +171,7 @@ def nearest_by_similarity(
     with torch.inference_mode():
         parts = (part.to(model.device, model.dtype) for part in queries.split(PART))
         wanted = torch.cat([model.discriminator.features(part, level).float().cpu() for part in parts])
-    search = NearestNeighbors(wanted, min(count, len(indices)))
+    search = NearestNeighbors(wanted, min(count, max(1, len(indices))))
     for start in range(0, len(indices), PART):
         part = indices[start : start + PART]
         search.add(features(model, images, part, level), np.asarray(part))

@@ -184,8 +184,10 @@ def check_range(array: NDArray[Any]) -> float:
     """See that values are those of images; returns the lowest one, and -1 for uint8, which stands for it.
 
     Raises:
-        UserError: they are neither uint8 nor float in [-1, 1].
+        UserError: they are neither uint8 nor float in [-1, 1], or there are none.
     """
+    if not array.size:
+        raise UserError(f"there are no images in an array of {' x '.join(map(str, array.shape))}")
     if array.dtype == np.uint8:
         return -1.0
     if not np.issubdtype(array.dtype, np.floating):
