@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL.Image import Image
 from rich.table import Table
@@ -196,8 +195,7 @@ def search(
                 raise UserError("this model has no encoder, so it has no codes of images: compare images with --by similarity")
             training, held_out = opened.split(searched)
             names = [f"sample {number}" for number in range(samples)]
-            with torch.inference_mode():
-                queries = model.sample(samples, seed, prior=prior)
+            queries = model.sample(samples, seed, prior=prior)
             rows, indices, distances = _rows(looking, (names, queries), count, training, on_row)
             if len(held_out):
                 found = copying(looking, training, held_out, seed, prior)
