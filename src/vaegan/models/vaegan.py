@@ -243,7 +243,7 @@ class VAEGAN(nn.Module):
     def sample(self, count: int, seed: int = 0, attributes: Tensor | None = None, prior: PriorKind | None = None) -> Tensor:
         """`count` images decoded from codes of the prior, without gradients; see `prior_codes`."""
         codes = self.prior_codes(count, seed, attributes, prior)
-        parts = range(0, count, PART)
+        parts = range(0, max(count, 1), PART)  # at least one: of no images, it is empty
         return torch.cat([self.decode(codes[i : i + PART], None if attributes is None else attributes[i : i + PART]) for i in parts])
 
     @torch.no_grad()
@@ -251,7 +251,7 @@ class VAEGAN(nn.Module):
         """Each image through the bottleneck and back, by way of its posterior mean, without gradients; see `encode`."""
         self.require("encoder")
         images, parts = self.inputs(images, check=check), []
-        for start in range(0, len(images), PART):
+        for start in range(0, max(len(images), 1), PART):
             part = None if attributes is None else attributes[start : start + PART]
             parts.append(self.decode(self.encode(images[start : start + PART], part, check=False).mean, part))
         return torch.cat(parts)
