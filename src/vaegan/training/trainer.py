@@ -356,6 +356,7 @@ class Trainer:
                         self.check()
                 except Diverged as error:
                     self._roll_back(run, error, monitor)
+                    self._asked = Requests(*map(max, self._asked, requests))  # what was to be done after this step is still to be done
                     ended = False
                     continue
                 if not monitor:
