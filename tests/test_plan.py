@@ -41,9 +41,11 @@ def test_a_dry_run_says_what_the_run_then_is(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("vaegan.plan.SECONDS", 0.0)
     monkeypatch.setattr("vaegan.training.minutes.tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
+    before = torch.get_rng_state()
     plan = find_out(tiny(), tmp_path / "run", **ON_CPU)
     assert plan.problems == []
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["temporary"], "it leaves nothing"
+    assert torch.equal(torch.get_rng_state(), before)
     run = train(tiny(), tmp_path / "run", **QUIETLY).run
     line = json.loads((run / "stats.jsonl").read_text().splitlines()[-1])
     assert (plan.steps, plan.images) == (line["steps"], line["images"]) == (6, 24)

@@ -222,7 +222,8 @@ def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: 
     job = replace(job, recipe=anchored_recipe(job.recipe, job.run))
     if starts_others:
         return _start_others(job, world, console)
-    with nullcontext() if world.size == 1 else _first_process_speaks(job.run):
+    stays_as_it_was = torch.random.fork_rng(devices=[])  # the generator of the program
+    with nullcontext() if world.size == 1 else _first_process_speaks(job.run), stays_as_it_was:
         return _run(job, world, console, StopSignal(STOPPING if is_leader() else "", saves=True))
 
 
