@@ -203,6 +203,15 @@ def of_run(folder: Path) -> Path:
     return folder / RECIPE
 
 
+def to_resume(folder: Path, recipe: Recipe | str | Path | Mapping[str, Any] | None) -> Recipe | str | Path:
+    """The recipe by which a run is resumed: its own, unless another is named. Settings by dotted key go over its own.
+
+    Raises:
+        UserError: it is no run folder; or see `Recipe.load`.
+    """
+    return Recipe.load(of_run(folder), recipe) if recipe is None or isinstance(recipe, Mapping) else recipe
+
+
 def of_set(source: Any) -> dict[str, Any]:
     """The settings that a packed set decides: how its images were prepared. Nothing for other sources.
 

@@ -44,7 +44,7 @@ from .doctor.quick import notes
 from .errors import UserError, os_errors_as_user_errors, with_way_out
 from .finish import fit_prior, lacks_prior, write_report, write_studio
 from .progress import console_of
-from .recipe import DEFAULT_RECIPE, RECIPE, Recipe, as_recipe, of_run
+from .recipe import DEFAULT_RECIPE, RECIPE, Recipe, as_recipe, to_resume
 from .result import Result
 from .run import Run
 from .signals import Stopped, StopSignal
@@ -171,9 +171,12 @@ def settings_of(
 
 def resume(
     run: Run | str | Path,
-    recipe: Recipe | None = None,
+    recipe: Recipe | str | Path | Mapping[str, Any] | None = None,
     *,
     data: Any = None,
+    steps: int | None = None,
+    epochs: int | None = None,
+    minutes: int | None = None,
     more_images: bool = False,
     device: str = "auto",
     processes: int | None = None,
@@ -186,17 +189,22 @@ def resume(
 ) -> TrainingResult:
     """Go on with a run from its newest checkpoint that is whole.
 
-    `recipe` may ask for another length, for pictures and checkpoints at other steps, or name another place where the same images are.
-    A run on a DataLoader needs one as `data`; of other runs, `data` is the same images, as for `train`. With `more_images`, there may be
-    more than before: those that were held out stay held out, and the new ones are trained on.
+    Args:
+        run: a run, or the path of its folder.
+        recipe: by default that of the run; settings by dotted key go over it. It may ask for another length, for pictures and checkpoints
+            at other steps, or name another place where the same images are.
+        data: the same images, as for `train`. A run on a DataLoader needs one.
+        steps, epochs, minutes: the length of the whole run, in place of the recipe's `training.length`.
+        more_images: there may be more images than before: those that were held out stay held out, and the new ones are trained on.
+        device, processes, nodes, report, studio, callbacks, console, progress: as for `train`.
 
     Raises:
         UserError: there is no such run, it has no checkpoint, the images are others, or `recipe` differs in more than may change.
         Stopped: as for `train`.
     """
     begun, console = run if isinstance(run, Run) else Run(run), console or console_of(progress)
-    over = {"data.source": str(data)} if isinstance(data, (str, Path)) else {}
-    settings, loader = with_data(as_recipe(recipe or Recipe.load(of_run(begun.folder)), over), data, console)
+    lengths = {"steps": steps, "epochs": epochs, "minutes": minutes}
+    settings, loader = settings_of(to_resume(begun.folder, recipe), data, lengths, None, console)
     pages = {"report": report, "studio": report if studio is None else studio}
     job = TrainingJob(settings, begun, "resume", device, callbacks=callbacks, loader=loader, more_images=more_images, **pages)
     return _start(job, processes, nodes, console)

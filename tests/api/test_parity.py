@@ -116,6 +116,13 @@ def test_progress_is_asked_for_in_the_same_way(command: Command) -> None:
     assert parameters_of(command)["progress"] is None
 
 
+def test_resuming_takes_what_training_takes() -> None:
+    train, resume = (inspect.signature(one).parameters for one in (vaegan.train, vaegan.resume))
+    assert train.keys() - resume.keys() == {"auto_resume", "init_from"}, "what a run begins with"
+    assert resume.keys() - train.keys() == {"more_images"}
+    assert all(resume[one].annotation == train[one].annotation for one in train.keys() & resume.keys() - {"recipe", "run"})
+
+
 def test_a_dry_run_takes_what_training_takes() -> None:
     """But what has no effect before the end: --dry-run is a flag of train."""
     train, dry_run = (inspect.signature(one).parameters for one in (vaegan.train, vaegan.dry_run))
