@@ -24,9 +24,9 @@ from vaegan.training.minutes import Costs
 from vaegan.workflow import train
 
 from .command import works
-from .tiny import QUIETLY, SILENT, flags, tiny
+from .tiny import QUIETLY, flags, tiny
 
-ON_CPU: dict[str, Any] = {"device": "cpu", "console": SILENT}
+ON_CPU: dict[str, Any] = {"device": "cpu", "progress": False}
 COSTS = Costs(start=3.0, step=0.5, picture=2.0, save=5.0, picture_bytes=1000, model_bytes=20_000, checkpoint_bytes=80_000)
 
 

@@ -146,7 +146,6 @@ def dry_run(
     report: bool = True,
     studio: bool | None = None,
     more_images: bool = False,
-    console: Console | None = None,
     progress: bool | Console | None = None,
 ) -> Plan:
     """Find out what `vaegan.train` would take and what it would refuse. Nothing is trained, and only the packed images stay.
@@ -159,7 +158,6 @@ def dry_run(
         run, data, steps, epochs, minutes, init_from, device, processes, nodes, report, studio: as for `vaegan.train`.
         more_images: as for `vaegan.resume`.
         mode: whether `run` must not be there yet, may be there (`auto_resume`), or is to be continued (`vaegan.resume`).
-        console: the same as `progress`, which it goes before.
         progress: whether the packing of images is shown, as for `vaegan.train`.
 
     Raises:
@@ -167,7 +165,7 @@ def dry_run(
     """
     if mode == "auto" and not run:
         raise UserError("--auto-resume needs --run, the folder of the run to start or continue")
-    console = console or console_of(progress)
+    console = console_of(progress)
     asked = to_resume(Run(run).folder, recipe) if run and mode == "resume" else DEFAULT_RECIPE if recipe is None else recipe
     settings, loader = settings_of(asked, data, {"steps": steps, "epochs": epochs, "minutes": minutes}, init_from, console)
     folder, with_studio = Run(run or default_folder(settings, console)), report if studio is None else studio

@@ -105,7 +105,6 @@ def train(
     report: bool = True,
     studio: bool | None = None,
     callbacks: Sequence[Callback] = (),
-    console: Console | None = None,
     progress: bool | Console | None = None,
 ) -> TrainingResult:
     """Train a VAE/GAN.
@@ -128,7 +127,6 @@ def train(
         report: whether to write the report, one page on the run, at the end.
         studio: whether to write studio.html at the end, the page in which anyone can try the model; by default if there is a report.
         callbacks: what to call as the run goes on; see `vaegan.Callback`.
-        console: the same as `progress`, which it goes before.
         progress: whether losses and a bar are shown: True on standard error, False nowhere, a console of rich there. None, the default,
             shows them in a notebook only. Where this starts several processes, they write to standard error, unless nothing is shown.
 
@@ -138,7 +136,7 @@ def train(
     """
     if auto_resume and not run:
         raise UserError("--auto-resume needs --run, the folder of the run to start or continue")
-    console = console or console_of(progress)
+    console = console_of(progress)
     settings, loader = settings_of(recipe, data, {"steps": steps, "epochs": epochs, "minutes": minutes}, init_from, console)
     folder = Run(run or default_folder(settings, console))
     mode: Mode = "auto" if auto_resume else "new"
@@ -184,7 +182,6 @@ def resume(
     report: bool = True,
     studio: bool | None = None,
     callbacks: Sequence[Callback] = (),
-    console: Console | None = None,
     progress: bool | Console | None = None,
 ) -> TrainingResult:
     """Go on with a run from its newest checkpoint that is whole.
@@ -196,13 +193,13 @@ def resume(
         data: the same images, as for `train`. A run on a DataLoader needs one.
         steps, epochs, minutes: the length of the whole run, in place of the recipe's `training.length`.
         more_images: there may be more images than before: those that were held out stay held out, and the new ones are trained on.
-        device, processes, nodes, report, studio, callbacks, console, progress: as for `train`.
+        device, processes, nodes, report, studio, callbacks, progress: as for `train`.
 
     Raises:
         UserError: there is no such run, it has no checkpoint, the images are others, or `recipe` differs in more than may change.
         Stopped: as for `train`.
     """
-    begun, console = run if isinstance(run, Run) else Run(run), console or console_of(progress)
+    begun, console = run if isinstance(run, Run) else Run(run), console_of(progress)
     lengths = {"steps": steps, "epochs": epochs, "minutes": minutes}
     settings, loader = settings_of(to_resume(begun.folder, recipe), data, lengths, None, console)
     pages = {"report": report, "studio": report if studio is None else studio}

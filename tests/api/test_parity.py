@@ -45,7 +45,6 @@ ONLY_FLAGS_OF = {
 ONLY_PARAMETERS = {"progress": "a command always shows it, on standard error", "on_row": "--jsonl prints each row"}
 """Parameters of any function that commands do not have."""
 ONLY_PARAMETERS_OF = {
-    ("train", "console"): "the same as progress",
     ("train", "callbacks"): "objects of a program",
     ("edit", "directions"): "a command reads them from the run's folder",
     ("experiment", "name"): "a command of its own",

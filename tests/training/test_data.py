@@ -136,7 +136,7 @@ def test_what_are_no_images_is_refused(data: Any, words: str, tmp_path: Path) ->
 
 def said_of(data: Any, run: Path, **more: Any) -> str:
     console = Console(record=True, stderr=True, width=1000)
-    train(tiny(training__length="1 steps"), run, data=data, device="cpu", report=False, console=console, **more)
+    train(tiny(training__length="1 steps"), run, data=data, device="cpu", report=False, progress=console, **more)
     return console.export_text()
 
 

@@ -39,7 +39,7 @@ def test_all_of_it_is_taken_where_all_fits(average: int, tmp_path: Path) -> None
     old = train(tiny(training__average_half_life=20), tmp_path / "old", **QUIETLY).run
     recipe = tiny(training__init_from=str(old), optimizer__lr=1e-12, training__average_half_life=average, training__seed=3)
     said = Console(record=True, stderr=True)
-    run = train(recipe, tmp_path / "run", device="cpu", report=False, console=said).run
+    run = train(recipe, tmp_path / "run", device="cpu", report=False, progress=said).run
     assert f"took the weights of {old}; these start from scratch: the optimisers" in said.export_text().replace("\n", "")
     assert Run.open(run).recipe.training.init_from == str(old)
     mine, theirs = (vaegan.load(folder).state_dict() for folder in (run, old))

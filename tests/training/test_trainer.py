@@ -415,7 +415,7 @@ def test_the_pictures_show_posterior_means_of_held_out_images(tmp_path: Path) ->
 
 def test_training_outside_the_main_thread(tmp_path: Path) -> None:
     thread = threading.Thread(
-        target=train, args=(tiny(training__length="1 steps"), tmp_path / "run"), kwargs={"device": "cpu", "console": SILENT}
+        target=train, args=(tiny(training__length="1 steps"), tmp_path / "run"), kwargs={"device": "cpu", "progress": False}
     )
     thread.start()
     thread.join()
