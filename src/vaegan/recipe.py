@@ -64,9 +64,8 @@ class Recipe:
             batch % every == 0,
             f"training.batch is {batch}, and must be a multiple of objective.images_per_sample, which is {every}: change one of the two",
         )
-        for name in ("compile", "sync_batchnorm"):
-            both = getattr(training, name) and bool(objective.penalty)
-            require(not both, f"objective.penalty needs second derivatives, and training.{name} does not support them: leave out one")
+        both = training.compile and bool(objective.penalty)
+        require(not both, "objective.penalty needs second derivatives, and training.compile does not support them: leave out one")
 
     @property
     def preparation(self) -> Preparation:
