@@ -14,6 +14,8 @@ from torch import Tensor
 
 import vaegan
 from vaegan import VAEGAN, Architecture, Run, UserError, dry_run
+from vaegan.models import resize
+from vaegan.models.families import FAMILIES, Family
 from vaegan.training import checkpoint
 from vaegan.training.init_from import take_weights
 from vaegan.workflow import resume, train
@@ -83,6 +85,21 @@ def test_layers_are_counted_from_the_image() -> None:
     mine, theirs, _, _ = taken(replace(SMALL, size=(32, 32)))
     assert equal(mine["decoder.upsamplings.1.0.weight"], theirs["decoder.upsamplings.0.0.weight"])
     assert equal(mine["decoder.upsamplings.1.1.running_var"], theirs["decoder.upsamplings.0.1.running_var"])
+
+
+def test_a_family_says_what_its_layers_from_the_image_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Decoder(resize.Decoder):
+        counted_from_image = "stages"
+
+        def __init__(self, architecture: Architecture) -> None:
+            super().__init__(architecture)
+            self.stages = self.upsamplings
+            del self.upsamplings
+
+    monkeypatch.setitem(FAMILIES, "mine", Family(resize.Encoder, Decoder, resize.Discriminator))
+    old = replace(SMALL, family="mine")
+    mine, theirs, _, _ = taken(replace(old, size=(32, 32)), old)
+    assert equal(mine["decoder.stages.1.0.weight"], theirs["decoder.stages.0.0.weight"])
 
 
 @pytest.mark.parametrize("family", ["resize", "larsen"])
