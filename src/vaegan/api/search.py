@@ -174,7 +174,8 @@ def search(
             raise UserError(f"{name} must be at least {least} and below 2^63, not {value}")
     named = images is not None and not (isinstance(images, (list, tuple)) and not images)
     if named == bool(samples):
-        raise UserError("search needs images: give image files, or draw samples with --samples 8")
+        neither = "search needs images: give image files, or draw samples with --samples 8"
+        raise UserError("images and --samples were both given: leave out one" if samples else neither)
     if samples and within is not None:
         raise UserError("with --samples, search looks in the training images of the run: leave out --in")
     opened = open_run(run)
