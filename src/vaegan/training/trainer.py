@@ -101,7 +101,8 @@ class Trainer:
             rank=fabric.global_rank,
             processes=self.processes,
         )
-        self.batches.seed = settings.seed
+        if loader:
+            loader.seed = settings.seed
         self.batches.keep_on(fabric.device)
         self.images_per_step = settings.batch * self.processes
         self.steps = settings.steps(self.batches.steps_per_epoch, self.images_per_step)
