@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from rich.console import Console
 from torch import Tensor
 
 import vaegan
@@ -71,8 +70,7 @@ def features(extractor: MobileNet, images: Tensor) -> NDArray[np.float32]:
 def train(recipe: Recipe, pixels: NDArray[np.uint8], out: Path, seconds: list[float], init_from: Path | None) -> Path:
     """A run without pictures between; its snapshots are in its folder `after`."""
     snapshots = Snapshots(out.with_name(f"{out.name}-after"), seconds)
-    quiet = Console(quiet=True)
-    vaegan.train(recipe, out, data=pixels, init_from=init_from, report=False, callbacks=[snapshots], console=quiet)
+    vaegan.train(recipe, out, data=pixels, init_from=init_from, report=False, callbacks=[snapshots], progress=False)
     return snapshots.folder
 
 

@@ -8,6 +8,7 @@ All take turns in one process; printed are medians of the rounds, and ratios of 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,11 +26,13 @@ from vaegan.bench.textbook import Textbook, make_optimizer, use_plain_convolutio
 from vaegan.bench.timing import ROUNDS, alternate, repeated
 from vaegan.progress import progress_bar
 from vaegan.settings import GateSettings
-from vaegan.training.device import has_bf16, keep_freed_memory, make_fabric, return_freed_memory
+from vaegan.training.device import M_MMAP_MAX, M_TRIM_THRESHOLD, has_bf16, keep_freed_memory, make_fabric, trim_memory
 from vaegan.training.trainer import Trainer
 
 SHUT = GateSettings(equilibrium=50.0, margin=1.0)
 """Both costs are far below it: the discriminator does not step."""
+M_MMAP_THRESHOLD = -3  # of mallopt(3)
+LARGEST_MMAP_THRESHOLD = 1 << 25  # on 64 bits
 
 
 def main() -> None:
@@ -64,6 +67,19 @@ def main() -> None:
     for name, seconds in times.items():
         middle = float(np.median(seconds))
         print(f"{name:52s} {1000 * middle:8.1f} ms  {batch / middle:7.1f} images/s  {float(np.median(seconds / base)):5.2f} times as long")
+
+
+def return_freed_memory() -> None:
+    """Undo `keep_freed_memory`, where there is glibc.
+
+    Nearly: by itself glibc adapts its thresholds to what is freed, up to these; once it was told any, it adapts no more. And holes in a
+    heap that was kept are used again, so that fewer pages are faulted in than in a fresh process.
+    """
+    if keep_freed_memory():
+        libc, largest = ctypes.CDLL(None), LARGEST_MMAP_THRESHOLD
+        for setting, value in ((M_MMAP_THRESHOLD, largest), (M_TRIM_THRESHOLD, 2 * largest), (M_MMAP_MAX, 65536)):
+            libc.mallopt(setting, value)
+        trim_memory()
 
 
 EVERYTHING, RETURNED = "everything", "freed memory returned to the system"

@@ -12,7 +12,7 @@ import vaegan
 from vaegan import methods
 from vaegan.methods import METHODS, RunMethods
 
-from .tiny import SILENT, tiny
+from .tiny import tiny
 
 
 def test_a_method_is_the_function_of_its_name(run_on_photos: Path) -> None:
@@ -31,7 +31,7 @@ def test_a_run_resumes_and_reports(tmp_path: Path) -> None:
     vaegan.train(tiny(training__length="2 steps"), tmp_path / "run", device="cpu", report=False)
     run = vaegan.Run.open(tmp_path / "run")
     assert run.recipe.training.length == "2 steps"
-    run.resume(tiny(training__length="4 steps"), device="cpu", report=False, console=SILENT)
+    run.resume(tiny(training__length="4 steps"), device="cpu", report=False, progress=False)
     assert vaegan.runs(tmp_path)[0].step == 4
     assert run.recipe.training.length == "4 steps"
     assert run.report().files == [run.report_file]

@@ -24,9 +24,9 @@ from vaegan.training.minutes import Costs
 from vaegan.workflow import train
 
 from .command import works
-from .tiny import QUIETLY, SILENT, flags, tiny
+from .tiny import QUIETLY, flags, tiny
 
-ON_CPU: dict[str, Any] = {"device": "cpu", "console": SILENT}
+ON_CPU: dict[str, Any] = {"device": "cpu", "progress": False}
 COSTS = Costs(start=3.0, step=0.5, picture=2.0, save=5.0, picture_bytes=1000, model_bytes=20_000, checkpoint_bytes=80_000)
 
 
@@ -41,9 +41,11 @@ def test_a_dry_run_says_what_the_run_then_is(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("vaegan.plan.SECONDS", 0.0)
     monkeypatch.setattr("vaegan.training.minutes.tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
+    before = torch.get_rng_state()
     plan = find_out(tiny(), tmp_path / "run", **ON_CPU)
     assert plan.problems == []
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["temporary"], "it leaves nothing"
+    assert torch.equal(torch.get_rng_state(), before)
     run = train(tiny(), tmp_path / "run", **QUIETLY).run
     line = json.loads((run / "stats.jsonl").read_text().splitlines()[-1])
     assert (plan.steps, plan.images) == (line["steps"], line["images"]) == (6, 24)

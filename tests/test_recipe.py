@@ -108,7 +108,6 @@ def test_every_setting_is_documented() -> None:
         ({"objective.images_per_sample": 7}, "training.batch is 24, and must be a multiple of objective.images_per_sample, which is 7"),
         ({"objective.images_per_sample": 0}, "objective.images_per_sample must be above 0, not 0"),
         ({"objective.penalty": "r1", "training.compile": True}, "objective.penalty .* training.compile"),
-        ({"objective.penalty": "r1", "training.sync_batchnorm": True}, "objective.penalty .* training.sync_batchnorm"),
     ],
 )
 def test_wrong_settings_are_named(overrides: dict[str, object], message: str) -> None:

@@ -29,7 +29,7 @@ TINY = {
     "training.checkpoint_every": 3,
 }
 SILENT = Console(quiet=True)
-QUIETLY: dict[str, Any] = {"device": "cpu", "report": False, "console": SILENT}
+QUIETLY: dict[str, Any] = {"device": "cpu", "report": False, "progress": False}
 """How tests train, where it is not the report or what is said that they test."""
 
 

@@ -39,7 +39,7 @@ from .doctor.quick import notes
 from .errors import UserError, os_errors_as_user_errors
 from .files import free_space
 from .progress import console_of
-from .recipe import DEFAULT_RECIPE, Recipe, of_run
+from .recipe import DEFAULT_RECIPE, Recipe, to_resume
 from .result import Result
 from .run import Run
 from .settings import NO_END
@@ -146,7 +146,6 @@ def dry_run(
     report: bool = True,
     studio: bool | None = None,
     more_images: bool = False,
-    console: Console | None = None,
     progress: bool | Console | None = None,
 ) -> Plan:
     """Find out what `vaegan.train` would take and what it would refuse. Nothing is trained, and only the packed images stay.
@@ -155,11 +154,10 @@ def dry_run(
     to train, what they tell each other is not in the time, and neither is what a DataLoader takes to give a batch.
 
     Args:
-        recipe: as for `vaegan.train`; by default quick, or that of a run that is to be continued.
+        recipe: as for `vaegan.train`, or for `vaegan.resume` of a run that is to be continued.
         run, data, steps, epochs, minutes, init_from, device, processes, nodes, report, studio: as for `vaegan.train`.
         more_images: as for `vaegan.resume`.
         mode: whether `run` must not be there yet, may be there (`auto_resume`), or is to be continued (`vaegan.resume`).
-        console: the same as `progress`, which it goes before.
         progress: whether the packing of images is shown, as for `vaegan.train`.
 
     Raises:
@@ -167,10 +165,9 @@ def dry_run(
     """
     if mode == "auto" and not run:
         raise UserError("--auto-resume needs --run, the folder of the run to start or continue")
-    console = console or console_of(progress)
-    if recipe is None:
-        recipe = of_run(Run(run).folder) if run and mode == "resume" else DEFAULT_RECIPE
-    settings, loader = settings_of(recipe, data, {"steps": steps, "epochs": epochs, "minutes": minutes}, init_from, console)
+    console = console_of(progress)
+    asked = to_resume(Run(run).folder, recipe) if run and mode == "resume" else DEFAULT_RECIPE if recipe is None else recipe
+    settings, loader = settings_of(asked, data, {"steps": steps, "epochs": epochs, "minutes": minutes}, init_from, console)
     folder, with_studio = Run(run or default_folder(settings, console)), report if studio is None else studio
     job = TrainingJob(settings, folder, mode, device, report, loader=loader, more_images=more_images, studio=with_studio)
     world = find_world(processes, nodes)
@@ -256,6 +253,7 @@ def _settle(plan: Plan, job: TrainingJob, world: World, images: ImageSet, traini
         plan.steps = plan.recipe.training.steps(batches.steps_per_epoch, settings.batch * world.size)
 
 
+@torch.random.fork_rng(devices=[])  # the generator of the program stays as it was
 def _rehearse(plan: Plan, job: TrainingJob, images: ImageSet, split: tuple[Indices, Indices], *, resumed: bool, before: str) -> None:
     """Time some steps in this process, and see that a run can be taken up.
 

@@ -64,9 +64,8 @@ class Recipe:
             batch % every == 0,
             f"training.batch is {batch}, and must be a multiple of objective.images_per_sample, which is {every}: change one of the two",
         )
-        for name in ("compile", "sync_batchnorm"):
-            both = getattr(training, name) and bool(objective.penalty)
-            require(not both, f"objective.penalty needs second derivatives, and training.{name} does not support them: leave out one")
+        both = training.compile and bool(objective.penalty)
+        require(not both, "objective.penalty needs second derivatives, and training.compile does not support them: leave out one")
 
     @property
     def preparation(self) -> Preparation:
@@ -201,6 +200,15 @@ def of_run(folder: Path) -> Path:
     if not (folder / RECIPE).is_file():
         raise UserError(f"cannot resume {folder}: it is not a run folder")
     return folder / RECIPE
+
+
+def to_resume(folder: Path, recipe: Recipe | str | Path | Mapping[str, Any] | None) -> Recipe | str | Path:
+    """The recipe by which a run is resumed: its own, unless another is named. Settings by dotted key go over its own.
+
+    Raises:
+        UserError: it is no run folder; or see `Recipe.load`.
+    """
+    return Recipe.load(of_run(folder), recipe) if recipe is None or isinstance(recipe, Mapping) else recipe
 
 
 def of_set(source: Any) -> dict[str, Any]:

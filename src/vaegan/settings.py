@@ -24,6 +24,8 @@ NO_END = 10**9
 """Steps of a run whose length is not known yet: a schedule that depends on the length is at its start."""
 STRIDES = 2**3
 """Networks of family `larsen` halve an image three times: its sides are multiples of this."""
+LEAST_GAMMA = 1e-30
+"""A decay takes gamma no lower: gradients are divided by it, and 1 / 1e-39 is infinite in float32."""
 LARGEST_MAP = 8
 """Networks of family `resize` halve an image until its shorter side is at most this."""
 
@@ -244,7 +246,7 @@ class ObjectiveSettings:
     """Use the second objective of the reference implementation: one discriminator batch of reconstructions, images and samples, a feature
     error of samples, too, and a non-saturating GAN loss on reconstructions and samples."""
     gamma_decay: float = 1.0
-    """The factor by which gamma is multiplied after each epoch. gamma never exceeds 1."""
+    """The factor by which gamma is multiplied after each epoch. gamma never exceeds 1, and does not fall below 1e-30."""
 
     def __post_init__(self) -> None:
         require(not self.joint or self.similarity == "level", "objective.joint needs objective.similarity=level, not levels")
@@ -267,7 +269,13 @@ class ObjectiveSettings:
 
     def at(self, epoch: int) -> ObjectiveSettings:
         """The objective as it is in an epoch (from 0): gamma decays."""
-        return self if self.gamma_decay == 1 else replace(self, gamma=min(1.0, self.gamma * self.gamma_decay**epoch))
+        if self.gamma_decay == 1:
+            return self
+        try:
+            gamma = self.gamma * self.gamma_decay**epoch
+        except OverflowError:  # of a factor above 1
+            gamma = 1.0
+        return replace(self, gamma=min(1.0, max(gamma, min(self.gamma, LEAST_GAMMA))))
 
     def penalty_at(self, step: int) -> float:
         """The weight of the penalty in a step (from 0)."""

@@ -44,7 +44,7 @@ from .doctor.quick import notes
 from .errors import UserError, os_errors_as_user_errors, with_way_out
 from .finish import fit_prior, lacks_prior, write_report, write_studio
 from .progress import console_of
-from .recipe import DEFAULT_RECIPE, RECIPE, Recipe, as_recipe, of_run
+from .recipe import DEFAULT_RECIPE, RECIPE, Recipe, as_recipe, to_resume
 from .result import Result
 from .run import Run
 from .signals import Stopped, StopSignal
@@ -105,7 +105,6 @@ def train(
     report: bool = True,
     studio: bool | None = None,
     callbacks: Sequence[Callback] = (),
-    console: Console | None = None,
     progress: bool | Console | None = None,
 ) -> TrainingResult:
     """Train a VAE/GAN.
@@ -128,7 +127,6 @@ def train(
         report: whether to write the report, one page on the run, at the end.
         studio: whether to write studio.html at the end, the page in which anyone can try the model; by default if there is a report.
         callbacks: what to call as the run goes on; see `vaegan.Callback`.
-        console: the same as `progress`, which it goes before.
         progress: whether losses and a bar are shown: True on standard error, False nowhere, a console of rich there. None, the default,
             shows them in a notebook only. Where this starts several processes, they write to standard error, unless nothing is shown.
 
@@ -138,7 +136,7 @@ def train(
     """
     if auto_resume and not run:
         raise UserError("--auto-resume needs --run, the folder of the run to start or continue")
-    console = console or console_of(progress)
+    console = console_of(progress)
     settings, loader = settings_of(recipe, data, {"steps": steps, "epochs": epochs, "minutes": minutes}, init_from, console)
     folder = Run(run or default_folder(settings, console))
     mode: Mode = "auto" if auto_resume else "new"
@@ -171,9 +169,12 @@ def settings_of(
 
 def resume(
     run: Run | str | Path,
-    recipe: Recipe | None = None,
+    recipe: Recipe | str | Path | Mapping[str, Any] | None = None,
     *,
     data: Any = None,
+    steps: int | None = None,
+    epochs: int | None = None,
+    minutes: int | None = None,
     more_images: bool = False,
     device: str = "auto",
     processes: int | None = None,
@@ -181,22 +182,26 @@ def resume(
     report: bool = True,
     studio: bool | None = None,
     callbacks: Sequence[Callback] = (),
-    console: Console | None = None,
     progress: bool | Console | None = None,
 ) -> TrainingResult:
     """Go on with a run from its newest checkpoint that is whole.
 
-    `recipe` may ask for another length, for pictures and checkpoints at other steps, or name another place where the same images are.
-    A run on a DataLoader needs one as `data`; of other runs, `data` is the same images, as for `train`. With `more_images`, there may be
-    more than before: those that were held out stay held out, and the new ones are trained on.
+    Args:
+        run: a run, or the path of its folder.
+        recipe: by default that of the run; settings by dotted key go over it. It may ask for another length, for pictures and checkpoints
+            at other steps, or name another place where the same images are.
+        data: the same images, as for `train`. A run on a DataLoader needs one.
+        steps, epochs, minutes: the length of the whole run, in place of the recipe's `training.length`.
+        more_images: there may be more images than before: those that were held out stay held out, and the new ones are trained on.
+        device, processes, nodes, report, studio, callbacks, progress: as for `train`.
 
     Raises:
         UserError: there is no such run, it has no checkpoint, the images are others, or `recipe` differs in more than may change.
         Stopped: as for `train`.
     """
-    begun, console = run if isinstance(run, Run) else Run(run), console or console_of(progress)
-    over = {"data.source": str(data)} if isinstance(data, (str, Path)) else {}
-    settings, loader = with_data(as_recipe(recipe or Recipe.load(of_run(begun.folder)), over), data, console)
+    begun, console = run if isinstance(run, Run) else Run(run), console_of(progress)
+    lengths = {"steps": steps, "epochs": epochs, "minutes": minutes}
+    settings, loader = settings_of(to_resume(begun.folder, recipe), data, lengths, None, console)
     pages = {"report": report, "studio": report if studio is None else studio}
     job = TrainingJob(settings, begun, "resume", device, callbacks=callbacks, loader=loader, more_images=more_images, **pages)
     return _start(job, processes, nodes, console)
@@ -222,7 +227,8 @@ def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: 
     job = replace(job, recipe=anchored_recipe(job.recipe, job.run))
     if starts_others:
         return _start_others(job, world, console)
-    with nullcontext() if world.size == 1 else _first_process_speaks(job.run):
+    stays_as_it_was = torch.random.fork_rng(devices=[])  # the generator of the program
+    with nullcontext() if world.size == 1 else _first_process_speaks(job.run), stays_as_it_was:
         return _run(job, world, console, StopSignal(STOPPING if is_leader() else "", saves=True))
 
 

@@ -140,6 +140,7 @@ CASES = [
     ),
     # search and score
     Case("search needs images: give image files, or draw samples with --samples 8", "search RUN", "search RUN --samples 8"),
+    Case("images and --samples were both given: leave out one", "search RUN PHOTO --samples 8", "search RUN --samples 8"),
     Case("leave out --in", "search RUN --samples 8 --in PACKED", "search RUN --samples 8"),
     Case(
         "--samples needs the training images, and a model folder does not say where they are: give the run folder",

@@ -45,7 +45,6 @@ ONLY_FLAGS_OF = {
 ONLY_PARAMETERS = {"progress": "a command always shows it, on standard error", "on_row": "--jsonl prints each row"}
 """Parameters of any function that commands do not have."""
 ONLY_PARAMETERS_OF = {
-    ("train", "console"): "the same as progress",
     ("train", "callbacks"): "objects of a program",
     ("edit", "directions"): "a command reads them from the run's folder",
     ("experiment", "name"): "a command of its own",
@@ -114,6 +113,13 @@ def test_what_works_on_a_run_is_a_method_of_it() -> None:
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one.name not in ("runs", "compare", "recipes")], ids=lambda one: one.name)
 def test_progress_is_asked_for_in_the_same_way(command: Command) -> None:
     assert parameters_of(command)["progress"] is None
+
+
+def test_resuming_takes_what_training_takes() -> None:
+    train, resume = (inspect.signature(one).parameters for one in (vaegan.train, vaegan.resume))
+    assert train.keys() - resume.keys() == {"auto_resume", "init_from"}, "what a run begins with"
+    assert resume.keys() - train.keys() == {"more_images"}
+    assert all(resume[one].annotation == train[one].annotation for one in train.keys() & resume.keys() - {"recipe", "run"})
 
 
 def test_a_dry_run_takes_what_training_takes() -> None:

@@ -58,7 +58,7 @@ def test_search_from_samples(run: Path, tmp_path: Path, capsys: pytest.CaptureFi
 MISTAKES = {
     "no image": ([], "search needs images: give image files, or draw samples with --samples 8"),
     "no such image": (["nothing.png"], "nothing.png does not exist"),
-    "images and samples": (["x.png", "--samples", "3"], "search needs images: give image files, or draw"),
+    "images and samples": (["x.png", "--samples", "3"], "images and --samples were both given: leave out one"),
     "samples in a set": (["--samples", "3", "--in", "set"], "leave out --in"),
     "no such set": (["PHOTO", "--in", "nowhere"], "nowhere does not exist"),
     "no neighbours": (["PHOTO", "--count", "0"], "--count must be at least 1"),

@@ -45,6 +45,14 @@ def test_processes_share_an_epoch_without_overlap() -> None:
     assert len(seen) == len(set(seen)) == 45
 
 
+def test_an_array_that_must_not_change_is_copied() -> None:
+    """As numpy.asarray(picture) is one: torch would share its memory, with a warning."""
+    frozen = np.zeros((1, 4, 6, 3), np.float32)
+    frozen.setflags(write=False)
+    to_tensor(frozen).add_(1)
+    assert not frozen.any()
+
+
 def test_values_layout_and_flip() -> None:
     pixels = np.arange(2 * 4 * 6 * 3, dtype=np.uint8).reshape(2, 4, 6, 3)
     tensor = to_tensor(pixels)

@@ -14,10 +14,10 @@ from PIL import Image
 from torch import Tensor
 
 import vaegan
-from vaegan import VAEGAN, Recipe, Run, UserError, finish
+from vaegan import VAEGAN, Recipe, Run, UserError, finish, fit_prior
 from vaegan.latent import fit_prior as fitting
 from vaegan.latent.encode import encode
-from vaegan.latent.fit_prior import fit_prior, prior_of
+from vaegan.latent.fit_prior import prior_of
 from vaegan.models.fingerprint import fingerprint
 from vaegan.models.posterior import Posterior
 from vaegan.training import logger

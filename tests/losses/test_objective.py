@@ -256,7 +256,15 @@ def test_impossible_settings_are_named(settings: dict[str, float], names: str) -
 
 def test_gamma_decays_by_the_epoch_and_stops_at_one() -> None:
     objective = Objective(gamma=0.25, gamma_decay=2.0)
-    assert [objective.settings.at(epoch).gamma for epoch in range(4)] == [0.25, 0.5, 1.0, 1.0]
+    assert [objective.settings.at(epoch).gamma for epoch in (0, 1, 2, 3, 5000)] == [0.25, 0.5, 1.0, 1.0, 1.0]
+
+
+def test_a_gamma_that_decays_stays_a_number_that_can_be_divided_by() -> None:
+    for gamma, least in ((1e-6, 1e-30), (1e-35, 1e-35)):  # a smaller one is as it was asked for
+        settings = Objective(gamma=gamma, gamma_decay=0.5).settings
+        assert settings.at(0).gamma == gamma
+        assert settings.at(1000).gamma == settings.at(5000).gamma == least
+    assert (1 / torch.tensor(1e-30)).isfinite()
 
 
 # e = 0.68, m = 0.35: the discriminator steps where both costs are at least 0.33, the decoder where both are at most 1.03.

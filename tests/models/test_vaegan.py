@@ -30,6 +30,18 @@ def test_use(model: VAEGAN) -> None:
     assert not torch.equal(model.sample(3, seed=1), model.sample(3, seed=2))
 
 
+def test_images_have_no_gradients_but_those_of_forward(model: VAEGAN) -> None:
+    images = torch.rand(2, 3, 16, 24) * 2 - 1
+    assert not model.sample(2).requires_grad
+    assert not model.reconstruct(images).requires_grad
+    assert model(images).requires_grad
+    assert torch.equal(model(images), model.reconstruct(images))
+
+
+def test_no_images_are_no_images(model: VAEGAN) -> None:
+    assert model.sample(0).shape == model.reconstruct(torch.empty(0, 3, 16, 24)).shape == (0, 3, 16, 24)
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 16, 24), (1, 3, 24, 16)])
 def test_images_of_another_shape_are_refused(model: VAEGAN, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="N x 3 x 16 x 24"):

@@ -17,7 +17,7 @@ from vaegan.training import checkpoint
 from vaegan.training.logger import Monitor
 from vaegan.workflow import Stopped, train
 
-from ..tiny import QUIETLY, SILENT, avatars, equal, tiny
+from ..tiny import QUIETLY, avatars, equal, tiny
 from .test_page import Page, write_run
 
 
@@ -98,11 +98,11 @@ def test_a_run_that_is_stopped_leaves_a_page_that_does_not_reload(tmp_path: Path
         patch.setattr(Monitor, "update", interrupted)
         recipe = tiny(training__length="9 steps", training__picture_every=2)
         with pytest.raises(Stopped):
-            train(recipe, tmp_path / "run", device="cpu", console=SILENT)
+            train(recipe, tmp_path / "run", device="cpu", progress=False)
     assert [one and one.step for one in written] == [2, 4, 6, None]
     assert reloads(tmp_path / "run" / "report.html") == []
     assert "It is not finished." in Page(tmp_path / "run" / "report.html").text
-    again = train(recipe, tmp_path / "run", auto_resume=True, device="cpu", console=SILENT).run
+    again = train(recipe, tmp_path / "run", auto_resume=True, device="cpu", progress=False).run
     assert reloads(again / "report.html") == []
     straight = train(recipe, tmp_path / "straight", **QUIETLY).run
     one, other = (checkpoint.load(folder / "checkpoints")[0] for folder in (again, straight))

@@ -15,7 +15,7 @@ import vaegan
 from vaegan import UserError
 from vaegan.training import checkpoint
 from vaegan.training.step import StepResult
-from vaegan.training.trainer import Trainer
+from vaegan.training.trainer import Diverged, Trainer
 from vaegan.workflow import Stopped, resume, train
 
 from ..tiny import QUIETLY, equal, tiny
@@ -86,6 +86,22 @@ def test_one_may_ask_to_stop_and_the_run_ends_well_and_can_go_on(tmp_path: Path)
 def test_one_may_ask_to_save(tmp_path: Path) -> None:
     run = train(tiny(training__checkpoint_every=9, training__keep=9), tmp_path / "run", callbacks=[asks(1, "save")], **QUIETLY).run
     assert list(vaegan.Run.open(run).checkpoints) == [2, 6]
+
+
+@pytest.mark.parametrize(("what", "saved"), [("stop", [0, 1]), ("save", [0, 1, 4, 6])])
+def test_what_one_asked_for_is_done_after_a_rollback(what: str, saved: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check, left = Trainer.check, ["once"]
+
+    def fail(trainer: Trainer) -> None:
+        if left and trainer.step == 4:
+            left.pop()
+            raise Diverged("a loss")
+        check(trainer)
+
+    monkeypatch.setattr(Trainer, "check", fail)
+    recipe = tiny(training__on_nan="rollback", training__picture_every=9, training__checkpoint_every=9, training__keep=9)
+    train(recipe, tmp_path / "run", callbacks=[asks(3, what)], **QUIETLY)
+    assert list(vaegan.Run.open(tmp_path / "run").checkpoints) == saved
 
 
 @pytest.mark.parametrize("hook", ["on_step", "on_log", "on_picture", "on_checkpoint", "on_end"])

@@ -114,7 +114,7 @@ def test_a_checkpoint_that_would_run_code_is_passed_over(kind: str, tmp_path: Pa
         state, damaged = checkpoint.load(run / "checkpoints")
         assert (state["step"], [path.name for path in damaged]) == (3, ["step-00000009.pt"])
     longer = tiny(training__length="4 steps")
-    resume(run, longer, device="cpu", report=False, console=Console(stderr=True, highlight=False))
+    resume(run, longer, device="cpu", report=False, progress=Console(stderr=True, highlight=False))
     assert "skipped a damaged checkpoint" in capsys.readouterr().err
     assert not trace.exists()
     pickle.loads(hostile_content(trace, "pickle"))  # it would have
@@ -127,7 +127,7 @@ def test_a_damaged_checkpoint_is_named_set_aside_and_passed_over(tmp_path: Path,
     straight = checkpoint.load(run / "checkpoints")[0]
     newest, older = checkpoint.checkpoints(run / "checkpoints")
     newest.write_bytes(newest.read_bytes()[:1000])
-    resume(run, device="cpu", report=False, console=Console(stderr=True, highlight=False))
+    resume(run, device="cpu", report=False, progress=Console(stderr=True, highlight=False))
     assert f"skipped a damaged checkpoint: {newest}" in capsys.readouterr().err
     assert sorted(path.name for path in newest.parent.iterdir()) == [older.name, newest.name, newest.name + ".damaged"]
     assert equal(checkpoint.load(run / "checkpoints")[0], straight)

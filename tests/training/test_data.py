@@ -137,7 +137,7 @@ def test_what_are_no_images_is_refused(data: Any, words: str, tmp_path: Path) ->
 
 def said_of(data: Any, run: Path, **more: Any) -> str:
     console = Console(record=True, stderr=True, width=1000)
-    train(tiny(training__length="1 steps"), run, data=data, device="cpu", report=False, console=console, **more)
+    train(tiny(training__length="1 steps"), run, data=data, device="cpu", report=False, progress=console, **more)
     return console.export_text()
 
 
@@ -210,8 +210,10 @@ def test_a_data_loader_decides_on_batches_and_says_what_is_not_exact(tmp_path: P
     source = LoaderBatches(in_order)
     found = [source.inputs(step)[0].permute(0, 3, 1, 2) for step in range(6)]
     assert all(torch.equal(one, other[0]) for one, other in zip(found, [*in_order, next(iter(in_order))], strict=True))
+    before = torch.get_rng_state()
     straight, again = (train(tiny(), tmp_path / name, data=loader(), **QUIETLY).run for name in ("b", "c"))
     assert equal(*(checkpoint.load(run / "checkpoints")[0] for run in (straight, again)))  # torch's generator has a seed
+    assert torch.equal(torch.get_rng_state(), before)  # and after the training, that of the program
 
 
 class Endless(IterableDataset[Any]):

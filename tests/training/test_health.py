@@ -20,7 +20,7 @@ from vaegan.training.step import StepResult
 from vaegan.training.trainer import Diverged, Trainer
 from vaegan.workflow import resume, train
 
-from ..tiny import QUIETLY, SILENT, make_trainer, tiny
+from ..tiny import QUIETLY, make_trainer, tiny
 
 WELL = {"prior": 20.0, "real": 0.4, "fake": 0.4, "decoder_steps": 1.0, "discriminator_steps": 0.5}
 ILL: dict[str, dict[str, float]] = {
@@ -96,7 +96,7 @@ def test_a_warning_is_in_the_log_on_the_screen_and_in_tensorboard(tmp_path: Path
     monkeypatch.setitem(SIGNS, "discriminator held", SIGNS["discriminator held"]._replace(patience=2))
     console = Console(record=True, width=400, quiet=False, file=(tmp_path / "screen").open("w"))
     recipe = tiny(gate__enabled=True, gate__equilibrium=50.0, gate__margin=1.0)
-    run = train(recipe, tmp_path / "run", device="cpu", console=console).run
+    run = train(recipe, tmp_path / "run", device="cpu", progress=console).run
     lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     assert [line.get("warnings") for line in lines] == [None, ["discriminator held"], ["discriminator held"]]
     assert console.export_text().count("step 4: for 2 steps the gate has paused the training of the discriminator") == 1
@@ -162,7 +162,7 @@ def test_a_rollback_goes_back_and_on_with_half_the_learning_rates(tmp_path: Path
     recipe = tiny(gate__enabled=False, training__on_nan="rollback", optimizer__schedule="constant", optimizer__lr=1e-3)
     with (tmp_path / "screen").open("w") as file, pytest.MonkeyPatch.context() as patch:
         Spoilt(patch, "encoder", 5)
-        train(recipe, run, device="cpu", report=False, console=Console(file=file, width=400))
+        train(recipe, run, device="cpu", report=False, progress=Console(file=file, width=400))
     said = (tmp_path / "screen").read_text()
     assert "the gradient of the encoder is no longer finite at step 5: went back to step 3" in said
     assert "; the recipe's learning rates are now multiplied by 0.5 (rollback 1)" in said
@@ -189,7 +189,7 @@ def test_rollbacks_come_to_an_end(tmp_path: Path) -> None:
                 tiny(gate__enabled=False, training__on_nan="rollback", training__rollbacks=2),
                 tmp_path / "run",
                 device="cpu",
-                console=SILENT,
+                progress=False,
             )
     assert spoilt.left == 97
     assert checkpoint.load(tmp_path / "run" / "checkpoints")[0]["step"] == 3

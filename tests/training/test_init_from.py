@@ -14,6 +14,8 @@ from torch import Tensor
 
 import vaegan
 from vaegan import VAEGAN, Architecture, Run, UserError, dry_run
+from vaegan.models import resize
+from vaegan.models.families import FAMILIES, Family
 from vaegan.training import checkpoint
 from vaegan.training.init_from import take_weights
 from vaegan.workflow import resume, train
@@ -39,7 +41,7 @@ def test_all_of_it_is_taken_where_all_fits(average: int, tmp_path: Path) -> None
     old = train(tiny(training__average_half_life=20), tmp_path / "old", **QUIETLY).run
     recipe = tiny(training__init_from=str(old), optimizer__lr=1e-12, training__average_half_life=average, training__seed=3)
     said = Console(record=True, stderr=True)
-    run = train(recipe, tmp_path / "run", device="cpu", report=False, console=said).run
+    run = train(recipe, tmp_path / "run", device="cpu", report=False, progress=said).run
     assert f"took the weights of {old}; these start from scratch: the optimisers" in said.export_text().replace("\n", "")
     assert Run.open(run).recipe.training.init_from == str(old)
     mine, theirs = (vaegan.load(folder).state_dict() for folder in (run, old))
@@ -83,6 +85,21 @@ def test_layers_are_counted_from_the_image() -> None:
     mine, theirs, _, _ = taken(replace(SMALL, size=(32, 32)))
     assert equal(mine["decoder.upsamplings.1.0.weight"], theirs["decoder.upsamplings.0.0.weight"])
     assert equal(mine["decoder.upsamplings.1.1.running_var"], theirs["decoder.upsamplings.0.1.running_var"])
+
+
+def test_a_family_says_what_its_layers_from_the_image_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Decoder(resize.Decoder):
+        counted_from_image = "stages"
+
+        def __init__(self, architecture: Architecture) -> None:
+            super().__init__(architecture)
+            self.stages = self.upsamplings
+            del self.upsamplings
+
+    monkeypatch.setitem(FAMILIES, "mine", Family(resize.Encoder, Decoder, resize.Discriminator))
+    old = replace(SMALL, family="mine")
+    mine, theirs, _, _ = taken(replace(old, size=(32, 32)), old)
+    assert equal(mine["decoder.stages.1.0.weight"], theirs["decoder.stages.0.0.weight"])
 
 
 @pytest.mark.parametrize("family", ["resize", "larsen"])

@@ -83,6 +83,13 @@ def test_each_process_needs_as_much(free: int | None, processes: int, fits: bool
             check_size(tiny(), "cpu", processes)
 
 
+def test_a_penalty_with_batch_normalisation_over_processes_is_refused_where_the_discriminator_has_some() -> None:
+    both: dict[str, Any] = {"objective__penalty": "r1", "training__sync_batchnorm": True}
+    check_size(tiny(**both), "cpu")  # its discriminator judges each image by itself
+    with pytest.raises(UserError, match=r"objective\.penalty .* training\.sync_batchnorm does not support them .*: leave out one"):
+        check_size(tiny("reference", **both), "cpu")
+
+
 def test_activations_are_not_counted_where_they_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "size_of", lambda *_, **__: pytest.fail("they were counted"))
     monkeypatch.setattr(memory, "free_memory", lambda: 10**9)

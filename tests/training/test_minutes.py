@@ -18,7 +18,7 @@ from vaegan.training.trainer import Trainer
 from vaegan.workflow import Stopped, resume, train
 
 from ..command import fails
-from ..tiny import QUIETLY, SILENT, equal, tiny
+from ..tiny import QUIETLY, equal, tiny
 
 
 class Clock:
@@ -112,7 +112,7 @@ def test_the_time_of_what_comes_after_the_steps_is_left(tmp_path: Path, clock: C
     monkeypatch.setattr("vaegan.begin.REPORT_SECONDS", 17.0)
     monkeypatch.setattr("vaegan.workflow.write_report", clock.passes(17, lambda *_: tmp_path))
     began = clock()
-    run = train(tiny(training__length="1 minutes"), tmp_path / "run", device="cpu", studio=False, console=SILENT).run
+    run = train(tiny(training__length="1 minutes"), tmp_path / "run", device="cpu", studio=False, progress=False).run
     assert Recipe.load(run / "recipe.yaml").training.length == "3 steps"
     assert clock() - began <= 60
 

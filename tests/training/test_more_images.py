@@ -57,7 +57,7 @@ def test_what_was_held_out_stays_held_out(held_out: float, photos: Path, tmp_pat
         resume(tmp_path / "run", longer(recipe), **QUIETLY)
     assert not dry_run(longer(recipe), tmp_path / "run", mode="resume", device="cpu", more_images=True).problems
     said = Console(record=True, stderr=True, width=1000)
-    resume(tmp_path / "run", longer(recipe), more_images=True, device="cpu", report=False, console=said)
+    resume(tmp_path / "run", longer(recipe), more_images=True, device="cpu", report=False, progress=said)
     training, after = parts(tmp_path / "run")
     assert after == before
     assert len(after) == round(40 * held_out)

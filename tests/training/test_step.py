@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from vaegan import UserError
+from vaegan.losses import penalties
 from vaegan.recipe import names
 from vaegan.settings import Optimizer
 from vaegan.training import cuda_graph
@@ -98,6 +99,23 @@ def test_the_device_decides_as_the_host_does(name: str) -> None:
     assert all(torch.equal(mine[key], value) for key, value in wanted.items())
 
 
+@pytest.mark.parametrize("decides", [True, False])
+def test_a_penalty_is_computed_in_its_steps_alone(decides: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[int] = []
+
+    def r1(*seen: Any) -> Tensor:
+        computed.append(trainer.step)
+        return penalties.r1(*seen)
+
+    monkeypatch.setitem(penalties.PENALTIES, "r1", r1)
+    penalty: dict[str, Any] = {"objective.penalty": "r1", "objective.penalty_every": 3}
+    trainer = make_trainer(**penalty)
+    trainer.training_step.device_decides = decides
+    for _ in range(7):
+        trainer.train_step()
+    assert computed == [0, 3, 6]
+
+
 @pytest.mark.parametrize("name", ["quick", "reference"])
 @pytest.mark.parametrize(
     ("gate", "stepping"),
@@ -142,7 +160,8 @@ def test_where_the_device_decides_nothing_is_read_from_it_or_mixed_with_the_host
     """Run on torch's meta device, whose tensors have no values: reading one, or mixing it with one of the CPU, is an error."""
     trainer = let_device_decide(make_trainer(name, **everything_of(name)))
     inputs = trainer.inputs()
-    inputs = inputs._replace(**{part: value.to("meta") for part, value in inputs._asdict().items() if isinstance(value, Tensor)})
+    on_meta: dict[str, Any] = {part: value.to("meta") for part, value in inputs._asdict().items() if isinstance(value, Tensor)}
+    inputs = inputs._replace(**on_meta)
     step = TrainingStep(trainer.recipe, trainer.fabric, trainer.model.to("meta"))
     assert step.average is not None
     for decides in (True, False):
@@ -286,30 +305,34 @@ class Tape:
 
 
 def test_a_recording_is_replayed_on_the_inputs_of_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bookkeeping around a recording, on a CPU, where there are no graphs."""
-    seen: list[float] = []
+    """The bookkeeping around recordings, on a CPU, where there are no graphs. Every third step has a penalty."""
+    seen: list[tuple[bool, float]] = []
     results = Tensor(1)
 
     class Counting:
         def __call__(self, inputs: Inputs) -> StepResult:
-            seen.append(float(inputs.noise.sum()))
+            seen.append((inputs.penalised, float(inputs.noise.sum())))
             results.copy_(inputs.noise.sum())
             return StepResult(results, None, Requests())  # type: ignore[arg-type]
 
-    step = Counting()
+    step, made = Counting(), list[bool]()
     recorded = GraphedStep(step, pytest.fail)  # type: ignore[arg-type]
 
     def record(inputs: Inputs) -> tuple[Any, StepResult]:
+        made.append(inputs.penalised)
         tape = Tape()
         tape.replay = lambda: step(inputs) and None
         return tape, StepResult(results, None, Requests())  # type: ignore[arg-type]
 
     monkeypatch.setattr(recorded, "_aside", step)
     monkeypatch.setattr(cuda_graph, "_record", lambda _, inputs, __: record(inputs))
-    for number in range(WARM_UP + 4):
-        taken = recorded(Inputs(*(torch.full((2,), float(number)) for _ in range(4))))
+    steps = range(3 * WARM_UP + 4)
+    for number in steps:
+        pixels, changes, noise, rates = (torch.full((2,), float(number)) for _ in range(4))
+        taken = recorded(Inputs(pixels, changes, noise, rates, penalised=number % 3 == 0))
         assert taken.means.item() == 2 * number
-    assert seen == [2.0 * number for number in range(WARM_UP + 4)]
+    assert seen == [(number % 3 == 0, 2.0 * number) for number in steps]
+    assert made == [False, True]
 
 
 def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,6 +362,7 @@ def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("name", names())
 def test_a_recorded_step_computes_what_a_plain_one_does(name: str, precision: str) -> None:
     settings = {**EVERYTHING, "gate.equilibrium": 0.68, "gate.margin": 0.35, "training.precision": precision}
+    settings |= {"objective.penalty": "r1", "objective.penalty_every": 2}  # two recordings
     plain, recorded = (make_trainer(name, "cuda", **settings, **{"training.graph": graphs}) for graphs in (False, True))
     for _ in range(WARM_UP + 8):
         one, other = plain.train_step().means.clone(), recorded.train_step().means.clone()

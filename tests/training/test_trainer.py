@@ -19,7 +19,7 @@ from rich.console import Console
 from torch import Tensor
 
 import vaegan
-from vaegan import Recipe, Run, UserError
+from vaegan import Recipe, Run, UserError, dry_run
 from vaegan.begin import TrainingJob, threads_of
 from vaegan.data import open_images
 from vaegan.data.images import Preparation
@@ -209,6 +209,18 @@ def test_a_run_can_be_made_longer(tmp_path: Path) -> None:
     longer = Recipe.load(tmp_path / "run" / "recipe.yaml", {"training.length": "8 steps"})
     resume(tmp_path / "run", longer, **QUIETLY)
     assert checkpoint.load(tmp_path / "run" / "checkpoints")[0]["step"] == 8
+
+
+def test_settings_go_over_those_of_the_run_that_is_resumed(tmp_path: Path) -> None:
+    run = train(tiny(training__length="2 steps", training__seed=3), tmp_path / "run", **QUIETLY).run
+    before = Run.open(run).recipe
+    resume(run, {"training.checkpoint_every": 2}, steps=3, **QUIETLY)
+    changes = {"training.checkpoint_every": (2, 3), "training.length": ("3 steps", "2 steps")}
+    assert Run.open(run).recipe.differences(before) == changes
+    plan = dry_run({"training.log_every": 1}, run, steps=4, mode="resume", device="cpu")
+    assert plan.recipe.differences(Run.open(run).recipe) == {"training.log_every": (1, 2), "training.length": ("4 steps", "3 steps")}
+    with pytest.raises(UserError, match="steps and epochs were both given: leave out one"):
+        resume(run, steps=5, epochs=5)
 
 
 def test_a_run_made_longer_is_not_finished_before_its_first_line(tmp_path: Path) -> None:
@@ -403,7 +415,7 @@ def test_the_pictures_show_posterior_means_of_held_out_images(tmp_path: Path) ->
 
 def test_training_outside_the_main_thread(tmp_path: Path) -> None:
     thread = threading.Thread(
-        target=train, args=(tiny(training__length="1 steps"), tmp_path / "run"), kwargs={"device": "cpu", "console": SILENT}
+        target=train, args=(tiny(training__length="1 steps"), tmp_path / "run"), kwargs={"device": "cpu", "progress": False}
     )
     thread.start()
     thread.join()

@@ -8,8 +8,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
 from ..data import AVATARS
 from ..data.any_images import IN_MEMORY
 from ..data.sources import path_name, short_name
@@ -115,9 +113,7 @@ def _write(opened: Run, made: Path, repository: str, license_name: str | None) -
         if Scorer.load(opened.score_file, model).source == HELD_OUT:  # others name a set of this machine
             shutil.copyfile(opened.score_file, made / opened.score_file.name)
     samples = f"Samples of {model.name_prior()}"
-    with torch.inference_mode():
-        images = model.sample(SAMPLES)
-    grid.save(grid.sheet([(samples, images)], columns_of(SAMPLES)), made / PICTURE)
+    grid.save(grid.sheet([(samples, model.sample(SAMPLES))], columns_of(SAMPLES)), made / PICTURE)
     lead, tables = _known_of(opened, model)
     (made / FILE).write_text(card(repository, lead, tables, license=license_name, samples=samples), encoding="utf-8")
 

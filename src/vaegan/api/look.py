@@ -115,8 +115,7 @@ def sample(
     model = open_run(run).model()
     values = dict(values or {})
     attributes = model.attributes(values).expand(count, -1) if values else None
-    with torch.inference_mode():
-        images = model.sample(count, seed, attributes, prior).cpu()
+    images = model.sample(count, seed, attributes, prior).cpu()
     return SampledImages(images, count, seed, model.name_prior(prior), values, model.preparation.range)
 
 
@@ -189,8 +188,7 @@ def reconstruct(
     found = []
     for start in range(0, len(originals), PART):
         part = originals[start : start + PART]
-        with torch.inference_mode():
-            found.append(model.reconstruct(part, check=False).cpu().float())
+        found.append(model.reconstruct(part, check=False).cpu().float())
         for error in (found[-1] - part).square().flatten(1).mean(1).tolist():
             rows.append(ReconstructedImage(names[len(rows)], error))
             if on_row:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UserError
-from ..files import free_path
+from ..files import free_path, locked
 from ..latent.fit_mixture import COMPONENTS
-from ..latent.fit_prior import fit_prior as fit
+from ..latent.fit_prior import prior_of
 from ..models.prior import Mixture
 from ..pretrained.find import file_name
 from ..result import Result
@@ -56,6 +57,8 @@ def fit_prior(
         UserError: there is no such run, or it has no encoder; it is the model of a name, such as avatars; there are too few images; or a
             process is training into the run.
     """
+    if components < 1:
+        raise UserError(f"--components must be at least 1, not {components}")
     if seed is not None:
         check_seed(seed)
     opened = run if isinstance(run, Run) else Run.open(run)
@@ -63,6 +66,18 @@ def fit_prior(
         own = free_path(Path(f"my-{file_name(opened.name)}"))  # cp would copy into a folder that is there
         way_out = f"fit the prior of a copy with: {quoted('cp', '-r', opened.folder, own)} && {command('fit-prior', own)}"
         raise UserError(f"cannot change the prior of {opened.name}, because all who use this model share it: {way_out}")
-    with Talk(progress).bar() as bar:
-        found = fit(opened.folder, data, components=components, seed=seed, device=make_fabric(device).device, progress=bar)
-    return FittedPrior(**vars(found), files=[opened.prior_file])
+    with ExitStack() as stack:
+        if opened.is_run and not stack.enter_context(locked(opened.lock_file)):
+            raise UserError(
+                f"{opened.folder} is still being trained by another process, which will also fit the prior: wait until that process ends"
+            )
+        model = opened.model(make_fabric(device).device, prior=False)
+        model.require("encoder")
+        if seed is None:
+            seed = opened.recipe.training.seed if opened.is_run else 0
+        bar = stack.enter_context(Talk(progress).bar())
+        images = opened.images(data, flag="--data", progress=bar)
+        training, _ = opened.split(images)
+        prior = prior_of(model, images, training, components=components, seed=seed, progress=bar)
+        prior.save(opened.model_folder)
+    return FittedPrior(**vars(prior), files=[opened.prior_file])

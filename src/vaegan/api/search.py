@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL.Image import Image
 from rich.table import Table
@@ -175,7 +174,8 @@ def search(
             raise UserError(f"{name} must be at least {least} and below 2^63, not {value}")
     named = images is not None and not (isinstance(images, (list, tuple)) and not images)
     if named == bool(samples):
-        raise UserError("search needs images: give image files, or draw samples with --samples 8")
+        neither = "search needs images: give image files, or draw samples with --samples 8"
+        raise UserError("images and --samples were both given: leave out one" if samples else neither)
     if samples and within is not None:
         raise UserError("with --samples, search looks in the training images of the run: leave out --in")
     opened = open_run(run)
@@ -196,8 +196,7 @@ def search(
                 raise UserError("this model has no encoder, so it has no codes of images: compare images with --by similarity")
             training, held_out = opened.split(searched)
             names = [f"sample {number}" for number in range(samples)]
-            with torch.inference_mode():
-                queries = model.sample(samples, seed, prior=prior)
+            queries = model.sample(samples, seed, prior=prior)
             rows, indices, distances = _rows(looking, (names, queries), count, training, on_row)
             if len(held_out):
                 found = copying(looking, training, held_out, seed, prior)

@@ -50,7 +50,7 @@ class ImageRange:
 
 def to_device(array: NDArray[Any], device: torch.device | str = "cpu") -> Tensor:
     """An array as a tensor on the device. A GPU takes it when it comes to it: nobody waits."""
-    tensor = torch.from_numpy(array)
+    tensor = torch.from_numpy(array if array.flags.writeable else array.copy())  # torch would share what must not change
     if torch.device(device).type != "cuda":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)

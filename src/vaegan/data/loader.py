@@ -57,17 +57,18 @@ class LoaderBatches(Batches):
             UserError: they are no batches of images.
         """
         self.loader = loader
-        torch.manual_seed(0)
         values = ValueRange()
         taken: list[NDArray[np.uint8]] = []
-        for batch in loader:
-            images = _numpy(batch)
-            if not taken:
-                self.batch, self.shape = len(images), images.shape[1:]
-            self._check_shape(images)
-            taken.append(to_pixels(images, values))
-            if sum(map(len, taken)) >= SAMPLE or len(taken[-1]) != self.batch:
-                break
+        with torch.random.fork_rng(devices=[]):  # the generator of the program stays as it was
+            torch.manual_seed(0)
+            for batch in loader:
+                images = _numpy(batch)
+                if not taken:
+                    self.batch, self.shape = len(images), images.shape[1:]
+                self._check_shape(images)
+                taken.append(to_pixels(images, values))
+                if sum(map(len, taken)) >= SAMPLE or len(taken[-1]) != self.batch:
+                    break
         if not taken:
             raise UserError("there are no batches in the DataLoader")
         pixels = np.concatenate(taken)[:SAMPLE]

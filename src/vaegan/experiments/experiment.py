@@ -274,7 +274,7 @@ class Experiment:
             if depends_on["discriminator"]:  # a run that is stopped has taken it, too
                 self._write(marker, depends_on, None)
             self.console.print(f"training {folder.name}", soft_wrap=True)
-            train(recipe, folder, auto_resume=True, device=self.device_name, report=False, console=self.console)
+            train(recipe, folder, auto_resume=True, device=self.device_name, report=False, progress=self.console)
             finished = _weights_of(folder)
             if finished is None:
                 raise UserError(f"the run {folder} is finished, but its model does not exist: remove the folder to train the run again")

@@ -42,7 +42,7 @@ def encode(
         each: called with the places of each part, and with its posteriors.
 
     Returns:
-        Mean and logvar, each len(numbers) x latent, on the CPU.
+        Mean and logvar, each len(indices) x latent, on the CPU.
     """
     wanted: Indices | NDArray[np.int64] = np.arange(images.shape[0]) if indices is None else indices
     count = len(wanted)

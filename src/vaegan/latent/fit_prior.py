@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,12 +10,10 @@ import torch
 from ..data import ImageSet, Indices
 from ..errors import NOT_FINITE, UserError
 from ..evenly_spaced import subsample
-from ..files import locked
 from ..models.fingerprint import fingerprint
 from ..models.prior import Mixture
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
-from ..run import Run
 from .encode import encode
 from .fit_mixture import COMPONENTS, fit_mixture
 
@@ -25,49 +21,6 @@ MOST = 8_000
 """Images that are encoded; of more, evenly spaced ones."""
 FEWEST = 20
 """Images, below which nothing can be said of their codes: samples are then drawn from N(0, I)."""
-
-
-def fit_prior(
-    run: str | Path,
-    data: str | Path | None = None,
-    *,
-    components: int = COMPONENTS[-1],
-    seed: int | None = None,
-    device: str | torch.device = "cpu",
-    progress: Progress = lambda *_: None,
-) -> Mixture:
-    """Fit the prior of a run anew, and save it beside the model. From then on, samples are drawn from it.
-
-    `vaegan.train` does this at its end. The weights of the model do not change.
-
-    Args:
-        run: a run folder or a model folder.
-        data: the training images; by default those that the run was trained on. A model folder needs them.
-        components: at most so many; fewer, if the fitted prior copies training images.
-        seed: of the posterior samples and of the fit; by default that of the run.
-        device: encodes the images.
-        progress: called as the work goes on.
-
-    Raises:
-        UserError: there is no such run, or it has no encoder; there are too few images; or a process is training into the run.
-    """
-    if components < 1:
-        raise UserError(f"--components must be at least 1, not {components}")
-    opened = Run.open(run)
-    with ExitStack() as stack:
-        if opened.is_run and not stack.enter_context(locked(opened.lock_file)):
-            raise UserError(
-                f"{opened.folder} is still being trained by another process, which will also fit the prior: wait until that process ends"
-            )
-        model = opened.model(device, prior=False)
-        model.require("encoder")
-        images = opened.images(data, flag="--data", progress=progress)
-        training, _ = opened.split(images)
-        if seed is None:
-            seed = opened.recipe.training.seed if opened.is_run else 0
-        prior = prior_of(model, images, training, components=components, seed=seed, progress=progress)
-        prior.save(opened.model_folder)
-    return prior
 
 
 def prior_of(

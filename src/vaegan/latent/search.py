@@ -84,8 +84,7 @@ def copying(search: Search, training: Indices, held_out: Indices, seed: int = 0,
         seed: of the samples.
         prior: that they are drawn from; see `VAEGAN.find_prior`.
     """
-    with torch.inference_mode():
-        drawn = search.model.sample(MEASURED, seed, prior=prior).cpu()
+    drawn = search.model.sample(MEASURED, seed, prior=prior).cpu()
     queries = torch.cat([drawn, to_tensor(search.images.images[subsample(held_out, MEASURED)])])
     _, distances = search(queries, 1, among=training)
     return Copying(distances[:MEASURED, 0], distances[MEASURED:, 0])

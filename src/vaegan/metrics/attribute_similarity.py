@@ -108,7 +108,6 @@ def best_samples(
     attributes: NDArray[np.float32],
     *,
     seed: int,
-    each: int = EACH,
     prior: PriorKind | None = None,
     progress: Progress = lambda *_: None,
 ) -> Best:
@@ -119,28 +118,27 @@ def best_samples(
         regressor: the judge.
         attributes: N x A, as the set has them.
         seed: of the codes.
-        each: samples of a query.
         prior: that codes are drawn from; see `VAEGAN.find_prior`.
         progress: called as the work goes on.
     """
     queries = regressor.standard(attributes)
-    readings = np.empty((len(queries), each, len(regressor.names)))
+    readings = np.empty((len(queries), EACH, len(regressor.names)))
     for start in range(0, len(queries), PART):
         part = slice(start, min(start + PART, len(queries)))
-        images = samples_for(model, attributes[part], np.arange(part.start, part.stop), seed=seed, each=each, prior=prior)
-        readings[part] = regressor.read(images.flatten(0, 1)).reshape(-1, each, len(regressor.names))
+        images = samples_for(model, attributes[part], np.arange(part.start, part.stop), seed=seed, prior=prior)
+        readings[part] = regressor.read(images.flatten(0, 1)).reshape(-1, EACH, len(regressor.names))
         progress("sampling for queries", part.stop, len(queries))
     return best_of(queries, readings)
 
 
 def best_images(
-    images: Images, indices: NDArray[np.int64], regressor: Regressor, attributes: NDArray[np.float32], *, each: int = EACH, seed: int = 0
+    images: Images, indices: NDArray[np.int64], regressor: Regressor, attributes: NDArray[np.float32], *, seed: int = 0
 ) -> Best:
     """The best of real images that are drawn at random for each query: what comes of not looking at the query at all."""
     queries = regressor.standard(attributes)
     drawn = np.random.default_rng([seed, 1]).choice(indices, min(len(indices), 2_000), replace=False)
     read = _read(images, drawn, regressor)
-    picked = np.random.default_rng([seed, 2]).integers(0, len(drawn), (len(queries), each))
+    picked = np.random.default_rng([seed, 2]).integers(0, len(drawn), (len(queries), EACH))
     return best_of(queries, read[picked])
 
 

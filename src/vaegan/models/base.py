@@ -26,6 +26,10 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Latent codes to images; the generator of the GAN."""
 
+    counted_from_image: ClassVar[str] = ""
+    """The name of its list of layers in which a decoder for larger images has the new ones first: `training.init_from` counts these layers
+    from the image, and all others from the code. Empty: there is no such list."""
+
     def forward(self, codes: Tensor, conditions: Tensor | None = None) -> Tensor:
         """N x latent, and N x attributes of a conditional model -> N x C x H x W in [-1, 1]."""
         raise NotImplementedError

@@ -139,6 +139,8 @@ class Encoder(base.Encoder):
 class Decoder(base.Decoder):
     """Latent codes to images; the generator of the GAN."""
 
+    counted_from_image = "upsamplings"
+
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = architecture

@@ -159,8 +159,8 @@ class VAEGAN(nn.Module):
         return standard.clamp(-MOST_DEVIATION, MOST_DEVIATION)
 
     def forward(self, images: AnyImages, attributes: Tensor | None = None) -> Tensor:
-        """The same as `reconstruct`."""
-        return self.reconstruct(images, attributes)
+        """The same images as those of `reconstruct`, but all at once, and with gradients."""
+        return self.decode(self.encode(images, attributes).mean, attributes)
 
     def inputs(self, images: AnyImages, *, check: bool = True) -> Tensor:
         """Images in any form as the networks take them: N x C x H x W in [-1, 1], of the model's size.
@@ -239,17 +239,19 @@ class VAEGAN(nn.Module):
             return torch.randn(count, self.architecture.latent, generator=torch.Generator().manual_seed(seed))
         return mixture.draw(count, seed, None if attributes is None else self.standardised(attributes))
 
+    @torch.no_grad()  # the graph of each part would stay in memory
     def sample(self, count: int, seed: int = 0, attributes: Tensor | None = None, prior: PriorKind | None = None) -> Tensor:
-        """`count` images decoded from codes of the prior; see `prior_codes`."""
+        """`count` images decoded from codes of the prior, without gradients; see `prior_codes`."""
         codes = self.prior_codes(count, seed, attributes, prior)
-        parts = range(0, count, PART)
+        parts = range(0, max(count, 1), PART)  # at least one: of no images, it is empty
         return torch.cat([self.decode(codes[i : i + PART], None if attributes is None else attributes[i : i + PART]) for i in parts])
 
+    @torch.no_grad()
     def reconstruct(self, images: AnyImages, attributes: Tensor | None = None, *, check: bool = True) -> Tensor:
-        """Each image through the bottleneck and back, by way of its posterior mean; see `encode`."""
+        """Each image through the bottleneck and back, by way of its posterior mean, without gradients; see `encode`."""
         self.require("encoder")
         images, parts = self.inputs(images, check=check), []
-        for start in range(0, len(images), PART):
+        for start in range(0, max(len(images), 1), PART):
             part = None if attributes is None else attributes[start : start + PART]
             parts.append(self.decode(self.encode(images[start : start + PART], part, check=False).mean, part))
         return torch.cat(parts)

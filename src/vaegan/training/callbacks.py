@@ -29,7 +29,8 @@ class Callback:
     They may ask for two things: `trainer.ask_to_stop()` ends the training well after the next step, and `trainer.ask_to_save()` saves
     after the next step.
 
-    If one of them raises, the run is saved, and the error goes on to whoever called `vaegan.train`.
+    If one of them raises, the run is saved, unless a loss, a gradient or a weight is not finite. The error goes on to whoever called
+    `vaegan.train`.
 
     Raises:
         UserError: a class has a method that begins with `on_` and is none of these.

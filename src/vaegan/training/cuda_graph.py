@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,8 +15,18 @@ WARM_UP = 3
 """Steps taken as they are before one is recorded: libraries choose their kernels, and optimisers make their state, at first use."""
 
 
+class Recording(NamedTuple):
+    """A step that can be replayed."""
+
+    graph: torch.cuda.CUDAGraph
+    inputs: list[Tensor]
+    """What it reads: those of a step are copied into them."""
+    result: StepResult
+
+
 class GraphedStep:
-    """A step that after a few calls is recorded and replayed.
+    """A step that after a few calls is recorded and replayed. Steps with a penalty and steps without one are other operations, and have a
+    recording each.
 
     What a replay returns are the tensors of the recording: they hold until the next one.
     """
@@ -22,36 +34,38 @@ class GraphedStep:
     def __init__(self, step: TrainingStep, note: Callable[[str], None]) -> None:
         """`note` takes the reason where a step cannot be recorded; then it is taken as it is, and nothing else changes."""
         self._step, self._note = step, note
-        self._calls = 0
+        self._calls: Counter[bool] = Counter()
         self._stream: torch.cuda.Stream | None = None
-        self._recording: tuple[torch.cuda.CUDAGraph, StepResult] | None = None
+        self._recordings: dict[bool, Recording] = {}
 
     def __call__(self, inputs: Inputs, requests: Requests = NO_REQUESTS) -> StepResult:
         """Take the step. Requests are this process's alone: they are no part of what is recorded."""
         return self._take(inputs)._replace(requests=requests)
 
     def _take(self, inputs: Inputs) -> StepResult:
-        self._calls += 1
-        if self._calls <= WARM_UP:
+        self._calls[inputs.penalised] += 1
+        calls = self._calls[inputs.penalised]
+        if calls <= WARM_UP:
             return self._aside(inputs)
-        if self._calls == WARM_UP + 1:
+        if calls == WARM_UP + 1:
             self._record(inputs)
-        if self._recording is None:
+        recording = self._recordings.get(inputs.penalised)
+        if recording is None:
             return self._step(inputs)
-        for mine, theirs in zip(self._inputs, _tensors(inputs), strict=True):
+        for mine, theirs in zip(recording.inputs, _tensors(inputs), strict=True):
             mine.copy_(theirs)
-        graph, result = self._recording
-        graph.replay()
-        return result
+        recording.graph.replay()
+        return recording.result
 
     def forget(self) -> None:
         """Record anew, after some steps: the tensors that a step changes are others now."""
-        self._calls, self._recording = 0, None
+        self._calls.clear()
+        self._recordings.clear()
 
     @property
     def replays(self) -> bool:
         """Whether a recording could be made."""
-        return self._recording is not None
+        return bool(self._recordings)
 
     def _aside(self, inputs: Inputs) -> StepResult:
         """On the stream that will record, as torch asks of steps before a recording."""
@@ -64,10 +78,11 @@ class GraphedStep:
 
     def _record(self, inputs: Inputs) -> None:
         """Recording runs nothing: the step that was asked for is the first replay."""
-        mine = inputs._replace(**{name: part.clone() for name, part in inputs._asdict().items() if isinstance(part, Tensor)})
-        self._inputs = _tensors(mine)
+        copies: dict[str, Any] = {name: part.clone() for name, part in inputs._asdict().items() if isinstance(part, Tensor)}
+        mine = inputs._replace(**copies)
         try:
-            self._recording = _record(self._step, mine, self._stream)
+            graph, result = _record(self._step, mine, self._stream)
+            self._recordings[inputs.penalised] = Recording(graph, _tensors(mine), result)
         except RuntimeError as error:
             self._step.drop_gradients()  # they are of a step that was not run
             cause = error.__context__ or error  # what broke a recording makes ending it fail, too

@@ -21,8 +21,7 @@ from ..errors import UserError
 from ..models.vaegan import VAEGAN
 from ..this_process import cores
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of mallopt(3)
-LARGEST_MMAP_THRESHOLD = 1 << 25  # on 64 bits
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt(3)
 
 
 class World(NamedTuple):
@@ -209,18 +208,6 @@ def keep_freed_memory() -> bool:
     """
     libc = _glibc()
     return bool(libc and libc.mallopt(M_MMAP_MAX, 0) and libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
-
-
-def return_freed_memory() -> bool:
-    """Undo `keep_freed_memory`, for comparisons within one process; whether glibc took it.
-
-    Nearly: by itself glibc adapts its thresholds to what is freed, up to these; once it was told any, it adapts no more. And holes in a
-    heap that was kept are used again, so that fewer pages are faulted in than in a fresh process.
-    """
-    libc = _glibc()
-    largest = LARGEST_MMAP_THRESHOLD
-    settings = {M_MMAP_THRESHOLD: largest, M_TRIM_THRESHOLD: 2 * largest, M_MMAP_MAX: 65536}
-    return bool(libc and all(libc.mallopt(*setting) for setting in settings.items()) and trim_memory())
 
 
 def trim_memory() -> bool:

@@ -98,8 +98,10 @@ def _features(tensor: Tensor, without: torch.Size | None) -> int:
 
 def _aligned(key: str, model: VAEGAN, other: VAEGAN) -> str:
     """The name in the other model of the layer that is as far from the image: the decoder's are counted from the code."""
-    here, there = (sum(1 for _ in getattr(one.decoder, "upsamplings", ())) for one in (model, other))
-    return re.sub(r"^(decoder\.upsamplings\.)(\d+)", lambda match: f"{match[1]}{int(match[2]) + there - here}", key)
+    if not (layers := model.decoder.counted_from_image):
+        return key
+    here, there = (len(getattr(one.decoder, layers)) for one in (model, other))
+    return re.sub(rf"^(decoder\.{layers}\.)(\d+)", lambda match: f"{match[1]}{int(match[2]) + there - here}", key)
 
 
 def _named(keys: list[str], model: VAEGAN) -> list[str]:

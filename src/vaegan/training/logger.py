@@ -211,13 +211,12 @@ def draw(model: VAEGAN, picture_inputs: PictureInputs) -> tuple[Image.Image, flo
     was_training = model.training
     model.eval()
     parts = []
-    with torch.no_grad():
-        if autoencodes:
-            pairs = grid.pair_rows(originals, model.reconstruct(originals, attributes, check=False), COLUMNS)
-            parts.append((f"{caption}, each above its reconstruction", pairs))
-        theirs = None if attributes is None else attributes[torch.arange(SAMPLES, device=attributes.device) % len(attributes)]
-        samples = model.sample(SAMPLES, seed=0, attributes=theirs)
-        parts.append((f"samples of {model.name_prior()}", samples))
+    if autoencodes:
+        pairs = grid.pair_rows(originals, model.reconstruct(originals, attributes, check=False), COLUMNS)
+        parts.append((f"{caption}, each above its reconstruction", pairs))
+    theirs = None if attributes is None else attributes[torch.arange(SAMPLES, device=attributes.device) % len(attributes)]
+    samples = model.sample(SAMPLES, seed=0, attributes=theirs)
+    parts.append((f"samples of {model.name_prior()}", samples))
     model.train(was_training)
     return grid.sheet(parts, COLUMNS), _spread(samples) / _spread(originals) if _spread(originals) else 1.0
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import UserError
 from ..files import free_space
@@ -124,11 +125,24 @@ def free_memory() -> int | None:
 
 
 def _on_meta(recipe: Recipe) -> tuple[Objective, VAEGAN]:
-    """The objective and the networks, without values."""
+    """The objective and the networks, without values.
+
+    Raises:
+        UserError: there are no such networks or losses, or they do not go together.
+    """
     with torch.device("meta"):
         objective = Objective(recipe.objective)
         model = VAEGAN(recipe.networks, level=recipe.objective.level).train()
         objective.check(model.discriminator)
+    if (
+        recipe.objective.penalty
+        and recipe.training.sync_batchnorm
+        and any(isinstance(m, _BatchNorm) for m in model.discriminator.modules())
+    ):
+        raise UserError(
+            "objective.penalty needs second derivatives, and training.sync_batchnorm does not support them in a discriminator with batch "
+            "normalisation: leave out one, or use for example networks.family=resize"
+        )
     return objective, model
 
 

@@ -82,6 +82,8 @@ class Inputs(NamedTuple):
     """N x attributes, for a conditional model."""
     diff_augment: Tensor | None = None
     """N x 7 random numbers, for what the discriminator sees."""
+    penalised: bool = True
+    """Whether the weight of the penalty is above 0: a number of the host, which decides which operations the step is."""
 
 
 class StepResult(NamedTuple):
@@ -174,7 +176,7 @@ class TrainingStep:
 
     Either the host decides: it reads the costs, and no work is done for a network that is held. Or the device decides: all gradients are
     computed, a network that is held keeps its weights, and the host never waits but runs ahead. Then all steps are the same operations,
-    which can be recorded (see cuda_graph.py). Which networks step, and what they become, is the same both ways.
+    with or without a penalty, which can be recorded (see cuda_graph.py). Which networks step, and what they become, is the same both ways.
     """
 
     def __init__(self, recipe: Recipe, fabric: Fabric, model: VAEGAN) -> None:
@@ -200,8 +202,9 @@ class TrainingStep:
         with self.fabric.autocast():
             conditions = self.model.conditions(inputs.attributes)
             batch = (images, inputs.noise[0], inputs.noise[1])
+            penalty = rates.penalty if inputs.penalised else 0.0
             losses = self.objective(
-                self.model, *batch, gamma=rates.gamma, penalty=rates.penalty, conditions=conditions, numbers=inputs.diff_augment
+                self.model, *batch, gamma=rates.gamma, penalty=penalty, conditions=conditions, numbers=inputs.diff_augment
             )
         means, requests = self._agree(losses, requests)
         cost = dict(zip(LOGGED_LOSSES, means.unbind(), strict=True))

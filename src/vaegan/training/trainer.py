@@ -101,7 +101,8 @@ class Trainer:
             rank=fabric.global_rank,
             processes=self.processes,
         )
-        self.batches.seed = settings.seed
+        if loader:
+            loader.seed = settings.seed
         self.batches.keep_on(fabric.device)
         self.images_per_step = settings.batch * self.processes
         self.steps = settings.steps(self.batches.steps_per_epoch, self.images_per_step)
@@ -162,12 +163,14 @@ class Trainer:
         generator = torch.Generator().manual_seed(int(seed[0] >> 1))
         noise = torch.randn(2, self.recipe.training.batch, self.recipe.networks.latent, generator=generator)
         rates: Rates | Tensor = self.rates()
+        penalised = self.recipe.objective.penalty_at(self.step) > 0
         if self.training_step.device_decides:
             rates = to_device(np.array(rates, np.float32), device)
         attributes = None if self.attributes is None else to_device(self.attributes[self.batches.indices_of(self.step)], device)
         changes = draw(len(noise[0]), generator) if self.recipe.objective.diff_augment else None  # after the noise, which does not change
         changes = None if changes is None else to_device(changes.numpy(), device)
-        return Inputs(*self.batches.inputs(self.step, device), to_device(noise.numpy(), device), rates, attributes, changes)
+        pixels, augmentation = self.batches.inputs(self.step, device)
+        return Inputs(pixels, augmentation, to_device(noise.numpy(), device), rates, attributes, changes, penalised)
 
     def learning_rate(self) -> float:
         """The learning rate of the next step, before the networks' factors."""
@@ -356,6 +359,7 @@ class Trainer:
                         self.check()
                 except Diverged as error:
                     self._roll_back(run, error, monitor)
+                    self._asked = Requests(*map(max, self._asked, requests))  # what was to be done after this step is still to be done
                     ended = False
                     continue
                 if not monitor:

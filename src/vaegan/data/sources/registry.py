@@ -66,10 +66,6 @@ def find_source(text: str, choices: ColumnChoices = NO_CHOICES) -> Source:
         text: how it is asked for.
         choices: what a person says of the columns of a set of the Hugging Face hub.
 
-    Args:
-        text: how it is asked for.
-        choices: what a person says of the columns of a set of the Hugging Face hub.
-
     Raises:
         UserError: there is no such thing, or it is not what it should be.
     """
