@@ -94,7 +94,7 @@ def test_the_python_of_the_python_page_runs(tmp_path: Path, monkeypatch: pytest.
     for name in ("train", "resume"):
         monkeypatch.setattr(vaegan, name, partial(getattr(workflow, name), **QUIETLY))
     code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), re.DOTALL))
-    for long, short in {"steps=100": "steps=2", "100 steps": "2 steps", "150 steps": "3 steps", "steps=50": "steps=1"}.items():
+    for long, short in {"steps=100": "steps=2", "100 steps": "2 steps", "steps=150": "steps=3", "steps=50": "steps=1"}.items():
         assert long in code
         code = code.replace(long, short)
     names: dict[str, Any] = {}

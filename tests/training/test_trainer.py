@@ -305,7 +305,7 @@ def test_runs_without_a_name_are_numbered(tmp_path: Path, monkeypatch: pytest.Mo
     runs = [train(tiny(training__length="1 steps"), **QUIETLY).run for _ in range(2)]
     assert [str(run) for run in runs] == ["runs/avatars", "runs/avatars-2"]
     said = StringIO()
-    train(tiny(training__length="1 steps"), **{**QUIETLY, "console": Console(file=said, width=200)})
+    train(tiny(training__length="1 steps"), **{**QUIETLY, "progress": Console(file=said, width=200)})
     assert "runs/avatars exists already, so this run is saved as runs/avatars-3\n" in said.getvalue()
 
 
