@@ -62,9 +62,9 @@ def test_a_link_in_the_address_gets_a_thumbnail(browser: Browser, page: Path) ->
 
 
 def test_a_copied_link_names_the_page_and_says_what_to_do(studio: Studio, browser: Browser, page: Path) -> None:
-    browser.run("window.copied = []; navigator.clipboard.writeText = async (text) => { copied.push(text); };")
+    browser.run("window.texts = []; navigator.clipboard.writeText = async (text) => { texts.push(text); };")
     studio.find("#link").click()
-    browser.until("return copied.length")
-    assert browser.run("return copied[0]").startswith(f"{page.name}#example=")
+    browser.until("return texts.length")
+    assert browser.run("return texts[0]").startswith(f"{page.name}#example=")
     time.sleep(0.1)
     assert f"Send {page.name}, too" in studio.said()

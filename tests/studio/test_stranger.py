@@ -33,7 +33,7 @@ def test_to_add_an_attribute_and_save_the_picture(browser: Browser, page: Path) 
     studio.find("#tab-keep").click()
     assert in_sight(studio, "#scale", "#save", "#link")
     studio.find("#save").click()
-    assert "Saved as" in studio.said()
+    browser.until("return document.getElementById('message').textContent.startsWith('Saved as')")
 
 
 def test_to_compare_a_photo_and_go_back(browser: Browser, page: Path, photo: Path) -> None:

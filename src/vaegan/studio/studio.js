@@ -279,7 +279,7 @@ function choose(tab) {
 const showFound = () => { if (document.activeElement === $("find")) scrollBy(0, belowTabs($("find"))); };
 for (const name of ["focus", "input"]) $("find").addEventListener(name, showFound);
 addEventListener("resize", showFound);
-new ResizeObserver(() => document.body.style.setProperty("--below", `${$("view").offsetHeight}px`)).observe($("view"));
+new ResizeObserver(() => document.documentElement.style.setProperty("--below", `${$("view").offsetHeight}px`)).observe($("view"));
 
 tabs.forEach((tab, place) => {
   tab.onclick = () => choose(tab);
