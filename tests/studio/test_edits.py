@@ -56,7 +56,7 @@ def test_a_photo_is_seen_although_a_slider_was_moved(studio: Studio, photo: Path
     assert studio.shown("frame")[height // 2, width // 2, 0] > 200  # its red middle
     studio.find("#fitted").click()
     assert studio.value("#wipe") == 50
-    assert [studio.find(f".tag.{name}").text for name in ("before", "after")] == ["original", "made by the model"]
+    assert [studio.find(f".tag.{name}").text for name in ("before", "after")] == ["original", "by the model"]
 
 
 def test_the_keyboard_undoes_and_redoes_one_slider_at_once(studio: Studio) -> None:

@@ -41,7 +41,7 @@ def test_what_cannot_be_read_of_a_link_is_named(studio: Studio, part: str) -> No
     studio.find("#pasted").send_keys(f"#seed=5&{part}")
     studio.after(lambda: studio.find("#given button").click())
     time.sleep(0.2)
-    assert studio.said() == f"The page cannot read this part of the link: {part.split('=')[0]}."
+    assert studio.said() == f"The page cannot read this part of the link: {part.partition('=')[0]}."
     assert studio.status() == "Sample 5"
 
 

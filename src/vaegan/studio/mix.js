@@ -47,8 +47,7 @@ async function openMix() {
 }
 
 function showMix() {
-  if ($("mix").hidden) return;
-  if (!state.corners) { openMix(); return; }
+  if ($("mix").hidden || !state.corners) return;
   const percent = (part) => Math.round(100 * part), { x, y, here, corners } = state;
   $("corners").querySelectorAll("canvas").forEach((canvas, place) => { if (corners[place]) paint(canvas, corners[place].pixels); });
   $("point").hidden = !here;

@@ -87,6 +87,7 @@ async function showAll() {
   $("map").hidden = $("map-line").hidden = true;
   showControls();
   await Promise.all([show(), showBefore()]);
+  if (!$("mix").hidden && !state.corners) await openMix();
 }
 
 /* ---- sliders ---- */
@@ -259,10 +260,10 @@ if (about.score) {
 
 const tabs = [...document.querySelectorAll('[role="tab"]')];
 
-/** How far an element is below the tabs, where these stay in sight, as on a phone; else 0. */
-function belowTabs(element) {
+/** Where the tabs stay in sight, as on a phone, scroll an element up to them: as much as can be is then in sight. */
+function scrollToTabs(element) {
   const bar = tabs[0].parentElement, top = parseFloat(getComputedStyle(bar).top);
-  return Number.isNaN(top) ? 0 : element.getBoundingClientRect().top - top - bar.offsetHeight - 8;
+  if (!Number.isNaN(top)) scrollBy({ top: element.getBoundingClientRect().top - top - bar.offsetHeight - 8, behavior: "instant" });
 }
 
 function choose(tab) {
@@ -272,11 +273,11 @@ function choose(tab) {
     $(one.getAttribute("aria-controls")).hidden = one !== tab;
   }
   if (tab.id === "tab-mix") openMix();
-  scrollBy(0, belowTabs($(tab.getAttribute("aria-controls")))); // on a phone, as much of it is in sight as can be
+  scrollToTabs($(tab.getAttribute("aria-controls")));
 }
 
 /** What is found is in sight, also when the keyboard of a phone has come, or a page has become shorter. */
-const showFound = () => { if (document.activeElement === $("find")) scrollBy(0, belowTabs($("find"))); };
+const showFound = () => { if (document.activeElement === $("find")) scrollToTabs($("find")); };
 for (const name of ["focus", "input"]) $("find").addEventListener(name, showFound);
 addEventListener("resize", showFound);
 new ResizeObserver(() => document.documentElement.style.setProperty("--below", `${$("view").offsetHeight}px`)).observe($("view"));
