@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from ..browser import MARKS, Browser
-from .person import Studio, in_sight
+from .person import COVERED, Studio, in_sight
 
 pytestmark = MARKS
+ActionChains = pytest.importorskip("selenium.webdriver").ActionChains
 
 
 def on_screen(browser: Browser, page: Path, width: int, height: int, *, touch: bool) -> Studio:
@@ -82,3 +83,26 @@ def test_a_message_is_in_sight_beside_the_name(browser: Browser, page: Path) -> 
     box = studio.find("#message").rect
     assert 0 < box["y"] < 650 - box["height"]
     assert studio.status() == name
+
+
+def test_the_picture_has_its_room_before_the_model_is_there(browser: Browser, page: Path) -> None:
+    browser.open(page, script=False)
+    box = browser.driver.find_element("id", "picture").size
+    assert box["height"] == box["width"] > 200
+    browser.command("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_a_thumbnail_under_the_mouse_does_not_look_chosen(browser: Browser, page: Path) -> None:
+    studio = Studio(browser, page)
+    chosen, other = (studio.find(f"#tray button:nth-child({number})") for number in (1, 3))
+    ActionChains(browser.driver).move_to_element(other).perform()
+    assert other.value_of_css_property("border-color") != chosen.value_of_css_property("border-color")
+
+
+def test_what_has_the_focus_is_not_under_the_picture(browser: Browser, page: Path) -> None:
+    studio = on_screen(browser, page, 390, 844, touch=True)
+    studio.unfold()
+    for slider in browser.driver.find_elements("css selector", "#principal input")[:6:5]:
+        browser.driver.execute_script("arguments[0].focus()", slider)
+        time.sleep(0.8)
+        assert not browser.driver.execute_script(COVERED, slider)
