@@ -42,7 +42,7 @@ def test_pictures_are_those_of_the_package(browser: Browser, page: Path, run: Ru
         assert off(studio.shown(), to_uint8(model.sample(1, 7))[0]).max() <= 3
     images = run.images()
     studio = Studio(browser, page, fragment="#example=2")
-    number = images.names.index(studio.status().removeprefix("Held-out image "))
+    number = images.names.index(studio.status().removeprefix("Example "))
     assert number in run.split(images)[1][:]
     original = images.images[np.array([number])]
     assert off(studio.shown("before"), original[0]).max() == 0
@@ -83,7 +83,7 @@ def test_a_link_gives_the_same_picture(browser: Browser, page: Path) -> None:
     studio.slide("#principal input", Keys.HOME)
     picture, link = studio.shown(), browser.run("return location.hash")
     assert off(Studio(browser, page, fragment=link).shown(), picture).max() == 0
-    assert Studio(browser, page, fragment="#seed=<b>&principal.99=1&x").status().startswith("Held-out image")
+    assert Studio(browser, page, fragment="#seed=<b>&principal.99=1&x").status().startswith("Example")
 
 
 def test_a_link_has_the_code_of_what_is_no_sample(browser: Browser, page: Path, photo: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_link_has_the_code_of_what_is_no_sample(browser: Browser, page: Path, 
     time.sleep(0.3)
     picture, link = studio.shown(), browser.run("return location.hash")
     assert off(Studio(browser, page, fragment=link).shown(), picture).max() <= 1
-    assert Studio(browser, page, fragment="#code=AAAA").status().startswith("Held-out image")
+    assert Studio(browser, page, fragment="#code=AAAA").status().startswith("Example")
 
 
 def test_new_samples(browser: Browser, page: Path) -> None:
@@ -137,9 +137,9 @@ def test_a_file_that_is_no_picture_changes_nothing(browser: Browser, page: Path,
     studio = Studio(browser, page)
     picture = studio.shown()
     studio.find("#file").send_keys(str(tmp_path / name))
-    browser.until("return document.getElementById('status').classList.contains('error')")
-    assert name in studio.status()
-    assert ("Safari" in studio.status()) == name.endswith("heic")
+    browser.until("return document.getElementById('message').classList.contains('error')")
+    assert name in studio.said()
+    assert ("Safari" in studio.said()) == name.endswith("heic")
     assert off(studio.shown(), picture).max() == 0
 
 
@@ -201,20 +201,22 @@ def test_how_unusual(browser: Browser, page: Path) -> None:
     browser.until("return document.getElementById('map').hidden")
     studio.press("#new")
     studio.find("#unusual").click()
-    assert "samples are not scored" in studio.status()
+    assert "samples are not scored" in studio.said()
 
 
 def test_saving(browser: Browser, page: Path, run: Run) -> None:
     studio = Studio(browser, page, fragment="#seed=5")
     studio.find("#tab-keep").click()
     studio.find("#smooth").click()
+    assert studio.find("#scale + output").text == "1024 × 1024 pixels"
+    studio.find("#keep summary").click()
     for button in ("#save", "#save-code"):
         studio.find(button).click()
         time.sleep(0.5)
     folder: Path = browser.downloads  # type: ignore[attr-defined]
     picture = np.asarray(Image.open(folder / "run-sample-5.png").convert("RGB"))
-    assert picture.shape == (256, 256, 3)
-    assert off(picture[::8, ::8], studio.shown()).max() == 0
+    assert picture.shape == (1024, 1024, 3)
+    assert off(picture[::32, ::32], studio.shown()).max() == 0
     saved = json.loads((folder / "run-sample-5.json").read_text())
     with torch.no_grad():
         image = to_uint8(run.model().decode(torch.tensor([saved["code"]])))[0]
@@ -229,6 +231,7 @@ def test_saving(browser: Browser, page: Path, run: Run) -> None:
     names: dict[str, Any] = {}
     studio = Studio(browser, page, fragment="#seed=5")
     studio.find("#tab-keep").click()
+    studio.find("#keep summary").click()
     text = studio.find("#command").text.replace('"run-sample-5.json"', repr(str(folder / "run-sample-5.json")))
     with torch.no_grad():
         exec(text, names)

@@ -9,21 +9,11 @@ from typing import Any
 import pytest
 
 from ..browser import MARKS, Browser
-from .person import Studio, off
+from .person import Studio, in_sight, off
 
 pytestmark = MARKS
 Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 WIDTH = 390
-COVERED = """
-const [element] = arguments, box = element.getBoundingClientRect();
-const there = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-return !(there && (element.contains(there) || there.contains(element)));
-"""
-
-
-def in_sight(studio: Studio, *selectors: str) -> bool:
-    """Whether the middle of each element is on the screen, and nothing lies over it."""
-    return not any(studio.browser.driver.execute_script(COVERED, studio.find(selector)) for selector in selectors)
 
 
 def on_a_phone(browser: Browser, page: Path, **how: Any) -> Studio:
@@ -43,7 +33,7 @@ def test_to_add_an_attribute_and_save_the_picture(browser: Browser, page: Path) 
     studio.find("#tab-keep").click()
     assert in_sight(studio, "#scale", "#save", "#link")
     studio.find("#save").click()
-    assert "Saved as" in studio.status()
+    browser.until("return document.getElementById('message').textContent.startsWith('Saved as')")
 
 
 def test_to_compare_a_photo_and_go_back(browser: Browser, page: Path, photo: Path) -> None:
@@ -79,11 +69,11 @@ def test_to_open_what_a_friend_has_sent(browser: Browser, page: Path) -> None:
     studio = on_a_phone(browser, page)
     studio.find("#tab-keep").click()
     studio.after(lambda: studio.find("#pasted").send_keys(f"https://example.org/studio.html{link}", Keys.ENTER))
-    browser.until("return document.getElementById('status').textContent === 'Sample 5'")
+    browser.until("return document.getElementById('status').textContent === 'Sample 5, edited'")
     time.sleep(0.3)
     assert off(studio.shown(), sent).max() == 0
     studio.find("#pasted").send_keys("hello", Keys.ENTER)
-    assert studio.status() == "This is no link to a picture of this page."
+    assert studio.said() == "This is no link to a picture of this page."
     assert off(studio.shown(), sent).max() == 0
     studio.after(lambda: browser.run("location.hash = '#seed=6'"))  # a person writes at the end of the address
     browser.until("return document.getElementById('status').textContent === 'Sample 6'")

@@ -1,56 +1,59 @@
-/* Between pictures: the plane between two to four of them, and walks from sample to sample. */
+/* Between pictures: the plane between two to four of them, and walks from picture to picture. */
 
 /* ---- mixing ---- */
 
-const corners = [null, null, null, null];
 const NAMES = ["Top left", "Top right", "Bottom left", "Bottom right"];
-const mixAt = { x: 0.5, y: 0.5 };
+
+const shownCorner = () => ({ ...shown, conditions: [...state.conditions] });
 
 function makeMix() {
   NAMES.forEach((name, place) => {
-    const button = document.createElement("button"), canvas = newCanvas(1, 1), text = document.createElement("span");
+    const button = document.createElement("button"), text = document.createElement("span");
     text.textContent = name;
-    button.append(canvas, text);
+    button.append(newCanvas(1, 1), text);
     button.setAttribute("aria-label", `${name}: take the picture that is shown`);
     button.title = "Take the picture that is shown";
-    button.draw = (source) => {
-      canvas.width = WIDTH;
-      canvas.height = HEIGHT;
-      canvas.getContext("2d").drawImage(source, 0, 0);
-    };
     button.onclick = () => {
-      corners[place] = { code: shownCode, conditions: [...conditions] };
-      button.draw($("after"));
+      stopWalk();
+      const corners = [...state.corners];
+      corners[place] = shownCorner();
+      Object.assign(state, { corners, mixed: true, x: place % 2, y: place >> 1, here: true });
+      showMix();
+      remember();
       say(`${name} is this picture.`);
     };
     button.className = `corner-${place}`;
     $("corners").append(button);
   });
-  const at = (x, y) => { mixAt.x = clamp(x); mixAt.y = clamp(y); showMix(); };
-  dragged($("pad"), {
-    start: (event) => { const box = $("pad").getBoundingClientRect(); at((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height); return true; },
-    move: (right, down) => at(mixAt.x + right, mixAt.y + down),
-    end: keepMix,
-  });
+  dragged($("pad"), { start: mixAt, move: (right, down, place) => mixAt(place), end: keepMix });
   $("pad").onkeydown = (event) => {
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (!way) return;
     event.preventDefault();
-    at(mixAt.x + 0.05 * way[0], mixAt.y + 0.05 * way[1]);
+    mixAt({ x: state.x + 0.05 * way[0], y: state.y + 0.05 * way[1] });
     keepMix();
   };
 }
 
-/** Until a person chooses pictures, the corners have the one that is shown and the next ones of the tray. */
-function fillCorners() {
-  const free = corners.findIndex((corner) => corner), others = [...$("tray").children].filter(({ item }) => item !== base);
-  if (free >= 0 || !base) return;
-  $("corners").querySelectorAll("button").forEach((button, place) => {
-    const source = place ? others[place - 1] : null;
-    if (place && !source) return;
-    corners[place] = place ? { code: source.item.code, conditions: [...source.item.conditions] } : { code: shownCode, conditions: [...conditions] };
-    button.draw(place ? source.querySelector("canvas") : $("after"));
-  });
+/** Until a person uses them, the corners have the picture that is shown, where the point is, and the next ones of the strip. */
+async function openMix() {
+  if (!state.mixed) {
+    const others = [...$("tray").children].map(({ item }) => item).filter((item) => item !== state.base && !item.edits).slice(0, NAMES.length - 1);
+    const corners = await Promise.all(others.map(async (item) => ({ code: item.code, conditions: item.conditions, pixels: await pixelsOfItem(item) })));
+    const mix = { corners: [shownCorner(), ...corners], x: 0, y: 0, here: true };
+    for (const one of [state, steps[step]]) Object.assign(one, mix);
+  }
+  showMix();
+}
+
+function showMix() {
+  if ($("mix").hidden || !state.corners) return;
+  const percent = (part) => Math.round(100 * part), { x, y, here, corners } = state;
+  $("corners").querySelectorAll("canvas").forEach((canvas, place) => { if (corners[place]) paint(canvas, corners[place].pixels); });
+  $("point").hidden = !here;
+  Object.assign($("point").style, { left: `${100 * x}%`, top: `${100 * y}%` });
+  $("pad").setAttribute("aria-valuenow", percent(x));
+  $("pad").setAttribute("aria-valuetext", here ? `${percent(x)}% to the right, ${percent(y)}% down` : "The picture is no mixture");
 }
 
 /** A weighted sum of codes, as far from the mean of all codes as they are: a plain mean would be nearer, where pictures are dull. */
@@ -62,68 +65,69 @@ function mixed(codes, weights) {
   return sum.map((value, i) => priorMean[i] + factor * value);
 }
 
-let mixture = null;
-
-function showMix() {
-  $("point").style.left = `${100 * mixAt.x}%`;
-  $("point").style.top = `${100 * mixAt.y}%`;
-  const percent = (part) => Math.round(100 * part);
-  $("pad").setAttribute("aria-valuenow", percent(mixAt.x));
-  $("pad").setAttribute("aria-valuetext", `${percent(mixAt.x)}% to the right, ${percent(mixAt.y)}% down`);
-  const { x, y } = mixAt, weights = [(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y];
-  const taken = corners.map((corner, place) => [corner, weights[place]]).filter(([corner]) => corner);
-  if (taken.length < 2) return say("Press two corners first: each takes the picture that is shown.", true);
-  stopWalk();
-  leavePhoto(null);
-  wipeTo(0);
+/** Show the mixture at a place of the plane. */
+function mixAt(place) {
+  if (!state.corners) return;
+  const x = clamp(place.x), y = clamp(place.y), weights = [(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y];
+  const taken = state.corners.map((corner, number) => [corner, weights[number]]).filter(([corner]) => corner);
+  if (taken.length < 2) { say("Open another picture, and press a corner: it takes the picture.", true); return; }
   const total = taken.reduce((sum, [, weight]) => sum + weight, 0) || 1;
-  mixture = { label: "A mixture", code: mixed(taken.map(([corner]) => corner.code), taken.map(([, weight]) => weight / total)), pixels: null, conditions: [...taken[0][0].conditions] };
-  say(mixture.label);
-  return show({ code: mixture.code, edits: noEdits(), conditions: mixture.conditions });
+  const code = mixed(taken.map(([corner]) => corner.code), taken.map(([, weight]) => weight / total));
+  stopWalk();
+  take({ label: "A mixture", passing: "mix", code, pixels: null, conditions: [...taken[0][0].conditions] }, { x, y, here: true, mixed: true });
+  leavePhoto();
+  showControls();
+  show();
 }
 
 function keepMix() {
-  if (!mixture) return;
-  base = mixture;
-  edits = noEdits();
-  conditions = [...mixture.conditions];
-  mixture = null;
-  showControls();
+  if (state.base.passing !== "mix") return;
   showBefore();
-  remember();
+  remember("mix");
 }
 
 /* ---- walking ---- */
 
-function stopWalk() {
-  if (!walking) return;
-  walking = false;
-  $("play").textContent = "Play";
-}
-
+const ROUND = [0, 1, 3, 2]; // the corners of the mix, one beside the other
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
+/** The codes that a walk goes to, one after the other. */
+async function* goals() {
+  for (;;) {
+    if ($("to").value === "samples") yield (await sampleOf(anySeed(), state.conditions)).code;
+    else {
+      if (!state.corners) await openMix();
+      for (const place of ROUND) if (state.corners[place]) yield state.corners[place].code;
+    }
+  }
+}
+
 async function walk() {
-  walking = true;
-  leavePhoto(null);
-  $("play").textContent = "Stop";
-  wipeTo(0);
-  const draw = async () => (await sampleOf(crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000, conditions)).code;
-  let from = shownCode, to = await draw(), began = performance.now();
-  say("Walking through the prior");
+  const mine = walking = {}, next = goals(), pass = (code) => take({ label: "A stop of the walk", passing: "walk", code, pixels: null, conditions: [...state.conditions] });
+  let from = shown.code, to = (await next.next()).value, began = performance.now();
+  if (walking !== mine) return;
+  pass(from);
+  leavePhoto();
+  showControls();
   const frame = async () => {
-    if (!walking) return;
     let part = (performance.now() - began) / (1000 * +$("pace").value);
-    if (STILL.matches) part = Math.floor(part); // from sample to sample, with nothing between
-    if (part >= 1) { from = to; to = await draw(); began = performance.now(); part = 0; }
-    const angle = (part * Math.PI) / 2, code = priorMean.map((mean, i) => mean + Math.cos(angle) * (from[i] - mean) + Math.sin(angle) * (to[i] - mean));
-    base = { label: "A step of the walk", code, pixels: null, conditions: [...conditions] };
-    edits = noEdits();
+    if (STILL.matches) part = Math.floor(part); // from picture to picture, with nothing between
+    if (part >= 1) { from = to; to = (await next.next()).value; began = performance.now(); part = 0; }
+    if (walking !== mine) return;
+    const angle = (part * Math.PI) / 2;
+    pass(priorMean.map((mean, i) => mean + Math.cos(angle) * (from[i] - mean) + Math.sin(angle) * (to[i] - mean)));
     await show();
     requestAnimationFrame(frame);
   };
   frame();
 }
 
-$("play").onclick = () => { if (walking) { stopWalk(); say(base.label); showControls(); showBefore(); remember(); } else walk(); };
+function stopWalk() {
+  if (!walking) return;
+  walking = null;
+  showBefore();
+  remember();
+}
 
+$("play").onclick = () => { if (walking) stopWalk(); else walk(); };
+$("stop").onclick = stopWalk;

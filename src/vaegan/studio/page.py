@@ -18,7 +18,7 @@ from .contents import Contents, gather
 from .weights import Precision
 
 HERE = resources.files("vaegan.studio")
-PAGE = ("studio.js", "photo.js", "mix.js", "share.js")
+PAGE = ("studio.js", "undo.js", "gestures.js", "photo.js", "mix.js", "share.js")
 """What a person does in the page."""
 SCRIPTS = ("kernels.js", "engine.js", "latent.js")
 """What runs beside the page, in a worker."""
@@ -106,7 +106,8 @@ def remote_page(opened: Run, *, examples: int = 12) -> str:
 
 def render(contents: Contents) -> str:
     """The page as text. Only the style and the scripts that it comes with may act in it: its policy names their hashes."""
-    style = stylesheet("vaegan.studio", "studio.css")
+    height, width = contents.about["size"]
+    style = f":root {{ --shape: {height / width:.6g}; }}\n" + stylesheet("vaegan.studio", "studio.css")
     script, worker = ("\n".join((HERE / name).read_text(encoding="utf-8") for name in names) for names in (PAGE, SCRIPTS))
     return (
         templates("vaegan.studio")

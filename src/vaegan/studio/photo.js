@@ -1,4 +1,4 @@
-/* Pixels, and photos that a person opens: cut as in training, moved and zoomed by hand. */
+/* Pixels, and photos that a person opens: cut as in training, and framed by hand. */
 
 /* ---- pixels ---- */
 
@@ -56,10 +56,20 @@ function reduced(source, left, top, width, height) {
 
 /* ---- photos ---- */
 
-let photo = null;
+const MARGIN = 0.1; // parts of the picture that show what is beside the part that the model gets, while a photo is framed
+const MOST_ZOOM = 8;
+
+/** The photo that is moved and zoomed, if one is: its `bitmap`, the place `x`, `y` of the part, from 0 to 1, and `zoom`. */
+let framing = null;
+
+const itemOfPhoto = (photo) => pictureOf(pixelsOf(reduced(photo.bitmap, ...partOf(photo))), photo.name, { photo });
 
 async function openPhoto(file) {
   if (/\.json$/i.test(file.name)) return openCode(file);
+  const key = `${file.name} ${file.size} ${file.lastModified}`, known = [...$("tray").children].find(({ item }) => item.photo?.key === key);
+  stopWalk();
+  if (known) return begin(known.item).then(startFraming);
+  const mine = ++choices;
   let bitmap;
   try {
     ({ bitmap } = await ask("photo", { file, largest: LARGEST_PHOTO }));
@@ -67,13 +77,9 @@ async function openPhoto(file) {
     const heic = /\.hei[cf]$/i.test(file.name) ? " Only Safari reads HEIC files." : "";
     return say(`This browser cannot read ${file.name || "the file"} as a picture.${heic} Choose a JPEG, PNG or WebP file.`, true);
   }
-  photo = { bitmap, name: file.name || "your photo", x: 0.5, y: 0.5, zoom: 1 };
-  $("zoom").value = 0;
-  if (!changed()) wipeTo(50);
-  $("adjust").hidden = false;
-  $("picture").classList.add("adjusting");
-  await takePhoto();
-  return undefined;
+  const item = await itemOfPhoto({ bitmap, key, name: file.name || "your photo", x: 0.5, y: 0.5, zoom: 1 });
+  if (mine !== choices) return addToTray(item); // another picture was chosen meanwhile: that one stays
+  return begin(item).then(startFraming);
 }
 
 /** The part of the photo that the model gets: the largest one of the model's shape, moved and zoomed by hand. */
@@ -82,35 +88,71 @@ function partOf({ bitmap, x, y, zoom }) {
   return [x * (bitmap.width - width), y * (bitmap.height - height), width, height];
 }
 
-let taking = false, again = false;
-
-/** Show the part of the photo, and then what it has been moved to meanwhile. If another picture is chosen meanwhile, that one stays. */
-async function takePhoto() {
-  again = true;
-  if (taking) return;
-  taking = true;
-  try {
-    while (again && photo) {
-      again = false;
-      const mine = photo, pixels = pixelsOf(reduced(mine.bitmap, ...partOf(mine))), item = await pictureOf(pixels, mine.name, { photo: true });
-      if (mine !== photo && !mine.done) continue;
-      const shown = mine === photo || !photo; // else the next photo is open already: this one is only kept
-      if (mine.button) { if (shown) history.pop(); mine.button.remove(); }
-      mine.item = item;
-      mine.button = addToTray(item, pixels);
-      if (shown) await begin(item, { keepEdits: true });
-    }
-  } finally { taking = false; }
+function startFraming() {
+  if (!state.base.photo) return; // another picture was chosen meanwhile
+  framing = { ...state.base.photo };
+  showFraming();
+  refresh();
 }
 
-function endAdjusting() {
-  photo = null;
-  $("adjust").hidden = true;
-  $("picture").classList.remove("adjusting");
+function endFraming() {
+  if (!framing) return;
+  framing = null;
+  showFraming();
+  refresh();
 }
 
-/** Another picture is shown: the photo is not moved any more. */
-function leavePhoto(next) { if (photo && next !== photo.item) endAdjusting(); }
+/** If another picture is shown, its photo is not moved any more; if an earlier part of the same one is, it goes on from there. */
+function leavePhoto() {
+  const { photo } = state.base;
+  if (!framing) return;
+  framing = photo?.bitmap === framing.bitmap ? { ...photo } : null;
+  showFraming();
+}
+
+/** The photo itself, at once and sharp; what the model gets is inside the frame. */
+function showFraming() {
+  const canvas = $("frame"), box = $("picture");
+  $("adjust").hidden = canvas.hidden = !framing;
+  box.classList.toggle("adjusting", framing !== null);
+  if (!framing) return;
+  $("zoom").value = 100 * Math.log2(framing.zoom) / Math.log2(MOST_ZOOM);
+  canvas.width = Math.round(box.clientWidth * devicePixelRatio);
+  canvas.height = Math.round(canvas.width * HEIGHT / WIDTH);
+  const { width, height } = canvas, context = canvas.getContext("2d"), inner = [MARGIN * width, MARGIN * height, width * (1 - 2 * MARGIN), height * (1 - 2 * MARGIN)];
+  const [left, top, across, down] = partOf(framing), scale = inner[2] / across;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(framing.bitmap, inner[0] - left * scale, inner[1] - top * scale, framing.bitmap.width * scale, framing.bitmap.height * scale);
+  context.rect(0, 0, width, height);
+  context.rect(...inner);
+  context.fillStyle = "#000a";
+  context.fill("evenodd");
+  context.strokeStyle = "#fff";
+  context.lineWidth = 2 * devicePixelRatio;
+  context.strokeRect(...inner);
+}
+
+/** Move by parts of the picture that is on the screen, and zoom by a factor. */
+function moveFrame(right, down, factor) {
+  const [, , width, height] = partOf(framing), { bitmap } = framing, shown = 1 / (1 - 2 * MARGIN);
+  if (bitmap.width - width > 1) framing.x = clamp(framing.x - (right * width * shown) / (bitmap.width - width));
+  if (bitmap.height - height > 1) framing.y = clamp(framing.y - (down * height * shown) / (bitmap.height - height));
+  framing.zoom = Math.max(1, Math.min(MOST_ZOOM, framing.zoom * factor));
+  showFraming();
+}
+
+/** The model gets the part that is in the frame; edits stay. */
+async function takeFrame() {
+  const { button, photo } = state.base;
+  if (["x", "y", "zoom"].every((name) => photo[name] === framing[name])) return;
+  const mine = ++choices, item = await itemOfPhoto({ ...framing });
+  if (mine !== choices) return;
+  state.base = Object.assign(item, { button });
+  state.here = false;
+  showThumbnail(item);
+  await showAll();
+  remember("frame");
+}
 
 if ($("choose")) {
   $("choose").onclick = () => $("file").click();
@@ -126,40 +168,24 @@ if ($("choose")) {
     document.body.classList.remove("dropping");
     if (event.dataTransfer.files[0]) openPhoto(event.dataTransfer.files[0]);
   });
-  $("zoom").oninput = () => { photo.zoom = 2 ** (+$("zoom").value / 33); takePhoto(); };
-  $("fitted").onclick = () => { photo.done = true; endAdjusting(); };
+  $("zoom").oninput = () => moveFrame(0, 0, MOST_ZOOM ** ($("zoom").value / 100) / framing.zoom);
+  $("zoom").onchange = takeFrame;
+  $("crop").onclick = startFraming;
+  $("fitted").onclick = () => { endFraming(); if (!changed()) wipeTo(50); };
 }
-
-/** Call `move` with the way of a pointer, as parts of the element, from its press to its release. */
-function dragged(element, { start = () => true, move, end = () => {} }) {
-  let last = null;
-  element.addEventListener("pointerdown", (event) => {
-    if (!start(event)) return;
-    last = event;
-    element.setPointerCapture(event.pointerId);
-  });
-  element.addEventListener("pointermove", (event) => {
-    if (!last) return;
-    const box = element.getBoundingClientRect();
-    move((event.clientX - last.clientX) / box.width, (event.clientY - last.clientY) / box.height, event, box);
-    last = event;
-  });
-  for (const name of ["pointerup", "pointercancel"]) element.addEventListener(name, () => { if (last) { last = null; end(); } });
-}
-
-const clamp = (value) => Math.max(0, Math.min(1, value));
 
 dragged($("picture"), {
-  start: (event) => {
-    if (!photo) wipeToPointer(event);
-    return true;
-  },
-  move: (right, down, event) => {
-    if (!photo) return wipeToPointer(event);
-    const [, , width, height] = partOf(photo), { bitmap } = photo;
-    if (bitmap.width - width > 1) photo.x = clamp(photo.x - (right * width) / (bitmap.width - width));
-    if (bitmap.height - height > 1) photo.y = clamp(photo.y - (down * height) / (bitmap.height - height));
-    return takePhoto();
-  },
+  scrolls: () => !framing,
+  start: ({ x }) => { if (!framing) wipeTo(100 * clamp(x)); },
+  move: (right, down, { x }, factor) => { if (framing) moveFrame(right, down, factor); else wipeTo(100 * clamp(x)); },
+  end: () => { if (framing) takeFrame(); },
 });
-
+let wheeled;
+$("picture").addEventListener("wheel", (event) => {
+  if (!framing) return;
+  event.preventDefault();
+  moveFrame(0, 0, Math.exp(-event.deltaY / (event.ctrlKey ? 100 : 400))); // a pinch on a touchpad is a wheel with ctrl
+  clearTimeout(wheeled);
+  wheeled = setTimeout(() => { if (framing) takeFrame(); }, 200);
+}, { passive: false });
+addEventListener("resize", () => { if (framing) showFraming(); });

@@ -11,7 +11,7 @@ function download(blob, name) {
   say(`Saved as ${name}.`);
 }
 
-const fileName = (ending) => `${about.name}-${base.label.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "")}.${ending}`;
+const fileName = (ending) => `${about.name}-${state.base.label.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "")}.${ending}`;
 
 $("save").onclick = () => {
   const scale = +$("scale").value, canvas = newCanvas(WIDTH * scale, HEIGHT * scale), context = canvas.getContext("2d");
@@ -22,8 +22,8 @@ $("save").onclick = () => {
 };
 
 $("save-code").onclick = () => {
-  const attributes = about.conditions.map(({ mean, scale }, place) => (conditions[place] === null ? null : mean + scale * conditions[place]));
-  const content = { model: about.name, picture: base.label, code: [...shownCode], ...(attributes.length ? { attributes } : {}) };
+  const attributes = about.conditions.map(({ mean, scale }, place) => (state.conditions[place] === null ? null : mean + scale * state.conditions[place]));
+  const content = { model: about.name, picture: state.base.label, code: [...shown.code], ...(attributes.length ? { attributes } : {}) };
   download(new Blob([JSON.stringify(content)], { type: "application/json" }), fileName("json"));
 };
 
@@ -32,8 +32,8 @@ function commands() {
   const lines = ["import json, torch, vaegan", `saved = json.load(open("${fileName("json")}"))  # from: Save code`, `model = vaegan.load(${JSON.stringify(about.folder)})`];
   const given = about.conditions.length ? ', torch.tensor([[float("nan") if v is None else v for v in saved["attributes"]]])' : "";
   lines.push(`image = model.decode(torch.tensor([saved["code"]])${given})`);
-  const asked = conditions.some((value) => value !== null);
-  if (base.seed !== undefined && !changed() && !asked) lines.push("", `# or, in a shell:`, `# vaegan sample ${about.quoted} --count 1 --seed ${base.seed}`);
+  const asked = state.conditions.some((value) => value !== null);
+  if (state.base.seed !== undefined && !changed() && !asked) lines.push("", `# or, in a shell:`, `# vaegan sample ${about.quoted} --count 1 --seed ${state.base.seed}`);
   return lines.join("\n");
 }
 
@@ -44,6 +44,7 @@ async function copy(text, what) {
     return true;
   } catch {
     $("command").textContent = text; // where it can be marked
+    $("command").closest("details").open = true;
     say("This browser does not let the page copy: mark the text below and copy it by hand.", true);
     return false;
   }
@@ -63,7 +64,7 @@ const codeOf = (values) => (Array.isArray(values) && values.length === about.lat
 
 /** The address of the picture: its seed, its number among the examples or its code, and its edits. */
 function linkHash() {
-  const parts = new URLSearchParams();
+  const parts = new URLSearchParams(), { base, edits } = state;
   if (base.seed !== undefined) parts.set("seed", base.seed);
   else if (base.example !== undefined) parts.set("example", base.example);
   else parts.set("code", toText(base.code));
@@ -73,49 +74,58 @@ function linkHash() {
   return `#${parts}`;
 }
 
-/** Show the picture of a link, or of its part from # on; false, if it is no link of this page. */
-async function openLink(link) {
-  const parts = new URLSearchParams(link.slice(link.indexOf("#") + 1)), seed = parts.get("seed"), example = parts.get("example");
+const NO_LINK = "This is no link to a picture of this page.";
+const LINK = /#([\w*.%+&=-]*\b(?:seed|example|code)=[\w*.%+&=-]*)/; // with all letters that linkHash writes, so that text around it does not count
+
+/** The edits of a link, and those of its parts that the page cannot read. */
+function editsOf(parts) {
+  const edits = noEdits(), unread = [];
+  for (const [name, text] of parts) {
+    const named = about.attributes.findIndex((attribute) => attribute.name === name);
+    const [, part, place] = named >= 0 ? [name, "attributes", named] : (/^(principal|dimensions)\.(\d+)$/.exec(name) ?? []);
+    const count = { attributes: about.attributes.length, principal: about.principal.length, dimensions: about.latent }[part] ?? 0;
+    if (/^(seed|example|code)$|^given\./.test(name)) continue;
+    if (text === "" || !Number.isFinite(+text) || !(+place < count)) unread.push(name);
+    else edits[part][place] = Math.max(RANGES[part][0], Math.min(RANGES[part][1], +text));
+  }
+  return { edits, unread };
+}
+
+/** Show the picture of a link, which other text may stand around; false, if there is no link of this page in it. */
+async function openLink(text) {
+  const link = LINK.exec(text.replaceAll("&amp;", "&"))?.[1].replace(/[.*&]+$/, ""), parts = new URLSearchParams(link ?? "");
+  const seed = parts.get("seed"), example = parts.get("example"), code = fromText(parts.get("code") ?? "");
   const asked = about.conditions.map((_, place) => { const value = Number(parts.get(`given.${place}`) ?? NaN); return Number.isFinite(value) ? value : null; });
   let item = [...$("tray").children].map((button) => button.item).find((one) => String(one.example) === example);
-  if (seed !== null && /^\d{1,9}$/.test(seed)) {
-    item = await sampleOf(+seed, asked);
-    addToTray(item, (await ask("decode", { code: item.code, conditions: asked })).pixels);
-  }
-  const code = parts.has("code") && fromText(parts.get("code"));
-  if (code) item = await itemOf(code, "Picture of a link", asked);
+  if (/^\d{1,9}$/.test(seed ?? "")) item = await sampleOf(+seed, asked);
+  if (code) item = { label: "Picture of a link", code, pixels: null, conditions: asked };
   if (!item) return false;
-  edits = noEdits();
-  for (const [name, text] of parts) {
-    const value = Number(text), number = about.attributes.findIndex((attribute) => attribute.name === name), [, part, place] = /^(principal|dimensions)\.(\d+)$/.exec(name) ?? [];
-    if (!Number.isFinite(value)) continue;
-    if (number >= 0) edits.attributes[number] = value;
-    else if (part && +place < (part === "principal" ? about.principal.length : about.latent)) edits[part][place] = value;
-  }
-  conditions = [...item.conditions];
-  await begin(item, { keepEdits: true });
+  const { edits, unread } = editsOf(parts), edited = Object.values(edits).some((part) => Object.keys(part).length);
+  await begin(edited ? { ...item, edits, button: null, made: null } : item);
+  if (unread.length) say(`The page cannot read this part of the link: ${unread.join(", ")}.`, true);
   return true;
 }
 
 $("copy").onclick = () => copy($("command").textContent, "The Python text");
 $("link").onclick = async () => {
-  const isFile = location.protocol === "file:"; // elsewhere, this page is in another place
-  if (await copy(isFile ? linkHash() : location.href, "The link") && isFile) say("Copied. Send it with this page: there, it is pasted under Save.");
+  const isFile = location.protocol === "file:", page = decodeURIComponent(location.pathname.split("/").pop()); // elsewhere, this page is in another place
+  if (await copy(isFile ? `${page}${linkHash()}` : location.href, "The link") && isFile) say(`The link is copied. Send ${page}, too: who opens it can paste the link into the page.`);
 };
 
-async function follow(link) {
-  if (!link.includes("#") || !(await openLink(link))) say("This is no link to a picture of this page.", true);
-}
+async function follow(text) { if (!(await openLink(text))) say(NO_LINK, true); }
 
-$("pasted").onchange = () => { if ($("pasted").value) follow($("pasted").value); $("pasted").value = ""; };
-$("pasted").oninput = ({ inputType }) => { if (inputType === "insertFromPaste") $("pasted").onchange(); };
+$("given").onsubmit = (event) => {
+  event.preventDefault();
+  if ($("pasted").value) follow($("pasted").value);
+  $("pasted").value = "";
+};
+document.addEventListener("paste", (event) => {
+  const text = event.clipboardData.getData("text");
+  if (!LINK.test(text) && event.target !== $("pasted")) return;
+  event.preventDefault();
+  follow(text);
+});
 addEventListener("hashchange", () => { if (location.hash) follow(location.hash); }); // a person has changed the end of the address
-
-async function itemOf(code, label, asked) {
-  const item = { label, code, pixels: null, conditions: asked };
-  addToTray(item, (await ask("decode", { code, conditions: asked })).pixels);
-  return item;
-}
 
 /** A file that `Save code` wrote. */
 async function openCode(file) {
@@ -124,11 +134,22 @@ async function openCode(file) {
   const code = codeOf(saved?.code);
   if (!code) return say(`${file.name} has no code of ${about.latent} numbers: choose a file that this page has saved.`, true);
   const asked = about.conditions.map(({ mean, scale }, place) => (Number.isFinite(saved.attributes?.[place]) ? (saved.attributes[place] - mean) / scale : null));
-  return begin(await itemOf(code, String(saved.picture ?? file.name), asked));
+  return begin({ label: String(saved.picture ?? file.name), code, pixels: null, conditions: asked });
 }
 
 $("open-code").onclick = () => $("code-file").click();
 $("code-file").onchange = () => { if ($("code-file").files[0]) openCode($("code-file").files[0]); $("code-file").value = ""; };
-for (const name of ["scale", "pace"]) $(name).oninput = () => { $(name).nextElementSibling.textContent = $(name).value; };
-$("smooth").onchange = () => document.body.classList.toggle("pixelated", !$("smooth").checked);
 
+/* ---- sliders with a name, a value and nothing to undo ---- */
+
+/** From the size of the page's pictures to `MOST_SIDE` pixels, in whole steps. */
+const MOST_SIDE = 2048;
+const largest = Math.max(WIDTH, HEIGHT);
+Object.assign($("scale"), { max: Math.ceil(MOST_SIDE / largest), value: Math.ceil(MOST_SIDE / 2 / largest) });
+const TEXTS = { scale: (value) => `${WIDTH * value} \u00d7 ${HEIGHT * value} pixels`, pace: (value) => `${value} s` };
+for (const [name, text] of Object.entries(TEXTS)) {
+  $(name).oninput = () => { $(name).nextElementSibling.textContent = text($(name).value); };
+  $(name).oninput();
+}
+document.querySelectorAll(".row").forEach(slideByFinger);
+$("smooth").onchange = () => document.body.classList.toggle("pixelated", !$("smooth").checked);

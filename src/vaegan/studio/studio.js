@@ -6,7 +6,6 @@ const about = JSON.parse($("about").textContent);
 const [HEIGHT, WIDTH] = about.size;
 const SHOWN_AUC = 0.75; // attributes that the model tells apart less well than this are folded away
 const MANY = 8; // attributes, above which there is a field to find one
-const MOST_HISTORY = 100;
 const LARGEST_PHOTO = 2048; // pixels a side that a photo is reduced to at once
 
 /* ---- the worker ---- */
@@ -32,112 +31,79 @@ function ask(what, given, transfer = []) {
 
 /* ---- what is shown ---- */
 
-/** The picture that edits begin with: its code, the conditions of a conditional model, and its pixels if it is no sample. */
-let base = null;
-let edits = noEdits();
-let conditions = about.conditions.map(() => null);
 let priorMean = null;
-let shownCode = null;
-let history = [];
-let walking = false;
+let shown = null; // the code and the pixels of the picture
+let walking = null; // which walk the page is on, if it is
+let silence;
 
-function noEdits() { return { attributes: {}, principal: {}, dimensions: {} }; }
-
+/** A message, which stays for a while, or until something else is done. */
 function say(sentence, isError = false) {
-  $("status").textContent = sentence;
-  $("status").classList.toggle("error", isError);
+  $("message").textContent = sentence;
+  $("message").classList.toggle("error", isError);
+  clearTimeout(silence);
+  silence = setTimeout(hush, isError ? 30_000 : 10_000);
 }
+
+function hush() { $("message").textContent = ""; }
 
 /* Only the newest picture is computed: while a slider moves, those in between are left out. */
 let wanted = null, computing = false;
 
-async function show(given = { code: base.code, edits: structuredClone(edits), conditions: [...conditions] }) {
-  wanted = given;
+async function show() {
+  wanted = { code: state.base.code, edits: structuredClone(state.edits), conditions: [...state.conditions] };
   if (computing) return;
   computing = true;
   try {
     while (wanted) {
-      const now = wanted;
+      const given = wanted;
       wanted = null;
-      const { pixels, code } = await ask("decode", now);
-      paint($("after"), pixels);
-      shownCode = code;
+      shown = await ask("decode", given);
+      paint($("after"), shown.pixels);
     }
   } finally { computing = false; }
   document.body.dataset.shown = String(+(document.body.dataset.shown ?? 0) + 1);
 }
 
+/** The pixels of a picture as the strip has it: those of an image, or those that the model makes of its code. */
+async function pixelsOfItem(item) {
+  return (!item.edits && item.pixels) || (item.made ??= (await ask("decode", { code: item.code, edits: item.edits, conditions: item.conditions })).pixels);
+}
+
 /** Paint what the picture was before: the photo, or the sample without edits. */
 async function showBefore() {
-  if (base.pixels) return paint($("before"), base.pixels);
-  return paint($("before"), (await ask("decode", { code: base.code, conditions: base.conditions })).pixels);
+  const { base } = state;
+  paint($("before"), base.pixels ?? (await ask("decode", { code: base.code, conditions: base.conditions })).pixels);
 }
 
-/** Begin with another picture. */
-async function begin(next, { keepEdits = false } = {}) {
-  stopWalk();
-  leavePhoto(next);
-  base = next;
-  if (!keepEdits) edits = noEdits();
-  if (!keepEdits || next.conditions.some((value) => value !== null)) conditions = [...next.conditions];
+/** What the page says of the state. */
+function showControls() {
+  for (const { update } of sliders) update();
+  showMix();
+  refresh();
+}
+
+/** Everything that depends on the state. */
+async function showAll() {
   $("map").hidden = $("map-line").hidden = true;
-  say(next.label);
-  if (!keepEdits || !base.pixels) wipeTo(base.pixels && !changed() ? 50 : 0);
   showControls();
   await Promise.all([show(), showBefore()]);
-  remember();
+  if (!$("mix").hidden && !state.corners) await openMix();
 }
-
-/* ---- undo ---- */
-
-function remember() {
-  history.push({ base, edits: structuredClone(edits), conditions: [...conditions] });
-  if (history.length > MOST_HISTORY) history.shift();
-  afterChange();
-}
-
-function afterChange() {
-  $("undo").disabled = history.length < 2;
-  $("reset").disabled = !changed();
-  wipeTo(+$("wipe").value);
-  for (const button of $("tray").children) button.setAttribute("aria-pressed", String(button.item === base));
-  if (base) {
-    $("command").textContent = commands();
-    try { window.history.replaceState(null, "", linkHash() || "#"); } catch { /* some viewers allow no change of the address */ }
-  }
-}
-
-function changed() {
-  const strengths = Object.values(edits).flatMap((part) => Object.values(part));
-  return strengths.some((value) => value !== 0) || conditions.some((value, place) => value !== (base?.conditions[place] ?? null));
-}
-
-async function restore(state) {
-  leavePhoto(state.base);
-  base = state.base;
-  edits = structuredClone(state.edits);
-  conditions = [...state.conditions];
-  say(base.label);
-  showControls();
-  await Promise.all([show(), showBefore()]);
-  afterChange();
-}
-
-$("undo").onclick = () => { if (history.length > 1) { history.pop(); stopWalk(); restore(history[history.length - 1]); } };
-$("reset").onclick = () => { edits = noEdits(); conditions = [...base.conditions]; showControls(); show(); remember(); };
 
 /* ---- sliders ---- */
 
 const sliders = [];
+const RANGES = { attributes: [-1, 2, 0.05], principal: [-3, 3, 0.1], dimensions: [-4, 4, 0.1] }; // least, most and step
 
-/** A slider with its name and its value; `read` and `write` are the state behind it. */
-function slider(place, name, { min, max, step, note = "", read, write, text = (value) => value.toFixed(2) }) {
+/** A slider with its name and its value; `read` and `write` are the state behind it. `hint` explains the note. */
+function slider(place, name, { min, max, step, note = "", hint = "", read, write }) {
   const label = document.createElement("label"), title = document.createElement("span"), value = document.createElement("output"), input = document.createElement("input");
   label.className = "slider";
   title.textContent = name;
   if (note) {
     const small = document.createElement("small");
     small.textContent = note;
+    small.title = hint;
     title.append(small);
   }
   Object.assign(input, { type: "range", min, max, step });
@@ -146,11 +112,20 @@ function slider(place, name, { min, max, step, note = "", read, write, text = (v
   const fill = () => { // from 0, so that a slider at 0 looks empty
     for (const [name, number] of [["--zero", 0], ["--low", Math.min(0, +input.value)], ["--high", Math.max(0, +input.value)]]) input.style.setProperty(name, at(number));
   };
-  const update = () => { input.value = read() ?? 0; value.textContent = read() === null ? "-" : text(+input.value); fill(); };
-  input.oninput = () => { stopWalk(); if (!changed()) wipeTo(0); write(+input.value); value.textContent = text(+input.value); fill(); show(); }; // all of what changes is seen
-  input.onchange = remember;
-  label.ondblclick = () => { write(0); update(); show(); remember(); };
+  const update = () => { input.value = read() ?? 0; value.textContent = read() === null ? "-" : (+input.value).toFixed(2); fill(); };
+  input.oninput = () => {
+    stopWalk();
+    endFraming();
+    if (!changed()) wipeTo(0); // all of what changes is seen
+    write(+input.value);
+    state.here = false;
+    showControls();
+    show();
+  };
+  input.onchange = () => remember(name);
+  label.ondblclick = () => { input.value = 0; input.oninput(); input.onchange(); };
   label.append(title, value, input);
+  slideByFinger(label);
   place.append(label);
   const made = { update, input };
   sliders.push(made);
@@ -158,22 +133,21 @@ function slider(place, name, { min, max, step, note = "", read, write, text = (v
   return made;
 }
 
-function showControls() { for (const { update } of sliders) update(); }
-
 function editSlider(place, part, number, name, more) {
-  return slider(place, name, { ...more, read: () => edits[part][number] ?? 0, write: (value) => { edits[part][number] = value; } });
+  const [min, max, step] = RANGES[part];
+  return slider(place, name, { min, max, step, ...more, read: () => state.edits[part][number] ?? 0, write: (value) => { state.edits[part][number] = value; } });
 }
 
 function makeSliders() {
   about.conditions.forEach(({ name }, place) => slider($("conditions"), name, {
-    min: -3, max: 3, step: 0.1, note: "asked for, in standard deviations",
-    read: () => conditions[place], write: (value) => { conditions[place] = value; },
+    min: -3, max: 3, step: 0.1, note: "0 is the average", hint: "in standard deviations",
+    read: () => state.conditions[place], write: (value) => { state.conditions[place] = value; },
   }));
   const order = about.attributes.map((attribute, number) => ({ ...attribute, number })).sort((one, other) => (other.auc ?? 0) - (one.auc ?? 0));
   for (const { name, auc, number } of order) {
     const weak = auc !== null && auc < SHOWN_AUC, place = weak ? $("weak").querySelector("div") : $("attributes");
     const note = auc === null ? "" : `${Math.round(100 * auc)}%`;
-    editSlider(place, "attributes", number, name.replaceAll("_", " "), { min: -1, max: 2, step: 0.05, note });
+    editSlider(place, "attributes", number, name.replaceAll("_", " "), { note, hint: "AUC: how well the model tells images with it from images without it" });
   }
   const foldAway = () => { $("weak").hidden = !$("weak").querySelector(".slider:not([hidden])"); };
   foldAway();
@@ -183,17 +157,19 @@ function makeSliders() {
     for (const label of document.querySelectorAll("#attributes .slider, #weak .slider")) label.hidden = !label.textContent.toLowerCase().includes(words);
     $("weak").open = words !== "";
     foldAway();
+    $("nothing").hidden = Boolean(document.querySelector("#attributes .slider:not([hidden]), #weak .slider:not([hidden])"));
   };
   about.principal.forEach((share, number) => editSlider($("principal").querySelector("div"), "principal", number, `Direction ${number + 1}`, {
-    min: -3, max: 3, step: 0.1, note: `${(100 * share).toFixed(1)}% of the variance`,
+    note: `${(100 * share).toFixed(1)}%`, hint: "of the variance of codes",
   }));
   const box = $("dimensions").querySelector("div");
   const pick = () => {
     const number = Math.max(1, Math.min(about.latent, Math.round(+$("dimension").value) || 1)) - 1;
+    $("dimension").value = number + 1;
     box.replaceChildren();
     const old = sliders.findIndex(({ input }) => !input.isConnected);
     if (old >= 0) sliders.splice(old, 1);
-    editSlider(box, "dimensions", number, `Number ${number + 1}`, { min: -4, max: 4, step: 0.1 });
+    editSlider(box, "dimensions", number, `Number ${number + 1}`);
   };
   $("dimension").onchange = pick;
   pick();
@@ -201,36 +177,37 @@ function makeSliders() {
 
 /* ---- pictures to begin with ---- */
 
-function addToTray(item, pixels) {
-  const button = document.createElement("button"), canvas = document.createElement("canvas");
-  paint(canvas, pixels);
-  button.title = item.label;
-  button.setAttribute("aria-label", item.label);
-  button.setAttribute("aria-pressed", "false");
-  button.item = item;
-  button.append(canvas);
-  button.onclick = () => begin(item);
+/** Put a picture into the strip, first. */
+async function addToTray(item) {
+  const button = document.createElement("button");
+  button.append(document.createElement("canvas"));
+  button.onclick = () => begin(button.item);
+  item.button = button;
   $("tray").prepend(button);
   $("tray").scrollLeft = 0;
-  return button;
+  await showThumbnail(item);
 }
 
-async function sampleOf(seed, asked = about.conditions.map(() => null)) {
-  const { code } = await ask("draw", { seed, conditions: asked });
-  return { label: `Sample ${seed}`, code, pixels: null, conditions: [...asked], seed };
+/** A photo that is framed anew stays in its place. */
+async function showThumbnail(item) {
+  const { button } = item, name = item.edits ? `${item.label}, edited` : item.label;
+  Object.assign(button, { item, title: item.example === undefined ? name : `${name}: a held-out image, which the model was not trained on` });
+  button.setAttribute("aria-label", name);
+  paint(button.firstChild, await pixelsOfItem(item));
 }
 
-$("new").onclick = async () => {
-  const item = await sampleOf(crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000, conditions);
-  await begin(item, { keepEdits: true });
-  addToTray(item, (await ask("decode", { code: item.code, conditions: item.conditions })).pixels);
-  afterChange();
-};
+const anySeed = () => crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000;
+
+async function sampleOf(seed, conditions = about.conditions.map(() => null)) {
+  const { code } = await ask("draw", { seed, conditions });
+  return { label: `Sample ${seed}`, code, pixels: null, conditions: [...conditions], seed };
+}
+
+$("new").onclick = async () => begin(await sampleOf(anySeed(), state.conditions));
 
 async function pictureOf(pixels, label, more = {}) {
-  const none = about.conditions.map(() => null);
-  const { code } = await ask("encode", { pixels, conditions: none });
-  return { label, code, pixels, conditions: none, ...more };
+  const conditions = about.conditions.map(() => null), { code } = await ask("encode", { pixels, conditions });
+  return { label, code, pixels, conditions, ...more };
 }
 
 async function loadExamples() {
@@ -240,28 +217,22 @@ async function loadExamples() {
     await image.decode();
     const canvas = newCanvas(WIDTH, HEIGHT);
     canvas.getContext("2d").drawImage(image, 0, 0);
-    const pixels = pixelsOf(canvas);
-    addToTray(await pictureOf(pixels, `Held-out image ${name}`, { example: number }), pixels);
+    await addToTray(await pictureOf(pixelsOf(canvas), `Example ${name}`, { example: number }));
   }
 }
 
 /* ---- before and after ---- */
 
-/** What was before is left of the divider, `part` percent of the picture. */
+/** What was before is left of the divider, `part` percent of the picture; where nothing differs, there is no divider. */
 function wipeTo(part) {
+  const differs = !walking && (state.base.pixels !== null || changed()), left = differs ? part : 0;
   $("wipe").value = part;
-  $("before").style.clipPath = `inset(0 ${100 - part}% 0 0)`;
-  $("divider").style.left = `${part}%`;
-  $("divider").hidden = part <= 0 || part >= 100;
-  const differs = base?.pixels || changed();
+  $("before").style.clipPath = `inset(0 ${100 - left}% 0 0)`;
+  $("divider").style.left = `${left}%`;
+  $("divider").hidden = left <= 0 || left >= 100;
   document.body.dataset.divided = !differs ? "" : part < 25 ? "after" : part > 75 ? "before" : "both";
 }
 $("wipe").oninput = () => wipeTo(+$("wipe").value);
-
-function wipeToPointer({ clientX }) {
-  const box = $("picture").getBoundingClientRect();
-  wipeTo(100 * clamp((clientX - box.left) / box.width));
-}
 
 /* ---- how unusual ---- */
 
@@ -271,9 +242,10 @@ if (about.score) {
   button.textContent = "How unusual?";
   $("begin").append(button);
   button.onclick = async () => {
-    if (!base.pixels) return say("Choose a photo or a held-out image first: samples are not scored.", true);
+    if (!state.base.pixels) return say("Choose a photo or an example first: samples are not scored.", true);
+    endFraming();
     if (!$("map").hidden) { $("map").hidden = $("map-line").hidden = true; return undefined; }
-    const { p, times, shape: [height, width], count } = await ask("score", { pixels: base.pixels, conditions });
+    const { p, times, shape: [height, width], count } = await ask("score", { pixels: state.base.pixels, conditions: state.conditions });
     const image = new ImageData(width, height), canvas = $("map");
     times.forEach((value, i) => image.data.set([220, 20, 60, 255 * clamp((value - 1) / 4)], 4 * i));
     Object.assign(canvas, { width, height, hidden: false });
@@ -288,10 +260,10 @@ if (about.score) {
 
 const tabs = [...document.querySelectorAll('[role="tab"]')];
 
-/** How far an element is below the tabs, where these stay in sight, as on a phone; else 0. */
-function belowTabs(element) {
+/** Where the tabs stay in sight, as on a phone, scroll an element up to them: as much as can be is then in sight. */
+function scrollToTabs(element) {
   const bar = tabs[0].parentElement, top = parseFloat(getComputedStyle(bar).top);
-  return Number.isNaN(top) ? 0 : element.getBoundingClientRect().top - top - bar.offsetHeight - 8;
+  if (!Number.isNaN(top)) scrollBy({ top: element.getBoundingClientRect().top - top - bar.offsetHeight - 8, behavior: "instant" });
 }
 
 function choose(tab) {
@@ -300,10 +272,16 @@ function choose(tab) {
     one.tabIndex = one === tab ? 0 : -1;
     $(one.getAttribute("aria-controls")).hidden = one !== tab;
   }
-  if (tab.id === "tab-mix") fillCorners();
-  scrollBy(0, Math.min(0, belowTabs($(tab.getAttribute("aria-controls"))))); // its beginning is not covered
+  if (tab.id === "tab-mix") openMix();
+  scrollToTabs($(tab.getAttribute("aria-controls")));
 }
-$("find").onfocus = () => scrollBy(0, belowTabs($("find"))); // what is found is in sight
+
+/** What is found is in sight, also when the keyboard of a phone has come, or a page has become shorter. */
+const showFound = () => { if (document.activeElement === $("find")) scrollToTabs($("find")); };
+for (const name of ["focus", "input"]) $("find").addEventListener(name, showFound);
+addEventListener("resize", showFound);
+new ResizeObserver(() => document.documentElement.style.setProperty("--below", `${$("view").offsetHeight}px`)).observe($("view"));
+
 tabs.forEach((tab, place) => {
   tab.onclick = () => choose(tab);
   tab.onkeydown = ({ key }) => {
@@ -320,20 +298,21 @@ tabs.forEach((tab, place) => {
 async function start() {
   const server = location.href.replace(/[^/]*([?#].*)?$/, "").replace(/\/$/, "");
   priorMean = (await ask("start", { about, weights: $("weights").textContent, server })).mean;
-  document.body.style.setProperty("--shape", HEIGHT / WIDTH);
   makeSliders();
   makeMix();
-  const first = await sampleOf(0), asks = (name) => new RegExp(`[#&]${name}=`).test(location.hash);
-  if (!asks("example")) addToTray(first, (await ask("decode", { code: first.code })).pixels);
-  const begun = (asks("seed") || asks("code")) && (await openLink(location.hash));
-  if (!begun && !asks("example")) await begin(first);
+  const link = location.hash, asks = (name) => new RegExp(`[#&]${name}=`).test(link), first = await sampleOf(0);
+  let found = (asks("seed") || asks("code")) && (await openLink(link));
+  if (!found) await begin(first);
   Object.assign(document.body.dataset, { ready: "picture", first: Math.round(performance.now()) }); // milliseconds since the page was asked for
   await loadExamples();
-  if (!begun && !(asks("example") && (await openLink(location.hash))) && about.examples.length && base === first && !changed()) {
-    history = []; // nobody has done anything yet that could be undone
-    await begin($("tray").firstChild.item);
+  if (found) $("tray").prepend(state.base.button);
+  if (!found && state.base === first && !changed()) {
+    steps = []; // nobody has done anything yet that could be undone
+    step = -1;
+    found = asks("example") && (await openLink(link));
+    if (!found) await begin($("tray").firstChild.item);
   }
-  if (!base) await begin(first);
+  if (link.length > 1 && !found) say(NO_LINK, true);
   document.body.dataset.ready = "all";
 }
 
