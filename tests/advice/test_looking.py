@@ -58,7 +58,7 @@ CASES = [
         lambda world: works("export", world["GAN"], "--out", world["SET"]),
     ),
     Case(
-        "calibrate it with: vaegan score RUN IMAGES --calibrate SET",
+        "score.onnx gives no p-values, because the score is not calibrated: {}; calibrate it with: vaegan score {} IMAGES --calibrate SET",
         "export MODEL --out OUT",
         ("score MODEL IMAGES --calibrate PACKED", "export MODEL --out SET"),
     ),

@@ -177,7 +177,7 @@ def test_a_file_keeps_it_all(learned: Directions, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UserError, match="is damaged"):
         Directions.load(path)
-    with pytest.raises(UserError, match="vaegan attributes RUN"):
+    with pytest.raises(UserError, match="vaegan attributes "):
         Directions.load(tmp_path / "nothing")
 
 
