@@ -165,6 +165,12 @@ CASES = [
         without_held_out,
     ),
     Case(
+        "--with and --without give the same images: give images without {} with --without",
+        "attributes RUN --with ONE --without ONE --name Mine",
+        "attributes RUN --with ONE --without OTHER --name Mine",
+        two_folders,
+    ),
+    Case(
         "vaegan score {} IMAGES --calibrate SET",
         "score RUN PHOTO",
         "score RUN PHOTO --calibrate PHOTOS",

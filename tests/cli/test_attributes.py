@@ -124,7 +124,7 @@ MISTAKES = {
     "a set with attributes, too": (["--data", "FOLDER", "--with", "FOLDER", "--without", "FOLDER", "--name", "A"], "leave out one"),
     "a principal name": (["--with", "FOLDER", "--without", "FOLDER", "--name", "direction-3"], '--name cannot be "direction-3"'),
     "a name with =": (["--with", "FOLDER", "--without", "FOLDER", "--name", "a=b"], '--name cannot be "a=b"'),
-    "the same images": (["--with", "FOLDER", "--without", "FOLDER", "--name", "A"], "there are only 0 images without A"),
+    "the same images": (["--with", "FOLDER", "--without", "FOLDER", "--name", "A"], "--with and --without give the same images"),
     "no images": (["--with", "nowhere", "--without", "FOLDER", "--name", "A"], "nowhere does not exist"),
 }
 
