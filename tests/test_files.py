@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from vaegan import VAEGAN, Run, UserError, runs
 from vaegan.errors import with_way_out
-from vaegan.files import did_you_mean, final_name, missing, remove_partial, replacing
+from vaegan.files import did_you_mean, final_name, missing, remove_partial, replacing, there_are
 
 from .command import fails
 from .tiny import tiny
@@ -64,6 +65,14 @@ def test_runs_and_models_are_found_by_their_name() -> None:
         runs("run")
 
 
+def test_the_newest_are_named(tmp_path: Path) -> None:
+    assert there_are(tmp_path / "nothing") == there_are(tmp_path) == ""
+    for number in range(5):
+        (tmp_path / str(number)).mkdir()
+        os.utime(tmp_path / str(number), (number, number))
+    assert there_are(tmp_path) == f". There are {tmp_path / '4'}, {tmp_path / '3'}, {tmp_path / '2'}, ..."
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -72,6 +81,10 @@ def test_runs_and_models_are_found_by_their_name() -> None:
         ("train --data mnist:photo", "photo does not exist. Did you mean {}/photos?"),
         ("train --resume runs/face", "cannot resume runs/face: it does not exist. Did you mean runs/faces?"),
         ("train --resume faces", "cannot resume faces: it does not exist. Did you mean runs/faces?"),
+        ("train --resume runs/zzz", "cannot resume runs/zzz: it does not exist. There is runs/faces"),
+        ("sample zzz", "zzz does not exist. There is runs/faces"),
+        ("sample", "sample needs RUN, the folder of a run. There is runs/faces"),
+        ("reconstruct avatars", "reconstruct needs IMAGES"),
         (
             "train --recipe runs/faces/recipes.yaml",
             "the recipe runs/faces/recipes.yaml does not exist. Did you mean runs/faces/recipe.yaml?",

@@ -12,7 +12,10 @@ def main() -> None:
         run()
     except KeyboardInterrupt:  # a run that can save itself has its own way to stop
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts once more would see how the interpreter takes itself down
-        print("vaegan: interrupted; everything that was saved before is still there", file=sys.stderr)
+        print(
+            "vaegan: interrupted; what was saved before is still there; run the same command again to start again or to continue",
+            file=sys.stderr,
+        )
         raise SystemExit(128 + signal.SIGINT) from None
     except SystemExit:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -206,7 +206,7 @@ def did_you_mean(path: Path, *, inside: Path | None = None, names: Iterable[str]
 
     Args:
         path: the path.
-        inside: a folder in which such things usually lie, such as runs.
+        inside: a folder in which such things usually lie, such as runs; the newest are named if none has nearly this name.
         names: what may be named in place of a path.
     """
     if path.exists():
@@ -214,7 +214,18 @@ def did_you_mean(path: Path, *, inside: Path | None = None, names: Iterable[str]
     named = next(iter(get_close_matches(path.name, names, n=1)), None)
     usual = inside / path if inside else None
     found = usual if usual and usual.exists() else _nearest(path) or named or (usual and _nearest(usual))
-    return f". Did you mean {found}?" if found else ""
+    return f". Did you mean {found}?" if found else there_are(inside) if inside else ""
+
+
+def there_are(folder: Path) -> str:
+    """The end of a sentence: the newest folders in one, at most three; empty if there are none."""
+    try:
+        inside = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        newest = sorted(inside, key=lambda path: path.stat().st_mtime, reverse=True)
+    except OSError:
+        return ""
+    names = ", ".join([str(path) for path in newest[:3]] + ["..."] * (len(newest) > 3))
+    return f". There {'is' if len(newest) == 1 else 'are'} {names}" if names else ""
 
 
 def _nearest(path: Path) -> Path | None:

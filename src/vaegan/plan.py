@@ -323,8 +323,11 @@ def _rows(plan: Plan) -> list[tuple[str, str]]:
     if plan.steps is None:
         found.append(("length", f"{training.length}, {batch:,} images a step"))
     else:
-        epochs = f", {plan.images / batch / plan.steps_per_epoch:,.3g} epochs" if plan.steps_per_epoch and plan.images is not None else ""
-        found.append(("length", f"{max(0, plan.steps - plan.begun):,} steps of {batch:,} images: {plan.images:,} images{epochs}"))
+        length = f"{max(0, plan.steps - plan.begun):,} steps of {batch:,} images: {plan.images:,} images"
+        if plan.steps_per_epoch and plan.images is not None:
+            epochs = plan.images / batch / plan.steps_per_epoch
+            length += f", {epochs:,.0f} epochs" if epochs >= 100 else f", {epochs:.3g} epochs"
+        found.append(("length", length))
     where = {"cuda": "a GPU", "mps": "the GPU"}.get(plan.device or "", "the CPU")
     where = f"{plan.processes} processes, each on {where}" if plan.processes > 1 else where
     if plan.costs and plan.seconds is not None:

@@ -480,7 +480,7 @@ class Training:
 
     def _counted(self) -> tuple[int, str]:
         """The length's number and unit."""
-        match = re.fullmatch(r"(\d[\d_,]*) ?(epoch|step|image|minute)s?", self.length.strip())
+        match = re.fullmatch(r"(-?\d[\d_,]*) ?(epoch|step|image|minute)s?", self.length.strip())
         units = "epochs, steps, images or minutes"
         require(match is not None, f'training.length must be a number of {units} such as "1500 steps", not "{self.length}"')
         assert match is not None

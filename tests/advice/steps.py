@@ -112,6 +112,14 @@ def without_prior(world: World) -> None:
     (world["RUN"] / "model" / "prior.safetensors").unlink()
 
 
+def stopped_early(world: World) -> None:
+    """The run was interrupted after 2 of 3 steps."""
+    without_prior(world)
+    change(world, "length: 2 steps", "length: 3 steps")
+    path = world["RUN"] / "stats.jsonl"
+    path.write_text(path.read_text().replace('"steps": 2', '"steps": 3'))
+
+
 def damage(name: str) -> Any:
     def do(world: World) -> None:
         for path in world["RUN"].glob(name):

@@ -104,18 +104,18 @@ CASES = [
         two_folders,
     ),
     Case(
-        "{} does not exist: learn the attributes with: vaegan attributes RUN",
+        "{} does not exist: learn the attributes with: vaegan attributes {}",
         lambda w: Directions.load(w["RUN"] / "attributes.safetensors"),
         "SAID",
     ),
     Case(
-        "is damaged: learn the attributes again with: vaegan attributes RUN",
+        "learn the attributes again with: vaegan attributes {}",
         "edit RUN PHOTO --add Round=1",
         ("SAID", "edit RUN PHOTO --add Round=1"),
         lambda w: (w["RUN"] / "attributes.safetensors").write_bytes(b"damaged"),
     ),
     Case(
-        "was written by another version of vaegan: learn the attributes again with: vaegan attributes RUN",
+        "learn the attributes again with: vaegan attributes {}",
         "edit RUN PHOTO --add Round=1",
         (healed, "SAID", "edit RUN PHOTO --add Round=1"),
         both(lambda w: works("attributes", w["RUN"]), patched("vaegan.latent.directions.FORMAT", 0)),
@@ -166,7 +166,13 @@ CASES = [
         without_held_out,
     ),
     Case(
-        "vaegan score RUN IMAGES --calibrate SET",
+        "--with and --without give the same images: give images without {} with --without",
+        "attributes RUN --with ONE --without ONE --name Mine",
+        "attributes RUN --with ONE --without OTHER --name Mine",
+        two_folders,
+    ),
+    Case(
+        "vaegan score {} IMAGES --calibrate SET",
         "score RUN PHOTO",
         "score RUN PHOTO --calibrate PHOTOS",
         lambda w: change(w, "held_out: 0.5", "held_out: 0.1"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..command import works
 from .case import Case, follow
-from .steps import WALK, damage, ffmpeg_fails, no_display, no_ffmpeg, notes_on_copies, too_large, without_prior
+from .steps import WALK, damage, ffmpeg_fails, no_display, no_ffmpeg, notes_on_copies, stopped_early, too_large, without_prior
 
 CASES = [
     # flags
@@ -58,7 +58,7 @@ CASES = [
         lambda world: works("export", world["GAN"], "--out", world["SET"]),
     ),
     Case(
-        "calibrate it with: vaegan score RUN IMAGES --calibrate SET",
+        "score.onnx gives no p-values, because the score is not calibrated: {}; calibrate it with: vaegan score {} IMAGES --calibrate SET",
         "export MODEL --out OUT",
         ("score MODEL IMAGES --calibrate PACKED", "export MODEL --out SET"),
     ),
@@ -84,6 +84,19 @@ CASES = [
         "sample RUN --prior fitted",
         ("sample RUN", "SAID", "sample RUN --prior fitted"),
         without_prior,
+    ),
+    Case(
+        "note: samples come from N(0, I), because the run has no fitted prior: fit it with: vaegan fit-prior {}",
+        "sample RUN",
+        ("SAID", "sample RUN --prior fitted"),
+        without_prior,
+    ),
+    Case(
+        "note: samples come from N(0, I), because the run was interrupted at step {}, before its prior was fitted: "
+        "continue it with: vaegan train --resume {}",
+        "sample RUN",
+        ("SAID", "sample RUN --prior fitted"),
+        stopped_early,
     ),
     Case("this model has no encoder, so its prior is N(0, I): leave out --prior fitted", "sample GAN --prior fitted", "sample GAN"),
     Case("fit the prior again with: vaegan fit-prior RUN", "sample RUN", ("SAID", "sample RUN"), damage("model/prior.safetensors")),

@@ -54,10 +54,14 @@ def test_a_direction_from_two_folders(
     assert rows["Beard"]["tested_with"] + rows["Beard"]["tested_without"] == 100
     assert len([note for note in found["notes"] if "fewer than 50 held-out images" in note]) == 1
     assert rows["Beard"]["sources"] is None
+    weak = [name for name, row in rows.items() if row["probe_auc"] is not None and row["probe_auc"] < 0.75]
+    assert weak
+    assert [note for note in found["notes"] if f"the AUC of the probe is below 0.75 for {weak[0]}" in note]
     assert found["learned_from"] == 300
     assert [one["name"] for one in found["principal"]] == [f"direction-{number}" for number in range(1, 5)]
     works("attributes", run)
     shown = " ".join(capsys.readouterr().out.split())
+    assert "The accuracy may be off by 0.17 for Light." in shown
     assert "tested on 100 held-out images. Light: learned from two sets of images, and tested by cross-validation" in shown
     assert "choose another --name" in fails(capsys, "attributes", run, *pair[:-1], "Beard")
     vaegan.studio(run, run / "page.html")
@@ -124,7 +128,7 @@ MISTAKES = {
     "a set with attributes, too": (["--data", "FOLDER", "--with", "FOLDER", "--without", "FOLDER", "--name", "A"], "leave out one"),
     "a principal name": (["--with", "FOLDER", "--without", "FOLDER", "--name", "direction-3"], '--name cannot be "direction-3"'),
     "a name with =": (["--with", "FOLDER", "--without", "FOLDER", "--name", "a=b"], '--name cannot be "a=b"'),
-    "the same images": (["--with", "FOLDER", "--without", "FOLDER", "--name", "A"], "there are only 0 images without A"),
+    "the same images": (["--with", "FOLDER", "--without", "FOLDER", "--name", "A"], "--with and --without give the same images"),
     "no images": (["--with", "nowhere", "--without", "FOLDER", "--name", "A"], "nowhere does not exist"),
 }
 

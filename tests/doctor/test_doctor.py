@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from vaegan.data import ImageSet
+from vaegan.doctor.checks import CHECKS
 
 from ..command import fails, rows, works
 
@@ -193,3 +194,9 @@ def test_two_channels_are_shown_as_elsewhere_and_both_count(tmp_path: Path) -> N
     works("prepare", tmp_path / "two.npy", tmp_path / "set", "--channels", 2, "--size", 16, "--workers", 1)
     works("doctor", tmp_path / "set", "--out", tmp_path / "two.html", "--workers", 1)
     assert not [row for row in rows(tmp_path / "two.csv") if row["copy_of"]]
+
+
+def test_the_docs_call_findings_as_the_list_does() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text()
+    cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| ")]
+    assert set(CHECKS) <= {name.strip() for cell in cells for name in cell.split(",")}

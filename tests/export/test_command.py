@@ -12,9 +12,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import vaegan
 from vaegan import Run, UserError
+from vaegan.data.deep import ORIENTATION
 from vaegan.data.read_images import read_images
 from vaegan.export.check import Part
 
@@ -50,7 +52,10 @@ def the_python_of_the_page_runs(run: Path, photo: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(run.parent)
     (run.parent / "runs").mkdir()
     shutil.move(run, "runs/avatars")
-    shutil.copy(photo, "face.png")
+    turned = Image.Exif()
+    turned[ORIENTATION] = 6  # as phones store photos
+    with Image.open(photo) as picture:
+        picture.save("face.png", exif=turned)
     names: dict[str, Any] = {}
     for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), re.DOTALL):
         exec(compile(block, "export.md", "exec"), names | {"vaegan": vaegan}, names)

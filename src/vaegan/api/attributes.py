@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ..evenly_spaced import evenly_spaced
 from ..latent.directions import Directions
 from ..latent.encode import encode
 from ..latent.figures import attribute_sheet, edits, principal_sheet
-from ..latent.learn_directions import learn_from, note_on_few
+from ..latent.learn_directions import learn_from, note_on_few, note_on_weak, uncertainty
 from ..latent.learn_one import learn_one
 from ..latent.principal import NAME
 from ..models.vaegan import VAEGAN
@@ -130,14 +130,14 @@ class LearnedAttributes(Result):
                 "The images have no attributes. These are principal directions, along which the codes differ most. Strength 1 is a "
                 "standard deviation."
             ]
-        own = [row.name for row in self.rows if row.sources]
+        own = {row.name: uncertainty((row.with_it, row.without_it)) for row in self.rows if row.sources}
         lines = []
         if len(own) < len(self.rows):
             lines = [f"The directions were learned from {self.learned_from:,} images and tested on {self.tested_on:,} held-out images."]
         if own:
             lines.append(
                 f"{' and '.join(own)}: learned from two sets of images, and tested by cross-validation, in which each image is tested by a "
-                "direction that was learned from other images."
+                f"direction that was learned from other images. {_off_by(own)}."
             )
         lines.append(
             "Accuracy is the mean of the accuracy for images with the attribute and for images without it. For accuracy and AUC, 0.5 is "
@@ -196,6 +196,8 @@ def attributes(
         found = _attribute_of_pair(opened, model, name, (with_images, without_images), pixels=pixels, talk=talk)
     else:
         found = _attributes_of_set(opened, model, data, pixels, talk)
+    if note := note_on_weak({row.name: row.probe_auc for row in found.rows}):
+        talk.note(note)
     if on_row:
         for row in found.rows:
             on_row(row)
@@ -271,6 +273,11 @@ def _without_attributes(run: Run, model: VAEGAN, pixels: NDArray[Any], talk: Tal
             talk.note(note)
     picture = principal_sheet(model, directions, pixels)
     return LearnedAttributes(_rows_of(directions), _principal_of(directions), 0, 0, talk.notes, directions, picture)
+
+
+def _off_by(errors: Mapping[str, float]) -> str:
+    """How far the accuracy of each of some attributes may be off."""
+    return f"The accuracy may be off by {' and '.join(f'{error:.2f} for {name}' for name, error in errors.items())}"
 
 
 def _rows_of(directions: Directions) -> list[LearnedAttribute]:

@@ -27,7 +27,7 @@ from ..settings import PriorKind
 from ..viz import grid
 from .film import Film
 from .notices import ShowProgress, Skipped, Talk
-from .shared import Subject, check_fps, check_seed, columns_of, open_run, save_each
+from .shared import Subject, check_fps, check_seed, columns_of, note_on_prior, open_run, save_each
 
 LAST_SHOWN = 2.0
 """Seconds that a film of a training stays at its end."""
@@ -47,6 +47,8 @@ class SampledImages(Result):
     """What the codes were drawn from, in words."""
     values: dict[str, float]
     """The attribute values of the samples of a conditional model."""
+    notes: list[str]
+    """Why the codes come from N(0, I), if the run has no fitted prior yet."""
     range: ValueRange | None = field(metadata=PYTHON_ONLY)
     """The values that the model's images had at -1 and 1, if they had more than 8 bits."""
     files: list[Path] = field(default_factory=list)
@@ -94,7 +96,7 @@ def sample(
     seed: int = 0,
     values: Mapping[str, float] | None = None,
     prior: PriorKind | None = None,
-    progress: ShowProgress = None,  # noqa: ARG001 (it is quick; all functions have it)
+    progress: ShowProgress = None,
 ) -> SampledImages:
     """Draw new images from the prior.
 
@@ -112,11 +114,13 @@ def sample(
     if count < 1:
         raise UserError(f"--count must be above 0, not {count}")
     check_seed(seed)
-    model = open_run(run).model()
+    opened, talk = open_run(run), Talk(progress)
+    model = opened.model()
+    note_on_prior(opened, model, prior, talk)
     values = dict(values or {})
     attributes = model.attributes(values).expand(count, -1) if values else None
     images = model.sample(count, seed, attributes, prior).cpu()
-    return SampledImages(images, count, seed, model.name_prior(prior), values, model.preparation.range)
+    return SampledImages(images, count, seed, model.name_prior(prior), values, talk.notes, model.preparation.range)
 
 
 @dataclass(frozen=True)

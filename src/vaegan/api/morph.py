@@ -25,7 +25,7 @@ from ..settings import PriorKind
 from ..viz import grid
 from .film import Film
 from .notices import ShowProgress, Talk
-from .shared import Subject, check_fps, check_seed, encode_pictures, open_run
+from .shared import Subject, check_fps, check_seed, encode_pictures, note_on_prior, open_run
 
 STRIP_STEPS, FILM_STEPS = 9, 40
 """Images from one image to the next."""
@@ -163,7 +163,9 @@ def walk(
     if frames < 2:
         raise UserError(f"--seconds must be above 0, at most 600 and long enough for two frames, not {seconds}")
     check_seed(seed)
-    model = open_run(run).model()
+    opened = open_run(run)
+    model = opened.model()
+    note_on_prior(opened, model, prior, Talk(progress))
     periods = max(1, round(seconds / SECONDS_PER_PERIOD))
     codes = paths.walk(rows * columns, model.architecture.latent, frames, periods, seed, prior=model.find_prior(prior))
 

@@ -368,7 +368,8 @@ def _scorer(run: Run, model: VAEGAN, calibrate: AnyImages | None, talk: Talk, *,
         if not len(indices):
             raise UserError("the run has no held-out images to calibrate on: give a folder of normal images with --calibrate FOLDER")
     with talk.bar() as bar:
-        scorer = Scorer.calibrate(model, images, indices, fitted_on=fitted_on, source=source, progress=bar)
+        name = "RUN" if isinstance(run, ModelInMemory) else run.argument
+        scorer = Scorer.calibrate(model, images, indices, fitted_on=fitted_on, source=source, run=name, progress=bar)
     saved = ""
     if not isinstance(run, ModelInMemory):
         scorer.save(file)

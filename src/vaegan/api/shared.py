@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import NoneType
 from typing import NamedTuple, TypeAlias
@@ -16,10 +17,14 @@ from ..data.batches import to_tensor
 from ..data.prepare import matching
 from ..errors import UserError
 from ..files import free_path
+from ..finish import lacks_prior
 from ..latent.encode import encode
+from ..list_runs import status_of
 from ..models.vaegan import VAEGAN
 from ..run import Run
+from ..settings import PriorKind
 from ..viz.grid import save, to_pil
+from ..words import command
 from .notices import Talk
 
 Subject: TypeAlias = VAEGAN | Run | str | Path
@@ -112,6 +117,25 @@ def save_each(names: Iterable[str], images: Tensor, folder: str | Path) -> list[
     for name, picture in zip(names, to_pil(images), strict=True):
         files.append(save(picture, free_path(folder / f"{Path(name).stem or 'image'}.png")))
     return files
+
+
+def note_on_prior(run: Run, model: VAEGAN, prior: PriorKind | None, talk: Talk) -> None:
+    """Say so where samples come from N(0, I) only because the run is not at its end, where `vaegan train` fits the prior."""
+    if prior is not None or model.prior is not None or not run.is_run or run.name:
+        return
+    with suppress(UserError, OSError):  # the images are not at hand
+        if not lacks_prior(run, run.recipe, run.split(run.images_at_hand())[0]):
+            return
+    status = status_of(run.folder)
+    if status.state == "training":
+        talk.note("note: samples come from N(0, I), because the prior is fitted at the end of the training")
+    elif status.state == "interrupted":
+        talk.note(
+            f"note: samples come from N(0, I), because the run was interrupted at step {status.step}, before its prior was fitted: "
+            f"continue it with: {command('train', '--resume', run.folder)}"
+        )
+    else:
+        talk.note(f"note: samples come from N(0, I), because the run has no fitted prior: fit it with: {command('fit-prior', run.folder)}")
 
 
 def check_seed(seed: int) -> None:

@@ -13,6 +13,7 @@ import cyclopts
 
 from .. import old_names
 from ..errors import UserError, os_errors_as_user_errors, unknown_name
+from ..files import there_are
 from ..parse_settings import describe, hint, setting_types
 from ..this_process import is_first_here, is_leader
 from .app import UnknownFlagError, make_app
@@ -69,5 +70,10 @@ def one_sentence(error: cyclopts.CycloptsError) -> str:
         return f'{error.token.keyword or flag} must be {describe(error.target_type)}, not "{error.token.value}"'
     if isinstance(error, cyclopts.MissingArgumentError) and flag.startswith("--") and not error.tokens_so_far:
         return f"{flag} needs a value"
+    if isinstance(error, cyclopts.MissingArgumentError) and not error.tokens_so_far:
+        from ..recipe import RUNS
+
+        what = f", the folder of a run{there_are(RUNS)}" if flag == "RUN" else ""
+        return f"{' '.join(error.command_chain or ())} needs {flag}{what}"
     name = flag.lstrip("-")
     return text if name in text else f"{name}: {text[0].lower()}{text[1:]}"

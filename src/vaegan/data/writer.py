@@ -106,6 +106,7 @@ def pack(
             (folder / UNFINISHED).rmdir()
             (folder / LOCK).unlink(missing_ok=True)
         return ImageSet.open(folder)
+    _refuse_file(folder)
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     work = folder / UNFINISHED
     try:
@@ -202,9 +203,15 @@ def differing(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
 def _check_same(folder: Path, wanted: dict[str, Any]) -> None:
     """Refuse a set that is there already, unless it is the one that is wanted."""
     if others := differing(read_manifest(folder), wanted):
+        more = " (other images, another table, or other images left out)" if others == ["content"] else ""
         raise UserError(
-            f"{folder} exists already: it is a packed set with another {some(others)}; choose another folder, or remove this one"
+            f"{folder} exists already: it is a packed set with another {some(others)}{more}; choose another folder, or remove this one"
         )
+
+
+def _refuse_file(folder: Path) -> None:
+    if folder.is_file():
+        raise UserError(f"{folder} exists already: it is a file; choose another folder for the packed set")
 
 
 def _refuse_other_files(folder: Path) -> None:

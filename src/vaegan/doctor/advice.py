@@ -47,7 +47,7 @@ def amounts(training: int, held_out: int, recipe: Recipe, *, has_splits: bool) -
         steps = recipe.training.steps(epoch, batch)
         times = steps * batch / training
         if times >= OFTEN:
-            shown = f"the recipe shows each of the {training:,} training images {times:,.0f} times, so the model may learn them by heart"
+            shown = f"the recipe trains for {steps / epoch:,.0f} epochs on {training:,} images, so the model may learn them by heart"
             yield f"{shown}: add images" + ("" if recipe.augmentation.flip else ", or mirror images at random with --augmentation.flip")
         elif steps < epoch:
             yield f"the recipe trains on {times:.0%} of the {training:,} training images: to use all of them, add --epochs 1"

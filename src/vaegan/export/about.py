@@ -18,12 +18,12 @@ from ..progress import Progress
 from ..report.facts import RunImages
 from ..run import Run
 from ..studio.learned import directions_of, scorer_of
+from ..words import command
 from .graph import Graph
 
 FORMAT = 1
 """Of model.json."""
 OF_DIRECTIONS = ("vectors", "lengths", "probes", "offsets", "exclusive", "means")
-CALIBRATE = "calibrate it with: vaegan score RUN IMAGES --calibrate SET"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,10 @@ class Learned:
             except UserError as error:
                 reason = str(error)
             if scorer is None:
-                notes.append(f"score.onnx gives no p-values, because the score is not calibrated: {reason}; {CALIBRATE}")
+                notes.append(
+                    f"score.onnx gives no p-values, because the score is not calibrated: {reason}; "
+                    f"calibrate it with: {command('score', opened.argument, 'IMAGES', '--calibrate', 'SET')}"
+                )
         return cls(known.images.classes if known else (), directions, scorer, notes)
 
 

@@ -136,6 +136,7 @@ class Scorer:
         fitted_on: Indices | None = None,
         level: int | None = None,
         source: str = "",
+        run: str | Path = "RUN",
         progress: Progress = lambda *_: None,
     ) -> Scorer:
         """Learn what is normal.
@@ -150,6 +151,7 @@ class Scorer:
             fitted_on: normal images for the distributions, such as the training images; by default a random half of `indices`.
             level: the layer of the discriminator that gives the features; by default that of the learned similarity.
             source: what the images are, in words; by default the folder of the packed set that they are in, or that a program has them.
+            run: what a command calls the run of the model, for the error.
             progress: called as the work goes on.
 
         Raises:
@@ -162,7 +164,7 @@ class Scorer:
             fitted_on, indices = indices[np.sort(order[len(order) // 2 :])], indices[np.sort(order[: len(order) // 2])]
         if min(len(fitted_on), len(indices)) < FEWEST:
             there = f"{len(fitted_on)} images to fit and {len(indices)} images to rank, and at least {FEWEST} of each are needed"
-            more = command("score", "RUN", "IMAGES", "--calibrate", "SET")
+            more = command("score", run, "IMAGES", "--calibrate", "SET")
             raise UserError(f"there are too few normal images to calibrate on: {there}; give more images with: {more}")
         fit, rank = np.sort(subsample(fitted_on, MOST_FITTED)), np.sort(subsample(indices, MOST_RANKED))
         parts = [raw for _, raw in measure_all(model, images, fit, level, progress=progress, what="fitting normal images")]

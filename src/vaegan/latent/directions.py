@@ -282,19 +282,18 @@ class Directions:
             UserError: there is no such file, or it is damaged, or of another version.
         """
         path = Path(path)
+        again = f"learn the attributes again with: {command('attributes', path.parent)}"
         if not path.is_file():
-            raise UserError(f"{path} does not exist: learn the attributes with: vaegan attributes RUN")
+            raise UserError(f"{path} does not exist: learn the attributes with: {command('attributes', path.parent)}")
         try:
             with safetensors.safe_open(path, "pt") as file:
                 header = json.loads((file.metadata() or {})["vaegan"])
                 if header["format"] != FORMAT:
-                    raise UserError(
-                        f"{path} was written by another version of vaegan: learn the attributes again with: vaegan attributes RUN"
-                    )
+                    raise UserError(f"{path} was written by another version of vaegan: {again}")
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dictionary)
             return Directions(tuple(header["names"]), about=header["about"], **tensors)
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path} is damaged: learn the attributes again with: vaegan attributes RUN") from error
+            raise UserError(f"{path} is damaged: {again}") from error
 
 
 def check_strengths(strengths: Mapping[str, float]) -> None:

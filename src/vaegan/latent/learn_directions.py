@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -31,6 +31,10 @@ RIDGE = 1e-3
 """Penalty of the probes, as a part of the mean variance of a code."""
 MANY = 50
 """Images of each kind, below which it is said that an accuracy is uncertain."""
+WEAK = 0.75
+"""An AUC of the probe, below which edits hardly work: on avatars, smiles have 0.73, and edits do not change them (docs/edit.md)."""
+NAMED = 3
+"""So many attributes are named in a sentence."""
 TOGETHER = 0.01
 """Two attributes exclude each other if they go together at most this often, as a part of what chance would have."""
 TRIED = (0.5, 1.0, 1.5, 2.0)
@@ -110,6 +114,15 @@ def note_on_few(directions: Directions) -> str:
     which = f"with or without {worst}" if len(few) == 1 else f"with or without each of {len(few)} attributes"
     off = f"off by {error:.2f}" if len(few) == 1 else f"off by up to {error:.2f}, for {worst}"
     return f"note: fewer than {MANY} held-out images are {which}, so the accuracy may be {off}: {MANY} of each are better"
+
+
+def note_on_weak(aucs: Mapping[str, float | None]) -> str:
+    """A sentence on the attributes that edits hardly change, by the AUC of the probe of each; empty if there are none."""
+    weak = [name for name, auc in aucs.items() if auc is not None and auc < WEAK]
+    if not weak:
+        return ""
+    names = ", ".join(weak[:NAMED]) + (f" and {len(weak) - NAMED} more" if len(weak) > NAMED else "")
+    return f"note: the AUC of the probe is below {WEAK} for {names}: edits of such attributes hardly work"
 
 
 def learnable(answers: NDArray[np.float32], names: Sequence[str], fewest: int = FEWEST) -> tuple[list[int], list[str]]:

@@ -60,7 +60,8 @@ def scorer_of(opened: Run, model: VAEGAN, known: RunImages | None, progress: Pro
     if known is None:
         return None, []
     images, held_out = known.images.images, known.held_out[:]
-    scorer = Scorer.calibrate(model, images, held_out, fitted_on=known.training[:], source=HELD_OUT, progress=progress)
+    training, name = known.training[:], opened.argument
+    scorer = Scorer.calibrate(model, images, held_out, fitted_on=training, source=HELD_OUT, run=name, progress=progress)
     return scorer, _save(opened, scorer.save, opened.score_file)
 
 

@@ -9,18 +9,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ..errors import UserError
 from ..files import replacing
 from .channels import three_channels, view
+from .fonts import Font, composed, font_of
 
 GAP = 2
 CAPTION = 22
 LINE = 15
 """Pixels from one line of words to the next."""
 MARGIN = 8
+FONT_SIZE = 13
 CELL = 64  # smaller images are enlarged by a whole factor to at least this height
 
 
@@ -70,8 +72,9 @@ def sheet(parts: Sequence[tuple[str, Tensor]], columns: int) -> Image.Image:
     zoom = max(1, -(-CELL // height))
     height, width = height * zoom, width * zoom
     across = columns * (width + GAP) - GAP
-    font = ImageFont.load_default(13)
-    captions = [wrapped(f"{caption}{view(images.shape[1])}", across, font) for caption, images in parts]
+    words = [composed(f"{caption}{view(images.shape[1])}") for caption, images in parts]
+    font = font_of("".join(words), FONT_SIZE)
+    captions = [wrapped(caption, across, font) for caption in words]
     heights = [CAPTION + LINE * (len(lines) - 1) for lines in captions]
     rows = [-(-len(pixels) // columns) for pixels in pixels_of]
     picture = Image.new("RGB", (across + 2 * MARGIN, sum(heights) + sum(rows) * (height + GAP) + 2 * MARGIN), "white")
@@ -89,7 +92,7 @@ def sheet(parts: Sequence[tuple[str, Tensor]], columns: int) -> Image.Image:
     return picture
 
 
-def wrapped(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
+def wrapped(text: str, width: int, font: Font) -> list[str]:
     """A text in lines of at most `width` pixels, cut between words; a word that is wider has a line of its own."""
     lines = [""]
     for word in text.split(" "):

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from .channels import view
-from .grid import CAPTION, GAP, LINE, MARGIN, to_uint8
+from .fonts import Font, composed, font_of
+from .grid import CAPTION, FONT_SIZE, GAP, LINE, MARGIN, to_uint8
 
 CELL = 96  # smaller images are enlarged by a whole factor to at least this height, so that words fit under them
 SPACE = 6
 """Pixels between tiles."""
-FONT_SIZE = 12
-
-
+SMALL = 12
+"""The size of the words under images."""
 HEAT = ((0, 0, 0), (70, 20, 110), (200, 50, 70), (250, 150, 40), (255, 255, 200))
 """Colours from nothing to much, each lighter than the one before."""
 
@@ -35,12 +35,12 @@ def tiled(heading: str, rows: Sequence[Sequence[Tile | None]]) -> Image.Image:
     first = next(tile for row in rows for tile in row if tile)
     most_lines = max(len(tile.lines) for row in rows for tile in row if tile)
     count, channels, height, width = first.images.shape
-    heading = f"{heading}{view(channels)}"
+    heading = composed(f"{heading}{view(channels)}")
     zoom = max(1, -(-CELL // height))
     height, width = height * zoom, width * zoom
     tile_width, tile_height = count * (width + GAP) - GAP, height + LINE * most_lines
     columns = max(len(row) for row in rows)
-    font, small = ImageFont.load_default(13), ImageFont.load_default(FONT_SIZE)
+    font = font_of(heading, FONT_SIZE)
     across = max(columns * (tile_width + SPACE) - SPACE, int(font.getlength(heading)) + 1)
     picture = Image.new("RGB", (across + 2 * MARGIN, CAPTION + len(rows) * (tile_height + SPACE) - SPACE + 2 * MARGIN), "white")
     draw = ImageDraw.Draw(picture)
@@ -53,12 +53,13 @@ def tiled(heading: str, rows: Sequence[Sequence[Tile | None]]) -> Image.Image:
             for place, pixels in enumerate(to_uint8(tile.images)):
                 cell = Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST)
                 picture.paste(cell, (left + place * (width + GAP), top))
-            for number, line in enumerate(tile.lines):
+            for number, line in enumerate(map(composed, tile.lines)):
+                small = font_of(line, SMALL)
                 draw.text((left, top + height + number * LINE), shortened(line, tile_width, small), fill=(70, 70, 70), font=small)
     return picture
 
 
-def shortened(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+def shortened(text: str, width: int, font: Font) -> str:
     """A text that is at most `width` pixels wide: of a longer one, its beginning and its end."""
     short = text
     for length in range(len(text) - 1, 0, -1):

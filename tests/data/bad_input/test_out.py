@@ -20,7 +20,7 @@ from .place import GOOD, SIDE, Place, picture, surroundings, write
 
 def test_an_out_that_is_a_file(place: Place) -> None:
     place.out.write_text("mine")
-    place.refuses_photos(words=str(place.out))
+    place.refuses_photos(words=f"{place.out} exists already: it is a file; choose another folder for the packed set")
 
 
 def test_an_out_below_a_file(place: Place) -> None:
@@ -87,7 +87,8 @@ def test_an_out_that_is_a_set_of_another_source(place: Place) -> None:
     words = f"{place.out} exists already: it is a packed set with another source, content; choose another folder, or remove this one"
     place.refuses(place.root / "other", place.out, "--workers", 1, "--size", SIDE, words=words)
     write(place.photos, {"m.png": picture(3)})
-    words = f"{place.out} exists already: it is a packed set with another content; choose another folder, or remove this one"
+    why = "(other images, another table, or other images left out)"
+    words = f"{place.out} exists already: it is a packed set with another content {why}; choose another folder, or remove this one"
     place.refuses_photos(words=words)
 
 

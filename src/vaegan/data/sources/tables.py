@@ -175,7 +175,7 @@ def with_table(source: Source, table: AttributeTable) -> Source:
             f"{table.path.name} lists {len(found.loose)} images under another folder or file ending: for example, {image} as {row}"
         )
     if found.without:
-        notes.append(f"{found.without} images have no row in {table.path.name}: their attributes are unknown")
+        notes.append(f"{found.without} image files have no row in {table.path.name}: their attributes are unknown")
     unknown = (math.nan,) * len(table.attribute_names)
     others = [index for index, name in enumerate(source.attribute_names) if name not in table.attribute_names]
     if source.passed_over.root:
