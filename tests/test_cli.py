@@ -300,6 +300,7 @@ def test_a_longer_run_says_what_becomes_of_an_annealed_rate(tmp_path: Path, caps
     assert note in capsys.readouterr().err.splitlines()
     works("train", "--resume", tmp_path / "run", "--steps", 9, "--training.log_every", 1, "--device", "cpu", "--no-report")
     assert "which is now 9 steps and was 8: at step 8 it changes" in capsys.readouterr().err
+    fails(capsys, "train", "--resume", tmp_path / "run", "--steps", 5, "--device", "cpu", words="the run is at step 9 already")
 
 
 def test_look_at_images_as_training_takes_them(
