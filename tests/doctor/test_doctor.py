@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,7 @@ def test_an_earlier_list_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     Path("doctor.csv").write_text("mine")
     works("doctor", "photos", "--workers", 1)
     assert Path("doctor.csv").read_text() == "mine"
+    assert Path("doctor-2.csv").read_bytes().startswith(BOM_UTF8), "without the mark, Excel shows other letters"
     assert [(row["name"], row["copy_of"]) for row in rows(Path("doctor-2.csv")) if row["copy_of"]] == [("a (1).png", "a.png")]
     assert "vaegan prepare photos SET --leave-out doctor-2.csv" in " ".join(capsys.readouterr().err.split())
     works("doctor", "photos", "--workers", 1)

@@ -117,7 +117,10 @@ def test_few_images_and_kinds_without_an_encoder_keep_the_standard_prior(tmp_pat
     ):
         run = Run(train(tiny(**settings), tmp_path / name, **QUIETLY).run)
         assert run.model().prior is None
-        with pytest.raises(UserError, match=r"no fitted prior: leave out --prior fitted, or fit one with: vaegan fit-prior RUN|has no encoder, so its prior is"):
+        with pytest.raises(
+            UserError,
+            match=r"no fitted prior: leave out --prior fitted, or fit one with: vaegan fit-prior RUN|has no encoder, so its prior is",
+        ):
             run.model().sample(1, prior="fitted")
         with pytest.raises(UserError, match=words):
             fit_prior(run.folder)

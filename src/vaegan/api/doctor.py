@@ -87,7 +87,7 @@ class SetDiagnosis(Result):
         """
         page = page_file(page)
         table = page.with_suffix(".csv")
-        with replacing(table) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        with replacing(table) as partial, partial.open("w", encoding="utf-8-sig", newline="") as file:  # Excel needs the mark
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             for one in self.findings:

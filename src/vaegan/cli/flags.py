@@ -42,7 +42,9 @@ SHORT = {
 """The settings that short flags stand for."""
 LENGTHS = ("steps", "epochs", "images", "minutes")
 
-RECIPE = Group("Recipe", help="Each setting is a flag, for example --objective.gamma 0.1; `vaegan recipes NAME` shows all settings.", sort_key=1)
+RECIPE = Group(
+    "Recipe", help="Each setting is a flag, for example --objective.gamma 0.1; `vaegan recipes NAME` shows all settings.", sort_key=1
+)
 RUN = Group("Run", sort_key=2)
 MACHINE = Group("Machine", sort_key=3)
 
