@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import UserError
+from ...words import composed
 from .base import Item, Source, some
 from .table_files import read_table_file
 from .tables import NAME_COLUMNS
@@ -36,7 +37,7 @@ def without(source: Source, names: frozenset[str], listed_in: str) -> Source:
 
     Args:
         source: where the pictures come from.
-        names: the whole names of pictures, as the source has them.
+        names: the whole names of pictures, as the source has them, or the same in NFC.
         listed_in: the name of the file that lists them, for the notes.
 
     Raises:
@@ -47,6 +48,8 @@ def without(source: Source, names: frozenset[str], listed_in: str) -> Source:
     for item in source.items():
         found |= {item.name} & names
         count += 1
+    if left := {composed(name) for name in names - found}:
+        found |= {item.name for item in source.items() if composed(item.name) in left}
     if names and not found:
         called = next((item.name for item in source.items()), "nothing")
         raise UserError(
@@ -55,11 +58,11 @@ def without(source: Source, names: frozenset[str], listed_in: str) -> Source:
     if count and len(found) == count:
         raise UserError(f"{listed_in} lists all {count:,} images, so nothing is left to prepare: remove rows from it")
     notes = [*source.notes, f"left out {len(found):,} images that are listed in {listed_in}"]
-    if missing := sorted(names - found):
+    if missing := sorted(left - set(map(composed, found))):
         notes.append(f"{len(missing):,} rows of {listed_in} have no image: {some(missing)}")
 
     def items() -> Iterator[Item]:
-        return (item for item in source.items() if item.name not in names)
+        return (item for item in source.items() if item.name not in found)
 
     rest = hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()
     listing, state = (hashlib.sha256(f"{text} without {rest}".encode()).hexdigest() for text in (source.listing, source.state))
