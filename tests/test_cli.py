@@ -188,7 +188,7 @@ MISTAKES = {
     "an impossible value": (["train", "--objective.gamma", "7"], "objective.gamma must be above 0 and at most 1"),
     "a wrong choice": (["train", "--optimizer.kind", "sgd"], "rmsprop"),
     "a wrong size": (["train", "--size", "60", "--recipe", "reference"], "multiples of 8"),
-    "a size that cannot be halved": (["train", "--size", "60"], "choose 64 64, the nearest size that works"),
+    "a size that cannot be halved": (["train", "--size", "60"], "choose 64x64, the nearest size that works"),
     "a size that is none": (["train", "--size", "big"], "--size must be a number of pixels"),
     "two lengths": (["train", "--steps", "3", "--minutes", "2"], "--steps and --minutes were both given: leave out one"),
     "a length that is no number": (["train", "--steps", "x"], '--steps must be a whole number, not "x"'),
