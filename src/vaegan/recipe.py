@@ -176,13 +176,15 @@ def about(name: str) -> str:
 
 def called(recipe: Recipe) -> str:
     """The packaged recipe that this is, or is nearest to, in words."""
-    counts = {
-        name: sum(not key.startswith(OF_A_RUN) for key in recipe.differences(packaged)) for name, packaged in _packaged_recipes().items()
+    changed = {
+        name: [key for key in recipe.differences(packaged) if not key.startswith(OF_A_RUN)]
+        for name, packaged in _packaged_recipes().items()
     }
-    name, count = min(counts.items(), key=lambda item: item[1])
-    if count == 0:
+    name, keys = min(changed.items(), key=lambda item: len(item[1]))
+    if not keys:
         return name
-    return f"{name}, with {count} setting{'s' if count > 1 else ''} changed" if count <= 5 else "its own"
+    what = " and ".join(keys) if len(keys) <= 2 else f"{len(keys)} settings"
+    return f"{name}, with {what} changed" if len(keys) <= 5 else "its own"
 
 
 def as_flags(recipe: Recipe, *, packed: bool) -> list[str]:
@@ -204,8 +206,10 @@ def as_flags(recipe: Recipe, *, packed: bool) -> list[str]:
             flags += ["--size", plain(value[:1] if value[0] == value[1] else value, between="x")]
         elif isinstance(value, tuple):
             flags += [f"--{key}", *map(str, value)]
+        elif isinstance(value, bool):
+            flags.append(f"--{key}" if value else f"--{key}={value}")
         else:
-            flags += [f"--{key}"] if value is True else [f"--{key}=false"] if value is False else [f"--{key}", str(value)]
+            flags += [f"--{key}", str(value)]
     return flags
 
 
