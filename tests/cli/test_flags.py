@@ -126,7 +126,7 @@ def test_part_of_a_number_is_refused(capsys: pytest.CaptureFixture[str]) -> None
 def test_a_recipe_as_flags(name: str, settings: dict[str, Any]) -> None:
     recipe = Recipe.load(name, settings)
     words = as_flags(recipe, packed=False)
-    named = {flag: words.pop(words.index(f"--{flag}") + 1) for flag in ("recipe", "size") if f"--{flag}" in words}
+    named: dict[str, Any] = {flag: words.pop(words.index(f"--{flag}") + 1) for flag in ("recipe", "size") if f"--{flag}" in words}
     assert TrainingFlags(**named).load_recipe([word for word in words if word not in ("--recipe", "--size")]) == recipe
     assert len(words) <= 8, "the nearest recipe is taken"
     assert not any("size" in word or "data." in word for word in as_flags(recipe, packed=True))
