@@ -108,7 +108,7 @@ def doctor(folder: Path, page: Path, workers: int | None) -> tuple[list[dict[str
     subprocess.run([sys.executable, "-m", "vaegan", "doctor", *arguments], check=True, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
     after = os.times()
     used = after.children_user + after.children_system - before.children_user - before.children_system
-    with page.with_suffix(".csv").open(newline="", encoding="utf-8") as file:
+    with page.with_suffix(".csv").open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file)), time.monotonic() - began, used
 
 

@@ -77,7 +77,7 @@ def is_picture(path: Path) -> bool:
 
 def rows(path: Path) -> list[dict[str, str]]:
     """What a command wrote as CSV."""
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 

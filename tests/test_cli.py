@@ -188,7 +188,7 @@ MISTAKES = {
     "an impossible value": (["train", "--objective.gamma", "7"], "objective.gamma must be above 0 and at most 1"),
     "a wrong choice": (["train", "--optimizer.kind", "sgd"], "rmsprop"),
     "a wrong size": (["train", "--size", "60", "--recipe", "reference"], "multiples of 8"),
-    "a size that cannot be halved": (["train", "--size", "60"], "choose 64 64, the nearest size that works"),
+    "a size that cannot be halved": (["train", "--size", "60"], "choose 64x64, the nearest size that works"),
     "a size that is none": (["train", "--size", "big"], "--size must be a number of pixels"),
     "two lengths": (["train", "--steps", "3", "--minutes", "2"], "--steps and --minutes were both given: leave out one"),
     "a length that is no number": (["train", "--steps", "x"], '--steps must be a whole number, not "x"'),
@@ -300,6 +300,7 @@ def test_a_longer_run_says_what_becomes_of_an_annealed_rate(tmp_path: Path, caps
     assert note in capsys.readouterr().err.splitlines()
     works("train", "--resume", tmp_path / "run", "--steps", 9, "--training.log_every", 1, "--device", "cpu", "--no-report")
     assert "which is now 9 steps and was 8: at step 8 it changes" in capsys.readouterr().err
+    fails(capsys, "train", "--resume", tmp_path / "run", "--steps", 5, "--device", "cpu", words="the run is at step 9 already")
 
 
 def test_look_at_images_as_training_takes_them(

@@ -57,6 +57,9 @@ Pair = tuple[int, float]
         ([], tuple[str, ...], ()),
         ("one", tuple[str, ...], ("one",)),
         ((1, "a b"), tuple[str, ...], ("1", "a b")),
+        ("48x64", tuple[int, int], (48, 64)),
+        (["48X64"], tuple[int, int], (48, 64)),
+        (["0x10", "64"], tuple[int, int], (16, 64)),
     ],
 )
 def test_convert(value: Any, kind: Any, result: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vaegan.words import command, fixed, metric, plain
+from vaegan.words import command, fixed, metric, plain, spelt_as
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,9 @@ def test_fixed() -> None:
     """Small numbers are not printed as 0."""
     assert [fixed(value, 3, 6) for value in (1.23456, 0.0, 1e-5, 1.26e-9, -1.26e-9)] == ["1.235", "0.000", "0.000", "1.3e-09", "-1.3e-09"]
     assert [fixed(1234.5, decimals, 2, "+,") for decimals in (-3, 1, 7)] == ["+1,234", "+1,234.5", "+1,234.50"]
+
+
+def test_names_are_the_same_in_either_spelling_of_unicode() -> None:
+    one, two = "L\u00e4cheln", "La\u0308cheln"
+    assert (spelt_as([two], one), spelt_as([one], two)) == (two, one)
+    assert (spelt_as([two, one], one), spelt_as(["Hut"], one)) == (one, one)

@@ -197,7 +197,7 @@ def take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool, dry: bo
     with all_or_none(trainer.fabric):
         if state:
             trainer.load_state_dict(state)
-            if sentence := trainer.changed_rate(state):
+            if trainer.step < trainer.steps and (sentence := trainer.changed_rate(state)):
                 console.print(f"note: {sentence}", soft_wrap=True)
         if trainer.step >= trainer.steps and not auto:
             more = f"ask for more steps, such as --steps {2 * trainer.step}"

@@ -98,6 +98,8 @@ def convert(value: Any, kind: Any) -> Any:
     if get_origin(kind) is tuple:
         parts = get_args(kind)
         values = list(value) if isinstance(value, (list, tuple)) else [value]
+        if parts == (int, int) and len(values) == 1:  # a size, such as 96x64
+            values = str(values[0]).lower().split("x")
         if parts[-1] is Ellipsis:
             parts = (parts[0],) * len(values)
         return tuple(convert(one, part) for one, part in zip(values, parts, strict=True))

@@ -41,6 +41,11 @@ OF_A_RUN = (
     *("training.log_every", "training.picture_every", "training.checkpoint_every"),
 )
 """Settings that do not make another recipe of one."""
+OF_A_SET = (
+    *("networks.size", "networks.channels"),
+    *(f"data.{name}" for name in ("crop", "box", "blur", "resampling", "range", "range_percentiles")),
+)
+"""Settings that a packed set decides."""
 
 
 @dataclass(frozen=True)
@@ -170,13 +175,41 @@ def about(name: str) -> str:
 
 def called(recipe: Recipe) -> str:
     """The packaged recipe that this is, or is nearest to, in words."""
-    counts = {
-        name: sum(not key.startswith(OF_A_RUN) for key in recipe.differences(packaged)) for name, packaged in _packaged_recipes().items()
+    changed = {
+        name: [key for key in recipe.differences(packaged) if not key.startswith(OF_A_RUN)]
+        for name, packaged in _packaged_recipes().items()
     }
-    name, count = min(counts.items(), key=lambda item: item[1])
-    if count == 0:
+    name, keys = min(changed.items(), key=lambda item: len(item[1]))
+    if not keys:
         return name
-    return f"{name}, with {count} setting{'s' if count > 1 else ''} changed" if count <= 5 else "its own"
+    what = " and ".join(keys) if len(keys) <= 2 else f"{len(keys)} settings"
+    return f"{name}, with {what} changed" if len(keys) <= 5 else "its own"
+
+
+def as_flags(recipe: Recipe, *, packed: bool) -> list[str]:
+    """The flags with which `vaegan train --data IMAGES` takes this recipe, as few as there can be.
+
+    Args:
+        recipe: the recipe.
+        packed: whether the images are a packed set, which decides how they are prepared.
+    """
+    settings = {key: value for key, value in recipe.flat().items() if key != "data.source" and not (packed and key in OF_A_SET)}
+    different = {}
+    for name, packaged in _packaged_recipes().items():
+        there = packaged.flat()
+        different[name] = {key: value for key, value in settings.items() if value != there[key]}
+    nearest = min(different, key=lambda name: (len(different[name]), name != DEFAULT_RECIPE))
+    flags = [] if nearest == DEFAULT_RECIPE else ["--recipe", nearest]
+    for key, value in different[nearest].items():
+        if key == "networks.size":
+            flags += ["--size", plain(value[:1] if value[0] == value[1] else value, between="x")]
+        elif isinstance(value, tuple):
+            flags += [f"--{key}", *map(str, value)]
+        elif isinstance(value, bool):
+            flags.append(f"--{key}" if value else f"--{key}={value}")
+        else:
+            flags += [f"--{key}", str(value)]
+    return flags
 
 
 @cache

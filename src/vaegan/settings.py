@@ -157,9 +157,9 @@ class Architecture:
                 min(self.size) >= LARGEST_MAP, f"networks.size must be at least {LARGEST_MAP} in height and width, not {height} {width}"
             )
             if height % (1 << self.halvings) or width % (1 << self.halvings):
-                near = " ".join(map(str, self._nearest_size()))
+                near = "x".join(map(str, self._nearest_size()))
                 what = f"cannot be halved without a remainder until the shorter side is at most {LARGEST_MAP}"
-                raise UserError(f"networks.size {height} {width} {what}: choose {near}, the nearest size that works")
+                raise UserError(f"networks.size {height}x{width} {what}: choose {near}, the nearest size that works")
         for name in ("encoder", "decoder", "discriminator"):
             listed = getattr(self, name)
             require(len(listed) > 0 and min(listed) > 0, f"networks.{name} must be numbers above 0, not {listed}")

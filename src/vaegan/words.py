@@ -6,6 +6,8 @@ import re
 import shlex
 import subprocess
 import sys
+import unicodedata
+from collections.abc import Iterable
 
 
 def plain(value: object, *, between: str = " ", yes: str = "True", no: str = "False") -> str:
@@ -47,6 +49,17 @@ def quoted(*words: object) -> str:
     """Words of a command line, quoted as the shell of this machine takes them: sh, or cmd.exe on Windows."""
     together = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
     return together([str(word) for word in words])
+
+
+def composed(name: str) -> str:
+    """A name in NFC: a letter such as ä is one character there, and in the names of files it is often two."""
+    return unicodedata.normalize("NFC", name)
+
+
+def spelt_as(known: Iterable[str], name: str) -> str:
+    """The known name that is the same in NFC; the name itself if it is known, or if there is no such one."""
+    same = [one for one in known if composed(one) == composed(name)]
+    return name if name in same or not same else same[0]
 
 
 METRICS = {

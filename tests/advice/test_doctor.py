@@ -9,11 +9,11 @@ ONE_EPOCH = "train --data PHOTOS --size 16 --run NEW-RUN --device cpu --no-repor
 
 CASES = [
     Case("--workers must be above 0, not {}", "doctor PHOTOS --workers 0", "doctor PHOTOS --size 16 --workers 1"),
-    Case("vaegan train --data {}", "doctor PHOTOS --size 16 --workers 1", "SAID FASTER --size 16 --run NEW-RUN"),
+    Case("vaegan train --data {}", "doctor PHOTOS --size 16 --workers 1", "SAID FASTER --run NEW-RUN"),
     Case(
         ("vaegan train --data SET", "vaegan prepare {} SET --leave-out {}"),
         "doctor OUT --size 16 --workers 1",
-        ("SAID --size 16 --workers 1", "train FASTER --data SET --run NEW-RUN"),
+        ("SAID --workers 1", "train FASTER --data SET --run NEW-RUN"),
         with_a_copy,
     ),
     Case(

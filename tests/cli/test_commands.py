@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from importlib import import_module
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,3 +82,21 @@ def test_names_are_known_without_their_modules() -> None:
 
 def test_more_words_than_a_command_takes(capsys: pytest.CaptureFixture[str]) -> None:
     assert "it is not clear what quicker is for" in fails(capsys, "recipes", "quick", "quicker")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["train", "--data", "Urlaub", "2024", "--steps", "30"], "vaegan train --data 'Urlaub 2024' --steps 30"),
+        (["train", "--data=Urlaub", "2024"], "vaegan train '--data=Urlaub 2024'"),
+        (["doctor", "Urlaub", "2024"], "vaegan doctor 'Urlaub 2024'"),
+        (["prepare", "Urlaub", "2024", "my-set"], "vaegan prepare 'Urlaub 2024' my-set"),
+    ],
+)
+def test_a_path_with_a_space_needs_quotes(
+    words: list[str], line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("Urlaub 2024").mkdir()
+    assert fails(capsys, *words) == f"vaegan: Urlaub 2024 has a space in its name: put the name in quotes, with: {line}"
+    assert "quotes" not in fails(capsys, words[0], *words[1:2], "Urlaub 2024", "--stepps")

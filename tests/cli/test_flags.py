@@ -13,6 +13,7 @@ from vaegan.cli.app import UnknownFlagError
 from vaegan.cli.flags import LENGTHS, SHORT, BenchFlags, ExperimentFlags, RecipeFlags, RunFlags, TrainingFlags, read_settings
 from vaegan.data import prepare
 from vaegan.parse_settings import setting_types
+from vaegan.recipe import as_flags
 
 from ..command import fails
 
@@ -110,3 +111,22 @@ def test_a_packed_set_goes_over_the_recipe(photos: Path, tmp_path: Path, capsys:
 def test_part_of_a_number_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     fails(capsys, "train", "--seed=1.5", words='--seed must be a whole number, not "1.5"')
     fails(capsys, "search", "run", "image.png", "--count", "2.5", words='--count must be a whole number, not "2.5"')
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("quick", {}),
+        ("reference", {"networks.size": (96, 64), "optimizer.kind": "adam"}),
+        ("sharp", {"networks.attributes": ("Hat", "No beard"), "data.range": (-5.0, 100.0)}),
+        ("quick", {"training.length": "30 steps", "augmentation.flip": True, "objective.images_per_sample": 1, "networks.size": (64, 64)}),
+        ("quick-larsen", {"gate.enabled": False, "objective.gan": ""}),
+    ],
+)
+def test_a_recipe_as_flags(name: str, settings: dict[str, Any]) -> None:
+    recipe = Recipe.load(name, settings)
+    words = as_flags(recipe, packed=False)
+    named: dict[str, Any] = {flag: words.pop(words.index(f"--{flag}") + 1) for flag in ("recipe", "size") if f"--{flag}" in words}
+    assert TrainingFlags(**named).load_recipe([word for word in words if word not in ("--recipe", "--size")]) == recipe
+    assert len(words) <= 8, "the nearest recipe is taken"
+    assert not any("size" in word or "data." in word for word in as_flags(recipe, packed=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import numpy as np
@@ -138,12 +139,29 @@ def test_an_earlier_list_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     Path("doctor.csv").write_text("mine")
     works("doctor", "photos", "--workers", 1)
     assert Path("doctor.csv").read_text() == "mine"
+    assert Path("doctor-2.csv").read_bytes().startswith(BOM_UTF8), "without the mark, Excel shows other letters"
     assert [(row["name"], row["copy_of"]) for row in rows(Path("doctor-2.csv")) if row["copy_of"]] == [("a (1).png", "a.png")]
-    assert "vaegan prepare photos SET --leave-out doctor-2.csv" in " ".join(capsys.readouterr().err.split())
+    said = " ".join(capsys.readouterr().err.split())
+    assert "vaegan prepare photos SET --leave-out doctor-2.csv --size 48x48 --crop centre Train on them: vaegan train --data SET" in said
     works("doctor", "photos", "--workers", 1)
     assert Path("doctor-3.html").is_file()
     works("doctor", "photos", "--workers", 1, "--out", "doctor-2.html")
     assert not Path("doctor-4.html").exists()
+
+
+def test_the_next_commands_have_the_flags_of_this_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(4):
+        scene(number).save(tmp_path / "photos" / f"{number}.png")
+    flags = ("--size", 32, "--data.held_out", 0.5, "--augmentation.flip", "--workers", 1, "--out", tmp_path / "page.html")
+    works("doctor", tmp_path / "photos", *flags)
+    train = f"vaegan train --data {tmp_path / 'photos'} --data.held_out 0.5 --augmentation.flip --size 32\n"
+    assert capsys.readouterr().err.endswith(train)
+    scene(0).save(tmp_path / "photos" / "again.png")
+    works("doctor", tmp_path / "photos", *flags)
+    prepare, train = capsys.readouterr().err.splitlines()[-2:]
+    assert prepare.endswith("--size 32x32 --crop centre")
+    assert train.endswith("vaegan train --data SET --data.held_out 0.5 --augmentation.flip")
 
 
 def test_all_images_are_broken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,7 +194,10 @@ def test_arrays_of_five_channels_and_deep_images(tmp_path: Path, capsys: pytest.
     works("doctor", tmp_path / "five.npy", "--channels", 5, "--out", tmp_path / "five.html", "--workers", 1)
     said = capsys.readouterr()
     assert "000007 (of 000002)" in said.out
-    assert f"vaegan prepare {tmp_path / 'five.npy'} SET --leave-out {tmp_path / 'five.csv'} --channels 5" in " ".join(said.err.split())
+    assert (
+        f"vaegan prepare {tmp_path / 'five.npy'} SET --leave-out {tmp_path / 'five.csv'} --size 48x48 --crop centre --channels 5"
+        in " ".join(said.err.split())
+    )
     deep = tmp_path / "deep"
     deep.mkdir()
     for number in range(12):  # 12 bits in 16

@@ -181,6 +181,12 @@ def test_a_file_keeps_it_all(learned: Directions, tmp_path: Path) -> None:
         Directions.load(tmp_path / "nothing")
 
 
+def test_a_name_in_the_other_spelling_of_unicode(learned: Directions) -> None:
+    directions = dataclasses.replace(learned, names=("Mu\u0308tze", *learned.names[1:]))
+    directions.require("M\u00fctze")
+    assert torch.equal(directions.edit(torch.zeros(1, 6), {"M\u00fctze": 1.0}), learned.edit(torch.zeros(1, 6), {"Hat": 1.0}))
+
+
 def test_names_and_strengths_that_are_wrong(learned: Directions) -> None:
     codes = torch.zeros(1, 6)
     with pytest.raises(UserError, match=r"there is no attribute named beerd\. Did you mean Beard\?"):

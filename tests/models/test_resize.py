@@ -57,18 +57,18 @@ def test_depth_follows_the_size(size: tuple[int, int], halvings: int, smallest: 
 @pytest.mark.parametrize(
     ("size", "nearest"),
     [
-        ((50, 50), "48 48"),
-        ((100, 100), "96 96"),
-        ((64, 65), "64 64"),
-        ((9, 9), "8 8"),
-        ((1000, 1000), "1024 1024"),
-        ((99_999, 9), "100000 8"),
+        ((50, 50), "48x48"),
+        ((100, 100), "96x96"),
+        ((64, 65), "64x64"),
+        ((9, 9), "8x8"),
+        ((1000, 1000), "1024x1024"),
+        ((99_999, 9), "100000x8"),
     ],
 )
 def test_a_size_that_cannot_be_halved_names_the_nearest_that_can(size: tuple[int, int], nearest: str) -> None:
     with pytest.raises(UserError, match=f"choose {nearest}, the nearest size that works"):
         Architecture(family="resize", size=size)
-    height, width = map(int, nearest.split())
+    height, width = map(int, nearest.split("x"))
     Architecture(family="resize", size=(height, width))
 
 

@@ -392,7 +392,11 @@ def test_many_pictures_are_thinned_and_the_page_stays_small(tmp_path: Path) -> N
 
 def test_the_recipe_in_words() -> None:
     assert called(Recipe.load("quick", {"data.source": "x", "training.seed": 3})) == "quick"
-    assert called(Recipe.load("quick", {"objective.level": 1})) == "quick, with 1 setting changed"
+    assert called(Recipe.load("quick", {"objective.level": 1})) == "quick, with objective.level changed"
+    assert (
+        called(Recipe.load("quick", {"objective.level": 1, "augmentation.flip": True}))
+        == "quick, with augmentation.flip and objective.level changed"
+    )
     assert called(Recipe.load("larsen-cifar")) == "larsen-cifar"
     changed = {difference.key: difference for difference in differences(Recipe.load("quick"))}
     assert (changed["optimizer.kind"].here, changed["optimizer.kind"].default) == ("adam", "rmsprop")

@@ -14,9 +14,10 @@ from ..doctor.examine import examine
 from ..doctor.findings import Diagnosis, diagnose
 from ..errors import UserError
 from ..files import replacing
-from ..recipe import DEFAULT_RECIPE, Recipe
+from ..recipe import DEFAULT_RECIPE, Recipe, as_flags
 from ..report.doctor import write_page
 from ..result import PYTHON_ONLY, Result
+from ..settings import Data
 from ..this_process import cores
 from ..words import command
 from .notices import ShowProgress, Talk
@@ -59,6 +60,8 @@ class SetDiagnosis(Result):
     """Sentences on the set as a whole."""
     source: str = field(metadata=PYTHON_ONLY)
     diagnosis: Diagnosis = field(metadata=PYTHON_ONLY)
+    recipe: Recipe = field(metadata=PYTHON_ONLY)
+    """The recipe that the images were prepared and split by."""
     files: list[Path] = field(default_factory=list)
     """The files that were written."""
 
@@ -87,7 +90,7 @@ class SetDiagnosis(Result):
         """
         page = page_file(page)
         table = page.with_suffix(".csv")
-        with replacing(table) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        with replacing(table) as partial, partial.open("w", encoding="utf-8-sig", newline="") as file:  # Excel needs the mark
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             for one in self.findings:
@@ -97,15 +100,15 @@ class SetDiagnosis(Result):
 
     def next_steps(self, table: Path) -> Iterator[tuple[str, str]]:
         """Commands to go on with, and what each is for; `table` is the list of all findings."""
-        examined = self.diagnosis.examined
-        channels = examined.preparation.channels
-        as_examined = () if channels == 3 or examined.packed else ("--channels", channels)
+        packed = self.diagnosis.examined.packed
         if self.diagnosis.to_leave_out:
-            images = self.source if examined.packed is None else "SOURCE"
-            yield command("prepare", images, "SET", "--leave-out", table, *as_examined), "Pack the images without the copies"
-            yield "vaegan train --data SET", "Train on them"
+            images, preparation = ("SOURCE", packed.preparation) if packed else (self.source, self.recipe.preparation)
+            percentiles = self.recipe.data.range_percentiles
+            found = ("--range-percentiles", *percentiles) if percentiles != Data.range_percentiles and not preparation.range else ()
+            yield command("prepare", images, "SET", "--leave-out", table, *preparation.flags, *found), "Pack the images without the copies"
+            yield command("train", "--data", "SET", *as_flags(self.recipe, packed=True)), "Train on them"
         else:
-            yield command("train", "--data", self.source, *as_examined), "Train on the images"
+            yield command("train", "--data", self.source, *as_flags(self.recipe, packed=packed is not None)), "Train on the images"
 
 
 def page_file(page: str | Path) -> Path:
@@ -160,4 +163,4 @@ def doctor(
         for one in found.findings
     ]
     counts = {check: len(found.of(check)) for check in CHECKS}
-    return SetDiagnosis(len(examined), found.training, found.held_out, counts, findings, found.notes, named, found)
+    return SetDiagnosis(len(examined), found.training, found.held_out, counts, findings, found.notes, named, found, recipe)

@@ -25,7 +25,7 @@ from ..models.vaegan import VAEGAN
 from ..result import PYTHON_ONLY, Result
 from ..run import Run
 from ..viz.grid import to_pil
-from ..words import command
+from ..words import command, spelt_as
 from .attributes import learn_of_set
 from .notices import MOST_ROWS, ShowProgress, Skipped, Talk
 from .shared import ModelInMemory, Subject, encode_pictures, open_run, open_set, save_each
@@ -231,6 +231,7 @@ def _directions(run: Run, model: VAEGAN, add: Iterable[str], talk: Talk) -> Dire
     if isinstance(run, ModelInMemory):
         raise UserError("a model without a folder has no directions: pass directions=vaegan.attributes(model, data).directions")
     known = Directions.load_for(run.attributes_file, model)
+    wanted = [spelt_as(known.names if known else (), name) for name in wanted]
     if known and (known.of_attributes.names or all(name in known.names for name in wanted)):
         return known
     outdated = Directions.load(run.attributes_file) if known is None and run.attributes_file.is_file() else none
@@ -255,8 +256,8 @@ def _learned_now(run: Run, model: VAEGAN, images: ImageSet, wanted: list[str], k
         if known.names:
             return known
         raise UserError(f"{run.argument} has no attributes: {_without_a_table(run, known, wanted[0])}")
-    for name in wanted:
-        replace(known, names=(*images.attribute_names, *known.names)).require(name)
+    both = replace(known, names=(*images.attribute_names, *known.names))
+    wanted = [both.names[both.index(name)] for name in wanted]
     lacking = [name for name in wanted if name not in known.names]
     training, _ = run.split(images)
     _, reasons = learnable(images.attributes_named(lacking)[subsample(training, MOST)], lacking)

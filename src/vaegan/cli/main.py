@@ -16,8 +16,12 @@ from ..errors import UserError, os_errors_as_user_errors, unknown_name
 from ..files import there_are
 from ..parse_settings import describe, hint, setting_types
 from ..this_process import is_first_here, is_leader
+from ..words import command
 from .app import UnknownFlagError, make_app
 from .console import err
+
+MOST_WORDS = 8
+"""Of a path that was given without quotes."""
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -43,6 +47,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(128 + 13) from None
     else:
         return
+    sentence = without_quotes(words) or sentence
     if is_first_here():  # all of one machine meet the same; what only one of them met, training has shared
         print("vaegan:", *sentence.splitlines(), file=sys.stderr)  # one line, whatever a path has in it
     raise SystemExit(code)
@@ -52,10 +57,26 @@ def known_flags(app: cyclopts.App, words: Sequence[str]) -> list[str]:
     """The flags of the command that some words call."""
     from ..recipe import Recipe
 
-    command = app.parse_commands(words)[1][-1]
-    return [name for argument in command.assemble_argument_collection() for name in argument.names] + [
+    called = app.parse_commands(words)[1][-1]
+    return [name for argument in called.assemble_argument_collection() for name in argument.names] + [
         f"--{key}" for key in setting_types(Recipe)
     ]
+
+
+def without_quotes(words: Sequence[str]) -> str:
+    """A sentence on the first path with a space in its name that was given without quotes, so that it is several words; empty if none was.
+
+    Words are such a path if they are the name of a file or folder together, but not each by itself.
+    """
+    for start, first in enumerate(words):
+        flag, equals, begin = first.rpartition("=")
+        for end in range(start + 2, min(start + MOST_WORDS, len(words)) + 1):
+            parts = [begin, *words[start + 1 : end]]
+            path = " ".join(parts)
+            if os.path.exists(path) and not all(map(os.path.exists, parts)):  # noqa: PTH110 (Path.exists raises for long names)
+                line = command(*words[:start], f"{flag}{equals}{path}", *words[end:])
+                return f"{path} has a space in its name: put the name in quotes, with: {line}"
+    return ""
 
 
 def one_sentence(error: cyclopts.CycloptsError) -> str:

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from ..errors import UserError, unknown_name
 from ..files import sha256
-from ..words import command
+from ..words import command, spelt_as
 from .images import Preparation
 from .passed_over import LISTED, MARK
 from .shard import Shard
@@ -275,6 +275,7 @@ class ImageSet:
         Raises:
             UserError: there is none of that name.
         """
+        names = [spelt_as(self.attribute_names, name) for name in names]
         if unknown := [name for name in names if name not in self.attribute_names]:
             raise unknown_name("attribute", unknown[0], self.attribute_names, inside=f" in the set {self.folder}")
         return self.attributes[:, [self.attribute_names.index(name) for name in names]]

@@ -88,15 +88,19 @@ class Preparation:
         if max(self.size) > LARGEST_SIDE:
             raise UserError(f"an image must have at most {LARGEST_SIDE} pixels a side, not {self.size[0]}x{self.size[1]}")
 
-    def command(self, *more: object) -> str:
-        """The command that packs images in this way, with some flags more."""
+    @property
+    def flags(self) -> list[object]:
+        """The flags of `vaegan prepare` that pack images in this way."""
         flags: list[object] = ["--size", f"{self.size[0]}x{self.size[1]}", "--crop", self.crop]
         flags += ["--box", *self.box] if self.crop == "box" else []
         flags += [flag for flag, wanted in (("--blur", self.blur), ("--grey", self.channels == 1)) if wanted]
         flags += ["--channels", self.channels] if self.channels not in (1, 3) else []
         flags += ["--resampling", self.resampling] if self.resampling != "fast" else []
-        flags += ["--range", *map(whole, self.range)] if self.range else []
-        return command("prepare", "IMAGES", "SET", *more, *flags)
+        return flags + (["--range", *map(whole, self.range)] if self.range else [])
+
+    def command(self, *more: object) -> str:
+        """The command that packs images in this way, with some flags more."""
+        return command("prepare", "IMAGES", "SET", *more, *self.flags)
 
     @property
     def shape(self) -> tuple[int, int, int]:

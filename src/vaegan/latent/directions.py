@@ -41,7 +41,7 @@ from ..errors import UserError, unknown_name
 from ..files import replacing
 from ..models.fingerprint import fingerprint
 from ..models.vaegan import VAEGAN
-from ..words import command
+from ..words import command, spelt_as
 from .principal import NAME, PrincipalDirections, principal_directions
 
 FORMAT = 1
@@ -95,8 +95,8 @@ class Directions:
         Raises:
             UserError: there is none of this name.
         """
-        if name in self.names:
-            return self.names.index(name)
+        if (known := spelt_as(self.names, name)) in self.names:
+            return self.names.index(known)
         raise self._unknown(name)
 
     def require(self, name: str) -> None:
@@ -105,7 +105,7 @@ class Directions:
         Raises:
             UserError: there is none.
         """
-        if name not in self.names and name not in self.principal.names:
+        if spelt_as(self.names, name) not in self.names and name not in self.principal.names:
             raise self._unknown(name)
 
     def _unknown(self, name: str) -> UserError:

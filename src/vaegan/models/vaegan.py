@@ -26,6 +26,7 @@ from ..hub.card import card
 from ..hub.client import send
 from ..pretrained.find import model_folder, names
 from ..settings import NETWORKS, Architecture, PriorKind
+from ..words import spelt_as
 from .base import Decoder, Discriminator, Encoder
 from .families import find_family
 from .fingerprint import fingerprint
@@ -124,6 +125,7 @@ class VAEGAN(nn.Module):
             UserError: the networks do not take such an attribute.
         """
         names = self.architecture.attributes
+        known = {spelt_as(names, name): value for name, value in known.items()}
         if unknown := [name for name in known if name not in names]:
             raise (
                 unknown_name("attribute", unknown[0], names) if names else UserError("the model is not conditional: it takes no attributes")

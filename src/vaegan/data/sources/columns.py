@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from ...errors import UserError, unknown_name
+from ...words import spelt_as
 from .base import printable, some
 
 Cell = str | int | float | bool | None
@@ -47,18 +48,22 @@ class ColumnChoices:
         """The columns that are attributes in any case."""
         return (*self.thresholds, *self.numeric)
 
-    def check(self, header: Sequence[str], where: str) -> None:
-        """See that the columns are there.
+    def spelt_as(self, header: Sequence[str], where: str) -> ColumnChoices:
+        """These choices, with the names of columns as a header spells them: see `vaegan.words.spelt_as`.
 
         Raises:
-            UserError: one is not, or one is asked for in two ways.
+            UserError: one is not there, or one is asked for in two ways.
         """
         for name in (*([self.label] if self.label is not None else []), *self.flagged):
-            if name not in header:
+            if spelt_as(header, name) not in header:
                 raise unknown_name("column", name, filter(None, header), inside=f" in {where}")
-        for name in self.numeric:
-            if name in self.thresholds:
+        label = None if self.label is None else spelt_as(header, self.label)
+        thresholds = {spelt_as(header, name): value for name, value in self.thresholds.items()}
+        numeric = tuple(spelt_as(header, name) for name in self.numeric)
+        for name in numeric:
+            if name in thresholds:
                 raise UserError(f"--threshold {name} and --numeric {name} were both given: leave out one")
+        return ColumnChoices(label, thresholds, numeric, self.unknown)
 
     def __str__(self) -> str:
         """What tells it from other choices; empty for none."""

@@ -119,7 +119,7 @@ def _roles(features: dict[str, Any], choices: ColumnChoices, where: str, *, has_
     """
     import datasets
 
-    choices.check(list(features), where)
+    choices = choices.spelt_as(list(features), where)
     plain = [key for key, feature in features.items() if isinstance(feature, datasets.Value) and feature.dtype.startswith(READABLE)]
     if wrong := [key for key in choices.flagged if key not in plain]:
         raise UserError(f"column {wrong[0]} of {where} must hold numbers, not {features[wrong[0]]}")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from ...errors import UserError
-from ...files import read_text
+from ...words import composed
 from .base import Item, Source, some
+from .table_files import read_table_file
 from .tables import NAME_COLUMNS
 
 LEAVE_OUT = "leave_out"
@@ -19,21 +18,18 @@ LEAVE_OUT = "leave_out"
 
 
 def read_list(path: Path) -> frozenset[str]:
-    """The names in a CSV file with a column of file names; if it has a column `leave_out`, those with a 1 in it.
+    """The names in a table with a column of file names; if it has a column `leave_out`, those with a 1 in it.
 
     Raises:
-        UserError: there is no such file, or it has no such column.
+        UserError: there is no such file, it is no table, or it has no such column.
     """
-    rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
-    columns = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
-    column = next((columns[name] for name in NAME_COLUMNS if name in columns), None)
-    if column is None:
+    table = read_table_file(path)
+    columns = dict(zip((name.lower().replace(" ", "_") for name in table.header), table.columns, strict=True))
+    names = next((columns[name] for name in NAME_COLUMNS if name in columns), None)
+    if names is None:
         raise UserError(f"{path} has no column of file names: call this column one of {', '.join(NAME_COLUMNS)}")
-    marked = columns.get(LEAVE_OUT)
-    try:
-        return frozenset((row[column] or "").strip() for row in rows if marked is None or (row[marked] or "").strip() == "1") - {""}
-    except csv.Error as error:
-        raise UserError(f"{path} is damaged: {error}") from error
+    marks = columns.get(LEAVE_OUT, ["1"] * len(names))
+    return frozenset(name.strip() for name, mark in zip(names, marks, strict=True) if mark.strip() == "1") - {""}
 
 
 def without(source: Source, names: frozenset[str], listed_in: str) -> Source:
@@ -41,7 +37,7 @@ def without(source: Source, names: frozenset[str], listed_in: str) -> Source:
 
     Args:
         source: where the pictures come from.
-        names: the whole names of pictures, as the source has them.
+        names: the whole names of pictures, as the source has them, or the same in NFC.
         listed_in: the name of the file that lists them, for the notes.
 
     Raises:
@@ -52,6 +48,8 @@ def without(source: Source, names: frozenset[str], listed_in: str) -> Source:
     for item in source.items():
         found |= {item.name} & names
         count += 1
+    if left := {composed(name) for name in names - found}:
+        found |= {item.name for item in source.items() if composed(item.name) in left}
     if names and not found:
         called = next((item.name for item in source.items()), "nothing")
         raise UserError(
@@ -60,11 +58,11 @@ def without(source: Source, names: frozenset[str], listed_in: str) -> Source:
     if count and len(found) == count:
         raise UserError(f"{listed_in} lists all {count:,} images, so nothing is left to prepare: remove rows from it")
     notes = [*source.notes, f"left out {len(found):,} images that are listed in {listed_in}"]
-    if missing := sorted(names - found):
+    if missing := sorted(left - set(map(composed, found))):
         notes.append(f"{len(missing):,} rows of {listed_in} have no image: {some(missing)}")
 
     def items() -> Iterator[Item]:
-        return (item for item in source.items() if item.name not in names)
+        return (item for item in source.items() if item.name not in found)
 
     rest = hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()
     listing, state = (hashlib.sha256(f"{text} without {rest}".encode()).hexdigest() for text in (source.listing, source.state))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from ...words import composed
 from ..formats import IMAGE_ENDINGS
 
 NUMBER = re.compile(r"0*(\d+?)(?:\.0)?")
@@ -75,7 +75,7 @@ def name_parts(name: str, *, image: bool = False, numbers: bool = False) -> list
         image: whether it loses any ending.
         numbers: whether a last part that is a number loses what spreadsheets take away or add: zeros before it, and .0 after it.
     """
-    plain = unicodedata.normalize("NFC", name.strip()).replace("\\", "/").casefold()
+    plain = composed(name.strip()).replace("\\", "/").casefold()
     plain = plain.partition("?")[0] if "://" in plain else plain  # an address
     parts = [part for part in plain.split("/") if part not in ("", ".")] or [""]
     stem, dot, ending = parts[-1].rpartition(".")

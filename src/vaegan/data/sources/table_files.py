@@ -23,6 +23,7 @@ OTHER_KINDS = {
     b"SQLite": "a database",
 }
 """What a file begins with that holds a table, but no text."""
+SAVE_AGAIN = "save it again in UTF-8 (in Excel, the file type CSV UTF-8)"
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -95,9 +96,9 @@ def _text(path: Path) -> str:
     try:
         text = content.decode("utf-16" if content.startswith(UTF_16) else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not text in UTF-8: save it again in UTF-8") from error
+        raise UserError(f"{path} is not text in UTF-8: {SAVE_AGAIN}") from error
     if content.count(0) > len(content) // 4 and not content.startswith(UTF_16):  # of 16 bits, without a mark
-        raise UserError(f"{path} is not text in UTF-8: save it again in UTF-8")
+        raise UserError(f"{path} is not text in UTF-8: {SAVE_AGAIN}")
     return text
 
 

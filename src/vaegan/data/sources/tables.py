@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ...errors import UserError
 from ...files import sha256
+from ...words import composed
 from .base import Item, Source, printable, some
 from .columns import NO_CHOICES, ColumnChoices, read_columns
 from .match_names import find_names, match, whole_names
@@ -68,7 +69,7 @@ def read_table(path: Path, images: Sequence[str], choices: ColumnChoices = NO_CH
         there, example = some(filter(None, map(printable, table.header)), 5), images[0] if images else "nothing"
         raise UserError(f"{path} has no column of file names: its columns are {there}, and images have names such as {example}")
     names = named[0] if names is None else names
-    choices.check(table.header, f"{path}")
+    choices = choices.spelt_as(table.header, f"{path}")
     if table.header[names] in choices.flagged:
         raise UserError(f"column {printable(table.header[names])} of {path} has the names of images, so it cannot be an attribute")
     found = attributes_of(table, names, choices)
@@ -169,11 +170,9 @@ def with_table(source: Source, table: AttributeTable) -> Source:
         notes.append(f"{len(missing)} rows of {table.path.name} have no image: {some(missing)}")
     if shared := found.images - found.without - len(found.used):
         notes.append(f"{shared} images have the same file name as another image, and use the same row of {table.path.name}")
-    if found.loose:
-        image, row = next(iter(found.loose.items()))
-        notes.append(
-            f"{table.path.name} lists {len(found.loose)} images under another folder or file ending: for example, {image} as {row}"
-        )
+    if renamed := {image: row for image, row in found.loose.items() if composed(row) not in whole_names([composed(image)])}:
+        image, row = next(iter(renamed.items()))
+        notes.append(f"{table.path.name} lists {len(renamed)} images under another folder or file ending: for example, {image} as {row}")
     if found.without:
         notes.append(f"{found.without} image files have no row in {table.path.name}: their attributes are unknown")
     unknown = (math.nan,) * len(table.attribute_names)
