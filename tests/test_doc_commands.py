@@ -61,6 +61,10 @@ def workspace(run_on_avatars: Path, run_on_photos: Path, all_photos: Path, tmp_p
     for name in ("photos", "my-photos", "new-photos", "new-good-parts", "grey-photos", "scans", "odd"):
         shutil.copytree(all_photos, name)
     pictures = sorted(all_photos.iterdir())
+    for start, name in enumerate(("glasses", "plain")):
+        Path(name).mkdir()
+        for picture in pictures[start::2]:
+            shutil.copy(picture, name)
     names = ["a.png", "b.png", "c.png", "face.png", "glasses.png", "plain.png", "another.png", "photo.png"]
     for name, picture in zip([*names, "odd/plain 03.png", "odd/plain 12.png", "odd/half 00.png"], pictures, strict=False):
         shutil.copy(picture, name)
