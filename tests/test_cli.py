@@ -155,7 +155,7 @@ def test_prepare_look_train(photos: Path, tmp_path: Path, capsys: pytest.Capture
     assert "was prepared with size 16x24, but size 32x32 is needed" in fails(capsys, "train", "--data", tmp_path / "set", "--size", 32)
     pixels = (tmp_path / "set" / "images-00000.npy").read_bytes()
     (tmp_path / "set" / "images-00000.npy").write_bytes(pixels[:-1] + b"?")
-    assert "images-00000.npy changed since it was packed" in fails(capsys, "data", tmp_path / "set", "--verify")
+    assert "images-00000.npy changed after packing" in fails(capsys, "data", tmp_path / "set", "--verify")
 
 
 def test_prepare_takes_the_size_of_a_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

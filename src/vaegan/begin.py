@@ -357,8 +357,10 @@ def set_up_folder(run: Run, recipe: Recipe, images: ImageSet, growth: Growth, co
 
 def _is_begun(run: Run) -> bool:
     """Whether a run was begun here; it may have been killed before its recipe was written."""
-    early = {run.lock_file.name, run.recipe_file.name}
-    return run.is_run or (run.folder.is_dir() and all(final_name(path.name) in early for path in run.folder.iterdir()))
+    if run.is_run or not run.folder.is_dir():
+        return run.is_run
+    others = {path.name for path in run.folder.iterdir()} - {run.lock_file.name}
+    return all(name != run.recipe_file.name == final_name(name) for name in others)
 
 
 def _report_images(images: ImageSet, listing: Path, console: Console, *, begun: bool) -> None:

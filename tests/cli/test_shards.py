@@ -35,7 +35,7 @@ def test_prepare_and_join(tmp_path: Path, photos: Path, capsys: pytest.CaptureFi
     with (tmp_path / "part 1" / "images-00000.npy").open("r+b") as file:
         file.seek(1000)
         file.write(bytes(10))
-    assert "part 1/images-00000.npy changed since it was packed" in fails(capsys, "data", tmp_path / "set", "--verify")
+    assert "part 1/images-00000.npy changed after packing" in fails(capsys, "data", tmp_path / "set", "--verify")
 
 
 def test_a_deep_image_in_one_part_alone(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

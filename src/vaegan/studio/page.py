@@ -107,7 +107,7 @@ def remote_page(opened: Run, *, examples: int = 12) -> str:
 def render(contents: Contents) -> str:
     """The page as text. Only the style and the scripts that it comes with may act in it: its policy names their hashes."""
     height, width = contents.about["size"]
-    style = f":root {{ --shape: {height / width:.6g}; }}\n" + stylesheet("vaegan.studio", "studio.css")
+    style = stylesheet("vaegan.studio", "studio.css").replace("SHAPE", f"{height / width:.6g}")
     script, worker = ("\n".join((HERE / name).read_text(encoding="utf-8") for name in names) for names in (PAGE, SCRIPTS))
     return (
         templates("vaegan.studio")

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vaegan.data import ImageSet, prepare
+from vaegan.data.passed_over import name_and_reason
 
 from ...command import fails
 
@@ -153,8 +154,9 @@ class Place:
         lines = path.read_bytes().decode().split("\n")[:-1] if path.exists() else []
         assert len(lines) == len(skipped), lines
         for line, (name, reason) in zip(lines, skipped.items(), strict=True):
-            assert line.startswith(f"{name}: ")
-            assert re.search(reason, line[len(name) + 2 :]), line
+            found, why = name_and_reason(line)
+            assert found == name
+            assert re.search(reason, why), line
 
     def refuses(self, *arguments: object, words: str) -> str:
         """Run `vaegan prepare` and see it refused at once, in one sentence with these words; there is no OUT then, or what was there."""
