@@ -62,7 +62,7 @@ CASES = [
         both(no_work, another_experiment),
     ),
     Case(
-        "write {} into it; else choose another --out",
+        "write {} into this file to keep the experiment {}, or choose another --out",
         experiment("samples"),
         (lambda w: (w["OUT"] / "experiment.json").write_text('{"experiment": "samples"}'), experiment("samples")),
         both(lambda w: w["OUT"].mkdir(), lambda w: (w["OUT"] / "experiment.json").write_text("x")),

@@ -101,7 +101,7 @@ def edit(
         one with it. Strength -1 does the reverse. Principal directions also work, for example direction-1=2: they need no attributes. Their
         strength is in standard deviations of the codes.
     how
-        How codes change. With --how probe, strength 1 moves an image only as far as the attribute needs, by a linear probe, and its other
+        How codes change. With --how probe, strength 1 moves a code just far enough for a linear probe to find the attribute. Other
         attributes stay. With --how mean, the same step is added to each code, as the paper does: the mean code of images with the
         attribute, minus the mean code of images without it.
     strip

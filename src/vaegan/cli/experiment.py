@@ -126,7 +126,7 @@ def attribute_vectors(
     Parameters
     ----------
     attributes
-        The attributes in the pictures. The default is the eight attributes that show best in the codes.
+        The attributes in the pictures. The default is the eight attributes that are easiest to read from the codes.
     runs
         The folders of finished runs. These are measured, and nothing is trained.
     json

@@ -130,7 +130,7 @@ class TrainingFlags(RecipeFlags):
     """A folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or avatars (the
     built-in drawn faces)."""
     objective: str | None = None
-    """The kind of model: vaegan, or for comparison vae, gan or vae-dis (VAE_Disl of the paper: its error is in features of a GAN)."""
+    """The kind of model: vaegan, or for comparison vae, gan or vae-dis (VAE_Disl of the paper: the error is measured in GAN features)."""
     size: str | None = None
     """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. Multiples of 16 up to 128 work with every network.
     The default is the size in the recipe."""
@@ -208,7 +208,7 @@ class ExperimentFlags(TrainingFlags):
     seeds: Annotated[int, Parameter(group=RUN)] = 1
     """The number of runs for each model or setting. Their seeds are --seed, --seed + 1 and so on."""
     out: Annotated[Path | None, Parameter(group=RUN)] = None
-    """The folder to make for runs and results. The default is experiments/NAME."""
+    """The folder to make for runs and results. The default is the name of the experiment, in experiments."""
     prior: Annotated[PriorKind | None, Parameter(group=RUN)] = None
     """Where the codes of samples come from. With --prior fitted, they come from the fitted prior of each run (see vaegan fit-prior). With
     --prior standard, they come from N(0, I). The default is the fitted prior for each run that has one, and N(0, I) for the others."""

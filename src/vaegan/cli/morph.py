@@ -38,16 +38,16 @@ def interpolate(
     images
         Two or more image files.
     how
-        The path between two codes. With --how spherical (slerp, White 2016), it is an arc. The codes on the arc are about as typical of
-        the prior as the two codes at its ends. With --how linear, it is a straight line, and the codes in its middle are often untypical.
+        The path between two codes. With --how spherical (slerp, White 2016), it is an arc. Codes on the arc fit the prior about as well
+        as the two codes at the ends of the arc. With --how linear, it is a straight line, and the codes in its middle are often unusual.
     steps
         The number of images (strip) or frames (video) from one image to the next. The default is 9 for a strip and 40 for a video.
     fps
         The number of frames per second of a video.
     prior
-        The prior for --how spherical: the arc goes around its mean, and uses its covariance. With --prior fitted,
-        the prior is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan fit-prior).
-        With --prior standard, it is N(0, I). The default is the fitted prior, if the run has one.
+        The prior for --how spherical: the mean of the prior is the centre of the arc, and its covariance gives the scale. With --prior
+        fitted, the prior is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan fit-prior). With --prior
+        standard, it is N(0, I). The default is the fitted prior, if the run has one.
     out
         The picture or video to write, as .png, .gif or .mp4. The default is RUN/interpolation.png.
     json

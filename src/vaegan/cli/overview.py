@@ -16,10 +16,10 @@ from .console import out as stdout
 def runs(folder: Path = RUNS, /, *, json: Json = False, jsonl: Json = False) -> None:
     """List the runs in a folder, and show how far each one is.
 
-    The newest run is first. The state of a run is "training", "finished", "interrupted" or "no checkpoint". To
-    continue an interrupted run, use vaegan train --resume RUN. A run with no checkpoint ended before it saved its
-    first checkpoint. The metrics are those of the last evaluation: the Frechet distance (FID if the extractor is
-    Inception) and the kernel distance (KID) of samples. Lower is better.
+    The newest run is first. The state of a run is "training", "finished", "interrupted" or "no checkpoint". To continue an interrupted
+    run, use vaegan train --resume RUN. A run with no checkpoint ended before it saved its first checkpoint. The metrics are those of the
+    last evaluation: the Frechet distance (FID if it was measured with Inception) and the kernel distance (KID) of samples. Lower is
+    better.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ def search(
     out
         The picture to write. The default is RUN/neighbours.png.
     csv
-        A CSV file to write, with the columns query, rank, name, number and distance.
+        A CSV file to write, with the columns query, rank, name, number (the place of the image in the set) and distance.
     json
         Print one JSON object and nothing else (see docs/json.md).
     jsonl

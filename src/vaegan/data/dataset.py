@@ -94,7 +94,7 @@ class PackedImages:
         asked = np.asarray(indices)
         if asked.dtype == bool:
             if asked.shape != (len(self),):
-                raise IndexError(f"a mask must have a value for each of the {len(self)} images, not the shape {asked.shape}")
+                raise IndexError(f"a mask must have the shape ({len(self)},), with a value for each image, not {asked.shape}")
             asked = np.flatnonzero(asked)
         wanted = np.atleast_1d(np.asarray(asked, np.int64))
         if len(wanted) and not (wanted.min() >= 0 and wanted.max() < len(self)):

@@ -22,7 +22,7 @@ CHECKS = {
     "leak": Check(
         "In training and held out",
         "Training images that are copies of held-out images. Results look better than they are.",
-        "The list marks the training images.",
+        "In the list, leave_out is 1 for the training images.",
     ),
     "exact copy": Check("Exact copies", "Files with the same bytes, or images with the same pixels.", MARKED),
     "near copy": Check("Near copies", "The same picture, resized or compressed again.", MARKED),

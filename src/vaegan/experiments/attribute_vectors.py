@@ -59,7 +59,7 @@ def attribute_vectors(experiment: Experiment, names: tuple[str, ...] = ()) -> Ex
             Section(f"Edits by {HOW_SAID[how].split(',')[0]}", f"{about} The direction is {HOW_SAID[how]}.", [(how, figures[how])])
             for how in ("mean", "probe")
         ),
-        Section("How well attributes are separated", tables=tables),
+        Section("How well images are separated by attribute", tables=tables),
     ]
     lead = f"Directions of attributes in the latent space of a VAE/GAN on {experiment.recipe.data.source}."
     page = write_page(experiment, "Attribute vectors", lead, sections)

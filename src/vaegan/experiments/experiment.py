@@ -144,7 +144,7 @@ class Experiment:
         there = _read(about).get("experiment")
         if about.is_file() and there is None:
             mend = json.dumps({"experiment": self.name})
-            raise UserError(f"{about} is damaged: to keep the experiment {self.name}, write {mend} into it; else choose another --out")
+            raise UserError(f"{about} is damaged: write {mend} into this file to keep the experiment {self.name}, or choose another --out")
         if about.is_file() and there != self.name:
             raise UserError(f"{self.folder} exists already: it holds the experiment {there}; choose another --out")
         if about.is_file() and any((self.folder / RUNS).glob(f"*/{RECIPE}")):

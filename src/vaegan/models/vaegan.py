@@ -318,7 +318,7 @@ class VAEGAN(nn.Module):
             shapes, wanted = ({key: tensor.shape for key, tensor in n.state_dict().items()} for n in (mine, described))
             if type(mine) is not type(described) or shapes != wanted:
                 way = "add a family of your own to vaegan.models.families.FAMILIES, and use its name as family of the architecture"
-                raise UserError(f"cannot save the model, because its {network} is not of the family {name}: {way}")
+                raise UserError(f"cannot save the model, because its {network} is not a network of the family {name}: {way}")
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu", *, prior: bool = True) -> VAEGAN:

@@ -42,7 +42,7 @@ TITLES = {
     "prior": ("Prior", "KL divergence of the posteriors from N(0, I), in nats."),
     "real": ("Discriminator’s cost for images", "With the GAN loss of each run."),
     "fake": ("Discriminator’s cost for samples", "With the GAN loss of each run."),
-    "decoder_steps": ("Decoder’s steps", "The share of all steps in which the decoder learned."),
+    "decoder_steps": ("Decoder’s steps", "The share of all steps that updated the decoder."),
     "discriminator_steps": ("Discriminator’s steps", "The share of the steps that the discriminator took."),
     "images_per_second": ("Speed", "Images per second, without the time for pictures and checkpoints."),
     "lr": ("Learning rate", "The base learning rate. Each network multiplies it by a factor of its own."),

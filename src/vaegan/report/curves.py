@@ -73,7 +73,7 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
         bounds,
     )
     shares = take("decoder_steps", "discriminator_steps", factor=100)
-    add("Gate", "The share of all steps in which the decoder learned, and the share in which the discriminator learned.", shares, unit="%")
+    add("Gate", "The share of all steps that updated the decoder, and the share that updated the discriminator.", shares, unit="%")
     add("Learning rate", "The base learning rate. Each network multiplies it by a factor of its own.", take("lr"))
     add("Speed", "Images per second, without the time for pictures and checkpoints.", take("images_per_second"))
     if "gamma" in left and len(set(left["gamma"].values)) == 1:
