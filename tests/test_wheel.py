@@ -38,7 +38,7 @@ class Built(NamedTuple):
 
 
 def python(*arguments: object) -> None:
-    done = run_command(sys.executable, "-m", *arguments, merged=True)
+    done = run_command(sys.executable, "-m", *arguments, merged=True, env={"PYTHONPATH": ""})  # pip would find this checkout installed
     assert done.returncode == 0, done.stdout
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -45,14 +46,18 @@ def replacing(path: Path) -> Iterator[Path]:
 @contextmanager
 def _own_file(path: Path) -> Iterator[Path]:
     """An empty file beside a path, which nobody else writes to meanwhile. The one that a killed process left is used again."""
+    if os.name != "posix":  # no locks, and what is open cannot be renamed
+        yield path.with_name(f"{path.name}.{os.getpid()}{threading.get_native_id()}{PARTIAL}")
+        return
     for number in count(1):
         temporary = path.with_name(path.name + (f".{number}" if number > 1 else "") + PARTIAL)
-        if os.name != "posix":  # no locks, and what is open cannot be renamed
-            yield temporary
-            return
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             if _lock(descriptor) and _is_at(temporary, descriptor):
+                try:
+                    temporary.write_bytes(b"-")
+                except PermissionError:  # an SMB share: a lock keeps out the one who has it, if the file is opened once more
+                    _unlock(descriptor)
                 os.ftruncate(descriptor, 0)
                 yield temporary
                 return
@@ -134,6 +139,12 @@ def _lock(descriptor: int, *, shared: bool = False) -> bool:
     return False
 
 
+def _unlock(descriptor: int) -> None:
+    import fcntl
+
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
 def append(path: Path, content: bytes) -> None:
     """Add to the end of a file. What is added is there for every reader, and stays if this process is killed."""
     with _naming(path), path.open("ab") as file:
@@ -153,8 +164,12 @@ def remove_partial(folders: Iterable[Path]) -> None:
     """Remove what a process that was killed while it was `replacing` files of these folders has left there."""
     for folder in folders:
         for path in folder.glob(f"*{PARTIAL}"):
-            if not is_locked(path):  # another one may be writing it
+            if os.name != "posix":  # what is open cannot be removed
                 path.unlink(missing_ok=True)
+                continue
+            with locked(path) as unused:  # another one may be writing it
+                if unused:
+                    path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -253,7 +253,7 @@ def _settle(plan: Plan, job: TrainingJob, world: World, images: ImageSet, traini
         plan.steps = plan.recipe.training.steps(batches.steps_per_epoch, settings.batch * world.size)
 
 
-@torch.random.fork_rng(devices=[])  # the generator of the program stays as it was
+@torch.random.fork_rng(devices=[])  # the program's generator on the CPU stays as it was
 def _rehearse(plan: Plan, job: TrainingJob, images: ImageSet, split: tuple[Indices, Indices], *, resumed: bool, before: str) -> None:
     """Time some steps in this process, and see that a run can be taken up.
 

@@ -174,7 +174,6 @@ def resume(
     data: Any = None,
     steps: int | None = None,
     epochs: int | None = None,
-    minutes: int | None = None,
     more_images: bool = False,
     device: str = "auto",
     processes: int | None = None,
@@ -191,7 +190,7 @@ def resume(
         recipe: by default that of the run; settings by dotted key go over it. It may ask for another length, for pictures and checkpoints
             at other steps, or name another place where the same images are.
         data: the same images, as for `train`. A run on a DataLoader needs one.
-        steps, epochs, minutes: the length of the whole run, in place of the recipe's `training.length`.
+        steps, epochs: the length of the whole run, in place of the recipe's `training.length`.
         more_images: there may be more images than before: those that were held out stay held out, and the new ones are trained on.
         device, processes, nodes, report, studio, callbacks, progress: as for `train`.
 
@@ -200,7 +199,7 @@ def resume(
         Stopped: as for `train`.
     """
     begun, console = run if isinstance(run, Run) else Run(run), console_of(progress)
-    lengths = {"steps": steps, "epochs": epochs, "minutes": minutes}
+    lengths = {"steps": steps, "epochs": epochs}
     settings, loader = settings_of(to_resume(begun.folder, recipe), data, lengths, None, console)
     pages = {"report": report, "studio": report if studio is None else studio}
     job = TrainingJob(settings, begun, "resume", device, callbacks=callbacks, loader=loader, more_images=more_images, **pages)
@@ -227,7 +226,7 @@ def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: 
     job = replace(job, recipe=anchored_recipe(job.recipe, job.run))
     if starts_others:
         return _start_others(job, world, console)
-    stays_as_it_was = torch.random.fork_rng(devices=[])  # the generator of the program
+    stays_as_it_was = torch.random.fork_rng(devices=[])  # the program's generator on the CPU
     with nullcontext() if world.size == 1 else _first_process_speaks(job.run), stays_as_it_was:
         return _run(job, world, console, StopSignal(STOPPING if is_leader() else "", saves=True))
 

@@ -117,7 +117,7 @@ def test_progress_is_asked_for_in_the_same_way(command: Command) -> None:
 
 def test_resuming_takes_what_training_takes() -> None:
     train, resume = (inspect.signature(one).parameters for one in (vaegan.train, vaegan.resume))
-    assert train.keys() - resume.keys() == {"auto_resume", "init_from"}, "what a run begins with"
+    assert train.keys() - resume.keys() == {"auto_resume", "init_from", "minutes"}, "what a run begins with; then its length is in steps"
     assert resume.keys() - train.keys() == {"more_images"}
     assert all(resume[one].annotation == train[one].annotation for one in train.keys() & resume.keys() - {"recipe", "run"})
 

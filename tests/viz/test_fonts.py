@@ -8,9 +8,10 @@ import torch
 from PIL import ImageFont
 
 from vaegan.viz import fonts
-from vaegan.viz.fonts import NO_LETTER, composed, font_of
+from vaegan.viz.fonts import NO_LETTER, font_of
 from vaegan.viz.grid import sheet
 from vaegan.viz.tiles import Tile, tiled
+from vaegan.words import composed
 
 
 @pytest.mark.parametrize("text", ["Oma Küche (4).jpg", "Žluťoučký kůň", "Łódź", "Ελλάδα", "Москва", "Việt Nam", "5 – 6 €"])

@@ -121,7 +121,7 @@ def save_each(names: Iterable[str], images: Tensor, folder: str | Path) -> list[
 
 def note_on_prior(run: Run, model: VAEGAN, prior: PriorKind | None, talk: Talk) -> None:
     """Say so where samples come from N(0, I) only because the run is not at its end, where `vaegan train` fits the prior."""
-    if prior is not None or model.prior is not None or not run.is_run or run.name:
+    if prior is not None or model.prior is not None or "encoder" in model.untrained or not run.is_run or run.name:
         return
     with suppress(UserError, OSError):  # the images are not at hand
         if not lacks_prior(run, run.recipe, run.split(run.images_at_hand())[0]):

@@ -59,7 +59,7 @@ class LoaderBatches(Batches):
         self.loader = loader
         values = ValueRange()
         taken: list[NDArray[np.uint8]] = []
-        with torch.random.fork_rng(devices=[]):  # the generator of the program stays as it was
+        with torch.random.fork_rng(devices=[]):  # the program's generator on the CPU stays as it was
             torch.manual_seed(0)
             for batch in loader:
                 images = _numpy(batch)

@@ -41,7 +41,7 @@ async function openMix() {
     const others = [...$("tray").children].map(({ item }) => item).filter((item) => item !== state.base && !item.edits).slice(0, NAMES.length - 1);
     const corners = await Promise.all(others.map(async (item) => ({ code: item.code, conditions: item.conditions, pixels: await pixelsOfItem(item) })));
     const mix = { corners: [shownCorner(), ...corners], x: 0, y: 0, here: true };
-    for (const one of [state, steps[step]]) Object.assign(one, mix);
+    for (const one of [state, steps[step] ?? state]) Object.assign(one, mix);
   }
   showMix();
 }

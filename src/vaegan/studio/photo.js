@@ -97,6 +97,8 @@ function startFraming() {
 
 function endFraming() {
   if (!framing) return;
+  clearTimeout(wheeled);
+  takeFrame(); // what a wheel has not given to the model yet
   framing = null;
   showFraming();
   refresh();

@@ -145,7 +145,7 @@ $("code-file").onchange = () => { if ($("code-file").files[0]) openCode($("code-
 /** From the size of the page's pictures to `MOST_SIDE` pixels, in whole steps. */
 const MOST_SIDE = 2048;
 const largest = Math.max(WIDTH, HEIGHT);
-Object.assign($("scale"), { max: Math.ceil(MOST_SIDE / largest), value: Math.ceil(MOST_SIDE / 2 / largest) });
+Object.assign($("scale"), { max: Math.max(1, Math.floor(MOST_SIDE / largest)), value: Math.max(1, Math.floor(MOST_SIDE / 2 / largest)) });
 const TEXTS = { scale: (value) => `${WIDTH * value} \u00d7 ${HEIGHT * value} pixels`, pace: (value) => `${value} s` };
 for (const [name, text] of Object.entries(TEXTS)) {
   $(name).oninput = () => { $(name).nextElementSibling.textContent = text($(name).value); };

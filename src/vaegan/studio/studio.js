@@ -305,7 +305,7 @@ async function start() {
   if (!found) await begin(first);
   Object.assign(document.body.dataset, { ready: "picture", first: Math.round(performance.now()) }); // milliseconds since the page was asked for
   await loadExamples();
-  if (found) $("tray").prepend(state.base.button);
+  if (found && state.base.button) $("tray").prepend(state.base.button);
   if (!found && state.base === first && !changed()) {
     steps = []; // nobody has done anything yet that could be undone
     step = -1;

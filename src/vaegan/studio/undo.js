@@ -51,7 +51,7 @@ async function begin(item) {
 /** A person can come back to the state that is shown. What one slider does without a pause is one step. */
 function remember(by = null) {
   if (step < 0 || !alike(state, steps[step])) {
-    const now = performance.now(), again = by !== null && by === last.by && now - last.time < PAUSE;
+    const now = performance.now(), again = step > 0 && by !== null && by === last.by && now - last.time < PAUSE;
     steps = steps.slice(0, again ? step : step + 1);
     if (!again || !alike(state, steps[step - 1])) steps.push(copied(state));
     steps = steps.slice(-MOST_STEPS);

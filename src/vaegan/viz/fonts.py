@@ -6,7 +6,6 @@ captions.ttf is DejaVu Sans with its Latin, Greek and Cyrillic letters: pyftsubs
 
 from __future__ import annotations
 
-import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
@@ -18,11 +17,6 @@ CAPTIONS = str(Path(__file__).with_name("captions.ttf"))
 OF_THE_SYSTEM = ("NotoSansCJK-Regular.ttc", "PingFang.ttc", "msyh.ttc", "malgun.ttf", "Arial Unicode.ttf")
 """Fonts with the letters of more languages, one of which most systems have."""
 NO_LETTER = "\U0010ffff"
-
-
-def composed(text: str) -> str:
-    """A text in which a letter and its accent are one character: the names of files on a Mac have two."""
-    return unicodedata.normalize("NFC", text)
 
 
 def font_of(text: str, size: int) -> Font:

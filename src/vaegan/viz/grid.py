@@ -14,8 +14,9 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..files import replacing
+from ..words import composed
 from .channels import three_channels, view
-from .fonts import Font, composed, font_of
+from .fonts import Font, font_of
 
 GAP = 2
 CAPTION = 22

@@ -9,8 +9,9 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from ..words import composed
 from .channels import view
-from .fonts import Font, composed, font_of
+from .fonts import Font, font_of
 from .grid import CAPTION, FONT_SIZE, GAP, LINE, MARGIN, to_uint8
 
 CELL = 96  # smaller images are enlarged by a whole factor to at least this height, so that words fit under them

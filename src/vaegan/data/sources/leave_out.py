@@ -10,8 +10,7 @@ from pathlib import Path
 from ...errors import UserError
 from ...words import composed
 from .base import Item, Source, some
-from .table_files import read_table_file
-from .tables import NAME_COLUMNS
+from .table_files import NAME_COLUMNS, read_table_file
 
 LEAVE_OUT = "leave_out"
 """The column that says which of the named pictures are left out."""

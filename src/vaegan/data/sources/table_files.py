@@ -23,6 +23,7 @@ OTHER_KINDS = {
     b"SQLite": "a database",
 }
 """What a file begins with that holds a table, but no text."""
+NAME_COLUMNS = ("name", "file_name", "filename", "file", "image", "image_id", "image_name", "path", "id")
 SAVE_AGAIN = "save it again in UTF-8 (in Excel, the file type CSV UTF-8)"
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -107,7 +108,8 @@ def _csv_table(path: Path, text: str) -> TextTable:
     text = text[named.end() :] if named else text
     first = next(line for line in re.split("[\r\n]", text) if line.strip())
     separator = named[1] if named else max(SEPARATORS, key=first.count)
-    if separator not in first and len(first.split()) > 1:  # lists such as those of CelebA and ImageNet
+    one_column = "_".join(first.lower().split()) in NAME_COLUMNS  # of names, which may have spaces
+    if separator not in first and len(first.split()) > 1 and not one_column:  # lists such as those of CelebA and ImageNet
         text, separator = re.sub(r"[ \t]+", " ", re.sub(r"(?m)^[ \t]+|[ \t]+$", "", text)), " "
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)

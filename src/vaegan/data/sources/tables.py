@@ -15,9 +15,8 @@ from ...words import composed
 from .base import Item, Source, printable, some
 from .columns import NO_CHOICES, ColumnChoices, read_columns
 from .match_names import find_names, match, whole_names
-from .table_files import TextTable, read_table_file
+from .table_files import NAME_COLUMNS, TextTable, read_table_file
 
-NAME_COLUMNS = ("name", "file_name", "filename", "file", "image", "image_id", "image_name", "path", "id")
 LABEL_COLUMNS = ("label", "class")
 SPLIT_COLUMNS = ("split", "partition")
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
