@@ -58,6 +58,9 @@ def _own_file(path: Path) -> Iterator[Path]:
                     temporary.write_bytes(b"-")
                 except PermissionError:  # an SMB share: a lock keeps out the one who has it, if the file is opened once more
                     _unlock(descriptor)
+                except OSError:
+                    temporary.unlink(missing_ok=True)
+                    raise
                 os.ftruncate(descriptor, 0)
                 yield temporary
                 return
