@@ -166,7 +166,7 @@ def test_a_second_interrupt_while_saving_stops_at_once(straight: Path, tmp_path:
     run = tmp_path / "run"
     ended, said = vaegan_process(SENDING + "in_save(6, signal.SIGINT, signal.SIGINT)", "train", f"--run={run}", *flags(**EVERYTHING))
     assert ended == 130
-    assert said.splitlines()[-1].startswith("vaegan: interrupted; what was saved before is still there; run the same command again to")
+    assert said.splitlines()[-1].startswith("vaegan: interrupted; what was saved before is still there; run the same command again: it")
     assert "Traceback" not in said
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["step-00000003.pt"]  # nor is half of another one left
     go_on(run)
