@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +18,12 @@ PRINCIPAL = 10
 """The number of principal directions, as in latent/principal.py, without waiting for torch."""
 LARGEST_HEADER = 10_000_000
 """Bytes of the names in attributes.safetensors, above which it is no such file."""
+
+
+def completed(completer: Callable[[CompletionContext], Any], **more: Any) -> Parameter:
+    """A parameter that a shell completes, where cyclopts can: from its version 5, which needs Python 3.11."""
+    known: dict[str, Any] = {"completer": completer} if hasattr(Parameter(), "completer") else {}
+    return Parameter(**known, **more)
 
 
 class App(cyclopts.App):
@@ -98,5 +104,5 @@ def _is_word_with_slash(text: str) -> bool:
     return path.name == str(path) and text != path.name
 
 
-RunFolder = Annotated[Path, Parameter(completer=runs_and_models, converter=as_typed)]
+RunFolder = Annotated[Path, completed(runs_and_models, converter=as_typed)]
 """The folder of a run, or also of a model, or the name of a model."""

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from ..errors import UserError
 from ..words import command
-from .completion import RunFolder, strengths
+from .completion import RunFolder, completed, strengths
 from .console import Json, err, picture_file, print_row, save_picture, show
 
 How = Literal["probe", "mean"]  # as in latent/directions.py, without waiting for torch
@@ -78,7 +78,7 @@ def edit(
     images: Annotated[list[Path], Parameter(negative="", json_list=False)],
     /,
     *,
-    add: Annotated[list[str], Parameter(negative="", consume_multiple=True, completer=strengths)],
+    add: Annotated[list[str], completed(strengths, negative="", consume_multiple=True)],
     how: How = "probe",
     strip: Annotated[bool, Parameter(negative="")] = False,
     project: int = 0,

@@ -22,7 +22,7 @@ from ..recipe import RECIPE as RECIPE_FILE
 from ..settings import PriorKind
 from ..words import command
 from .app import UnknownFlagError
-from .completion import recipe_names, runs_and_models
+from .completion import completed, recipe_names, runs_and_models
 from .console import err, parse_size
 
 BENCH_RECIPE = "reference"
@@ -57,7 +57,7 @@ Settings = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
 class BaseFlags:
     """A recipe, and the settings that go over it."""
 
-    recipe: Annotated[str | None, Parameter(completer=recipe_names)] = None
+    recipe: Annotated[str | None, completed(recipe_names)] = None
     """The name of a recipe (see `vaegan recipes`), or a YAML file. The default is the quick recipe."""
 
     def load_recipe(self, settings: Sequence[str] = (), resume: Path | None = None) -> Recipe:
@@ -172,7 +172,7 @@ class RunFlags(TrainingFlags):
 
     minutes: int | None = None
     """How long to train, in minutes on this machine. A short trial measures the speed and sets the number of steps."""
-    init_from: Annotated[str | None, Parameter(completer=runs_and_models)] = None
+    init_from: Annotated[str | None, completed(runs_and_models)] = None
     """A run folder or a model folder to begin with. Its weights are taken where their names and shapes match. The images, learning rates,
     image size and attributes may differ from those that it was trained with."""
 
@@ -194,7 +194,7 @@ class RunFlags(TrainingFlags):
 class BenchFlags(RecipeFlags):
     """The same for random images."""
 
-    recipe: Annotated[str | None, Parameter(completer=recipe_names)] = BENCH_RECIPE
+    recipe: Annotated[str | None, completed(recipe_names)] = BENCH_RECIPE
     """The name of a recipe (see `vaegan recipes`), or a YAML file."""
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from ..recipe import RUNS
-from .completion import as_typed, runs_and_models
+from .completion import as_typed, completed, runs_and_models
 from .console import Json, print_row, show
 from .console import out as stdout
 
@@ -48,7 +46,7 @@ def runs(folder: Path = RUNS, /, *, json: Json = False, jsonl: Json = False) -> 
 
 
 def compare(
-    runs: Annotated[list[Path], Parameter(negative="", json_list=False, completer=runs_and_models, converter=as_typed)],
+    runs: Annotated[list[Path], completed(runs_and_models, negative="", json_list=False, converter=as_typed)],
     /,
     *,
     out: Path | None = None,

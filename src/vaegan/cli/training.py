@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from ..errors import UserError
 from ..this_process import is_leader
 from ..words import command, plain, quoted
-from .completion import recipe_names, run_folders
+from .completion import completed, recipe_names, run_folders
 from .console import Json, err, out, parse_size, show
 from .flags import MACHINE, RUN, BenchFlags, RunFlags, Settings
 
@@ -25,7 +25,7 @@ def train(
     *settings: Settings,
     flags: RunFlags = RunFlags(),
     run: Annotated[Path | None, Parameter(group=RUN)] = None,
-    resume: Annotated[Path | None, Parameter(group=RUN, completer=run_folders)] = None,
+    resume: Annotated[Path | None, completed(run_folders, group=RUN)] = None,
     auto_resume: Annotated[bool, Parameter(group=RUN, negative="")] = False,
     more_images: Annotated[bool, Parameter(group=RUN, negative="")] = False,
     report: Annotated[bool, Parameter(group=RUN)] = True,
@@ -161,7 +161,7 @@ def bench(
             out.print(line, soft_wrap=True, markup=False)
 
 
-def recipes(name: Annotated[str | None, Parameter(completer=recipe_names)] = None, /, *, json: Json = False) -> None:
+def recipes(name: Annotated[str | None, completed(recipe_names)] = None, /, *, json: Json = False) -> None:
     """List the recipes, or show all settings of one recipe.
 
     The list shows which defaults each recipe changes.
