@@ -140,10 +140,12 @@ def test_contenders_of_a_gpu() -> None:
     """Nothing of them is made yet, so that this takes none."""
     fabric: Any = SimpleNamespace(device=torch.device("cuda"))
     found = [contender.name for contender in BenchmarkCase(tiny("reference"), {"bfloat16": fabric}, avatars()).contenders()]
-    ours = ["vaegan, plain", "vaegan, compiled", "vaegan, graphed", "vaegan, whole loop"]
+    ours = ["vaegan, plain", "vaegan, graphed", "vaegan, whole loop"]
     assert found == ["textbook", "textbook + bf16", *ours]
     found = [contender.name for contender in BenchmarkCase(tiny("reference"), {"float32": fabric}, avatars()).contenders()]
     assert found == ["textbook", *ours]
+    case = BenchmarkCase(tiny("reference", **{"training.compile": True}), {"float32": fabric}, avatars())
+    assert "vaegan, compiled" in [contender.name for contender in case.contenders()]
 
 
 def test_turns_alternate() -> None:

@@ -360,10 +360,12 @@ def test_a_step_that_cannot_be_recorded_is_taken_as_it_is(monkeypatch: pytest.Mo
 @GPU
 @pytest.mark.parametrize("precision", ["32", "bf16"])
 @pytest.mark.parametrize("name", names())
-def test_a_recorded_step_computes_what_a_plain_one_does(name: str, precision: str) -> None:
+def test_a_recorded_step_computes_what_a_plain_one_does(name: str, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {**EVERYTHING, "gate.equilibrium": 0.68, "gate.margin": 0.35, "training.precision": precision}
     settings |= {"objective.penalty": "r1", "objective.penalty_every": 2}  # two recordings
     plain, recorded = (make_trainer(name, "cuda", **settings, **{"training.graph": graphs}) for graphs in (False, True))
+    for switch, value in {"benchmark": False, "deterministic": True, "allow_tf32": False}.items():  # or each chooses kernels of its own
+        monkeypatch.setattr(torch.backends.cudnn, switch, value)
     for _ in range(WARM_UP + 8):
         one, other = plain.train_step().means.clone(), recorded.train_step().means.clone()
         torch.testing.assert_close(one, other, rtol=1e-3 if precision == "32" else 3e-2, atol=1e-3)

@@ -130,7 +130,9 @@ class BenchmarkCase:
         found = [Contender("textbook", "textbook float32", "float32", self.textbook)]
         if self.precision == "bfloat16":
             found.append(Contender("textbook + bf16", "textbook bfloat16", "bfloat16", partial(self.textbook, autocast=True)))
-        ways = {"plain": self.plain(), "compiled": {"graph": False, "compile": True}, "graphed": {"graph": True, "compile": False}}
+        ways = {"plain": self.plain(), "graphed": {"graph": True, "compile": False}}
+        if self.recipe.training.compile:  # which can take minutes
+            ways["compiled"] = {"graph": False, "compile": True}
         for way, changes in ways.items():
             build = partial(self.step, self.precision, changes)
             found.append(Contender(f"vaegan, {way}", f"vaegan {self.precision}", self.precision, build))
