@@ -44,7 +44,7 @@ def test_either_page_can_be_left_out(tmp_path: Path, asked: list[str], pages: se
 @pytest.mark.parametrize(
     ("patch", "says"),
     [
-        (("vaegan.finish.MOST_IN_PAGE", 10), "the networks are large, with "),
+        (("vaegan.finish.MOST_IN_PAGE", 10), "the networks have "),
         (("vaegan.studio.page.gather", Mock(side_effect=RuntimeError("wrong\nin many lines"))), "wrong"),
     ],
 )

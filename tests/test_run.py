@@ -15,6 +15,7 @@ import vaegan
 from vaegan import Run, UserError
 from vaegan.data import ImageSet, prepare
 from vaegan.data.sources.files import RUN_MARKS
+from vaegan.files import locked
 from vaegan.hub.client import FILES
 from vaegan.viz.grid import save
 
@@ -71,7 +72,9 @@ def test_a_run_that_has_no_model_yet_has_images(trained: Path) -> None:
     run = Run.open(trained)
     assert run.model_folder == trained / "model"
     assert len(run.images()) == 40
-    with pytest.raises(UserError, match="has no model yet: it was stopped before its first checkpoint"):
+    with pytest.raises(UserError, match=r"was removed: train one more step to write it again, with: vaegan train --resume .* --steps \d+$"):
+        run.model()
+    with locked(run.lock_file), pytest.raises(UserError, match="has no model: it is training now; wait until it saves a checkpoint"):
         run.model()
 
 

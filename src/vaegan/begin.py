@@ -250,7 +250,8 @@ def with_data(recipe: Recipe, data: Any, console: Console) -> tuple[Recipe, Load
         return batches.recipe(recipe), batches
     if find_world().size > 1:
         raise UserError(
-            "several processes cannot pack images of a Python program: first pack the images, then pass the folder of the packed set"
+            "torchrun or SLURM started several processes, so images cannot be passed as arrays or as a Dataset: save them as files or as "
+            f"a .npy file, then pass the folder SET, packed with: {command('prepare', 'SOURCE', 'SET')}"
         )
     with progress_bar(console) as progress, os_errors_as_user_errors():
         percentiles = recipe.data.range_percentiles
@@ -266,7 +267,10 @@ def check_loader(job: TrainingJob, world: World) -> None:
         UserError: that is asked for.
     """
     if job.loader and world.size > 1:
-        raise UserError("a DataLoader cannot be used by several processes: pass the data set itself, or the folder of a packed set")
+        way_out = "pass its data set"
+        if world.environment:  # which `with_data` refuses
+            way_out = f"save the images as files, then pass the folder SET, packed with: {command('prepare', 'SOURCE', 'SET')}"
+        raise UserError(f"a DataLoader cannot be used by several processes: {way_out}")
 
 
 def images_of(recipe: Recipe, console: Console, *, listing: Path | None = None, finds_range: bool = True, again: bool = False) -> ImageSet:

@@ -7,7 +7,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-NOT_FINITE = "the model produced NaN or infinity: it is damaged, or its training diverged"
+OF_NAN = "its file is damaged, or its training diverged; train it again, for example with a lower --optimizer.lr"
+"""Why a model has numbers that are not finite, and what to do."""
+NOT_FINITE = f"the model produced NaN or infinity: {OF_NAN}"
 
 
 class UserError(Exception):

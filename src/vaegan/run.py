@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import old_names
 from .errors import UserError, with_way_out
-from .files import from_home, missing
+from .files import from_home, is_locked, missing
 from .methods import RunMethods
 from .progress import Progress
 from .recipe import RECIPE, RUNS, Recipe
 from .settings import Data
+from .words import command
 
 if TYPE_CHECKING:
     import torch
@@ -232,12 +233,24 @@ class Run(RunMethods):
         from .models.vaegan import VAEGAN
 
         if self.is_run and not self.model_folder.is_dir():
-            raise UserError(f"run {self.folder} has no model yet: it was stopped before its first checkpoint")
+            raise self.no_model()
         model = VAEGAN.from_pretrained(self.model_folder, device, prior=prior)
         if "level" not in self._config:  # it was saved by a version that did not write it
             with suppress(UserError):  # a damaged recipe does not keep the model from being used
                 model.level = self.level
         return model
+
+    def no_model(self) -> UserError:
+        """The mistake of asking for the model of a run that has none."""
+        if is_locked(self.lock_file):
+            return UserError(f"the run {self.folder} has no model: it is training now; wait until it saves a checkpoint")
+        if self.checkpoints:
+            return UserError(
+                f"the model of the run {self.folder} was removed: train one more step to write it again, with: "
+                f"{command('train', '--resume', self.folder, '--steps', max(self.checkpoints) + 1)}"
+            )
+        way_out = f"wait if it is still training, or start it again with: {start_again(self.folder)}"
+        return UserError(f"the run {self.folder} has no model: it has not saved a checkpoint yet; {way_out}")
 
     def images(self, data: str | Path | None = None, *, flag: str = "", progress: Progress = lambda *_: None) -> ImageSet:
         """The images that the run was trained on, or another set, as the model takes them. They are packed on first use.
@@ -250,13 +263,18 @@ class Run(RunMethods):
         Raises:
             UserError: there is no such set; or none is named, and this is a model folder or the run's own set is gone.
         """
-        from .data import open_images
+        from .data import LOADER, open_images
 
         if data is None and not self.is_run:
             raise UserError(
                 f"a model folder does not say which images the model was trained on: give images{f' with {flag}' if flag else ''}"
             )
         settings, preparation = self.data, self.preparation
+        if data is None and settings.source == LOADER:
+            raise UserError(
+                "the run was trained on a DataLoader of a Python program, which a command cannot open: give the same images as a folder or "
+                f"packed set{f' with {flag}' if flag else ''}"
+            )
         try:
             source = settings.source if data is None else str(data)
             more: dict[str, Any] = {"percentiles": settings.range_percentiles, "finds_range": not self.has_model}
@@ -349,6 +367,11 @@ def checkpoints_in(folder: Path) -> dict[int, Path]:
     except FileNotFoundError:
         return {}
     return dict(sorted(found.items()))
+
+
+def start_again(folder: Path) -> str:
+    """The command that trains a run from its recipe, in its own folder, where it has no checkpoint to go on from."""
+    return command("train", "--recipe", folder / RECIPE, "--run", folder, "--auto-resume")
 
 
 def load(run: str | Path, device: str | torch.device = "cpu") -> VAEGAN:

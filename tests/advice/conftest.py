@@ -45,6 +45,7 @@ def world(made: Path, all_photos: Path, tmp_path: Path, monkeypatch: pytest.Monk
         "SET": folder / "set",
         "OUT": folder / "out",
         "PART": folder / "part",
+        "PARTS": folder / "parts",
         "OTHER-PART": folder / "other part",
         "NEW-RUN": folder / "new",
     }

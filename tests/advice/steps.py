@@ -15,15 +15,18 @@ from typing import Any
 import pillow_heif
 import pytest
 import torch
+from lightning_fabric.plugins.environments import LightningEnvironment
 from PIL import Image
 
-from vaegan import UserError
+from vaegan import UserError, train
 from vaegan.cli import run
 from vaegan.experiments.ablation import asked
 from vaegan.experiments.experiment import Experiment
 from vaegan.experiments.page import ExperimentResult
 from vaegan.files import locked
 from vaegan.latent.directions import Directions
+from vaegan.run import load
+from vaegan.training.device import World as Processes
 from vaegan.training.health import SIGNS
 
 from ..command import works
@@ -108,6 +111,13 @@ def learned(flags: str) -> Any:
     return do
 
 
+def spoilt(world: World) -> None:
+    """The weights of the run are NaN."""
+    model = load(world["RUN"])
+    torch.nn.init.constant_(model.get_parameter("decoder.image.weight"), float("nan"))
+    model.save_pretrained(world["MODEL"])
+
+
 def without_prior(world: World) -> None:
     (world["RUN"] / "model" / "prior.safetensors").unlink()
 
@@ -138,6 +148,11 @@ def both(*steps: Callable[[World], object]) -> Any:
 
 def patched(name: str, value: Any) -> Any:
     return lambda world: world.patch.setattr(name, value)
+
+
+def given(data: Any) -> Any:
+    """A program trains on its own images."""
+    return lambda world: train(tiny(), world["NEW-RUN"], data=data, device="cpu", progress=False)
 
 
 def with_a_copy(world: World) -> None:
@@ -237,6 +252,12 @@ def started_by_fabric(world: World) -> None:
     world.patch.setattr("vaegan.training.device.Fabric", fabric)
 
 
+def started_by_torchrun(world: World) -> None:
+    two = Processes(2, 1, LightningEnvironment())
+    for name in ("begin", "workflow"):
+        world.patch.setattr(f"vaegan.{name}.find_world", lambda *_: two)
+
+
 def out_of_memory(world: World) -> None:
     def measure(setting: Any, *_: Any) -> None:
         if setting.recipe.training.batch > 4:
@@ -269,10 +290,10 @@ def another_experiment(world: World) -> None:
     shutil.copy(world["OUT"] / "recipe.yaml", world["OUT"] / "runs" / "a-0")
 
 
-def requiring(held_out: float) -> Any:
+def requiring(held_out: float, source: str = "PACKED") -> Any:
     def do(world: World) -> None:
-        recipe = tiny(data__source=str(world["PACKED"]), data__held_out=held_out)
-        Experiment("samples", world.folder / str(held_out), recipe, device="cpu").require(held_out=20)
+        recipe = tiny(data__source=str(world[source]), data__held_out=held_out)
+        Experiment("samples", world.folder / f"{source} {held_out}", recipe, device="cpu").require(held_out=20)
 
     return do
 

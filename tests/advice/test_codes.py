@@ -149,7 +149,7 @@ CASES = [
     ),
     Case("compare images with --by similarity", "search GAN --samples 8", "search GAN --samples 8 --by similarity"),
     Case(
-        "add --csv FILE for the nearest images of all",
+        "add --csv FILE to get the neighbours of all {}",
         "search RUN PHOTOS PHOTOS --count 1",
         "search RUN PHOTOS PHOTOS --count 1 --csv near.csv",
     ),

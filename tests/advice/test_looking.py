@@ -47,9 +47,9 @@ CASES = [
     ),
     Case("--examples must be 0 or more, not {}", "studio RUN --examples -1", "studio RUN --examples 0"),
     Case(
-        "has no calibration, and no images to calibrate the score on: leave out --score",
+        "leave out --score, or calibrate it with: vaegan score {} IMAGES --calibrate SET",
         "studio MODEL --score --out page.html",
-        "studio MODEL --out page.html",
+        ("studio MODEL --out page.html", "score MODEL IMAGES --calibrate PACKED", "studio MODEL --score --out page.html"),
     ),
     Case(
         "{} exists already: it {} {}; choose another --out",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..command import works
 from .case import Case, follow
 from .steps import (
     EXPERIMENT,
@@ -74,6 +75,12 @@ CASES = [
         both(no_work, another_experiment),
     ),
     Case("raise --data.held_out", requiring(0.1), requiring(0.5)),
+    Case(
+        "use a set with a larger one, or prepare the images again with --splits",
+        requiring(0.5, "OUT"),
+        ("prepare PHOTOS SET --size 16 --workers 1 --splits 0.5 0.5 0", requiring(0.5, "SET")),
+        lambda w: works(*w.line("prepare PHOTOS OUT --size 16 --workers 1 --splits 0.8 0.1 0.1")),
+    ),
     Case(
         "add some with: vaegan prepare IMAGES SET --attributes TABLE.csv {}",
         "experiment attribute-vectors --size 16 --data PHOTOS --out OUT",

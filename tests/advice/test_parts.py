@@ -35,9 +35,9 @@ CASES = [
         f"prepare PHOTOS OUT --shard 1/40 {PACK}",
     ),
     Case(
-        "When all {} parts are packed, join them with: vaegan join SET {} PART",
+        "join them into a new folder OUT (PARTS are the folders of the other parts) with: vaegan join OUT {} PARTS",
         f"prepare PHOTOS OTHER-PART --shard 1/2 {PACK}",
-        (f"prepare PHOTOS PART --shard 2/2 {PACK}", "SAID"),
+        (f"prepare PHOTOS PARTS --shard 2/2 {PACK}", "SAID"),
     ),
     Case(
         "pack each part with: vaegan prepare SOURCE PART --shard K/N",

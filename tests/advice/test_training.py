@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from types import SimpleNamespace
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 from vaegan import dry_run
 from vaegan.training.health import SIGNS
@@ -15,6 +20,7 @@ from .steps import (
     both,
     busy,
     damage,
+    given,
     healed,
     interrupted,
     moved,
@@ -22,7 +28,9 @@ from .steps import (
     one_more,
     page_of_a_comparison,
     patched,
+    spoilt,
     started_by_fabric,
+    started_by_torchrun,
     warnings,
     without_checkpoints,
     without_prior,
@@ -36,7 +44,7 @@ CASES = [
     Case(("More pictures: vaegan sample {}",), "train TINY --data PACKED --run NEW-RUN", "SAID"),
     Case("Your own images: vaegan reconstruct {} IMAGES", "train TINY --data PACKED --run NEW-RUN", "SAID"),
     Case(
-        "write the page with: vaegan studio {}",
+        "write it anyway with: vaegan studio {}",
         "train TINY --data PACKED --run NEW-RUN --studio",
         "SAID",
         lambda w: w.patch.setattr("vaegan.finish.MOST_IN_PAGE", 10),
@@ -90,6 +98,37 @@ CASES = [
         "train FASTER --data PACKED --auto-resume --run NEW-RUN",
     ),
     Case("vaegan train --recipe {} --run {} --auto-resume", "train --resume RUN", "SAID", without_checkpoints),
+    Case("vaegan train --recipe {} --run {} --auto-resume", "sample RUN", ("SAID", "sample RUN"), without_checkpoints),
+    Case(
+        "was removed: train one more step to write it again, with: vaegan train --resume {} --steps {}",
+        "sample RUN",
+        ("SAID --device cpu --no-report", "sample RUN"),
+        lambda w: shutil.rmtree(w["MODEL"]),
+    ),
+    Case(
+        "train it again, for example with a lower --optimizer.lr",
+        "evaluate RUN --samples 20 --extractor none --device cpu",
+        "train TINY --data PACKED --run NEW-RUN --optimizer.lr 0.0001",
+        spoilt,
+    ),
+    Case(
+        "give more minutes, or --steps",
+        "train --data PACKED --run NEW-RUN --minutes 1 --device cpu --training.batch 4 --networks.width 0.0625",
+        "train FASTER --data PACKED --run NEW-RUN --steps 1",
+        patched("vaegan.begin.FIT_SECONDS", 60.0),
+    ),
+    *(
+        Case(
+            f"{way}, then pass the folder SET, packed with: vaegan prepare SOURCE SET",
+            mistake,
+            (healed, "SAID --size 16 --workers 1", "train FASTER --data SET --run NEW-RUN"),
+            started_by_torchrun,
+        )
+        for way, mistake in {
+            "save them as files or as a .npy file": given(np.zeros((9, 16, 16, 3), np.uint8)),
+            "save the images as files": given(DataLoader(TensorDataset(torch.zeros(9, 3, 16, 16)), 4)),
+        }.items()
+    ),
     Case("vaegan train --recipe {} --run NEW-RUN", "train --resume RUN RESUMED", "SAID", damage("checkpoints/*")),
     Case("ask for more steps, such as --steps {}", "train --resume RUN", "train --resume RUN --device cpu --no-report --steps 4"),
     Case("; its prior is not fitted yet: fit it with: vaegan fit-prior {}", "train --resume RUN", "SAID", without_prior),

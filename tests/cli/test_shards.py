@@ -19,9 +19,10 @@ def test_prepare_and_join(tmp_path: Path, photos: Path, capsys: pytest.CaptureFi
     for number in (1, 2):
         said = notices(capsys, "prepare", photos, tmp_path / f"part {number}", "--shard", f"{number}/2", *small)
         assert f"part {number} holds 20 images of 16x16, part {number}/2\n" in said
-        assert f"When all 2 parts are packed, join them with: vaegan join SET '{tmp_path / f'part {number}'}' PART" in said
+        assert "When all 2 parts are packed, join them into a new folder OUT" in said
+        assert f"with: vaegan join OUT '{tmp_path / f'part {number}'}' PARTS" in said
         assert "Train on it" not in said
-    assert "was packed before" in notices(capsys, "prepare", photos, tmp_path / "part 1", "--shard", "1/2", *small)
+    assert "nothing was packed, because" in notices(capsys, "prepare", photos, tmp_path / "part 1", "--shard", "1/2", *small)
     assert "another shard" in fails(capsys, "prepare", photos, tmp_path / "part 1", "--shard", "2/2", *small)
     assert "another shard" in fails(capsys, "prepare", photos, tmp_path / "part 1", *small)
     said = notices(capsys, "join", tmp_path / "set", tmp_path / "part 2", tmp_path / "part 1")

@@ -237,8 +237,11 @@ def test_mistakes(tmp_path: Path) -> None:
     shutil.copytree(parts[0], tmp_path / "copy")
     before = content(tmp_path / "plain")
     for folders, words in (
-        ([parts[0], parts[2]], "parts of the set are missing: 2/3; pack the first of them with: vaegan prepare SOURCE PART --shard 2/3"),
-        ([parts[1]], "parts of the set are missing: 1/3, 3/3; pack"),
+        (
+            [parts[0], parts[2]],
+            "part 2/3 was not given: give its folder too, or pack part 2/3 with: vaegan prepare SOURCE PART --shard 2/3",
+        ),
+        ([parts[1]], "parts 1/3, 3/3 were not given: give their folders too, or pack part 1/3"),
         ([*parts, tmp_path / "copy"], f"{parts[0]} and {tmp_path / 'copy'} are both part 1/3: leave out one"),
         ([parts[0], others[1]], f"{others[1]} does not fit {parts[0]}: it has another number of parts; pack all parts"),
         ([parts[0], drawn[1], parts[2]], f"{drawn[1]} does not fit {parts[0]}: it has another splits; pack all parts"),

@@ -64,7 +64,7 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"config\.json"):
         vaegan.load(tmp_path)
     (tmp_path / "recipe.yaml").touch()
-    with pytest.raises(UserError, match="no model yet"):
+    with pytest.raises(UserError, match="has no model: it has not saved a checkpoint yet; wait if it is still training"):
         vaegan.load(tmp_path)
 
 

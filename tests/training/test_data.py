@@ -197,7 +197,7 @@ def test_a_data_loader_is_used_as_it_is_and_resumed(tmp_path: Path, capsys: pyte
     assert list(Run.open(run).checkpoints) == [50, 100]
     assert vaegan.load(run).sample(1).isfinite().all()
     assert "was trained on a DataLoader: continue it in a program, with vaegan.resume" in fails(capsys, "train", "--resume", run)
-    assert "they came from a DataLoader in a Python program" in fails(capsys, "evaluate", run)
+    assert "which a command cannot open: give the same images as a folder or packed set with --data" in fails(capsys, "evaluate", run)
     works("report", run)
     works("sample", run)
 
@@ -233,12 +233,13 @@ def test_what_a_data_loader_cannot_do_is_refused(tmp_path: Path) -> None:
             "images of 16 x 24 x 3, and the first batch had images of 16 x 16",
         ),
         ({}, DataLoader(Items([{"text": "a"}]), 1), "an item of the data has no image"),
+        ({}, loader(5, drop_last=True), "the DataLoader gives no batch: its data set is empty, or has fewer images than one batch"),
         ({}, DataLoader(Items([torch.zeros(3, 16, 17)] * 8), 4), "networks.size"),
     ]
     for settings, data, words in cases:
         with pytest.raises(UserError, match=words):
             train({**SETTINGS, **settings}, tmp_path / "run", data=data, **QUIETLY)
-    with pytest.raises(UserError, match="a DataLoader cannot be used by several processes"):
+    with pytest.raises(UserError, match=r"a DataLoader cannot be used by several processes: pass its data set$"):
         train(SETTINGS, tmp_path / "run", data=loader(), processes=2, **QUIETLY)
     assert not (tmp_path / "run").exists()
     train(SETTINGS, tmp_path / "run", data=DataLoader(Endless(), 4), **QUIETLY)

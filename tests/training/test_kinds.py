@@ -176,7 +176,7 @@ def test_all_attributes_are_those_that_vary(tmp_path: Path) -> None:
     ("told", "sentence"),
     [
         (("Eyeglases",), r"there is no attribute named Eyeglases in the set .*\. Did you mean Eyeglasses"),
-        (("Bald", "Beard"), "Bald has the same value in all training images: a model cannot learn from it"),
+        (("Bald", "Beard"), "the attribute Bald has the same value in all training images: a model cannot learn from it"),
     ],
 )
 def test_attributes_that_cannot_be_told_are_named(told: tuple[str, ...], sentence: str, tmp_path: Path) -> None:

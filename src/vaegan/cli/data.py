@@ -201,7 +201,8 @@ def _say_next(out: Path, found: SetSummary) -> None:
     """What can be done with a set that was made just now."""
     look = f"Look at it: {command('data', out)}"
     if shard := found.set.shard:
-        err.print(f"{look}\nWhen all {shard.parts} parts are packed, join them with: {command('join', 'SET', out, 'PART')}", soft_wrap=True)
+        how = f"join them into a new folder OUT (PARTS are the folders of the other parts) with: {command('join', 'OUT', out, 'PARTS')}"
+        err.print(f"{look}\nWhen all {shard.parts} parts are packed, {how}", soft_wrap=True)
         return
     try:
         replace(Recipe.load(DEFAULT_RECIPE).networks, size=found.size)

@@ -81,10 +81,15 @@ def split(images: SplitImages, held_out: float, train_on: str = "train", names: 
         return _random_split(Permutation(len(images), SPLIT_SEED), held_out)
     parts = [images.split(name) for name in train_on.split("+")]
     training: NDArray[np.int64] = parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))
-    for name in ("validation", "test"):
-        if images.splits.get(name) and name not in train_on.split("+") and held_out:
-            return training, images.split(name)
+    if held_out and (name := held_out_split(images, train_on)):
+        return training, images.split(name)
     return tuple(IndexSubset(training, part) for part in _random_split(Permutation(len(training), SPLIT_SEED), held_out))  # type: ignore[return-value]
+
+
+def held_out_split(images: SplitImages, train_on: str = "train") -> str:
+    """The name of the set's own split that is held out, however large a share is asked for; empty if there is none."""
+    names = [name for name in ("validation", "test") if images.splits.get(name) and name not in train_on.split("+")]
+    return names[0] if names else ""
 
 
 class IndexSubset:

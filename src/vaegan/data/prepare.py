@@ -132,7 +132,7 @@ def _require_openable(source: str) -> None:
         UserError: they came from a DataLoader; or from another object of a program, and their packed copy is gone.
     """
     if source == LOADER:
-        raise UserError("they came from a DataLoader in a Python program, and no command can open that DataLoader")
+        raise UserError("the images came from a DataLoader of a Python program, which a command cannot open")
     if MEMORY.fullmatch(Path(source).name) and not Path(source).exists():
         raise UserError(
             f"they came from a Python program, and the packed copy {source} does not exist any more: call vaegan.resume(RUN, data=IMAGES)"

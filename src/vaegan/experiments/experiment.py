@@ -30,6 +30,7 @@ from rich.console import Console
 from .. import __version__
 from ..begin import images_of, split_of
 from ..data import ImageSet, Indices
+from ..data.held_out import held_out_split
 from ..data.sources import anchored
 from ..errors import UserError
 from ..files import final_name, from_home, replacing, sha256
@@ -208,9 +209,12 @@ class Experiment:
             way_out = f"add some with: {self.images.preparation.command('--attributes', 'TABLE.csv')}; then use that set with --data SET"
             raise UserError(f"the set {self.recipe.data.source} has no attributes: {way_out}")
         if len(self.parts[1]) < held_out:
-            out, most = len(self.parts[1]), len(self.parts[0]) + len(self.parts[1])
-            way = "raise --data.held_out" if most >= 2 * held_out else "use a set that has more images"
-            raise UserError(f"there are only {out} held-out images ({most} images in all), and at least {held_out} are needed: {way}")
+            training, out = map(len, self.parts)
+            way = "raise --data.held_out" if training + out >= 2 * held_out else "use a set that has more images"
+            if out and (own := held_out_split(self.images, self.recipe.data.train_on)):
+                way = f"the {own} split of the set is held out; use a set with a larger one, or prepare the images again with --splits"
+            few = f"there are only {out} held-out images (and {training} training images)"
+            raise UserError(f"{few}, and at least {held_out} are needed: {way}")
         if len(self.parts[0]) < training:
             raise UserError(
                 f"there are only {len(self.parts[0])} training images, and at least {training} are needed: use a set that has more images"
@@ -239,7 +243,7 @@ class Experiment:
         """
         weights = run.model_folder / WEIGHTS
         if not weights.is_file():
-            raise UserError(f"run {run.folder} has no model yet: it was stopped before its first checkpoint")
+            raise run.no_model()
         return GridRun(label, run.recipe.training.seed, run, run.recipe, sha256(weights), self.device, label)
 
     def trained(self, name: str, seed: int, settings: Mapping[str, Any], *, discriminator_of: GridRun | None = None) -> GridRun:

@@ -97,8 +97,8 @@ def gather(
     names = set(programs) or {"decoder", "encoder"} - set(model.untrained)
     numbers = sum(tensor.numel() for program in programs.values() for tensor in program.tensors.values())
     if most is not None and numbers > most:
-        way_out = f"write the page with: {command('studio', opened.argument)}"
-        raise UserError(f"the networks are large, with {numbers:,} parameters: {way_out}")
+        way_out = f"write it anyway with: {command('studio', opened.argument)}"
+        raise UserError(f"the networks have {numbers:,} parameters, so the page would be large: {way_out}")
     if precision is None:
         precision = "float16" if 2 * numbers <= MOST_FLOAT16 else "int8"
     packed = Packed()
@@ -232,7 +232,10 @@ def _scorer(opened: Run, model: VAEGAN, known: RunImages | None, notes: list[str
     scorer, more = scorer_of(opened, model, known, progress)
     notes.extend(more)
     if scorer is None:
-        raise UserError(f"{opened.argument} has no calibration, and no images to calibrate the score on: leave out --score")
+        way_out = f"leave out --score, or calibrate it with: {command('score', opened.argument, 'IMAGES', '--calibrate', 'SET')}"
+        raise UserError(
+            f"the score of {opened.argument} is not calibrated, and the images that it was trained on are not available here: {way_out}"
+        )
     return scorer
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..errors import UserError
+from ..errors import OF_NAN, UserError
 
 Precision = Literal["float32", "float16", "int8"]
 LARGEST_INT8 = 127
@@ -37,7 +37,7 @@ class Packed:
         for name, original in tensors.items():
             tensor = original.detach().cpu().float().contiguous()
             if not torch.isfinite(tensor).all():
-                raise UserError("the model has numbers that are not finite: it is damaged, or its training diverged")
+                raise UserError(f"the weights of the model contain NaN or infinity: {OF_NAN}")
             kind: Precision = "float32" if tensor.ndim < 2 else precision
             if kind == "float16" and tensor.abs().max() > LARGEST_FLOAT16:
                 kind = "float32"

@@ -17,7 +17,7 @@ import torch
 from ..errors import UserError
 from ..files import replacing
 from ..recipe import RECIPE
-from ..run import checkpoints_in
+from ..run import checkpoints_in, start_again
 from ..words import command
 
 FORMAT = 4
@@ -107,7 +107,7 @@ def load(folder: Path) -> tuple[dict[str, Any], list[Path]]:
         what = f"its {len(damaged)} checkpoints are all damaged; train a new run with: {way_out}"
     else:
         if not (folder.parent / "model").exists():  # which a start in the same folder would replace
-            way_out = command("train", "--recipe", recipe, "--run", folder.parent, "--auto-resume")
+            way_out = start_again(folder.parent)
         what = f"it has no checkpoint; start again with: {way_out}"
     raise UserError(f"cannot resume {folder.parent}: {what}")
 

@@ -29,7 +29,8 @@ def learn_scale(model: VAEGAN, attributes: NDArray[np.float32]) -> None:
     useless = [name for name, spread in zip(model.architecture.attributes, spread.tolist(), strict=True) if not spread > 0]
     if useless:
         raise UserError(
-            f"{useless[0]} has the same value in all training images: a model cannot learn from it; leave it out of networks.attributes"
+            f"the attribute {useless[0]} has the same value in all training images: a model cannot learn from it; leave it out of "
+            "networks.attributes"
         )
     model.attribute_mean.copy_(torch.from_numpy(mean))
     model.attribute_scale.copy_(torch.from_numpy(spread))

@@ -83,8 +83,12 @@ def steps_in(seconds: float, costs: Costs, settings: Training) -> int:
     once, each = _once_and_each(costs, settings)
     steps = int((seconds - once) / each)
     if steps < 1:
-        what = f"a step takes {costs.step:.2g} s on this machine, and the other work takes at least {once:.2g} s"
-        raise UserError(f"training.length={settings.length} leaves no time for a step: {what}; give more minutes, or a number of steps")
+        assert settings.minutes is not None
+        rest = 60.0 * settings.minutes - seconds + once
+        raise UserError(
+            f"--minutes {settings.minutes} is too short: the speed trial, pictures, checkpoints, the fit of the prior and the report take "
+            f"about {rest:.1f} s, and a step takes {each:.2g} s; give more minutes, or --steps"
+        )
     return steps
 
 
