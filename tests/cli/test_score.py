@@ -34,7 +34,9 @@ def test_score(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFi
     named = [tmp_path / "odd", tmp_path / "bad.png", photos / "photo 01.png"]
     (tmp_path / "bad.png").write_text("no image")
     text, notes = partly(capsys, "score", run, *named, "--false-positive-rate", 0.1, "--count", 2, "--out", table)
-    assert "calibrated on the run's held-out images: 20 normal images" in notes
+    assert (
+        "the anomaly score was calibrated on the run's held-out images (20 images, taken as normal); the calibration is saved in" in notes
+    )
     assert "skipped 1 of 3 image files" in notes
     assert "of 3 images have p <= 0.1; if all images were normal, about 0.3 would be expected" in text
     found = {row["name"]: row for row in rows(table)}
@@ -69,7 +71,7 @@ def test_a_calibration_stays_until_the_model_changes(run: Path, photos: Path, ca
     assert "the model has changed since it was calibrated" in notes
     assert "saved in" in notes
     works("score", run, photos, "--calibrate", photos)
-    assert f"calibrated on {photos}: 20 normal images" in notices(capsys, "score", run, photos)
+    assert f"calibrated on {photos} (20 images, taken as normal); remove" in notices(capsys, "score", run, photos)
     works("train", "--resume", run, "--steps", 4, "--device", "cpu", "--no-report")
     assert "the weights changed after the calibration" in fails(capsys, "score", run, photos)
 

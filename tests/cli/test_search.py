@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ..command import fails, fails_with_notice, rows, size, works
+from ..command import fails, fails_with_notice, notices, rows, size, works
 
 
 @pytest.fixture
@@ -43,6 +43,16 @@ def test_search_in_another_set(run: Path, photos: Path, tmp_path: Path) -> None:
     works("search", run / "model", photos / "photo 03.png", "--in", tmp_path / "few", "--csv", tmp_path / "near.csv")
     assert [row["name"] for row in rows(tmp_path / "near.csv")] == ["the one.png"]
     assert (run / "model" / "neighbours.png").is_file()
+
+
+def test_where_the_neighbours_of_all_are(
+    run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vaegan.api.notices.MOST_ROWS", 2)
+    said = "the picture shows the neighbours of the first 2 of 40 images; "
+    assert f"{said}add --csv FILE to get the neighbours of all 40\n" in notices(capsys, "search", run, photos)
+    table = tmp_path / "near.csv"
+    assert f"{said}those of all 40 are in {table}\n" in notices(capsys, "search", run, photos, "--csv", table)
 
 
 def test_search_from_samples(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -125,7 +125,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "values to 255": (FLOATS + 200, "float images must be in [-1, 1], and these have values from"),
     "NaN": (np.full((1, 16, 24, 3), np.nan, np.float32), "these have values from nan to nan"),
     "whole numbers": (PIXELS.astype(np.int64), "images must be uint8, or float in [-1, 1], not int64"),
-    "a float size": (FLOATS[:, :8], "float images of 8x24 with 3 channels do not fit the 16x24 with 3 of the model"),
+    "a float size": (FLOATS[:, :8], "the float images are 8x24 with 3 channels, but the model takes 16x24 with 3 channels"),
     "two layouts": (np.zeros((2, 3, 40, 3), np.uint8), "it is not clear which dimension of 2 x 3 x 40 x 3 holds the channels"),
     "no channels": (np.zeros((2, 16, 24, 7), np.uint8), "it is not clear which dimension of 2 x 16 x 24 x 7 holds the channels"),
     "five sides": (np.zeros((1, 1, 16, 24, 3), np.uint8), "not 1 x 1 x 16 x 24 x 3"),

@@ -55,5 +55,5 @@ def test_too_few_examples_are_told_before_anything_is_trained(tmp_path: Path, mo
     ):
         attribute_vectors(experiment, ("Eyeglasses", "Beard"))
     monkeypatch.setattr(ImageSet, "attributes", np.ones_like(attributes))
-    with pytest.raises(UserError, match=r"the set .* has no attribute that 10 training images have and 10 do not have"):
+    with pytest.raises(UserError, match=r"no attribute with enough examples: at least 10 training images must have it"):
         attribute_vectors(experiment)

@@ -150,7 +150,7 @@ def test_every_way_to_name_a_run_takes_it(capsys: pytest.CaptureFixture[str]) ->
     works("edit", "avatars", face, "--add", "Smiling")
     assert "learning" not in capsys.readouterr().err
     works("score", "avatars", face)
-    assert f"calibrated on {HELD_OUT}: 800 normal images" in capsys.readouterr().err
+    assert f"calibrated on {HELD_OUT} (800 images, taken as normal)" in capsys.readouterr().err
     works("compare", "avatars", "avatars")
     assert Path("comparison.html").is_file()
     works("convergence", "avatars")

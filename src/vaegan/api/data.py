@@ -190,7 +190,8 @@ def prepare(
             note=talk.note,
         )
     if packed_before:
-        talk.note(f"{out} was packed before, from files with the same names and sizes: to pack it again, remove it first")
+        same = f"nothing was packed, because {out} holds these images already (the files have the same names and sizes)"
+        talk.note(f"{same}: if they have changed, remove {out} and run the command again")
     return _made(out, images, talk)
 
 
@@ -270,7 +271,7 @@ def _made(out: str | Path, images: ImageSet, talk: Talk) -> SetSummary:
         if note not in talk.notes:
             talk.note(note)
     if rest := len(images) - sum(images.splits.values()) if images.splits else 0:
-        talk.note(f"{rest:,} images are in no split, so they are never used")
+        talk.note(f"{rest:,} images are in no split: they are neither training nor held-out images")
     return SetSummary.of(images, images.folder, talk.notes)
 
 

@@ -351,8 +351,8 @@ def _scorer(run: Run, model: VAEGAN, calibrate: AnyImages | None, talk: Talk, *,
                 raise
             talk.say("the model has changed since it was calibrated: calibrating again")
         else:
-            other = "" if scorer.source == HELD_OUT else f" (remove {file} to calibrate on {HELD_OUT} instead)"
-            talk.say(f"calibrated on {scorer.source}: {len(scorer.ranked):,} normal images{other}")
+            other = "" if scorer.source == HELD_OUT else f"; remove {file} to calibrate on {HELD_OUT} instead"
+            talk.say(f"{_calibrated(scorer)}{other}")
             return scorer
     fitted_on: Indices | None = None
     source = source_of(calibrate)
@@ -373,6 +373,11 @@ def _scorer(run: Run, model: VAEGAN, calibrate: AnyImages | None, talk: Talk, *,
     saved = ""
     if not isinstance(run, ModelInMemory):
         scorer.save(file)
-        saved = f"; saved in {file}"
-    talk.say(f"calibrated on {source}: {len(scorer.ranked):,} normal images{saved}")
+        saved = f"; the calibration is saved in {file}"
+    talk.say(f"{_calibrated(scorer)}{saved}")
     return scorer
+
+
+def _calibrated(scorer: Scorer) -> str:
+    """What a score was calibrated on, in words."""
+    return f"the anomaly score was calibrated on {scorer.source} ({len(scorer.ranked):,} images, taken as normal)"

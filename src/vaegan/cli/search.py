@@ -71,10 +71,8 @@ def search(
     found = api.search(run, images, **wanted, on_row=print_row if jsonl else None, progress=err)
     if csv:
         found.files.append(found.write_csv(csv))
-    if len(found.names) > MOST_ROWS:
-        err.print(
-            f"the picture shows the first {MOST_ROWS} of {len(found.names):,} images; add --csv FILE for the nearest images of all",
-            soft_wrap=True,
-        )
+    if (queries := len(found.names)) > MOST_ROWS:
+        rest = f"those of all {queries:,} are in {csv}" if csv else f"add --csv FILE to get the neighbours of all {queries:,}"
+        err.print(f"the picture shows the neighbours of the first {MOST_ROWS} of {queries:,} images; {rest}", soft_wrap=True)
     save_picture(found, path)
     show(found, json=json, jsonl=jsonl, table=samples > 0)

@@ -148,8 +148,8 @@ def _of_array(array: NDArray[Any], preparation: Preparation) -> NDArray[Any]:
         if array.shape[1:] != preparation.shape:
             height, width, channels = preparation.shape
             raise UserError(
-                f"float images of {array.shape[1]}x{array.shape[2]} with {array.shape[3]} channels do not fit the {height}x{width} with "
-                f"{channels} of the model: vaegan resizes only uint8 and PIL images; pass those, or resize the images yourself"
+                f"the float images are {array.shape[1]}x{array.shape[2]} with {array.shape[3]} channels, but the model takes "
+                f"{height}x{width} with {channels} channels: resize them first, or pass uint8 or PIL images, which vaegan resizes"
             )
         return np.ascontiguousarray(array, np.float32)
     if array.shape[1:] == preparation.shape:

@@ -70,7 +70,10 @@ class LoaderBatches(Batches):
                 if sum(map(len, taken)) >= SAMPLE or len(taken[-1]) != self.batch:
                     break
         if not taken:
-            raise UserError("there are no batches in the DataLoader")
+            raise UserError(
+                "the DataLoader gives no batch: its data set is empty, or has fewer images than one batch (with drop_last=True); "
+                "lower batch_size"
+            )
         pixels = np.concatenate(taken)[:SAMPLE]
         manifest: dict[str, Any] = {
             "files": {},

@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..evenly_spaced import subsample
 from ..latent.directions import HOWS, Directions, How
 from ..latent.figures import edits
-from ..latent.learn_directions import FEWEST, MOST, learn_from, learnable
+from ..latent.learn_directions import MOST, learn_from, learnable, too_few_examples
 from ..metrics.tables import MetricTable
 from ..viz.grid import save
 from .experiment import Experiment
@@ -79,7 +79,7 @@ def _require_learnable(experiment: Experiment, names: tuple[str, ...]) -> None:
     if names and lacking:
         raise UserError(f"{lacking[0].removeprefix('left out ')}: choose other attributes with --attributes")
     if not columns:
-        raise UserError(f"the set {images.folder} has no attribute that {FEWEST} training images have and {FEWEST} do not have")
+        raise too_few_examples(images)
 
 
 def _directions(experiment: Experiment, one: GridRun) -> Directions:

@@ -77,9 +77,7 @@ def learn_from(
     learned, tried = (subsample(part, MOST) for part in (training, held_out))
     columns, notes = learnable(known[learned], images.attribute_names)
     if not columns:
-        raise UserError(
-            f"the set {images.folder} has no attribute that {FEWEST} images have and {FEWEST} do not have: use a set that has more images"
-        )
+        raise too_few_examples(images)
     names = [images.attribute_names[column] for column in columns]
     answers = known[:, columns]
     codes = encode(model, images.images, learned, progress).mean
@@ -137,6 +135,14 @@ def learnable(answers: NDArray[np.float32], names: Sequence[str], fewest: int = 
         else:
             sentences.append(f"left out {name}: {yes:,} images have it and {no:,} do not, and at least {fewest} of each are needed")
     return columns, sentences
+
+
+def too_few_examples(images: ImageSet) -> UserError:
+    """The mistake of a set of whose attributes none can be learned."""
+    return UserError(
+        f"the set {images.folder} has no attribute with enough examples: at least {FEWEST} training images must have it, and at least "
+        f"{FEWEST} must not; use a set that has more images"
+    )
 
 
 def learn(codes: Tensor, answers: NDArray[np.float32], names: Sequence[str], *, fewest: int = FEWEST) -> Directions:
