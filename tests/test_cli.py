@@ -118,6 +118,12 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert "Usage: vaegan" in capsys.readouterr().out
 
 
+def test_arguments_stand_before_a_flag_that_takes_all_words(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, line in {"edit": "edit RUN IMAGES --add NAME=STRENGTH... [OPTIONS]", "sample": "sample RUN [OPTIONS]"}.items():
+        works(name, "--help")
+        assert f"Usage: vaegan {line}\n" in capsys.readouterr().out
+
+
 def test_prepare_look_train(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (photos / "empty.png").touch()
     table = "file,Round,kind\n" + "".join(f"photo {n:02d}.png,{n % 2},{'ab'[n % 2]}\n" for n in range(40))

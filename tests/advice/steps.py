@@ -15,7 +15,7 @@ from typing import Any
 import pillow_heif
 import pytest
 import torch
-from lightning_fabric.plugins.environments import LightningEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from PIL import Image
 
 from vaegan import UserError, train

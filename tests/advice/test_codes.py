@@ -130,6 +130,11 @@ CASES = [
         "edit RUN PHOTO --add Round=1 --project -1",
         "edit RUN PHOTO --add Round=1 --project 1",
     ),
+    Case(
+        "RUN IMAGES --add NAME=STRENGTH... [OPTIONS]",
+        lambda _: works("edit", "--help"),
+        "edit RUN PHOTO --add Round=1 Square=-0.5 --how mean",
+    ),
     Case("--add {} was given twice", "edit RUN PHOTO --add Round=1 Round=2", "edit RUN PHOTO --add Round=1"),
     Case("--add must be NAME=STRENGTH, such as Eyeglasses=1, not {}", "edit RUN PHOTO --add Round=much", "edit RUN PHOTO --add Round=1"),
     Case("give --out a name that ends in .npz", "encode RUN PACKED --out codes.txt", "encode RUN PACKED --out codes.npz"),

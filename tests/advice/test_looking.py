@@ -13,6 +13,11 @@ CASES = [
         lambda _: works("train", "--help"),
         ("recipes quick", "train TINY --data PACKED --run NEW-RUN --objective.gamma 0.1"),
     ),
+    Case(
+        "Each setting is a flag, for example --data.crop pad; ",
+        lambda _: works("data", "--help"),
+        ("recipes quick", "data PHOTOS --size 16 --data.crop pad"),
+    ),
     Case("--{} and --{} were both given: leave out one", "train --steps 2 --epochs 1", "train FASTER --data PACKED --run NEW-RUN"),
     Case("settings begin with --, as in --data FOLDER", "train photo-folder", "train FASTER --size 16 --data PHOTOS --run NEW-RUN"),
     Case(

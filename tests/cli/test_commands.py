@@ -46,7 +46,8 @@ def test_help_of_a_command_shows_its_whole_docstring(capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one.name != "experiment"], ids=lambda command: command.name)
 def test_the_usage_line_names_each_argument(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     works(command.name, "--help")
-    usage = capsys.readouterr().out.splitlines()[0].split("[OPTIONS]")[1].split()
+    line = capsys.readouterr().out.splitlines()[0].removeprefix(f"Usage: vaegan {command.name} ")
+    usage = line.partition("--")[0].replace("[OPTIONS]", "").split()
     arguments = [one for one in inspect.signature(function_of(command)).parameters.values() if one.kind is one.POSITIONAL_ONLY]
     assert [word.strip("[]") for word in usage] == [one.name.upper() for one in arguments]
     assert [word.startswith("[") for word in usage] == [one.default is not one.empty for one in arguments]

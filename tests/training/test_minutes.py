@@ -138,3 +138,6 @@ def test_a_schedule_is_at_its_start_as_long_as_the_length_is_not_known() -> None
 def test_an_experiment_has_no_minutes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sentence = fails(capsys, "experiment", "features", "--training.length", "3 minutes", "--out", tmp_path / "out", "--device", "cpu")
     assert "the runs of an experiment must be equally long: give training.length in steps, epochs or images, not in minutes" in sentence
+    sentence = fails(capsys, "experiment", "features", "--minutes", 3)
+    assert "there is no flag --minutes" in sentence
+    assert "Did you mean --minutes" not in sentence

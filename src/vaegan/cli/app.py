@@ -32,8 +32,12 @@ def make_app(wanted: str = "") -> cyclopts.App:
         help="Train a VAE/GAN on a folder of images, and use it.\n\n"
         "A run is the folder that training makes. A model folder is RUN/model, or a copy of it: it has the weights "
         "and the prior. In place of a run, you can also give avatars (the model that comes with the package) "
-        "or hf:USER/NAME (a model of the Hugging Face hub). A code is a list of numbers that stands for an image. The prior is "
-        "the distribution of codes that new images are drawn from. The paper is Larsen et al. 2016, https://arxiv.org/abs/1512.09300.",
+        "or hf:USER/NAME (a model of the Hugging Face hub).\n\n"
+        "A code is a list of numbers that stands for an image. All possible codes are the latent space. A direction is a change of "
+        "codes, for example one that gives images an attribute. A VAE/GAN has three networks: the encoder turns images into codes, the "
+        "decoder turns codes into images, and the discriminator learns to tell real images from made ones. The encoder gives each image "
+        "a distribution of codes, its posterior; most commands use its mean. The prior is the distribution of codes that new images are "
+        "drawn from. N(0, I) is the standard normal distribution. The paper is Larsen et al. 2016, https://arxiv.org/abs/1512.09300.",
         default_parameter=cyclopts.Parameter(show_default=lambda value: None if value is None or value is False else str(value)),
         config=_check_values,
         suppress_keyboard_interrupt=False,
@@ -41,7 +45,7 @@ def make_app(wanted: str = "") -> cyclopts.App:
     groups = {name: cyclopts.Group(name, sort_key=order) for order, name in enumerate(dict.fromkeys(one.group for one in COMMANDS))}
     for order, one in enumerate(COMMANDS):
         line = None if one.name == wanted else one.line
-        usage = {"usage": f"Usage: vaegan {one.name} [OPTIONS] {one.takes}"} if one.takes else {}
+        usage = {"usage": f"Usage: vaegan {one.name} {one.takes}"} if one.takes else {}
         app.command(one.function, name=one.name, help=line, group=groups[one.group], sort_key=order, **usage)
     app.register_install_completion_command()
     other = cyclopts.Group("Other", sort_key=len(groups))

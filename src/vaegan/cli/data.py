@@ -60,8 +60,8 @@ def prepare(
     out
         The folder to make for the packed set. Leave it out with --scan.
     size
-        The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. If all images of the source have one size, the default
-        is that size, rounded up to multiples of 8. If not, the default is 64.
+        The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. For arrays of one size, and for stl10, cifar10,
+        cifar100 and mnist, the default is the size of the images, rounded up to multiples of 8. For all other images, the default is 64.
     crop
         How images are cropped. centre: the largest central part with the proportions of --size. pad: the whole image, with bars of the
         colour of its edges. none: the whole image, squeezed into the shape of --size. celeba: a fixed part of 148x148 pixels around the

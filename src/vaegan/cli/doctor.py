@@ -21,7 +21,8 @@ def doctor(
 
     It finds duplicates, including resized, recompressed or mirrored ones. It finds held-out images that are also among the training
     images. It finds broken files, and images that are blank, small, of an unusual size or colour, or that have borders. It finds attributes
-    that are too rare. It writes a page with pictures, and a list. It changes nothing else. The exit code is 0, whatever it finds.
+    that are too rare. It writes a page with pictures, and a CSV file with all findings, which vaegan prepare --leave-out can use. It
+    does not change your images. The exit code is 0, whatever it finds.
 
     Parameters
     ----------
@@ -29,8 +30,8 @@ def doctor(
         Any images that vaegan train --data takes: a folder or archive of images, a packed set (see vaegan prepare), a public data set (for
         example celeba:PATH), or avatars (the built-in drawn faces).
     out
-        The page to write. The default is doctor.html in the current folder, or doctor-2.html and so on if there is an earlier one. The list
-        is stored beside it, as doctor.csv.
+        The page to write. The default is doctor.html in the current folder, or doctor-2.html and so on if there is an earlier one. The
+        CSV file is stored beside it, as doctor.csv.
     workers
         The number of processes that read images. The default is one for each CPU core.
     json

@@ -27,10 +27,11 @@ def attributes(
     json: Json = False,
     jsonl: Json = False,
 ) -> None:
-    """Learn a direction in the latent space for each attribute.
+    """Learn how codes must change so that images get an attribute.
 
-    Directions are learned from the posterior means of training images. The command measures how well each direction separates held-out
-    images with the attribute from those without it. A picture shows what each direction does.
+    This change is called a direction; vaegan edit uses it. The command learns one for each attribute of the set, from the posterior means
+    of training images. It measures how well each direction separates held-out images with the attribute from those without it. A picture
+    shows what each direction does.
 
     If you have no table of attributes, you can learn one direction from two sets of images: use --with, --without and --name. If the images
     of the run have no attributes, the command shows principal directions, along which codes differ most: direction-1, direction-2 and so
@@ -98,14 +99,15 @@ def edit(
         Image files, folders of images, or archives of images (zip, tar).
     add
         Attributes and their strengths, for example Eyeglasses=1 Smiling=-0.5. Strength 1 turns a typical image without the attribute into
-        one with it. Strength -1 does the reverse. Principal directions also work, for example direction-1=2: they need no attributes. Their
-        strength is in standard deviations of the codes.
+        one with it. Strength -1 does the reverse. Without a number, the strength is 1. Principal directions also work, for example
+        direction-1=2: they need no attributes. Their strength is in standard deviations of the codes.
     how
-        How codes change. With --how probe, strength 1 moves a code just far enough for a linear probe to find the attribute. Other
-        attributes stay. With --how mean, the same step is added to each code, as the paper does: the mean code of images with the
-        attribute, minus the mean code of images without it.
+        How codes change. With --how probe, each code moves as far as the attribute is missing in it, as measured by a simple classifier of
+        codes (a linear probe). Strength 1 takes it to the level of a typical image with the attribute, and an image that has it already
+        does not change. Other attributes stay, except those that exclude it: these are removed. With --how mean, the same step is added to
+        each code, as the paper does: the mean code of images with the attribute, minus the mean code of images without it.
     strip
-        Show the attribute of --add at strengths from -1 to 2.
+        Show one attribute at strengths from -1 to 2. Give only its name, for example --add Smiling.
     project
         First improve the codes with this number of steps of vaegan project. Edits are then closer to the images.
     out

@@ -25,8 +25,8 @@ def encode(
     run
         The folder of a run or a model.
     source
-        The images: a folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or
-        avatars (the built-in drawn faces).
+        The images: a folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), avatars
+        (the built-in drawn faces), or any other SOURCE of vaegan prepare.
     shard
         Encode only part K of N parts, given as K/N, for example 3/16. The name of the file then ends in -03-of-16.
     out

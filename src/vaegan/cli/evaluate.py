@@ -40,12 +40,12 @@ def evaluate(
     run
         The folder of a run or a model.
     data
-        The set to measure on. The default is the set that the run was trained on. If the set that you name has splits with
-        the same names as the run's set, for example train and test, these splits are used. If it has no such splits,
-        some of its images are held out, as in vaegan train.
+        The set to measure on. The default is the set that the run was trained on. The set is divided as in vaegan train: its train split
+        stands for the training images, and its validation split (or its test split, if it has no validation split) for the held-out
+        images. A set without splits is divided at random. Samples are compared with both parts.
     samples
-        The number of samples of each prior. Samples are compared with at most this number of training images, and at most this number of
-        held-out images.
+        The number of samples to draw. If both priors are measured, this number is drawn from each. The samples are compared with at most
+        this number of training images, and at most this number of held-out images.
     extractor
         The network whose features are compared: efficientnet, mobilenet, inception (as in papers that report FID), or attributes (a network
         that learns the attributes of the set). With --extractor none, it makes only measurements that use no features, for example pixel

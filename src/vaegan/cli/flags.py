@@ -45,6 +45,12 @@ LENGTHS = ("steps", "epochs", "images", "minutes")
 RECIPE = Group(
     "Recipe", help="Each setting is a flag, for example --objective.gamma 0.1; `vaegan recipes NAME` shows all settings.", sort_key=1
 )
+DATA = Group(
+    "Recipe",
+    help="How images are prepared and held out. Each setting is a flag, for example --data.crop pad; "
+    "`vaegan recipes NAME` shows all settings.",
+    sort_key=1,
+)
 RUN = Group("Run", sort_key=2)
 MACHINE = Group("Machine", sort_key=3)
 
@@ -92,15 +98,17 @@ class BaseFlags:
         return [(name, key, parse_size(value) if name == "size" else value) for name, key, value in short]
 
 
-@Parameter(name="*", group=RECIPE)
+@Parameter(name="*", group=DATA)
 @dataclass(frozen=True)
 class DataFlags(BaseFlags):
     """How images are prepared."""
 
     size: str | None = None
-    """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. The default is the size in the recipe."""
+    """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. The default is that of the packed set, or else of the
+    recipe."""
     channels: int | None = None
-    """The number of channels of an image, from 1 to 8: 1 for grey, 3 for colour. The default is the number in the recipe."""
+    """The number of channels of an image, from 1 to 8: 1 for grey, 3 for colour. The default is that of the packed set, or else of the
+    recipe."""
     range: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
     """Two values, for images of more than 8 bits: the first becomes 0 and the second becomes 255. The default is the lowest and the highest
     value of all images. To find them, vaegan reads all images once."""
@@ -127,26 +135,31 @@ class TrainingFlags(RecipeFlags):
     """What to train on, and how long."""
 
     data: str | None = None
-    """A folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), or avatars (the
-    built-in drawn faces)."""
+    """A folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), avatars (the built-in
+    drawn faces), or any other SOURCE of vaegan prepare."""
     objective: str | None = None
-    """The kind of model: vaegan, or for comparison vae, gan or vae-dis (VAE_Disl of the paper: the error is measured in GAN features)."""
+    """The kind of model: vaegan, or for comparison vae, gan or vae-dis (VAE_Disl of the paper: the error is measured in GAN features).
+    vae-dis needs --objective.discriminator RUN, for example a gan."""
     size: str | None = None
     """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. Multiples of 16 up to 128 work with every network.
-    The default is the size in the recipe."""
+    The default is that of the packed set, or else of the recipe."""
     channels: int | None = None
-    """The number of channels of an image, from 1 to 8: 1 for grey, 3 for colour. The default is the number in the recipe."""
+    """The number of channels of an image, from 1 to 8: 1 for grey, 3 for colour. The default is that of the packed set, or else of the
+    recipe."""
     range: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
     """Two values, for images of more than 8 bits: the first becomes 0 and the second becomes 255. The default is the lowest and the highest
     value of all images. To find them, vaegan reads all images once."""
     range_percentiles: Annotated[tuple[float, float] | None, Parameter(negative="")] = None
     """Use two percentiles of all values as --range, for example 0.1 99.9, so that a few extreme values do not count."""
     steps: int | None = None
-    """How long to train, in steps. A step takes one batch."""
+    """How long to train, in steps. A step takes one batch. Give only one of --steps, --epochs and --images. The default is the length in
+    the recipe."""
     epochs: int | None = None
     """How long to train, in passes over the images."""
     images: int | None = None
     """How long to train, in images. An image counts each time it is used."""
+    minutes: Annotated[int | None, Parameter(parse=False)] = None
+    """No flag of an experiment, whose runs must be equally long."""
     seed: int | None = None
     """The random seed. A different seed gives a different result."""
     on_nan: str | None = None
@@ -170,6 +183,9 @@ def _flag_for(word: str) -> str:
 class RunFlags(TrainingFlags):
     """What a single run takes."""
 
+    steps: int | None = None
+    """How long to train, in steps. A step takes one batch. Give only one of --steps, --epochs, --images and --minutes. The default is the
+    length in the recipe."""
     minutes: int | None = None
     """How long to train, in minutes on this machine. A short trial measures the speed and sets the number of steps."""
     init_from: Annotated[str | None, completed(runs_and_models)] = None

@@ -40,8 +40,8 @@ def sample(
     seed
         The random seed. Another seed gives other images.
     values
-        For a conditional model: the attribute values of the samples, for example Smiling=1 Eyeglasses=0. The values have the same scale as
-        in the training set. Attributes that are left out count as unknown.
+        For a model that was trained with --networks.attributes: the attribute values of the samples, for example Smiling=1 Eyeglasses=0.
+        The values have the same scale as in the training set. Attributes that are left out count as unknown.
     prior
         Where codes come from. With --prior fitted, they come from the Gaussian mixture that vaegan train fits to codes of training images
         (see vaegan fit-prior). With --prior standard, they come from N(0, I). The default is the fitted prior, if the run has one.

@@ -58,7 +58,7 @@ def known_flags(app: cyclopts.App, words: Sequence[str]) -> list[str]:
     from ..recipe import Recipe
 
     called = app.parse_commands(words)[1][-1]
-    return [name for argument in called.assemble_argument_collection() for name in argument.names] + [
+    return [name for argument in called.assemble_argument_collection() if argument.parse for name in argument.names] + [
         f"--{key}" for key in setting_types(Recipe)
     ]
 

@@ -45,9 +45,9 @@ def interpolate(
     fps
         The number of frames per second of a video.
     prior
-        The prior for --how spherical: the mean of the prior is the centre of the arc, and its covariance gives the scale. With --prior
-        fitted, the prior is the Gaussian mixture that vaegan train fits to codes of training images (see vaegan fit-prior). With --prior
-        standard, it is N(0, I). The default is the fitted prior, if the run has one.
+        The prior that the codes on the arc fit. It matters only with --how spherical. With --prior fitted, it is the Gaussian mixture that
+        vaegan train fits to codes of training images (see vaegan fit-prior): the arc goes around the mean of these codes. With --prior
+        standard, it is N(0, I): the arc goes around the code of zeros. The default is the fitted prior, if the run has one.
     out
         The picture or video to write, as .png, .gif or .mp4. The default is RUN/interpolation.png.
     json

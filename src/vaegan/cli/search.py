@@ -41,8 +41,8 @@ def search(
     within
         The set to search: anything that vaegan train --data takes. The default is the set that the run was trained on.
     by
-        What is compared. With --by code, it is posterior means. With --by similarity, it is features of the discriminator, which takes
-        longer.
+        What is compared. With --by code, it is the codes of the images (posterior means): this is fast. With --by similarity, it is what
+        the discriminator sees in the images (its features): this takes longer.
     count
         The number of neighbours of each image.
     samples
