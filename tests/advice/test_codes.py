@@ -133,7 +133,7 @@ CASES = [
     Case(
         "RUN IMAGES --add NAME=STRENGTH... [OPTIONS]",
         lambda _: works("edit", "--help"),
-        "edit RUN PHOTO --add Round=1 Square=-0.5 --how mean",
+        "edit RUN PHOTO --add Round=1 direction-1=2 --how mean",
     ),
     Case("--add {} was given twice", "edit RUN PHOTO --add Round=1 Round=2", "edit RUN PHOTO --add Round=1"),
     Case("--add must be NAME=STRENGTH, such as Eyeglasses=1, not {}", "edit RUN PHOTO --add Round=much", "edit RUN PHOTO --add Round=1"),

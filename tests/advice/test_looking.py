@@ -17,6 +17,7 @@ CASES = [
         "Each setting is a flag, for example --data.crop pad; ",
         lambda _: works("data", "--help"),
         ("recipes quick", "data PHOTOS --size 16 --data.crop pad"),
+        lambda world: world.patch.setenv("COLUMNS", "200"),
     ),
     Case("--{} and --{} were both given: leave out one", "train --steps 2 --epochs 1", "train FASTER --data PACKED --run NEW-RUN"),
     Case("settings begin with --, as in --data FOLDER", "train photo-folder", "train FASTER --size 16 --data PHOTOS --run NEW-RUN"),

@@ -233,9 +233,7 @@ def _scorer(opened: Run, model: VAEGAN, known: RunImages | None, notes: list[str
     notes.extend(more)
     if scorer is None:
         way_out = f"leave out --score, or calibrate it with: {command('score', opened.argument, 'IMAGES', '--calibrate', 'SET')}"
-        raise UserError(
-            f"the score of {opened.argument} is not calibrated, and the images that it was trained on are not available here: {way_out}"
-        )
+        raise UserError(f"the score of {opened.argument} is not calibrated, and the images of the run are not available here: {way_out}")
     return scorer
 
 
