@@ -12,7 +12,7 @@ from .console import Json, err, show
 def demo(*, json: Json = False) -> None:
     """Show the model that comes with the package, in a browser.
 
-    It is a VAE/GAN of the built-in avatars, the same as vaegan train makes without flags. One page shows its training. In the other page,
+    It is a VAE/GAN of the built-in avatars, such as vaegan train makes without flags. One page shows its training. In the other page,
     you can try the model. The pages are written into the current folder. If no browser opens, for example on a server, copy the pages to a
     computer that has one.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+import sys
 from collections.abc import Mapping
 
 import numpy as np
@@ -138,7 +139,10 @@ def test_an_odd_table_is_read(content: bytes, attributes: Mapping[str, tuple[flo
     assert all(re.search(note, there) for note, there in zip(notes, images.manifest["notes"], strict=True)), images.manifest["notes"]
 
 
-@pytest.mark.parametrize("split", ["../../evil", "/evil", "", "a/b", "x" * 300, "naïve ☃", "b\x00c", "two\nlines"])
+NUL = pytest.param("b\x00c", marks=pytest.mark.skipif(sys.version_info < (3, 11), reason="the csv of Python 3.10 takes no NUL"))
+
+
+@pytest.mark.parametrize("split", ["../../evil", "/evil", "", "a/b", "x" * 300, "naïve ☃", NUL, "two\nlines"])
 def test_odd_names_of_splits(split: str, place: Place) -> None:
     """Files are named after splits, but lie in OUT."""
     with (place.root / "t.csv").open("w", encoding="utf-8", newline="") as file:
