@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from vaegan.latent.directions import Directions
 from vaegan.viz.grid import to_uint8
 
 from ..browser import CONTRASTS, MARKS, Browser
-from .person import Studio, off
+from .person import Studio, in_sight, off
 
 pytestmark = MARKS
 Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
@@ -196,12 +197,65 @@ def test_how_unusual(browser: Browser, page: Path) -> None:
     studio = Studio(browser, page)
     studio.find("#unusual").click()
     browser.until("return !document.getElementById('map-line').hidden")
-    assert studio.find("#map-line").text.startswith("p = ")
+    assert re.match(
+        r"(Not u|U|Very u)nusual\. (None|\d+) of 90 normal pictures (is|are) at least as unusual \(p = 0\.\d+\)\.",
+        studio.find("#map-line").text,
+    )
+    assert in_sight(studio, "#map-line")
+    assert studio.find("#unusual").get_attribute("aria-pressed") == "true"
+    assert studio.value("#wipe") == 100  # the original
     studio.find("#unusual").click()
     browser.until("return document.getElementById('map').hidden")
-    studio.press("#new")
+    assert studio.value("#wipe") == 50
+    assert studio.find("#unusual").get_attribute("aria-pressed") == "false"
+
+
+def test_what_is_unusual_is_seen_although_no_place_is_over_its_limit(browser: Browser, page: Path, tmp_path: Path) -> None:
+    """As for a picture of one colour: the model draws it well, but nothing in it is as in normal pictures."""
+    Image.new("RGB", (64, 64), "green").save(tmp_path / "wall.png")
+    studio = Studio(browser, page)
+    browser.run("""
+      const real = ask;
+      window.ask = async (what, ...given) => {
+        const result = await real(what, ...given);
+        if (what === "score") Object.assign(result, { times: result.times.map((value) => value / 1000), isWhole: 1 });
+        return result;
+      };
+    """)
+    studio.after(lambda: studio.find("#file").send_keys(str(tmp_path / "wall.png")))
+    browser.until("return document.getElementById('status').textContent === 'wall.png'")
     studio.find("#unusual").click()
-    assert "samples are not scored" in studio.said()
+    browser.until("return !document.getElementById('map-line').hidden")
+    assert "The whole picture is unusual" in studio.find("#map-line").text
+    opaque = browser.run(
+        "const map = document.getElementById('map'), { data } = map.getContext('2d').getImageData(0, 0, map.width, map.height);"
+        "return Math.max(...data.filter((_, i) => i % 4 === 3))"
+    )
+    assert opaque > 200
+
+
+@pytest.mark.parametrize("change", ["another", "edit", "mix", "undo"])
+def test_the_score_goes_with_its_picture(browser: Browser, page: Path, change: str) -> None:
+    studio = Studio(browser, page)
+    studio.unfold()
+    studio.press("#tray button:nth-child(3)")
+    studio.find("#tab-mix" if change == "mix" else "#tab-edit").click()
+    studio.find("#unusual").click()
+    browser.until("return !document.getElementById('map-line').hidden")
+    if change == "edit":
+        studio.slide("#principal input", Keys.END)
+    elif change == "mix":
+        studio.after(lambda: studio.find("#pad").send_keys(Keys.ARROW_RIGHT))
+    else:
+        studio.press("#undo" if change == "undo" else "#tray button:nth-child(2)")
+    assert not studio.find("#map-line").is_displayed()
+    assert not studio.find("#map").is_displayed()
+
+
+def test_a_sample_has_no_score_and_the_button_says_so(browser: Browser, page: Path) -> None:
+    studio = Studio(browser, page, fragment="#seed=3")
+    assert not studio.find("#unusual").is_enabled()
+    assert studio.find("#unusual").get_attribute("title") == "Only photos and examples have a score: choose one"
 
 
 def test_saving(browser: Browser, page: Path, run: Run) -> None:

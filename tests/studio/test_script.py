@@ -16,6 +16,7 @@ from vaegan import VAEGAN, Run
 from vaegan.data.batches import to_tensor
 from vaegan.latent.anomaly import Scorer
 from vaegan.latent.directions import Directions
+from vaegan.latent.measurements import LEAST
 from vaegan.models.prior import Mixture
 from vaegan.studio.contents import Contents, gather
 from vaegan.studio.page import HERE, SCRIPTS
@@ -121,6 +122,9 @@ def test_codes_edits_and_scores_are_those_of_the_package(run: Run, contents: Con
     _, maps = scorer.maps(pixels)
     found = answers(contents, [("score", {"pixels": one}) for one in flat])
     near([one["p"] for one in found], scores.p, 0.011)  # ranks of few images: one more or less where two are equal
+    logarithms = np.log(np.stack([scores.measurements["features"], scores.measurements["map"]], 1) + LEAST)
+    whole, part = ((logarithms - scorer.calibration.spread[0]) / scorer.calibration.spread[1]).T
+    assert [one["isWhole"] for one in found] == (whole > part).astype(int).tolist()
     assert max(max(one["times"]) for one in found) == pytest.approx(float(scores.measurements["map"].max()), rel=1e-2)
     assert maps.shape == (3, 16, 24)
 

@@ -184,13 +184,11 @@ class Scorer {
       if (number === this.level) places = place;
     });
     const times = Array.from(places, (error, i) => error / this.limit[i]);
-    const combined = Math.max(
-      (Math.log(this.distance(look) + least) - this.spread[0]) / this.spread[2],
-      (Math.log(Math.max(...times) + least) - this.spread[1]) / this.spread[3],
-    );
+    const whole = (Math.log(this.distance(look) + least) - this.spread[0]) / this.spread[2];
+    const part = (Math.log(Math.max(...times) + least) - this.spread[1]) / this.spread[3];
     let above = 0;
-    for (const other of this.ranked) above += other >= combined;
-    return { p: (1 + above) / (this.ranked.length + 1), times, shape: this.shapes[this.level].slice(1), count: this.ranked.length };
+    for (const other of this.ranked) above += other >= Math.max(whole, part);
+    return { p: (1 + above) / (this.ranked.length + 1), above, times, isWhole: +(whole > part), shape: this.shapes[this.level].slice(1), count: this.ranked.length };
   }
 
   distance(look) {

@@ -74,6 +74,7 @@ function mixAt(place) {
   const total = taken.reduce((sum, [, weight]) => sum + weight, 0) || 1;
   const code = mixed(taken.map(([corner]) => corner.code), taken.map(([, weight]) => weight / total));
   stopWalk();
+  hideScore();
   take({ label: "A mixture", passing: "mix", code, pixels: null, conditions: [...taken[0][0].conditions] }, { x, y, here: true, mixed: true });
   leavePhoto();
   showControls();
@@ -106,6 +107,7 @@ async function walk() {
   const mine = walking = {}, next = goals(), pass = (code) => take({ label: "A stop of the walk", passing: "walk", code, pixels: null, conditions: [...state.conditions] });
   let from = shown.code, to = (await next.next()).value, began = performance.now();
   if (walking !== mine) return;
+  hideScore();
   pass(from);
   leavePhoto();
   showControls();

@@ -96,12 +96,13 @@ function startFraming() {
 }
 
 function endFraming() {
-  if (!framing) return;
+  if (!framing) return undefined;
   clearTimeout(wheeled);
-  takeFrame(); // what a wheel has not given to the model yet
+  const taken = takeFrame(); // what a wheel has not given to the model yet
   framing = null;
   showFraming();
   refresh();
+  return taken;
 }
 
 /** If another picture is shown, its photo is not moved any more; if an earlier part of the same one is, it goes on from there. */

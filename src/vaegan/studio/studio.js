@@ -84,7 +84,7 @@ function showControls() {
 
 /** Everything that depends on the state. */
 async function showAll() {
-  $("map").hidden = $("map-line").hidden = true;
+  hideScore();
   showControls();
   await Promise.all([show(), showBefore()]);
   if (!$("mix").hidden && !state.corners) await openMix();
@@ -116,6 +116,7 @@ function slider(place, name, { min, max, step, note = "", hint = "", read, write
   input.oninput = () => {
     stopWalk();
     endFraming();
+    hideScore();
     if (!changed()) wipeTo(0); // all of what changes is seen
     write(+input.value);
     state.here = false;
@@ -228,6 +229,7 @@ function wipeTo(part) {
   const differs = !walking && (state.base.pixels !== null || changed()), left = differs ? part : 0;
   $("wipe").value = part;
   $("before").style.clipPath = `inset(0 ${100 - left}% 0 0)`;
+  $("map").style.clipPath = $("before").style.clipPath;
   $("divider").style.left = `${left}%`;
   $("divider").hidden = left <= 0 || left >= 100;
   document.body.dataset.divided = !differs ? "" : part < 25 ? "after" : part > 75 ? "before" : "both";
@@ -236,23 +238,57 @@ $("wipe").oninput = () => wipeTo(+$("wipe").value);
 
 /* ---- how unusual ---- */
 
+const UNUSUAL = 0.05, VERY = 0.01; // p-values
+let scored = null; // the picture whose score is shown
+
+/** The score is that of one photo, without edits: what changes the picture hides it. */
+function hideScore() {
+  if (!scored) return;
+  scored = null;
+  wipeTo(state.base.pixels && !changed() ? 50 : 0);
+  showScore();
+}
+
+function showScore() {
+  $("map").hidden = $("map-line").hidden = !scored;
+  $("picture").classList.toggle("scored", scored !== null);
+  $("unusual").setAttribute("aria-pressed", String(scored !== null));
+  $("unusual").textContent = scored ? "Hide how unusual" : "How unusual?";
+}
+
+/** Red on the original, from a quarter of the largest difference on: so there is a place also where all differences are small. */
+function paintMap({ times, shape: [height, width] }) {
+  const image = new ImageData(width, height), most = Math.max(...times);
+  times.forEach((value, i) => image.data.set([235, 0, 40, 215 * clamp((value / most - 0.25) / 0.5)], 4 * i));
+  Object.assign($("map"), { width, height });
+  $("map").getContext("2d").putImageData(image, 0, 0);
+}
+
+/** The answer in words: `isWhole`, if the picture as a whole is stranger than its strangest place. */
+function wordsOfScore({ p, above, count, isWhole }) {
+  const level = p > UNUSUAL ? "Not unusual" : p > VERY ? "Unusual" : "Very unusual";
+  const share = `${above || "None"} of ${count.toLocaleString("en")} normal pictures ${above < 2 ? "is" : "are"} at least as unusual (p = ${p.toPrecision(2)}).`;
+  const where = p <= UNUSUAL && isWhole ? "The whole picture is unusual, not only a part." : "";
+  return { level, share, where };
+}
+
 if (about.score) {
   const button = document.createElement("button");
   button.id = "unusual";
-  button.textContent = "How unusual?";
   $("begin").append(button);
+  showScore();
   button.onclick = async () => {
-    if (!state.base.pixels) return say("Choose a photo or an example first: samples are not scored.", true);
-    endFraming();
-    if (!$("map").hidden) { $("map").hidden = $("map-line").hidden = true; return undefined; }
-    const { p, times, shape: [height, width], count } = await ask("score", { pixels: state.base.pixels, conditions: state.conditions });
-    const image = new ImageData(width, height), canvas = $("map");
-    times.forEach((value, i) => image.data.set([220, 20, 60, 255 * clamp((value - 1) / 4)], 4 * i));
-    Object.assign(canvas, { width, height, hidden: false });
-    canvas.getContext("2d").putImageData(image, 0, 0);
-    $("map-line").hidden = false;
-    $("map-line").textContent = `p = ${p.toPrecision(2)}: ${(100 * p).toPrecision(2)}% of ${count.toLocaleString("en")} normal images are at least as unusual. Red: where.`;
-    return undefined;
+    if (scored) return hideScore();
+    await endFraming();
+    const { base } = state, score = await ask("score", { pixels: base.pixels, conditions: base.conditions });
+    if (base !== state.base) return undefined; // another picture was chosen meanwhile
+    scored = base;
+    paintMap(score);
+    const { level, share, where } = wordsOfScore(score);
+    showScore();
+    $("map-line").querySelector("b").textContent = `${changed() ? "Without edits: " : ""}${level}.`;
+    $("map-line").querySelector("span").textContent = ` ${share} ${where} `;
+    return wipeTo(100);
   };
 }
 

@@ -85,6 +85,7 @@ function refresh() {
   $("play").textContent = walking ? "Stop" : "Play";
   $("redo").hidden = step >= steps.length - 1;
   $("reset").disabled = !edited;
+  if ($("unusual")) Object.assign($("unusual"), { disabled: !base.pixels, title: base.pixels ? "" : "Only photos and examples have a score: choose one" });
   if ($("crop")) $("crop").hidden = !base.photo || framing !== null;
   document.querySelector(".tag.before").textContent = base.pixels ? "original" : "not edited";
   document.querySelector(".tag.after").textContent = edited ? "edited" : "by the model";
