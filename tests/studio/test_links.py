@@ -61,10 +61,16 @@ def test_a_link_in_the_address_gets_a_thumbnail(browser: Browser, page: Path) ->
     assert studio.find("#tray button:nth-child(1)").get_attribute("aria-pressed") == "true"
 
 
-def test_a_copied_link_names_the_page_and_says_what_to_do(studio: Studio, browser: Browser, page: Path) -> None:
+def test_a_copied_text_names_the_page_and_says_what_to_do(studio: Studio, browser: Browser, page: Path) -> None:
     browser.run("window.texts = []; navigator.clipboard.writeText = async (text) => { texts.push(text); };")
     studio.find("#link").click()
     browser.until("return texts.length")
-    assert browser.run("return texts[0]").startswith(f"{page.name}#example=")
+    text = browser.run("return texts[0]")
+    assert text.startswith(f"Open {page.name}, choose Save, and paste this text there: {page.name}#example=")
     time.sleep(0.1)
-    assert f"Send {page.name}, too" in studio.said()
+    assert studio.said() == f"The text is copied. Send it to a friend, with the file {page.name}."
+    name = studio.status()
+    studio.press("#new")
+    studio.find("#pasted").send_keys(text)
+    studio.after(lambda: studio.find("#given button").click())
+    assert studio.status() == name

@@ -29,7 +29,7 @@ $("save-code").onclick = () => {
 
 /** What gives the same picture outside this page. */
 function commands() {
-  const lines = ["import json, torch, vaegan", `saved = json.load(open("${fileName("json")}"))  # from: Save code`, `model = vaegan.load(${JSON.stringify(about.folder)})`];
+  const lines = ["import json, torch, vaegan", `saved = json.load(open("${fileName("json")}"))  # from: Save code`, `model = vaegan.load(${JSON.stringify(about.folder)})  # the folder of the model`];
   const given = about.conditions.length ? ', torch.tensor([[float("nan") if v is None else v for v in saved["attributes"]]])' : "";
   lines.push(`image = model.decode(torch.tensor([saved["code"]])${given})`);
   const asked = state.conditions.some((value) => value !== null);
@@ -98,7 +98,7 @@ async function openLink(text) {
   const asked = about.conditions.map((_, place) => { const value = Number(parts.get(`given.${place}`) ?? NaN); return Number.isFinite(value) ? value : null; });
   let item = [...$("tray").children].map((button) => button.item).find((one) => String(one.example) === example);
   if (/^\d{1,9}$/.test(seed ?? "")) item = await sampleOf(+seed, asked);
-  if (code) item = { label: "Picture of a link", code, pixels: null, conditions: asked };
+  if (code) item = { label: "From a link", code, pixels: null, conditions: asked };
   if (!item) return false;
   const { edits, unread } = editsOf(parts), edited = Object.values(edits).some((part) => Object.keys(part).length);
   await begin(edited ? { ...item, edits, button: null, made: null } : item);
@@ -106,10 +106,13 @@ async function openLink(text) {
   return true;
 }
 
+const IS_FILE = location.protocol === "file:"; // nobody can open the address of such a page from a chat
+if (IS_FILE) $("link").textContent = "Copy text for a friend";
 $("copy").onclick = () => copy($("command").textContent, "The Python text");
 $("link").onclick = async () => {
-  const isFile = location.protocol === "file:", page = decodeURIComponent(location.pathname.split("/").pop()); // elsewhere, this page is in another place
-  if (await copy(isFile ? `${page}${linkHash()}` : location.href, "The link") && isFile) say(`The link is copied. Send ${page}, too: who opens it can paste the link into the page.`);
+  const page = decodeURIComponent(location.pathname.split("/").pop()); // elsewhere, this page is in another folder
+  if (!IS_FILE) await copy(location.href, "The link");
+  else if (await copy(`Open ${page}, choose Save, and paste this text there: ${page}${linkHash()}`, "The text")) say(`The text is copied. Send it to a friend, with the file ${page}.`);
 };
 
 async function follow(text) { if (!(await openLink(text))) say(NO_LINK, true); }
