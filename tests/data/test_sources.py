@@ -419,3 +419,4 @@ def test_names_of_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     (tmp_path / "a").mkdir()
     assert anchored("hf:a") == f"hf:{tmp_path / 'a'}"
     assert [short_name(text) for text in ("photos", "celeba:a/faces", "hf:a/b", "x/photos.tar.gz")] == ["photos", "faces", "b", "photos"]
+    assert short_name("cache/celeba-ee2cafc650db831b") == "celeba"

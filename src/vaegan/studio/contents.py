@@ -104,10 +104,11 @@ def gather(
     packed = Packed()
     for program in programs.values():
         packed.add(program.tensors, precision)
+    named = opened.argument if isinstance(opened.argument, str) else opened.folder.resolve().name  # a page tells nobody's folders
     about: dict[str, Any] = {
         "name": opened.folder.resolve().name,
-        "folder": str(opened.argument),
-        "quoted": quoted(opened.argument),
+        "folder": named,
+        "quoted": quoted(named),
         "size": list(architecture.size),
         "channels": architecture.channels,
         "latent": architecture.latent,
@@ -251,7 +252,7 @@ def _score(scorer: Scorer, packed: Packed) -> dict[str, Any]:
     assert COMBINED == ("features", "map")
     packed.add({name: torch.from_numpy(array) for name, array in arrays.items()}, "float32")
     packed.add({"score.whitening": torch.from_numpy(features.whitening)}, "float16")
-    return {"level": scorer.model.discriminator.levels.index(scorer.level), "source": scorer.source}
+    return {"level": scorer.model.discriminator.levels.index(scorer.level)}
 
 
 def _differences(model: VAEGAN, decoder: Program, packed: Packed) -> tuple[float, float]:

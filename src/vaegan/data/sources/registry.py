@@ -121,9 +121,9 @@ def anchored(text: str, *, recognizing: bool = True) -> str:
 
 
 def short_name(text: str) -> str:
-    """A word for a source, to name things after it."""
+    """A word for a source, to name things after it: of a folder of the cache, without its key."""
     kind, path = _parts(text)
-    return from_home(path).resolve().name.partition(".")[0] or kind
+    return re.sub("-[0-9a-f]{16}$", "", from_home(path).resolve().name.partition(".")[0]) or kind
 
 
 def path_name(text: str) -> str:
