@@ -153,7 +153,7 @@ def test_mixing_by_mouse_and_keyboard(browser: Browser, page: Path) -> None:
     for corner, number in ((0, 1), (3, 2)):
         studio.press(f"#tray button:nth-child({number})")
         pictures.append(studio.shown())
-        studio.find(f".corner-{corner}").click()
+        studio.find(f".corner-{corner} .put").click()
     pad = studio.find("#pad")
     half = pad.size["width"] // 2 - 3
     studio.after(lambda: ActionChains(browser.driver).move_to_element_with_offset(pad, half, half).click().perform())

@@ -90,14 +90,14 @@ def test_the_point_is_where_the_picture_is(studio: Studio) -> None:
     assert pad.get_attribute("aria-valuetext") == "0% to the right, 0% down"  # where the picture of the page is
     studio.press("#tray button:nth-child(3)")
     assert not studio.find("#point").is_displayed()
-    studio.find(".corner-1").click()
+    studio.find(".corner-1 .put").click()
     assert pad.get_attribute("aria-valuetext") == "100% to the right, 0% down"
     studio.after(lambda: ActionChains(studio.browser.driver).move_to_element(pad).click().perform())
     assert studio.status() == "A mixture"
     middle, place = studio.shown(), pad.get_attribute("aria-valuetext")
     corner = studio.shown_in(".corner-1 canvas")
     time.sleep(1.6)
-    studio.find(".corner-1").click()
+    studio.find(".corner-1 .put").click()
     assert off(studio.shown_in(".corner-1 canvas"), corner).max() > 0
     studio.press("#undo")
     assert off(studio.shown_in(".corner-1 canvas"), corner).max() == 0
@@ -109,6 +109,17 @@ def test_the_point_is_where_the_picture_is(studio: Studio) -> None:
         studio.press("#undo")
     assert off(studio.shown(), first).max() == 0
     assert pad.get_attribute("aria-valuetext") == "0% to the right, 0% down"
+
+
+def test_a_corner_is_gone_to_and_stays(studio: Studio) -> None:
+    studio.find("#tab-mix").click()
+    corner = studio.shown_in(".corner-1 canvas")
+    studio.press(".corner-1 .go")
+    assert studio.find("#pad").get_attribute("aria-valuetext") == "100% to the right, 0% down"
+    assert studio.status() == "A mixture"
+    assert off(studio.shown_in(".corner-1 canvas"), corner).max() == 0
+    studio.press("#undo")
+    assert studio.find("#pad").get_attribute("aria-valuetext") == "0% to the right, 0% down"
 
 
 def test_a_walk_is_stopped_everywhere(studio: Studio) -> None:
@@ -134,7 +145,7 @@ def test_a_walk_goes_round_the_pictures_of_the_mix(studio: Studio) -> None:
     corners = []
     for number in range(4):
         studio.press("#new")
-        studio.find(f".corner-{number}").click()
+        studio.find(f".corner-{number} .put").click()
         corners.append(studio.shown())
     studio.find("#tab-walk").click()
     studio.find("#to").send_keys("the pictures")

@@ -8,22 +8,27 @@ const shownCorner = () => ({ ...shown, conditions: [...state.conditions] });
 
 function makeMix() {
   NAMES.forEach((name, place) => {
-    const button = document.createElement("button"), text = document.createElement("span");
-    text.textContent = name;
-    button.append(newCanvas(1, 1), text);
-    button.setAttribute("aria-label", `${name}: take the picture that is shown`);
-    button.title = "Take the picture that is shown";
-    button.onclick = () => {
+    const corner = document.createElement("div"), at = { x: place % 2, y: place >> 1 };
+    const make = (className, title, then) => {
+      const button = Object.assign(document.createElement("button"), { className, title });
+      button.setAttribute("aria-label", `${name}: ${title.toLowerCase()}`);
+      button.onclick = then;
+      corner.append(button);
+      return button;
+    };
+    const put = () => {
       stopWalk();
       const corners = [...state.corners];
       corners[place] = shownCorner();
-      Object.assign(state, { corners, mixed: true, x: place % 2, y: place >> 1, here: true });
+      Object.assign(state, { corners, mixed: true, ...at, here: true });
       showMix();
       remember();
       say(`${name} is this picture.`);
     };
-    button.className = `corner-${place}`;
-    $("corners").append(button);
+    make("go", "Go to this picture", () => { if (state.corners[place]) { mixAt(at); keepMix(); } else put(); }).append(newCanvas(1, 1));
+    make("put", "Put the picture that is shown here", put).textContent = "Put here";
+    corner.className = `corner-${place}`;
+    $("corners").append(corner);
   });
   dragged($("pad"), { start: mixAt, move: (right, down, place) => mixAt(place), end: keepMix });
   $("pad").onkeydown = (event) => {
@@ -70,7 +75,7 @@ function mixAt(place) {
   if (!state.corners) return;
   const x = clamp(place.x), y = clamp(place.y), weights = [(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y];
   const taken = state.corners.map((corner, number) => [corner, weights[number]]).filter(([corner]) => corner);
-  if (taken.length < 2) { say("Open another picture, and press a corner: it takes the picture.", true); return; }
+  if (taken.length < 2) { say("Open another picture, and put it into a corner.", true); return; }
   const total = taken.reduce((sum, [, weight]) => sum + weight, 0) || 1;
   const code = mixed(taken.map(([corner]) => corner.code), taken.map(([, weight]) => weight / total));
   stopWalk();
