@@ -124,7 +124,7 @@ def test_a_corner_is_gone_to_and_stays(studio: Studio) -> None:
 
 def test_a_walk_is_stopped_everywhere(studio: Studio) -> None:
     assert not studio.find("#stop").is_displayed()
-    for stop in ("#stop", SLIDER):
+    for stop in ("#stop", Keys.ESCAPE, SLIDER):
         studio.find("#tab-walk").click()
         studio.press("#play")
         studio.browser.until("return !document.getElementById('stop').hidden")
@@ -134,6 +134,8 @@ def test_a_walk_is_stopped_everywhere(studio: Studio) -> None:
         time.sleep(0.3)
         if stop == SLIDER:
             studio.slide(SLIDER, Keys.END)
+        elif stop == Keys.ESCAPE:
+            studio.find("#tab-edit").send_keys(stop)
         else:
             studio.find(stop).click()
         assert not studio.find("#stop").is_displayed()

@@ -12,6 +12,7 @@ from ..browser import MARKS, Browser
 from .person import Studio
 
 pytestmark = MARKS
+Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 SLIDER = "#principal input"
 
 
@@ -73,6 +74,23 @@ def test_the_whole_photo_is_seen_and_two_fingers_zoom_it(browser: Browser, page:
     browser.command("Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=200)
     browser.until(f"return Number(document.getElementById('zoom').value) < {zoomed}")
     assert browser.run("return scrollY") == 0
+
+
+def test_a_photo_is_framed_by_keys_and_escape_brings_its_frame_back(browser: Browser, page: Path, photo: Path) -> None:
+    studio = Studio(browser, page)
+    studio.after(lambda: studio.find("#file").send_keys(str(photo)))
+    browser.until("return !document.getElementById('adjust').hidden")
+    before = studio.shown("before").mean((0, 1))
+    frame = browser.driver.switch_to.active_element
+    assert frame.get_attribute("id") == "frame"
+    studio.after(lambda: frame.send_keys(20 * Keys.ARROW_LEFT))  # what is to the right comes in: blue
+    assert studio.shown("before").mean((0, 1))[2] > before[2] + 50
+    studio.after(lambda: frame.send_keys("+++"))
+    assert studio.value("#zoom") > 10
+    studio.after(lambda: frame.send_keys(Keys.ESCAPE))
+    assert not studio.find("#adjust").is_displayed()
+    np.testing.assert_array_equal(studio.shown("before").mean((0, 1)), before)
+    assert browser.driver.switch_to.active_element.get_attribute("id") == "crop"
 
 
 def test_a_photo_is_framed_again_and_undo_goes_through_what_was_done(browser: Browser, page: Path, photo: Path) -> None:

@@ -177,7 +177,7 @@ def test_rounded_weights_are_read_as_they_were_written(run: Run) -> None:
 
 
 PHOTOS = """
-const element = { classList: { toggle() {} }, addEventListener() {}, style: {} }, elements = {}, tray = [];
+const element = { classList: { toggle() {} }, addEventListener() {}, oninput() {}, focus() {}, style: {} }, elements = {}, tray = [];
 const $ = (name) => (elements[name] ??= { ...element }), document = element, addEventListener = () => {};
 const WIDTH = 1, HEIGHT = 1, LARGEST_PHOTO = 1;
 const state = { base: {} }, stopWalk = () => {}, refresh = () => {}, dragged = () => {};

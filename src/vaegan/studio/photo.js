@@ -61,6 +61,7 @@ const MOST_ZOOM = 8;
 
 /** The photo that is moved and zoomed, if one is: its `bitmap`, the place `x`, `y` of the part, from 0 to 1, and `zoom`. */
 let framing = null;
+let framedBefore = null; // its frame when a person began to move it
 
 const itemOfPhoto = (photo) => pictureOf(pixelsOf(reduced(photo.bitmap, ...partOf(photo))), photo.name, { photo });
 
@@ -77,6 +78,8 @@ async function openPhoto(file) {
     const heic = /\.hei[cf]$/i.test(file.name) ? " Only Safari reads HEIC files." : "";
     return say(`This browser cannot read ${file.name || "the file"} as a picture.${heic} Choose a JPEG, PNG or WebP file.`, true);
   }
+  $("find").value = ""; // all sliders are for the new photo
+  $("find").oninput();
   const item = await itemOfPhoto({ bitmap, key, name: file.name || "your photo", x: 0.5, y: 0.5, zoom: 1 });
   if (mine !== choices) return addToTray(item); // another picture was chosen meanwhile: that one stays
   return begin(item).then(startFraming);
@@ -91,18 +94,28 @@ function partOf({ bitmap, x, y, zoom }) {
 function startFraming() {
   if (!state.base.photo) return; // another picture was chosen meanwhile
   framing = { ...state.base.photo };
+  framedBefore = { ...framing };
   showFraming();
   refresh();
+  $("frame").focus({ preventScroll: true });
 }
 
 function endFraming() {
   if (!framing) return undefined;
-  clearTimeout(wheeled);
-  const taken = takeFrame(); // what a wheel has not given to the model yet
+  clearTimeout(soon);
+  const taken = takeFrame(); // what a wheel or a key has not given to the model yet
   framing = null;
   showFraming();
   refresh();
   return taken;
+}
+
+/** A person has framed the photo, and perhaps wants it as it was before. */
+function doneFraming(asBefore = false) {
+  if (asBefore) framing = { ...framedBefore };
+  endFraming();
+  if (!changed()) wipeTo(50);
+  $("crop").focus({ preventScroll: true });
 }
 
 /** If another picture is shown, its photo is not moved any more; if an earlier part of the same one is, it goes on from there. */
@@ -157,6 +170,13 @@ async function takeFrame() {
   remember("frame");
 }
 
+/** After the last turn of a wheel, or the last key. */
+let soon;
+function takeFrameSoon() {
+  clearTimeout(soon);
+  soon = setTimeout(() => { if (framing) takeFrame(); }, 200);
+}
+
 if ($("choose")) {
   $("choose").onclick = () => $("file").click();
   $("file").onchange = () => { if ($("file").files[0]) openPhoto($("file").files[0]); $("file").value = ""; };
@@ -174,7 +194,14 @@ if ($("choose")) {
   $("zoom").oninput = () => moveFrame(0, 0, MOST_ZOOM ** ($("zoom").value / 100) / framing.zoom);
   $("zoom").onchange = takeFrame;
   $("crop").onclick = startFraming;
-  $("fitted").onclick = () => { endFraming(); if (!changed()) wipeTo(50); };
+  $("fitted").onclick = () => doneFraming();
+  $("frame").onkeydown = (event) => {
+    const way = { ArrowLeft: [-0.03, 0], ArrowRight: [0.03, 0], ArrowUp: [0, -0.03], ArrowDown: [0, 0.03] }[event.key], factor = { "+": 1.1, "=": 1.1, "-": 1 / 1.1 }[event.key];
+    if (event.ctrlKey || event.metaKey || event.altKey || !(way || factor)) return;
+    event.preventDefault();
+    moveFrame(...(way ?? [0, 0]), factor ?? 1);
+    takeFrameSoon();
+  };
 }
 
 dragged($("picture"), {
@@ -183,12 +210,10 @@ dragged($("picture"), {
   move: (right, down, { x }, factor) => { if (framing) moveFrame(right, down, factor); else wipeTo(100 * clamp(x)); },
   end: () => { if (framing) takeFrame(); },
 });
-let wheeled;
 $("picture").addEventListener("wheel", (event) => {
   if (!framing) return;
   event.preventDefault();
   moveFrame(0, 0, Math.exp(-event.deltaY / (event.ctrlKey ? 100 : 400))); // a pinch on a touchpad is a wheel with ctrl
-  clearTimeout(wheeled);
-  wheeled = setTimeout(() => { if (framing) takeFrame(); }, 200);
+  takeFrameSoon();
 }, { passive: false });
 addEventListener("resize", () => { if (framing) showFraming(); });

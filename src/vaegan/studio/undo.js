@@ -107,6 +107,8 @@ $("reset").onclick = () => {
   remember();
 };
 document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && framing) doneFraming(true);
+  else if (event.key === "Escape") stopWalk();
   const key = event.key.toLowerCase(), writes = event.target.matches("input:not([type=range], [type=checkbox])");
   if (!(event.ctrlKey || event.metaKey) || event.altKey || writes || !["z", "y"].includes(key)) return;
   event.preventDefault();
