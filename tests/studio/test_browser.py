@@ -293,15 +293,33 @@ def test_saving(browser: Browser, page: Path, run: Run) -> None:
     assert off(to_uint8(names["image"])[0], studio.shown()).max() <= 3
 
 
-def test_attributes_are_found_by_name(browser: Browser, page: Path) -> None:
+def test_attributes_are_found_by_name(browser: Browser, page: Path, photo: Path) -> None:
     studio = Studio(browser, page, width=360, touch=True)
-    names = [
-        slider.get_attribute("aria-label") for slider in browser.driver.find_elements("css selector", "#attributes input, #weak input")
-    ]
-    studio.find("#find").send_keys(names[-1].upper())
-    shown = [slider.get_attribute("aria-label") for slider in browser.visible("#attributes input, #weak input")]
-    assert names[-1] in shown
-    assert all(names[-1].lower() in name.lower() for name in shown)
+    sliders = "#attributes input, #weak input"
+    names = [slider.get_attribute("aria-label") for slider in browser.driver.find_elements("css selector", sliders)]
+
+    def found(words: str) -> list[str]:
+        studio.find("#find").clear()
+        studio.find("#find").send_keys(words)
+        return [slider.get_attribute("aria-label") for slider in browser.visible(sliders)]
+
+    assert names[-1] in found(names[-1].upper())
+    assert "Smiling" in found("smile")
+    assert "Beard" in found("beards")
+    assert found("good") == []  # a note is no name
+    studio.after(lambda: studio.find("#file").send_keys(str(photo)))
+    browser.until("return document.getElementById('status').textContent === 'photo.jpg'")
+    studio.unfold()
+    assert len(browser.visible(sliders)) == len(names)
+
+
+def test_words_say_how_well_an_attribute_is_known(browser: Browser, page: Path) -> None:
+    studio = Studio(browser, page)
+    studio.unfold()
+    notes = browser.driver.find_elements("css selector", "#attributes small, #weak small")
+    assert {note.text for note in notes} <= {"good", "fair", "weak"}
+    assert "of 100 cases" in notes[0].get_attribute("title")
+    assert [note.text for note in browser.driver.find_elements("css selector", "#weak small")].count("weak") >= 1
 
 
 def test_an_edit_is_seen_on_the_whole_picture(browser: Browser, page: Path) -> None:

@@ -4,7 +4,7 @@
 const $ = (id) => document.getElementById(id);
 const about = JSON.parse($("about").textContent);
 const [HEIGHT, WIDTH] = about.size;
-const SHOWN_AUC = 0.75; // attributes that the model tells apart less well than this are folded away
+const GOOD_AUC = 0.9, FAIR_AUC = 0.75; // attributes that the model tells apart less well than this are folded away
 const MANY = 8; // attributes, above which there is a field to find one
 const LARGEST_PHOTO = 2048; // pixels a side that a photo is reduced to at once
 
@@ -139,6 +139,13 @@ function editSlider(place, part, number, name, more) {
   return slider(place, name, { min, max, step, ...more, read: () => state.edits[part][number] ?? 0, write: (value) => { state.edits[part][number] = value; } });
 }
 
+/** Whether a name has all the words that a person looks for, in this or another form: smile finds Smiling, and bang finds Bangs. */
+function isFound(name, wanted) {
+  const words = (text) => text.toLowerCase().split(/[\s_]+/).filter(Boolean), stem = (word) => word.replace(/(ing|ed|es|s|e|y)$/, "");
+  const alike = (word, other) => other.includes(word) || stem(word) === stem(other) || (stem(word).length >= 4 && stem(other).startsWith(stem(word)));
+  return words(wanted).every((word) => words(name).some((other) => alike(word, other)));
+}
+
 function makeSliders() {
   about.conditions.forEach(({ name }, place) => slider($("conditions"), name, {
     min: -3, max: 3, step: 0.1, note: "0 is the average", hint: "in standard deviations",
@@ -146,17 +153,18 @@ function makeSliders() {
   }));
   const order = about.attributes.map((attribute, number) => ({ ...attribute, number })).sort((one, other) => (other.auc ?? 0) - (one.auc ?? 0));
   for (const { name, auc, number } of order) {
-    const weak = auc !== null && auc < SHOWN_AUC, place = weak ? $("weak").querySelector("div") : $("attributes");
-    const note = auc === null ? "" : `${Math.round(100 * auc)}%`;
-    editSlider(place, "attributes", number, name.replaceAll("_", " "), { note, hint: "AUC: how well the model tells images with it from images without it" });
+    const weak = auc !== null && auc < FAIR_AUC, place = weak ? $("weak").querySelector("div") : $("attributes");
+    const note = auc === null ? "" : auc >= GOOD_AUC ? "good" : weak ? "weak" : "fair";
+    const hint = auc === null ? "" : `Of two pictures, one with it and one without, the model finds the one with it in ${Math.round(100 * auc)} of 100 cases (AUC); 50 is guessing`;
+    editSlider(place, "attributes", number, name.replaceAll("_", " "), { note, hint });
   }
   const foldAway = () => { $("weak").hidden = !$("weak").querySelector(".slider:not([hidden])"); };
   foldAway();
   $("find").hidden = about.attributes.length <= MANY;
   $("find").oninput = () => {
-    const words = $("find").value.trim().toLowerCase();
-    for (const label of document.querySelectorAll("#attributes .slider, #weak .slider")) label.hidden = !label.textContent.toLowerCase().includes(words);
-    $("weak").open = words !== "";
+    const words = $("find").value;
+    for (const label of document.querySelectorAll("#attributes .slider, #weak .slider")) label.hidden = !isFound(label.querySelector("input").getAttribute("aria-label"), words);
+    $("weak").open = words.trim() !== "";
     foldAway();
     $("nothing").hidden = Boolean(document.querySelector("#attributes .slider:not([hidden]), #weak .slider:not([hidden])"));
   };
