@@ -59,6 +59,24 @@ def test_a_photo_is_seen_although_a_slider_was_moved(studio: Studio, photo: Path
     assert [studio.find(f".tag.{name}").text for name in ("before", "after")] == ["original", "by the model"]
 
 
+def test_an_edited_photo_is_compared_with_the_model_s_picture_too(studio: Studio) -> None:
+    original, model = studio.shown("before"), studio.shown()
+    assert not studio.find("#left").is_enabled()
+    studio.slide(SLIDER, Keys.END)
+    ActionChains(studio.browser.driver).move_to_element(studio.find("#picture")).click().perform()
+    assert off(studio.shown("before"), original).max() == 0
+    studio.find("#left").click()
+    studio.browser.until("return document.getElementById('left').textContent === 'not edited'")
+    time.sleep(0.3)
+    assert off(studio.shown("before"), model).max() == 0
+    assert studio.value("#wipe") == pytest.approx(50, abs=2)
+    studio.slide(SLIDER, 30 * Keys.ARROW_LEFT)
+    assert studio.value(SLIDER) == 0
+    time.sleep(0.3)
+    assert off(studio.shown("before"), original).max() == 0
+    assert studio.find("#left").text == "original"
+
+
 def test_the_keyboard_undoes_and_redoes_one_slider_at_once(studio: Studio) -> None:
     studio.browser.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", studio.find(SLIDER))
     studio.find(SLIDER).send_keys(18 * Keys.ARROW_RIGHT)

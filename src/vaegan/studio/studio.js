@@ -69,11 +69,27 @@ async function pixelsOfItem(item) {
   return (!item.edits && item.pixels) || (item.made ??= (await ask("decode", { code: item.code, edits: item.edits, conditions: item.conditions })).pixels);
 }
 
-/** Paint what the picture was before: the photo, or the sample without edits. */
+let leftIsOriginal = true; // beside an edited photo: the photo, or the model's picture before the edits
+
+/** Paint what the picture was before: the photo, or the model's picture without edits. */
 async function showBefore() {
-  const { base } = state;
-  paint($("before"), base.pixels ?? (await ask("decode", { code: base.code, conditions: base.conditions })).pixels);
+  const { base } = state, isPhoto = base.pixels && (leftIsOriginal || !changed());
+  paint($("before"), isPhoto ? base.pixels : (await ask("decode", { code: base.code, conditions: base.conditions })).pixels);
 }
+
+/** What stands to the left of the divider; beside an edited photo, a press changes it. */
+function showLeft() {
+  const both = Boolean(state.base.pixels) && changed(), photo = state.base.pixels && (leftIsOriginal || !both);
+  $("left").textContent = photo ? "original" : "not edited";
+  Object.assign($("left"), { disabled: !both, title: both ? `Press to compare with ${photo ? "the model's picture before the edits" : "the original"}` : "" });
+}
+
+$("left").onpointerdown = (event) => event.stopPropagation(); // it does not move the divider
+$("left").onclick = () => {
+  leftIsOriginal = !leftIsOriginal;
+  showLeft();
+  showBefore();
+};
 
 /** What the page says of the state. */
 function showControls() {
@@ -117,8 +133,10 @@ function slider(place, name, { min, max, step, note = "", hint = "", read, write
     stopWalk();
     endFraming();
     hideScore();
-    if (!changed()) wipeTo(0); // all of what changes is seen
+    const before = changed();
+    if (!before) wipeTo(0); // all of what changes is seen
     write(+input.value);
+    if (!leftIsOriginal && changed() !== before) showBefore();
     state.here = false;
     showControls();
     show();
@@ -291,6 +309,9 @@ if (about.score) {
     const { base } = state, score = await ask("score", { pixels: base.pixels, conditions: base.conditions });
     if (base !== state.base) return undefined; // another picture was chosen meanwhile
     scored = base;
+    leftIsOriginal = true;
+    showLeft();
+    showBefore();
     paintMap(score);
     const { level, share, where } = wordsOfScore(score);
     showScore();

@@ -87,7 +87,7 @@ function refresh() {
   $("reset").disabled = !edited;
   if ($("unusual")) Object.assign($("unusual"), { disabled: !base.pixels, title: base.pixels ? "" : "Only photos and examples have a score: choose one" });
   if ($("crop")) $("crop").hidden = !base.photo || framing !== null;
-  document.querySelector(".tag.before").textContent = base.pixels ? "original" : "not edited";
+  showLeft();
   document.querySelector(".tag.after").textContent = edited ? "edited" : "by the model";
   wipeTo(+$("wipe").value);
   for (const button of $("tray").children) button.setAttribute("aria-pressed", String(button === base.button));
