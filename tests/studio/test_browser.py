@@ -293,6 +293,18 @@ def test_saving(browser: Browser, page: Path, run: Run) -> None:
     assert off(to_uint8(names["image"])[0], studio.shown()).max() <= 3
 
 
+def test_the_name_of_a_saved_picture_tells_its_edits(browser: Browser, page: Path) -> None:
+    studio = Studio(browser, page, fragment="#seed=5")
+    studio.unfold()
+    names = [browser.run("return fileName('png')")]
+    studio.slide("input[aria-label=Smiling]", Keys.END)
+    names.append(browser.run("return fileName('png')"))
+    studio.press("#undo")
+    studio.slide("#principal input", Keys.END)
+    names.append(browser.run("return fileName('png')"))
+    assert names == ["run-sample-5.png", "run-sample-5-Smiling+2.png", "run-sample-5-edited.png"]
+
+
 def test_attributes_are_found_by_name(browser: Browser, page: Path, photo: Path) -> None:
     studio = Studio(browser, page, width=360, touch=True)
     sliders = "#attributes input, #weak input"

@@ -157,7 +157,7 @@ def test_a_walk_is_stopped_everywhere(studio: Studio) -> None:
         else:
             studio.find(stop).click()
         assert not studio.find("#stop").is_displayed()
-        assert studio.status() == ("A stop of the walk, edited" if stop == SLIDER else "A stop of the walk")
+        assert studio.status() == ("From the walk, edited" if stop == SLIDER else "From the walk")
 
 
 def test_a_walk_goes_round_the_pictures_of_the_mix(studio: Studio) -> None:

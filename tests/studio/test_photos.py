@@ -74,6 +74,13 @@ def test_another_picture_that_is_chosen_meanwhile_stays(browser: Browser, page: 
     assert not studio.find("#adjust").is_displayed()
 
 
+def test_a_long_name_of_a_photo_is_cut(browser: Browser, page: Path, photo: Path) -> None:
+    studio = Studio(browser, page, width=320, touch=True)
+    renamed = photo.rename(photo.with_name("a photo of our holidays by the sea in summer.jpg"))
+    studio.after(lambda: studio.find("#file").send_keys(str(renamed)))
+    browser.until("return document.getElementById('status').textContent === 'a photo of our hol…summer.jpg'")
+
+
 def test_a_photo_that_fails_does_not_make_the_page_deaf(browser: Browser, page: Path, photo: Path) -> None:
     studio = Studio(browser, page)
     browser.run("const read = pixelsOf; window.pixelsOf = () => { window.pixelsOf = read; return null; };")

@@ -109,7 +109,7 @@ async function* goals() {
 }
 
 async function walk() {
-  const mine = walking = {}, next = goals(), pass = (code) => take({ label: "A stop of the walk", passing: "walk", code, pixels: null, conditions: [...state.conditions] });
+  const mine = walking = {}, next = goals(), pass = (code) => take({ label: "From the walk", passing: "walk", code, pixels: null, conditions: [...state.conditions] });
   let from = shown.code, to = (await next.next()).value, began = performance.now();
   if (walking !== mine) return;
   hideScore();

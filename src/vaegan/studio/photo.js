@@ -63,6 +63,9 @@ const MOST_ZOOM = 8;
 let framing = null;
 let framedBefore = null; // its frame when a person began to move it
 
+/** A name that fits beside the buttons: its beginning and its end. */
+const shortened = (name) => (name.length > 30 ? `${name.slice(0, 18)}\u2026${name.slice(-10)}` : name);
+
 const itemOfPhoto = (photo) => pictureOf(pixelsOf(reduced(photo.bitmap, ...partOf(photo))), photo.name, { photo });
 
 async function openPhoto(file) {
@@ -76,11 +79,11 @@ async function openPhoto(file) {
     ({ bitmap } = await ask("photo", { file, largest: LARGEST_PHOTO }));
   } catch {
     const heic = /\.hei[cf]$/i.test(file.name) ? " Only Safari reads HEIC files." : "";
-    return say(`This browser cannot read ${file.name || "the file"} as a picture.${heic} Choose a JPEG, PNG or WebP file.`, true);
+    return say(`This browser cannot read ${file.name || "the file"} as a picture: it may be damaged, or of another kind.${heic} Choose a JPEG, PNG or WebP file.`, true);
   }
   $("find").value = ""; // all sliders are for the new photo
   $("find").oninput();
-  const item = await itemOfPhoto({ bitmap, key, name: file.name || "your photo", x: 0.5, y: 0.5, zoom: 1 });
+  const item = await itemOfPhoto({ bitmap, key, name: shortened(file.name || "your photo"), x: 0.5, y: 0.5, zoom: 1 });
   if (mine !== choices) return addToTray(item); // another picture was chosen meanwhile: that one stays
   return begin(item).then(startFraming);
 }

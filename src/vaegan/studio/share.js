@@ -11,7 +11,12 @@ function download(blob, name) {
   say(`Saved as ${name}.`);
 }
 
-const fileName = (ending) => `${about.name}-${state.base.label.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "")}.${ending}`;
+/** With the name of the picture, and its edits: run-example-7-Smiling+1.png */
+function fileName(ending) {
+  const base = state.base.label.replace(/\.\w{3,4}$/, "").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+  const edits = Object.entries(state.edits.attributes).filter(([, value]) => value).map(([number, value]) => `-${about.attributes[number].name.replace(/\W+/g, "_")}${value > 0 ? "+" : ""}${value}`);
+  return `${about.name}-${base}${edits.slice(0, 4).join("") || (changed() ? "-edited" : "")}.${ending}`;
+}
 
 $("save").onclick = () => {
   const scale = +$("scale").value, canvas = newCanvas(WIDTH * scale, HEIGHT * scale), context = canvas.getContext("2d");

@@ -119,9 +119,9 @@ function slider(place, name, { min, max, step, note = "", hint = "", read, write
   if (note) {
     const small = document.createElement("small");
     small.textContent = note;
-    small.title = hint;
     title.append(small);
   }
+  title.title = hint;
   Object.assign(input, { type: "range", min, max, step });
   input.setAttribute("aria-label", name);
   const at = (number) => (number - min) / (max - min);
@@ -142,6 +142,7 @@ function slider(place, name, { min, max, step, note = "", hint = "", read, write
     show();
   };
   input.onchange = () => remember(name);
+  label.title = "A double click puts it back to 0";
   label.ondblclick = () => { input.value = 0; input.oninput(); input.onchange(); };
   label.append(title, value, input);
   slideByFinger(label);
@@ -187,7 +188,7 @@ function makeSliders() {
     $("nothing").hidden = Boolean(document.querySelector("#attributes .slider:not([hidden]), #weak .slider:not([hidden])"));
   };
   about.principal.forEach((share, number) => editSlider($("principal").querySelector("div"), "principal", number, `Direction ${number + 1}`, {
-    note: `${(100 * share).toFixed(1)}%`, hint: "of the variance of codes",
+    hint: `This way has ${(100 * share).toFixed(1)}% of all differences between pictures (variance of the codes)`,
   }));
   const box = $("dimensions").querySelector("div");
   const pick = () => {
@@ -370,7 +371,10 @@ async function start() {
   if (!found) await begin(first);
   Object.assign(document.body.dataset, { ready: "picture", first: Math.round(performance.now()) }); // milliseconds since the page was asked for
   await loadExamples();
-  if (found && state.base.button) $("tray").prepend(state.base.button);
+  if (found && state.base.button) {
+    $("tray").prepend(state.base.button);
+    $("tray").scrollLeft = 0;
+  }
   if (!found && state.base === first && !changed()) {
     steps = []; // nobody has done anything yet that could be undone
     step = -1;
