@@ -82,7 +82,7 @@ async function openPhoto(file) {
     return say(`This browser cannot read ${file.name || "the file"} as a picture: it may be damaged, or of another kind.${heic} Choose a JPEG, PNG or WebP file.`, true);
   }
   $("find").value = ""; // all sliders are for the new photo
-  $("find").oninput();
+  $("find").oninput?.(); // which there is once the model has been read
   const item = await itemOfPhoto({ bitmap, key, name: shortened(file.name || "your photo"), x: 0.5, y: 0.5, zoom: 1 });
   if (mine !== choices) return addToTray(item); // another picture was chosen meanwhile: that one stays
   return begin(item).then(startFraming);
