@@ -53,8 +53,8 @@ def fit_prior(trainer: Trainer, run: Run, images: ImageSet, held_out: Indices, c
             save_picture(draw(model, trainer.picture_inputs(images, held_out))[0], run.picture_file(trainer.step))
             prior.save(run.model_folder)  # last: a run without it is taken up again
         except UserError as error:  # the model is saved, and of use
-            left = "so its samples come from the standard normal distribution, N(0, I)"
-            console.print(f"the model is saved, but its prior could not be fitted, {left}: {error}", soft_wrap=True)
+            left = "Its samples come from the standard normal distribution, N(0, I)"
+            console.print(f"the model is saved, but its prior could not be fitted: {error}. {left}", soft_wrap=True)
         else:
             console.print(prior.summary, soft_wrap=True)
 

@@ -249,7 +249,10 @@ class ObjectiveSettings:
     """The factor by which gamma is multiplied after each epoch. gamma never exceeds 1, and does not fall below 1e-30."""
 
     def __post_init__(self) -> None:
-        require(not self.joint or self.similarity == "level", "objective.joint needs objective.similarity=level, not levels")
+        require(
+            not self.joint or self.similarity == "level",
+            "objective.joint works with features of one layer only (objective.similarity=level), not with those of several (levels)",
+        )
         fits = self.similarity == "levels" and self.kind == "vaegan"
         require(self.images_per_sample > 0, f"objective.images_per_sample must be above 0, not {self.images_per_sample}")
         require(not self.diff_augment or fits, "objective.diff_augment needs objective.similarity=levels and objective.kind=vaegan")

@@ -24,7 +24,7 @@ CASES = [
     # evaluation
     Case("--samples must be at least {}, not {}", "evaluate RUN --samples 1", f"evaluate RUN --resamplings 2 {ONE}"),
     Case(
-        "--resamplings must be at least 2, not {}: a spread needs two resamplings",
+        "--resamplings must be at least 2, not {}: a standard deviation needs at least two resamplings",
         f"evaluate RUN {ONE} --resamplings 1",
         f"evaluate RUN {ONE} --resamplings 2",
     ),
@@ -100,7 +100,7 @@ CASES = [
         "experiment attribute-vectors --runs RUN --attributes Round",
     ),
     Case(
-        "--draws must be at least 2, not {}: a spread needs two draws",
+        "--draws must be at least 2, not {}: a standard deviation needs at least two draws",
         "experiment features --runs RUN --draws 1",
         (no_work, "experiment features --runs RUN --draws 2"),
     ),

@@ -274,7 +274,7 @@ def test_an_unfinished_set_with_other_percentiles_is_refused(tmp_path: Path, mon
         packed(photos, tmp_path / "set", percentiles=(1.0, 99.0))
     monkeypatch.undo()
     for options in ({}, {"percentiles": (2.0, 99.0)}, {"value_range": (0.0, 1.0)}):
-        with pytest.raises(UserError, match="was started with another range: run the first command again to continue"):
+        with pytest.raises(UserError, match="was started with another range: to continue it, run the earlier command again"):
             packed(photos, tmp_path / "set", **options)
     assert packed(photos, tmp_path / "set", percentiles=(1.0, 99.0)).preparation.range == (1000, 3000)
 
@@ -349,6 +349,6 @@ def test_a_generator_is_not_read_twice() -> None:
     more: dict[str, Any] = {"progress": lambda *_: None, "percentiles": WHOLE, "workers": 1}
     pack = lambda data: ImageSet.open(pack_memory(data, Preparation((SIDE, SIDE), 1, "none"), **more))  # noqa: E731
     assert pack(images).preparation.range == (0, 4095)
-    with pytest.raises(UserError, match=r"^images of a generator can be read only once, and images of more than 8 bits are read twice: "):
+    with pytest.raises(UserError, match=r"^a Python generator can be read only once, but images of more than 8 bits must be read twice: "):
         pack(iter(images))
     assert len(pack(Image.fromarray(rising(0, 255, np.uint8)) for _ in range(3))) == 3

@@ -92,5 +92,5 @@ def test_runs_that_do_not_fit(runs: Path, tmp_path: Path, capsys: pytest.Capture
     assert "does not exist" in error("samples", "--runs", runs / "nowhere")
     assert "is not a run folder: it has no recipe.yaml" in error("samples", "--runs", runs / "plain" / "model")
     assert "leave out --data" in error("features", "--seeds", 2, "--runs", runs / "plain")
-    with pytest.raises(UserError, match="a spread needs two draws"):
+    with pytest.raises(UserError, match="a standard deviation needs at least two draws"):
         features(Experiment.of_runs("features", tmp_path / "b", [runs / "plain"], device="cpu", console=SILENT), draws=1)

@@ -255,7 +255,7 @@ class TheirInception(torch.nn.Module):
 def test_inception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     use(monkeypatch, TheirInception)
-    with pytest.raises(UserError, match=f"put the file {FILE}"):
+    with pytest.raises(UserError, match=f"download the file {FILE}"):
         Inception()
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
     (tmp_path / "hub" / "checkpoints" / FILE).write_bytes(b"weights")

@@ -102,10 +102,11 @@ def edit(
         one with it. Strength -1 does the reverse. Without a number, the strength is 1. Principal directions also work, for example
         direction-1=2: they need no attributes. Their strength is in standard deviations of the codes.
     how
-        How codes change. With --how probe, each code moves as far as the attribute is missing in it, as measured by a simple classifier of
-        codes (a linear probe). Strength 1 takes it to the level of a typical image with the attribute, and an image that has it already
-        does not change. Other attributes stay, except those that exclude it: these are removed. With --how mean, the same step is added to
-        each code, as the paper does: the mean code of images with the attribute, minus the mean code of images without it.
+        How codes change. With --how probe, a simple classifier of codes (a linear probe) measures how much of the attribute each image
+        has. Strength 1 moves a code until the image has as much of it as a typical image with the attribute. An image that has this much
+        already does not change. Other attributes stay, except those that cannot occur together with the new one, for example another
+        colour of hair: they are removed. With --how mean, the same step is added to each code, as the paper does: the mean code of images
+        with the attribute, minus the mean code of images without it.
     strip
         Show one attribute at strengths from -1 to 2. Give only its name, for example --add Smiling.
     project

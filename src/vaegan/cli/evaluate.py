@@ -40,9 +40,9 @@ def evaluate(
     run
         The folder of a run or a model.
     data
-        The set to measure on. The default is the set that the run was trained on. The set is divided as in vaegan train: its train split
-        stands for the training images, and its validation split (or its test split, if it has no validation split) for the held-out
-        images. A set without splits is divided at random. Samples are compared with both parts.
+        The set to measure on. The default is the set that the run was trained on. The set is divided as in vaegan train. Its train split is
+        used as the training images. Its validation split is used as the held-out images, or its test split if it has no validation split.
+        A set without splits is divided at random. Samples are compared with both parts.
     samples
         The number of samples to draw. If both priors are measured, this number is drawn from each. The samples are compared with at most
         this number of training images, and at most this number of held-out images.

@@ -45,9 +45,9 @@ def interpolate(
     fps
         The number of frames per second of a video.
     prior
-        The prior that the codes on the arc fit. It matters only with --how spherical. With --prior fitted, it is the Gaussian mixture that
-        vaegan train fits to codes of training images (see vaegan fit-prior): the arc goes around the mean of these codes. With --prior
-        standard, it is N(0, I): the arc goes around the code of zeros. The default is the fitted prior, if the run has one.
+        The prior whose mean is the centre of the arc. It matters only with --how spherical. With --prior fitted, it is the Gaussian mixture
+        that vaegan train fits to codes of training images (see vaegan fit-prior). With --prior standard, it is N(0, I), whose mean is zero.
+        The default is the fitted prior, if the run has one.
     out
         The picture or video to write, as .png, .gif or .mp4. The default is RUN/interpolation.png.
     json

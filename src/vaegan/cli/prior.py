@@ -18,11 +18,11 @@ def fit_prior(
 ) -> None:
     """Fit the prior that samples are drawn from.
 
-    vaegan train does this after its last step. Use this command if the run is from an older version, if the run was interrupted before the
-    fit, or if you want fewer Gaussians.
-
     It draws one posterior sample for each training image, fits a Gaussian mixture to these samples, and writes the mixture to
     prior.safetensors beside the model. The weights of the model do not change.
+
+    vaegan train does this after its last step. Use this command if the run is from an older version, if the run was interrupted before the
+    fit, or if you want a mixture of fewer Gaussians.
 
     Parameters
     ----------

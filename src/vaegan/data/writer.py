@@ -316,8 +316,8 @@ class Writer:
             return False
         if others:
             raise UserError(
-                f"{self.folder.parent} was started with another {some(others)}: run the first command again to continue, choose another "
-                f"folder, or remove {self.folder} to start again"
+                f"packing into {self.folder.parent} was started with another {some(others)}: to continue it, run the earlier command "
+                f"again; to start again, choose another folder, or remove {self.folder}"
             )
         for path in self.folder.iterdir():
             if path.name != PROGRESS and path.name not in lengths:

@@ -29,7 +29,7 @@ def features(experiment: Experiment, *, draws: int = DRAWS) -> ExperimentResult:
         Stopped: an interrupt or SIGTERM came; the same call continues.
     """
     if draws < 2:
-        raise UserError(f"--draws must be at least 2, not {draws}: a spread needs two draws")
+        raise UserError(f"--draws must be at least 2, not {draws}: a standard deviation needs at least two draws")
     if any(recipe.networks.attributes for recipe in experiment.recipes):
         raise UserError("this experiment needs models that are not conditional: leave out networks.attributes")
     experiment.require(held_out=FEWEST)

@@ -46,9 +46,7 @@ def prior_of(
         UserError: the model has no encoder, or its codes are not finite; there are too few images; or they lack the model's attributes.
     """
     if len(training) < FEWEST:
-        raise UserError(
-            f"there are only {len(training)} training images, and at least {FEWEST} are needed for a prior: samples are drawn from N(0, I)"
-        )
+        raise UserError(f"there are only {len(training)} training images, and at least {FEWEST} are needed for a prior")
     indices = subsample(training, MOST)
     attributes = torch.from_numpy(images.attributes_named(model.architecture.attributes)[indices]) if model.conditional else None
     posterior = encode(model, images.images, indices, progress, attributes=attributes)

@@ -255,7 +255,7 @@ def require_enough(training: Indices, held_out: Indices, samples: int, resamplin
     if samples < FEWEST:
         raise UserError(f"--samples must be at least {FEWEST}, not {samples}")
     if resamplings < 2:
-        raise UserError(f"--resamplings must be at least 2, not {resamplings}: a spread needs two resamplings")
+        raise UserError(f"--resamplings must be at least 2, not {resamplings}: a standard deviation needs at least two resamplings")
     if not len(held_out):
         share = max(0.05, math.ceil(100 * FEWEST / max(1, len(training))) / 100)
         way_out = f"train with --data.held_out {share:g}" if share <= MOST_HELD_OUT else "use a set that has more images"

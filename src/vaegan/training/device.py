@@ -95,7 +95,9 @@ def make_fabric(device: str = "auto", precision: str = "auto", world: World | No
     except ValueError as error:
         if "through the CLI" not in str(error):
             raise
-        raise UserError("fabric run and vaegan have different settings: give --device and --precision to vaegan, not to fabric") from error
+        raise UserError(
+            "the command `fabric run` has other settings than vaegan: give --device and --precision to vaegan, not to `fabric run`"
+        ) from error
 
 
 class Slurm(SLURMEnvironment):

@@ -86,7 +86,7 @@ class Once:
         """
         items, self._items = self._items, None
         if items is None:
-            raise UserError("images of a generator can be read only once, and images of more than 8 bits are read twice: pass a list")
+            raise UserError("a Python generator can be read only once, but images of more than 8 bits must be read twice: pass a list")
         return items
 
 

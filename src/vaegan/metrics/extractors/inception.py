@@ -42,8 +42,8 @@ class Inception:
             network = FeatureExtractorInceptionV3("inception-v3-compat", [LAYER], str(path) if path.is_file() else None)
             self.weights = sha256(path)
         except Exception as error:  # of the network, of the disk, or of a damaged file
-            where = f"put the file {FILE} of torch-fidelity's releases into {path.parent}"
-            raise UserError(f"the weights of Inception cannot be downloaded, or are damaged: {where}") from error
+            where = f"download the file {FILE} from the releases of torch-fidelity on GitHub, and put it into {path.parent}"
+            raise UserError(f"the weights of Inception could not be downloaded, or are damaged: {where}") from error
         self.network = network.eval().to(self.device)
 
     @torch.inference_mode()
