@@ -20,14 +20,19 @@ def trained(run: Path, *arguments: object) -> Path:
     return run
 
 
-def test_a_finished_run_has_a_page_to_try_its_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_finished_run_has_a_page_to_try_its_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = trained(tmp_path / "run")
     assert capsys.readouterr().err.rstrip().splitlines()[-1] == f"Try the model: open {run / 'studio.html'} in a browser"
     assert '<a href="studio.html">' in (run / "report.html").read_text(encoding="utf-8")
     page = (run / "studio.html").read_text(encoding="utf-8")
-    assert "<code>vaegan studio run</code>" in page  # the avatars have attributes to learn
+    assert "<code>vaegan studio ./run</code>" in page  # the avatars have attributes to learn
     assert str(tmp_path) not in page  # nobody's folders
     assert not (run / "attributes.safetensors").exists()
+    monkeypatch.chdir(tmp_path)
+    works("studio", "./run")
+    assert "<code>vaegan studio" not in (run / "studio.html").read_text(encoding="utf-8")  # what that was to do
     works("report", run, "--out", tmp_path / "elsewhere.html")
     assert '<a href="studio.html">' not in (tmp_path / "elsewhere.html").read_text(encoding="utf-8")
 

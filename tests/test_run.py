@@ -72,7 +72,10 @@ def test_a_run_that_has_no_model_yet_has_images(trained: Path) -> None:
     run = Run.open(trained)
     assert run.model_folder == trained / "model"
     assert len(run.images()) == 40
-    with pytest.raises(UserError, match=r"was removed: train one more step to write it again, with: vaegan train --resume .* --steps \d+$"):
+    with pytest.raises(
+        UserError,
+        match=r"was removed: to write it again, continue with: vaegan train --resume .*; if the run is finished, add --steps \d+$",
+    ):
         run.model()
     with locked(run.lock_file), pytest.raises(UserError, match="has no model: it is training now; wait until it saves a checkpoint"):
         run.model()

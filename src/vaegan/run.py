@@ -246,8 +246,8 @@ class Run(RunMethods):
             return UserError(f"the run {self.folder} has no model: it is training now; wait until it saves a checkpoint")
         if self.checkpoints:
             return UserError(
-                f"the model of the run {self.folder} was removed: train one more step to write it again, with: "
-                f"{command('train', '--resume', self.folder, '--steps', max(self.checkpoints) + 1)}"
+                f"the model of the run {self.folder} was removed: to write it again, continue with: "
+                f"{command('train', '--resume', self.folder)}; if the run is finished, add --steps {max(self.checkpoints) + 1}"
             )
         way_out = f"wait if it is still training, or start it again with: {start_again(self.folder)}"
         return UserError(f"the run {self.folder} has no model: it has not saved a checkpoint yet; {way_out}")

@@ -100,9 +100,9 @@ CASES = [
     Case("vaegan train --recipe {} --run {} --auto-resume", "train --resume RUN", "SAID", without_checkpoints),
     Case("vaegan train --recipe {} --run {} --auto-resume", "sample RUN", ("SAID", "sample RUN"), without_checkpoints),
     Case(
-        "was removed: train one more step to write it again, with: vaegan train --resume {} --steps {}",
+        "was removed: to write it again, continue with: vaegan train --resume {}; if the run is finished, add --steps {}",
         "sample RUN",
-        ("SAID --device cpu --no-report", "sample RUN"),
+        ("SAID --steps 7 --device cpu --no-report", "sample RUN"),
         lambda w: shutil.rmtree(w["MODEL"]),
     ),
     Case(

@@ -287,7 +287,7 @@ def test_saving(browser: Browser, page: Path, run: Run) -> None:
     studio.find("#tab-keep").click()
     studio.find("#keep summary").click()
     text = studio.find("#command").text.replace('"run-sample-5.json"', repr(str(folder / "run-sample-5.json")))
-    text = text.replace('vaegan.load("run")', f"vaegan.load({str(run.folder)!r})")
+    text = text.replace('vaegan.load("./run")', f"vaegan.load({str(run.folder)!r})")
     with torch.no_grad():
         exec(text, names)
     assert off(to_uint8(names["image"])[0], studio.shown()).max() <= 3

@@ -36,8 +36,8 @@ def make_app(wanted: str = "") -> cyclopts.App:
         "A code is a list of numbers that stands for an image. All possible codes are the latent space. A direction is a change of "
         "codes, for example one that gives images an attribute. A VAE/GAN has three networks: the encoder turns images into codes, the "
         "decoder turns codes into images, and the discriminator learns to tell real images from generated ones. The encoder gives each "
-        "image a distribution of codes, its posterior; most commands use its mean. The prior is the distribution of codes that new images are "
-        "drawn from. N(0, I) is the standard normal distribution. The paper is Larsen et al. 2016, https://arxiv.org/abs/1512.09300.",
+        "image a distribution of codes, its posterior; most commands use its mean. The prior is the distribution of codes that new images "
+        "are drawn from. N(0, I) is the standard normal distribution. The paper is Larsen et al. 2016, https://arxiv.org/abs/1512.09300.",
         default_parameter=cyclopts.Parameter(show_default=lambda value: None if value is None or value is False else str(value)),
         config=_check_values,
         suppress_keyboard_interrupt=False,

@@ -209,11 +209,11 @@ class Experiment:
             way_out = f"add some with: {self.images.preparation.command('--attributes', 'TABLE.csv')}; then use that set with --data SET"
             raise UserError(f"the set {self.recipe.data.source} has no attributes: {way_out}")
         if len(self.parts[1]) < held_out:
-            training, out = map(len, self.parts)
-            way = "raise --data.held_out" if training + out >= 2 * held_out else "use a set that has more images"
+            trained, out = map(len, self.parts)
+            way = "raise --data.held_out" if trained + out >= 2 * held_out else "use a set that has more images"
             if out and (own := held_out_split(self.images, self.recipe.data.train_on)):
                 way = f"the {own} split of the set is held out; use a set with a larger one, or prepare the images again with --splits"
-            few = f"there are only {out} held-out images (and {training} training images)"
+            few = f"there are only {out} held-out images (and {trained} training images)"
             raise UserError(f"{few}, and at least {held_out} are needed: {way}")
         if len(self.parts[0]) < training:
             raise UserError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def gather(
     packed = Packed()
     for program in programs.values():
         packed.add(program.tensors, precision)
-    named = opened.argument if isinstance(opened.argument, str) else opened.folder.resolve().name  # a page tells nobody's folders
+    named = opened.argument if isinstance(opened.argument, str) else _path_in_page(opened.folder.resolve())
     about: dict[str, Any] = {
         "name": opened.folder.resolve().name,
         "folder": named,
@@ -130,6 +131,11 @@ def gather(
         contents.largest, contents.mean = _differences(model, programs["decoder"], packed)
     about["weights"] = packed.index
     return contents
+
+
+def _path_in_page(folder: Path) -> str:
+    """A run as commands in the page name it: without a person's folders, and never as the name of a packaged model."""
+    return f"runs/{folder.name}" if folder.parent.name == "runs" else f"./{folder.name}"
 
 
 def _images(opened: Run, images: ImageSet | None, notes: list[str]) -> RunImages | None:
