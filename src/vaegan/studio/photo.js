@@ -160,11 +160,14 @@ function moveFrame(right, down, factor) {
   showFraming();
 }
 
+const isSameFrame = (one, other) => ["bitmap", "x", "y", "zoom"].every((name) => one[name] === other[name]);
+
 /** The model gets the part that is in the frame; edits stay. */
 async function takeFrame() {
   const { button, photo } = state.base;
-  if (["x", "y", "zoom"].every((name) => photo[name] === framing[name])) return;
-  const mine = ++choices, item = await itemOfPhoto({ ...framing });
+  const mine = ++choices; // also of a frame that is being encoded: it may be what Escape cancels
+  if (isSameFrame(photo, framing)) return;
+  const item = await itemOfPhoto({ ...framing });
   if (mine !== choices) return;
   state.base = Object.assign(item, { button });
   state.here = false;
