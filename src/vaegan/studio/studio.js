@@ -69,12 +69,14 @@ async function pixelsOfItem(item) {
   return (!item.edits && item.pixels) || (item.made ??= (await ask("decode", { code: item.code, edits: item.edits, conditions: item.conditions })).pixels);
 }
 
+let askedBefore = 0; // how often what was before was asked for: a slow answer must not replace a later one
 let leftIsOriginal = true; // beside an edited photo: the photo, or the model's picture before the edits
 
 /** Paint what the picture was before: the photo, or the model's picture without edits. */
 async function showBefore() {
-  const { base } = state, isPhoto = base.pixels && (leftIsOriginal || !changed());
-  paint($("before"), isPhoto ? base.pixels : (await ask("decode", { code: base.code, conditions: base.conditions })).pixels);
+  const mine = ++askedBefore, { base } = state, isPhoto = base.pixels && (leftIsOriginal || !changed());
+  const pixels = isPhoto ? base.pixels : (await ask("decode", { code: base.code, conditions: base.conditions })).pixels;
+  if (mine === askedBefore) paint($("before"), pixels);
 }
 
 /** What stands to the left of the divider; beside an edited photo, a press changes it. */
