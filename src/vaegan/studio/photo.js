@@ -96,6 +96,7 @@ function partOf({ bitmap, x, y, zoom }) {
 
 function startFraming() {
   if (!state.base.photo) return; // another picture was chosen meanwhile
+  hideScore();
   framing = { ...state.base.photo };
   framedBefore = { ...framing };
   showFraming();
