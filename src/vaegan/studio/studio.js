@@ -88,6 +88,9 @@ function showLeft() {
 
 $("left").onpointerdown = (event) => event.stopPropagation(); // it does not move the divider
 $("left").onclick = () => {
+  const part = +$("wipe").value;
+  hideScore(); // its red is that of the original
+  wipeTo(part);
   leftIsOriginal = !leftIsOriginal;
   showLeft();
   showBefore();
