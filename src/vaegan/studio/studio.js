@@ -312,8 +312,9 @@ if (about.score) {
   button.onclick = async () => {
     if (scored) return hideScore();
     await endFraming();
-    const { base } = state, score = await ask("score", { pixels: base.pixels, conditions: base.conditions });
-    if (base !== state.base) return undefined; // another picture was chosen meanwhile
+    const { base } = state, edits = () => JSON.stringify([state.edits, state.conditions]), before = edits();
+    const score = await ask("score", { pixels: base.pixels, conditions: base.conditions });
+    if (base !== state.base || edits() !== before || framing) return undefined; // something else was done meanwhile
     scored = base;
     leftIsOriginal = true;
     showLeft();
