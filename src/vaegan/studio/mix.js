@@ -4,15 +4,16 @@
 
 const NAMES = ["Top left", "Top right", "Bottom left", "Bottom right"];
 
+const PUT = "Put the picture that is shown here";
+const call = (button, name, title) => Object.assign(button, { title }).setAttribute("aria-label", name);
+
 const shownCorner = () => ({ ...shown, conditions: [...state.conditions] });
 
 function makeMix() {
   NAMES.forEach((name, place) => {
     const corner = document.createElement("div"), at = { x: place % 2, y: place >> 1 };
-    const make = (className, title, then) => {
-      const button = Object.assign(document.createElement("button"), { className, title });
-      button.setAttribute("aria-label", `${name}: ${title.toLowerCase()}`);
-      button.onclick = then;
+    const make = (className, then) => {
+      const button = Object.assign(document.createElement("button"), { className, onclick: then });
       corner.append(button);
       return button;
     };
@@ -25,8 +26,8 @@ function makeMix() {
       remember();
       say(`${name} is this picture.`);
     };
-    make("go", "Go to this picture", () => { if (state.corners[place]) { mixAt(at); keepMix(); } else put(); }).append(newCanvas(1, 1));
-    make("put", "Put the picture that is shown here", put).textContent = "Put here";
+    make("go", () => { if (state.corners[place]) { mixAt(at); keepMix(); } else put(); }).append(newCanvas(1, 1));
+    call(Object.assign(make("put", put), { textContent: "Put here" }), `Put here: ${name.toLowerCase()}`, PUT);
     corner.className = `corner-${place}`;
     $("corners").append(corner);
   });
@@ -55,6 +56,10 @@ function showMix() {
   if ($("mix").hidden || !state.corners) return;
   const percent = (part) => Math.round(100 * part), { x, y, here, corners } = state;
   $("corners").querySelectorAll("canvas").forEach((canvas, place) => { if (corners[place]) paint(canvas, corners[place].pixels); });
+  $("corners").querySelectorAll(".go").forEach((button, place) => {
+    const title = corners[place] ? "Go to this picture" : PUT;
+    call(button, `${NAMES[place]}: ${title.toLowerCase()}`, title);
+  });
   $("point").hidden = !here;
   Object.assign($("point").style, { left: `${100 * x}%`, top: `${100 * y}%` });
   $("pad").setAttribute("aria-valuenow", percent(x));
@@ -77,10 +82,11 @@ function mixAt(place) {
   const taken = state.corners.map((corner, number) => [corner, weights[number]]).filter(([corner]) => corner);
   if (taken.length < 2) { say("Open another picture, and put it into a corner.", true); return; }
   const total = taken.reduce((sum, [, weight]) => sum + weight, 0) || 1;
+  const [heaviest] = taken.reduce((one, other) => (other[1] > one[1] ? other : one));
   const code = mixed(taken.map(([corner]) => corner.code), taken.map(([, weight]) => weight / total));
   stopWalk();
   hideScore();
-  take({ label: "A mixture", passing: "mix", code, pixels: null, conditions: [...taken[0][0].conditions] }, { x, y, here: true, mixed: true });
+  take({ label: "A mixture", passing: "mix", code, pixels: null, conditions: [...heaviest.conditions] }, { x, y, here: true, mixed: true });
   leavePhoto();
   showControls();
   show();
