@@ -20,7 +20,8 @@ const copied = (one) => ({ ...one, edits: structuredClone(one.edits), conditions
 function alike(one, other) {
   const { base, edits, conditions, corners, ...rest } = one;
   const text = (parts) => JSON.stringify(parts);
-  return base === other.base && text([edits, conditions]) === text([other.edits, other.conditions])
+  const isSame = base === other.base || (base.photo && other.base.photo && isSameFrame(base.photo, other.base.photo));
+  return isSame && text([edits, conditions]) === text([other.edits, other.conditions])
     && Object.keys(rest).every((name) => rest[name] === other[name]) && (corners ?? []).every((corner, place) => corner === other.corners?.[place]);
 }
 
