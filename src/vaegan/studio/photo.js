@@ -68,11 +68,20 @@ const shortened = (name) => (name.length > 30 ? `${name.slice(0, 18)}\u2026${nam
 
 const itemOfPhoto = (photo) => pictureOf(pixelsOf(reduced(photo.bitmap, ...partOf(photo))), photo.name, { photo });
 
+/** All sliders are for a photo that is opened. */
+function findAll() {
+  $("find").value = "";
+  $("find").oninput?.(); // which there is once the model has been read
+}
+
 async function openPhoto(file) {
   if (/\.json$/i.test(file.name)) return openCode(file);
   const key = `${file.name} ${file.size} ${file.lastModified}`, known = [...$("tray").children].find(({ item }) => item.photo?.key === key);
   stopWalk();
-  if (known) return begin(known.item).then(startFraming);
+  if (known) {
+    findAll();
+    return begin(known.item).then(startFraming);
+  }
   const mine = ++choices;
   let bitmap;
   try {
@@ -81,8 +90,7 @@ async function openPhoto(file) {
     const heic = /\.hei[cf]$/i.test(file.name) ? " Only Safari reads HEIC files." : "";
     return say(`This browser cannot read ${file.name || "the file"} as a picture: it may be damaged, or of another kind.${heic} Choose a JPEG, PNG or WebP file.`, true);
   }
-  $("find").value = ""; // all sliders are for the new photo
-  $("find").oninput?.(); // which there is once the model has been read
+  findAll();
   const item = await itemOfPhoto({ bitmap, key, name: shortened(file.name || "your photo"), x: 0.5, y: 0.5, zoom: 1 });
   if (mine !== choices) return addToTray(item); // another picture was chosen meanwhile: that one stays
   return begin(item).then(startFraming);
