@@ -108,9 +108,11 @@ $("reset").onclick = () => {
   remember();
 };
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && framing) doneFraming(true);
-  else if (event.key === "Escape") stopWalk();
   const key = event.key.toLowerCase(), writes = event.target.matches("input:not([type=range], [type=checkbox])");
+  if (key === "escape" && !writes && !event.target.matches("select")) { // there, it empties a field or closes a list
+    if (framing) doneFraming(true);
+    else stopWalk();
+  }
   if (!(event.ctrlKey || event.metaKey) || event.altKey || writes || !["z", "y"].includes(key)) return;
   event.preventDefault();
   stepBy(key === "y" || event.shiftKey ? 1 : -1);
