@@ -13,7 +13,8 @@ function download(blob, name) {
 
 /** With the name of the picture, and its edits: run-example-7-Smiling+1.png */
 function fileName(ending) {
-  const base = state.base.label.replace(/\.\w{3,4}$/, "").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+  const whole = state.base.label.replace(/\.(jpe?g|jfif|png|webp|gif|bmp|svg|avif|hei[cf]|tiff?|json)$/i, "").toLowerCase();
+  const base = whole.replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").replace(/^-|-$/g, "") || "picture";
   const edits = Object.entries(state.edits.attributes).filter(([, value]) => value).map(([number, value]) => `-${about.attributes[number].name.replace(/\W+/g, "_")}${value > 0 ? "+" : ""}${value}`);
   return `${about.name}-${base}${edits.slice(0, 4).join("") || (changed() ? "-edited" : "")}.${ending}`;
 }
