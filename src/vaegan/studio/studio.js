@@ -83,7 +83,7 @@ async function showBefore() {
 function showLeft() {
   const both = Boolean(state.base.pixels) && changed(), photo = state.base.pixels && (leftIsOriginal || !both);
   $("left").textContent = photo ? "original" : "not edited";
-  Object.assign($("left"), { disabled: !both, title: both ? `Press to compare with ${photo ? "the model's picture before the edits" : "the original"}` : "" });
+  Object.assign($("left"), { disabled: !both || framing !== null, title: both ? `Press to compare with ${photo ? "the model's picture before the edits" : "the original"}` : "" });
 }
 
 $("left").onpointerdown = (event) => event.stopPropagation(); // it does not move the divider
