@@ -83,6 +83,7 @@ async function showBefore() {
 function showLeft() {
   const both = Boolean(state.base.pixels) && changed(), photo = state.base.pixels && (leftIsOriginal || !both);
   $("left").textContent = photo ? "original" : "not edited";
+  $("wipe").setAttribute("aria-label", `Compare: part of the picture that ${photo ? "shows the original" : "is not edited"}, in percent`);
   Object.assign($("left"), { disabled: !both || framing !== null, title: both ? `Press to compare with ${photo ? "the model's picture before the edits" : "the original"}` : "" });
 }
 
