@@ -86,7 +86,10 @@ function refresh() {
   $("play").textContent = walking ? "Stop" : "Play";
   $("redo").hidden = step >= steps.length - 1;
   $("reset").disabled = !edited;
-  if ($("unusual")) Object.assign($("unusual"), { disabled: !base.pixels, title: base.pixels ? "" : "Only photos and examples have a score: choose one" });
+  if ($("unusual")) {
+    Object.assign($("unusual"), { disabled: !base.pixels, title: base.pixels ? "" : "Only photos and examples have a score: choose one" });
+    $("why").hidden = Boolean(base.pixels);
+  }
   if ($("crop")) $("crop").hidden = !base.photo || framing !== null;
   showLeft();
   document.querySelector(".tag.after").textContent = edited ? "edited" : "by the model";
