@@ -130,6 +130,7 @@ function slider(place, name, { min, max, step, note = "", hint = "", read, write
   title.title = hint;
   Object.assign(input, { type: "range", min, max, step });
   input.setAttribute("aria-label", name);
+  if (hint) input.setAttribute("aria-description", hint);
   const at = (number) => (number - min) / (max - min);
   const fill = () => { // from 0, so that a slider at 0 looks empty
     for (const [name, number] of [["--zero", 0], ["--low", Math.min(0, +input.value)], ["--high", Math.max(0, +input.value)]]) input.style.setProperty(name, at(number));
