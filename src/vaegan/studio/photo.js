@@ -134,8 +134,10 @@ function doneFraming(asBefore = false) {
 function leavePhoto() {
   const { photo } = state.base;
   if (!framing) return;
+  const { activeElement } = document, had = activeElement === $("frame") || $("adjust").contains(activeElement);
   framing = photo?.bitmap === framing.bitmap ? { ...photo } : null;
   showFraming();
+  if (had && !framing) (state.base.button ?? $("new")).focus({ preventScroll: true });
 }
 
 /** The photo itself, at once and sharp; what the model gets is inside the frame. */
