@@ -234,11 +234,14 @@ def test_what_is_unusual_is_seen_although_no_place_is_over_its_limit(browser: Br
     assert opaque > 200
 
 
-@pytest.mark.parametrize("change", ["another", "edit", "mix", "undo"])
-def test_the_score_goes_with_its_picture(browser: Browser, page: Path, change: str) -> None:
+@pytest.mark.parametrize("change", ["another", "edit", "mix", "undo", "crop"])
+def test_the_score_goes_with_its_picture(browser: Browser, page: Path, photo: Path, change: str) -> None:
     studio = Studio(browser, page)
     studio.unfold()
     studio.press("#tray button:nth-child(3)")
+    if change == "crop":
+        studio.after(lambda: studio.find("#file").send_keys(str(photo)))
+        browser.until("return !document.getElementById('adjust').hidden")
     studio.find("#tab-mix" if change == "mix" else "#tab-edit").click()
     studio.find("#unusual").click()
     browser.until("return !document.getElementById('map-line').hidden")
@@ -246,16 +249,56 @@ def test_the_score_goes_with_its_picture(browser: Browser, page: Path, change: s
         studio.slide("#principal input", Keys.END)
     elif change == "mix":
         studio.after(lambda: studio.find("#pad").send_keys(Keys.ARROW_RIGHT))
+    elif change == "crop":
+        studio.find("#crop").click()
     else:
         studio.press("#undo" if change == "undo" else "#tray button:nth-child(2)")
     assert not studio.find("#map-line").is_displayed()
     assert not studio.find("#map").is_displayed()
 
 
+def test_the_red_of_a_score_is_not_on_the_picture_of_the_model(browser: Browser, page: Path) -> None:
+    studio = Studio(browser, page)
+    studio.unfold()
+    model = studio.shown()
+    studio.slide("#principal input", Keys.END)
+    studio.find("#unusual").click()
+    browser.until("return !document.getElementById('map-line').hidden")
+    studio.find("#left").click()
+    assert not studio.find("#map").is_displayed()
+    assert studio.find("#left").text == "not edited"
+    assert studio.find("#wipe").get_attribute("aria-label") == "Compare: part of the picture that is not edited, in percent"
+    time.sleep(0.5)
+    assert off(studio.shown("before"), model).max() == 0
+
+
+def test_an_edit_that_is_made_meanwhile_has_no_score(browser: Browser, page: Path) -> None:
+    studio = Studio(browser, page)
+    studio.unfold()
+    browser.run("""
+      const real = ask, slider = document.querySelector("#principal input");
+      window.ask = async (what, ...given) => {
+        if (what === "score") Object.assign(slider, { value: 2 }).oninput();
+        const result = await real(what, ...given);
+        if (what === "score") window.answered = true;
+        return result;
+      };
+    """)
+    studio.find("#unusual").click()
+    browser.until("return window.answered === true")
+    time.sleep(0.2)
+    assert not studio.find("#map-line").is_displayed()
+    assert studio.value("#principal input") == 2
+
+
 def test_a_sample_has_no_score_and_the_button_says_so(browser: Browser, page: Path) -> None:
     studio = Studio(browser, page, fragment="#seed=3")
     assert not studio.find("#unusual").is_enabled()
     assert studio.find("#unusual").get_attribute("title") == "Only photos and examples have a score: choose one"
+    assert studio.find("#why").text == "Only photos and examples have a score."
+    studio.press("#tray button:nth-child(2)")
+    assert studio.find("#unusual").is_enabled()
+    assert not studio.find("#why").is_displayed()
 
 
 def test_saving(browser: Browser, page: Path, run: Run) -> None:
@@ -303,6 +346,8 @@ def test_the_name_of_a_saved_picture_tells_its_edits(browser: Browser, page: Pat
     studio.slide("#principal input", Keys.END)
     names.append(browser.run("return fileName('png')"))
     assert names == ["run-sample-5.png", "run-sample-5-Smiling+2.png", "run-sample-5-edited.png"]
+    for label, name in (("Лицо 1.JPG", "лицо-1"), ("顔.heic", "顔"), ("my.face", "my-face"), ("!!.png", "picture")):
+        assert browser.run(f"state.base.label = '{label}'; return fileName('png')") == f"run-{name}-edited.png"
 
 
 def test_attributes_are_found_by_name(browser: Browser, page: Path, photo: Path) -> None:
@@ -321,6 +366,13 @@ def test_attributes_are_found_by_name(browser: Browser, page: Path, photo: Path)
     assert found("good") == []  # a note is no name
     studio.after(lambda: studio.find("#file").send_keys(str(photo)))
     browser.until("return document.getElementById('status').textContent === 'photo.jpg'")
+    studio.unfold()
+    assert len(browser.visible(sliders)) == len(names)
+    assert found("good") == []
+    studio.find("#find").send_keys(Keys.ESCAPE)
+    assert studio.find("#adjust").is_displayed()  # Escape was for the field
+    found("good")
+    studio.after(lambda: studio.find("#file").send_keys(str(photo)))  # which is known now
     studio.unfold()
     assert len(browser.visible(sliders)) == len(names)
 

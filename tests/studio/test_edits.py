@@ -77,6 +77,15 @@ def test_an_edited_photo_is_compared_with_the_model_s_picture_too(studio: Studio
     assert studio.find("#left").text == "original"
 
 
+def test_a_slow_picture_does_not_replace_the_photo(studio: Studio) -> None:
+    original = studio.shown("before")
+    studio.slide(SLIDER, Keys.END)
+    studio.browser.run("for (let press = 0; press < 2; press++) document.getElementById('left').click()")
+    time.sleep(0.6)
+    assert studio.find("#left").get_attribute("textContent") == "original"
+    assert off(studio.shown("before"), original).max() == 0
+
+
 def test_the_keyboard_undoes_and_redoes_one_slider_at_once(studio: Studio) -> None:
     studio.browser.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", studio.find(SLIDER))
     studio.find(SLIDER).send_keys(18 * Keys.ARROW_RIGHT)
@@ -132,12 +141,22 @@ def test_the_point_is_where_the_picture_is(studio: Studio) -> None:
 def test_a_corner_is_gone_to_and_stays(studio: Studio) -> None:
     studio.find("#tab-mix").click()
     corner = studio.shown_in(".corner-1 canvas")
+    studio.browser.run("state.corners[1].conditions = [7]")
     studio.press(".corner-1 .go")
+    assert studio.browser.run("return state.base.conditions") == [7]  # those of that corner
     assert studio.find("#pad").get_attribute("aria-valuetext") == "100% to the right, 0% down"
     assert studio.status() == "A mixture"
     assert off(studio.shown_in(".corner-1 canvas"), corner).max() == 0
     studio.press("#undo")
     assert studio.find("#pad").get_attribute("aria-valuetext") == "0% to the right, 0% down"
+
+
+def test_the_buttons_of_a_corner_are_named_by_what_they_do(studio: Studio) -> None:
+    studio.find("#tab-mix").click()
+    assert studio.find(".corner-0 .put").get_attribute("aria-label") == "Put here: top left"
+    assert studio.find(".corner-3 .go").get_attribute("aria-label") == "Bottom right: go to this picture"
+    studio.browser.run("state.corners.pop(); showMix()")
+    assert studio.find(".corner-3 .go").get_attribute("aria-label") == "Bottom right: put the picture that is shown here"
 
 
 def test_a_walk_is_stopped_everywhere(studio: Studio) -> None:

@@ -18,6 +18,7 @@ from ..browser import MARKS, Browser
 from .person import Studio, off
 
 pytestmark = MARKS
+Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 MOST = 0.2
 """Seconds of processor that the page itself may take for it, all tasks together: other work of this machine does not count."""
 
@@ -72,6 +73,53 @@ def test_another_picture_that_is_chosen_meanwhile_stays(browser: Browser, page: 
     assert studio.find("#adjust").is_displayed()
     studio.press("#undo")
     assert not studio.find("#adjust").is_displayed()
+
+
+@pytest.mark.parametrize("still", [True, False])
+def test_escape_cancels_a_frame(browser: Browser, page: Path, photo: Path, still: bool) -> None:
+    """Also while the model still encodes it; and it leaves no step that changes nothing."""
+    studio = Studio(browser, page)
+    studio.after(lambda: studio.find("#file").send_keys(str(photo)))
+    browser.until("return !document.getElementById('adjust').hidden")
+    first, steps = studio.shown("before"), browser.run("return steps.length")
+    browser.run(
+        """
+      const read = pictureOf;
+      window.pictureOf = async (...given) => {
+        window.pictureOf = read;
+        await new Promise((resolve) => setTimeout(resolve, arguments[0]));
+        return read(...given);
+      };
+    """.replace("arguments[0]", "600" if still else "0")
+    )
+    browser.run("moveFrame(-0.5, 0, 1); takeFrame()")
+    if not still:
+        browser.until(f"return steps.length > {steps}")
+    studio.find("#frame").send_keys(Keys.ESCAPE)
+    time.sleep(1.2)
+    assert off(studio.shown("before"), first).max() == 0
+    assert browser.run("return steps.length") == steps
+    assert not studio.find("#adjust").is_displayed()
+
+
+def test_undo_from_the_frame_to_another_picture_keeps_the_focus(browser: Browser, page: Path, photo: Path) -> None:
+    studio = Studio(browser, page)
+    studio.after(lambda: studio.find("#file").send_keys(str(photo)))
+    browser.until("return document.activeElement.id === 'frame'")
+    studio.after(lambda: studio.find("#frame").send_keys(Keys.CONTROL, "z"))
+    assert browser.run("return document.activeElement === state.base.button")
+
+
+def test_the_tag_under_the_frame_is_off(browser: Browser, page: Path, photo: Path) -> None:
+    studio = Studio(browser, page)
+    studio.unfold()
+    studio.after(lambda: studio.find("#file").send_keys(str(photo)))
+    studio.slide("#principal input", Keys.END)
+    assert studio.find("#left").is_enabled()
+    studio.find("#crop").click()
+    assert not studio.find("#left").is_enabled()
+    studio.find("#fitted").click()
+    assert studio.find("#left").is_enabled()
 
 
 def test_a_long_name_of_a_photo_is_cut(browser: Browser, page: Path, photo: Path) -> None:
