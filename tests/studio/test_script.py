@@ -180,7 +180,7 @@ PHOTOS = """
 const element = { classList: { toggle() {} }, addEventListener() {}, oninput() {}, focus() {}, style: {} }, elements = {}, tray = [];
 const $ = (name) => (elements[name] ??= { ...element }), document = element, addEventListener = () => {};
 const WIDTH = 1, HEIGHT = 1, LARGEST_PHOTO = 1;
-const state = { base: {} }, stopWalk = () => {}, refresh = () => {}, dragged = () => {};
+const state = { base: {} }, stopWalk = () => {}, refresh = () => {}, hideScore = () => {}, dragged = () => {};
 let choices = 0;
 $("tray").children = [];
 const ask = async () => ({ bitmap: { width: 1, height: 1 } });
