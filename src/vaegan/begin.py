@@ -251,7 +251,7 @@ def with_data(recipe: Recipe, data: Any, console: Console) -> tuple[Recipe, Load
     if find_world().size > 1:
         raise UserError(
             "torchrun or SLURM started several processes, so images cannot be passed as arrays or as a Dataset: save them as files or as "
-            f"a .npy file, then pass the folder SET, packed with: {command('prepare', 'SOURCE', 'SET')}"
+            f"a .npy file, and pack these with: {command('prepare', 'SOURCE', 'SET')}; then pass the folder SET"
         )
     with progress_bar(console) as progress, os_errors_as_user_errors():
         percentiles = recipe.data.range_percentiles
@@ -269,7 +269,7 @@ def check_loader(job: TrainingJob, world: World) -> None:
     if job.loader and world.size > 1:
         way_out = "pass its data set"
         if world.environment:  # which `with_data` refuses
-            way_out = f"save the images as files, then pass the folder SET, packed with: {command('prepare', 'SOURCE', 'SET')}"
+            way_out = f"save the images as files, and pack these with: {command('prepare', 'SOURCE', 'SET')}; then pass the folder SET"
         raise UserError(f"a DataLoader cannot be used by several processes: {way_out}")
 
 

@@ -158,8 +158,8 @@ class Architecture:
             )
             if height % (1 << self.halvings) or width % (1 << self.halvings):
                 near = "x".join(map(str, self._nearest_size()))
-                what = f"cannot be halved without a remainder until the shorter side is at most {LARGEST_MAP}"
-                raise UserError(f"networks.size {height}x{width} {what}: choose {near}, the nearest size that works")
+                what = f"networks.size must be divisible by {1 << self.halvings} in height and width, not {height}x{width}"
+                raise UserError(f"{what}: choose {near}, the nearest size that works")
         for name in ("encoder", "decoder", "discriminator"):
             listed = getattr(self, name)
             require(len(listed) > 0 and min(listed) > 0, f"networks.{name} must be numbers above 0, not {listed}")

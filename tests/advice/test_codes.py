@@ -171,7 +171,7 @@ CASES = [
         without_held_out,
     ),
     Case(
-        "--with and --without give the same images: give images without {} with --without",
+        "--with and --without give the same images: for --without, choose images that do not have {}",
         "attributes RUN --with ONE --without ONE --name Mine",
         "attributes RUN --with ONE --without OTHER --name Mine",
         two_folders,

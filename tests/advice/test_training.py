@@ -119,7 +119,7 @@ CASES = [
     ),
     *(
         Case(
-            f"{way}, then pass the folder SET, packed with: vaegan prepare SOURCE SET",
+            f"{way}, and pack these with: vaegan prepare SOURCE SET; then pass the folder SET",
             mistake,
             (healed, "SAID --size 16 --workers 1", "train FASTER --data SET --run NEW-RUN"),
             started_by_torchrun,

@@ -19,7 +19,7 @@ def test_the_note_is_only_where_a_prior_will_come(trained: Path) -> None:
     assert vaegan.sample(run.model_folder, 1).notes == []
     assert vaegan.sample(run.model(), 1).notes == []
     with locked(run.lock_file):
-        assert "the prior is not fitted before the end of the training" in vaegan.sample(trained, 1).notes[0]
+        assert "the prior is fitted at the end of the training" in vaegan.sample(trained, 1).notes[0]
     text = run.recipe_file.read_text()
     run.recipe_file.write_text(text.replace("held_out: 0.5", "held_out: 0.9"))
     assert vaegan.sample(trained, 1).notes == []  # four images are too few for a prior

@@ -67,7 +67,7 @@ def test_copies_count_once_and_few_images_are_said(model: VAEGAN) -> None:
     assert notes[2] == "note: 20 and 30 images are few, so the accuracy may be off by 0.14: 50 of each are better"
     with pytest.raises(UserError, match="there are only 9 images with Light, and at least 10 are needed: give more images with --with"):
         learn_one(model, "Light", with_it[:9], without)
-    with pytest.raises(UserError, match="--with and --without give the same images: give images without Light with --without"):
+    with pytest.raises(UserError, match="--with and --without give the same images: for --without, choose images that do not have Light"):
         learn_one(model, "Light", with_it, with_it)
 
 

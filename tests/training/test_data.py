@@ -92,7 +92,7 @@ def test_commands_find_the_images_of_such_a_run(pixels: NDArray[np.uint8], tmp_p
     works("train", "--resume", run, "--device", "cpu", "--no-report")
     assert weights(run) == weights(straight)
     shutil.rmtree(Run.open(run).recipe.data.source)
-    words = "came from a Python program, and the packed copy "
+    words = "came from a Python program, and their packed copy "
     said = fails(capsys, "attributes", run, words=words)
     assert "call vaegan.resume(RUN, data=IMAGES)" in said
     resume(run, tiny(training__length="8 steps", **half), data=pixels, **QUIETLY)
@@ -118,7 +118,7 @@ def test_a_recipe_may_be_a_name_or_a_few_settings(pixels: NDArray[np.uint8], tmp
     ("data", "words"),
     [
         (np.zeros((4, 9, 9, 9), np.uint8), "has no dimension of 1 to 8 for the channels"),
-        (np.zeros((4, 3, 8, 3), np.uint8), "could be N x H x W x C and N x C x H x W"),
+        (np.zeros((4, 3, 8, 3), np.uint8), "could be N x H x W x C or N x C x H x W, and it is not clear which"),
         (np.zeros((4, 8, 8, 3), np.int64), "must be uint8, or float in .*, not int64"),
         (np.full((4, 8, 8, 3), 255.0), "have values from 255 to 255: scale them"),
         (np.full((4, 8, 8, 3), np.nan), "have values from nan to nan"),

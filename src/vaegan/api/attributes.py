@@ -267,7 +267,9 @@ def _without_attributes(run: Run, model: VAEGAN, pixels: NDArray[Any], talk: Tal
             f"fit it with: {command('fit-prior', run.argument)}"
         )
     way_out = command("attributes", run.argument, "--with", "IMAGES", "--without", "IMAGES", "--name", "NAME")
-    talk.note(f"the images have no attributes: learn a direction from images with and without an attribute, with: {way_out}")
+    talk.note(
+        f"the images have no table of attributes: learn one attribute from images that show it and images that do not, with: {way_out}"
+    )
     if known is None and run.attributes_file.is_file():
         for note in Directions.load(run.attributes_file).outdated(run.argument):
             talk.note(note)

@@ -242,7 +242,7 @@ def _directions(run: Run, model: VAEGAN, add: Iterable[str], talk: Talk) -> Dire
     of_a_set = command("attributes", run.argument, "--data", "SET")
     if not run.is_run:
         what = "a model folder does not say which images the model was trained on"
-        raise UserError(f"{what}: first learn the attributes with: {of_a_set}, or {_without_a_table(run, none, wanted[0])}")
+        raise UserError(f"{what}: learn the attributes of a set, with: {of_a_set}, or {_without_a_table(run, none, wanted[0])}")
     return _learned_now(run, model, open_set(run, None, of_a_set, talk), wanted, known or none, talk=talk)
 
 
@@ -255,7 +255,7 @@ def _learned_now(run: Run, model: VAEGAN, images: ImageSet, wanted: list[str], k
     if not images.attribute_names:
         if known.names:
             return known
-        raise UserError(f"{run.argument} has no attributes: {_without_a_table(run, known, wanted[0])}")
+        raise UserError(f"the images of {run.argument} have no table of attributes: {_without_a_table(run, known, wanted[0])}")
     both = replace(known, names=(*images.attribute_names, *known.names))
     wanted = [both.names[both.index(name)] for name in wanted]
     lacking = [name for name in wanted if name not in known.names]
@@ -276,7 +276,7 @@ def _learned_now(run: Run, model: VAEGAN, images: ImageSet, wanted: list[str], k
 def _without_a_table(run: Run, known: Directions, name: str) -> str:
     """What makes an edit possible where there is no table of attributes."""
     pair = command("attributes", run.argument, "--with", "IMAGES", "--without", "IMAGES", "--name", name)
-    ways = f"learn a direction from images with and without an attribute, with: {pair}"
+    ways = f"learn {name} from images that show it and images that do not, with: {pair}"
     if not known.principal.names:
         return ways
     return f"{ways}, or edit along a principal direction, with: {command('edit', run.argument, 'IMAGE', '--add', 'direction-1')}"

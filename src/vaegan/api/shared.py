@@ -128,7 +128,7 @@ def note_on_prior(run: Run, model: VAEGAN, prior: PriorKind | None, talk: Talk) 
             return
     status = status_of(run.folder)
     if status.state == "training":
-        talk.note("note: samples come from N(0, I), because the prior is not fitted before the end of the training")
+        talk.note("note: samples come from the standard normal distribution, N(0, I): the prior is fitted at the end of the training")
     elif status.state == "interrupted":
         talk.note(
             f"note: samples come from N(0, I), because the run was interrupted at step {status.step}, before its prior was fitted: "

@@ -122,7 +122,9 @@ def prepare(
         _scan(source, grey=grey, channels=channels, range_percentiles=range_percentiles, count=count, workers=workers, json=json)
         return
     if out is None:
-        raise UserError("prepare needs OUT: give the folder for the packed set as second argument, or add --scan to find only the range")
+        raise UserError(
+            "prepare needs OUT: give the folder for the packed set as second argument, or add --scan to find only the range of pixel values"
+        )
     try:
         found = api.prepare(
             source,

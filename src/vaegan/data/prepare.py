@@ -134,9 +134,8 @@ def _require_openable(source: str) -> None:
     if source == LOADER:
         raise UserError("the images came from a DataLoader of a Python program, which a command cannot open")
     if MEMORY.fullmatch(Path(source).name) and not Path(source).exists():
-        raise UserError(
-            f"they came from a Python program, and the packed copy {source} does not exist any more: call vaegan.resume(RUN, data=IMAGES)"
-        )
+        gone = f"the images came from a Python program, and their packed copy {source} does not exist any more"
+        raise UserError(f"{gone}: call vaegan.resume(RUN, data=IMAGES)")
 
 
 def pack_memory(
