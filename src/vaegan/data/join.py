@@ -115,9 +115,8 @@ def _in_order(folders: Sequence[Path]) -> list[ImageSet]:
         raise UserError("join needs the parts of the set: give the folders of all parts")
     if absent := [str(Shard(number, parts)) for number in range(1, parts + 1) if number not in found]:
         pack = command("prepare", "SOURCE", "PART", "--shard", absent[0])
-        were = "part {} was" if len(absent) == 1 else "parts {} were"
-        way_out = "give its folder too" if len(absent) == 1 else "give their folders too"
-        raise UserError(f"{were.format(some(absent, 8))} not given: {way_out}, or pack part {absent[0]} with: {pack}")
+        which, were, its_folder = ("part", "was", "its folder") if len(absent) == 1 else ("parts", "were", "their folders")
+        raise UserError(f"{which} {some(absent, 8)} {were} not given: give {its_folder} too, or pack part {absent[0]} with: {pack}")
     return [part for _, part in sorted(found.items())]
 
 

@@ -222,8 +222,7 @@ def channels_last(array: NDArray[Any]) -> NDArray[Any]:
     if first and last:
         first, last = (array.shape[side] in USUAL for side in (1, 3))
     if first == last:
-        few = min(array.shape[1], array.shape[3]) <= MOST_CHANNELS
-        if few:
+        if min(array.shape[1], array.shape[3]) <= MOST_CHANNELS:
             raise UserError(f"an array of {shape} could be {LAYOUT}, and it is not clear which: save the images as files instead")
         raise UserError(f"an array of {shape} has no dimension of 1 to {MOST_CHANNELS} for the channels: pass {LAYOUT}")
     return array.transpose(0, 2, 3, 1) if first else array
