@@ -241,8 +241,8 @@ MISTAKES = {
     "no time": (["--seconds", "0"], "--seconds must be above 0 and finite, not 0"),
     "time without end": (["--seconds", "inf"], "--seconds must be above 0 and finite"),
     "no such device": (["--device", "tpu"], "device must be auto, cpu, cuda or mps"),
-    "the joint objective": (["--recipe", "reference-joint"], "bench has no textbook step for objective.joint"),
-    "changes": (["--recipe", "quick", "--objective.diff-augment"], "bench has no textbook step for objective.diff_augment"),
+    "the joint objective": (["--recipe", "reference-joint"], "bench has no step in plain PyTorch for objective.joint"),
+    "changes": (["--recipe", "quick", "--objective.diff-augment"], "bench has no step in plain PyTorch for objective.diff_augment"),
     "no such recipe": (["--recipe", "referense"], "Did you mean reference?"),
     "no such setting": (["--networks.widht", "1"], "Did you mean --networks.width?"),
 }

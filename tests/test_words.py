@@ -32,7 +32,7 @@ def test_commands_are_quoted_for_the_shell_of_the_machine(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("samples_kernel_distance_efficientnet_lite0", "samples: kernel distance (KID) efficientnet lite0"),
+        ("samples_kernel_distance_efficientnet_lite0", "samples: 1000 x KID efficientnet lite0"),
         ("samples_fid", "samples: FID"),
         ("standard_prior_samples_recall_x", "standard prior, samples: recall x"),
         ("standard_prior_copying_z", "standard prior: copying z"),

@@ -13,7 +13,8 @@ def main() -> None:
     except KeyboardInterrupt:  # a run that can save itself has its own way to stop
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts once more would see how the interpreter takes itself down
         print(
-            "vaegan: interrupted; what was saved before is still there; run the same command again: it continues, or starts again",
+            "vaegan: interrupted; what was saved before is still there; run the same command again, or continue a run with: "
+            "vaegan train --resume RUN",
             file=sys.stderr,
         )
         raise SystemExit(128 + signal.SIGINT) from None

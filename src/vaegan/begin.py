@@ -18,7 +18,7 @@ from .data.dataset import report_skipped
 from .data.grown import find_packed, names_of, require_all_of
 from .data.loader import LoaderBatches
 from .data.sources import anchored, is_plain, path_name
-from .errors import UserError, os_errors_as_user_errors
+from .errors import OnlyInProgramError, UserError, os_errors_as_user_errors
 from .files import final_name, from_home, locked, remove_partial, replacing
 from .finish import lacks_prior
 from .list_runs import status_of
@@ -95,8 +95,8 @@ def _taken(run: Run) -> UserError:
     return UserError(f"{run.folder} exists already: choose another --run{hint}")
 
 
-def hold_folder(run: Run, stack: ExitStack, *, new: bool = False) -> bool:
-    """Keep a run folder, made if it is new, for this process for as long as `stack` lasts.
+def hold_folder(run: Run, stack: ExitStack, *, new: bool = False, resumes: bool = False) -> bool:
+    """Keep a run folder, made if it is new, for this process for as long as `stack` lasts; `resumes` if it is that of --resume.
 
     Raises:
         UserError: another one writes into it.
@@ -107,7 +107,8 @@ def hold_folder(run: Run, stack: ExitStack, *, new: bool = False) -> bool:
         except FileExistsError:  # somebody has made it since this process looked
             raise _taken(run) from None
     if not stack.enter_context(locked(run.lock_file)):
-        raise UserError(f"{run.folder} is being trained by another process: choose another --run, or wait until that process ends")
+        busy = f"{run.folder} is being trained by another process"
+        raise UserError(f"{busy}: {'' if resumes else 'choose another --run, or '}wait until that process ends")
     return True
 
 
@@ -288,7 +289,11 @@ def images_of(recipe: Recipe, console: Console, *, listing: Path | None = None, 
     """
     with progress_bar(console) as progress:
         more: dict[str, Any] = {"percentiles": recipe.data.range_percentiles, "finds_range": finds_range}
-        images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress, **more)
+        try:
+            images = open_images(recipe.data.source, recipe.preparation, count=recipe.data.avatars, progress=progress, **more)
+        except OnlyInProgramError as error:
+            way_out = "continue the run in a program, with vaegan.resume(RUN, data=IMAGES)" if again else "give images with --data"
+            raise OnlyInProgramError(f"{error}: {way_out}") from None
     if not again and not packed_folder(recipe.data.source):  # else it was said when they were packed
         _say_notes(images, console, listing)
     return images
@@ -322,7 +327,7 @@ def growth_of(job: TrainingJob, images: ImageSet) -> Growth:
         raise UserError(
             f"the packed images of {run.folder} do not exist any more, so vaegan does not know which images were held out: {way_out}"
         )
-    require_all_of(older, images)
+    require_all_of(older, images, job.recipe.data.source, run.folder)
     held_out = known.held_out
     if held_out is None:
         held_out = names_of(older, run.split(older)[1][:].tolist())

@@ -18,6 +18,10 @@ class UserError(Exception):
     exit_code = 2
 
 
+class OnlyInProgramError(UserError):
+    """Images that a Python program gave, and that no command can open. Whoever knows what they are for adds the way out."""
+
+
 def with_way_out(sentence: str, way_out: str) -> str:
     """`sentence; way out`, or where the sentence ends in a question, `sentence? Way out`."""
     return f"{sentence} {way_out[:1].upper()}{way_out[1:]}" if sentence.endswith("?") else f"{sentence}; {way_out}"

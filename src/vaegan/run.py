@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import old_names
-from .errors import UserError, with_way_out
+from .errors import OnlyInProgramError, UserError, with_way_out
 from .files import from_home, is_locked, missing
 from .methods import RunMethods
 from .progress import Progress
@@ -202,7 +202,8 @@ class Run(RunMethods):
         try:
             return Preparation.from_dict(self._config["preparation"])
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise UserError(f"{self.model_folder / CONFIG} is damaged: {error}") from error
+            what = f"it has no {error.args[0]}" if isinstance(error, KeyError) else str(error)
+            raise UserError(f"{self.model_folder / CONFIG} is damaged, or was written by another version of vaegan: {what}") from error
 
     @cached_property
     def _config(self) -> dict[str, Any]:
@@ -263,26 +264,23 @@ class Run(RunMethods):
         Raises:
             UserError: there is no such set; or none is named, and this is a model folder or the run's own set is gone.
         """
-        from .data import LOADER, open_images
+        from .data import open_images
 
         if data is None and not self.is_run:
             raise UserError(
                 f"a model folder does not say which images the model was trained on: give images{f' with {flag}' if flag else ''}"
             )
         settings, preparation = self.data, self.preparation
-        if data is None and settings.source == LOADER:
-            raise UserError(
-                "the run was trained on a DataLoader of a Python program, which a command cannot open: give the same images as a folder or "
-                f"packed set{f' with {flag}' if flag else ''}"
-            )
         try:
             source = settings.source if data is None else str(data)
             more: dict[str, Any] = {"percentiles": settings.range_percentiles, "finds_range": not self.has_model}
             return open_images(source, preparation, count=settings.avatars, progress=progress, **more)
         except UserError as error:
             if data is None:
-                sentence = f"the images that the run was trained on cannot be opened: {error}"
-                raise UserError(with_way_out(sentence, f"say where they are now{f' with {flag}' if flag else ''}")) from error
+                only = isinstance(error, OnlyInProgramError)
+                sentence = str(error) if only else f"the images that the run was trained on cannot be opened: {error}"
+                way_out = "give the same images as a folder or packed set" if only else "say where they are now"
+                raise UserError(with_way_out(sentence, f"{way_out}{f' with {flag}' if flag else ''}")) from error
             raise
 
     def images_at_hand(self) -> ImageSet:

@@ -266,7 +266,7 @@ class ObjectiveSettings:
         require(0 < self.real_weight < 1, f"objective.real_weight must be above 0 and below 1, not {self.real_weight}")
         require(self.level >= 0, f"objective.level must be at least 0, not {self.level}")
         require(self.kl_weight >= 0, f"objective.kl_weight must be at least 0, not {self.kl_weight}")
-        require(0 <= self.penalty_weight < inf, f"objective.penalty_weight must be at least 0, not {self.penalty_weight}")
+        require(0 <= self.penalty_weight < inf, f"objective.penalty_weight must be at least 0 and finite, not {self.penalty_weight}")
         require(self.penalty_every > 0, f"objective.penalty_every must be above 0, not {self.penalty_every}")
         require(self.gamma_decay > 0, f"objective.gamma_decay must be above 0, not {self.gamma_decay}")
 

@@ -64,7 +64,7 @@ def spelt_as(known: Iterable[str], name: str) -> str:
 
 METRICS = {
     "frechet_distance": "Frechet distance",
-    "kernel_distance": "kernel distance (KID)",
+    "kernel_distance": "1000 x KID",
     "fid": "FID",
     "ms_ssim": "MS-SSIM",
     **{name: name.upper() for name in ("kl", "lpips", "psnr", "ssim")},
@@ -81,6 +81,11 @@ def metric(name: str) -> str:
     known = next((part for part in METRICS if f"{measure}_".startswith(f"{part}_")), "")
     words = f"{METRICS.get(known, '')}{measure.removeprefix(known)}".replace("_", " ")
     return f"{of}: {words}" if of else words
+
+
+def in_unit(name: str, value: float) -> float:
+    """A number of metrics.jsonl as it is shown under the words of `metric`: kernel distances (KID) times 1,000."""
+    return 1000 * value if "kernel_distance" in name else value
 
 
 def in_bytes(count: float) -> str:

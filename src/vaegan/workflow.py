@@ -38,10 +38,10 @@ from .begin import (
     threads_of,
     with_data,
 )
-from .data import LOADER, ImageSet
+from .data import ImageSet
 from .data.loader import LoaderBatches
 from .doctor.quick import notes
-from .errors import UserError, os_errors_as_user_errors, with_way_out
+from .errors import OnlyInProgramError, UserError, os_errors_as_user_errors, with_way_out
 from .finish import fit_prior, lacks_prior, write_report, write_studio
 from .progress import console_of
 from .recipe import DEFAULT_RECIPE, RECIPE, Recipe, as_recipe, to_resume
@@ -212,8 +212,6 @@ def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: 
     world = find_world(processes, nodes)
     starts_others = world.size > 1 and not world.environment
     check_loader(job, world)
-    if job.recipe.data.source == LOADER and not job.loader:
-        raise UserError(f"{job.run.folder} was trained on a DataLoader: continue it in a program, with vaegan.resume(RUN, data=LOADER)")
     if starts_others and job.callbacks:
         raise UserError("callbacks cannot be used with processes=: leave out processes=, or start the program with torchrun")
     check_loggers(job.recipe.training.loggers)
@@ -294,11 +292,11 @@ def _look(job: TrainingJob, console: Console, stack: ExitStack) -> tuple[ImageSe
     resumed = False
     try:
         with os_errors_as_user_errors():
-            resumed = is_leader() and job.begun() and hold_folder(job.run, stack)
+            resumed = is_leader() and job.begun() and hold_folder(job.run, stack, resumes=job.mode == "resume")
             about: dict[str, Any] = {"listing": job.run.skipped_file, "finds_range": job.finds_range, "again": resumed}
             return job.loader.sample if job.loader else images_of(job.recipe, console, **about), resumed
     except UserError as error:
-        if not resumed:
+        if not resumed or isinstance(error, OnlyInProgramError):
             raise
         raise UserError(with_way_out(str(error), "if the images have moved, say where they are with --data")) from None
 

@@ -70,6 +70,21 @@ def one_more(world: World) -> None:
     works("prepare", photos, world["OUT"], "--size", 16, "--workers", 1)
 
 
+def one_less(world: World) -> None:
+    """In OUT, a set without one of the images that the run was trained on."""
+    photos = shutil.copytree(world["PHOTOS"], world.folder / "less")
+    sorted(photos.iterdir())[0].unlink()
+    works("prepare", photos, world["OUT"], "--size", 16, "--workers", 1)
+
+
+def one_other(world: World) -> None:
+    """In OUT, a set in which one of the images that the run was trained on is another one."""
+    photos = shutil.copytree(world["PHOTOS"], world.folder / "other")
+    first, second, *_ = sorted(photos.iterdir())
+    shutil.copy(second, first)
+    works("prepare", photos, world["OUT"], "--size", 16, "--workers", 1)
+
+
 def on_plain_photos(world: World) -> None:
     """The run was trained on images without attributes."""
     change(world, f"source: {world['PACKED']}", f"source: {world['PHOTOS']}")
@@ -231,9 +246,18 @@ def keeps_anything(world: World) -> None:
     world.patch.setattr(shutil, "which", lambda _: str(program))
 
 
-def busy(world: World) -> None:
-    with locked(world["RUN"] / ".lock"):
-        run(world.line("train --resume RUN RESUMED"))
+def busy(line: str) -> Any:
+    """Run a line while another process holds the run."""
+
+    def do(world: World) -> None:
+        with locked(world["RUN"] / ".lock"):
+            run(world.line(line))
+
+    return do
+
+
+def without_directions(world: World) -> None:
+    (world["RUN"] / "attributes.safetensors").unlink()
 
 
 def not_finite(times: int) -> Any:

@@ -15,6 +15,7 @@ from .steps import (
     on_plain_photos,
     patched,
     two_folders,
+    without_directions,
     without_held_out,
     without_prior,
 )
@@ -92,8 +93,14 @@ CASES = [
         both(two_folders, lambda w: works("attributes", w["RUN"])),
     ),
     Case(
-        "choose a name without",
+        '--name cannot be "{}": a name must not begin with -',
         "attributes RUN --with ONE --without OTHER --name direction-1",
+        "attributes RUN --with ONE --without OTHER --name Mine",
+        two_folders,
+    ),
+    Case(
+        "--name is empty: give the attribute a name with --name",
+        "attributes RUN --with ONE --without OTHER --name ''",
         "attributes RUN --with ONE --without OTHER --name Mine",
         two_folders,
     ),
@@ -109,15 +116,15 @@ CASES = [
         "SAID",
     ),
     Case(
-        "learn the attributes again with: vaegan attributes {}",
+        "remove it, then learn the attributes again with: vaegan attributes {}",
         "edit RUN PHOTO --add Round=1",
-        ("SAID", "edit RUN PHOTO --add Round=1"),
+        (without_directions, "SAID", "edit RUN PHOTO --add Round=1"),
         lambda w: (w["RUN"] / "attributes.safetensors").write_bytes(b"damaged"),
     ),
     Case(
-        "learn the attributes again with: vaegan attributes {}",
+        "remove it, then learn the attributes again with: vaegan attributes {}",
         "edit RUN PHOTO --add Round=1",
-        (healed, "SAID", "edit RUN PHOTO --add Round=1"),
+        (without_directions, healed, "SAID", "edit RUN PHOTO --add Round=1"),
         both(lambda w: works("attributes", w["RUN"]), patched("vaegan.latent.directions.FORMAT", 0)),
     ),
     Case(

@@ -13,6 +13,11 @@ from . import test_codes, test_depth, test_doctor, test_images, test_looking, te
 from .case import FLAG, Case, World, messages
 
 ELSEWHERE = {
+    "{}: vaegan score {} IMAGE {}": "cli/test_shards.py",
+    "continue a run with: vaegan train --resume RUN": "training/test_faults.py",
+    "give images with --data": "training/test_data.py",
+    "train the runs with a larger --data.held_out": "experiments/test_existing.py",
+    "if a part was packed again, join the parts into a new folder with": "data/test_join.py",
     "install tifffile with: pip install 'vaegan[tiff]'": "data/test_deep.py",
     "needs imagecodecs: install it with: pip install imagecodecs": "data/test_bands.py",
     "To train, leave out --dry-run.": "test_plan.py",

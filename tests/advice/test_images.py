@@ -29,11 +29,6 @@ CASES = [
         "prepare PHOTOS OUT --splits 0.8 0.1 0.1 --size 16 --workers 1",
     ),
     Case(
-        "leave out --grey, or give --channels 3",
-        "prepare avatars OUT --grey",
-        ("prepare avatars OUT --count 4 --size 16 --workers 1", "data avatars --data.avatars 24 --size 16 --channels 3"),
-    ),
-    Case(
         (": prepare the images again with: vaegan prepare IMAGES SET {}", "vaegan prepare IMAGES SET {}"),
         "encode RUN OUT",
         ("SAID --workers 1", "encode RUN SET"),

@@ -70,7 +70,7 @@ CASES = [
     ),
     Case("--fps must be from 1 to 50, not {}", "convergence RUN --fps 0", "convergence RUN --fps 1"),
     Case("--steps must be from 2 to {}, not {}", "interpolate RUN PHOTO IMAGE --steps 1", "interpolate RUN PHOTO IMAGE --steps 2"),
-    Case("--tiles must be from 1x1 to 20x20, not {}", "walk RUN --tiles 0x1", WALK),
+    Case("--tiles must be at least 1x1, and have at most 400 tiles in all, not {}", "walk RUN --tiles 0x1", WALK),
     Case("--seconds must be above 0, at most 600 and long enough for two frames, not {}", "walk RUN --seconds 0", WALK),
     Case("is too large: make it shorter, or give --out a name that ends in .mp4", WALK, f"{WALK} --out walk.mp4", too_large),
     Case(

@@ -44,7 +44,7 @@ CASES = [
         "join SET PACKED",
         (f"prepare SOURCE PART --shard 1/1 {PACK}", "join SET PART"),
     ),
-    Case("vaegan prepare SOURCE PART --shard {}", "join SET OTHER-PART", (f"SAID {PACK}", "join SET OTHER-PART PART"), half),
+    Case("vaegan prepare SOURCE PART --shard {}", "join SET OTHER-PART", ("SAID --workers 1", "join SET OTHER-PART PART"), half),
     Case(
         "if its parts were moved, join them again with: vaegan join {} PART PART",
         "data SET",
@@ -52,7 +52,12 @@ CASES = [
         half_moved,
     ),
     Case(
-        "--shard needs one calibration for all parts: calibrate first, with: vaegan score {} IMAGE",
+        ("vaegan score {} IMAGE --calibrate {}", "{}: {}; then leave out --calibrate"),
+        "score RUN PHOTOS --shard 1/2 --calibrate PACKED",
+        ("score RUN IMAGE --calibrate PACKED", "score RUN PHOTOS --shard 1/2"),
+    ),
+    Case(
+        "--shard needs one calibration for all parts: calibrate first, with",
         "score RUN PHOTOS --shard 1/2",
         ("SAID", "score RUN PHOTOS --shard 1/2"),
     ),

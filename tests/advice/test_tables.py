@@ -40,7 +40,7 @@ CASES = [
         more,
     ),
     Case(
-        "has the same number in every row: leave out --numeric {}",
+        "{}: leave out --numeric {}",
         f"prepare PHOTOS OUT {WITH_MORE} --numeric One",
         f"prepare PHOTOS OUT {WITH_MORE}",
         more,

@@ -25,7 +25,9 @@ from .steps import (
     interrupted,
     moved,
     not_finite,
+    one_less,
     one_more,
+    one_other,
     page_of_a_comparison,
     patched,
     spoilt,
@@ -138,8 +140,8 @@ CASES = [
         "train --resume RUN --device cpu --no-report --steps 4",
     ),
     Case(
-        "{} is being trained by another process: choose another --run",
-        busy,
+        "choose another --run, or ",
+        busy("train TINY --data PACKED --run RUN --auto-resume"),
         ("train --resume RUN RESUMED", "train TINY --data PACKED --run NEW-RUN"),
     ),
     Case(
@@ -219,6 +221,24 @@ CASES = [
         "train --resume RUN RESUMED --data OUT --more-images",
         (healed, "SAID TINY --size 16 --run NEW-RUN"),
         both(one_more, patched("vaegan.begin.find_packed", lambda *_: None)),
+    ),
+    Case(
+        ("vaegan train --data {} --init-from {}", "{}; --more-images needs all of them: put them back, or train a new run with: {}"),
+        "train --resume RUN RESUMED --data OUT --more-images",
+        "SAID TINY --run NEW-RUN",
+        one_less,
+    ),
+    Case(
+        "{}; --more-images needs them as they were: restore them, or train a new run with: {}",
+        "train --resume RUN RESUMED --data OUT --more-images",
+        "SAID TINY --run NEW-RUN",
+        one_other,
+    ),
+    Case(
+        "vaegan train --data IMAGES --init-from {}",
+        "train --resume RUN RESUMED",
+        (healed, "SAID TINY --size 16 --run NEW-RUN"),
+        patched("vaegan.training.checkpoint.FORMAT", 0),
     ),
     # before a run, and after it
     Case(

@@ -23,7 +23,7 @@ def test_prepare_and_join(tmp_path: Path, photos: Path, capsys: pytest.CaptureFi
         assert f"with: vaegan join OUT '{tmp_path / f'part {number}'}' PARTS" in said
         assert "Train on it" not in said
     assert "nothing was packed, because" in notices(capsys, "prepare", photos, tmp_path / "part 1", "--shard", "1/2", *small)
-    assert "another shard" in fails(capsys, "prepare", photos, tmp_path / "part 1", "--shard", "2/2", *small)
+    assert "packed differently (shard)" in fails(capsys, "prepare", photos, tmp_path / "part 1", "--shard", "2/2", *small)
     assert "another shard" in fails(capsys, "prepare", photos, tmp_path / "part 1", *small)
     said = notices(capsys, "join", tmp_path / "set", tmp_path / "part 2", tmp_path / "part 1")
     assert "set holds 40 images of 16x16: train 20, validation 10, test 10" in said
@@ -83,7 +83,7 @@ def test_scores_of_shards_are_those_of_all(
     words = f"--shard needs one calibration for all parts: calibrate first, with: vaegan score {trained} IMAGE"
     fails(capsys, "score", trained, photos, "--shard", "1/2", words=words)
     works("score", trained, photos)
-    fails(capsys, "score", trained, photos, "--shard", "1/2", "--calibrate", photos, words=words)
+    fails(capsys, "score", trained, photos, "--shard", "1/2", "--calibrate", photos, words=f"{words} --calibrate {photos}; then leave out")
     for number in (1, 2):
         works("score", trained, photos, "--shard", f"{number}/2")
     table = rows(trained / "scores.csv")

@@ -201,7 +201,7 @@ BAD: dict[str, tuple[str, Any, str]] = {
     "one image": (
         "a.npy",
         lambda path: np.save(path, noise(SIDE, SIDE)),
-        "16 x 16: this is one image, not a set; give the folder that the file is in",
+        "16 x 16: if it is one image, give the folder that the file is in; if each row is an image, reshape it to N x H x W",
     ),
     "channels first": ("a.npy", lambda path: np.save(path, noise(9, 3, SIDE, SIDE)), "9 x 3 x 16 x 16: put the channels last, as N x H"),
     "five axes": (
@@ -219,7 +219,7 @@ BAD: dict[str, tuple[str, Any, str]] = {
     "no images": (
         "a.npz",
         lambda path: np.savez(path, a=noise(2)),
-        "it is not clear which array of .* holds the images: .*; there are a 2",
+        r"no array of .* has the shape of images, N x H x W or N x H x W x C: there are a \(2\)",
     ),
 }
 

@@ -37,7 +37,7 @@ def pack_parts(source: Source, parts: int, folder: Path, **options: Any) -> list
         try:
             pack(part, place, shard=shard, **options)
         except UserError as error:
-            assert "has no images: join it" in str(error)  # noqa: PT017
+            assert "none of its images can be read: join it" in str(error)  # noqa: PT017
     return folders
 
 
@@ -86,7 +86,7 @@ def test_parts_without_images(tmp_path: Path) -> None:
     for name, good in {"first": range(5, 45), "middle": range(25), "last": range(15, 21)}.items():
         plain = pack(source(good), tmp_path / name / "plain")
         check(join(tmp_path / name / "set", pack_parts(source(good), 8, tmp_path / name), progress=quiet), plain)
-    with pytest.raises(UserError, match=r"part 1/8 of a set, .*part 1, has no images"):
+    with pytest.raises(UserError, match="part 1 is part 1/8 of a set, and none of its images can be read"):
         ImageSet.open(tmp_path / "first" / "part 1")
     with pytest.raises(UserError, match="none of the images of some can be read; the first: 0: damaged"):
         join(tmp_path / "none", pack_parts(source(range(0)), 8, tmp_path / "no"), progress=quiet)
@@ -179,7 +179,9 @@ def test_another_set_in_the_place_of_a_part(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=r"is damaged: its parts\.json cannot be read"):
             ImageSet.open(tmp_path / "set")
     (tmp_path / "set" / "parts.json").write_text("[]")
-    with pytest.raises(UserError, match="its parts have 0 images, not 86"):
+    with pytest.raises(
+        UserError, match="its parts have 0 images, not 86; if a part was packed again, join the parts into a new folder with: vaegan join"
+    ):
         ImageSet.open(tmp_path / "set")
 
 
@@ -239,7 +241,7 @@ def test_mistakes(tmp_path: Path) -> None:
     for folders, words in (
         (
             [parts[0], parts[2]],
-            "part 2/3 was not given: give its folder too, or pack part 2/3 with: vaegan prepare SOURCE PART --shard 2/3",
+            "part 2/3 was not given: give its folder too, or pack part 2/3 with: vaegan prepare SOURCE PART --shard 2/3 --size 8x8",
         ),
         ([parts[1]], "parts 1/3, 3/3 were not given: give their folders too, or pack part 1/3"),
         ([*parts, tmp_path / "copy"], f"{parts[0]} and {tmp_path / 'copy'} are both part 1/3: leave out one"),
@@ -261,7 +263,7 @@ def test_mistakes(tmp_path: Path) -> None:
     assert not (tmp_path / "set").exists()
     assert content(tmp_path / "plain") == before
     join(tmp_path / "set", parts, progress=quiet)
-    with pytest.raises(UserError, match="set exists already: it is a packed set with another splits; choose another folder"):
+    with pytest.raises(UserError, match=r"set exists already: it was packed differently \(splits\); choose another folder"):
         join(tmp_path / "set", drawn, progress=quiet)
 
 

@@ -55,6 +55,11 @@ def test_they_are_compared_by_the_numbers_of_evaluate(runs: Path, tmp_path: Path
     assert "kl" not in results["gan"]
 
 
+def test_too_few_held_out_images(runs: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"held-out images .* are needed: train the runs with a larger --data\.held_out$"):
+        Experiment.of_runs("features", tmp_path, [runs / "plain"]).require(held_out=100)
+
+
 def test_runs_of_one_name(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And of other seeds; and a package that is installed later, whose number is then measured."""
     other, out = tmp_path / "plain", tmp_path / "out"

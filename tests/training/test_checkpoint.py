@@ -70,7 +70,9 @@ def test_the_newest_ones_and_every_so_many_steps_are_kept(tmp_path: Path) -> Non
 def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
     path = checkpoint.save(tmp_path, 1, STATE, keep=2)
     path.write_bytes(sealed(path.read_bytes()[: -checkpoint.TRAILER], form=2))
-    with pytest.raises(UserError, match=r"step-00000001\.pt: it was written by another version of vaegan"):
+    with pytest.raises(
+        UserError, match=r"step-00000001\.pt: it was written by another version of vaegan; train a new run from its weights with: "
+    ):
         checkpoint.load(tmp_path)
 
 

@@ -94,7 +94,8 @@ def test_commands_find_the_images_of_such_a_run(pixels: NDArray[np.uint8], tmp_p
     shutil.rmtree(Run.open(run).recipe.data.source)
     words = "came from a Python program, and their packed copy "
     said = fails(capsys, "attributes", run, words=words)
-    assert "call vaegan.resume(RUN, data=IMAGES)" in said
+    assert said.endswith("does not exist any more; give the same images as a folder or packed set with --data\n")
+    assert "any more: continue the run in a program, with vaegan.resume(RUN, data=IMAGES)" in fails(capsys, "train", "--resume", run)
     resume(run, tiny(training__length="8 steps", **half), data=pixels, **QUIETLY)
     assert list(Run.open(run).checkpoints)[-1] == 8
 
@@ -123,7 +124,7 @@ def test_a_recipe_may_be_a_name_or_a_few_settings(pixels: NDArray[np.uint8], tmp
         (np.full((4, 8, 8, 3), 255.0), "have values from 255 to 255: scale them"),
         (np.full((4, 8, 8, 3), np.nan), "have values from nan to nan"),
         (np.zeros((8, 3), np.uint8), "must be N x H x W x C or N x C x H x W, not 8 x 3"),
-        ([], "there are no images in the list"),
+        ([], "there are no images in data: the list of a program is empty"),
         (np.zeros((0, 8, 8, 3), np.float32), "there are no images in an array of 0 x 8 x 8 x 3"),
         (["a.png"], "image 0000000 of the data must be an array, a tensor or a PIL image, not str"),
         ([{"photo": 1, "kind": 2}], "its keys are photo, kind; rename the key of the image to image"),
@@ -196,8 +197,13 @@ def test_a_data_loader_is_used_as_it_is_and_resumed(tmp_path: Path, capsys: pyte
     resume(run, data=data, **QUIETLY)
     assert list(Run.open(run).checkpoints) == [50, 100]
     assert vaegan.load(run).sample(1).isfinite().all()
-    assert "was trained on a DataLoader: continue it in a program, with vaegan.resume" in fails(capsys, "train", "--resume", run)
-    assert "which a command cannot open: give the same images as a folder or packed set with --data" in fails(capsys, "evaluate", run)
+    in_a_program = "which a command cannot open: continue the run in a program, with vaegan.resume"
+    assert in_a_program in fails(capsys, "train", "--resume", run)
+    assert in_a_program in fails(capsys, "train", "--resume", run, "--dry-run")
+    assert "which a command cannot open: give images with --data" in fails(
+        capsys, "train", "--recipe", run / "recipe.yaml", "--run", tmp_path / "x"
+    )
+    assert "which a command cannot open; give the same images as a folder or packed set with --data" in fails(capsys, "evaluate", run)
     works("report", run)
     works("sample", run)
 

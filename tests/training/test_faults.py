@@ -166,7 +166,7 @@ def test_a_second_interrupt_while_saving_stops_at_once(straight: Path, tmp_path:
     run = tmp_path / "run"
     ended, said = vaegan_process(SENDING + "in_save(6, signal.SIGINT, signal.SIGINT)", "train", f"--run={run}", *flags(**EVERYTHING))
     assert ended == 130
-    assert said.splitlines()[-1].startswith("vaegan: interrupted; what was saved before is still there; run the same command again: it")
+    assert said.endswith("is still there; run the same command again, or continue a run with: vaegan train --resume RUN\n")
     assert "Traceback" not in said
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["step-00000003.pt"]  # nor is half of another one left
     go_on(run)
@@ -350,7 +350,7 @@ def test_two_processes_do_not_train_into_one_folder(run: Path) -> None:
         for arguments in (["--auto-resume", f"--run={run}", *longer], [f"--resume={run}", "--steps=9", "--device=cpu"]):
             ended, said = vaegan_process("", "train", "--no-report", *arguments)
             assert ended == 2
-            assert said.splitlines()[-1].startswith(f"vaegan: {run} is being trained by another process: choose another --run, or wait")
+            assert said.splitlines()[-1].startswith(f"vaegan: {run} is being trained by another process: wait until that process ends")
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     ended, said = vaegan_process("", "train", "--auto-resume", f"--run={run}", "--no-report", *longer)
     assert ended == 0, said

@@ -195,7 +195,7 @@ trainer.Trainer.train = train
         assert agent.wait() == 130, said
     assert "Traceback" not in said
     assert said.count("stopping: finishing the step and saving the run ...") == 1
-    assert said.splitlines()[-1].startswith("vaegan: interrupted; what was saved before is still there; run the same command again: it")
+    assert said.endswith("is still there; run the same command again, or continue a run with: vaegan train --resume RUN\n")
     assert all(gone(pid) for pid in workers)
 
 

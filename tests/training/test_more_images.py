@@ -110,10 +110,10 @@ def test_images_that_are_gone_or_have_changed_are_named(photos: Path, tmp_path: 
     recipe = begun(photos, tmp_path / "run")
     add(photos, 5)
     shutil.copy(photos / "a new 00.png", photos / "photo 03.png")
-    with pytest.raises(UserError, match=r"1 of the 40 images of the run have changed in .*: photo 03\.png"):
+    with pytest.raises(UserError, match=r"1 of the 40 images of the run have changed in .*: photo 03\.png; --more-images needs them"):
         resume(tmp_path / "run", longer(recipe), more_images=True, **QUIETLY)
     (photos / "photo 01.png").unlink()
-    with pytest.raises(UserError, match=r"1 of the 40 images of the run are not in .*: photo 01\.png"):
+    with pytest.raises(UserError, match=r"1 of the 40 images of the run are missing in .*: photo 01\.png; --more-images needs all of them"):
         resume(tmp_path / "run", longer(recipe), more_images=True, **QUIETLY)
     monkeypatch.setenv("VAEGAN_CACHE", str(tmp_path / "another"))
     with pytest.raises(

@@ -226,7 +226,9 @@ def _attribute_of_pair(
 ) -> LearnedAttributes:
     """One direction, learned from images with something and without it."""
     if not name or name.startswith("-") or set(name) & set("=/\\") or NAME.fullmatch(name):
-        raise UserError(f'--name cannot be "{name}": choose a name without =, / and \\, and no name such as direction-1')
+        if not name:
+            raise UserError("--name is empty: give the attribute a name with --name")
+        raise UserError(f'--name cannot be "{name}": a name must not begin with -, contain =, / or \\, or be like direction-1')
     memory = isinstance(run, ModelInMemory)
     known = None if memory else Directions.load_for(run.attributes_file, model)
     if known and name in known.of_attributes.names:

@@ -115,10 +115,12 @@ def page_file(page: str | Path) -> Path:
     """Where a page will be written.
 
     Raises:
-        UserError: the name does not end in .html.
+        UserError: the name does not end in .html, or it is that of a folder.
     """
     page = Path(page)
-    if page.suffix.lower() != ".html" or page.is_dir():
+    if page.is_dir():
+        raise UserError(f"cannot write a page as {page}: it is a folder; give another name that ends in .html")
+    if page.suffix.lower() != ".html":
         raise UserError(f"cannot write a page as {page}: give it a name that ends in .html")
     return page
 

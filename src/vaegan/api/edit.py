@@ -205,7 +205,8 @@ def _parse_sum(words: Sequence[Any]) -> tuple[list[int], list[list[Any]]]:
             groups.append([])
             signs.append(sign)
         else:
-            raise UserError(f"there are two signs in a row before {' '.join(map(str, words[number:]))}: leave out one")
+            two = " ".join(map(str, words[number - 1 :]))
+            raise UserError(f'there are two signs in a row in "{two}": leave out one')
     if not groups[-1]:
         raise UserError(f"there is no image after {words[-1]}" if words else "there are no images to add")
     if len(groups) < 2:
@@ -242,7 +243,8 @@ def _directions(run: Run, model: VAEGAN, add: Iterable[str], talk: Talk) -> Dire
     of_a_set = command("attributes", run.argument, "--data", "SET")
     if not run.is_run:
         what = "a model folder does not say which images the model was trained on"
-        raise UserError(f"{what}: learn the attributes of a set, with: {of_a_set}, or {_without_a_table(run, none, wanted[0])}")
+        with_table = f"learn the attributes of a set that has a table of them, with: {of_a_set}"
+        raise UserError(f"{what}: {with_table}; or {_without_a_table(run, none, wanted[0])}")
     return _learned_now(run, model, open_set(run, None, of_a_set, talk), wanted, known or none, talk=talk)
 
 
@@ -279,4 +281,4 @@ def _without_a_table(run: Run, known: Directions, name: str) -> str:
     ways = f"learn {name} from images that show it and images that do not, with: {pair}"
     if not known.principal.names:
         return ways
-    return f"{ways}, or edit along a principal direction, with: {command('edit', run.argument, 'IMAGE', '--add', 'direction-1')}"
+    return f"{ways}; or edit along a principal direction, with: {command('edit', run.argument, 'IMAGE', '--add', 'direction-1')}"

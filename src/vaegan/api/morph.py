@@ -157,7 +157,7 @@ def walk(
     """
     rows, columns = tiles
     if min(rows, columns) < 1 or rows * columns > 400:
-        raise UserError(f"--tiles must be from 1x1 to 20x20, not {rows}x{columns}")
+        raise UserError(f"--tiles must be at least 1x1, and have at most 400 tiles in all, not {rows}x{columns}")
     check_fps(fps)
     frames = round(seconds * fps) if 0 < seconds <= 600 else 0
     if frames < 2:

@@ -13,6 +13,7 @@ from ..list_runs import RunStatus
 from ..list_runs import runs as find
 from ..recipe import RUNS
 from ..result import PYTHON_ONLY, Result, as_json
+from ..words import in_unit
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ..report.compare import RunComparison
     from ..run import Run
 
-HEADLINES = {"samples_fid": "FID", "samples_frechet_distance_": "Frechet distance", "samples_kernel_distance_": "KID"}
+HEADLINES = {"samples_fid": "FID", "samples_frechet_distance_": "Frechet distance", "samples_kernel_distance_": "1000 x KID"}
 """How the names begin of the metrics that a list of runs shows, as far as a run has them, and what it calls them."""
 LOSSES = ("similarity", "pixel")
 """What it shows of a run that was not evaluated."""
@@ -159,7 +160,7 @@ def _changed(status: RunStatus) -> str:
 def headline(status: RunStatus) -> str:
     """The metrics of the last evaluation that say most, or else the last errors of reconstructions."""
     shown = [
-        f"{called} {_number(value)}"
+        f"{called} {_number(in_unit(name, value))}"
         for begin, called in HEADLINES.items()
         for name, value in status.headlines.items()
         if name.startswith(begin)

@@ -203,8 +203,14 @@ def score(
         raise UserError(f"--count must be above 0, not {count}")
     wanted = Shard.parse(shard) if shard is not None else None
     opened = open_run(run)
-    if wanted and (calibrate is not None or not opened.score_file.is_file()):
-        raise UserError(f"--shard needs one calibration for all parts: calibrate first, with: {command('score', opened.argument, 'IMAGE')}")
+    one_for_all = "--shard needs one calibration for all parts: calibrate first, with"
+    if wanted and calibrate is not None:
+        source = calibrate if isinstance(calibrate, (str, Path)) else "SET"
+        first = command("score", opened.argument, "IMAGE", "--calibrate", source)
+        raise UserError(f"{one_for_all}: {first}; then leave out --calibrate")
+    if wanted and not opened.score_file.is_file():
+        on = [] if opened.is_run else ["--calibrate", "SET"]
+        raise UserError(f"{one_for_all}: {command('score', opened.argument, 'IMAGE', *on)}")
     model = opened.model()
     model.require("encoder")  # before anything is said of the images, which cannot help
     model.require("discriminator")
@@ -218,7 +224,7 @@ def score(
         least = f"{1 / (len(scorer.ranked) + 1):.2g}"
         talk.note(
             f"note: with only {len(scorer.ranked)} normal images, every p-value is at least {least}, so no image counts as unusual at "
-            f"--false-positive-rate {rate:g}"
+            f"--false-positive-rate {rate:g}: calibrate on more normal images with --calibrate SET, or give a higher rate"
         )
     rows: list[ScoredImage] = []
     found: list[Scores] = []

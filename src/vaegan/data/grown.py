@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
+from ..words import command
 from .dataset import ImageSet
 from .prepare import cache_folder, packed_folder
 from .sources.base import some
@@ -42,22 +43,31 @@ def _packed(source: str) -> Iterator[Path]:
         yield from (folder for folder in sorted(cache_folder().iterdir()) if ImageSet.is_set(folder))
 
 
-def require_all_of(older: ImageSet, images: ImageSet) -> None:
+def require_all_of(older: ImageSet, images: ImageSet, source: str, run: object) -> None:
     """See that a set has all images of an older one, under the same names.
+
+    Args:
+        older: the images that a run was trained on.
+        images: the set that it is to go on with.
+        source: where these are, as a person said it.
+        run: the run, as a command takes it.
 
     Raises:
         UserError: it has not.
     """
     positions, names = {name: position for position, name in enumerate(images.names)}, older.names
+    anew = command("train", "--data", source, "--init-from", run)
     if missing := [name for name in names if name not in positions]:
-        raise UserError(f"{len(missing):,} of the {len(names):,} images of the run are not in {images.folder}: {some(missing)}")
+        what = f"{len(missing):,} of the {len(names):,} images of the run are missing in {source}: {some(missing)}"
+        raise UserError(f"{what}; --more-images needs all of them: put them back, or train a new run with: {anew}")
     wanted = np.array([positions[name] for name in names], np.int64)
     changed: list[str] = []
     for start in range(0, len(names), PART):
         before, now = older.images[start : start + PART], images.images[wanted[start : start + PART]]
         changed += [names[start + place] for place in np.flatnonzero((before != now).any((1, 2, 3)))]
     if changed:
-        raise UserError(f"{len(changed):,} of the {len(names):,} images of the run have changed in {images.folder}: {some(changed)}")
+        what = f"{len(changed):,} of the {len(names):,} images of the run have changed in {source}: {some(changed)}"
+        raise UserError(f"{what}; --more-images needs them as they were: restore them, or train a new run with: {anew}")
 
 
 def names_of(images: ImageSet, indices: Sequence[int]) -> list[str]:

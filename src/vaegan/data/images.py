@@ -73,6 +73,8 @@ class Preparation:
             raise unknown_name("crop", self.crop, get_args(Crop))
         if self.resampling not in FILTERS:
             raise unknown_name("resampling", self.resampling, FILTERS)
+        if self.crop == "box" and not any(self.box):
+            raise UserError("crop=box needs a box: give its left, top, right and bottom edge in pixels, such as 15 40 163 188")
         if self.crop == "box" and not (0 <= left < right and 0 <= top < bottom):
             raise UserError(
                 f"a box must be the left, top, right and bottom edge in pixels, such as 15 40 163 188, not {' '.join(map(str, self.box))}"
@@ -124,7 +126,7 @@ class Preparation:
         low_and_high = {"range": tuple(map(float, choices["range"]))} if "range" in choices else {}
         preparation = Preparation(**{**choices, "size": size, "box": box, **low_and_high})
         if len(size) != 2 or len(box) != 4:
-            raise ValueError("this is not a preparation of images")
+            raise ValueError("the size must be two numbers, and the box four")
         return preparation
 
 

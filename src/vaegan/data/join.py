@@ -114,7 +114,7 @@ def _in_order(folders: Sequence[Path]) -> list[ImageSet]:
     if not found:
         raise UserError("join needs the parts of the set: give the folders of all parts")
     if absent := [str(Shard(number, parts)) for number in range(1, parts + 1) if number not in found]:
-        pack = command("prepare", "SOURCE", "PART", "--shard", absent[0])
+        pack = command("prepare", "SOURCE", "PART", "--shard", absent[0], *next(iter(found.values())).preparation.flags)
         which, were, its_folder = ("part", "was", "its folder") if len(absent) == 1 else ("parts", "were", "their folders")
         raise UserError(f"{which} {some(absent, 8)} {were} not given: give {its_folder} too, or pack part {absent[0]} with: {pack}")
     return [part for _, part in sorted(found.items())]
@@ -138,7 +138,7 @@ def _check_out(out: Path, about: dict[str, Any], parts: Sequence[ImageSet]) -> d
         if not (out / PARTS).is_file():
             raise UserError(f"{out} exists already: it is a packed set; {NEW}")
         if others := differing({**there, "attribute_names": there["attributes"]}, about):
-            raise UserError(f"{out} exists already: it is a packed set with another {some(others)}; {NEW}")
+            raise UserError(f"{out} exists already: it was packed differently ({some(others)}); {NEW}")
         return there
     inside = {Path(_place(out, part.folder)).parts[0] for part in parts}
     others = sorted(entry.name for entry in out.iterdir()) if out.is_dir() else []

@@ -97,9 +97,9 @@ class PassedOver:
         return "; ".join(_group(kind, counts) for kind, counts in sorted(kinds.items(), key=lambda pair: -pair[1].total()))
 
     def in_all(self) -> str:
-        """What there is where there are no images."""
+        """What a folder or an archive without images holds, as the end of a sentence that begins with its name."""
         there = [self.in_words(), _some(self.folders, "folder") if self.folders else ""]
-        return f"it holds {' and '.join(filter(None, there))}" if any(there) else "it is empty"
+        return f"holds {' and '.join(filter(None, there))}" if any(there) else "is empty"
 
     @property
     def notes(self) -> list[str]:

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
+from ..errors import OnlyInProgramError, UserError
 from ..files import from_home
 from ..progress import Progress
 from ..settings import Crop, Resampling
@@ -129,13 +129,12 @@ def _require_openable(source: str) -> None:
     """Refuse images that only a program can give.
 
     Raises:
-        UserError: they came from a DataLoader; or from another object of a program, and their packed copy is gone.
+        OnlyInProgramError: they came from a DataLoader; or from another object of a program, and their packed copy is gone.
     """
     if source == LOADER:
-        raise UserError("the images came from a DataLoader of a Python program, which a command cannot open")
+        raise OnlyInProgramError("the images came from a DataLoader of a Python program, which a command cannot open")
     if MEMORY.fullmatch(Path(source).name) and not Path(source).exists():
-        gone = f"the images came from a Python program, and their packed copy {source} does not exist any more"
-        raise UserError(f"{gone}: call vaegan.resume(RUN, data=IMAGES)")
+        raise OnlyInProgramError(f"the images came from a Python program, and their packed copy {source} does not exist any more")
 
 
 def pack_memory(
@@ -374,7 +373,7 @@ def avatar_source(count: int, preparation: Preparation) -> Source:
         UserError: they are asked for in grey.
     """
     if preparation.channels != 3:
-        raise UserError(f"avatars have 3 channels, not {preparation.channels}: leave out --grey, or give --channels 3")
+        raise UserError(f"avatars have 3 channels, not {preparation.channels}: leave out the flag that sets the channels")
     return avatars.source(count, preparation.size)
 
 

@@ -203,9 +203,10 @@ def differing(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
 def _check_same(folder: Path, wanted: dict[str, Any]) -> None:
     """Refuse a set that is there already, unless it is the one that is wanted."""
     if others := differing(read_manifest(folder), wanted):
-        more = " (other images, another table, or other images left out)" if others == ["content"] else ""
+        others.sort(key=lambda name: name == "content")  # the last one, because it is explained
+        more = ": other images, another table, or other images left out" if "content" in others else ""
         raise UserError(
-            f"{folder} exists already: it is a packed set with another {some(others)}{more}; choose another folder, or remove this one"
+            f"{folder} exists already: it was packed differently ({some(others)}{more}); choose another folder, or remove this one"
         )
 
 

@@ -92,13 +92,13 @@ def _parsed(vary: Sequence[str]) -> dict[str, list[Any]]:
         if key in settings:
             raise UserError(f"--vary {key} was given twice: give all its values at once")
         if key.startswith((*OF_THE_IMAGES, "networks.attributes")):
-            raise UserError(f"{key} cannot be varied: all runs must use the same images")
+            raise UserError(f"{key} cannot be varied: all runs must use the same images and attributes")
         if key == "training.seed":
             raise UserError("training.seed cannot be varied with --vary: use --seeds")
         try:
             settings[key] = yaml.safe_load(f"[{values}]")
         except yaml.YAMLError as error:
-            raise UserError(f"--vary {text} has no values: write values such as 0.01,0.1,1") from error
+            raise UserError(f"cannot read the values of --vary {text}: write values such as 0.01,0.1,1") from error
         there = [_comparable(value) for value in settings[key]]
         if any(value in there[:place] for place, value in enumerate(there)):
             raise UserError(f"--vary {text} has a value twice: leave out one")

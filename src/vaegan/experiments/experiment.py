@@ -210,7 +210,8 @@ class Experiment:
             raise UserError(f"the set {self.recipe.data.source} has no attributes: {way_out}")
         if len(self.parts[1]) < held_out:
             trained, out = map(len, self.parts)
-            way = "raise --data.held_out" if trained + out >= 2 * held_out else "use a set that has more images"
+            raise_it = "train the runs with a larger --data.held_out" if self.existing else "raise --data.held_out"
+            way = raise_it if trained + out >= 2 * held_out else "use a set that has more images"
             if out and (own := held_out_split(self.images, self.recipe.data.train_on)):
                 way = f"the {own} split of the set is held out; use a set with a larger one, or prepare the images again with --splits"
             few = f"there are only {out} held-out images (and {trained} training images)"

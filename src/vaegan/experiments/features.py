@@ -31,7 +31,7 @@ def features(experiment: Experiment, *, draws: int = DRAWS) -> ExperimentResult:
     if draws < 2:
         raise UserError(f"--draws must be at least 2, not {draws}: a standard deviation needs at least two draws")
     if any(recipe.networks.attributes for recipe in experiment.recipes):
-        raise UserError("this experiment needs models that are not conditional: leave out networks.attributes")
+        raise UserError("this experiment needs models that are not conditional: use runs without networks.attributes")
     experiment.require(held_out=FEWEST)
     question = Classification.of(experiment.images, *experiment.parts)
     experiment.require(training=FEWEST)

@@ -112,4 +112,4 @@ def _check_recipe(path: Path, name: str) -> None:
     except (yaml.YAMLError, UnicodeDecodeError, AttributeError, RecursionError) as error:
         raise UserError(f"{name} is damaged: its {path.name} cannot be read") from error
     if not PLAIN.fullmatch(source):
-        raise UserError(f"cannot open {name}: its {path.name} contains the path {source}, and it could open a file on your machine")
+        raise UserError(f"cannot open {name}: its {path.name} names the path {source}, so vaegan would read files of your machine")

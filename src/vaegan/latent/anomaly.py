@@ -159,11 +159,15 @@ class Scorer:
         """
         level = model.level if level is None else level
         source = source or source_of(images)
+        order = None
         if fitted_on is None:
             order = np.random.default_rng(0).permutation(len(indices))
             fitted_on, indices = indices[np.sort(order[len(order) // 2 :])], indices[np.sort(order[: len(order) // 2])]
         if min(len(fitted_on), len(indices)) < FEWEST:
-            there = f"{len(fitted_on)} images to fit and {len(indices)} images to rank, and at least {FEWEST} of each are needed"
+            both = (
+                f"there are {len(fitted_on)} training images and {len(indices)} held-out images, and at least {FEWEST} of each are needed"
+            )
+            there = f"there are {len(order)}, and at least {2 * FEWEST} are needed" if order is not None else both
             more = command("score", run, "IMAGES", "--calibrate", "SET")
             raise UserError(f"there are too few normal images to calibrate on: {there}; give more images with: {more}")
         fit, rank = np.sort(subsample(fitted_on, MOST_FITTED)), np.sort(subsample(indices, MOST_RANKED))

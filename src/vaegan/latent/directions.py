@@ -282,7 +282,7 @@ class Directions:
             UserError: there is no such file, or it is damaged, or of another version.
         """
         path = Path(path)
-        again = f"learn the attributes again with: {command('attributes', path.parent)}"
+        again = f"remove it, then learn the attributes again with: {command('attributes', path.parent)}"
         if not path.is_file():
             raise UserError(f"{path} does not exist: learn the attributes with: {command('attributes', path.parent)}")
         try:

@@ -263,7 +263,11 @@ def require_enough(training: Indices, held_out: Indices, samples: int, resamplin
         raise UserError(f"{what}: {way_out}")
     for what, part in (("training", training), ("held-out", held_out)):
         if len(part) < FEWEST:
-            raise UserError(f"there are only {len(part)} {what} images, and at least {FEWEST} are needed: use a set that has more images")
+            share = math.ceil(100 * FEWEST / (len(training) + len(held_out))) / 100
+            enough = what == "held-out" and share <= MOST_HELD_OUT
+            way_out = f"train with --data.held_out {share:g}, or use a set" if enough else "use a set"
+            few = f"there are only {len(part)} {what} images, and at least {FEWEST} are needed"
+            raise UserError(f"{few}: {way_out} that has more images")
 
 
 def attributes_of(model: VAEGAN, images: ImageSet, indices: NDArray[np.int64]) -> Tensor | None:

@@ -350,7 +350,8 @@ class VAEGAN(nn.Module):
             preparation = Preparation.from_dict(config["preparation"])
             model = cls(Architecture(**fields), preparation, tuple(config.get("untrained", ())), config.get("level"))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise UserError(f"{folder / CONFIG} is damaged: {error}") from error
+            what = f"it has no {error.args[0]}" if isinstance(error, KeyError) else str(error)
+            raise UserError(f"{folder / CONFIG} is damaged, or was written by another version of vaegan: {what}") from error
         try:
             model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
         except (SafetensorError, RuntimeError) as error:

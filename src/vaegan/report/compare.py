@@ -15,7 +15,7 @@ from ..metrics.tables import MetricTable
 from ..recipe import Recipe
 from ..run import Run
 from ..viz.grid import open_picture
-from ..words import command, metric, plain
+from ..words import command, in_unit, metric, plain
 from .charts import chart, number
 from .curves import Panel
 from .facts import facts
@@ -100,7 +100,7 @@ class RunComparison:
         return MetricTable("Settings that differ", tuple(self.names), rows, () if rows else ("All settings are the same.",))
 
     def _metrics(self) -> MetricTable:
-        columns = [{metric(name): number(value) for name, value in status.headlines.items()} for status in self.statuses]
+        columns = [{metric(name): number(in_unit(name, value)) for name, value in status.headlines.items()} for status in self.statuses]
         missing = [name for name, column in zip(self.names, columns, strict=True) if not column]
         notes = (f"Not evaluated yet: {', '.join(missing)}. Evaluate them with: vaegan evaluate RUN",) if missing else ()
         return MetricTable("Last metrics", tuple(self.names), _rows(columns), notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from ..latent.directions import Directions
 from ..metrics.distance import named
 from ..run import Run
 from ..viz.grid import open_picture
-from ..words import metric
+from ..words import in_unit, metric
 from .charts import number
 from .pictures import Embedded, embed
 
@@ -85,8 +86,8 @@ def metrics(run: Run) -> Metrics | None:
         (
             metric(name.removesuffix(named("", extractor))),
             [
-                _plain(values[name]),
-                *(f"{_plain(values[f'{name}_{which}'])} ± {_plain(values.get(f'{name}_{which}_spread', '?'))}" for which in HALVES),
+                _shown(values, name),
+                *(f"{_shown(values, f'{name}_{which}')} ± {_shown(values, f'{name}_{which}_spread')}" for which in HALVES),
             ],
         )
         for name in compared
@@ -95,7 +96,7 @@ def metrics(run: Run) -> Metrics | None:
     shown = {f"{name}{end}" for name in compared for end in ("", *(f"_{which}{more}" for which in HALVES for more in ("", "_spread")))}
     errors = {name for name in values if name.removesuffix(ERROR) in values and name.endswith(ERROR)}
     others = [
-        (metric(name), " ± ".join(_plain(values[one]) for one in (name, f"{name}{ERROR}") if one in values))
+        (metric(name), " ± ".join(_shown(values, one) for one in (name, f"{name}{ERROR}") if one in values))
         for name in values
         if name not in shown | errors
     ]
@@ -117,5 +118,6 @@ def _about(settings: dict[str, Any]) -> str:
     return f"{of}: {many}; extractor {settings.get('extractor') or 'none'}, seed {settings.get('seed')}, {time}."
 
 
-def _plain(value: str | float) -> str:
-    return number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+def _shown(values: Mapping[str, str | float], name: str) -> str:
+    value = values.get(name, "?")
+    return number(in_unit(name, value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)

@@ -79,7 +79,10 @@ def read(path: Path) -> dict[str, Any]:
     if not mark.startswith(MARK) or hashlib.sha256(memoryview(content)[:-DIGEST]).digest() != content[-DIGEST:]:
         raise DamagedError("its checksum does not fit its content")
     if mark != MARK + b"%04d" % FORMAT:
-        raise UserError(f"cannot resume from {path}: it was written by another version of vaegan")
+        anew = command("train", "--data", "IMAGES", "--init-from", path.parents[1])
+        raise UserError(
+            f"cannot resume from {path}: it was written by another version of vaegan; train a new run from its weights with: {anew}"
+        )
     try:
         state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         return {**state, "step": int(state["step"])}

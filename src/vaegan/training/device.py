@@ -57,8 +57,10 @@ def find_device(device: str, world: World) -> str:
         raise UserError("training on mps takes one process: leave out --processes")
     if device == "cuda" and world.processes > torch.cuda.device_count():
         seen = torch.cuda.device_count()
-        whole = ": each task must see all GPUs of its node, so ask for --gpus-per-node" if isinstance(world.environment, Slurm) else ""
-        raise UserError(f"there {'is 1 GPU' if seen == 1 else f'are {seen} GPUs'} on this machine, and {world.processes} are needed{whole}")
+        slurm = "each task must see all GPUs of its node, so ask for --gpus-per-node"
+        way_out = slurm if isinstance(world.environment, Slurm) else f"use at most {seen} process{'es' * (seen > 1)}"
+        here = "is 1 GPU" if seen == 1 else f"are {seen} GPUs"
+        raise UserError(f"there {here} on this machine, and {world.processes} processes need one each: {way_out}")
     return device
 
 

@@ -301,7 +301,7 @@ class Trainer:
         if theirs["images_per_step"] != mine["images_per_step"]:
             images, processes = theirs["images_per_step"], self.processes
             whole = images % (processes * self.recipe.objective.images_per_sample) == 0 and images > processes
-            batch = f": set --training.batch {images // processes}" if whole else ""
+            batch = f": set --training.batch {images // processes}" if whole else ": use a number of processes that divides it"
             if processes == 1 and (began_with := images // was["training.batch"]) > 1:
                 batch += f", or add --processes {began_with}"
             here = f"{processes} process{'es' * (processes > 1)} with a batch of {self.recipe.training.batch}"

@@ -321,7 +321,9 @@ def test_a_set_with_other_choices_is_another(four: Place) -> None:
     """Else a set would be taken for one that it is not; and without choices, sets that were packed before are known again."""
     (four.root / "t.csv").write_text(table("file,age", "31.5 7 18 80"))
     four.prepare(attributes=four.root / "t.csv", thresholds={"age": 18})
-    four.refuses(four.photos, four.out, "--size=16", f"--attributes={four.root / 't.csv'}", "--threshold=age=30", words="another content")
+    four.refuses(
+        four.photos, four.out, "--size=16", f"--attributes={four.root / 't.csv'}", "--threshold=age=30", words="packed differently (content"
+    )
     listing = ImageSet.open(four.out).manifest["made_from"]["listing"]
     four.out = four.root / "plain"
     plain = four.prepare(attributes=write(four.root, {"t.csv": table("file,Smile", "1 0 0 1")}) / "t.csv")

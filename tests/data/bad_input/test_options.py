@@ -22,7 +22,7 @@ BAD_OPTIONS: dict[str, tuple[tuple[object, ...], str]] = {
     "a size beyond numbers": (("--workers", 1, "--size", 10**20), str(10**20)),
     "a crop that there is not": (("--crop", "center"), "--crop"),
     "a resampling that there is not": (("--resampling", "cubic"), "--resampling"),
-    "a crop box without a box": (("--crop", "box"), "the left, top, right and bottom edge in pixels, such as 15 40 163 188, not"),
+    "a crop box without a box": (("--crop", "box"), "crop=box needs a box: give its left, top, right and bottom edge"),
     "a box without a crop box": (("--box", 0, 0, 8, 8), "a box needs crop=box, not centre"),
     "a box with another crop": (("--crop", "celeba", "--box", 0, 0, 8, 8), "a box needs crop=box, not celeba"),
     "a box the wrong way round": (("--crop", "box", "--box", 8, 0, 0, 8), "a box must be the left, top, right and bottom edge in pixels"),

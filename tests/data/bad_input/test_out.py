@@ -61,12 +61,12 @@ def test_an_out_with_an_image_and_a_manifest_that_is_none(place: Place) -> None:
 
 
 OTHER_SETS: dict[str, tuple[tuple[object, ...], str]] = {
-    "of another size": (("--size", 24), "another size"),
-    "in grey": (("--size", 16, "--grey"), "another channels"),
-    "of another crop": (("--size", 16, "--crop", "none"), "another crop"),
-    "with splits": (("--size", 16, "--splits", 0.5, 0.5, 0), "another splits"),
-    "of fewer images": (("--size", 16, "--count", 1), "another content"),
-    "with attributes": (("--size", 16, "--attributes", "t.csv"), "another "),
+    "of another size": (("--size", 24), "(size"),
+    "in grey": (("--size", 16, "--grey"), "(channels"),
+    "of another crop": (("--size", 16, "--crop", "none"), "(crop"),
+    "with splits": (("--size", 16, "--splits", 0.5, 0.5, 0), "(splits"),
+    "of fewer images": (("--size", 16, "--count", 1), "(content"),
+    "with attributes": (("--size", 16, "--attributes", "t.csv"), "("),
 }
 
 
@@ -75,7 +75,7 @@ def test_an_out_that_is_another_set(options: tuple[object, ...], words: str, pla
     Path("t.csv").write_text("name,Round\na.png,1\nz.png,0\n")
     place.packs()
     sentence = place.refuses(
-        place.photos, place.out, "--workers", 1, *options, words=f"{place.out} exists already: it is a packed set with {words}"
+        place.photos, place.out, "--workers", 1, *options, words=f"{place.out} exists already: it was packed differently {words}"
     )
     assert "choose another folder, or remove this one" in sentence
     place.packs()
@@ -84,11 +84,11 @@ def test_an_out_that_is_another_set(options: tuple[object, ...], words: str, pla
 def test_an_out_that_is_a_set_of_another_source(place: Place) -> None:
     place.packs()
     write(place.root / "other", {"b.png": picture(3)})
-    words = f"{place.out} exists already: it is a packed set with another source, content; choose another folder, or remove this one"
+    why = ": other images, another table, or other images left out"
+    words = f"{place.out} exists already: it was packed differently (source, content{why}); choose another folder, or remove this one"
     place.refuses(place.root / "other", place.out, "--workers", 1, "--size", SIDE, words=words)
     write(place.photos, {"m.png": picture(3)})
-    why = "(other images, another table, or other images left out)"
-    words = f"{place.out} exists already: it is a packed set with another content {why}; choose another folder, or remove this one"
+    words = f"{place.out} exists already: it was packed differently (content{why}); choose another folder, or remove this one"
     place.refuses_photos(words=words)
 
 

@@ -71,17 +71,17 @@ def test_other_files_are_counted_and_named(kind: str, place: Place) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_source_without_images_says_what_it_holds(kind: str, place: Place) -> None:
     source = made(kind, place, {f"{n:03d}.csv": b"1" for n in range(120)} | {"sub/a.mp4": b"1", "sub/deep/b": b"text"})
-    holds = "and it holds 120 .csv, 1 other file (not images); 1 .mp4 (a video: extract the frames first)"
+    holds = " holds 120 .csv, 1 other file (not images); 1 .mp4 (a video: extract the frames first)"
     place.refuses(source, place.out, words=holds + (" and 2 folders" if kind == "folder" else ""))
 
 
 def test_an_empty_folder(place: Place) -> None:
-    place.refuses(write(place.root / "more", {".DS_Store": b"x"}), place.out, words="HEIC files, and it is empty")
+    place.refuses(write(place.root / "more", {".DS_Store": b"x"}), place.out, words="HEIC files, and more is empty")
 
 
 def test_a_run_is_no_source(place: Place) -> None:
     write(place.photos, {"sub/recipe.yaml": "", "sub/stats.jsonl": "", "sub/b.png": picture(3)})
-    place.refuses(place.photos / "sub", place.out, words=f"there are no images in {place.photos / 'sub'}: it is a run")
+    place.refuses(place.photos / "sub", place.out, words=f"{place.photos / 'sub'} is a run, not a folder of image files")
     assert place.packs(skipped={"sub": "^passed over: a run$"}).manifest["notes"] == [
         "passed over 1 folder, listed in skipped.txt: 1 folder (a run)"
     ]
@@ -175,12 +175,12 @@ def test_photos_of_phones_need_a_package(place: Place, monkeypatch: pytest.Monke
         images = place.packs(skipped={"n.jpg": f"^{reason.translate({91: '.', 93: '.'})}$", "m.heic": "^passed over: a HEIC image"})
         assert images.manifest["notes"] == [f"passed over 1 file, listed in skipped.txt: 1 .heic ({reason})"]
         only = write(place.root / "more", {"m.heic": (place.photos / "m.heic").read_bytes()})
-        place.refuses(only, place.root / "out2", words=f"and it holds 1 .heic ({reason})")
+        place.refuses(only, place.root / "out2", words=f" holds 1 .heic ({reason})")
         told: list[tuple[str, str]] = []
         with pytest.raises(UserError, match="no readable image"):
             read_images([only / "m.heic"], Preparation(), lambda *line: told.append(line))
         assert told == [(str(only / "m.heic"), reason)]
-    place.refuses(place.photos, place.out, "--size", SIDE, words="another content")
+    place.refuses(place.photos, place.out, "--size", SIDE, words="packed differently (content")
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_photos_that_are_still_in_the_cloud(place: Place) -> None:
 
 def test_a_named_archive_of_other_files(place: Place) -> None:
     source = archive(place.root / "more.zip", {"t.csv": b"x"})
-    fails(place.capsys, "train", "--data", source, "--run", place.out, words="and it holds 1 .csv (not an image)")
+    fails(place.capsys, "train", "--data", source, "--run", place.out, words=" holds 1 .csv (not an image)")
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "Trip: Rome/a.jpg", '"a": b.jpg', '"a".jpg', "a:", "C:\\x: y", "Straße: 1"])

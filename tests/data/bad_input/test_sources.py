@@ -14,8 +14,8 @@ BAD_SOURCES: dict[str, tuple[str, str]] = {
     "no name": ("", "the name of the images is empty"),
     "the folder of nobody": ("~nobody-of-this-name/photos", "~nobody-of-this-name"),
     "the celeba of nobody": ("celeba:~nobody-of-this-name/photos", "~nobody-of-this-name"),
-    "a folder without images": ("{root}/here", f"{NO_IMAGES} {{root}}/here or its subfolders: images are JPEG, PNG, WebP, BMP"),
-    "a kind with a slip": ("celebaa:{root}/photos", "the folder celebaa:{root}/photos does not exist. Did you mean celeba?"),
+    "a folder without images": ("{root}/here", f"{NO_IMAGES} {{root}}/here or its subfolders: "),
+    "a kind with a slip": ("celebaa:{root}/photos", "does not exist, and there is no kind of images named celebaa. Did you mean celeba?"),
     "an unknown kind": ("imagenet:{root}/photos", ": there are celeba, lfw, stl10, cifar10, cifar100, mnist, classes, hf, hf-stream"),
     "a kind in capitals": ("CelebA:{root}/photos", "there is no kind of images named CelebA"),
     "an address": ("https://example.org/photos.zip", "there is no kind of images named https"),
@@ -53,4 +53,4 @@ def test_a_packed_set_as_a_source(place: Place) -> None:
 
 def test_the_pictures_of_a_run_as_a_source(place: Place) -> None:
     write(place.photos, {"recipe.yaml": "", "stats.jsonl": ""})
-    place.refuses_photos(words=f"{NO_IMAGES} {place.photos}")
+    place.refuses_photos(words=f"{place.photos} is a run, not a folder of image files")

@@ -128,7 +128,11 @@ def _shape(shape: tuple[int, ...], what: str) -> tuple[int, int, int, int]:
         UserError: these are not many images.
     """
     said = f"{what} holds an array of {' x '.join(map(str, shape)) or 'one number'}"
-    if len(shape) == 2 or (len(shape) == 3 and shape[-1] < MOST_CHANNELS):
+    if len(shape) == 2:
+        raise UserError(
+            f"{said}: if it is one image, give the folder that the file is in; if each row is an image, reshape it to N x H x W"
+        )
+    if len(shape) == 3 and shape[-1] < MOST_CHANNELS:
         raise UserError(f"{said}: this is one image, not a set; give the folder that the file is in")
     if len(shape) == 4 and shape[-1] > MOST_CHANNELS and shape[1] <= MOST_CHANNELS:
         raise UserError(f"{said}: put the channels last, as N x H x W x C")
@@ -151,7 +155,9 @@ def _members(path: Path) -> tuple[list[ImageArray], dict[str, list[str]], list[s
             large = [name for name in names if len(heads[name][0]) in (3, 4) and heads[name][2].kind in "biuf"]
             wanted = large if len(large) == 1 else [name for name in large if NAMED.fullmatch(name)]
             if not wanted:
-                there = ", ".join(f"{name} {' x '.join(map(str, heads[name][0]))}" for name in names) or "none"
+                there = ", ".join(f"{name} ({' x '.join(map(str, heads[name][0]))})" for name in names) or "none"
+                if not large:
+                    raise UserError(f"no array of {path} has the shape of images, N x H x W or N x H x W x C: there are {there}")
                 raise UserError(f"it is not clear which array of {path} holds the images: name the right one 'images'; there are {there}")
             arrays = [ImageArray(name, _shape(heads[name][0], f"{path}: {name}"), heads[name][2], heads[name][1]) for name in wanted]
             notes: list[str] = []

@@ -204,7 +204,8 @@ def _meaning(
     if name in choices.numeric:
         mean, deviation = _moments(cells, values)
         if not deviation > 0:
-            raise ValueError(f"has the same number in every row: leave out --numeric {name}")
+            what = "has the same number in every row" if known else "has no numbers"
+            raise ValueError(f"{what}: leave out --numeric {name}")
         return "numeric", f"(value - {mean:.6g}) / {deviation:.6g}", _where_known(values, lambda value: (value - mean) / deviation)
     if len(known) > 2 and known != [-1, 0, 1]:
         return ("numbering", "", None) if _is_running(cells, values) else ("many", f"{low:.6g} to {high:.6g}", None)

@@ -77,9 +77,8 @@ def listing(path: Path) -> Listing:
     else:
         found = Zip(path) if _is_zip(path) else Tar(path)
     if found.count == 0:
-        raise UserError(
-            f"there are no images in {path} or its subfolders: images are {formats_in_words()} files, and {found.passed_over.in_all()}"
-        )
+        there = f"{path.name} {found.passed_over.in_all()}"
+        raise UserError(f"there are no images in {path} or its subfolders: images are {formats_in_words()} files, and {there}")
     return found
 
 
@@ -135,7 +134,7 @@ class Folder:
         if any(names >= marks for marks in (RUN_MARKS, SET_MARKS, JOINED_MARKS)):
             kind = RUN if names >= RUN_MARKS else PACKED
             if not inside:
-                raise UserError(f"there are no images in {self.root}: it is {kind}")
+                raise UserError(f"{self.root} is {kind}, not a folder of image files: give the image files themselves")
             passed_over.add(printable(inside), kind, "folder")
             return
         for entry in found:

@@ -38,7 +38,8 @@ def source(path: Path) -> Source:
         raise UserError(f"{path} holds several sets: {', '.join(file.name for file in files)}; put each into a folder of its own")
     heads = {file: _head(file) for file in files}
     if len({head[1:] for head in heads.values()}) > 1:
-        raise UserError(f"the sets in {path} have images of different sizes: {', '.join(file.name for file in files)}")
+        names = ", ".join(file.name for file in files)
+        raise UserError(f"the sets in {path} have images of different sizes: {names}; put each into a folder of its own")
     labels = {file: _labels(file, heads[file][0]) for file in files}
     fingerprint = Fingerprint()
     for file in sorted(path.glob("*ubyte*")):

@@ -77,7 +77,8 @@ def find_source(text: str, choices: ColumnChoices = NO_CHOICES) -> Source:
     if kind in HUB:
         return huggingface.source(path, streaming=kind != "hf", choices=choices)
     if kind not in KINDS:
-        raise unknown_name("kind of images", kind, [*KINDS, *HUB], inside=f", and the folder {text} does not exist")
+        known = unknown_name("kind of images", kind, [*KINDS, *HUB])
+        raise UserError(f"the folder {text} does not exist, and {known}")
     place = from_home(path)
     if not path:
         raise UserError(f"{kind}: must be followed by a folder, such as {kind}:FOLDER")
