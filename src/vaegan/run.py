@@ -125,6 +125,11 @@ class Run(RunMethods):
         return self.recipe_file.is_file()
 
     @property
+    def kind(self) -> str:
+        """What it is where it is no run, in words."""
+        return "a model folder"
+
+    @property
     def model_folder(self) -> Path:
         """The folder of the model: RUN/model; the folder itself if it is a model folder, also one with a recipe, as on the hub."""
         inside = self.folder / "model"
@@ -267,9 +272,8 @@ class Run(RunMethods):
         from .data import open_images
 
         if data is None and not self.is_run:
-            raise UserError(
-                f"a model folder does not say which images the model was trained on: give images{f' with {flag}' if flag else ''}"
-            )
+            what = f"{self.kind} does not say which images the model was trained on"
+            raise UserError(f"{what}: give images{f' with {flag}' if flag else ''}")
         settings, preparation = self.data, self.preparation
         try:
             source = settings.source if data is None else str(data)

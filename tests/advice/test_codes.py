@@ -50,7 +50,7 @@ CASES = [
         on_plain_photos,
     ),
     Case(
-        "has no attributes, and principal directions need a fitted prior: fit it with: vaegan fit-prior {}",
+        "there are only principal directions, which need a fitted prior: fit the prior with: vaegan fit-prior {}",
         "attributes RUN",
         ("SAID --device cpu", "attributes RUN"),
         both(on_plain_photos, without_prior),
@@ -93,7 +93,7 @@ CASES = [
         both(two_folders, lambda w: works("attributes", w["RUN"])),
     ),
     Case(
-        '--name cannot be "{}": a name must not begin with -',
+        '--name cannot be "{}": a name must not begin with "-"',
         "attributes RUN --with ONE --without OTHER --name direction-1",
         "attributes RUN --with ONE --without OTHER --name Mine",
         two_folders,
@@ -190,7 +190,7 @@ CASES = [
         lambda w: change(w, "held_out: 0.5", "held_out: 0.1"),
     ),
     Case(
-        "remove it, or calibrate again with: vaegan score {} IMAGES --calibrate SET",
+        "remove this file, or calibrate again with: vaegan score {} IMAGES --calibrate SET",
         "studio RUN --score",
         ("score RUN IMAGES --calibrate PHOTOS", "studio RUN --score"),
         lambda w: (w["RUN"] / "score.safetensors").write_bytes(b"damaged"),

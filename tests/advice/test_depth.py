@@ -27,7 +27,7 @@ def broken(world: World) -> None:
 
 
 def _says_why(world: World) -> None:
-    assert "can be read; the first: a.png" in world.do("SAID --workers 1")
+    assert "can be read; the first one: a.png" in world.do("SAID --workers 1")
 
 
 def _array(world: World, name: str, values: NDArray[Any]) -> None:

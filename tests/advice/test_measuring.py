@@ -63,7 +63,7 @@ CASES = [
         both(no_work, another_experiment),
     ),
     Case(
-        "write {} into this file to keep the experiment {}, or choose another --out",
+        "{}, or choose another --out",
         experiment("samples"),
         (lambda w: (w["OUT"] / "experiment.json").write_text('{"experiment": "samples"}'), experiment("samples")),
         both(lambda w: w["OUT"].mkdir(), lambda w: (w["OUT"] / "experiment.json").write_text("x")),
@@ -90,7 +90,7 @@ CASES = [
         ),
     ),
     Case(
-        "then use that set with --data SET",
+        "use that set with --data SET",
         "experiment features --size 16 --data PHOTOS --data.held_out 0.5 --out OUT",
         (no_work, "experiment features --data PACKED --out NEW-RUN"),
     ),

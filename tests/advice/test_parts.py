@@ -52,7 +52,7 @@ CASES = [
         half_moved,
     ),
     Case(
-        ("vaegan score {} IMAGE --calibrate {}", "{}: {}; then leave out --calibrate"),
+        ("vaegan score {} IMAGE --calibrate {}", "{}: {}; then run the command with --shard again, without --calibrate"),
         "score RUN PHOTOS --shard 1/2 --calibrate PACKED",
         ("score RUN IMAGE --calibrate PACKED", "score RUN PHOTOS --shard 1/2"),
     ),

@@ -110,7 +110,7 @@ MISTAKES = {
     "an image that is not there": (["edit", "nothing.png", "--add", "Beard=1"], "nothing.png does not exist"),
     "a sum of one": (["arithmetic", "PHOTO"], "arithmetic needs + or - between images"),
     "a sign at the end": (["arithmetic", "PHOTO", "-"], "no image after -"),
-    "two signs": (["arithmetic", "PHOTO", "-", "+", "PHOTO"], "two signs in a row"),
+    "two signs": (["arithmetic", "PHOTO", "-", "+", "PHOTO"], "one sign directly follows another in"),
 }
 
 

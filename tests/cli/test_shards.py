@@ -83,7 +83,17 @@ def test_scores_of_shards_are_those_of_all(
     words = f"--shard needs one calibration for all parts: calibrate first, with: vaegan score {trained} IMAGE"
     fails(capsys, "score", trained, photos, "--shard", "1/2", words=words)
     works("score", trained, photos)
-    fails(capsys, "score", trained, photos, "--shard", "1/2", "--calibrate", photos, words=f"{words} --calibrate {photos}; then leave out")
+    fails(
+        capsys,
+        "score",
+        trained,
+        photos,
+        "--shard",
+        "1/2",
+        "--calibrate",
+        photos,
+        words=f"{words} --calibrate {photos}; then run the command with --shard again, without",
+    )
     for number in (1, 2):
         works("score", trained, photos, "--shard", f"{number}/2")
     table = rows(trained / "scores.csv")

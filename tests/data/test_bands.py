@@ -249,7 +249,7 @@ def test_an_array_is_not_read_into_memory(tmp_path: Path) -> None:
     assert (source.count, source.size, source.channels) == (1 << 40, (SIDE, SIDE), 1)
     items = iter(source.items())
     assert next(items).name == "images-000000"
-    with pytest.raises(UserError, match="images stops inside image 2 of"):
+    with pytest.raises(UserError, match="its array images ends inside image 2 of"):
         next(items)
 
 

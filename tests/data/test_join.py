@@ -88,7 +88,7 @@ def test_parts_without_images(tmp_path: Path) -> None:
         check(join(tmp_path / name / "set", pack_parts(source(good), 8, tmp_path / name), progress=quiet), plain)
     with pytest.raises(UserError, match="part 1 is part 1/8 of a set, and none of its images can be read"):
         ImageSet.open(tmp_path / "first" / "part 1")
-    with pytest.raises(UserError, match="none of the images of some can be read; the first: 0: damaged"):
+    with pytest.raises(UserError, match="none of the images of some can be read; the first one: 0: damaged"):
         join(tmp_path / "none", pack_parts(source(range(0)), 8, tmp_path / "no"), progress=quiet)
 
 

@@ -99,7 +99,7 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / ".DS_Store").touch()
     small("samples", tmp_path)
     (tmp_path / "experiment.json").write_text("{")
-    with pytest.raises(UserError, match=r'experiment.json is damaged: write {"experiment": "samples"} into this file'):
+    with pytest.raises(UserError, match=r'experiment.json is damaged: replace its content with {"experiment": "samples"} to continue'):
         small("samples", tmp_path)
 
 

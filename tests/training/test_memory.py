@@ -67,8 +67,8 @@ def test_what_does_not_fit_is_refused_before_images_are_opened(tmp_path: Path, m
     with pytest.raises(UserError) as refused:
         train(tiny("reference", networks__size=(1024, 1024), networks__width=None), tmp_path / "run", **QUIETLY)
     sentence = str(refused.value)
-    assert "parameters) with 4 images a step takes at least " in sentence
-    assert sentence.endswith(" GB of memory, but only 8.0 GB are free: choose a smaller networks.size, networks.width or training.batch")
+    assert " GB of memory, but only 8.0 GB are free (the networks have " in sentence
+    assert sentence.endswith("each step takes 4 images): choose a smaller networks.size, networks.width or training.batch")
     assert not (tmp_path / "run").exists()
 
 

@@ -228,7 +228,7 @@ def _attribute_of_pair(
     if not name or name.startswith("-") or set(name) & set("=/\\") or NAME.fullmatch(name):
         if not name:
             raise UserError("--name is empty: give the attribute a name with --name")
-        raise UserError(f'--name cannot be "{name}": a name must not begin with -, contain =, / or \\, or be like direction-1')
+        raise UserError(f'--name cannot be "{name}": a name must not begin with "-", hold "=", "/" or "\\", or look like direction-1')
     memory = isinstance(run, ModelInMemory)
     known = None if memory else Directions.load_for(run.attributes_file, model)
     if known and name in known.of_attributes.names:
@@ -265,8 +265,8 @@ def _without_attributes(run: Run, model: VAEGAN, pixels: NDArray[Any], talk: Tal
     directions = known or Directions.none(model)
     if not directions.principal.names:
         raise UserError(
-            f"{run.argument} has no attributes, and principal directions need a fitted prior: "
-            f"fit it with: {command('fit-prior', run.argument)}"
+            f"{run.argument} has no attributes, so there are only principal directions, which need a fitted prior: "
+            f"fit the prior with: {command('fit-prior', run.argument)}"
         )
     way_out = command("attributes", run.argument, "--with", "IMAGES", "--without", "IMAGES", "--name", "NAME")
     talk.note(

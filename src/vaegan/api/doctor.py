@@ -150,7 +150,7 @@ def doctor(
         examined = examine(recipe, progress=bar, workers=workers or cores())
         if not len(examined):
             name, reason = examined.broken[0] if examined.broken else (named, "there are no images")
-            raise UserError(f"none of the {len(examined.broken):,} images of {named} can be read; the first: {name}: {reason}")
+            raise UserError(f"none of the {len(examined.broken):,} images of {named} can be read; the first one: {name}: {reason}")
         found = diagnose(examined, recipe, progress=bar)
     names = examined.names
     findings = [

@@ -206,7 +206,7 @@ def _parse_sum(words: Sequence[Any]) -> tuple[list[int], list[list[Any]]]:
             signs.append(sign)
         else:
             two = " ".join(map(str, words[number - 1 :]))
-            raise UserError(f'there are two signs in a row in "{two}": leave out one')
+            raise UserError(f'one sign directly follows another in "{two}": leave out one')
     if not groups[-1]:
         raise UserError(f"there is no image after {words[-1]}" if words else "there are no images to add")
     if len(groups) < 2:

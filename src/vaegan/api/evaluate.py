@@ -88,7 +88,7 @@ def evaluate(
     training, held_out = opened.split(images)
     if not opened.is_run:
         talk.note(
-            "note: a model folder does not say which images were held out, so this evaluation may use training images as held-out images: "
+            f"note: {opened.kind} does not say which images were held out, so this evaluation may use training images as held-out images: "
             "give the run folder instead"
         )
     require_enough(training, held_out, samples, resamplings)

@@ -207,7 +207,7 @@ def score(
     if wanted and calibrate is not None:
         source = calibrate if isinstance(calibrate, (str, Path)) else "SET"
         first = command("score", opened.argument, "IMAGE", "--calibrate", source)
-        raise UserError(f"{one_for_all}: {first}; then leave out --calibrate")
+        raise UserError(f"{one_for_all}: {first}; then run the command with --shard again, without --calibrate")
     if wanted and not opened.score_file.is_file():
         on = [] if opened.is_run else ["--calibrate", "SET"]
         raise UserError(f"{one_for_all}: {command('score', opened.argument, 'IMAGE', *on)}")

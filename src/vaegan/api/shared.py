@@ -46,6 +46,11 @@ class ModelInMemory(Run):
         """It is none."""
         return False
 
+    @property
+    def kind(self) -> str:
+        """What it is, in words."""
+        return "a model without a folder"
+
     def model(self, device: str | torch.device = "cpu", *, prior: bool = True) -> VAEGAN:  # noqa: ARG002 (it stays where it is)
         """The model, wherever it is."""
         return self._model

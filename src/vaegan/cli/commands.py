@@ -31,7 +31,7 @@ COMMANDS = (
     Command("data", "data", "Data", "Show what is in a set of images."),
     Command("doctor", "doctor", "Data", "Find what is wrong with a set of images before you train on it."),
     Command("train", "training", "Train", "Train a VAE/GAN on a folder of images."),
-    Command("fit-prior", "prior", "Train", "Fit the prior that samples are drawn from."),
+    Command("fit-prior", "prior", "Train", "Fit the prior that the codes of samples are drawn from."),
     Command("recipes", "training", "Train", "List the recipes, or show all settings of one recipe.", takes="[OPTIONS] [NAME]"),
     Command("bench", "training", "Train", "Measure how long a training step takes on this machine."),
     Command("demo", "demo", "Look", "Show the model that comes with the package, in a browser."),

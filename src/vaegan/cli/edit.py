@@ -103,8 +103,8 @@ def edit(
         direction-1=2: they need no attributes. Their strength is in standard deviations of the codes.
     how
         How codes change. With --how probe, a simple classifier of codes (a linear probe) measures how much of the attribute each image
-        has. Strength 1 moves a code until the image has as much of it as a typical image with the attribute. An image that has this much
-        already does not change. Other attributes stay, except those that cannot occur together with the new one, for example another
+        has. Strength 1 moves a code until the image has as much of it as a typical image with the attribute. If an image already has this
+        much, it does not change. Other attributes stay, except those that cannot occur together with the new one, for example another
         colour of hair: they are removed. With --how mean, the same step is added to each code, as the paper does: the mean code of images
         with the attribute, minus the mean code of images without it.
     strip

@@ -31,7 +31,7 @@ def evaluate(
     It compares samples and reconstructions with real images, by the features that a network finds in them: Frechet distance (FID, Heusel et
     al. 2017), kernel distance (KID, Binkowski et al. 2018), precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et
     al. 2020). It compares reconstructions with their images: PSNR, SSIM, MS-SSIM and the learned similarity. It compares samples with the
-    training images, to find copies. Reconstructions are decoded from posterior means, not from posterior samples.
+    training images, to find copies. Reconstructions are decoded from posterior means.
 
     A gan has no encoder, so it has no reconstructions and no codes. A vae has no discriminator, so it has no learned similarity.
 
@@ -44,8 +44,8 @@ def evaluate(
         used as the training images. Its validation split is used as the held-out images, or its test split if it has no validation split.
         A set without splits is divided at random. Samples are compared with both parts.
     samples
-        The number of samples to draw. If both priors are measured, this number is drawn from each. The samples are compared with at most
-        this number of training images, and at most this number of held-out images.
+        The number of samples to draw. If both priors are measured (see --prior), this number is drawn from each. The samples are compared
+        with at most this number of training images, and at most this number of held-out images.
     extractor
         The network whose features are compared: efficientnet, mobilenet, inception (as in papers that report FID), or attributes (a network
         that learns the attributes of the set). With --extractor none, it makes only measurements that use no features, for example pixel

@@ -28,8 +28,8 @@ def export(
     Each file takes any number of images or codes at a time. The command checks that each file gives the same results as the model.
     model.json describes the files. example.py shows how to use them with onnxruntime and numpy.
 
-    If the run has no directions of attributes yet, they are learned first (see vaegan attributes). If its score is not calibrated, that is
-    done first, too (see vaegan score).
+    If the run has no directions of attributes yet, they are learned first (see vaegan attributes). If the score
+    of the run is not calibrated yet, the command calibrates it first (see vaegan score).
 
     Parameters
     ----------

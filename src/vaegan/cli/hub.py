@@ -24,8 +24,8 @@ def push(
     """Send a model to the Hugging Face hub, with a model card.
 
     It sends the weights, the prior, the recipe, the directions of attributes and the calibration of the score. The
-    model card shows what the report shows. No image of the training set is sent, and no path of a file on this
-    machine. The command needs the package huggingface_hub, and an access token with write permission (see hf auth
+    model card shows what the report shows. The images of the training set are not sent, and file paths of this
+    machine are not sent. The command needs the package huggingface_hub, and an access token with write permission (see hf auth
     login).
 
     Parameters

@@ -86,7 +86,7 @@ def reconstruct(
 ) -> None:
     """Show images above their reconstructions.
 
-    Reconstructions are decoded from posterior means, not from posterior samples.
+    Each reconstruction is decoded from the mean code that the encoder gives for its image (the posterior mean).
 
     Parameters
     ----------

@@ -16,10 +16,10 @@ def fit_prior(
     device: str = "auto",
     json: Json = False,
 ) -> None:
-    """Fit the prior that samples are drawn from.
+    """Fit the prior that the codes of samples are drawn from.
 
-    It draws one posterior sample for each training image, fits a Gaussian mixture to these samples, and writes the mixture to
-    prior.safetensors beside the model. The weights of the model do not change.
+    For each training image, the encoder gives a distribution of codes (the posterior). The command draws one code from each, fits a
+    Gaussian mixture to these codes, and writes the mixture to prior.safetensors beside the model. The weights of the model do not change.
 
     vaegan train does this after its last step. Use this command if the run is from an older version, if the run was interrupted before the
     fit, or if you want a mixture of fewer Gaussians.

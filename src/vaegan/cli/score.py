@@ -28,7 +28,7 @@ def score(
     """Give each image an anomaly score: how unusual it is for a model.
 
     Each image gets errors of its reconstruction, a distance of its code from the codes of normal images, and a p-value that compares it
-    with normal images. Images are encoded as posterior means, not as posterior samples. A picture shows the most unusual images. Files that
+    with normal images. Images are encoded as posterior means. A picture shows the most unusual images. Files that
     cannot be read are also listed in the CSV file, with the reason. The exit code is then 2.
 
     Parameters

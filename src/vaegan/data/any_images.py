@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sized
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -14,7 +15,7 @@ from PIL import Image
 from ..errors import UserError
 from .dataset import ImageSet, PackedImages
 from .images import Picture, Preparation, read
-from .prepare import matching
+from .prepare import cache_folder, matching
 from .read_images import read_images
 from .samples import Unreadable
 from .sources.base import Pixels
@@ -96,6 +97,14 @@ def source_of(images: object) -> str:
     """Where images are: their path, the folder of a packed set, or else that a program has them."""
     path = images.folder if isinstance(images, (ImageSet, PackedImages)) else images
     return str(path) if isinstance(path, (str, Path)) else IN_MEMORY
+
+
+def called(images: ImageSet) -> str:
+    """What a person calls a set: its folder; or what it was made from, such as folder photos, where it is in the cache."""
+    with suppress(UserError):  # there is no home folder, and so no cache
+        if cache_folder() in images.folder.parents:
+            return str(images.manifest["made_from"]["source"])
+    return f"the set {images.folder}"
 
 
 def check_values(low: float, high: float) -> None:

@@ -54,7 +54,7 @@ def join(out: Path, folders: Sequence[Path], *, progress: Progress) -> ImageSet:
     about = _about(parts[0])
     there = _check_out(out, about, parts)
     if not any(map(len, parts)):
-        raise UserError(f"none of the images of {about['made_from']['source']} can be read; the first: {parts[0].skipped[0]}")
+        raise UserError(f"none of the images of {about['made_from']['source']} can be read; the first one: {parts[0].skipped[0]}")
     files = _files_of_images(parts, progress)
     if there is None:
         out.mkdir(parents=True, exist_ok=True)

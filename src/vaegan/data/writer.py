@@ -257,7 +257,7 @@ def _read_all(
         raise Unfinished(writer.seen)
     if not writer.images and "shard" not in writer.plan["made_from"]:  # a part may have none, if another one has
         shutil.rmtree(writer.folder)
-        first = f"; the first: {writer.first_skipped}" if writer.seen else ""
+        first = f"; the first one: {writer.first_skipped}" if writer.seen else ""
         raise UserError(f"none of the {writer.seen} images of {source.name} can be read{first}")
 
 

@@ -145,7 +145,8 @@ class Experiment:
         there = _read(about).get("experiment")
         if about.is_file() and there is None:
             mend = json.dumps({"experiment": self.name})
-            raise UserError(f"{about} is damaged: write {mend} into this file to keep the experiment {self.name}, or choose another --out")
+            what = f"{about} is damaged: replace its content with {mend} to continue the experiment {self.name}"
+            raise UserError(f"{what}, or choose another --out")
         if about.is_file() and there != self.name:
             raise UserError(f"{self.folder} exists already: it holds the experiment {there}; choose another --out")
         if about.is_file() and any((self.folder / RUNS).glob(f"*/{RECIPE}")):
@@ -206,7 +207,8 @@ class Experiment:
         if self.recipe.objective.kind != "vaegan" and not any_kind and not self.existing:
             raise UserError(f"the experiment sets objective.kind itself: leave out objective.kind={self.recipe.objective.kind}")
         if attributes and not self.images.attribute_names:
-            way_out = f"add some with: {self.images.preparation.command('--attributes', 'TABLE.csv')}; then use that set with --data SET"
+            then = "train the runs on that set" if self.existing else "use that set with --data SET"
+            way_out = f"add some with: {self.images.preparation.command('--attributes', 'TABLE.csv')}; then {then}"
             raise UserError(f"the set {self.recipe.data.source} has no attributes: {way_out}")
         if len(self.parts[1]) < held_out:
             trained, out = map(len, self.parts)

@@ -240,7 +240,7 @@ class Scorer:
         Raises:
             UserError: it is damaged, or was made for other weights.
         """
-        again = f"remove it, or calibrate again with: {command('score', path.parent, 'IMAGES', '--calibrate', 'SET')}"
+        again = f"remove this file, or calibrate again with: {command('score', path.parent, 'IMAGES', '--calibrate', 'SET')}"
         try:
             with safe_open(path, "numpy") as file:
                 about = json.loads(file.metadata()["about"])

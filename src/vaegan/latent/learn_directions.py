@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data import ImageSet, Indices
+from ..data.any_images import called
 from ..errors import NOT_FINITE, UserError
 from ..evenly_spaced import subsample
 from ..models.fingerprint import fingerprint
@@ -72,7 +73,7 @@ def learn_from(
     if not images.attribute_names:
         then = command("attributes", "RUN", "--data", "SET")
         way_out = f"add some with: {images.preparation.command('--attributes', 'TABLE.csv')}; then learn them with: {then}"
-        raise UserError(f"the set {images.folder} has no attributes: {way_out}")
+        raise UserError(f"{called(images)} has no attributes: {way_out}")
     known = images.attributes
     learned, tried = (subsample(part, MOST) for part in (training, held_out))
     columns, notes = learnable(known[learned], images.attribute_names)
@@ -140,7 +141,7 @@ def learnable(answers: NDArray[np.float32], names: Sequence[str], fewest: int = 
 def too_few_examples(images: ImageSet) -> UserError:
     """The mistake of a set of whose attributes none can be learned."""
     return UserError(
-        f"the set {images.folder} has no attribute with enough examples: at least {FEWEST} training images must have it, and at least "
+        f"{called(images)} has no attribute with enough examples: at least {FEWEST} training images must have it, and at least "
         f"{FEWEST} must not; use a set that has more images"
     )
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from ..data import ImageSet, Indices
+from ..data.any_images import called
 from ..data.batches import to_tensor
 from ..errors import UserError
 from ..evenly_spaced import subsample
@@ -157,7 +158,7 @@ class Targets:
         names, labels = [name for name in images.classes if name], np.array(images.labels)
         if len(names) < 2:
             way_out = f"add some with: {images.preparation.command('--attributes', 'TABLE.csv')}; then use that set with --data SET"
-            raise UserError(f"the set {images.folder} has neither attributes nor classes: {way_out}")
+            raise UserError(f"{called(images)} has neither attributes nor classes: {way_out}")
         signs = np.where(labels[:, None] == np.array(names), 1.0, -1.0)
         return cls(tuple(names), np.where((labels == "")[:, None], np.nan, signs), classes=True)
 

@@ -98,7 +98,7 @@ def make_fabric(device: str = "auto", precision: str = "auto", world: World | No
         if "through the CLI" not in str(error):
             raise
         raise UserError(
-            "the command `fabric run` has other settings than vaegan: give --device and --precision to vaegan, not to `fabric run`"
+            "`fabric run` was given a device or precision that vaegan does not use: give --device and --precision to vaegan instead"
         ) from error
 
 

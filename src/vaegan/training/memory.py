@@ -99,8 +99,8 @@ def _check_memory(recipe: Recipe, model: VAEGAN, device: str, processes: int) ->
     size = size_of(recipe, bf16=in_bf16(recipe, device))
     for kind, needed, free in _lacking(size, device, processes):
         raise UserError(
-            f"training the networks ({size.parameters:,} parameters) with {training.batch * processes} images a step "
-            f"takes at least {in_bytes(needed)} of {kind}, but only {in_bytes(free)} are free: "
+            f"training needs at least {in_bytes(needed)} of {kind}, but only {in_bytes(free)} are free (the networks have "
+            f"{size.parameters:,} parameters, and each step takes {training.batch * processes} images): "
             "choose a smaller networks.size, networks.width or training.batch"
         )
 

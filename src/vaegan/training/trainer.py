@@ -287,9 +287,6 @@ class Trainer:
 
     def _take_up(self, state: dict[str, Any]) -> None:
         theirs, mine = state["identity"], self.identity
-        if theirs["images"] not in (mine["images"], self.grown_from):
-            more = "train a new run on these images, or add --more-images if you only added images"
-            raise UserError(f"the images in {self.recipe.data.source} are not those that the run was trained on: {more}")
         was, now = (
             Recipe().flat() | old_names.settings(theirs["recipe"]),
             mine["recipe"],
@@ -298,6 +295,9 @@ class Trainer:
         if changed:
             what = ", ".join(f"its {key} is {plain(was[key]) or 'empty'}, not {plain(now[key]) or 'empty'}" for key in changed)
             raise UserError(f"cannot change the settings of a run that has started: {what}; leave out these changes, or train a new run")
+        if theirs["images"] not in (mine["images"], self.grown_from):  # after the settings, which decide what the images become
+            more = "train a new run on these images, or add --more-images if you only added images"
+            raise UserError(f"the images in {self.recipe.data.source} are not those that the run was trained on: {more}")
         if theirs["images_per_step"] != mine["images_per_step"]:
             images, processes = theirs["images_per_step"], self.processes
             whole = images % (processes * self.recipe.objective.images_per_sample) == 0 and images > processes

@@ -210,7 +210,7 @@ def _rows(path: Path, array: ImageArray) -> Iterator[Pixels]:
             for number in range(count):
                 content = stream.read(size)
                 if len(content) < size:
-                    raise UserError(f"{path} is damaged: {array.name} stops inside image {number + 1:,} of {count:,}")
+                    raise UserError(f"{path} is damaged: its array {array.name} ends inside image {number + 1:,} of {count:,}")
                 yield Pixels(np.frombuffer(content, array.dtype).reshape(shape))
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
         raise UserError(f"{path} is damaged") from error

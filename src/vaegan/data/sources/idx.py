@@ -91,7 +91,7 @@ def _images(file: Path) -> Iterator[NDArray[np.uint8]]:
             for number in range(count):
                 pixels = stream.read(height * width)
                 if len(pixels) < height * width:
-                    raise UserError(f"{file} is damaged: it should hold {count:,} images, and stops inside image {number + 1:,}")
+                    raise UserError(f"{file} is damaged: it should hold {count:,} images, and ends inside image {number + 1:,}")
                 yield np.frombuffer(pixels, np.uint8).reshape(height, width)
             if stream.read(1):
                 raise UserError(f"{file} is damaged: it should hold {count:,} images, and holds more")
