@@ -193,7 +193,7 @@ CASES = [
     ),
     Case("--{} must be at least 1, not {}", "train --processes 0", "train FASTER --data PACKED --run NEW-RUN --processes 1"),
     Case(
-        "give --device and --precision to vaegan, not to `fabric run`",
+        "give --device and --precision to vaegan instead",
         "train TINY --data PACKED --run NEW-RUN",
         (healed, "train FASTER --data PACKED --run NEW-RUN --device cpu --precision 32"),
         started_by_fabric,
