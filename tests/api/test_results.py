@@ -53,7 +53,8 @@ def test_progress_is_shown_where_it_is_asked_for(trained: Path, all_photos: Path
     found = vaegan.score(trained, all_photos / "photo 00.png")
     assert capfd.readouterr() == ("", "")
     assert found.notes == [
-        "note: with only 20 normal images, every p-value is at least 0.048, so no image counts as unusual at --false-positive-rate 0.01"
+        "note: with only 20 normal images, every p-value is at least 0.048, so no image counts as unusual at --false-positive-rate 0.01: "
+        "calibrate on more normal images with --calibrate SET, or give a higher rate"
     ]
     vaegan.score(trained, all_photos / "photo 00.png", progress=True)
     said = capfd.readouterr()

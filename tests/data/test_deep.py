@@ -153,7 +153,7 @@ def test_a_range_that_is_asked_for(tmp_path: Path) -> None:
     photos = three(tmp_path / "photos")
     images = packed(photos, tmp_path / "set", value_range=(0, 2000))
     assert images.images[:][:, 0, 0, 0].tolist() == [128, 255, 255]
-    with pytest.raises(UserError, match="another range"):
+    with pytest.raises(UserError, match=r"packed differently \(range\)"):
         packed(photos, tmp_path / "set", value_range=(0, 3000))
 
 

@@ -94,7 +94,7 @@ def test_commands_find_the_images_of_such_a_run(pixels: NDArray[np.uint8], tmp_p
     shutil.rmtree(Run.open(run).recipe.data.source)
     words = "came from a Python program, and their packed copy "
     said = fails(capsys, "attributes", run, words=words)
-    assert said.endswith("does not exist any more; give the same images as a folder or packed set with --data\n")
+    assert said.endswith("does not exist any more; give the same images as a folder or packed set with --data")
     assert "any more: continue the run in a program, with vaegan.resume(RUN, data=IMAGES)" in fails(capsys, "train", "--resume", run)
     resume(run, tiny(training__length="8 steps", **half), data=pixels, **QUIETLY)
     assert list(Run.open(run).checkpoints)[-1] == 8
@@ -199,7 +199,6 @@ def test_a_data_loader_is_used_as_it_is_and_resumed(tmp_path: Path, capsys: pyte
     assert vaegan.load(run).sample(1).isfinite().all()
     in_a_program = "which a command cannot open: continue the run in a program, with vaegan.resume"
     assert in_a_program in fails(capsys, "train", "--resume", run)
-    assert in_a_program in fails(capsys, "train", "--resume", run, "--dry-run")
     assert "which a command cannot open: give images with --data" in fails(
         capsys, "train", "--recipe", run / "recipe.yaml", "--run", tmp_path / "x"
     )

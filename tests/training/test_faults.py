@@ -311,7 +311,7 @@ def test_checkpoints_that_may_not_be_read_or_written(what: str, mode: int, run: 
 def test_checkpoints_of_another_run_are_refused_with_what_differs(run: Path, tmp_path: Path) -> None:
     for overrides, sentence in (
         ({"networks__latent": 5}, r"its networks\.latent is 5, not 4"),
-        ({"networks__size": (16, 24)}, "the images in avatars are not those"),
+        ({"networks__size": (16, 24)}, "its networks.size is 16 24, not 16 16"),
         ({"objective__gamma": 0.5, "training__seed": 7}, r"its objective\.gamma is 0\.5, not .*, its training\.seed is 7, not 0"),
         ({"training__batch": 2}, "the run was trained with 2 images a step, "),
     ):
@@ -347,10 +347,13 @@ def test_two_processes_do_not_train_into_one_folder(run: Path) -> None:
     longer = flags(**EVERYTHING, training__length="9 steps")
     with locked(run / ".lock") as free:
         assert free
-        for arguments in (["--auto-resume", f"--run={run}", *longer], [f"--resume={run}", "--steps=9", "--device=cpu"]):
+        for arguments, way_out in (
+            (["--auto-resume", f"--run={run}", *longer], "choose another --run, or wait until that process ends"),
+            ([f"--resume={run}", "--steps=9", "--device=cpu"], "wait until that process ends"),
+        ):
             ended, said = vaegan_process("", "train", "--no-report", *arguments)
             assert ended == 2
-            assert said.splitlines()[-1].startswith(f"vaegan: {run} is being trained by another process: wait until that process ends")
+            assert said.splitlines()[-1].startswith(f"vaegan: {run} is being trained by another process: {way_out}")
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     ended, said = vaegan_process("", "train", "--auto-resume", f"--run={run}", "--no-report", *longer)
     assert ended == 0, said
