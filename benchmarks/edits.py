@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +25,6 @@ import numpy as np
 import torch
 from classifier import read
 from numpy.typing import NDArray
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 import vaegan
 from vaegan.data.batches import to_tensor
@@ -34,7 +32,7 @@ from vaegan.evenly_spaced import subsample
 from vaegan.latent.directions import How
 from vaegan.latent.encode import decode, encode
 from vaegan.latent.learn_directions import learn_from
-from vaegan.metrics.extractors.attributes import BATCH, EPOCHS, LR, AttributeNetwork, learned
+from vaegan.metrics.extractors.attributes import EPOCHS, train_network
 from vaegan.viz.grid import save, sheet
 
 NAMED = ("Eyeglasses", "Beard", "Wearing_Hat", "Long_Hair", "Dark_Skin")
@@ -57,21 +55,13 @@ def never_together(has: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return (has.T.astype(np.int64) @ has.astype(np.int64)) == 0
 
 
-def classifier_of(images: vaegan.ImageSet, training: NDArray[np.int64], epochs: int) -> AttributeNetwork:
-    """A network that reads all attributes of a set, trained on these images for so many passes over them."""
-    steps, error = epochs * (len(training) // BATCH), partial(binary_cross_entropy_with_logits, reduction="none")
-    wanted = (images.attributes > 0).astype(np.float32)
-    network = learned(images, training, wanted, error, steps=steps, batch=BATCH, lr=LR, progress=lambda *_: None)
-    return network.eval()
-
-
 def main(run: Path, named: Sequence[str], epochs: int, picture: Path | None) -> None:
     """Print the tables."""
     opened = vaegan.Run.open(run)
     model, images = opened.model(), opened.images()
     training, held_out = opened.split(images)
     directions, _ = learn_from(model, images, training, held_out)
-    classifier = classifier_of(images, training[:], epochs)
+    classifier = train_network(images, training, epochs=epochs)
     codes = encode(model, images.images, held_out).mean
     reconstructions = decode(model, codes)
     real, unedited = (read(classifier, shown) for shown in (to_tensor(images.images[held_out[:]]), reconstructions))
@@ -94,7 +84,7 @@ def main(run: Path, named: Sequence[str], epochs: int, picture: Path | None) -> 
         for kind, chosen in (("with it", truth), ("without", ~truth)):
             shares = np.array([said[chosen[:, number], number].mean() for number in range(len(columns))])
             cells = [*shares[numbers], shares[numbers].mean(), shares.mean()]
-            print(f"{what + ' ' + kind:22}"[:22] + "".join(f"{share:14.1%}      " for share in cells))
+            print(f"{what + ' ' + kind:22}" + "".join(f"{share:14.1%}      " for share in cells))
     for how, strengths in STRENGTHS.items():
         for strength in strengths:
             outcomes = np.array([outcome(number, strength, how) for number in range(len(directions.names))])

@@ -225,9 +225,9 @@ def _attribute_of_pair(
     run: Run, model: VAEGAN, name: str, images: tuple[Any, Any], *, pixels: NDArray[Any] | None, talk: Talk
 ) -> LearnedAttributes:
     """One direction, learned from images with something and without it."""
-    if not name or name.startswith("-") or set(name) & set("=/\\") or NAME.fullmatch(name):
-        if not name:
-            raise UserError("--name is empty: give the attribute a name with --name")
+    if not name:
+        raise UserError("--name is empty: give the attribute a name with --name")
+    if name.startswith("-") or set(name) & set("=/\\") or NAME.fullmatch(name):
         raise UserError(f'--name cannot be "{name}": a name must not begin with "-", hold "=", "/" or "\\", or look like direction-1')
     memory = isinstance(run, ModelInMemory)
     known = None if memory else Directions.load_for(run.attributes_file, model)

@@ -64,13 +64,14 @@ def new_network(images: ImageSet, attributes: int) -> AttributeNetwork:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def train_network(images: ImageSet, indices: Indices, progress: Progress = lambda *_: None) -> AttributeNetwork:
+def train_network(images: ImageSet, indices: Indices, progress: Progress = lambda *_: None, *, epochs: int = EPOCHS) -> AttributeNetwork:
     """A network that reads all attributes of a set, the same each time. What is not known of an image is left out.
 
     Args:
         images: a set with attributes.
         indices: images to learn from, at least `BATCH`; of very many, `MOST` evenly spread ones.
         progress: called as it learns.
+        epochs: passes over the images.
 
     Raises:
         UserError: the set has no attributes, or there are too few images.
@@ -84,7 +85,7 @@ def train_network(images: ImageSet, indices: Indices, progress: Progress = lambd
     learned_from = subsample(indices, MOST)
     said = images.attributes
     wanted = np.where(np.isfinite(said), said > 0, np.float32(np.nan))
-    steps, error = EPOCHS * (len(learned_from) // BATCH), partial(binary_cross_entropy_with_logits, reduction="none")
+    steps, error = epochs * (len(learned_from) // BATCH), partial(binary_cross_entropy_with_logits, reduction="none")
     return learned(images, learned_from, wanted, error, steps=steps, batch=BATCH, lr=LR, progress=partial(progress, "learning attributes"))
 
 
