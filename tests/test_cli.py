@@ -79,7 +79,7 @@ def test_a_film_of_the_training(trained: Path, tmp_path: Path, capsys: pytest.Ca
         film.seek(2)
         with Image.open(trained / "samples" / "step-000004.png") as last:
             assert np.abs(np.asarray(film.convert("RGB"), float) - np.asarray(last.convert("RGB"))).mean() < 8
-    assert "no pictures of its training" in fails(capsys, "convergence", tmp_path)
+    assert "saved no pictures while it trained" in fails(capsys, "convergence", tmp_path)
     assert "--fps must be from 1 to 50" in fails(capsys, "convergence", trained, "--fps", 0)
     assert ".gif or .mp4" in fails(capsys, "convergence", trained, "--out", tmp_path / "film.txt")
     (trained / "samples" / "step-1000000.png").write_bytes(b"no picture")
@@ -213,7 +213,7 @@ MISTAKES = {
     "a seed too large": (["train", "--seed", str(2**70)], "training.seed"),
     "an infinite width": (["train", "--networks.width", "inf"], "networks.width"),
     "a rate that is no number": (["train", "--optimizer.lr", "nan"], "optimizer.lr"),
-    "no data": (["train", "--data", ""], "the name of the images is empty"),
+    "no data": (["train", "--data", ""], "--data is empty: give a folder of images"),
     "no processes": (["train", "--processes", "0"], "--processes must be at least 1"),
     "no samples": (["sample", "nowhere", "--count", "0"], "--count"),
     "nothing to prepare": (["prepare", "nowhere", "set"], "does not exist"),
@@ -223,7 +223,7 @@ MISTAKES = {
     "a size that is not known": (["prepare", "avatars", "set", "--size", "big"], "--size must be a number of pixels"),
     "splits that do not add up": (["prepare", "avatars", "set", "--splits", "0.5", "0.5", "0.5"], "add up to 1"),
     "an augmentation too far": (["train", "--augmentation.shift", "3"], "augmentation.shift must be from 0 to 1"),
-    "nothing to resume": (["train", "--resume", "nowhere"], "cannot resume nowhere: it does not exist"),
+    "nothing to resume": (["train", "--resume", "nowhere"], "cannot resume the run nowhere: this folder does not exist"),
 }
 
 
@@ -250,7 +250,7 @@ def test_mistakes_with_data(photos: Path, tmp_path: Path, capsys: pytest.Capture
 def test_mistakes_with_a_run(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "nothing.png does not exist" in fails(capsys, "reconstruct", trained, "nothing.png")
     (tmp_path / "bad.png").write_text("no image")
-    assert "no readable image" in fails_with_notice(capsys, "reconstruct", trained, tmp_path / "bad.png")
+    assert "no image can be read from" in fails_with_notice(capsys, "reconstruct", trained, tmp_path / "bad.png")
     (tmp_path / "bad.yaml").write_text("objective:\n  gama: 1\n")
     assert "objective.gamma" in fails(capsys, "train", "--recipe", tmp_path / "bad.yaml")
     (trained / "model" / "model.safetensors").write_bytes(b"nothing")
@@ -300,12 +300,13 @@ def test_a_longer_run_says_what_becomes_of_an_annealed_rate(tmp_path: Path, caps
     train(tmp_path / "run", training__length="4 steps", **rates)
     assert "learning rate" not in capsys.readouterr().err
     works("train", "--resume", tmp_path / "run", "--steps", 8, "--device", "cpu", "--no-report")
-    note = (
-        "note: the learning rate follows the length of the run, which is now 8 steps and was 4: at step 4 it changes from 1e-05 to 0.00051"
-    )
+    longer = "note: the run now has 8 steps in place of 4, and the learning rate depends on this length"
+    note = f"{longer}: at step 4 the rate changes from 1e-05 to 0.00051"
     assert note in capsys.readouterr().err.splitlines()
     works("train", "--resume", tmp_path / "run", "--steps", 9, "--training.log_every", 1, "--device", "cpu", "--no-report")
-    assert "which is now 9 steps and was 8: at step 8 it changes" in capsys.readouterr().err
+    assert (
+        "now has 9 steps in place of 8, and the learning rate depends on this length: at step 8 the rate changes" in capsys.readouterr().err
+    )
     fails(capsys, "train", "--resume", tmp_path / "run", "--steps", 5, "--device", "cpu", words="the run is at step 9 already")
 
 
@@ -323,7 +324,7 @@ def test_look_at_images_as_training_takes_them(
     assert "is not damaged" in capsys.readouterr().out
     assert "networks.size" in fails(capsys, "data", photos, "--size", 17)
     train(tmp_path / "run", "--data", photos, training__length="1 steps")
-    assert "leave out all settings" in fails(capsys, "data", tmp_path / "run", "--size", 32)
+    assert "leave out the recipe and the settings" in fails(capsys, "data", tmp_path / "run", "--size", 32)
 
 
 def test_a_place_that_cannot_be_written(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

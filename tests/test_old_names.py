@@ -31,7 +31,7 @@ from .command import works
 from .tiny import QUIETLY
 
 OLD = Path(__file__).parent / "old" / "36c2805.tar.xz"
-NOTE = "note: objective.prior_weight is now objective.kl_weight\n"
+NOTE = 'note: "objective.prior_weight" has a new name: "objective.kl_weight"\n'
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_flags(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [variant.settings for variant in variants_of(["objective.prior_weight=0.5"])] == [{"objective.kl_weight": 0.5}]
     Image.new("RGB", (16, 16)).save(old / "grey.png")
     works("project", old / "run", old / "grey.png", "--steps", 1, "--prior", "0.5")
-    assert "note: project --prior is now --kl-weight\n" in capsys.readouterr().err
+    assert 'note: "project --prior" has a new name: "--kl-weight"\n' in capsys.readouterr().err
     assert old_names.arguments(["score", "run", "--alarms=0.1"]) == ["score", "run", "--false-positive-rate=0.1"]
 
 

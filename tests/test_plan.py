@@ -165,7 +165,7 @@ def test_a_run_to_be_continued(tmp_path: Path) -> None:
     plan = find_out(tiny(training__length="10 steps"), run, mode="resume", **ON_CPU)
     assert (plan.problems, plan.begun, plan.steps, plan.images) == ([], 6, 10, 16)
     (finished,) = find_out(tiny(), run, mode="resume", **ON_CPU).problems
-    assert "the run is at step 6 already: ask for more steps" in finished
+    assert "the run is at step 6 already: give --steps a larger number" in finished
     (changed,) = find_out(tiny(training__length="10 steps", objective__gamma=0.5), run, mode="resume", **ON_CPU).problems
     assert "cannot change the settings of a run that has started" in changed
     with locked(run / ".lock"):

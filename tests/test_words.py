@@ -35,7 +35,7 @@ def test_commands_are_quoted_for_the_shell_of_the_machine(monkeypatch: pytest.Mo
         ("samples_kernel_distance_efficientnet_lite0", "samples: 1000 x KID efficientnet lite0"),
         ("samples_fid", "samples: FID"),
         ("standard_prior_samples_recall_x", "standard prior, samples: recall x"),
-        ("standard_prior_copying_z", "standard prior: copying z"),
+        ("standard_prior_copying_p", "standard prior: copying p"),
         ("ms_ssim", "MS-SSIM"),
         ("kl_of_dimensions", "KL of dimensions"),
         ("active_units", "active units"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vaegan import Recipe, UserError
+from vaegan.errors import with_way_out
 
 from .job import HELD_OUT, LOG_EVERY, Job
 
@@ -165,13 +166,13 @@ def find_contender(name: str) -> Contender:
     if ".py:" in name:
         file, _, function = name.rpartition(":")
         if not Path(file).is_file():
-            raise UserError(f"{file} does not exist: name a contender as FILE.py:FUNCTION")
+            raise UserError(f"{file} does not exist: give a contender of your own as FILE.py:FUNCTION")
         return OtherProgram(function, f"{Path(file).resolve()}:{function}")
     try:
         Recipe.load(name)
     except UserError as error:
         there = ", ".join(contender.name for contender in CONTENDERS)
-        raise UserError(f"{name} is none of the contenders {there}, and no recipe: {error}") from None
+        raise UserError(with_way_out(str(error), f"the contenders are {there}")) from None
     return OwnRecipe(Path(name).stem, str(Path(name).resolve()) if Path(name).is_file() else name)
 
 

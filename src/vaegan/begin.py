@@ -201,7 +201,7 @@ def take_up(trainer: Trainer, run: Run, console: Console, *, auto: bool, dry: bo
             if trainer.step < trainer.steps and (sentence := trainer.changed_rate(state)):
                 console.print(f"note: {sentence}", soft_wrap=True)
         if trainer.step >= trainer.steps and not auto:
-            more = f"ask for more steps, such as --steps {2 * trainer.step}"
+            more = f"give --steps a larger number, such as --steps {2 * trainer.step}"
             if unfitted:
                 more += f"; its prior is not fitted yet: fit it with: {command('fit-prior', run.folder)}"
             raise UserError(f"the run is at step {trainer.step} already: {more}")
@@ -339,7 +339,7 @@ def about_growth(growth: Growth, images: ImageSet, training: Indices, steps_per_
     held_out = len(growth.held_out or ())
     count = f"there are {len(images):,} images now: {len(training):,} training images and, as before, {held_out:,} held-out images"
     order = "the order of the images starts again, so the result differs from that of a run that had all images from the start"
-    return f"{count}; an epoch now has {steps_per_epoch:,} steps, also for schedules; {order}"
+    return f"{count}; an epoch now has {steps_per_epoch:,} steps, also in the schedule of the learning rate; {order}"
 
 
 def split_of(recipe: Recipe, images: ImageSet, held_out: Sequence[str] | None = None) -> tuple[Indices, Indices]:

@@ -23,7 +23,7 @@ SCORES = {"look": "features"}
 def note(old: str, new: str) -> None:
     """Say once that something has a new name."""
     if is_first_here():
-        print(f"note: {old} is now {new}", file=sys.stderr)
+        print(f'note: "{old}" has a new name: "{new}"', file=sys.stderr)
 
 
 def setting(key: str) -> str:

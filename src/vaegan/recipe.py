@@ -151,8 +151,8 @@ def resolve(name: str | Path, over: Layer, note: Callable[[str], None] = lambda 
         raise UserError("data.source must be a path or a name, not an array: pass the images as vaegan.train(recipe, data=images)")
     decided = of_set(named or asked.get("source"))
     if overruled := {key: value for key, value in decided.get("data", {}).items() if key in asked and asked[key] != value}:
-        prepared = ", ".join(f"{key} {plain(value)}" for key, value in overruled.items())
-        note(f"the packed set was prepared with {prepared}; these settings replace those in recipe {name}")
+        prepared = ", ".join(f"{key}={plain(value)}" for key, value in overruled.items())
+        note(f"the packed set was prepared with {prepared}, so this is used, and not what recipe {name} says")
     return parse(Recipe, [over, Layer(decided, "the packed set"), Layer(tree, f"recipe {name}")])
 
 
@@ -229,9 +229,9 @@ def of_run(folder: Path) -> Path:
         UserError: it is no run folder.
     """
     if not folder.exists():
-        raise UserError(f"cannot resume {folder}: it does not exist{did_you_mean(folder, inside=RUNS)}")
+        raise UserError(f"cannot resume the run {folder}: this folder does not exist{did_you_mean(folder, inside=RUNS)}")
     if not (folder / RECIPE).is_file():
-        raise UserError(f"cannot resume {folder}: it is not a run folder")
+        raise UserError(f"cannot resume the run {folder}: this is not a run folder")
     return folder / RECIPE
 
 

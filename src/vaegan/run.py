@@ -225,7 +225,7 @@ class Run(RunMethods):
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise UserError(f"{path} is damaged: {error}") from error
+            raise UserError(f"{path} is damaged: it is not valid JSON ({error})") from error
         if not isinstance(config, dict):
             raise UserError(f"{path} is damaged: it holds no settings")
         return config
@@ -252,8 +252,8 @@ class Run(RunMethods):
             return UserError(f"the run {self.folder} has no model: it is training now; wait until it saves a checkpoint")
         if self.checkpoints:
             return UserError(
-                f"the model of the run {self.folder} was removed: to write it again, continue with: "
-                f"{command('train', '--resume', self.folder)}; if the run is finished, add --steps {max(self.checkpoints) + 1}"
+                f"the model of the run {self.folder} was removed: write it again with: {command('train', '--resume', self.folder)}; "
+                f"or, if the run is finished, with: {command('train', '--resume', self.folder, '--steps', max(self.checkpoints) + 1)}"
             )
         way_out = f"wait if it is still training, or start it again with: {start_again(self.folder)}"
         return UserError(f"the run {self.folder} has no model: it has not saved a checkpoint yet; {way_out}")
@@ -301,7 +301,7 @@ class Run(RunMethods):
             raise UserError(f"the images of {self.name} are not on this machine")
         images = open_packed(data.source, self.preparation, count=data.avatars, percentiles=data.range_percentiles)
         if images is None:
-            raise UserError(f"the images of {self.data.source} are not packed on this machine")
+            raise UserError(f'the images "{self.data.source}" are not packed on this machine')
         return images
 
     def split(self, images: ImageSet) -> tuple[Indices, Indices]:

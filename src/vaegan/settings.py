@@ -164,7 +164,7 @@ class Architecture:
             listed = getattr(self, name)
             require(len(listed) > 0 and min(listed) > 0, f"networks.{name} must be numbers above 0, not {listed}")
         for name in ("channels", "latent", "width", "encoder_units", "discriminator_units"):
-            require(0 < getattr(self, name) < inf, f"networks.{name} must be above 0 and finite, not {getattr(self, name)}")
+            require(0 < getattr(self, name) < inf, f"networks.{name} must be a finite number above 0, not {getattr(self, name)}")
 
     def _nearest_size(self) -> tuple[int, int]:
         """The nearest height and width that family `resize` can halve often enough."""
@@ -258,7 +258,7 @@ class ObjectiveSettings:
         require(not self.diff_augment or fits, "objective.diff_augment needs objective.similarity=levels and objective.kind=vaegan")
         require(not self.joint or self.kind == "vaegan", f"objective.joint needs objective.kind=vaegan, not {self.kind}")
         if self.kind == "vae-dis":
-            way = "give a trained run, such as one of kind gan, with --objective.discriminator RUN"
+            way = "give a trained run that has one, for example a GAN, with --objective.discriminator RUN"
             require(bool(self.discriminator), f"objective.kind=vae-dis needs a discriminator: {way}")
         else:
             require(not self.discriminator, f"objective.discriminator needs objective.kind=vae-dis, not {self.kind}")
@@ -266,7 +266,7 @@ class ObjectiveSettings:
         require(0 < self.real_weight < 1, f"objective.real_weight must be above 0 and below 1, not {self.real_weight}")
         require(self.level >= 0, f"objective.level must be at least 0, not {self.level}")
         require(self.kl_weight >= 0, f"objective.kl_weight must be at least 0, not {self.kl_weight}")
-        require(0 <= self.penalty_weight < inf, f"objective.penalty_weight must be at least 0 and finite, not {self.penalty_weight}")
+        require(0 <= self.penalty_weight < inf, f"objective.penalty_weight must be at least 0, not {self.penalty_weight}")
         require(self.penalty_every > 0, f"objective.penalty_every must be above 0, not {self.penalty_every}")
         require(self.gamma_decay > 0, f"objective.gamma_decay must be above 0, not {self.gamma_decay}")
 
@@ -387,12 +387,12 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         for name in ("lr", "decay", "power", "eps"):
-            require(0 < getattr(self, name) < inf, f"optimizer.{name} must be above 0 and finite, not {getattr(self, name)}")
+            require(0 < getattr(self, name) < inf, f"optimizer.{name} must be a finite number above 0, not {getattr(self, name)}")
         for name in ("final_lr", "weight_decay"):
-            require(0 <= getattr(self, name) < inf, f"optimizer.{name} must be at least 0 and finite, not {getattr(self, name)}")
+            require(0 <= getattr(self, name) < inf, f"optimizer.{name} must be a finite number of at least 0, not {getattr(self, name)}")
         for name in ("lr_factors", "clip_at"):
             values = getattr(self, name)
-            require(all(0 <= value < inf for value in values), f"optimizer.{name} must be at least 0 and finite, not {values}")
+            require(all(0 <= value < inf for value in values), f"optimizer.{name} must be a finite number of at least 0, not {values}")
         for name, values in (("alpha", (self.alpha,)), ("betas", self.betas)):
             require(all(0 <= value < 1 for value in values), f"optimizer.{name} must be at least 0 and below 1, not {getattr(self, name)}")
 

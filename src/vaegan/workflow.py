@@ -213,7 +213,7 @@ def _start(job: TrainingJob, processes: int | None, nodes: int | None, console: 
     starts_others = world.size > 1 and not world.environment
     check_loader(job, world)
     if starts_others and job.callbacks:
-        raise UserError("callbacks cannot be used with processes=: leave out processes=, or start the program with torchrun")
+        raise UserError("callbacks= and processes= cannot be used together: leave out processes=, or start the program with torchrun")
     check_loggers(job.recipe.training.loggers)
     if job.recipe.training.init_from and is_leader() and not job.begun():
         Run.open(job.recipe.training.init_from)  # before images are packed

@@ -50,7 +50,7 @@ CASES = [
         on_plain_photos,
     ),
     Case(
-        "there are only principal directions, which need a fitted prior: fit the prior with: vaegan fit-prior {}",
+        "and principal directions need a fitted prior, which is missing: fit the prior with: vaegan fit-prior {}",
         "attributes RUN",
         ("SAID --device cpu", "attributes RUN"),
         both(on_plain_photos, without_prior),
@@ -87,7 +87,7 @@ CASES = [
         on_plain_photos,
     ),
     Case(
-        "the run has an attribute named {} already: choose another --name",
+        'the run has an attribute named "{}" already: choose another --name',
         "attributes RUN --with ONE --without OTHER --name Round",
         "attributes RUN --with ONE --without OTHER --name Mine",
         both(two_folders, lambda w: works("attributes", w["RUN"])),
@@ -142,13 +142,15 @@ CASES = [
         lambda _: works("edit", "--help"),
         "edit RUN PHOTO --add Round=1 direction-1=2 --how mean",
     ),
-    Case("--add {} was given twice", "edit RUN PHOTO --add Round=1 Round=2", "edit RUN PHOTO --add Round=1"),
-    Case("--add must be NAME=STRENGTH, such as Eyeglasses=1, not {}", "edit RUN PHOTO --add Round=much", "edit RUN PHOTO --add Round=1"),
+    Case('--add "{}" was given twice: leave out one', "edit RUN PHOTO --add Round=1 Round=2", "edit RUN PHOTO --add Round=1"),
+    Case('--add must be NAME=NUMBER, such as Eyeglasses=1, not "{}"', "edit RUN PHOTO --add Round=much", "edit RUN PHOTO --add Round=1"),
     Case("give --out a name that ends in .npz", "encode RUN PACKED --out codes.txt", "encode RUN PACKED --out codes.npz"),
     Case("--steps must be above 0, not {}", "project RUN PHOTO --steps 0", "project RUN PHOTO --steps 1"),
-    Case("--lr must be above 0 and finite, not {}", "project RUN PHOTO --lr 0", "project RUN PHOTO --lr 0.1 --steps 1"),
+    Case("--lr must be a finite number above 0, not {}", "project RUN PHOTO --lr 0", "project RUN PHOTO --lr 0.1 --steps 1"),
     Case(
-        "--kl-weight must be at least 0 and finite, not {}", "project RUN PHOTO --kl-weight -1", "project RUN PHOTO --kl-weight 0 --steps 1"
+        "--kl-weight must be a finite number of at least 0, not {}",
+        "project RUN PHOTO --kl-weight -1",
+        "project RUN PHOTO --kl-weight 0 --steps 1",
     ),
     # search and score
     Case("search needs images: give image files, or draw samples with --samples 8", "search RUN", "search RUN --samples 8"),

@@ -27,7 +27,7 @@ def broken(world: World) -> None:
 
 
 def _says_why(world: World) -> None:
-    assert "can be read; the first one: a.png" in world.do("SAID --workers 1")
+    assert "cannot be read: a.png: not an image" in world.do("SAID --workers 1")
 
 
 def _array(world: World, name: str, values: NDArray[Any]) -> None:
@@ -42,7 +42,7 @@ CASES = [
         "prepare needs OUT: give the folder for the packed set as second argument, or add --scan", "prepare PHOTOS", "prepare PHOTOS --scan"
     ),
     Case(
-        "--shard needs --range for images of more than 8 bits, so that all parts have the same: find it with: vaegan prepare {} --scan",
+        "all parts must have the same range: find the range with: vaegan prepare {} --scan",
         "prepare DEEP OUT --shard 1/1 --size 16 --workers 1",
         ("SAID", "prepare DEEP OUT --shard 1/1 --range 0 60000 --size 16 --workers 1"),
         deep,

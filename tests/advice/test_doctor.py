@@ -28,7 +28,7 @@ CASES = [
         "train TINY --data PHOTOS --size 16 --run NEW-RUN --data.held_out 0.5",
     ),
     Case(
-        ", or mirror images at random with --augmentation.flip",
+        ", or use --augmentation.flip, which mirrors them at random",
         "doctor PHOTOS --size 16 --workers 1",
         f"{ONE_EPOCH} --epochs 1 --augmentation.flip",
     ),
@@ -37,7 +37,7 @@ CASES = [
         "doctor PHOTOS --size 16 --training.length=1step --training.batch 16",
         f"{ONE_EPOCH} --epochs 1",
     ),
-    Case("vaegan attributes leaves them out", "doctor PACKED --workers 1", "attributes RUN"),
+    Case('"vaegan attributes" leaves {} out', "doctor PACKED --workers 1", "attributes RUN"),
 ]
 
 test_the_advice_works = follow(CASES)

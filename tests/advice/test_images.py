@@ -38,7 +38,11 @@ CASES = [
         Case("set the environment variable VAEGAN_CACHE to a folder that you can write to", command, (another_cache, command), no_home)
         for command in ("data PHOTOS --size 16", "score RUN PHOTOS", f"evaluate RUN --data PHOTOS --resamplings 2 {ONE}")
     ),
-    Case("give a folder, or the word avatars, with --data", "train --data=", "train FASTER --size 16 --data PHOTOS --run NEW-RUN"),
+    Case(
+        "--data is empty: give a folder of images, or avatars for the built-in images",
+        "train --data=",
+        "train FASTER --size 16 --data PHOTOS --run NEW-RUN",
+    ),
     Case("vaegan prepare SOURCE OUT --workers 1", "prepare PHOTOS OUT --size 16 --workers 2", (healed, "SAID --size 16"), no_processes),
     Case("pip install 'datasets>=3'", "data hf:somebody/faces", lambda _: None, lambda w: w.patch.setitem(sys.modules, "datasets", None)),
     Case(

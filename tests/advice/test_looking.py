@@ -42,7 +42,7 @@ CASES = [
     Case("--seed must be at least 0 and below 2^63, not {}", "sample RUN --seed -1", "sample RUN --seed 0"),
     Case("--count must be above 0, not {}", "sample RUN --count 0", "sample RUN --count 1"),
     Case(
-        "--set must be NAME=NUMBER, such as Smiling=1, not {}",
+        '--set must be NAME=NUMBER, such as Smiling=1, not "{}"',
         "sample CONDITIONAL --set Round=x",
         "sample CONDITIONAL --set Round=1",
     ),
@@ -53,7 +53,7 @@ CASES = [
     ),
     Case("--examples must be 0 or more, not {}", "studio RUN --examples -1", "studio RUN --examples 0"),
     Case(
-        "leave out --score, or calibrate it with: vaegan score {} IMAGES --calibrate SET",
+        "leave out --score, or calibrate the score on a set of normal images, with: ",
         "studio MODEL --score --out page.html",
         ("studio MODEL --out page.html", "score MODEL IMAGES --calibrate PACKED", "studio MODEL --score --out page.html"),
     ),
@@ -64,7 +64,7 @@ CASES = [
         lambda world: works("export", world["GAN"], "--out", world["SET"]),
     ),
     Case(
-        "score.onnx gives no p-values, because the score is not calibrated: {}; calibrate it with: vaegan score {} IMAGES --calibrate SET",
+        "because the score is not calibrated: {}; calibrate the score with: vaegan score {} IMAGES --calibrate SET",
         "export MODEL --out OUT",
         ("score MODEL IMAGES --calibrate PACKED", "export MODEL --out SET"),
     ),
@@ -72,7 +72,7 @@ CASES = [
     Case("--steps must be from 2 to {}, not {}", "interpolate RUN PHOTO IMAGE --steps 1", "interpolate RUN PHOTO IMAGE --steps 2"),
     Case("--tiles must be at least 1x1, and have at most 400 tiles in all, not {}", "walk RUN --tiles 0x1", WALK),
     Case("--seconds must be above 0, at most 600 and long enough for two frames, not {}", "walk RUN --seconds 0", WALK),
-    Case("is too large: make it shorter, or give --out a name that ends in .mp4", WALK, f"{WALK} --out walk.mp4", too_large),
+    Case("is too large: make the video shorter, or give --out a name that ends in .mp4", WALK, f"{WALK} --out walk.mp4", too_large),
     Case(
         "ffmpeg could not write the video: {}; give --out a name that ends in .gif",
         f"{WALK} --out a.mp4",

@@ -35,7 +35,7 @@ CASES = [
         without_held_out,
     ),
     Case(
-        ("choose another --extractor", "use --extractor none to measure without features"),
+        ("choose another --extractor", "; or measure without features, with --extractor none"),
         "evaluate RUN --data PHOTOS --extractor attributes",
         f"evaluate RUN --data PHOTOS --resamplings 2 {ONE}",
     ),
@@ -57,13 +57,13 @@ CASES = [
     Case(f"{{}} exists already: it is a run folder; {OUT}", "experiment samples --out RUN", "experiment samples --out OUT", no_work),
     Case(f"{{}} exists already: it holds {{}}; {OUT}", "experiment samples --out PHOTOS", "experiment samples --out OUT", no_work),
     Case(
-        f"{{}} exists already: it holds the experiment {{}}; {OUT}",
+        f'{{}} exists already: it holds another experiment, "{{}}"; {OUT}',
         experiment("samples"),
         "experiment samples --out NEW-RUN",
         both(no_work, another_experiment),
     ),
     Case(
-        "{}, or choose another --out",
+        "{}; or choose another --out",
         experiment("samples"),
         (lambda w: (w["OUT"] / "experiment.json").write_text('{"experiment": "samples"}'), experiment("samples")),
         both(lambda w: w["OUT"].mkdir(), lambda w: (w["OUT"] / "experiment.json").write_text("x")),
@@ -90,7 +90,7 @@ CASES = [
         ),
     ),
     Case(
-        "use that set with --data SET",
+        "use the new set with --data SET",
         "experiment features --size 16 --data PHOTOS --data.held_out 0.5 --out OUT",
         (no_work, "experiment features --data PACKED --out NEW-RUN"),
     ),
@@ -110,17 +110,17 @@ CASES = [
         varied("objective.gamma=0.01,0.1,1"),
     ),
     Case(
-        "--vary must be a setting and its values, such as objective.gamma=0.01,0.1,1, not {}",
+        '--vary must be a setting and its values, such as objective.gamma=0.01,0.1,1, not "{}"',
         "experiment ablation --vary objective.gamma",
         varied("objective.gamma=0.01,0.1,1"),
     ),
     Case(
-        "--vary {} was given twice: give all its values at once",
+        "--vary {} was given twice: give all its values in one --vary, as in --vary {}=A,B",
         "experiment ablation --vary objective.gamma=1 objective.gamma=0.1",
         varied("objective.gamma=0.1,1"),
     ),
     Case(
-        "--vary: the runs of {} and of {} would both be named {}: change one value",
+        '--vary: the runs of "{}" and "{}" would both be named "{}": change one value',
         varied("objective.discriminator=a b,a-b"),
         varied("objective.discriminator=a b,a-c"),
     ),
@@ -138,7 +138,7 @@ CASES = [
     ),
     # bench
     Case(
-        "--seconds must be above 0 and finite, not {}",
+        "--seconds must be a finite number above 0, not {}",
         "bench --seconds 0",
         "bench --seconds 1",
         patched("vaegan.bench.Benchmark.results", lambda *_: []),

@@ -52,12 +52,12 @@ CASES = [
         half_moved,
     ),
     Case(
-        ("vaegan score {} IMAGE --calibrate {}", "{}: {}; then run the command with --shard again, without --calibrate"),
+        ("vaegan score {} IMAGE --calibrate {}", "{}: {}; then run this command again without --calibrate"),
         "score RUN PHOTOS --shard 1/2 --calibrate PACKED",
         ("score RUN IMAGE --calibrate PACKED", "score RUN PHOTOS --shard 1/2"),
     ),
     Case(
-        "--shard needs one calibration for all parts: calibrate first, with",
+        "vaegan score {} IMAGE",
         "score RUN PHOTOS --shard 1/2",
         ("SAID", "score RUN PHOTOS --shard 1/2"),
     ),

@@ -71,7 +71,11 @@ CASES = [
         "SAID --device cpu --no-report",
         interrupted,
     ),
-    Case("--resume continues a run with its own settings: leave out {}", "train --resume RUN --run OUT", "train --resume RUN RESUMED"),
+    Case(
+        "--resume continues a run in its own folder, with its own recipe: leave out {}",
+        "train --resume RUN --run OUT",
+        "train --resume RUN RESUMED",
+    ),
     Case(
         "add images, or lower --training.batch",
         "train TINY --data PACKED --run NEW-RUN --training.batch 30",
@@ -79,7 +83,7 @@ CASES = [
     ),
     Case(": set --training.batch {}", "train --resume RUN RESUMED --training.batch 4", "train --resume RUN RESUMED --training.batch 8"),
     Case(
-        "give a trained run, such as one of kind gan, with --objective.discriminator RUN",
+        "give a trained run that has one, for example a GAN, with --objective.discriminator RUN",
         "train TINY --data PACKED --objective vae-dis",
         "train TINY --data PACKED --run NEW-RUN --objective vae-dis --objective.discriminator GAN",
     ),
@@ -102,7 +106,7 @@ CASES = [
     Case("vaegan train --recipe {} --run {} --auto-resume", "train --resume RUN", "SAID", without_checkpoints),
     Case("vaegan train --recipe {} --run {} --auto-resume", "sample RUN", ("SAID", "sample RUN"), without_checkpoints),
     Case(
-        "was removed: to write it again, continue with: vaegan train --resume {}; if the run is finished, add --steps {}",
+        "was removed: write it again with: vaegan train --resume {}; or, if the run is finished, with: vaegan train --resume {} --steps {}",
         "sample RUN",
         ("SAID --steps 7 --device cpu --no-report", "sample RUN"),
         lambda w: shutil.rmtree(w["MODEL"]),
@@ -114,7 +118,7 @@ CASES = [
         spoilt,
     ),
     Case(
-        "give more minutes, or --steps",
+        "; give more --minutes, or give --steps in place of --minutes",
         "train --data PACKED --run NEW-RUN --minutes 1 --device cpu --training.batch 4 --networks.width 0.0625",
         "train FASTER --data PACKED --run NEW-RUN --steps 1",
         patched("vaegan.begin.FIT_SECONDS", 60.0),
@@ -132,7 +136,7 @@ CASES = [
         }.items()
     ),
     Case("vaegan train --recipe {} --run NEW-RUN", "train --resume RUN RESUMED", "SAID", damage("checkpoints/*")),
-    Case("ask for more steps, such as --steps {}", "train --resume RUN", "train --resume RUN --device cpu --no-report --steps 4"),
+    Case("give --steps a larger number, such as --steps {}", "train --resume RUN", "train --resume RUN --device cpu --no-report --steps 4"),
     Case("; its prior is not fitted yet: fit it with: vaegan fit-prior {}", "train --resume RUN", "SAID", without_prior),
     Case(
         "leave out --minutes, or give --steps",
@@ -163,7 +167,7 @@ CASES = [
         not_finite(1),
     ),
     Case(
-        ("after {} rollbacks (the most that --training.rollbacks allows)", "{}, {}; {}: train a new run with a lower --optimizer.lr"),
+        ("(--training.rollbacks allows no more)", "{}, {}; {}: train a new run with a lower --optimizer.lr"),
         f"{NOT_FINITE} rollback --training.rollbacks 1 --training.checkpoint_every 1",
         (healed, "train TINY --data PACKED --run OUT --optimizer.lr 1e-4"),
         not_finite(9),
@@ -205,7 +209,7 @@ CASES = [
         patched("vaegan.training.loggers.registry.find_spec", lambda _: None),
     ),
     Case(
-        "train a new run on these images, or add --more-images if you only added images",
+        "if you only added images, add --more-images; if not, train a new run on them",
         "train --resume RUN RESUMED --data OUT",
         "train --resume RUN RESUMED --data OUT --more-images",
         one_more,
@@ -223,13 +227,16 @@ CASES = [
         both(one_more, patched("vaegan.begin.find_packed", lambda *_: None)),
     ),
     Case(
-        ("vaegan train --data {} --init-from {}", "{}; --more-images needs all of them: put them back, or train a new run with: {}"),
+        (
+            "vaegan train --data {} --init-from {}",
+            "{}; --more-images needs all images of the run: add the missing ones again, or train a new run with: {}",
+        ),
         "train --resume RUN RESUMED --data OUT --more-images",
         "SAID TINY --run NEW-RUN",
         one_less,
     ),
     Case(
-        "{}; --more-images needs them as they were: restore them, or train a new run with: {}",
+        "{}; --more-images needs all images of the run as they were: restore them, or train a new run with: {}",
         "train --resume RUN RESUMED --data OUT --more-images",
         "SAID TINY --run NEW-RUN",
         one_other,

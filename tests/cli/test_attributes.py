@@ -37,7 +37,7 @@ def test_a_direction_from_two_folders(
     run = trained_on_avatars
     pair = ("--with", folders[0], "--without", folders[1], "--name", "Light")
     said = notices(capsys, "attributes", run, *pair)
-    assert "15 and 20 images are few" in said
+    assert "15 images with Light and 20 without it are few" in said
     assert "--add Light=1" in said
     assert is_picture(run / "attributes-Light.png")
     assert Directions.load(run / "attributes.safetensors").names == ("Light",)
@@ -117,7 +117,7 @@ def test_an_attribute_with_the_name_of_a_principal_direction_is_left_out(
     recipe = (run / "recipe.yaml").read_text()
     (run / "recipe.yaml").write_text(recipe.replace("held_out: 0.5", "held_out: 0.1"))
     said = notices(capsys, "attributes", run, "--data", tmp_path / "set")
-    assert "left out direction-1: a principal direction has this name; give the attribute another name" in said
+    assert 'left out the attribute "direction-1": a principal direction has this name; give the attribute another name' in said
     assert Directions.load(run / "attributes.safetensors").names == ("Odd",)
 
 

@@ -101,7 +101,7 @@ def test_the_python_of_the_page_runs(avatars_run: Path, monkeypatch: pytest.Monk
 MISTAKES = {
     "an attribute misspelt": (["edit", "PHOTO", "--add", "eyeglases=1"], "Did you mean Eyeglasses?"),
     "an attribute that is none": (["edit", "PHOTO", "--add", "Zebra=1"], "there are Bald"),
-    "a strength that is none": (["edit", "PHOTO", "--add", "Beard=lots"], "--add must be NAME=STRENGTH"),
+    "a strength that is none": (["edit", "PHOTO", "--add", "Beard=lots"], "--add must be NAME=NUMBER"),
     "a strength that is not finite": (["edit", "PHOTO", "--add", "Beard=nan"], "must be a finite number"),
     "an attribute twice": (["edit", "PHOTO", "--add", "Beard=1", "Beard=2"], "given twice"),
     "no images to add": (["edit", "PHOTO"], "--add"),
@@ -109,7 +109,7 @@ MISTAKES = {
     "steps below 0": (["edit", "PHOTO", "--add", "Beard=1", "--project", "-1"], "--project"),
     "an image that is not there": (["edit", "nothing.png", "--add", "Beard=1"], "nothing.png does not exist"),
     "a sum of one": (["arithmetic", "PHOTO"], "arithmetic needs + or - between images"),
-    "a sign at the end": (["arithmetic", "PHOTO", "-"], "no image after -"),
+    "a sign at the end": (["arithmetic", "PHOTO", "-"], 'an image is missing after "-"'),
     "two signs": (["arithmetic", "PHOTO", "-", "+", "PHOTO"], "one sign directly follows another in"),
 }
 

@@ -103,7 +103,7 @@ def test_a_model_without_a_network_is_refused_before_the_images(
     kind: str, lacks: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = train(tmp_path / "run", training__length="1 steps", objective__kind=kind)
-    assert f"this needs a trained {lacks}" in fails(capsys, "score", run, "nowhere")
+    assert f"this needs a model with a trained {lacks}" in fails(capsys, "score", run, "nowhere")
 
 
 def test_mistakes_with_folders(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,7 +112,7 @@ def test_mistakes_with_folders(run: Path, photos: Path, tmp_path: Path, capsys: 
     (tmp_path / "bare").mkdir()
     assert "there are no images in" in fails(capsys, "score", run, tmp_path / "bare")
     (tmp_path / "bad.png").write_text("no image")
-    assert "there is no readable image" in fails_with_notice(capsys, "score", run, tmp_path / "bad.png")
+    assert "no image can be read from" in fails_with_notice(capsys, "score", run, tmp_path / "bad.png")
     prepare(str(photos), tmp_path / "larger", size=(24, 24), progress=lambda *_: None)
     assert "was prepared with size 24x24, but size 16x16 is needed" in fails(capsys, "score", run, tmp_path / "larger")
     (run / "score.safetensors").write_bytes(b"nothing")

@@ -61,7 +61,7 @@ def test_search_from_samples(run: Path, tmp_path: Path, capsys: pytest.CaptureFi
     text = capsys.readouterr().out
     assert "median distance to the nearest of 20 training images, by code" in text
     assert "of 20 held-out images" in text
-    assert "of the samples have a smaller distance than the median of the held-out images" in text
+    assert "of the samples are much nearer to one training image than to the fifth nearest" in text
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
@@ -89,5 +89,5 @@ def test_mistakes(run: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -
 def test_mistakes_with_folders(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "give images with --in" in fails(capsys, "search", run / "model", photos / "photo 01.png")
     (tmp_path / "bad.png").write_text("no image")
-    assert "there is no readable image" in fails_with_notice(capsys, "search", run, tmp_path / "bad.png")
+    assert "no image can be read from" in fails_with_notice(capsys, "search", run, tmp_path / "bad.png")
     assert "give the run folder" in fails(capsys, "search", run / "model", "--samples", 3)

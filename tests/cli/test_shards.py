@@ -44,7 +44,11 @@ def test_a_deep_image_in_one_part_alone(photos: Path, tmp_path: Path, capsys: py
     Image.fromarray(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)).save(photos / "z.png")
     one, two = (("prepare", photos, tmp_path / f"{number}", "--shard", f"{number}/2", "--size", 16, "--workers", 1) for number in (1, 2))
     works(*one)
-    fails_with_notice(capsys, *two, words="--shard needs --range for images of more than 8 bits, so that all parts have the same: find it")
+    fails_with_notice(
+        capsys,
+        *two,
+        words="images of more than 8 bits need --range with --shard, because all parts must have the same range: find the range",
+    )
     works("prepare", photos, "--scan", "--workers", 1)
     assert "range 0 4095" in capsys.readouterr().out
     works(*two, "--range", 0, 4095)
@@ -54,7 +58,7 @@ def test_a_deep_image_in_one_part_alone(photos: Path, tmp_path: Path, capsys: py
         tmp_path / "set",
         tmp_path / "1",
         tmp_path / "2",
-        words="does not fit {}: it has another range".format(tmp_path / "1"),
+        words="does not fit {}: they differ in range".format(tmp_path / "1"),
     )
     shutil.rmtree(tmp_path / "1")
     works(*one, "--range", 0, 4095)
@@ -80,7 +84,7 @@ def test_scores_of_shards_are_those_of_all(
 ) -> None:
     for name in ("latent.measurements.PART", "api.score.MEASURED_AT_ONCE"):
         monkeypatch.setattr(f"vaegan.{name}", 4)
-    words = f"--shard needs one calibration for all parts: calibrate first, with: vaegan score {trained} IMAGE"
+    words = f"all shards need the same calibration: calibrate first, with: vaegan score {trained} IMAGE"
     fails(capsys, "score", trained, photos, "--shard", "1/2", words=words)
     works("score", trained, photos)
     fails(
@@ -92,7 +96,7 @@ def test_scores_of_shards_are_those_of_all(
         "1/2",
         "--calibrate",
         photos,
-        words=f"{words} --calibrate {photos}; then run the command with --shard again, without",
+        words=f"{words} --calibrate {photos}; then run this command again without",
     )
     for number in (1, 2):
         works("score", trained, photos, "--shard", f"{number}/2")

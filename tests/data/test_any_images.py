@@ -135,7 +135,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "numbers": ([3, 4], "image 0 is of type int"),
     "a data set without images": (
         Items([{"text": "x"}]),
-        "an item of the data has no image: its keys are text; rename the key of the image to image",
+        "an item of data= has no key named 'image': its keys are 'text'; give the image the key 'image'",
     ),
     "a tiny picture": (Image.new("RGB", (4, 4)), "cannot read image 0: too small"),
     "a path": ("nowhere.png", "nowhere.png does not exist"),

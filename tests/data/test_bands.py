@@ -201,7 +201,7 @@ BAD: dict[str, tuple[str, Any, str]] = {
     "one image": (
         "a.npy",
         lambda path: np.save(path, noise(SIDE, SIDE)),
-        "16 x 16: if it is one image, give the folder that the file is in; if each row is an image, reshape it to N x H x W",
+        "16 x 16, and images need N x H x W: if it is one image, give the folder of this file; if each row is one, reshape the array",
     ),
     "channels first": ("a.npy", lambda path: np.save(path, noise(9, 3, SIDE, SIDE)), "9 x 3 x 16 x 16: put the channels last, as N x H"),
     "five axes": (
@@ -214,12 +214,12 @@ BAD: dict[str, tuple[str, Any, str]] = {
     "several": (
         "a.npz",
         lambda path: np.savez(path, a=noise(2, 9, 9), b=noise(2, 9, 9)),
-        "it is not clear which array of .* holds the images: name the right one 'images'; there",
+        "it is not clear which array of .* holds the images: name the right one 'images'; it holds",
     ),
     "no images": (
         "a.npz",
         lambda path: np.savez(path, a=noise(2)),
-        r"no array of .* has the shape of images, N x H x W or N x H x W x C: there are a \(2\)",
+        r'no array of .* has the shape of images, N x H x W or N x H x W x C: it holds "a" of shape \(2\)',
     ),
 }
 
@@ -249,7 +249,7 @@ def test_an_array_is_not_read_into_memory(tmp_path: Path) -> None:
     assert (source.count, source.size, source.channels) == (1 << 40, (SIDE, SIDE), 1)
     items = iter(source.items())
     assert next(items).name == "images-000000"
-    with pytest.raises(UserError, match="its array images ends inside image 2 of"):
+    with pytest.raises(UserError, match='its array "images" ends inside image 2 of'):
         next(items)
 
 

@@ -159,7 +159,7 @@ def test_a_range_that_is_asked_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value_range", [(1, 1), (2, 1), (0, np.inf), (np.nan, 1)])
 def test_a_range_that_is_none(value_range: tuple[float, float]) -> None:
-    with pytest.raises(UserError, match="the lower one first, such as 0 4095, not"):
+    with pytest.raises(UserError, match="LOWEST < HIGHEST, such as 0 4095, not"):
         Preparation(range=value_range)
 
 
@@ -274,7 +274,7 @@ def test_an_unfinished_set_with_other_percentiles_is_refused(tmp_path: Path, mon
         packed(photos, tmp_path / "set", percentiles=(1.0, 99.0))
     monkeypatch.undo()
     for options in ({}, {"percentiles": (2.0, 99.0)}, {"value_range": (0.0, 1.0)}):
-        with pytest.raises(UserError, match="was started with another range: to continue it, run the earlier command again"):
+        with pytest.raises(UserError, match=r"was started with other settings \(range\): to continue it, run the earlier command again"):
             packed(photos, tmp_path / "set", **options)
     assert packed(photos, tmp_path / "set", percentiles=(1.0, 99.0)).preparation.range == (1000, 3000)
 

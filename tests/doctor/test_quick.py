@@ -39,7 +39,7 @@ def test_exact_copies_and_leaks_are_counted(tmp_path: Path) -> None:
     images = packed(tmp_path / "set", {5: 3, 6: 3, 70: 290, 291: 292})
     said = sentences(images, Recipe.load("quick", {"training.length": "1 epochs", "data.source": "my set"}))
     assert said == [
-        "1 attribute is too rare to learn from, or too common: Rare (2 have it); vaegan attributes leaves them out",
+        '1 attribute is too rare or too common to learn: Rare (2 have it); the command "vaegan attributes" leaves it out',
         "of 300 images that were compared, 4 are exact copies of others, and 1 held-out images are in training, too: "
         "see all copies with: vaegan doctor 'my set'",
     ]
@@ -77,8 +77,8 @@ def test_attributes_that_are_unknown_do_not_count() -> None:
     values[9:20] = [1, 1]
     said = list(rare_attributes(("Common", "Some"), values, tiny(networks__attributes=("Common",))))
     assert said == [
-        "1 attribute is too rare to learn from, or too common: Common (9 lack it); "
-        "vaegan attributes leaves them out, and a conditional model learns nothing from them"
+        "1 attribute is too rare or too common to learn: Common (9 lack it); "
+        'the command "vaegan attributes" leaves it out, and a conditional model learns nothing from it'
     ]
 
 
@@ -89,6 +89,6 @@ def test_training_says_it_once(tmp_path: Path, capsys: pytest.CaptureFixture[str
         Image.fromarray(one).save(tmp_path / "photos" / f"{number}.png")
     Image.fromarray(pixels[0]).save(tmp_path / "photos" / "again.png", compress_level=1)
     train(tmp_path / "run", "--data", tmp_path / "photos", data__avatars=None, training__length="1 steps")
-    assert "note: of 13 images that were compared, 1 are exact copies of others" in capsys.readouterr().err
+    assert "note: of 13 images that were compared, 1 is an exact copy of another one" in capsys.readouterr().err
     works("train", "--resume", tmp_path / "run", "--steps", 2, "--device", "cpu", "--no-report")
     assert "exact copies" not in capsys.readouterr().err

@@ -98,7 +98,7 @@ def test_what_cannot_be_asked_for_is_told_before_anything_is_trained(tmp_path: P
     attributes = experiment.images.attributes.copy()
     attributes[experiment.parts[1][:]] = np.nan
     monkeypatch.setattr(ImageSet, "attributes", attributes)
-    with pytest.raises(UserError, match="no held-out image has a known value"):
+    with pytest.raises(UserError, match="no attribute of the held-out images is known"):
         attribute_similarity(experiment)
     monkeypatch.setattr(ImageSet, "attributes", np.ones_like(attributes))
     with pytest.raises(UserError, match="all training images have the same attributes"):
@@ -128,4 +128,4 @@ def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pyte
     assert "is a run folder" in fails(capsys, *command[:3], tmp_path / "out" / "runs" / "vae-0", *FLAGS)
     assert "objective.gama" in fails(capsys, *command, "--objective.gama", 3)
     (tmp_path / "out" / "experiment.json").write_text('{"experiment": "samples"}')
-    assert "it holds the experiment samples" in fails(capsys, *command)
+    assert 'it holds another experiment, "samples"' in fails(capsys, *command)

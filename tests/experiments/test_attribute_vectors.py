@@ -51,9 +51,10 @@ def test_too_few_examples_are_told_before_anything_is_trained(tmp_path: Path, mo
     attributes[:, experiment.images.attribute_names.index("Beard")] = 1
     monkeypatch.setattr(ImageSet, "attributes", attributes)
     with pytest.raises(
-        UserError, match=r"^Beard: 320 images have it and 0 do not, and at least 10 of each are needed: choose other attributes"
+        UserError,
+        match=r'^the attribute "Beard": 320 images have it and 0 do not, and at least 10 of each are needed: choose other attributes',
     ):
         attribute_vectors(experiment, ("Eyeglasses", "Beard"))
     monkeypatch.setattr(ImageSet, "attributes", np.ones_like(attributes))
-    with pytest.raises(UserError, match=r"no attribute with enough examples: at least 10 training images must have it"):
+    with pytest.raises(UserError, match=r"no attribute with enough examples: one needs at least 10 training images with it"):
         attribute_vectors(experiment)

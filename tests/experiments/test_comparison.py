@@ -77,14 +77,14 @@ def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
     assert anew.weights != first.weights
     with pytest.raises(UserError, match="was not trained with the discriminator of this experiment"):
         experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(moved)})
-    with pytest.raises(UserError, match=r"objective\.discriminator must be a trained run, not nowhere"):
+    with pytest.raises(UserError, match=r"objective\.discriminator must be a trained run, and nowhere is not one"):
         experiment.trained("vae-dis", 1, {**kind, "objective.discriminator": "nowhere"})
 
 
 def test_a_model_that_is_gone(tmp_path: Path) -> None:
     run = small("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"})
     shutil.rmtree(run.run.folder / "model")
-    with pytest.raises(UserError, match="vae-0 is finished, but its model does not exist: remove the folder to train the run again"):
+    with pytest.raises(UserError, match="vae-0 is finished, but its model does not exist: to train the run again, remove its folder"):
         small("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"})
     shutil.rmtree(run.run.folder)
     assert small("samples", tmp_path).trained("vae", 0, {"objective.kind": "vae"}).weights == run.weights
@@ -99,7 +99,10 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / ".DS_Store").touch()
     small("samples", tmp_path)
     (tmp_path / "experiment.json").write_text("{")
-    with pytest.raises(UserError, match=r'experiment.json is damaged: replace its content with {"experiment": "samples"} to continue'):
+    with pytest.raises(
+        UserError,
+        match=r'is damaged: to continue the experiment .samples., replace the content of this file with {"experiment": "samples"}',
+    ):
         small("samples", tmp_path)
 
 
@@ -174,7 +177,7 @@ def test_values_as_they_are_written() -> None:
         (["objective.gamma=[1"], "cannot read the values of --vary objective.gamma=.1: write values"),
         (["objective.gamma=1,1"], "has a value twice"),
         (["objective.gamma=1,0.1,1e0"], "has a value twice"),
-        (["objective.discriminator=runs/a b,runs/a-b"], "would both be named discriminator-runs-a-b"),
+        (["objective.discriminator=runs/a b,runs/a-b"], "would both be named .discriminator-runs-a-b."),
         (["objective.gamma=1", "objective.gamma=2"], "was given twice"),
         (["training.seed=1,2"], "cannot be varied with --vary: use --seeds"),
         (["networks.size=16,32"], "cannot be varied"),

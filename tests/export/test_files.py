@@ -212,5 +212,7 @@ def test_an_operation_that_is_not_known_is_named(tmp_path: Path) -> None:
 
     model = model_of("quick")
     model.decoder = Sorted()  # type: ignore[assignment]
-    with pytest.raises(UserError, match=r"cannot run without torch: vaegan does not know the operation sort"):
+    with pytest.raises(
+        UserError, match=r"vaegan cannot convert the operation .sort. in the networks of this model, so they cannot run without torch"
+    ):
         vaegan.export(model, tmp_path / "out")

@@ -113,7 +113,7 @@ def test_an_interrupt_during_the_fit(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_few_images_and_kinds_without_an_encoder_keep_the_standard_prior(tmp_path: Path) -> None:
     for name, settings, words in (
         ("few", {"data__avatars": 20}, "only 16 training images, and at least 20 are needed"),
-        ("gan", {**SETTINGS, "objective__kind": "gan"}, "does not train one"),
+        ("gan", {**SETTINGS, "objective__kind": "gan"}, "this needs a model with a trained encoder"),
     ):
         run = Run(train(tiny(**settings), tmp_path / name, **QUIETLY).run)
         assert run.model().prior is None
@@ -124,7 +124,7 @@ def test_few_images_and_kinds_without_an_encoder_keep_the_standard_prior(tmp_pat
             run.model().sample(1, prior="fitted")
         with pytest.raises(UserError, match=words):
             fit_prior(run.folder)
-        with pytest.raises(UserError, match=r"at step 6 already: ask for more steps, such as --steps 12$"):
+        with pytest.raises(UserError, match=r"at step 6 already: give --steps a larger number, such as --steps 12$"):
             resume(run.folder, **QUIETLY)
 
 
@@ -191,7 +191,8 @@ def test_a_prior_that_does_not_fit_is_refused_and_fitted_again(conditional: Path
     model.save_pretrained(run.model_folder)
     prior.save(run.model_folder)
     with pytest.raises(
-        UserError, match=r"does not fit the model: the weights changed after the fit; fit the prior again with: vaegan fit-prior RUN$"
+        UserError,
+        match=r"belongs to other weights: the model changed after its prior was fitted; fit the prior again with: vaegan fit-prior RUN$",
     ):
         run.model()
     fit_prior(run.folder)

@@ -129,9 +129,9 @@ def test_too_few_examples() -> None:
     answers = np.column_stack([answers, np.zeros(200), np.full(200, np.nan)]).astype(np.float32)
     columns, sentences = learn_directions.learnable(answers, [*NAMES, "Never", "Unknown"])
     assert columns == [0, 1, 2, 3]
-    assert sentences[0] == "left out Never: 0 images have it and 200 do not, and at least 10 of each are needed"
-    assert "left out Unknown: 0 images have it and 0 do not" in sentences[1]
-    with pytest.raises(UserError, match="left out Never"):
+    assert sentences[0] == 'left out the attribute "Never": 0 images have it and 200 do not, and at least 10 of each are needed'
+    assert 'left out the attribute "Unknown": 0 images have it and 0 do not' in sentences[1]
+    with pytest.raises(UserError, match='left out the attribute "Never"'):
         learn_directions.learn(codes, answers[:, :5], [*NAMES, "Never"])
     with pytest.raises(UserError, match="NaN or infinity"):
         learn_directions.learn(codes * np.nan, answers[:, :4], NAMES)
@@ -193,7 +193,7 @@ def test_names_and_strengths_that_are_wrong(learned: Directions) -> None:
         learned.edit(codes, {"beerd": 1.0})
     with pytest.raises(UserError, match="there are Hat, Beard, Tie, Bare"):
         learned.edit(codes, {"Zebra": 1.0})
-    with pytest.raises(UserError, match="strength of Hat must be a finite number"):
+    with pytest.raises(UserError, match='strength of "Hat" must be a finite number'):
         learned.edit(codes, {"Hat": float("nan")})
 
 
@@ -264,11 +264,11 @@ def test_a_note_on_few_held_out_images() -> None:
     assert note(many, many, many, many) == ""
     assert note(many, (0, 90), many, many) == "", "there is no accuracy"
     assert note(many, (25, 100), many, many) == (
-        "note: fewer than 50 held-out images are with or without Beard, so the accuracy may be off by 0.11: 50 of each are better"
+        'note: 25 held-out images have "Beard" and 100 do not, so its accuracy may be off by 0.11: at least 50 of each are better'
     )
     assert note((49, 49), (25, 100), many, many) == (
-        "note: fewer than 50 held-out images are with or without each of 2 attributes, "
-        "so the accuracy may be off by up to 0.11, for Beard: 50 of each are better"
+        "note: for 2 attributes, fewer than 50 held-out images have the attribute, or fewer than 50 do not, "
+        'so accuracies may be off, by 0.11 for "Beard": at least 50 of each are better'
     )
 
 
@@ -276,6 +276,6 @@ def test_a_note_on_attributes_that_edits_hardly_change() -> None:
     assert learn_directions.note_on_weak({"Hat": 0.98, "Tie": None, "Beard": 0.75}) == ""
     assert (
         learn_directions.note_on_weak({"Hat": 0.98, "Smiling": 0.73})
-        == "note: the AUC of the probe is below 0.75 for Smiling: edits of such attributes hardly work"
+        == 'note: edits of "Smiling" change images very little, because the AUC of the probe is below 0.75'
     )
-    assert "for A, B, C and 2 more: edits" in learn_directions.note_on_weak(dict.fromkeys("ABCDE", 0.5))
+    assert 'edits of "A", "B", "C" and 2 more change' in learn_directions.note_on_weak(dict.fromkeys("ABCDE", 0.5))

@@ -64,7 +64,10 @@ def test_copies_count_once_and_few_images_are_said(model: VAEGAN) -> None:
     torch.testing.assert_close(directions.probes, once.probes)
     assert notes[0] == "note: left out 20 of the images with Light, because they are copies of others"
     assert notes[1] == "note: left out 20 of the images without Light, because they are copies of others"
-    assert notes[2] == "note: 20 and 30 images are few, so the accuracy may be off by 0.14: 50 of each are better"
+    assert (
+        notes[2]
+        == "note: 20 images with Light and 30 without it are few, so its accuracy may be off by 0.14: at least 50 of each are better"
+    )
     with pytest.raises(UserError, match="there are only 9 images with Light, and at least 10 are needed: give more images with --with"):
         learn_one(model, "Light", with_it[:9], without)
     with pytest.raises(UserError, match="--with and --without give the same images: for --without, choose images that do not have Light"):
@@ -103,13 +106,13 @@ def test_directions_of_all_kinds_stand_beside_each_other(tmp_path: Path) -> None
     later = dataclasses.replace(table, about={**table.about, "weights": "2", "data": "my set", "tested": [[5, 6]] * 2})
     found, (note,) = later.store(path, "runs/a")
     assert found.names == ("Hat", "Beard")
-    assert (
-        note == "the model has changed since Tie was learned: learn it again with: vaegan attributes runs/a --with a --without b --name Tie"
-    )
+    repeat = "vaegan attributes runs/a --with a --without b --name Tie"
+    assert note == f'the model has changed since the attribute "Tie" was learned: learn it again with: {repeat}'
     hers = dataclasses.replace(tie, about={**tie.about, "weights": "2"})
     assert hers.store(path, "runs/a")[0].about["tested"] == [[5, 6], [5, 6], None], "a version before did not count"
     assert tie.store(path, "runs/a")[1] == [
-        "the model has changed since Hat and Beard were learned: learn them again with: vaegan attributes runs/a --data 'my set'"
+        'the model has changed since the attributes "Hat" and "Beard" were learned: learn them again with: '
+        "vaegan attributes runs/a --data 'my set'"
     ]
     path.write_bytes(b"damaged")
     assert tie.store(path, "RUN")[0].names == ("Tie",)

@@ -52,8 +52,8 @@ def test_a_model_that_copies_is_found_out(model: VAEGAN, images: ImageSet, monke
 
     monkeypatch.setattr(model, "sample", copies)
     found = copying(Search(model, images, "similarity"), training, held_out)
-    assert found.share == 1
-    assert np.median(found.samples) < 1e-3 < np.median(found.held_out)
+    assert (found.share_nearer, found.near_one.share) == (1, 1)
+    assert found.medians[0] < 1e-3 < found.medians[1]
     assert (len(found.samples), len(found.held_out)) == (200, 10)
     monkeypatch.setattr(model, "sample", lambda count, seed=0, prior=None: noise[:count])  # noqa: ARG005
-    assert copying(Search(model, images, "similarity"), training, held_out).share < 0.5
+    assert copying(Search(model, images, "similarity"), training, held_out).near_one.share < 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vaegan.metrics.memorization import Copying, copying_of, copying_test, unlike_real_images, verdict
+from vaegan.metrics.memorization import Copying, copying_of, unlike_real_images, verdict
 
 RANDOM = np.random.default_rng(0)
 TRAINING = RANDOM.normal(size=(300, 6)).astype(np.float32)
@@ -15,28 +15,38 @@ HELD_OUT = RANDOM.normal(size=(150, 6)).astype(np.float32)
 def test_copies() -> None:
     copies = TRAINING[:100] + RANDOM.normal(0, 0.05, (100, 6)).astype(np.float32)
     found = copying_of(copies, HELD_OUT, TRAINING)
-    z, p = copying_test(found)
-    assert found.share == 1
-    assert z < -8
-    assert p < 1e-12
-    assert "look for copies" in verdict(p)
+    assert found.share_nearer == 1
+    assert found.near_one.share > 0.95
+    assert found.near_one.p < 1e-12
+    assert "look for copies" in verdict(found.near_one.p)
 
 
 def test_a_few_copies_among_new_images() -> None:
-    mixed = np.concatenate([TRAINING[:40], RANDOM.normal(size=(60, 6)).astype(np.float32)])
-    z, p = copying_test(copying_of(mixed, HELD_OUT, TRAINING))
-    assert z < -2.5
-    assert p < 0.01
+    mixed = np.concatenate([TRAINING[:20], RANDOM.normal(size=(180, 6)).astype(np.float32)])
+    found = copying_of(mixed, HELD_OUT, TRAINING).near_one
+    assert found.share == pytest.approx(0.1, abs=0.02)
+    assert found.p < 0.01
+
+
+def test_copies_of_images_that_a_set_has_four_times() -> None:
+    found = copying_of(TRAINING[:50], HELD_OUT, np.repeat(TRAINING, 4, axis=0))
+    assert found.near_one.share == 1
+    assert found.near_one.p < 1e-12
 
 
 def test_new_images_and_far_ones() -> None:
-    z, p = copying_test(copying_of(RANDOM.normal(size=(200, 6)), HELD_OUT, TRAINING))
-    assert abs(z) < 3
-    assert 0.01 < p < 0.99
-    assert verdict(p) == "no sign of copies"
-    z, p = copying_test(copying_of(HELD_OUT * 4, HELD_OUT, TRAINING))
-    assert z > 5
-    assert p > 0.999
+    found = copying_of(RANDOM.normal(size=(200, 6)), HELD_OUT, TRAINING)
+    assert found.share_nearer == pytest.approx(0.5, abs=0.1)
+    assert found.near_one.p > 0.01
+    assert verdict(found.near_one.p) == "no sign of copies"
+    assert copying_of(HELD_OUT * 4, HELD_OUT, TRAINING).near_one.p > 0.1
+
+
+def test_typical_images_are_no_copies() -> None:
+    """Samples that vary too little are near many training images, so that each is nearer to one than new images are."""
+    found = copying_of(RANDOM.normal(0, 0.5, size=(200, 6)), HELD_OUT, TRAINING)
+    assert found.share_nearer > 0.9
+    assert verdict(found.near_one.p) == "no sign of copies"
 
 
 def test_no_verdict_on_samples_that_are_unlike_real_images() -> None:
@@ -51,20 +61,24 @@ def test_no_verdict_on_samples_that_are_unlike_real_images() -> None:
         "farther from training images": (far, real[:100]),
     }
     assert {word: unlike_real_images(distances, grain, real) for word, (distances, grain) in ways.items()} == {word: word for word in ways}
-    assert verdict(copying_test(near)[1], "grainier") == "no verdict: samples are grainier than real images"
+    assert verdict(near.near_one.p, "grainier") == "no verdict: samples are grainier than real images"
 
 
-def test_the_statistic_by_hand() -> None:
-    """U counts pairs where the sample is farther, ties as a half; its mean is mn/2 and its variance mn(m+n+1)/12 without ties."""
-    z, _ = copying_test(Copying(np.array([1.0, 2.0, 5.0]), np.array([3.0, 4.0])))
-    assert z == pytest.approx((2 - 3) / np.sqrt(3 * 2 * 6 / 12))
-    z, p = copying_test(Copying(np.array([1.0, 1.0]), np.array([1.0, 1.0, 1.0])))
-    assert (z, p) == (0.0, 0.5)
-    tied, _ = copying_test(Copying(np.array([1.0, 2.0]), np.array([2.0, 3.0])))
-    assert tied == pytest.approx((0.5 - 2) / np.sqrt(4 / 12 * (5 - 6 / 12)))
+def test_the_test_by_hand() -> None:
+    """One of two held-out images decides; of all ten orders of three samples and two held-out images, one has all samples first."""
+    held_out = np.array([[0.4, 1.0], [0.9, 1.0]])
+    below, above = np.array([[0.1, 1.0], [0.2, 1.0], [0.3, 1.0]]), np.array([[0.5, 1.0], [0.6, 1.0], [0.7, 1.0]])
+    assert Copying(below, held_out).near_one == pytest.approx((1, 1 / 3, 0.1))
+    assert Copying(above, held_out).near_one == pytest.approx((0, 1 / 3, 1))
+    assert Copying(np.concatenate([below[:1], above[:2]]), held_out).near_one == pytest.approx((1 / 3, 1 / 3, 0.6))
+    zeros = np.zeros((4, 5))
+    assert Copying(zeros, zeros).near_one == pytest.approx((0, 0.2, 1))  # where all images are the same, nothing can be said
 
 
 def test_p_values_are_those_of_chance() -> None:
     random = np.random.default_rng(5)
-    ps = [copying_test(Copying(*random.normal(size=(2, 40))))[1] for _ in range(500)]
-    assert np.mean(np.array(ps) < 0.1) == pytest.approx(0.1, abs=0.04)
+    found = [Copying(*np.sort(random.uniform(size=(2, 400, 2)), axis=2)).near_one for _ in range(500)]
+    ps = np.array([one.p for one in found])
+    assert np.mean([one.share for one in found]) == pytest.approx(found[0].by_chance, abs=0.001)
+    assert all(np.mean(ps <= bound) <= bound + 0.03 for bound in (0.01, 0.05, 0.1, 0.3))
+    assert np.mean(ps <= 0.3) > 0.15

@@ -116,7 +116,7 @@ def test_saving_and_loading(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
     path = mixture().save(tmp_path)
-    with pytest.raises(UserError, match="is damaged, or does not fit the model: fit the prior again with: vaegan fit-prior RUN"):
+    with pytest.raises(UserError, match="is damaged, or belongs to another model: fit the prior again with: vaegan fit-prior RUN"):
         Mixture.load(tmp_path, LATENT + 1, ATTRIBUTES)
     whole = path.read_bytes()
     assert rb"\"format\": 1" in whole

@@ -100,7 +100,7 @@ def test_what_cannot_be_compared(tmp_path: Path) -> None:
     (model / "config.json").touch()
     with pytest.raises(UserError, match="is not a run folder"):
         vaegan.compare([one, model])
-    with pytest.raises(UserError, match="it is a folder"):
+    with pytest.raises(UserError, match="this is a folder"):
         vaegan.compare([one, other], tmp_path)
 
 

@@ -269,7 +269,7 @@ def test_nearest_training_images(tmp_path: Path, photos: Path, monkeypatch: pyte
     assert "for 2 held-out images" in page.text
     shutil.rmtree(cache_folder() / "codes")
     monkeypatch.setattr("vaegan.report.nearest.PATIENCE", 0.0)
-    assert "The nearest training images are left out, because encoding 40 images takes too long." in Page(report(run)).text
+    assert "The nearest training images are not shown, because encoding 40 images takes too long." in Page(report(run)).text
 
 
 @pytest.mark.parametrize("shape", [(16, 16, 1), (256, 256, 3), (16, 300, 1)])
@@ -371,7 +371,7 @@ def test_what_is_no_run(tmp_path: Path, bad: str) -> None:
     with pytest.raises(UserError, match=f"{bad}"):
         report(tmp_path / bad)
     run = write_run(tmp_path / "run")
-    with pytest.raises(UserError, match="it is a folder"):
+    with pytest.raises(UserError, match="this is a folder"):
         report(run, tmp_path / "bare")
 
 

@@ -95,7 +95,7 @@ def test_a_gan_has_a_page_without_photos(tmp_path: Path) -> None:
     text = Path(studio(run)).read_text(encoding="utf-8")
     assert 'id="file"' not in text
     assert about(run / "studio.html")["prior"] is None
-    with pytest.raises(UserError, match="this needs a trained encoder"):
+    with pytest.raises(UserError, match="this needs a model with a trained encoder"):
         studio(run, score=True)
 
 
@@ -103,12 +103,12 @@ def test_grey_images_are_shown_and_five_channels_refused(photos: Path, tmp_path:
     run = train(tmp_path / "run", "--data", photos, training__length="2 steps", training__batch=8, networks__channels=1)
     assert about(Path(studio(run)))["channels"] == 1
     VAEGAN(Architecture(size=(16, 16), channels=5, width=0.0625, latent=4)).save_pretrained(tmp_path / "five")
-    with pytest.raises(UserError, match="a page shows images of 1 or 3 channels, not 5"):
+    with pytest.raises(UserError, match="the model has 5 channels, and a page can show only images of 1 or 3 channels"):
         studio(tmp_path / "five")
 
 
 def test_mistakes_are_named(run_on_avatars: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="it is a folder"):
+    with pytest.raises(UserError, match="this is a folder"):
         studio(run_on_avatars, tmp_path)
     with pytest.raises(UserError, match="--examples must be 0 or more"):
         studio(run_on_avatars, tmp_path / "page.html", examples=-1)

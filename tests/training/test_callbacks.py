@@ -152,5 +152,5 @@ def test_a_name_that_is_none_is_refused() -> None:
 
 
 def test_they_do_not_go_into_processes_that_are_started_here(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="callbacks cannot be used with processes=: leave out processes=, or start"):
+    with pytest.raises(UserError, match="callbacks= and processes= cannot be used together: leave out processes=, or start"):
         train(tiny(), tmp_path / "run", callbacks=[Recorder()], processes=2, **QUIETLY)

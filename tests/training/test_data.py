@@ -118,16 +118,16 @@ def test_a_recipe_may_be_a_name_or_a_few_settings(pixels: NDArray[np.uint8], tmp
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (np.zeros((4, 9, 9, 9), np.uint8), "has no dimension of 1 to 8 for the channels"),
+        (np.zeros((4, 9, 9, 9), np.uint8), "would have 9 channels, and images have 1 to 8: pass N x H x W x C"),
         (np.zeros((4, 3, 8, 3), np.uint8), "could be N x H x W x C or N x C x H x W, and it is not clear which"),
         (np.zeros((4, 8, 8, 3), np.int64), "must be uint8, or float in .*, not int64"),
         (np.full((4, 8, 8, 3), 255.0), "have values from 255 to 255: scale them"),
         (np.full((4, 8, 8, 3), np.nan), "have values from nan to nan"),
         (np.zeros((8, 3), np.uint8), "must be N x H x W x C or N x C x H x W, not 8 x 3"),
-        ([], "there are no images in data: the list of a program is empty"),
+        ([], "data= has no images: the list of a program is empty"),
         (np.zeros((0, 8, 8, 3), np.float32), "there are no images in an array of 0 x 8 x 8 x 3"),
         (["a.png"], "image 0000000 of the data must be an array, a tensor or a PIL image, not str"),
-        ([{"photo": 1, "kind": 2}], "its keys are photo, kind; rename the key of the image to image"),
+        ([{"photo": 1, "kind": 2}], "has no key named 'image': its keys are 'photo', 'kind'; give the image the key 'image'"),
         (3, "data must be a path, an array, a tensor, a list, a data set or a DataLoader, not int"),
     ],
 )
@@ -197,12 +197,14 @@ def test_a_data_loader_is_used_as_it_is_and_resumed(tmp_path: Path, capsys: pyte
     resume(run, data=data, **QUIETLY)
     assert list(Run.open(run).checkpoints) == [50, 100]
     assert vaegan.load(run).sample(1).isfinite().all()
-    in_a_program = "which a command cannot open: continue the run in a program, with vaegan.resume"
+    in_a_program = "and only that program can give them: continue the run in a program, with vaegan.resume"
     assert in_a_program in fails(capsys, "train", "--resume", run)
-    assert "which a command cannot open: give images with --data" in fails(
+    assert "and only that program can give them: give images with --data" in fails(
         capsys, "train", "--recipe", run / "recipe.yaml", "--run", tmp_path / "x"
     )
-    assert "which a command cannot open; give the same images as a folder or packed set with --data" in fails(capsys, "evaluate", run)
+    assert "and only that program can give them; give the same images as a folder or packed set with --data" in fails(
+        capsys, "evaluate", run
+    )
     works("report", run)
     works("sample", run)
 
@@ -229,15 +231,19 @@ class Endless(IterableDataset[Any]):
 
 def test_what_a_data_loader_cannot_do_is_refused(tmp_path: Path) -> None:
     cases: list[tuple[dict[str, Any], DataLoader[Any], str]] = [
-        ({"training.length": "2 epochs"}, DataLoader(Endless(), 4), "a length in epochs needs a DataLoader that has len"),
-        ({"training.length": "2 minutes"}, loader(), "a length in minutes needs a set of images"),
+        (
+            {"training.length": "2 epochs"},
+            DataLoader(Endless(), 4),
+            "training.length cannot be in epochs with a DataLoader that has no len",
+        ),
+        ({"training.length": "2 minutes"}, loader(), "training.length cannot be in minutes with a DataLoader"),
         ({"networks.attributes": ["A"]}, loader(), "networks.attributes needs a set of images"),
         (
             {},
             DataLoader(Items([torch.zeros(3, 16, side) for side in (16, 24)]), 1),
             "images of 16 x 24 x 3, and the first batch had images of 16 x 16",
         ),
-        ({}, DataLoader(Items([{"text": "a"}]), 1), "an item of the data has no image"),
+        ({}, DataLoader(Items([{"text": "a"}]), 1), "an item of data= has no key named"),
         ({}, loader(5, drop_last=True), "the DataLoader gives no batch: its data set is empty, or has fewer images than one batch"),
         ({}, DataLoader(Items([torch.zeros(3, 16, 17)] * 8), 4), "networks.size"),
     ]

@@ -83,7 +83,7 @@ def test_a_process_that_dies_ends_the_others_with_a_sentence(rank: int, tmp_path
         assert agent.wait() == 2
     assert "Traceback" not in said
     last = said.splitlines()[-1]
-    assert last.startswith(f"vaegan: process {rank} of 2 was killed by SIGKILL, and this ended the run; the last checkpoint is ")
+    assert last.startswith(f"vaegan: process {rank} of 2 was killed by SIGKILL, so the run ended; the last checkpoint is ")
     assert last.endswith(f"continue with: vaegan train --resume {tmp_path / 'run'}")
     assert all(gone(pid) for pid in workers)
 
@@ -107,7 +107,7 @@ torch.distributed.init_process_group = meet
     with start(tmp_path / "run", before=IN_WORKERS.format(code=code)) as agent:
         _, said = agent.communicate()
         assert agent.wait() == 2
-    dead = "process 0 of 2 was killed by SIGKILL, and this ended the run"
+    dead = "process 0 of 2 was killed by SIGKILL, so the run ended"
     assert said.splitlines()[-1] == f"vaegan: {dead}; there is no checkpoint yet; run the same command again"
 
 
@@ -127,7 +127,9 @@ trainer.Trainer.train_step = train_step
         assert agent.wait() == 1
     assert said.count("Traceback") == 1
     assert "ZeroDivisionError: a fault" in said
-    assert said.splitlines()[-1].startswith("vaegan: an error, printed above, ended process 1 of 2 and the run; the last checkpoint is ")
+    assert said.splitlines()[-1].startswith(
+        "vaegan: process 1 of 2 failed (see the error above), so the run ended; the last checkpoint is "
+    )
 
 
 def test_workers_end_when_their_agent_was_killed(tmp_path: Path) -> None:
@@ -257,13 +259,13 @@ def verdict(outcomes: dict[int, dict[str, Any]], failures: dict[int, tuple[int, 
             {0: LOST, 1: FAILED},
             {0: (2, 7), 1: (1, 7)},
             launcher.WorkerFault,
-            r"an error, printed above, ended process 1 of 2 and the run; go on",
+            r"process 1 of 2 failed .see the error above., so the run ended; go on",
         ),
         ({0: STOPPED, 1: STOPPED}, {}, Stopped, "stopped"),
         ({0: STOPPED, 1: STOPPED}, {0: (-2, 7)}, Stopped, "stopped"),  # it had said so before
-        ({0: STOPPED}, {1: (KILLED, 7)}, UserError, r"process 1 of 2 was killed by SIGKILL, and this ended the run; go on"),
-        ({0: LOST}, {0: (2, 7), 1: (KILLED, 7)}, UserError, r"process 1 of 2 was killed by SIGKILL, and this ended the run; go on"),
-        ({1: UNJOINED}, {0: (KILLED, 7), 1: (2, 7)}, UserError, r"process 0 of 2 was killed by SIGKILL, and this ended the run; go on"),
+        ({0: STOPPED}, {1: (KILLED, 7)}, UserError, r"process 1 of 2 was killed by SIGKILL, so the run ended; go on"),
+        ({0: LOST}, {0: (2, 7), 1: (KILLED, 7)}, UserError, r"process 1 of 2 was killed by SIGKILL, so the run ended; go on"),
+        ({1: UNJOINED}, {0: (KILLED, 7), 1: (2, 7)}, UserError, r"process 0 of 2 was killed by SIGKILL, so the run ended; go on"),
         ({0: UNJOINED, 1: UNJOINED}, {0: (2, 7), 1: (2, 7)}, UserError, r"cannot connect to each other: connection refused; go on"),
         (
             {0: LOST, 1: LOST},
@@ -298,7 +300,7 @@ def test_a_run_that_a_signal_ended_before_it_could_save_ends_as_by_that_signal()
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({}, "--nodes 2 needs MASTER_ADDR, MASTER_PORT and NODE_RANK"),
+        ({}, "--nodes 2 needs three environment variables on each machine: MASTER_ADDR"),
         ({"MASTER_ADDR": "first", "MASTER_PORT": "x", "NODE_RANK": "0"}, "--nodes 2 needs"),
         ({"MASTER_ADDR": "first", "MASTER_PORT": "1", "NODE_RANK": "2"}, "NODE_RANK must be from 0 to 1 with --nodes 2, not 2"),
     ],

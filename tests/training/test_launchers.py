@@ -77,7 +77,7 @@ def test_who_has_started_how_many(
     ("variables", "asked", "words"),
     [
         (JOB, (None, None), "asked for 2 tasks, but has started only this one: put srun before"),
-        ({**STEP, "SLURM_STEP_TASKS_PER_NODE": "2,1"}, (None, None), "different numbers of SLURM tasks, 2,1: .* --ntasks-per-node"),
+        ({**STEP, "SLURM_STEP_TASKS_PER_NODE": "2,1"}, (None, None), "different numbers of SLURM tasks .2, 1.: .* --ntasks-per-node"),
         (STEP, (3, None), "--processes is 3, but SLURM has started 2"),
         (STEP, (None, 2), "--nodes is 2, but SLURM has started 1"),
         (TORCHRUN, (3, None), "--processes is 3, but torchrun has started 2"),
@@ -95,7 +95,7 @@ def test_a_task_that_sees_one_gpu_of_its_machine(outside: pytest.MonkeyPatch) ->
     _set(outside, STEP)
     outside.setattr(torch.cuda, "is_available", lambda: True)
     outside.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(UserError, match=r"1 GPU on this machine, and 2 processes need one each: each task must see all .* --gpus-per-node"):
+    with pytest.raises(UserError, match=r"1 GPU on this machine, and 2 processes need one each: ask SLURM for GPUs with --gpus-per-node"):
         make_fabric("cuda", "32")
 
 

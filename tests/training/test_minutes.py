@@ -123,7 +123,8 @@ def test_steps_with_their_pictures_and_checkpoints() -> None:
     assert steps_in(120.0, costs, settings) == int((120 - 3 - 2 - 5) / (0.5 + 0.2 + 0.1))
     assert steps_in(10.81, costs, settings) == 1
     with pytest.raises(
-        UserError, match=r"^--minutes 2 is too short: the speed trial, .* take about 119\.2 s, and a step takes 0\.8 s; give more minutes"
+        UserError,
+        match=r"^--minutes 2 is too short: beside the steps, a run takes about 119\.2 s .*, and a step takes 0\.8 s; give more --minutes",
     ):
         steps_in(10.79, costs, settings)
 

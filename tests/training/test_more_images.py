@@ -52,7 +52,7 @@ def test_what_was_held_out_stays_held_out(held_out: float, photos: Path, tmp_pat
     _, before = parts(tmp_path / "run")
     add(photos, 20)
     with pytest.raises(
-        UserError, match="not those that the run was trained on: train a new run on these images, or add --more-images if you only added"
+        UserError, match="not those that the run was trained on: if you only added images, add --more-images; if not, train"
     ):
         resume(tmp_path / "run", longer(recipe), **QUIETLY)
     assert not dry_run(longer(recipe), tmp_path / "run", mode="resume", device="cpu", more_images=True).problems
@@ -110,10 +110,10 @@ def test_images_that_are_gone_or_have_changed_are_named(photos: Path, tmp_path: 
     recipe = begun(photos, tmp_path / "run")
     add(photos, 5)
     shutil.copy(photos / "a new 00.png", photos / "photo 03.png")
-    with pytest.raises(UserError, match=r"1 of the 40 images of the run have changed in .*: photo 03\.png; --more-images needs them"):
+    with pytest.raises(UserError, match=r"1 of the 40 images of the run has changed in .*: photo 03\.png; --more-images needs all"):
         resume(tmp_path / "run", longer(recipe), more_images=True, **QUIETLY)
     (photos / "photo 01.png").unlink()
-    with pytest.raises(UserError, match=r"1 of the 40 images of the run are missing in .*: photo 01\.png; --more-images needs all of them"):
+    with pytest.raises(UserError, match=r"1 of the 40 images of the run is missing in .*: photo 01\.png; --more-images needs all"):
         resume(tmp_path / "run", longer(recipe), more_images=True, **QUIETLY)
     monkeypatch.setenv("VAEGAN_CACHE", str(tmp_path / "another"))
     with pytest.raises(

@@ -204,7 +204,7 @@ def test_two_seeds_are_two_runs_and_one_seed_is_one() -> None:
 
 def test_a_run_can_be_made_longer(tmp_path: Path) -> None:
     train(tiny(), tmp_path / "run", **QUIETLY)
-    with pytest.raises(UserError, match="at step 6 already: ask for more steps, such as --steps 12"):
+    with pytest.raises(UserError, match="at step 6 already: give --steps a larger number, such as --steps 12"):
         resume(tmp_path / "run", **QUIETLY)
     longer = Recipe.load(tmp_path / "run" / "recipe.yaml", {"training.length": "8 steps"})
     resume(tmp_path / "run", longer, **QUIETLY)
@@ -296,7 +296,9 @@ def test_a_model_is_not_to_be_replaced_where_checkpoints_are_gone(tmp_path: Path
     shutil.rmtree(run / "checkpoints")
     with pytest.raises(UserError, match=r"exists already: choose another --run$"):
         train(tiny(), run, **QUIETLY)
-    with pytest.raises(UserError, match=r"it has no checkpoint; start again with: vaegan train --recipe .*recipe\.yaml --run NEW-RUN$"):
+    with pytest.raises(
+        UserError, match=r"it has no checkpoint yet; start it again with: vaegan train --recipe .*recipe\.yaml --run NEW-RUN$"
+    ):
         resume(run, tiny(), **QUIETLY)
 
 

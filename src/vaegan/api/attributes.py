@@ -232,7 +232,7 @@ def _attribute_of_pair(
     memory = isinstance(run, ModelInMemory)
     known = None if memory else Directions.load_for(run.attributes_file, model)
     if known and name in known.of_attributes.names:
-        raise UserError(f"the run has an attribute named {name} already: choose another --name")
+        raise UserError(f'the run has an attribute named "{name}" already: choose another --name')
     parts = [_named_images(run, one, flag, talk) for one, flag in zip(images, ("--with", "--without"), strict=True)]
     sources = list(map(source_of, images))
     with talk.bar() as bar:
@@ -265,7 +265,7 @@ def _without_attributes(run: Run, model: VAEGAN, pixels: NDArray[Any], talk: Tal
     directions = known or Directions.none(model)
     if not directions.principal.names:
         raise UserError(
-            f"{run.argument} has no attributes, so there are only principal directions, which need a fitted prior: "
+            f"the images of {run.argument} have no attributes, and principal directions need a fitted prior, which is missing: "
             f"fit the prior with: {command('fit-prior', run.argument)}"
         )
     way_out = command("attributes", run.argument, "--with", "IMAGES", "--without", "IMAGES", "--name", "NAME")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..data import ImageSet
 from ..data.sources import recognized
+from ..data.sources.base import none_readable
 from ..doctor.checks import CHECKS
 from ..doctor.examine import examine
 from ..doctor.findings import Diagnosis, diagnose
@@ -149,8 +150,7 @@ def doctor(
     with talk.bar() as bar:
         examined = examine(recipe, progress=bar, workers=workers or cores())
         if not len(examined):
-            name, reason = examined.broken[0] if examined.broken else (named, "there are no images")
-            raise UserError(f"none of the {len(examined.broken):,} images of {named} can be read; the first one: {name}: {reason}")
+            raise none_readable(len(examined.broken), named, ": ".join(examined.broken[0]) if examined.broken else "")
         found = diagnose(examined, recipe, progress=bar)
     names = examined.names
     findings = [

@@ -208,7 +208,8 @@ def _parse_sum(words: Sequence[Any]) -> tuple[list[int], list[list[Any]]]:
             two = " ".join(map(str, words[number - 1 :]))
             raise UserError(f'one sign directly follows another in "{two}": leave out one')
     if not groups[-1]:
-        raise UserError(f"there is no image after {words[-1]}" if words else "there are no images to add")
+        sentence = f'an image is missing after "{words[-1]}": give one, as in a.png - b.png' if words else "there are no images to add"
+        raise UserError(sentence)
     if len(groups) < 2:
         raise UserError("arithmetic needs + or - between images, with a space before and after each sign, as in a.png - b.png + c.png")
     return signs, groups
@@ -242,7 +243,7 @@ def _directions(run: Run, model: VAEGAN, add: Iterable[str], talk: Talk) -> Dire
         return known
     of_a_set = command("attributes", run.argument, "--data", "SET")
     if not run.is_run:
-        what = "a model folder does not say which images the model was trained on"
+        what = f'the attribute "{wanted[0]}" is not learned, and a model folder does not say which images the model was trained on'
         with_table = f"learn the attributes of a set that has a table of them, with: {of_a_set}"
         raise UserError(f"{what}: {with_table}; or {_without_a_table(run, none, wanted[0])}")
     return _learned_now(run, model, open_set(run, None, of_a_set, talk), wanted, known or none, talk=talk)
@@ -264,7 +265,7 @@ def _learned_now(run: Run, model: VAEGAN, images: ImageSet, wanted: list[str], k
     training, _ = run.split(images)
     _, reasons = learnable(images.attributes_named(lacking)[subsample(training, MOST)], lacking)
     if reasons:
-        raise UserError(reasons[0].removeprefix("left out "))
+        raise UserError(reasons[0].replace("left out ", "cannot learn ", 1))
     path = run.attributes_file
     changed = path.is_file() and not known.names
     talk.say(
@@ -278,7 +279,7 @@ def _learned_now(run: Run, model: VAEGAN, images: ImageSet, wanted: list[str], k
 def _without_a_table(run: Run, known: Directions, name: str) -> str:
     """What makes an edit possible where there is no table of attributes."""
     pair = command("attributes", run.argument, "--with", "IMAGES", "--without", "IMAGES", "--name", name)
-    ways = f"learn {name} from images that show it and images that do not, with: {pair}"
+    ways = f'learn "{name}" from images that show it and images that do not, with: {pair}'
     if not known.principal.names:
         return ways
     return f"{ways}; or edit along a principal direction, with: {command('edit', run.argument, 'IMAGE', '--add', 'direction-1')}"

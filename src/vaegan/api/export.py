@@ -38,7 +38,7 @@ def export(
     """
     opened = open_run(run)
     if out is None and isinstance(opened, ModelInMemory):
-        raise UserError("a model in memory has no folder to write into: give one with out=")
+        raise UserError("a model in memory has no folder for its export: give a folder with out=")
     talk = Talk(progress)
     with talk.bar() as bar:
         exported = write_export(opened, out, precision=precision, pt2=pt2, progress=bar)

@@ -203,11 +203,11 @@ def score(
         raise UserError(f"--count must be above 0, not {count}")
     wanted = Shard.parse(shard) if shard is not None else None
     opened = open_run(run)
-    one_for_all = "--shard needs one calibration for all parts: calibrate first, with"
+    one_for_all = "all shards need the same calibration: calibrate first, with"
     if wanted and calibrate is not None:
         source = calibrate if isinstance(calibrate, (str, Path)) else "SET"
         first = command("score", opened.argument, "IMAGE", "--calibrate", source)
-        raise UserError(f"{one_for_all}: {first}; then run the command with --shard again, without --calibrate")
+        raise UserError(f"{one_for_all}: {first}; then run this command again without --calibrate")
     if wanted and not opened.score_file.is_file():
         on = [] if opened.is_run else ["--calibrate", "SET"]
         raise UserError(f"{one_for_all}: {command('score', opened.argument, 'IMAGE', *on)}")

@@ -45,7 +45,7 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class CopiesCompared:
-    """Whether samples are nearer to training images than held-out images are."""
+    """Whether samples are nearer to training images than held-out images are, and whether more of them are near one alone."""
 
     training_images: int
     samples: int
@@ -56,6 +56,8 @@ class CopiesCompared:
     """The same for held-out images."""
     share_nearer: float
     """The share of the samples whose distance is below `held_out_median`."""
+    share_near_one: float
+    """The share of the samples that are much nearer to one training image than to the fifth nearest. Of new images, about 1% are."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -70,8 +72,8 @@ class Neighbours(Result):
     """What samples were drawn from, in words; null without samples."""
     copies: CopiesCompared | None
     """Of samples: training_images, samples and held_out, how many were compared; samples_median and held_out_median, the median
-    distances to the nearest training image; share_nearer, the share of samples whose distance is below held_out_median. Else
-    null."""
+    distances to the nearest training image; share_nearer, the share of samples whose distance is below held_out_median;
+    share_near_one, the share of samples that are much nearer to one training image than to the fifth nearest. Else null."""
     skipped: list[Skipped]
     """Files that gave no image: name and error, the reason."""
     notes: list[str]
@@ -106,8 +108,8 @@ class Neighbours(Result):
             f"median distance to the nearest of {found.training_images:,} training images, by {self.by}:",
             f"  {found.samples_median:8.3f}  of {found.samples} samples of {self.prior}",
             f"  {found.held_out_median:8.3f}  of {found.held_out} held-out images",
-            f"{found.share_nearer:.0%} of the samples have a smaller distance than the median of the held-out images; if the samples "
-            "were copies, this would be nearly 100%",
+            f"{found.share_near_one:.0%} of the samples are much nearer to one training image than to the fifth nearest. Of new images, "
+            "about 1% are. If the samples were copies, this would be nearly 100%.",
         ]
 
     def figure(self) -> Image:
@@ -200,9 +202,10 @@ def search(
             rows, indices, distances = _rows(looking, (names, queries), count, training, on_row)
             if len(held_out):
                 found = copying(looking, training, held_out, seed, prior)
-                medians = float(np.median(found.samples)), float(np.median(found.held_out))
+                of_samples, of_held_out = found.medians
                 sizes = len(found.samples), len(found.held_out)
-                copies = CopiesCompared(len(training), sizes[0], medians[0], sizes[1], medians[1], float(found.share))
+                shares = found.share_nearer, found.near_one.share
+                copies = CopiesCompared(len(training), sizes[0], of_samples, sizes[1], of_held_out, *shares)
             else:
                 talk.note("the run has no held-out images, so vaegan cannot check whether samples are too near to training images")
         else:

@@ -71,7 +71,7 @@ class Benchmark:
             UserError: something in this is wrong.
         """
         if not 0 < seconds < math.inf:
-            raise UserError(f"--seconds must be above 0 and finite, not {seconds:g}")
+            raise UserError(f"--seconds must be a finite number above 0, not {seconds:g}")
         textbook_only(recipe.objective)
         self.seconds = seconds
         self.threads = recipe.training.threads or torch.get_num_threads()
@@ -118,7 +118,9 @@ class Benchmark:
                 except RuntimeError as error:
                     if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
                         raise
-                    raise UserError(f"{_what(recipe)} does not fit into memory: give smaller --batches or --sizes") from None
+                    raise UserError(
+                        f"a training step at {_what(recipe)} does not fit into memory: give smaller --batches or --sizes"
+                    ) from None
             yield result
 
 

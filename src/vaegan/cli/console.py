@@ -30,7 +30,7 @@ def parse_size(text: str, flag: str = "--size", what: str = "a number of pixels,
         sides = text.lower().split("x")
         height, width = map(int, sides * 2 if len(sides) == 1 else sides)
     except ValueError:
-        raise UserError(f"{flag} must be {what}, not {text}") from None
+        raise UserError(f'{flag} must be {what}, not "{text}"') from None
     return height, width
 
 

@@ -123,7 +123,7 @@ def prepare(
         return
     if out is None:
         raise UserError(
-            "prepare needs OUT: give the folder for the packed set as second argument, or add --scan to find only the range of pixel values"
+            "vaegan prepare needs OUT: give the folder for the packed set as second argument, or add --scan to find only the range"
         )
     try:
         found = api.prepare(
@@ -220,7 +220,7 @@ def _threshold(text: str) -> tuple[str, float]:
     try:
         return name, float(value)
     except ValueError:
-        raise UserError(f"--threshold must be NAME=VALUE, such as age=40, not {text}") from None
+        raise UserError(f'--threshold must be NAME=NUMBER, such as age=40, not "{text}"') from None
 
 
 def data(

@@ -170,9 +170,9 @@ def _strengths(texts: list[str]) -> dict[str, float]:
     for text in texts:
         name, _, strength = text.rpartition("=") if "=" in text else (text, "", "1")
         if name in strengths:
-            raise UserError(f"--add {name} was given twice")
+            raise UserError(f'--add "{name}" was given twice: leave out one')
         try:
             strengths[name] = float(strength)
         except ValueError:
-            raise UserError(f"--add must be NAME=STRENGTH, such as Eyeglasses=1, not {text}") from None
+            raise UserError(f'--add must be NAME=NUMBER, such as Eyeglasses=1, not "{text}"') from None
     return strengths

@@ -71,7 +71,7 @@ def _setting(text: str) -> tuple[str, float]:
     try:
         return name, float(value)
     except ValueError:
-        raise UserError(f"--set must be NAME=NUMBER, such as Smiling=1, not {text}") from None
+        raise UserError(f'--set must be NAME=NUMBER, such as Smiling=1, not "{text}"') from None
 
 
 def reconstruct(

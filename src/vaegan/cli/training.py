@@ -76,7 +76,7 @@ def train(
 
     parsed = {"--recipe": flags.recipe, "--run": run, "--auto-resume": auto_resume}
     if resume and (wrong := [flag for flag, value in parsed.items() if value]):
-        raise UserError(f"--resume continues a run with its own settings: leave out {' and '.join(wrong)}")
+        raise UserError(f"--resume continues a run in its own folder, with its own recipe: leave out {' and '.join(wrong)}")
     if more_images and not resume:
         raise UserError("--more-images needs --resume: leave out --more-images, or give the run with --resume RUN")
     recipe = flags.load_recipe(settings, resume)

@@ -19,6 +19,7 @@ from .prepare import cache_folder, matching
 from .read_images import read_images
 from .samples import Unreadable
 from .sources.base import Pixels
+from .sources.base import called as name_of_source
 from .sources.memory import NOT_SCALED, OpenPicture, as_numpy, each, image_of, is_array, require_range
 
 if TYPE_CHECKING:
@@ -100,10 +101,10 @@ def source_of(images: object) -> str:
 
 
 def called(images: ImageSet) -> str:
-    """What a person calls a set: its folder; or what it was made from, such as folder photos, where it is in the cache."""
+    """What a person calls a set: its folder; or what it was made from, such as the folder "photos", where it is in the cache."""
     with suppress(UserError):  # there is no home folder, and so no cache
         if cache_folder() in images.folder.parents:
-            return str(images.manifest["made_from"]["source"])
+            return name_of_source(images.manifest["made_from"]["source"])
     return f"the set {images.folder}"
 
 

@@ -321,7 +321,8 @@ class ImageSet:
         """
         images = ImageSet.open_part(Path(folder))
         if not len(images):
-            raise UserError(f"{folder} is part {images.shard} of a set, and none of its images can be read: join it with the other parts")
+            what = f"{folder} has no images: it is only part {images.shard} of a set, and none of its files can be read"
+            raise UserError(f"{what}; join it with the other parts")
         return images
 
     @staticmethod
@@ -372,7 +373,7 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> tuple[ImageSet, ...]:
         part = ImageSet.open_part(place)
         wanted = manifest["made_from"] | {"shard": str(shard)}
         if part.manifest["made_from"] != wanted or part.manifest["preparation"] != manifest["preparation"]:
-            raise UserError(f"{damaged}: {place} is not part {shard} of this set, or was packed again; {again}")
+            raise UserError(f"{damaged}: {place} must be its part {shard}, and is another set, or was packed again; {again}")
         parts.append(part)
     if sum(map(len, parts)) != manifest["shape"][0]:
         anew = f"if a part was packed again, join the parts into a new folder with: {command('join', 'FOLDER', 'PART', 'PART')}"

@@ -58,16 +58,18 @@ def require_all_of(older: ImageSet, images: ImageSet, source: str, run: object) 
     positions, names = {name: position for position, name in enumerate(images.names)}, older.names
     anew = command("train", "--data", source, "--init-from", run)
     if missing := [name for name in names if name not in positions]:
-        what = f"{len(missing):,} of the {len(names):,} images of the run are missing in {source}: {some(missing)}"
-        raise UserError(f"{what}; --more-images needs all of them: put them back, or train a new run with: {anew}")
+        verb = "is" if len(missing) == 1 else "are"
+        what = f"{len(missing):,} of the {len(names):,} images of the run {verb} missing in {source}: {some(missing)}"
+        raise UserError(f"{what}; --more-images needs all images of the run: add the missing ones again, or train a new run with: {anew}")
     wanted = np.array([positions[name] for name in names], np.int64)
     changed: list[str] = []
     for start in range(0, len(names), PART):
         before, now = older.images[start : start + PART], images.images[wanted[start : start + PART]]
         changed += [names[start + place] for place in np.flatnonzero((before != now).any((1, 2, 3)))]
     if changed:
-        what = f"{len(changed):,} of the {len(names):,} images of the run have changed in {source}: {some(changed)}"
-        raise UserError(f"{what}; --more-images needs them as they were: restore them, or train a new run with: {anew}")
+        verb = "has" if len(changed) == 1 else "have"
+        what = f"{len(changed):,} of the {len(names):,} images of the run {verb} changed in {source}: {some(changed)}"
+        raise UserError(f"{what}; --more-images needs all images of the run as they were: restore them, or train a new run with: {anew}")
 
 
 def names_of(images: ImageSet, indices: Sequence[int]) -> list[str]:

@@ -77,14 +77,15 @@ class Preparation:
             raise UserError("crop=box needs a box: give its left, top, right and bottom edge in pixels, such as 15 40 163 188")
         if self.crop == "box" and not (0 <= left < right and 0 <= top < bottom):
             raise UserError(
-                f"a box must be the left, top, right and bottom edge in pixels, such as 15 40 163 188, not {' '.join(map(str, self.box))}"
+                "a box must be LEFT TOP RIGHT BOTTOM in pixels, with 0 <= LEFT < RIGHT and 0 <= TOP < BOTTOM, such as 15 40 163 188, "
+                f"not {' '.join(map(str, self.box))}"
             )
         if self.crop != "box" and any(self.box):
-            raise UserError(f"a box needs crop=box, not {self.crop}")
+            raise UserError(f"a box is used only with crop=box, and crop is {self.crop}: set crop=box, or leave out the box")
         if self.blur and self.resampling != "fast":
             raise UserError(f"blur needs resampling=fast, not {self.resampling}")
         if self.range is not None and not check_range(self.range):
-            raise UserError(f"a range must be two numbers, the lower one first, such as 0 4095, not {' '.join(map(str, self.range))}")
+            raise UserError(f"a range must be LOWEST HIGHEST with LOWEST < HIGHEST, such as 0 4095, not {' '.join(map(str, self.range))}")
         if min(self.size) < 1:
             raise UserError(f"an image must have at least 1 pixel a side, not {self.size[0]}x{self.size[1]}")
         if max(self.size) > LARGEST_SIDE:

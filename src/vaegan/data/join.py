@@ -25,7 +25,7 @@ from .prepare import packed_folder
 from .scan import note_of_filling
 from .set_files import checked, image_header, random_codes, write_manifest, write_splits
 from .shard import Shard
-from .sources.base import some
+from .sources.base import called, none_readable, some
 from .writer import differing
 
 OWN_FILE = re.compile(rf"split-.+\.npy|skipped\.txt|{re.escape(PARTS)}|{re.escape(MANIFEST)}")
@@ -54,7 +54,7 @@ def join(out: Path, folders: Sequence[Path], *, progress: Progress) -> ImageSet:
     about = _about(parts[0])
     there = _check_out(out, about, parts)
     if not any(map(len, parts)):
-        raise UserError(f"none of the images of {about['made_from']['source']} can be read; the first one: {parts[0].skipped[0]}")
+        raise none_readable(sum(len(part.skipped) for part in parts), called(about["made_from"]["source"]), parts[0].skipped[0])
     files = _files_of_images(parts, progress)
     if there is None:
         out.mkdir(parents=True, exist_ok=True)
@@ -97,22 +97,23 @@ def _in_order(folders: Sequence[Path]) -> list[ImageSet]:
     parts = 0
     for folder in folders:
         if packed_folder(str(folder)) is None:
-            raise UserError(f"{folder} is not a packed set") if folder.exists() else missing(folder)
+            what = f"{folder} is not a packed set: give the folders of packed parts"
+            raise UserError(what) if folder.exists() else missing(folder)
         part = ImageSet.open_part(folder)
         if part.shard is None:
             raise UserError(
-                f"{folder} is not a part of a set: pack each part with: {command('prepare', 'SOURCE', 'PART', '--shard', 'K/N')}"
+                f"{folder} was not packed as a part of a set: pack each part with: {command('prepare', 'SOURCE', 'PART', '--shard', 'K/N')}"
             )
         first, parts = next(iter(found.values()), part), parts or part.shard.parts
         others = differing(_about(first), _about(part)) + (["number of parts"] if part.shard.parts != parts else [])
         if others:
-            sentence = f"{folder} does not fit {first.folder}: it has another {some(others)}"
+            sentence = f"{folder} does not fit {first.folder}: they differ in {some(others)}"
             raise UserError(f"{sentence}; pack all parts from the same images, with the same options")
         if twin := found.get(part.shard.number):
             raise UserError(f"{twin.folder} and {folder} are both part {part.shard}: leave out one")
         found[part.shard.number] = part
     if not found:
-        raise UserError("join needs the parts of the set: give the folders of all parts")
+        raise UserError("no parts were given: give the folders of all parts of a set")
     if absent := [str(Shard(number, parts)) for number in range(1, parts + 1) if number not in found]:
         pack = command("prepare", "SOURCE", "PART", "--shard", absent[0], *next(iter(found.values())).preparation.flags)
         which, were, its_folder = ("part", "was", "its folder") if len(absent) == 1 else ("parts", "were", "their folders")
@@ -138,7 +139,7 @@ def _check_out(out: Path, about: dict[str, Any], parts: Sequence[ImageSet]) -> d
         if not (out / PARTS).is_file():
             raise UserError(f"{out} exists already: it is a packed set; {NEW}")
         if others := differing({**there, "attribute_names": there["attributes"]}, about):
-            raise UserError(f"{out} exists already: it was packed differently ({some(others)}); {NEW}")
+            raise UserError(f"{out} exists already: it differs from the parts in {some(others)}; {NEW}")
         return there
     inside = {Path(_place(out, part.folder)).parts[0] for part in parts}
     others = sorted(entry.name for entry in out.iterdir()) if out.is_dir() else []

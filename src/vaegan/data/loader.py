@@ -103,9 +103,9 @@ class LoaderBatches(Batches):
         if recipe.networks.attributes:
             raise UserError("networks.attributes needs a set of images, not a DataLoader: pass the data set itself as data=")
         if recipe.training.minutes:
-            raise UserError("a length in minutes needs a set of images, not a DataLoader: give the length in steps")
+            raise UserError("training.length cannot be in minutes with a DataLoader: give it in steps")
         if self.steps_per_epoch == NO_END and "epoch" in recipe.training.length:
-            raise UserError("a length in epochs needs a DataLoader that has len(): give the length in steps or images")
+            raise UserError("training.length cannot be in epochs with a DataLoader that has no len(): give it in steps or images")
         return replace(
             recipe,
             data=replace(recipe.data, source=LOADER, held_out=0.0),

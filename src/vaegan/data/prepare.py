@@ -29,7 +29,7 @@ from .samples import FULL, MOST_CHANNELS, DeepPixelsError, ValueRange
 from .scan import WHOLE, Scan, ScanStopped, check_percentiles, find_range
 from .shard import Shard
 from .sources import AVATARS, HUB, NO_CHOICES, ColumnChoices, avatars, find_source, is_hub, note_unused_table, recognized
-from .sources.base import Source, first, stretch
+from .sources.base import Source, called, first, stretch
 from .sources.leave_out import read_list, without
 from .sources.memory import memory_source
 from .sources.tables import read_table, with_table
@@ -132,7 +132,7 @@ def _require_openable(source: str) -> None:
         OnlyInProgramError: they came from a DataLoader; or from another object of a program, and their packed copy is gone.
     """
     if source == LOADER:
-        raise OnlyInProgramError("the images came from a DataLoader of a Python program, which a command cannot open")
+        raise OnlyInProgramError("the images came from a DataLoader of a Python program, and only that program can give them")
     if MEMORY.fullmatch(Path(source).name) and not Path(source).exists():
         raise OnlyInProgramError(f"the images came from a Python program, and their packed copy {source} does not exist any more")
 
@@ -234,8 +234,8 @@ def prepare(
     check_percentiles(percentiles or WHOLE)
     part = Shard.parse(shard) if shard is not None else None
     one_range = (
-        "--shard needs --range for images of more than 8 bits, so that all parts have the same: "
-        f"find it with: {command('prepare', source, '--scan')}"
+        "images of more than 8 bits need --range with --shard, because all parts must have the same range: "
+        f"find the range with: {command('prepare', source, '--scan')}"
     )
     if part and percentiles:
         raise UserError(one_range)
@@ -283,7 +283,8 @@ def scan(
     with _stopping(found) as stop:
         scanned = find_range(found, asked, percentiles or WHOLE, workers=workers or cores(), progress=progress, stop=stop)
     if not scanned.images:
-        raise UserError(f"no image of {found.name} can be read: to see why, prepare the images with: {command('prepare', source, 'OUT')}")
+        way_out = f"to see why, prepare the images with: {command('prepare', source, 'OUT')}"
+        raise UserError(f"no image in {called(found.name)} can be read: {way_out}")
     return scanned
 
 

@@ -63,7 +63,7 @@ def read_images(
         if passed_over := getattr(pictures, "passed_over", None):
             left_out(f"{passed_over.total()} in {path}", passed_over.in_words())
     if not arrays:
-        raise UserError(f"there is no readable image in {', '.join(map(str, paths))}")
+        raise UserError(f"no image can be read from {', '.join(map(str, paths))}")
     return names, np.stack(arrays)
 
 

@@ -36,7 +36,7 @@ from .samples import ValueRange
 from .scan import WHOLE, Scan, note_of_filling, write_with_range
 from .set_files import checked, image_header, random_codes, write_manifest, write_splits
 from .shard import Shard
-from .sources.base import Item, Source, groups, some
+from .sources.base import Item, Source, called, groups, none_readable, some
 from .workers import WorkerKilled, in_order
 
 UNFINISHED, PROGRESS, LOCK = "unfinished", "progress.json", ".vaegan-prepare.lock"
@@ -257,8 +257,7 @@ def _read_all(
         raise Unfinished(writer.seen)
     if not writer.images and "shard" not in writer.plan["made_from"]:  # a part may have none, if another one has
         shutil.rmtree(writer.folder)
-        first = f"; the first one: {writer.first_skipped}" if writer.seen else ""
-        raise UserError(f"none of the {writer.seen} images of {source.name} can be read{first}")
+        raise none_readable(writer.seen, called(source.name), writer.first_skipped)
 
 
 def tasks(items: Iterable[Item], preparation: Preparation, *, strict: bool = False) -> Iterator[tuple[list[Item], ReadingTask]]:
@@ -317,8 +316,8 @@ class Writer:
             return False
         if others:
             raise UserError(
-                f"packing into {self.folder.parent} was started with another {some(others)}: to continue it, run the earlier command "
-                f"again; to start again, choose another folder, or remove {self.folder}"
+                f"packing into {self.folder.parent} was started with other settings ({some(others)}): to continue it, run the earlier "
+                f"command again; to start again, choose another folder, or remove {self.folder}"
             )
         for path in self.folder.iterdir():
             if path.name != PROGRESS and path.name not in lengths:

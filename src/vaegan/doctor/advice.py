@@ -33,7 +33,8 @@ def amounts(training: int, held_out: int, recipe: Recipe, *, has_splits: bool) -
     """
     batch = recipe.training.batch
     if training < batch:
-        needed = f"there are only {training:,} training images, and at least {batch:,} are needed for a batch"
+        only = f"there {'is' if training == 1 else 'are'} only {training:,} training image{'s' * (training != 1)}"
+        needed = f"{only}, and at least {batch:,} are needed for a batch"
         yield f"{needed}: add images, or lower --training.batch"
         return
     if training < FEWEST_TRAINING:
@@ -48,7 +49,8 @@ def amounts(training: int, held_out: int, recipe: Recipe, *, has_splits: bool) -
         times = steps * batch / training
         if times >= OFTEN:
             shown = f"the recipe trains for {steps / epoch:,.0f} epochs on {training:,} images, so the model may learn them by heart"
-            yield f"{shown}: add images" + ("" if recipe.augmentation.flip else ", or mirror images at random with --augmentation.flip")
+            flip = "" if recipe.augmentation.flip else ", or use --augmentation.flip, which mirrors them at random"
+            yield f"{shown}: add more images{flip}"
         elif steps < epoch:
             yield f"the recipe trains on {times:.0%} of the {training:,} training images: to use all of them, add --epochs 1"
 
@@ -72,8 +74,9 @@ def rare_attributes(names: Sequence[str], attributes: NDArray[np.float32], recip
             rare.append(f"{name} ({fewer / len(known):.1%} {what})")
     conditional = set(recipe.networks.attributes) & set(names)
     if useless:
-        result = f"vaegan attributes leaves them out{', and a conditional model learns nothing from them' if conditional else ''}"
-        yield f"{_count(len(useless))} too rare to learn from, or too common: {_some(useless)}; {result}"
+        them = "it" if len(useless) == 1 else "them"
+        result = f'"vaegan attributes" leaves {them} out' + (f", and a conditional model learns nothing from {them}" if conditional else "")
+        yield f"{_count(len(useless))} too rare or too common to learn: {_some(useless)}; the command {result}"
     if rare:
         yield f"{_count(len(rare))} rare, or nearly all images have them: {_some(rare)}; their directions will be inexact"
 

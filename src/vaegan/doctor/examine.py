@@ -20,7 +20,7 @@ from ..data.prepare import avatar_source
 from ..data.samples import DeepPixelsError, Samples, Unreadable
 from ..data.scan import find_range
 from ..data.sources import find_source
-from ..data.sources.base import Item, Pixels, Source
+from ..data.sources.base import Item, Pixels, Source, called
 from ..data.workers import in_order
 from ..data.writer import tasks
 from ..errors import unknown_name
@@ -91,7 +91,7 @@ class Examined:
         if self.packed:
             return self.packed.split(name)
         if name not in self.splits:
-            raise unknown_name("split", name, self.splits, inside=f" in {self.source.name}")
+            raise unknown_name("split", name, self.splits, inside=f" in {called(self.source.name)}")
         return np.array([index for index, split in enumerate(self.split_names) if split == name], np.int64)
 
     def pictures(self, indices: set[int]) -> Iterator[tuple[int, Picture]]:

@@ -48,7 +48,8 @@ def notes(images: ImageSet, training: Indices, held_out: Indices, recipe: Recipe
         leaks = count_leaks(groups, images, training, held_out)
         leaked = f", and {leaks:,} held-out images are in training, too" if leaks else ""
         copies = sum(len(group) - 1 for group in groups)
-        found = f"of {looked_at:,} images that were compared, {copies:,} are exact copies of others{leaked}"
+        are = "is an exact copy of another one" if copies == 1 else "are exact copies of others"
+        found = f"of {looked_at:,} images that were compared, {copies:,} {are}{leaked}"
         yield f"{found}: see all copies with: {command('doctor', recipe.data.source)}"
 
 

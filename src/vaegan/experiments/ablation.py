@@ -53,7 +53,7 @@ def asked(vary: Sequence[str], recipe: Recipe, *, alone: bool) -> list[Variant]:
     for variant in variants:
         if (other := named.setdefault(variant.name, variant)) is not variant:
             raise UserError(
-                f"--vary: the runs of {other.label} and of {variant.label} would both be named {variant.name}: change one value"
+                f'--vary: the runs of "{other.label}" and "{variant.label}" would both be named "{variant.name}": change one value'
             )
     return variants
 
@@ -87,10 +87,10 @@ def _parsed(vary: Sequence[str]) -> dict[str, list[Any]]:
     for text in vary:
         key, equals, values = text.partition("=")
         if not equals or not values.strip():
-            raise UserError(f"--vary must be a setting and its values, such as objective.gamma=0.01,0.1,1, not {text}")
+            raise UserError(f'--vary must be a setting and its values, such as objective.gamma=0.01,0.1,1, not "{text}"')
         key = old_names.setting(key)
         if key in settings:
-            raise UserError(f"--vary {key} was given twice: give all its values at once")
+            raise UserError(f"--vary {key} was given twice: give all its values in one --vary, as in --vary {key}=A,B")
         if key.startswith((*OF_THE_IMAGES, "networks.attributes")):
             raise UserError(f"{key} cannot be varied: all runs must use the same images and attributes")
         if key == "training.seed":

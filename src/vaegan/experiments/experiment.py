@@ -145,10 +145,10 @@ class Experiment:
         there = _read(about).get("experiment")
         if about.is_file() and there is None:
             mend = json.dumps({"experiment": self.name})
-            what = f"{about} is damaged: replace its content with {mend} to continue the experiment {self.name}"
-            raise UserError(f"{what}, or choose another --out")
+            what = f'{about} is damaged: to continue the experiment "{self.name}", replace the content of this file with {mend}'
+            raise UserError(f"{what}; or choose another --out")
         if about.is_file() and there != self.name:
-            raise UserError(f"{self.folder} exists already: it holds the experiment {there}; choose another --out")
+            raise UserError(f'{self.folder} exists already: it holds another experiment, "{there}"; choose another --out')
         if about.is_file() and any((self.folder / RUNS).glob(f"*/{RECIPE}")):
             _see_that_they_agree(self.folder / RECIPE, self.recipe, MAY_DIFFER | {"training.seed"}, f"the runs in {self.folder} were")
         with replacing(about) as partial:
@@ -207,7 +207,7 @@ class Experiment:
         if self.recipe.objective.kind != "vaegan" and not any_kind and not self.existing:
             raise UserError(f"the experiment sets objective.kind itself: leave out objective.kind={self.recipe.objective.kind}")
         if attributes and not self.images.attribute_names:
-            then = "train the runs on that set" if self.existing else "use that set with --data SET"
+            then = "train the runs on the new set" if self.existing else "use the new set with --data SET"
             way_out = f"add some with: {self.images.preparation.command('--attributes', 'TABLE.csv')}; then {then}"
             raise UserError(f"the set {self.recipe.data.source} has no attributes: {way_out}")
         if len(self.parts[1]) < held_out:
@@ -284,7 +284,7 @@ class Experiment:
             train(recipe, folder, auto_resume=True, device=self.device_name, report=False, progress=self.console)
             finished = _weights_of(folder)
             if finished is None:
-                raise UserError(f"the run {folder} is finished, but its model does not exist: remove the folder to train the run again")
+                raise UserError(f"the run {folder} is finished, but its model does not exist: to train the run again, remove its folder")
             self._write(marker, depends_on, finished)
         return GridRun(name, seed, Run(folder), recipe, finished, self.device, folder.name)
 
@@ -452,7 +452,7 @@ def _discriminator(run: str) -> str | None:
     """
     weights = _weights_of(run) if run else None
     if run and weights is None:
-        raise UserError(f"objective.discriminator must be a trained run, not {from_home(run)}")
+        raise UserError(f"objective.discriminator must be a trained run, and {from_home(run)} is not one")
     return weights
 
 

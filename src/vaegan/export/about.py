@@ -41,7 +41,7 @@ class Learned:
     def of(cls, opened: Run, model: VAEGAN, progress: Progress) -> Learned:
         """Read it or learn it."""
         notes: list[str] = []
-        known, reason = None, "there are no images of a run"
+        known, reason = None, "that needs the images of a run, and a model folder has none"
         if opened.is_run:
             try:
                 known = RunImages.of(opened)
@@ -63,7 +63,7 @@ class Learned:
             if scorer is None:
                 notes.append(
                     f"score.onnx gives no p-values, because the score is not calibrated: {reason}; "
-                    f"calibrate it with: {command('score', opened.argument, 'IMAGES', '--calibrate', 'SET')}"
+                    f"calibrate the score with: {command('score', opened.argument, 'IMAGES', '--calibrate', 'SET')}"
                 )
         return cls(known.images.classes if known else (), directions, scorer, notes)
 

@@ -169,7 +169,7 @@ class Scorer:
             )
             there = f"there are {len(order)}, and at least {2 * FEWEST} are needed" if order is not None else both
             more = command("score", run, "IMAGES", "--calibrate", "SET")
-            raise UserError(f"there are too few normal images to calibrate on: {there}; give more images with: {more}")
+            raise UserError(f"there are too few normal images to calibrate on: {there}; calibrate on more normal images with: {more}")
         fit, rank = np.sort(subsample(fitted_on, MOST_FITTED)), np.sort(subsample(indices, MOST_RANKED))
         parts = [raw for _, raw in measure_all(model, images, fit, level, progress=progress, what="fitting normal images")]
         calibration = Calibration.fit({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})

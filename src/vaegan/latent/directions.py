@@ -209,10 +209,10 @@ class Directions:
                 again = command("attributes", run, "--data", "SET" if data == IN_MEMORY else data)
             else:
                 continue
-            learned_by.setdefault(again, []).append(name)
+            learned_by.setdefault(again, []).append(f'"{name}"')
         return [
-            f"the model has changed since {' and '.join(those)} {'was' if len(those) == 1 else 'were'} learned: "
-            f"learn {'it' if len(those) == 1 else 'them'} again with: {again}"
+            f"the model has changed since the attribute{'s' * (len(those) > 1)} {' and '.join(those)} "
+            f"{'was' if len(those) == 1 else 'were'} learned: learn {'it' if len(those) == 1 else 'them'} again with: {again}"
             for again, those in learned_by.items()
         ]
 
@@ -304,4 +304,4 @@ def check_strengths(strengths: Mapping[str, float]) -> None:
     """
     for name, strength in strengths.items():
         if not abs(strength) < torch.inf:
-            raise UserError(f"the strength of {name} must be a finite number, not {strength}")
+            raise UserError(f'the strength of "{name}" must be a finite number, not {strength}')

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..metrics.memorization import UNLIKELY, copying_of, copying_test
+from ..metrics.memorization import UNLIKELY, copying_of
 from ..models.prior import Mixture
 from ..progress import Progress
 
@@ -53,8 +53,8 @@ def fit_mixture(
     A tenth of the codes is left out, and decides. First comes one Gaussian, with the covariance (1 - s) C + s c I, where c is the mean
     variance. Then come mixtures of more components, by expectation maximisation, with the covariances (1 - s) C_k + s sum_k w_k C_k. The
     shrinkage s of each is that under which the left-out codes are likeliest. A larger mixture is taken if the left-out codes are likelier
-    under it, and if it does not copy: codes that are drawn from it must not be nearer to the codes that it was fitted to than the left-out
-    codes are (see `vaegan.metrics.memorization.copying_test`).
+    under it, and if it does not copy: of codes that are drawn from it, no more may be near a single one of the codes that it was fitted to
+    than of the left-out codes (see `vaegan.metrics.memorization.Copying.near_one`).
 
     Args:
         codes: N x latent, at least 2.
@@ -128,10 +128,9 @@ def _likeliest(candidates: Iterable[tuple[float, Mixture]], held_out: Array) -> 
 
 
 def _copies(mixture: Mixture, fitted: Array, held_out: Array, seed: int) -> bool:
-    """Whether draws are nearer to the codes that the mixture was fitted to than new codes are."""
+    """Whether more draws are near a single one of the codes that the mixture was fitted to than new codes are."""
     drawn = mixture.draw(len(held_out), seed).numpy()
-    _, p = copying_test(copying_of(drawn, held_out[:, : mixture.latent], fitted[:, : mixture.latent]))
-    return p < UNLIKELY
+    return copying_of(drawn, held_out[:, : mixture.latent], fitted[:, : mixture.latent]).near_one.p < UNLIKELY
 
 
 def _mixture(weights: Array, means: Array, covariances: Array, latent: int) -> Mixture:

@@ -110,9 +110,12 @@ def note_on_few(directions: Directions) -> str:
     if not few:
         return ""
     worst, error = max(((name, uncertainty(counts)) for name, counts in few.items()), key=lambda pair: pair[1])
-    which = f"with or without {worst}" if len(few) == 1 else f"with or without each of {len(few)} attributes"
-    off = f"off by {error:.2f}" if len(few) == 1 else f"off by up to {error:.2f}, for {worst}"
-    return f"note: fewer than {MANY} held-out images are {which}, so the accuracy may be {off}: {MANY} of each are better"
+    better = f"at least {MANY} of each are better"
+    if len(few) == 1:
+        yes, no = few[worst]
+        return f'note: {yes} held-out images have "{worst}" and {no} do not, so its accuracy may be off by {error:.2f}: {better}'
+    which = f"for {len(few)} attributes, fewer than {MANY} held-out images have the attribute, or fewer than {MANY} do not"
+    return f'note: {which}, so accuracies may be off, by {error:.2f} for "{worst}": {better}'
 
 
 def note_on_weak(aucs: Mapping[str, float | None]) -> str:
@@ -120,8 +123,8 @@ def note_on_weak(aucs: Mapping[str, float | None]) -> str:
     weak = [name for name, auc in aucs.items() if auc is not None and auc < WEAK]
     if not weak:
         return ""
-    names = ", ".join(weak[:NAMED]) + (f" and {len(weak) - NAMED} more" if len(weak) > NAMED else "")
-    return f"note: the AUC of the probe is below {WEAK} for {names}: edits of such attributes hardly work"
+    names = ", ".join(f'"{name}"' for name in weak[:NAMED]) + (f" and {len(weak) - NAMED} more" if len(weak) > NAMED else "")
+    return f"note: edits of {names} change images very little, because the AUC of the probe is below {WEAK}"
 
 
 def learnable(answers: NDArray[np.float32], names: Sequence[str], fewest: int = FEWEST) -> tuple[list[int], list[str]]:
@@ -130,19 +133,21 @@ def learnable(answers: NDArray[np.float32], names: Sequence[str], fewest: int = 
     for column, name in enumerate(names):
         yes, no = int((answers[:, column] > 0).sum()), int((answers[:, column] <= 0).sum())
         if NAME.fullmatch(name):
-            sentences.append(f"left out {name}: a principal direction has this name; give the attribute another name")
+            sentences.append(f'left out the attribute "{name}": a principal direction has this name; give the attribute another name')
         elif min(yes, no) >= fewest:
             columns.append(column)
         else:
-            sentences.append(f"left out {name}: {yes:,} images have it and {no:,} do not, and at least {fewest} of each are needed")
+            sentences.append(
+                f'left out the attribute "{name}": {yes:,} images have it and {no:,} do not, and at least {fewest} of each are needed'
+            )
     return columns, sentences
 
 
 def too_few_examples(images: ImageSet) -> UserError:
     """The mistake of a set of whose attributes none can be learned."""
     return UserError(
-        f"{called(images)} has no attribute with enough examples: at least {FEWEST} training images must have it, and at least "
-        f"{FEWEST} must not; use a set that has more images"
+        f"{called(images)} has no attribute with enough examples: one needs at least {FEWEST} training images with it, and "
+        f"{FEWEST} without it; use a set that has more images"
     )
 
 

@@ -68,9 +68,9 @@ def project(
     if steps < 1:
         raise UserError(f"--steps must be above 0, not {steps}")
     if not 0 < lr < torch.inf:
-        raise UserError(f"--lr must be above 0 and finite, not {lr}")
+        raise UserError(f"--lr must be a finite number above 0, not {lr}")
     if not 0 <= kl_weight < torch.inf:
-        raise UserError(f"--kl-weight must be at least 0 and finite, not {kl_weight}")
+        raise UserError(f"--kl-weight must be a finite number of at least 0, not {kl_weight}")
     level = model.level if level is None else level
     parts = images.split(PART)
     done = []

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..data import ImageSet, Indices
 from ..data.batches import to_tensor
 from ..evenly_spaced import subsample
-from ..metrics.memorization import Copying
+from ..metrics.memorization import NEIGHBOURS, Copying
 from ..metrics.neighbors import nearest, nearest_by_similarity
 from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
@@ -86,5 +86,5 @@ def copying(search: Search, training: Indices, held_out: Indices, seed: int = 0,
     """
     drawn = search.model.sample(MEASURED, seed, prior=prior).cpu()
     queries = torch.cat([drawn, to_tensor(search.images.images[subsample(held_out, MEASURED)])])
-    _, distances = search(queries, 1, among=training)
-    return Copying(distances[:MEASURED, 0], distances[MEASURED:, 0])
+    _, distances = search(queries, NEIGHBOURS, among=training)
+    return Copying(distances[:MEASURED], distances[MEASURED:])

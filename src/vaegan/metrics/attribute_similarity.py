@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..data import ImageSet, Indices
 from ..data.batches import Images, to_tensor
+from ..data.sources.base import some
 from ..errors import UserError
 from ..evenly_spaced import subsample
 from ..models.vaegan import VAEGAN
@@ -69,7 +70,7 @@ def queries_of(images: ImageSet, held_out: Indices, names: Sequence[str]) -> tup
     attributes = images.attributes_named(tuple(names))[queries]
     known = np.isfinite(attributes).any(1)
     if not known.any():
-        raise UserError(f"no held-out image has a known value of the attributes {', '.join(names)}: use a set with such values")
+        raise UserError(f"no attribute of the held-out images is known, of these: {some(names)}; use a set that has a table of attributes")
     return queries[known], attributes[known]
 
 

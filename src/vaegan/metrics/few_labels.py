@@ -157,7 +157,7 @@ class Targets:
             return cls(images.attribute_names, np.where(np.isnan(said), np.nan, np.where(said > 0, 1.0, -1.0)), classes=False)
         names, labels = [name for name in images.classes if name], np.array(images.labels)
         if len(names) < 2:
-            way_out = f"add some with: {images.preparation.command('--attributes', 'TABLE.csv')}; then use that set with --data SET"
+            way_out = f"add some with: {images.preparation.command('--attributes', 'TABLE.csv')}; then use the new set with --data SET"
             raise UserError(f"{called(images)} has neither attributes nor classes: {way_out}")
         signs = np.where(labels[:, None] == np.array(names), 1.0, -1.0)
         return cls(tuple(names), np.where((labels == "")[:, None], np.nan, signs), classes=True)

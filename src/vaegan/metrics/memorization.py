@@ -1,11 +1,10 @@
-"""Whether samples are copies of training images: are they nearer to these than new images of the same kind are?"""
+"""Whether samples are copies of training images: is one of these much nearer to each sample than all others are?"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,80 +19,107 @@ if TYPE_CHECKING:
     from .context import Context
 
 COPIES = "look for copies in the picture"
-"""The verdict on samples that are nearer to training images than new images are."""
+"""The verdict on samples of which more are near a single training image than chance brings there."""
 
+NEIGHBOURS = 5
+"""A copy's nearest training image is compared with this one, and not with the second nearest: a set may have an image several times."""
+RARE = 0.01
+"""An image is near a single training image if the ratio of its distances is below that of all but this share of held-out images."""
 UNLIKELY = 0.01
-"""The p below which samples are said to be nearer to training images than chance brings them."""
+"""The p below which samples are said to be copies."""
 EXTREME = 0.01
 """Half of the samples lie where less than this share of real images does: then they are unlike real images."""
 
 
 class Memorization(Metric):
-    """Are samples nearer to training images, in features, than held-out images are?"""
+    """Are more samples near a single training image, in features, than held-out images are?"""
 
     name = "memorization"
     needs = ("extractor",)
-    version = 2
+    version = 3
 
     def of_samples(self, context: Context, samples: Tensor) -> Mapping[str, Tensor]:  # noqa: ARG002
         """The grain of each sample, by which it may be unlike any real image."""
         return {"grain": share_of_period_two(samples)}
 
     def __call__(self, context: Context) -> Iterable[Value]:
-        """The share of samples that are, and a test of all distances."""
+        """Shares of samples beside what chance brings, and a test."""
         found = copying_of(context.sampled.vectors, context.new.vectors, context.real.vectors)
-        z, p = copying_test(found)
+        near_one = found.near_one
         unlike = unlike_real_images(found, context.of_samples(self)["grain"], shares_of_real_images(context))
-        share = "share_of_samples_nearer_than_half_of_held_out"
+        nearer, single = "share_of_samples_nearer_than_half_of_held_out", "share_of_samples_near_one_training_image"
+        of_samples, of_held_out = found.medians
+        by_chance = f"{near_one.share:.1%} (by chance {near_one.by_chance:.1%}), p {near_one.p:.2g}"
         return [
-            Value("", float(np.median(found.samples)), "median distance of samples", "copies"),
-            Value("", float(np.median(found.held_out)), "median distance of held-out images", "copies"),
-            Value(share, found.share, "samples nearer than the median of held-out images", "copies", f"{found.share:.1%}"),
-            Value("copying_z", z, "Mann-Whitney test, z", "copies", f"{z:.1f}, p {p:.2g}"),
-            Value("", p, "copies", "copies", verdict(p, unlike)),
-            Value("copying_p", p, table="copies"),
+            Value("", of_samples, "median distance of samples", "copies"),
+            Value("", of_held_out, "median distance of held-out images", "copies"),
+            Value(nearer, found.share_nearer, "samples nearer than the median of held-out images", "copies", f"{found.share_nearer:.1%}"),
+            Value(single, near_one.share, "samples near one training image alone", "copies", by_chance),
+            Value("", near_one.p, "copies", "copies", verdict(near_one.p, unlike)),
+            Value("copying_p", near_one.p, table="copies"),
         ]
+
+
+class NearOne(NamedTuple):
+    """Samples that are near one training image alone, and how many chance brings there."""
+
+    share: float
+    """Of the samples, from 0 to 1."""
+    by_chance: float
+    """The same of new images of the same kind, on average."""
+    p: float
+    """How often chance alone brings at least this share."""
 
 
 @dataclass(frozen=True)
 class Copying:
-    """How far samples are from the training images, and, as a yardstick, how far held-out images are.
-
-    A model that has learned by heart draws samples that are nearer to training images than new images of the same kind are.
-    """
+    """How far samples are from the training images, and, as a yardstick, how far held-out images are."""
 
     samples: NDArray[np.float64]
-    """Of each sample, the distance of the nearest training image."""
+    """Of each sample, the distances of the `NEIGHBOURS` nearest training images, nearest first: N x 5, or fewer of a tiny set."""
     held_out: NDArray[np.float64]
     """The same of each held-out image."""
 
     @property
-    def share(self) -> float:
-        """The share of samples that are nearer to a training image than half of the held-out images are; by chance a half."""
-        return float((self.samples < np.median(self.held_out)).mean())
+    def medians(self) -> tuple[float, float]:
+        """Half of the samples, and half of the held-out images, are nearer than that to a training image."""
+        return float(np.median(self.samples[:, 0])), float(np.median(self.held_out[:, 0]))
+
+    @property
+    def share_nearer(self) -> float:
+        """The share of samples that are nearer to a training image than half of the held-out images are.
+
+        It is a half by chance. Copies have more; so have samples that are typical, because near these are many training images.
+        """
+        return float((self.samples[:, 0] < self.medians[1]).mean())
+
+    @property
+    def near_one(self) -> NearOne:
+        """Samples to which one training image is much nearer than the fifth nearest is, and a test of their number.
+
+        Yoon et al. 2023 test diffusion models by such a ratio, with the second nearest and a bound of 1/3. Here the bound is the j-th
+        smallest ratio of all M held-out images, so that about 1 in 100 of these is below it. If N samples are of the same distribution,
+        all orders of the N + M ratios are equally likely. Then k or more samples are below the bound exactly if fewer than j held-out
+        images are among the first k + j - 1, which is a hypergeometric probability.
+        """
+        from scipy.stats import hypergeom
+
+        samples, held_out = _ratios(self.samples), _ratios(self.held_out)
+        rank = max(1, round(RARE * len(held_out)))
+        below = int((samples < np.partition(held_out, rank - 1)[rank - 1]).sum())
+        p = hypergeom.cdf(rank - 1, len(samples) + len(held_out), len(held_out), below + rank - 1)
+        return NearOne(below / len(samples), rank / (len(held_out) + 1), float(p))
+
+
+def _ratios(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From 0 for a copy to 1, where the nearest image is no nearer than the last one that was looked at."""
+    nearest_one, last = distances[:, 0], distances[:, -1]
+    return np.divide(nearest_one, last, out=np.zeros_like(last), where=last > 0)
 
 
 def copying_of(generated: NDArray[np.floating], held_out: NDArray[np.floating], training: NDArray[np.floating]) -> Copying:
-    """Distances to the nearest training image, all in an extractor's features: N x D, M x D and T x D."""
-    return Copying(*(nearest(vectors, training, 1)[1][:, 0] for vectors in (generated, held_out)))
-
-
-def copying_test(copying: Copying) -> tuple[float, float]:
-    """Mann and Whitney's U of the two sets of distances as a z-score, and its one-sided p-value.
-
-    It is C_T of Meehan, Chaudhuri and Dasgupta 2020 with the whole space as one cell. Well below 0: samples are nearer to training images
-    than held-out ones are, so the model copies; p is how often chance alone comes to this. Well above 0: samples are farther from all
-    training images than real ones are.
-    """
-    from scipy.stats import mannwhitneyu, rankdata, tiecorrect
-
-    ours, theirs = len(copying.samples), len(copying.held_out)
-    ranks = rankdata(np.concatenate([copying.samples, copying.held_out]))
-    variance = ours * theirs * (ours + theirs + 1) / 12 * tiecorrect(ranks)
-    if not variance > 0:  # all distances are the same
-        return 0.0, 0.5
-    statistic, p = mannwhitneyu(copying.samples, copying.held_out, alternative="less", method="asymptotic", use_continuity=False)
-    return float(statistic - ours * theirs / 2) / math.sqrt(variance), float(p)
+    """Distances to the nearest training images, all in an extractor's features: N x D, M x D and T x D."""
+    return Copying(*(nearest(vectors, training, NEIGHBOURS)[1] for vectors in (generated, held_out)))
 
 
 def unlike_real_images(copying: Copying, samples: NDArray[np.floating], real: NDArray[np.floating]) -> str:
@@ -112,11 +138,11 @@ def unlike_real_images(copying: Copying, samples: NDArray[np.floating], real: ND
         return "grainier"
     if np.median(samples) < low:
         return "smoother"
-    return "farther from training images" if np.median(copying.samples) > np.quantile(copying.held_out, 1 - EXTREME) else ""
+    return "farther from training images" if np.median(copying.samples[:, 0]) > np.quantile(copying.held_out[:, 0], 1 - EXTREME) else ""
 
 
 def verdict(p: float, unlike: str = "") -> str:
-    """What the p-value of `copying_test` says, in words; nothing of samples that are unlike real images, see `unlike_real_images`."""
+    """What the p-value of `Copying.near_one` says, in words; nothing of samples that are unlike real images, see `unlike_real_images`."""
     if unlike:
         return f"no verdict: samples are {unlike} than real images"
     return COPIES if p < UNLIKELY else "no sign of copies"

@@ -97,7 +97,10 @@ def _notes_on_precision(values: Sequence[Value]) -> tuple[str, ...]:
 
 
 def _notes_on_copies(found: Evaluation) -> tuple[str, ...]:
-    notes = ["Of new real images, about 50% are nearer to a training image than that median. Compare the share of samples with this."]
+    notes = [
+        "Of new real images, about 50% are nearer to a training image than that median.",
+        "A sample is near one training image alone if that one is much nearer than the fifth nearest. Copies are.",
+    ]
     if found.settings["fitted_prior"] and any(value.text == COPIES and value.table == "copies" for value in found.values):
         notes.append("If the picture shows copies, fit a prior of fewer components: vaegan fit-prior RUN --components 1")
     return tuple(notes)

@@ -184,7 +184,7 @@ class Mixture:
         if form != FORMAT:
             raise UserError(f"{path} was written by another version of vaegan: {WAY_OUT}")
         if not _is_mixture(weights, means, factors, latent + attributes):
-            raise UserError(f"{path} is damaged, or does not fit the model: {WAY_OUT}")
+            raise UserError(f"{path} is damaged, or belongs to another model: {WAY_OUT}")
         return cls(weights / weights.sum(), means, factors, latent, model, how)
 
 

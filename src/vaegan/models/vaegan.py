@@ -116,7 +116,7 @@ class VAEGAN(nn.Module):
             UserError: it was never trained.
         """
         if network in self.untrained:
-            raise UserError(f"this needs a trained {network}, and this kind of model does not train one: use a model of kind vaegan")
+            raise UserError(f"this needs a model with a trained {network}: use one that was trained with --objective.kind vaegan")
 
     def attributes(self, known: Mapping[str, float]) -> Tensor:
         """Of a conditional model, 1 x attributes for one image: these values by name, and NaN for those that are not known.
@@ -317,8 +317,8 @@ class VAEGAN(nn.Module):
             mine = getattr(self, network)
             shapes, wanted = ({key: tensor.shape for key, tensor in n.state_dict().items()} for n in (mine, described))
             if type(mine) is not type(described) or shapes != wanted:
-                way = "add a family of your own to vaegan.models.families.FAMILIES, and use its name as family of the architecture"
-                raise UserError(f"cannot save the model, because its {network} is not a network of the family {name}: {way}")
+                way = "add your own family to vaegan.models.families.FAMILIES, and set architecture.family to its name"
+                raise UserError(f'cannot save the model, because its {network} is not a network of its family, "{name}": {way}')
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu", *, prior: bool = True) -> VAEGAN:
@@ -359,5 +359,5 @@ class VAEGAN(nn.Module):
         if prior and (folder / PRIOR).is_file():
             model.prior = Mixture.load(folder, model.architecture.latent, len(model.architecture.attributes))
             if model.prior.model != fingerprint(model):
-                raise UserError(f"{folder / PRIOR} does not fit the model: the weights changed after the fit; {WAY_OUT}")
+                raise UserError(f"{folder / PRIOR} belongs to other weights: the model changed after its prior was fitted; {WAY_OUT}")
         return model.eval().to(device)

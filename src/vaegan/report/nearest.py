@@ -45,12 +45,6 @@ class NearestToSamples:
     compared: Copying | None
     """None where no images are held out."""
 
-    @property
-    def medians(self) -> tuple[float, float]:
-        """Half of the samples, and half of the held-out images, are nearer than that to a training image."""
-        assert self.compared
-        return float(np.median(self.compared.samples)), float(np.median(self.compared.held_out))
-
 
 @torch.inference_mode()
 def nearest_to_samples(model: VAEGAN, trained: RunImages) -> NearestToSamples:
@@ -80,7 +74,7 @@ class _TimeLimit:
     def __call__(self, _: str, done: int, total: int | None) -> None:
         taken = time.monotonic() - self.began
         if total and taken > PATIENCE / 3 and taken * total / done > PATIENCE:
-            raise UserError(f"the nearest training images are left out, because encoding {total:,} images takes too long")
+            raise UserError(f"the nearest training images are not shown, because encoding {total:,} images takes too long")
 
 
 def _picture(pixels: NDArray[np.uint8]) -> Embedded:

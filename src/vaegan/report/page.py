@@ -71,7 +71,7 @@ def page_file(path: Path, name: str) -> Path:
         UserError: it is a folder.
     """
     if path.is_dir():
-        raise UserError(f"cannot write a page as {path}: it is a folder; give it the name of a file such as {path / name}")
+        raise UserError(f"cannot write the page to {path}, because this is a folder: give the page a file name, such as {path / name}")
     return path
 
 

@@ -92,7 +92,7 @@ def gather(
     model = opened.model()
     architecture, notes = model.architecture, list[str]()
     if architecture.channels not in (1, 3):
-        raise UserError(f"a page shows images of 1 or 3 channels, not {architecture.channels}")
+        raise UserError(f"the model has {architecture.channels} channels, and a page can show only images of 1 or 3 channels")
     known = _images(opened, images, notes)
     programs = {} if remote else _programs(model, score)
     names = set(programs) or {"decoder", "encoder"} - set(model.untrained)
@@ -239,8 +239,9 @@ def _scorer(opened: Run, model: VAEGAN, known: RunImages | None, notes: list[str
     scorer, more = scorer_of(opened, model, known, progress)
     notes.extend(more)
     if scorer is None:
-        way_out = f"leave out --score, or calibrate it with: {command('score', opened.argument, 'IMAGES', '--calibrate', 'SET')}"
-        raise UserError(f"the score of {opened.argument} is not calibrated, and the images of the run are not available here: {way_out}")
+        calibrate = command("score", opened.argument, "IMAGES", "--calibrate", "SET")
+        what = f"the score of {opened.argument} is not calibrated, and the images that the model was trained on are not on this machine"
+        raise UserError(f"{what}: leave out --score, or calibrate the score on a set of normal images, with: {calibrate}")
     return scorer
 
 

@@ -127,7 +127,7 @@ class _Tracer:
             return self._activate(node, name, arguments[0], *arguments[1:])
         make: Callable[..., _Value] | None = getattr(self, f"_{name}", None)
         if make is None:
-            raise UserError(f"the networks of this model cannot run without torch: vaegan does not know the operation {name}")
+            raise UserError(f'vaegan cannot convert the operation "{name}" in the networks of this model, so they cannot run without torch')
         return make(node, *arguments)
 
     def _of(self, argument: Any) -> Any:

@@ -111,7 +111,7 @@ def load(folder: Path) -> tuple[dict[str, Any], list[Path]]:
     else:
         if not (folder.parent / "model").exists():  # which a start in the same folder would replace
             way_out = start_again(folder.parent)
-        what = f"it has no checkpoint; start again with: {way_out}"
+        what = f"it has no checkpoint yet; start it again with: {way_out}"
     raise UserError(f"cannot resume {folder.parent}: {what}")
 
 

@@ -57,7 +57,7 @@ def find_device(device: str, world: World) -> str:
         raise UserError("training on mps takes one process: leave out --processes")
     if device == "cuda" and world.processes > torch.cuda.device_count():
         seen = torch.cuda.device_count()
-        slurm = "each task must see all GPUs of its node, so ask for --gpus-per-node"
+        slurm = "ask SLURM for GPUs with --gpus-per-node, so that each task sees all GPUs of its node"
         way_out = slurm if isinstance(world.environment, Slurm) else f"use at most {seen} process{'es' * (seen > 1)}"
         here = "is 1 GPU" if seen == 1 else f"are {seen} GPUs"
         raise UserError(f"there {here} on this machine, and {world.processes} processes need one each: {way_out}")
@@ -139,7 +139,8 @@ def find_world(processes: int | None = None, nodes: int | None = None) -> World:
         who, on_nodes = "SLURM", os.environ["SLURM_STEP_TASKS_PER_NODE"]  # such as 8(x2); or 2,1
         same = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", on_nodes)
         if not same:
-            raise UserError(f"the nodes have different numbers of SLURM tasks, {on_nodes}: ask for equal numbers with --ntasks-per-node")
+            tasks = on_nodes.replace(",", ", ")
+            raise UserError(f"the nodes have different numbers of SLURM tasks ({tasks}): ask for equal numbers with --ntasks-per-node")
         here, there = int(same[1]), int(same[2] or 1)
         environment = Slurm()
     else:

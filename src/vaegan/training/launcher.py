@@ -135,8 +135,8 @@ def _rendezvous(nodes: int) -> RendezvousHandler:
         endpoint, rank = f"{os.environ['MASTER_ADDR']}:{int(os.environ['MASTER_PORT'])}", int(os.environ["NODE_RANK"])
     except (KeyError, ValueError):
         raise UserError(
-            f"--nodes {nodes} needs MASTER_ADDR, MASTER_PORT and NODE_RANK in the environment of each machine: the first machine's "
-            f"address, a free port of the first machine, and the machine's own number (0, 1 and so on)"
+            f"--nodes {nodes} needs three environment variables on each machine: MASTER_ADDR (the address of the first machine), "
+            "MASTER_PORT (a free port of the first machine) and NODE_RANK (the number of this machine: 0, 1 and so on)"
         ) from None
     if not 0 <= rank < nodes:
         raise UserError(f"NODE_RANK must be from 0 to {nodes - 1} with --nodes {nodes}, not {rank}")
@@ -234,14 +234,14 @@ def _verdict(
     if REFUSED in by_kind:
         raise UserError(by_kind[REFUSED][1]["sentence"])
     if FAILED in by_kind:
-        raise WorkerFault(f"an error, printed above, ended process {by_kind[FAILED][0]} of {processes} and the run; {resume_hint()}")
+        raise WorkerFault(f"process {by_kind[FAILED][0]} of {processes} failed (see the error above), so the run ended; {resume_hint()}")
     if silent:
         rank, failure = _cause(silent)
         if signals.received and (signals.insisted or failure.exitcode == -signals.received):  # or the workers could not save yet
             if signals.received == signal.SIGINT:
                 raise KeyboardInterrupt
             signal.raise_signal(signals.received)
-        raise UserError(f"process {rank} of {processes} {_how(failure.exitcode)}, and this ended the run; {resume_hint()}")
+        raise UserError(f"process {rank} of {processes} {_how(failure.exitcode)}, so the run ended; {resume_hint()}")
     if LOST in by_kind:
         raise UserError(f"{by_kind[LOST][1]['sentence']}; {resume_hint()}")
     if STOPPED in by_kind:

@@ -184,8 +184,8 @@ class Trainer:
         if recipe.optimizer.schedule != "anneal" or before.minutes or (steps := before.steps(each, self.images_per_step)) == self.steps:
             return None
         was, now = (learning_rate(recipe.optimizer, self.step, count, each) * ROLLBACK_LR**self.rollbacks for count in (steps, self.steps))
-        fall = f"the learning rate follows the length of the run, which is now {self.steps:,} steps and was {steps:,}"
-        return f"{fall}: at step {self.step:,} it changes from {was:.2g} to {now:.2g}"
+        longer = f"the run now has {self.steps:,} steps in place of {steps:,}, and the learning rate depends on this length"
+        return f"{longer}: at step {self.step:,} the rate changes from {was:.2g} to {now:.2g}"
 
     def rates(self) -> Rates:
         """What schedules make of the next step."""
@@ -254,10 +254,8 @@ class Trainer:
         for model in filter(None, (self.model, self.average)):
             mine = model.discriminator.state_dict()
             if {name: tensor.shape for name, tensor in weights.items()} != {name: tensor.shape for name, tensor in mine.items()}:
-                raise UserError(
-                    f"the discriminator of {self.recipe.objective.discriminator} does not fit the networks: use the networks.* settings of "
-                    "that run"
-                )
+                run = self.recipe.objective.discriminator
+                raise UserError(f"the discriminator of {run} does not fit the networks of this run: use the networks.* settings of {run}")
             model.discriminator.load_state_dict(weights)
 
     def state_dict(self) -> dict[str, Any]:
@@ -296,7 +294,7 @@ class Trainer:
             what = ", ".join(f"its {key} is {plain(was[key]) or 'empty'}, not {plain(now[key]) or 'empty'}" for key in changed)
             raise UserError(f"cannot change the settings of a run that has started: {what}; leave out these changes, or train a new run")
         if theirs["images"] not in (mine["images"], self.grown_from):  # after the settings, which decide what the images become
-            more = "train a new run on these images, or add --more-images if you only added images"
+            more = "if you only added images, add --more-images; if not, train a new run on them"
             raise UserError(f"the images in {self.recipe.data.source} are not those that the run was trained on: {more}")
         if theirs["images_per_step"] != mine["images_per_step"]:
             images, processes = theirs["images_per_step"], self.processes
@@ -395,7 +393,7 @@ class Trainer:
                 way_out = f"continue from there with a lower learning rate, with: {_resume(run)} --on-nan rollback"
             raise Diverged(f"{error}; {last}: {way_out}") from None
         if self.rollbacks >= settings.rollbacks:
-            times = f"after {self.rollbacks} rollbacks (the most that --training.rollbacks allows)"
+            times = f"after {self.rollbacks} rollback{'s' * (self.rollbacks != 1)} (--training.rollbacks allows no more)"
             raise Diverged(f"{error}, {times}; {last}: train a new run with a lower --optimizer.lr") from None
         rollbacks = self.rollbacks + 1
         state, damaged = from_leader(self.fabric, lambda: checkpoint.take(run.checkpoints_folder))

@@ -39,7 +39,7 @@ def save(frame: DrawFrame, count: int, path: Path, fps: float, progress: Progres
     first = frame(0)
     if kind == ".gif" and (pixels := count * first.shape[0] * first.shape[1]) > GIF_BYTES:
         raise UserError(
-            f"a .gif of {pixels / 1e9:,.1f} billion pixels is too large: make it shorter, or give --out a name that ends in .mp4"
+            f"a .gif of {pixels / 1e9:,.1f} billion pixels is too large: make the video shorter, or give --out a name that ends in .mp4"
         )
 
     def frames() -> Iterator[NDArray[np.uint8]]:

@@ -292,16 +292,16 @@ def test_json_that_is_no_table(text: str, place: Place) -> None:
 
 
 BAD_CHOICES: dict[str, tuple[tuple[str, ...], str]] = {
-    "a threshold without a number": (("--threshold", "age"), "--threshold must be NAME=VALUE, such as age=40, not age"),
-    "a threshold of words": (("--threshold", "age=old"), "--threshold must be NAME=VALUE, such as age=40, not age=old"),
+    "a threshold without a number": (("--threshold", "age"), '--threshold must be NAME=NUMBER, such as age=40, not "age"'),
+    "a threshold of words": (("--threshold", "age=old"), '--threshold must be NAME=NUMBER, such as age=40, not "age=old"'),
     "a threshold of another column": (("--threshold", "agee=3"), "there is no column named agee in {t}. Did you mean age?"),
     "numbers of another column": (("--numeric", "agee"), "there is no column named agee in {t}. Did you mean age?"),
-    "a threshold of text": (("--threshold", "town=3"), 'column town of t.csv must hold numbers, not "Bath" for a.png'),
+    "a threshold of text": (("--threshold", "town=3"), 'the column "town" of t.csv must hold numbers, not "Bath" for a.png'),
     "numbers that are all the same": (
         ("--numeric", "one"),
-        "column one of t.csv has the same number in every row: leave out --numeric one",
+        'the column "one" of t.csv has the same number in every row: leave out --numeric one',
     ),
-    "the names of images": (("--numeric", "file"), "column file of {t} has the names of images, so it cannot be an attribute"),
+    "the names of images": (("--numeric", "file"), 'the column "file" of {t} has the names of images, so it cannot be an attribute'),
     "both": (("--threshold", "age=3", "--numeric", "age"), "--threshold age and --numeric age were both given: leave out one"),
 }
 

@@ -116,7 +116,7 @@ def test_what_is_skipped_is_told(place: Place) -> None:
 def test_no_good_image_at_all(place: Place) -> None:
     shutil.rmtree(place.photos)
     write(place.photos, {"a.png": b"", "b.jpg": "text"})
-    place.refuses_photos(words="none of the 2 images of folder photos can be read; the first one: a.png: empty file")
+    place.refuses_photos(words='none of the 2 images in the folder "photos" can be read: the first is a.png: empty file')
 
 
 def test_no_good_image_and_an_out_in_new_folders(place: Place) -> None:

@@ -39,7 +39,7 @@ HUBS = pytest.mark.parametrize("kind", ["hf", "hf-stream"])
 @HUBS
 def test_hugging_face_without_a_name(kind: str, place: Place, datasets: Any) -> None:
     assert datasets
-    place.refuses(f"{kind}:", place.out, words="hf: must be followed by the name of a data set, such as hf:")
+    place.refuses(f"{kind}:", place.out, words='"hf:" has no name after it: give the name of a data set, as in hf:')
 
 
 @HUBS

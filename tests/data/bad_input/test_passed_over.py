@@ -177,7 +177,7 @@ def test_photos_of_phones_need_a_package(place: Place, monkeypatch: pytest.Monke
         only = write(place.root / "more", {"m.heic": (place.photos / "m.heic").read_bytes()})
         place.refuses(only, place.root / "out2", words=f" holds 1 .heic ({reason})")
         told: list[tuple[str, str]] = []
-        with pytest.raises(UserError, match="no readable image"):
+        with pytest.raises(UserError, match="no image can be read from"):
             read_images([only / "m.heic"], Preparation(), lambda *line: told.append(line))
         assert told == [(str(only / "m.heic"), reason)]
     place.refuses(place.photos, place.out, "--size", SIDE, words="packed differently (content")

@@ -24,6 +24,7 @@ def idx(kind: int, shape: tuple[int, ...], content: bytes) -> bytes:
 GREY = np.random.default_rng(3).integers(0, 256, (3, SIDE, SIDE), dtype=np.uint8).tobytes()
 IMAGES, LABELS = idx(0x803, (3, SIDE, SIDE), GREY), idx(0x801, (3,), b"\x01\x02\x03")
 STL = bytes(3 * 96 * 96)
+OF_STL = "is damaged: it must have a number from 1 to {} for each of the {} images"
 CIFAR = bytes(3 * 32 * 32)
 LATIN = "José".encode("latin-1")
 
@@ -90,7 +91,7 @@ BAD_SETS: dict[str, tuple[dict[str, bytes | str | None], str]] = {
     "celeba, a value too many": ({LIST: "2\nMale\n000001.jpg 1 1\n000002.jpg 1\n"}, NO_LIST),
     "celeba, two rows for an image": ({LIST: "2\nMale\n000001.jpg 1\n000001.jpg -1\n"}, LIST),
     "celeba, a list that is no text": ({LIST: picture(1)}, f"{LIST} is not text in UTF-8"),
-    "celeba, a list of other images": ({LIST: "1\nMale\n999.jpg 1\n"}, "has the name of an image: images have names such as 000001.jpg"),
+    "celeba, a list of other images": ({LIST: "1\nMale\n999.jpg 1\n"}, "names such as 999.jpg, and images have names such as 000001.jpg"),
     "celeba, an unknown partition": ({PARTITION: "000001.jpg 0\n000002.jpg 3\n"}, NO_PARTITION),
     "celeba, partitions cut in a row": ({PARTITION: "000001.jpg 0\n000002.jpg"}, NO_PARTITION),
     "celeba, partitions with more columns": ({PARTITION: "000001.jpg 0 1\n"}, NO_PARTITION),
@@ -113,23 +114,23 @@ BAD_SETS: dict[str, tuple[dict[str, bytes | str | None], str]] = {
     "stl10, images cut short": ({"train_X.bin": STL + STL[:-1]}, "/train_X.bin is damaged: its length must be a multiple of 27,648"),
     "stl10, images too long": ({"unlabeled_X.bin": STL + b"x"}, "/unlabeled_X.bin is damaged: its length must be a multiple of 27,648"),
     "stl10, no images": ({"test_X.bin": b""}, "/test_X.bin is damaged: its length must be a multiple of 27,648 bytes, not 0"),
-    "stl10, an image too few": ({"train_X.bin": STL}, "/train_y.bin is damaged: it should hold 1 numbers from 1 to 10"),
-    "stl10, a label of 0": ({"train_y.bin": b"\x00\x01"}, "/train_y.bin is damaged: it should hold 2 numbers from 1 to 10"),
-    "stl10, a label of 11": ({"train_y.bin": b"\x01\x0b"}, "/train_y.bin is damaged: it should hold 2 numbers from 1 to 10"),
-    "stl10, a label too few": ({"train_y.bin": b"\x01"}, "/train_y.bin is damaged: it should hold 2 numbers from 1 to 10"),
-    "stl10, a label too many": ({"test_y.bin": b"\x01\x02"}, "/test_y.bin is damaged: it should hold 1 numbers from 1 to 10"),
-    "stl10, no labels": ({"train_y.bin": b""}, "/train_y.bin is damaged: it should hold 2 numbers from 1 to 10"),
-    "stl10, too few classes": ({"class_names.txt": "bird\ncar\n"}, "/train_y.bin is damaged: it should hold 2 numbers from 1 to 2"),
+    "stl10, an image too few": ({"train_X.bin": STL}, f"/train_y.bin {OF_STL.format(10, 1)}"),
+    "stl10, a label of 0": ({"train_y.bin": b"\x00\x01"}, f"/train_y.bin {OF_STL.format(10, 2)}"),
+    "stl10, a label of 11": ({"train_y.bin": b"\x01\x0b"}, f"/train_y.bin {OF_STL.format(10, 2)}"),
+    "stl10, a label too few": ({"train_y.bin": b"\x01"}, f"/train_y.bin {OF_STL.format(10, 2)}"),
+    "stl10, a label too many": ({"test_y.bin": b"\x01\x02"}, f"/test_y.bin {OF_STL.format(10, 1)}"),
+    "stl10, no labels": ({"train_y.bin": b""}, f"/train_y.bin {OF_STL.format(10, 2)}"),
+    "stl10, too few classes": ({"class_names.txt": "bird\ncar\n"}, f"/train_y.bin {OF_STL.format(2, 2)}"),
     "stl10, classes in another encoding": ({"class_names.txt": LATIN}, "/class_names.txt"),
     "cifar10, cut short": ({"data_batch_3.bin": CIFAR}, "/data_batch_3.bin is damaged: its length must be a multiple of"),
     "cifar10, too long": ({"data_batch_3.bin": b"\x01" + CIFAR + b"x"}, "/data_batch_3.bin is damaged: its length must be a multiple of"),
     "cifar10, an empty file": ({"test_batch.bin": b""}, "/test_batch.bin is damaged: its length must be a multiple of 3,073 bytes, not 0"),
     "cifar10, a file too few": ({"data_batch_3.bin": None}, "it has no data_batch_3.bin"),
-    "cifar10, a label of 10": ({"data_batch_2.bin": b"\x0a" + CIFAR}, "/data_batch_2.bin is damaged: it has the label 10, and there"),
-    "cifar10, too few classes": ({"batches.meta.txt": "cat\ndog\n"}, "/data_batch_2.bin is damaged: it has the label 2, and there"),
+    "cifar10, a label of 10": ({"data_batch_2.bin": b"\x0a" + CIFAR}, "is damaged: it has the label 10, and labels go from 0 to 9"),
+    "cifar10, too few classes": ({"batches.meta.txt": "cat\ndog\n"}, "is damaged: it has the label 2, and labels go from 0 to 1"),
     "cifar10, classes in another encoding": ({"batches.meta.txt": LATIN}, "/batches.meta.txt"),
     "cifar100, cut short": ({"train.bin": CIFAR}, "/train.bin is damaged: its length must be a multiple of 3,074 bytes, not 3,072"),
-    "cifar100, a label of 100": ({"test.bin": b"\x00\x64" + CIFAR}, "/test.bin is damaged: it has the label 100, and there are only"),
+    "cifar100, a label of 100": ({"test.bin": b"\x00\x64" + CIFAR}, "is damaged: it has the label 100, and labels go from 0 to 99"),
     "mnist, images that are none": ({MNIST: b"hello" * 99}, f"/{MNIST} is not an IDX file"),
     "mnist, labels for images": ({MNIST: idx(0x801, (3,), bytes(99))}, f"/{MNIST} is not an IDX file"),
     "mnist, numbers for images": ({MNIST: idx(0xD03, (3, SIDE, SIDE), bytes(4 * 3 * SIDE * SIDE))}, f"/{MNIST} is not an IDX file"),
@@ -146,7 +147,7 @@ BAD_SETS: dict[str, tuple[dict[str, bytes | str | None], str]] = {
     "mnist, text called gz": ({**ZIPPED, f"{MNIST}.gz": "text"}, f"/{MNIST}.gz is damaged"),
     "mnist, half a gz": ({**ZIPPED, f"{MNIST}.gz": gz(IMAGES)[:20]}, f"/{MNIST}.gz is damaged"),
     "mnist, labels in half a gz": ({**ZIPPED, f"{MNIST}.gz": gz(IMAGES), LABELS_GZ: gz(LABELS)[:-5]}, f"/{LABELS_GZ} is damaged"),
-    "classes, no folder a class": ({"train": None, "test": None, "a.png": picture(1)}, "are not in folders: put the images of each"),
+    "classes, no folder a class": ({"train": None, "test": None, "a.png": picture(1)}, "are not in folders: make a folder for each"),
 }  # fmt: skip
 
 

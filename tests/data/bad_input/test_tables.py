@@ -44,11 +44,11 @@ BAD_TABLES: dict[str, tuple[bytes | None, str]] = {
     "a quote that is not closed": (b'name,Round\n"a.png,1\nz.png,0\n', "{t} is not a CSV file: unexpected end of data"),
     "something after a quote": (b'name,Round\n"a.png"b,1\n', "{t} is not a CSV file: "),
     "a cell too long": (b"name,Round\na.png," + b"1" * 200_000 + b"\n", "{t} is not a CSV file: field larger than field limit"),
-    "no row for any image": (b"name,Round\nb.png,1\nc.png,0\n", "no row of {t} has the name of an image: images have names such as a.png"),
-    "a header alone": (b"name,Round\n", "no row of {t} has the name of an image: images have names such as a.png"),
+    "no row for any image": (b"name,Round\nb.png,1\nc.png,0\n", "the names in {t} are not those of the images: it has names such as"),
+    "a header alone": (b"name,Round\n", "the names in {t} are not those of the images: it has names such as"),
     "two folders of an image": (
         b"name,Round\nx/a.png,1\ny/a.png,0\n",
-        "no row of {t} has the name of an image: images have names such as a.png",
+        "the names in {t} are not those of the images: it has names such as",
     ),
 }
 

@@ -130,7 +130,7 @@ def _shape(shape: tuple[int, ...], what: str) -> tuple[int, int, int, int]:
     said = f"{what} holds an array of {' x '.join(map(str, shape)) or 'one number'}"
     if len(shape) == 2:
         raise UserError(
-            f"{said}: if it is one image, give the folder that the file is in; if each row is an image, reshape it to N x H x W"
+            f"{said}, and images need N x H x W: if it is one image, give the folder of this file; if each row is one, reshape the array"
         )
     if len(shape) == 3 and shape[-1] < MOST_CHANNELS:
         raise UserError(f"{said}: this is one image, not a set; give the folder that the file is in")
@@ -155,10 +155,11 @@ def _members(path: Path) -> tuple[list[ImageArray], dict[str, list[str]], list[s
             large = [name for name in names if len(heads[name][0]) in (3, 4) and heads[name][2].kind in "biuf"]
             wanted = large if len(large) == 1 else [name for name in large if NAMED.fullmatch(name)]
             if not wanted:
-                there = ", ".join(f"{name} ({' x '.join(map(str, heads[name][0]))})" for name in names) or "none"
+                shapes = {name: ", ".join(map(str, heads[name][0])) for name in names}
+                there = ", ".join(f'"{name}" of shape ({shape})' for name, shape in shapes.items()) or "no array"
                 if not large:
-                    raise UserError(f"no array of {path} has the shape of images, N x H x W or N x H x W x C: there are {there}")
-                raise UserError(f"it is not clear which array of {path} holds the images: name the right one 'images'; there are {there}")
+                    raise UserError(f"no array of {path} has the shape of images, N x H x W or N x H x W x C: it holds {there}")
+                raise UserError(f"it is not clear which array of {path} holds the images: name the right one 'images'; it holds {there}")
             arrays = [ImageArray(name, _shape(heads[name][0], f"{path}: {name}"), heads[name][2], heads[name][1]) for name in wanted]
             notes: list[str] = []
             labels = {array.name: found for array in arrays if (found := _labels(archive, array, heads, notes))}
@@ -210,7 +211,7 @@ def _rows(path: Path, array: ImageArray) -> Iterator[Pixels]:
             for number in range(count):
                 content = stream.read(size)
                 if len(content) < size:
-                    raise UserError(f"{path} is damaged: its array {array.name} ends inside image {number + 1:,} of {count:,}")
+                    raise UserError(f'{path} is damaged: its array "{array.name}" ends inside image {number + 1:,} of {count:,}')
                 yield Pixels(np.frombuffer(content, array.dtype).reshape(shape))
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
         raise UserError(f"{path} is damaged") from error

@@ -70,6 +70,27 @@ class Source:
     """What it holds beside its pictures; known once they were gone through."""
 
 
+def called(name: str) -> str:
+    """The name of a source in a sentence: `folder photos` is the folder "photos"."""
+    kind, _, which = name.partition(" ")
+    if kind in ("folder", "array", "mnist") and which and not which.startswith("of "):
+        return f'the {kind} "{which}"'
+    return name if kind == "the" else f"the {name}" if " of " in name else f"the set {name}"
+
+
+def none_readable(count: int, place: str, first: str) -> UserError:
+    """The mistake of images none of which can be read.
+
+    Args:
+        count: how many there are.
+        place: where they are, in a sentence.
+        first: the name of the first one and why it cannot be read; empty if there is none.
+    """
+    if count < 2:
+        return UserError(f"the only image in {place} cannot be read: {first}" if count else f"there are no images in {place}")
+    return UserError(f"none of the {count:,} images in {place} can be read: the first is {first}")
+
+
 @dataclass(frozen=True)
 class File:
     """An image file."""

@@ -51,7 +51,7 @@ def _source(kind: str, path: Path, files: dict[str, list[str]], meta: str, label
             count = records(file, size)
             numbers = np.memmap(file, np.uint8, "r").reshape(count, size)[:, labels - 1].copy()  # the last label is the finest
             if numbers.max() >= len(classes):
-                raise UserError(f"{file} is damaged: it has the label {numbers.max()}, and there are only {len(classes)} classes")
+                raise UserError(f"{file} is damaged: it has the label {numbers.max()}, and labels go from 0 to {len(classes) - 1}")
             parts.append((split, file, start, numbers))
             start += count
             fingerprint.add(name, file)

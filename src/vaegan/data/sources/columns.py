@@ -171,13 +171,13 @@ def read_columns(
         if text is not None:
             example = f'"{printable(str(text))[:40]}" for {rows[cells.index(text)]}'
             if name in choices.flagged:
-                raise UserError(f"column {shown} of {where} must hold numbers, not {example}")
+                raise UserError(f'the column "{shown}" of {where} must hold numbers, not {example}')
             said["text"].append(f"{shown} ({example})")
             continue
         try:
             kind, more, meaning = _meaning(name, cells, values, choices)
         except ValueError as error:
-            raise UserError(f"column {shown} of {where} {error}") from None
+            raise UserError(f'the column "{shown}" of {where} {error}') from None
         if kind != "attribute":
             said[kind].append(f"{shown} ({more})" if more else shown)
         if kind == "two":

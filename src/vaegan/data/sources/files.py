@@ -77,7 +77,7 @@ def listing(path: Path) -> Listing:
     else:
         found = Zip(path) if _is_zip(path) else Tar(path)
     if found.count == 0:
-        there = f"{path.name} {found.passed_over.in_all()}"
+        there = f'"{path.name}" {found.passed_over.in_all()}'
         raise UserError(f"there are no images in {path} or its subfolders: images are {formats_in_words()} files, and {there}")
     return found
 

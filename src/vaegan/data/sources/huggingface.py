@@ -41,7 +41,7 @@ def source(name: str, *, streaming: bool = False, choices: ColumnChoices = NO_CH
     except ImportError:
         raise UserError(EXTRA) from None
     if not name:
-        raise UserError("hf: must be followed by the name of a data set, such as hf:nielsr/CelebA-faces")
+        raise UserError('"hf:" has no name after it: give the name of a data set, as in hf:nielsr/CelebA-faces')
     path, _, configuration = name.partition(":")
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity(logging.CRITICAL)  # what goes wrong is said here, in one sentence

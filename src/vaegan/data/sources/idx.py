@@ -39,7 +39,7 @@ def source(path: Path) -> Source:
     heads = {file: _head(file) for file in files}
     if len({head[1:] for head in heads.values()}) > 1:
         names = ", ".join(file.name for file in files)
-        raise UserError(f"the sets in {path} have images of different sizes: {names}; put each into a folder of its own")
+        raise UserError(f"the files {names} in {path} have images of different sizes: put each set into its own folder")
     labels = {file: _labels(file, heads[file][0]) for file in files}
     fingerprint = Fingerprint()
     for file in sorted(path.glob("*ubyte*")):

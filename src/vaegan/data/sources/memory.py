@@ -107,7 +107,7 @@ class ValueRange:
 
 def _source(name: str, items: Callable[[], Iterator[Item]], count: int | None, values: ValueRange) -> Source:
     if count == 0:
-        raise UserError(f"there are no images in data: the {name} is empty")
+        raise UserError(f"data= has no images: the {name} is empty")
     source = Source(name, lambda: chain(items(), noted()), count, listing="", state="")
 
     def noted() -> Iterator[Item]:
@@ -132,10 +132,8 @@ def image_of(item: Any) -> Any:
     if isinstance(item, Mapping):
         key = next((key for key in IMAGE_KEYS if key in item), None)
         if key is None:
-            raise UserError(
-                f"an item of the data has no image: its keys are {', '.join(map(str, item))}; rename the key of the image to "
-                f"{IMAGE_KEYS[0]}"
-            )
+            keys, name = ", ".join(map(repr, map(str, item))), IMAGE_KEYS[0]
+            raise UserError(f"an item of data= has no key named {name!r}: its keys are {keys}; give the image the key {name!r}")
         return item[key]
     return item[0] if isinstance(item, (tuple, list)) and item else item
 
@@ -224,7 +222,8 @@ def channels_last(array: NDArray[Any]) -> NDArray[Any]:
     if first == last:
         if min(array.shape[1], array.shape[3]) <= MOST_CHANNELS:
             raise UserError(f"an array of {shape} could be {LAYOUT}, and it is not clear which: save the images as files instead")
-        raise UserError(f"an array of {shape} has no dimension of 1 to {MOST_CHANNELS} for the channels: pass {LAYOUT}")
+        channels = " or ".join(dict.fromkeys(str(array.shape[side]) for side in (1, 3)))
+        raise UserError(f"an array of {shape} would have {channels} channels, and images have 1 to {MOST_CHANNELS}: pass {LAYOUT}")
     return array.transpose(0, 2, 3, 1) if first else array
 
 

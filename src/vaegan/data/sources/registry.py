@@ -70,7 +70,7 @@ def find_source(text: str, choices: ColumnChoices = NO_CHOICES) -> Source:
         UserError: there is no such thing, or it is not what it should be.
     """
     if not text:
-        raise UserError("the name of the images is empty: give a folder, or the word avatars, with --data")
+        raise UserError("--data is empty: give a folder of images, or avatars for the built-in images")
     kind, path = _parts(text)
     if not kind:
         return _of_path(from_home(text))
@@ -81,7 +81,7 @@ def find_source(text: str, choices: ColumnChoices = NO_CHOICES) -> Source:
         raise UserError(f"the folder {text} does not exist, and {known}")
     place = from_home(path)
     if not path:
-        raise UserError(f"{kind}: must be followed by a folder, such as {kind}:FOLDER")
+        raise UserError(f'"{kind}:" has no folder after it: give one, as in {kind}:FOLDER')
     if not place.exists():
         raise missing(place)
     return KINDS[kind].open(place)

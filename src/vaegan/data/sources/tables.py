@@ -70,7 +70,7 @@ def read_table(path: Path, images: Sequence[str], choices: ColumnChoices = NO_CH
     names = named[0] if names is None else names
     choices = choices.spelt_as(table.header, f"{path}")
     if table.header[names] in choices.flagged:
-        raise UserError(f"column {printable(table.header[names])} of {path} has the names of images, so it cannot be an attribute")
+        raise UserError(f'the column "{printable(table.header[names])}" of {path} has the names of images, so it cannot be an attribute')
     found = attributes_of(table, names, choices)
     if names not in named:
         called = printable(table.header[names]) or "without a name"
@@ -162,7 +162,7 @@ def with_table(source: Source, table: AttributeTable) -> Source:
         called = next((item.name for item in source.items()), "nothing")
         first = min(table.attributes, default="nothing")
         raise UserError(
-            f"no row of {table.path} has the name of an image: images have names such as {called}, and rows have names such as {first}"
+            f"the names in {table.path} are not those of the images: it has names such as {first}, and images have names such as {called}"
         )
     notes = [*source.notes, *table.notes]
     if missing := sorted(found.rows - found.used):

@@ -40,5 +40,5 @@ def choose(
     try:
         extractor: Extractor = import_module(f".{kind}", __package__).make(images, training, device, progress)
     except UserError as error:
-        raise UserError(f"cannot use the extractor {kind} (use --extractor none to measure without features): {error}") from error
+        raise UserError(f"cannot use --extractor {kind}: {error}; or measure without features, with --extractor none") from error
     return extractor
