@@ -251,8 +251,7 @@ def with_data(recipe: Recipe, data: Any, console: Console) -> tuple[Recipe, Load
         return batches.recipe(recipe), batches
     if find_world().size > 1:
         raise UserError(
-            "torchrun or SLURM started several processes, so images cannot be passed as arrays or as a Dataset: save them as files or as "
-            f"a .npy file, and pack these with: {command('prepare', 'SOURCE', 'SET')}; then pass the folder SET"
+            f"torchrun or SLURM started several processes, so images cannot be passed as arrays or as a Dataset: {_pack_them()}"
         )
     with progress_bar(console) as progress, os_errors_as_user_errors():
         percentiles = recipe.data.range_percentiles
@@ -270,8 +269,14 @@ def check_loader(job: TrainingJob, world: World) -> None:
     if job.loader and world.size > 1:
         way_out = "pass its data set"
         if world.environment:  # which `with_data` refuses
-            way_out = f"save the images as files, and pack these with: {command('prepare', 'SOURCE', 'SET')}; then pass the folder SET"
+            way_out = _pack_them()
         raise UserError(f"a DataLoader cannot be used by several processes: {way_out}")
+
+
+def _pack_them() -> str:
+    return (
+        f"save the images as files or as a .npy file, and pack these with: {command('prepare', 'SOURCE', 'SET')}; then pass the folder SET"
+    )
 
 
 def images_of(recipe: Recipe, console: Console, *, listing: Path | None = None, finds_range: bool = True, again: bool = False) -> ImageSet:

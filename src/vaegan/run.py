@@ -200,15 +200,14 @@ class Run(RunMethods):
             UserError: there is neither a model nor a recipe, or it is damaged.
         """
         from .data import Preparation
-        from .models.vaegan import CONFIG
+        from .models.vaegan import unreadable_config
 
         if self.is_run and not self.has_model:
             return self.recipe.preparation  # only until there is a model: a packed set can be made anew, in another way
         try:
             return Preparation.from_dict(self._config["preparation"])
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            what = f"it has no {error.args[0]}" if isinstance(error, KeyError) else str(error)
-            raise UserError(f"{self.model_folder / CONFIG} is damaged, or was written by another version of vaegan: {what}") from error
+            raise unreadable_config(self.model_folder, error) from error
 
     @cached_property
     def _config(self) -> dict[str, Any]:

@@ -125,15 +125,12 @@ CASES = [
     ),
     *(
         Case(
-            f"{way}, and pack these with: vaegan prepare SOURCE SET; then pass the folder SET",
+            "save the images as files or as a .npy file, and pack these with: vaegan prepare SOURCE SET; then pass the folder SET",
             mistake,
             (healed, "SAID --size 16 --workers 1", "train FASTER --data SET --run NEW-RUN"),
             started_by_torchrun,
         )
-        for way, mistake in {
-            "save them as files or as a .npy file": given(np.zeros((9, 16, 16, 3), np.uint8)),
-            "save the images as files": given(DataLoader(TensorDataset(torch.zeros(9, 3, 16, 16)), 4)),
-        }.items()
+        for mistake in (given(np.zeros((9, 16, 16, 3), np.uint8)), given(DataLoader(TensorDataset(torch.zeros(9, 3, 16, 16)), 4)))
     ),
     Case("vaegan train --recipe {} --run NEW-RUN", "train --resume RUN RESUMED", "SAID", damage("checkpoints/*")),
     Case("give --steps a larger number, such as --steps {}", "train --resume RUN", "train --resume RUN --device cpu --no-report --steps 4"),

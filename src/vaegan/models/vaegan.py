@@ -41,6 +41,12 @@ MOST_DEVIATION = 3.0
 """Attributes are at most so many standard deviations from their mean; larger values are clamped."""
 
 
+def unreadable_config(folder: Path, error: Exception) -> UserError:
+    """The mistake of a model folder whose config.json does not say what it should, from what was raised when it was read."""
+    what = f'it has no entry "{error.args[0]}"' if isinstance(error, KeyError) else str(error)
+    return UserError(f"{folder / CONFIG} is damaged, or was written by another version of vaegan: {what}")
+
+
 class VAEGAN(nn.Module):
     """The three networks of a VAE/GAN. Images are float tensors N x C x H x W in [-1, 1]; codes are N x latent."""
 
@@ -350,8 +356,7 @@ class VAEGAN(nn.Module):
             preparation = Preparation.from_dict(config["preparation"])
             model = cls(Architecture(**fields), preparation, tuple(config.get("untrained", ())), config.get("level"))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            what = f"it has no {error.args[0]}" if isinstance(error, KeyError) else str(error)
-            raise UserError(f"{folder / CONFIG} is damaged, or was written by another version of vaegan: {what}") from error
+            raise unreadable_config(folder, error) from error
         try:
             model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
         except (SafetensorError, RuntimeError) as error:
