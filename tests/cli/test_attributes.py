@@ -56,7 +56,7 @@ def test_a_direction_from_two_folders(
     assert rows["Beard"]["sources"] is None
     weak = [name for name, row in rows.items() if row["probe_auc"] is not None and row["probe_auc"] < 0.75]
     assert weak
-    assert [note for note in found["notes"] if f"the AUC of the probe is below 0.75 for {weak[0]}" in note]
+    assert [note for note in found["notes"] if f'note: edits of "{weak[0]}"' in note]
     assert found["learned_from"] == 300
     assert [one["name"] for one in found["principal"]] == [f"direction-{number}" for number in range(1, 5)]
     works("attributes", run)

@@ -216,7 +216,7 @@ def score(
     model.require("discriminator")
     parts = list(_parts(opened, images, talk))
     if not any(part.names for part in parts):
-        raise UserError(f"there is no readable image in {', '.join(dict.fromkeys(one.name for part in parts for one in part.skipped))}")
+        raise UserError(f"no image can be read from {', '.join(dict.fromkeys(one.name for part in parts for one in part.skipped))}")
     if wanted:
         parts = list(_within(parts, wanted))
     scorer = _scorer(opened, model, calibrate, talk, again=wanted is None)

@@ -76,7 +76,7 @@ def test_a_source_without_images_says_what_it_holds(kind: str, place: Place) -> 
 
 
 def test_an_empty_folder(place: Place) -> None:
-    place.refuses(write(place.root / "more", {".DS_Store": b"x"}), place.out, words="HEIC files, and more is empty")
+    place.refuses(write(place.root / "more", {".DS_Store": b"x"}), place.out, words='HEIC files, and "more" is empty')
 
 
 def test_a_run_is_no_source(place: Place) -> None:

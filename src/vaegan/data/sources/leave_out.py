@@ -52,7 +52,8 @@ def without(source: Source, names: frozenset[str], listed_in: str) -> Source:
     if names and not found:
         called = next((item.name for item in source.items()), "nothing")
         raise UserError(
-            f"no row of {listed_in} has the name of an image: images have names such as {called}, and rows have names such as {min(names)}"
+            f"the names in {listed_in} are not those of the images: it has names such as {min(names)}, and images have names such as "
+            f"{called}"
         )
     if count and len(found) == count:
         raise UserError(f"{listed_in} lists all {count:,} images, so nothing is left to prepare: remove rows from it")
