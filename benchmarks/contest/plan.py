@@ -16,6 +16,8 @@ SHARE = 0.1
 """How large a part of the asked time the run may take that the speed is measured in, where `FIRST_LOOK` steps take less."""
 TOLERANCE = 0.03
 """How far from the asked seconds a training may end."""
+CORRECTIONS = 2
+"""How often a number of steps is corrected: where other programs ran during the short runs, the first correction is not enough."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from vaegan.data import ImageSet
 from .contenders import BENCHMARKS, Contender, OwnRecipe
 from .job import Job, parts_of, write_json
 from .measure import FOUND, SHOWN
-from .plan import FIRST_LOOK, Speed, Usage, corrected, is_near
+from .plan import CORRECTIONS, FIRST_LOOK, Speed, Usage, corrected, is_near
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -122,7 +122,7 @@ class Trainings:
     def steps_in(self, contender: Contender, seconds: float, seed: int) -> int:
         """How many steps a contender has in so many processor seconds, found once: from short runs, and then from its first whole training.
 
-        Where that ends too far from the asked seconds, the number is corrected, and the training done again.
+        Where that ends too far from the asked seconds, the number is corrected, and the training done again, at most `CORRECTIONS` times.
 
         Raises:
             Failed: the process ended with an error.
@@ -134,7 +134,9 @@ class Trainings:
         steps = speed.steps_in(seconds)
         trained = self.train(contender, seed, steps)
         first = {"steps": steps, "processor_seconds": trained.usage.processor_seconds}
-        if not is_near(trained.usage.processor_seconds, seconds):
+        for _ in range(CORRECTIONS):
+            if is_near(trained.usage.processor_seconds, seconds):
+                break
             shutil.rmtree(trained.folder)
             steps = corrected(speed, trained.usage, steps, seconds)
             trained = self.train(contender, seed, steps)

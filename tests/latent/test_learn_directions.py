@@ -267,8 +267,8 @@ def test_a_note_on_few_held_out_images() -> None:
         'note: 25 held-out images have "Beard" and 100 do not, so its accuracy may be off by 0.11: at least 50 of each are better'
     )
     assert note((49, 49), (25, 100), many, many) == (
-        "note: for 2 attributes, fewer than 50 held-out images have the attribute, or fewer than 50 do not, "
-        'so accuracies may be off, by 0.11 for "Beard": at least 50 of each are better'
+        "note: 2 attributes have few held-out images, so their accuracies may be off, "
+        'by up to 0.11 for "Beard": at least 50 images with the attribute and 50 without it are better'
     )
 
 

@@ -110,12 +110,12 @@ def note_on_few(directions: Directions) -> str:
     if not few:
         return ""
     worst, error = max(((name, uncertainty(counts)) for name, counts in few.items()), key=lambda pair: pair[1])
-    better = f"at least {MANY} of each are better"
     if len(few) == 1:
         yes, no = few[worst]
-        return f'note: {yes} held-out images have "{worst}" and {no} do not, so its accuracy may be off by {error:.2f}: {better}'
-    which = f"for {len(few)} attributes, fewer than {MANY} held-out images have the attribute, or fewer than {MANY} do not"
-    return f'note: {which}, so accuracies may be off, by {error:.2f} for "{worst}": {better}'
+        have = f'{yes} held-out images have "{worst}" and {no} do not'
+        return f"note: {have}, so its accuracy may be off by {error:.2f}: at least {MANY} of each are better"
+    which = f"{len(few)} attributes have few held-out images, so their accuracies may be off"
+    return f'note: {which}, by up to {error:.2f} for "{worst}": at least {MANY} images with the attribute and {MANY} without it are better'
 
 
 def note_on_weak(aucs: Mapping[str, float | None]) -> str:

@@ -133,7 +133,9 @@ def image_of(item: Any) -> Any:
         key = next((key for key in IMAGE_KEYS if key in item), None)
         if key is None:
             keys, name = ", ".join(map(repr, map(str, item))), IMAGE_KEYS[0]
-            raise UserError(f"an item of data= has no key named {name!r}: its keys are {keys}; give the image the key {name!r}")
+            raise UserError(
+                f"an item of data= has no key named {name!r} (its keys: {keys}): each item needs its image under the key {name!r}"
+            )
         return item[key]
     return item[0] if isinstance(item, (tuple, list)) and item else item
 
