@@ -129,7 +129,7 @@ def test_a_recipe_may_be_a_name_or_a_few_settings(pixels: NDArray[np.uint8], tmp
         (["a.png"], "image 0000000 of the data must be an array, a tensor or a PIL image, not str"),
         (
             [{"photo": 1, "kind": 2}],
-            "has no key named 'image' (its keys: 'photo', 'kind'): each item needs its image under the key 'image'",
+            r"has no key named 'image' \(its keys: 'photo', 'kind'\): each item needs its image under the key 'image'",
         ),
         (3, "data must be a path, an array, a tensor, a list, a data set or a DataLoader, not int"),
     ],
