@@ -57,7 +57,9 @@ class CopiesCompared:
     share_nearer: float
     """The share of the samples whose distance is below `held_out_median`."""
     share_near_one: float
-    """The share of the samples that are much nearer to one training image than to the fifth nearest. Of new images, about 1% are."""
+    """The share of the samples that are much nearer to one training image than to the fifth nearest."""
+    share_by_chance: float
+    """The share of new images that are, on average: 0.01, or more if there are few held-out images."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -73,7 +75,8 @@ class Neighbours(Result):
     copies: CopiesCompared | None
     """Of samples: training_images, samples and held_out, how many were compared; samples_median and held_out_median, the median
     distances to the nearest training image; share_nearer, the share of samples whose distance is below held_out_median;
-    share_near_one, the share of samples that are much nearer to one training image than to the fifth nearest. Else null."""
+    share_near_one, the share of samples that are much nearer to one training image than to the fifth nearest; share_by_chance,
+    the share of new images that are. Else null."""
     skipped: list[Skipped]
     """Files that gave no image: name and error, the reason."""
     notes: list[str]
@@ -109,7 +112,7 @@ class Neighbours(Result):
             f"  {found.samples_median:8.3f}  of {found.samples} samples of {self.prior}",
             f"  {found.held_out_median:8.3f}  of {found.held_out} held-out images",
             f"{found.share_near_one:.0%} of the samples are much nearer to one training image than to the fifth nearest. Of new images, "
-            "about 1% are. If the samples were copies, this would be nearly 100%.",
+            f"about {found.share_by_chance:.0%} are. If the samples were copies, this would be nearly 100%.",
         ]
 
     def figure(self) -> Image:
@@ -204,7 +207,7 @@ def search(
                 found = copying(looking, training, held_out, seed, prior)
                 of_samples, of_held_out = found.medians
                 sizes = len(found.samples), len(found.held_out)
-                shares = found.share_nearer, found.near_one.share
+                shares = found.share_nearer, found.near_one.share, found.near_one.by_chance
                 copies = CopiesCompared(len(training), sizes[0], of_samples, sizes[1], of_held_out, *shares)
             else:
                 talk.note("the run has no held-out images, so vaegan cannot check whether samples are too near to training images")
