@@ -34,6 +34,12 @@ def test_copies_of_images_that_a_set_has_four_times() -> None:
     assert found.near_one.p < 1e-12
 
 
+def test_held_out_images_that_are_training_images_too_hide_no_copies() -> None:
+    found = copying_of(TRAINING[:100], np.concatenate([HELD_OUT, TRAINING[-10:]]), TRAINING).near_one
+    assert found.share == 1
+    assert found.p < 1e-12
+
+
 def test_new_images_and_far_ones() -> None:
     found = copying_of(RANDOM.normal(size=(200, 6)), HELD_OUT, TRAINING)
     assert found.share_nearer == pytest.approx(0.5, abs=0.1)
@@ -72,7 +78,7 @@ def test_the_test_by_hand() -> None:
     assert Copying(above, held_out).near_one == pytest.approx((0, 1 / 3, 1))
     assert Copying(np.concatenate([below[:1], above[:2]]), held_out).near_one == pytest.approx((1 / 3, 1 / 3, 0.6))
     zeros = np.zeros((4, 5))
-    assert Copying(zeros, zeros).near_one == pytest.approx((0, 0.2, 1))  # where all images are the same, nothing can be said
+    assert Copying(zeros, zeros).near_one == pytest.approx((0, 1, 1))  # where all images are the same, nothing can be said
 
 
 def test_p_values_are_those_of_chance() -> None:

@@ -104,7 +104,10 @@ class Copying:
         """
         from scipy.stats import hypergeom
 
-        samples, held_out = _ratios(self.samples), _ratios(self.held_out)
+        new = self.held_out[self.held_out[:, 0] > 0]  # one that is a training image, too, is not new
+        if not len(new):
+            return NearOne(0.0, 1.0, 1.0)  # nothing can be said
+        samples, held_out = _ratios(self.samples), _ratios(new)
         rank = max(1, round(RARE * len(held_out)))
         below = int((samples < np.partition(held_out, rank - 1)[rank - 1]).sum())
         p = hypergeom.cdf(rank - 1, len(samples) + len(held_out), len(held_out), below + rank - 1)
