@@ -17,17 +17,16 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 import vaegan
 from vaegan.data.batches import to_tensor
 from vaegan.evenly_spaced import subsample
+from vaegan.metrics.collect import PART, collect, features_of
 from vaegan.metrics.extractors import mobilenet
 from vaegan.metrics.memorization import copying_of, verdict
 
-BATCH = 100
 FEW = 0.05
 """The share of copies among samples."""
 
@@ -37,14 +36,11 @@ def kinds(run: vaegan.Run, count: int) -> Iterator[tuple[str, Tensor]]:
     model, images = run.model(), run.images()
     training, held_out = (to_tensor(images.images[subsample(part, count)]) for part in run.split(images))
 
-    def reconstructed(originals: Tensor) -> Tensor:
-        return torch.cat([model.reconstruct(part) for part in originals.split(BATCH)])
-
     samples = model.sample(count)
     yield "samples of the fitted prior", samples
     yield "samples of N(0, I)", model.sample(count, prior="standard")
-    yield "held-out images, reconstructed", reconstructed(held_out)
-    yield "training images, reconstructed", reconstructed(training)
+    yield "held-out images, reconstructed", model.reconstruct(held_out)
+    yield "training images, reconstructed", model.reconstruct(training)
     yield "training images, moved by a pixel", training.roll(1, 3)
     few = round(FEW * count)
     yield f"samples, {FEW:.0%} of them training images", torch.cat([training[:few], samples[few:]])
@@ -57,18 +53,12 @@ def main(folder: Path, count: int) -> None:
     images = run.images()
     training, held_out = run.split(images)
     extractor = mobilenet.make(images, training, torch.device("cpu"), lambda *_: None)
-
-    def features(pixels: Tensor) -> np.ndarray:
-        return torch.cat([extractor(part) for part in pixels.split(BATCH)]).float().numpy()
-
-    def of_set(indices: np.ndarray) -> np.ndarray:
-        return np.concatenate([features(to_tensor(images.images[part])) for part in np.array_split(indices, -(-len(indices) // BATCH))])
-
-    known, new = of_set(training[:]), of_set(subsample(held_out, count))
+    chosen = training[:], subsample(held_out, count)
+    known, new = (features_of(extractor, images, indices, "features").vectors for indices in chosen)
     print(f"{folder}: {len(known):,} training images, {len(new):,} held out")
     print(f"{'':42}{'nearer':>9}{'near one':>10}{'p':>10}")
     for name, pixels in kinds(run, count):
-        found = copying_of(features(pixels), new, known)
+        found = copying_of(collect(extractor, pixels.split(PART), len(pixels)).vectors, new, known)
         one = found.near_one
         print(f"{name:42}{found.share_nearer:>9.1%}{one.share:>10.1%}{one.p:>10.2g}  {verdict(one.p)}", flush=True)
 

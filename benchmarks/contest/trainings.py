@@ -135,10 +135,11 @@ class Trainings:
         trained = self.train(contender, seed, steps)
         first = {"steps": steps, "processor_seconds": trained.usage.processor_seconds}
         for _ in range(CORRECTIONS):
-            if is_near(trained.usage.processor_seconds, seconds):
+            better = corrected(speed, trained.usage, steps, seconds)
+            if better == steps or is_near(trained.usage.processor_seconds, seconds):
                 break
             shutil.rmtree(trained.folder)
-            steps = corrected(speed, trained.usage, steps, seconds)
+            steps = better
             trained = self.train(contender, seed, steps)
         taken = trained.usage.processor_seconds
         write_json(path, {"steps": steps, "processor_seconds": taken, "seconds_a_step": speed.step, "rest": speed.rest, "first": first})

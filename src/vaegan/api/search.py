@@ -206,9 +206,17 @@ def search(
             if len(held_out):
                 found = copying(looking, training, held_out, seed, prior)
                 of_samples, of_held_out = found.medians
-                sizes = len(found.samples), len(found.held_out)
-                shares = found.share_nearer, found.near_one.share, found.near_one.by_chance
-                copies = CopiesCompared(len(training), sizes[0], of_samples, sizes[1], of_held_out, *shares)
+                near_one = found.near_one
+                copies = CopiesCompared(
+                    len(training),
+                    len(found.samples),
+                    of_samples,
+                    len(found.held_out),
+                    of_held_out,
+                    found.share_nearer,
+                    near_one.share,
+                    near_one.by_chance,
+                )
             else:
                 talk.note("the run has no held-out images, so vaegan cannot check whether samples are too near to training images")
         else:

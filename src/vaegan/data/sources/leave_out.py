@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...errors import UserError
 from ...words import composed
-from .base import Item, Source, some
+from .base import Item, Source, names_of_others, some
 from .table_files import NAME_COLUMNS, read_table_file
 
 LEAVE_OUT = "leave_out"
@@ -50,11 +50,7 @@ def without(source: Source, names: frozenset[str], listed_in: str) -> Source:
     if left := {composed(name) for name in names - found}:
         found |= {item.name for item in source.items() if composed(item.name) in left}
     if names and not found:
-        called = next((item.name for item in source.items()), "nothing")
-        raise UserError(
-            f"the names in {listed_in} are not those of the images: it has names such as {min(names)}, and images have names such as "
-            f"{called}"
-        )
+        raise names_of_others(listed_in, names, source)
     if count and len(found) == count:
         raise UserError(f"{listed_in} lists all {count:,} images, so nothing is left to prepare: remove rows from it")
     notes = [*source.notes, f"left out {len(found):,} images that are listed in {listed_in}"]

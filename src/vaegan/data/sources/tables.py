@@ -12,7 +12,7 @@ from pathlib import Path
 from ...errors import UserError
 from ...files import sha256
 from ...words import composed
-from .base import Item, Source, printable, some
+from .base import Item, Source, names_of_others, printable, some
 from .columns import NO_CHOICES, ColumnChoices, read_columns
 from .match_names import find_names, match, whole_names
 from .table_files import NAME_COLUMNS, TextTable, read_table_file
@@ -159,11 +159,7 @@ def with_table(source: Source, table: AttributeTable) -> Source:
     """
     found = match((item.name for item in source.items()), table.attributes)
     if not found.used:
-        called = next((item.name for item in source.items()), "nothing")
-        first = min(table.attributes, default="nothing")
-        raise UserError(
-            f"the names in {table.path} are not those of the images: it has names such as {first}, and images have names such as {called}"
-        )
+        raise names_of_others(table.path, table.attributes, source)
     notes = [*source.notes, *table.notes]
     if missing := sorted(found.rows - found.used):
         notes.append(f"{len(missing)} rows of {table.path.name} have no image: {some(missing)}")
