@@ -213,7 +213,7 @@ MISTAKES = {
     "a seed too large": (["train", "--seed", str(2**70)], "training.seed"),
     "an infinite width": (["train", "--networks.width", "inf"], "networks.width"),
     "a rate that is no number": (["train", "--optimizer.lr", "nan"], "optimizer.lr"),
-    "no data": (["train", "--data", ""], "--data is empty: give a folder of images"),
+    "no data": (["train", "--data", ""], "the name of the images is empty: give a folder, or avatars"),
     "no processes": (["train", "--processes", "0"], "--processes must be at least 1"),
     "no samples": (["sample", "nowhere", "--count", "0"], "--count"),
     "nothing to prepare": (["prepare", "nowhere", "set"], "does not exist"),

@@ -266,7 +266,8 @@ class ObjectiveSettings:
         require(0 < self.real_weight < 1, f"objective.real_weight must be above 0 and below 1, not {self.real_weight}")
         require(self.level >= 0, f"objective.level must be at least 0, not {self.level}")
         require(self.kl_weight >= 0, f"objective.kl_weight must be at least 0, not {self.kl_weight}")
-        require(0 <= self.penalty_weight < inf, f"objective.penalty_weight must be at least 0, not {self.penalty_weight}")
+        weight = self.penalty_weight
+        require(0 <= weight < inf, f"objective.penalty_weight must be a finite number of at least 0, not {weight}")
         require(self.penalty_every > 0, f"objective.penalty_every must be above 0, not {self.penalty_every}")
         require(self.gamma_decay > 0, f"objective.gamma_decay must be above 0, not {self.gamma_decay}")
 
@@ -392,7 +393,7 @@ class Optimizer:
             require(0 <= getattr(self, name) < inf, f"optimizer.{name} must be a finite number of at least 0, not {getattr(self, name)}")
         for name in ("lr_factors", "clip_at"):
             values = getattr(self, name)
-            require(all(0 <= value < inf for value in values), f"optimizer.{name} must be a finite number of at least 0, not {values}")
+            require(all(0 <= value < inf for value in values), f"optimizer.{name} must be finite numbers of at least 0, not {values}")
         for name, values in (("alpha", (self.alpha,)), ("betas", self.betas)):
             require(all(0 <= value < 1 for value in values), f"optimizer.{name} must be at least 0 and below 1, not {getattr(self, name)}")
 

@@ -39,7 +39,7 @@ CASES = [
         for command in ("data PHOTOS --size 16", "score RUN PHOTOS", f"evaluate RUN --data PHOTOS --resamplings 2 {ONE}")
     ),
     Case(
-        "--data is empty: give a folder of images, or avatars for the built-in images",
+        "avatars for the built-in images, as in vaegan train --data avatars",
         "train --data=",
         "train FASTER --size 16 --data PHOTOS --run NEW-RUN",
     ),

@@ -135,7 +135,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "numbers": ([3, 4], "image 0 is of type int"),
     "a data set without images": (
         Items([{"text": "x"}]),
-        "an item of data= has no key named 'image' (its keys: 'text'): each item needs its image under the key 'image'",
+        "an item of the images has no key named 'image' (its keys: 'text'): each item needs its image under the key 'image'",
     ),
     "a tiny picture": (Image.new("RGB", (4, 4)), "cannot read image 0: too small"),
     "a path": ("nowhere.png", "nowhere.png does not exist"),

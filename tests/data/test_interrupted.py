@@ -135,8 +135,11 @@ def test_what_was_begun_otherwise_stays(stage: str, tmp_path: Path, monkeypatch:
                 pack(numbered(50), folder)
     before = {path.name: path.read_bytes() for path in (folder / writer.UNFINISHED).iterdir()}
     for other, words in (
-        (dataclasses.replace(numbered(50), listing="others"), "other settings .content.|packed differently .content: "),
-        (dataclasses.replace(numbered(50), attribute_names=("A", "B")), "other settings .attributes.|packed differently .attributes"),
+        (dataclasses.replace(numbered(50), listing="others"), "other images or settings .content.|packed differently .content: "),
+        (
+            dataclasses.replace(numbered(50), attribute_names=("A", "B")),
+            "other images or settings .attributes.|packed differently .attributes",
+        ),
     ):
         with pytest.raises(UserError, match=words):
             pack(other, folder)

@@ -52,7 +52,8 @@ def test_too_few_examples_are_told_before_anything_is_trained(tmp_path: Path, mo
     monkeypatch.setattr(ImageSet, "attributes", attributes)
     with pytest.raises(
         UserError,
-        match=r'^the attribute "Beard": 320 images have it and 0 do not, and at least 10 of each are needed: choose other attributes',
+        match=r'^cannot learn the attribute "Beard": 320 images have it and 0 do not, and at least 10 of each are needed: '
+        "choose other attributes",
     ):
         attribute_vectors(experiment, ("Eyeglasses", "Beard"))
     monkeypatch.setattr(ImageSet, "attributes", np.ones_like(attributes))

@@ -264,7 +264,8 @@ def test_a_note_on_few_held_out_images() -> None:
     assert note(many, many, many, many) == ""
     assert note(many, (0, 90), many, many) == "", "there is no accuracy"
     assert note(many, (25, 100), many, many) == (
-        'note: 25 held-out images have "Beard" and 100 do not, so its accuracy may be off by 0.11: at least 50 of each are better'
+        'note: "Beard" was tested on few held-out images, 25 with it and 100 without it, '
+        "so its accuracy may be off by 0.11: at least 50 of each are better"
     )
     assert note((49, 49), (25, 100), many, many) == (
         "note: 2 attributes have few held-out images, so their accuracies may be off, "

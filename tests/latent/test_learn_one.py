@@ -102,7 +102,7 @@ def test_directions_of_all_kinds_stand_beside_each_other(tmp_path: Path) -> None
     assert again.names == ("Hat", "Beard", "Tie"), "it replaces that of its name"
     same = dataclasses.replace(table, names=("Hat", "Tie"))
     found, notes = same.store(path, "RUN")
-    assert (found.names, notes) == (("Hat", "Tie"), ["left out Tie: it was learned from a and b"])
+    assert (found.names, notes) == (("Hat", "Tie"), ['left out the attribute "Tie": it was learned from a and b'])
     assert found.sources == {"Tie": ["a", "b"]}
     later = dataclasses.replace(table, about={**table.about, "weights": "2", "data": "my set", "tested": [[5, 6]] * 2})
     found, (note,) = later.store(path, "runs/a")

@@ -111,7 +111,9 @@ def test_what_is_chosen(avatars: ImageSet, photos: Path) -> None:
     found = {kind: choose(kind, avatars, numbers, CPU) for kind in (DEFAULT, "attributes", "none")}
     assert [one and one.name for one in found.values()] == ["EfficientNet-Lite0", "attributes", None]
     bare = open_images(str(photos), Preparation((16, 16)), count=0, progress=lambda *_: None)
-    with pytest.raises(UserError, match="it learns from the attributes of a set, and this set has none: choose another --extractor"):
+    with pytest.raises(
+        UserError, match="this extractor learns from the attributes of a set, and this set has none: choose another --extractor"
+    ):
         choose("attributes", bare, np.arange(40), CPU)
     with pytest.raises(UserError, match="there are only 40 images to learn features from, and at least 128 are needed"):
         choose("attributes", avatars, np.arange(40), CPU)

@@ -124,7 +124,7 @@ def test_a_recipe_may_be_a_name_or_a_few_settings(pixels: NDArray[np.uint8], tmp
         (np.full((4, 8, 8, 3), 255.0), "have values from 255 to 255: scale them"),
         (np.full((4, 8, 8, 3), np.nan), "have values from nan to nan"),
         (np.zeros((8, 3), np.uint8), "must be N x H x W x C or N x C x H x W, not 8 x 3"),
-        ([], "data= has no images: the list of a program is empty"),
+        ([], "there are no images: the list of a program is empty"),
         (np.zeros((0, 8, 8, 3), np.float32), "there are no images in an array of 0 x 8 x 8 x 3"),
         (["a.png"], "image 0000000 of the data must be an array, a tensor or a PIL image, not str"),
         (
@@ -200,14 +200,12 @@ def test_a_data_loader_is_used_as_it_is_and_resumed(tmp_path: Path, capsys: pyte
     resume(run, data=data, **QUIETLY)
     assert list(Run.open(run).checkpoints) == [50, 100]
     assert vaegan.load(run).sample(1).isfinite().all()
-    in_a_program = "and only that program can give them: continue the run in a program, with vaegan.resume"
+    in_a_program = "which a command cannot open: continue the run in a program, with vaegan.resume"
     assert in_a_program in fails(capsys, "train", "--resume", run)
-    assert "and only that program can give them: give images with --data" in fails(
+    assert "which a command cannot open: give images with --data" in fails(
         capsys, "train", "--recipe", run / "recipe.yaml", "--run", tmp_path / "x"
     )
-    assert "and only that program can give them; give the same images as a folder or packed set with --data" in fails(
-        capsys, "evaluate", run
-    )
+    assert "which a command cannot open; give the same images as a folder or packed set with --data" in fails(capsys, "evaluate", run)
     works("report", run)
     works("sample", run)
 
@@ -246,7 +244,7 @@ def test_what_a_data_loader_cannot_do_is_refused(tmp_path: Path) -> None:
             DataLoader(Items([torch.zeros(3, 16, side) for side in (16, 24)]), 1),
             "images of 16 x 24 x 3, and the first batch had images of 16 x 16",
         ),
-        ({}, DataLoader(Items([{"text": "a"}]), 1), "an item of data= has no key named"),
+        ({}, DataLoader(Items([{"text": "a"}]), 1), "an item of the images has no key named"),
         ({}, loader(5, drop_last=True), "the DataLoader gives no batch: its data set is empty, or has fewer images than one batch"),
         ({}, DataLoader(Items([torch.zeros(3, 16, 17)] * 8), 4), "networks.size"),
     ]

@@ -296,9 +296,7 @@ def test_a_model_is_not_to_be_replaced_where_checkpoints_are_gone(tmp_path: Path
     shutil.rmtree(run / "checkpoints")
     with pytest.raises(UserError, match=r"exists already: choose another --run$"):
         train(tiny(), run, **QUIETLY)
-    with pytest.raises(
-        UserError, match=r"it has no checkpoint yet; start it again with: vaegan train --recipe .*recipe\.yaml --run NEW-RUN$"
-    ):
+    with pytest.raises(UserError, match=r"it has no checkpoint; train a new run with: vaegan train --recipe .*recipe\.yaml --run NEW-RUN$"):
         resume(run, tiny(), **QUIETLY)
 
 

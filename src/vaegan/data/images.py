@@ -85,7 +85,7 @@ class Preparation:
         if self.blur and self.resampling != "fast":
             raise UserError(f"blur needs resampling=fast, not {self.resampling}")
         if self.range is not None and not check_range(self.range):
-            raise UserError(f"a range must be LOWEST HIGHEST with LOWEST < HIGHEST, such as 0 4095, not {' '.join(map(str, self.range))}")
+            raise UserError(f"a range must be finite, with LOWEST < HIGHEST, such as 0 4095, not {' '.join(map(str, self.range))}")
         if min(self.size) < 1:
             raise UserError(f"an image must have at least 1 pixel a side, not {self.size[0]}x{self.size[1]}")
         if max(self.size) > LARGEST_SIDE:

@@ -54,7 +54,8 @@ def join(out: Path, folders: Sequence[Path], *, progress: Progress) -> ImageSet:
     about = _about(parts[0])
     there = _check_out(out, about, parts)
     if not any(map(len, parts)):
-        raise none_readable(sum(len(part.skipped) for part in parts), called(about["made_from"]["source"]), parts[0].skipped[0])
+        skipped = [line for part in parts for line in part.skipped]
+        raise none_readable(len(skipped), called(about["made_from"]["source"]), next(iter(skipped), ""))
     files = _files_of_images(parts, progress)
     if there is None:
         out.mkdir(parents=True, exist_ok=True)

@@ -132,7 +132,7 @@ def _require_openable(source: str) -> None:
         OnlyInProgramError: they came from a DataLoader; or from another object of a program, and their packed copy is gone.
     """
     if source == LOADER:
-        raise OnlyInProgramError("the images came from a DataLoader of a Python program, and only that program can give them")
+        raise OnlyInProgramError("the images came from a DataLoader of a Python program, which a command cannot open")
     if MEMORY.fullmatch(Path(source).name) and not Path(source).exists():
         raise OnlyInProgramError(f"the images came from a Python program, and their packed copy {source} does not exist any more")
 

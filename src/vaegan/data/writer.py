@@ -316,8 +316,8 @@ class Writer:
             return False
         if others:
             raise UserError(
-                f"packing into {self.folder.parent} was started with other settings ({some(others)}): to continue it, run the earlier "
-                f"command again; to start again, choose another folder, or remove {self.folder}"
+                f"packing into {self.folder.parent} was started with other images or settings ({some(others)}): to continue it, run the "
+                f"earlier command again; to start again, choose another folder, or remove {self.folder}"
             )
         for path in self.folder.iterdir():
             if path.name != PROGRESS and path.name not in lengths:

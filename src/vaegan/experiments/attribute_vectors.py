@@ -77,7 +77,7 @@ def _require_learnable(experiment: Experiment, names: tuple[str, ...]) -> None:
     images, learned = experiment.images, subsample(experiment.parts[0], MOST)
     columns, lacking = learnable(images.attributes_named(names or images.attribute_names)[learned], names or images.attribute_names)
     if names and lacking:
-        raise UserError(f"{lacking[0].removeprefix('left out ')}: choose other attributes with --attributes")
+        raise UserError(f"{lacking[0].replace('left out ', 'cannot learn ', 1)}: choose other attributes with --attributes")
     if not columns:
         raise too_few_examples(images)
 

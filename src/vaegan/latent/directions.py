@@ -188,7 +188,9 @@ class Directions:
             second = old.select([number for number, name in enumerate(old.names) if name in old.sources])
             first = self.select([number for number, name in enumerate(self.names) if name not in old.sources])
             notes = [
-                f"left out {name}: it was learned from {' and '.join(old.sources[name])}" for name in self.names if name in old.sources
+                f'left out the attribute "{name}": it was learned from {" and ".join(old.sources[name])}'
+                for name in self.names
+                if name in old.sources
             ]
         return first.joined(second), notes
 

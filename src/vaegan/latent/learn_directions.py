@@ -112,7 +112,7 @@ def note_on_few(directions: Directions) -> str:
     worst, error = max(((name, uncertainty(counts)) for name, counts in few.items()), key=lambda pair: pair[1])
     if len(few) == 1:
         yes, no = few[worst]
-        have = f'{yes} held-out images have "{worst}" and {no} do not'
+        have = f'"{worst}" was tested on few held-out images, {yes} with it and {no} without it'
         return f"note: {have}, so its accuracy may be off by {error:.2f}: at least {MANY} of each are better"
     which = f"{len(few)} attributes have few held-out images, so their accuracies may be off"
     return f'note: {which}, by up to {error:.2f} for "{worst}": at least {MANY} images with the attribute and {MANY} without it are better'

@@ -25,6 +25,8 @@ NEIGHBOURS = 5
 """A copy's nearest training image is compared with this one, and not with the second nearest: a set may have an image several times."""
 RARE = 0.01
 """An image is near a single training image if the ratio of its distances is below that of all but this share of held-out images."""
+SAME = 1e-4
+"""The ratio of distances up to which a held-out image is a training image: its features can be made with others, and differ by rounding."""
 UNLIKELY = 0.01
 """The p below which samples are said to be copies."""
 EXTREME = 0.01
@@ -98,16 +100,16 @@ class Copying:
         """Samples to which one training image is much nearer than the fifth nearest is, and a test of their number.
 
         Yoon et al. 2023 test diffusion models by such a ratio, with the second nearest and a bound of 1/3. Here the bound is the j-th
-        smallest ratio of all M held-out images, so that about 1 in 100 of these is below it. If N samples are of the same distribution,
+        smallest ratio of all M new held-out images, so that about 1 in 100 of these is below it. If N samples are of the same distribution,
         all orders of the N + M ratios are equally likely. Then k or more samples are below the bound exactly if fewer than j held-out
         images are among the first k + j - 1, which is a hypergeometric probability.
         """
         from scipy.stats import hypergeom
 
-        new = self.held_out[self.held_out[:, 0] > 0]  # one that is a training image, too, is not new
-        if not len(new):
+        samples, held_out = _ratios(self.samples), _ratios(self.held_out)
+        held_out = held_out[held_out > SAME]  # one that is a training image, too, is not new
+        if not len(held_out):
             return NearOne(0.0, 1.0, 1.0)  # nothing can be said
-        samples, held_out = _ratios(self.samples), _ratios(new)
         rank = max(1, round(RARE * len(held_out)))
         below = int((samples < np.partition(held_out, rank - 1)[rank - 1]).sum())
         p = hypergeom.cdf(rank - 1, len(samples) + len(held_out), len(held_out), below + rank - 1)
@@ -115,7 +117,7 @@ class Copying:
 
 
 def _ratios(distances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From 0 for a copy to 1, where the nearest image is no nearer than the last one that was looked at."""
+    """From 0 for a copy, also of an image that is there many times, to 1, where the nearest image is no nearer than the last one."""
     nearest_one, last = distances[:, 0], distances[:, -1]
     return np.divide(nearest_one, last, out=np.zeros_like(last), where=last > 0)
 

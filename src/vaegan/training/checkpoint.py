@@ -105,14 +105,11 @@ def load(folder: Path) -> tuple[dict[str, Any], list[Path]]:
         except DamagedError:
             damaged.append(path)
     recipe = folder.parent / RECIPE
-    way_out = command("train", "--recipe", recipe, "--run", "NEW-RUN")
-    if damaged:
-        what = f"its {len(damaged)} checkpoints are all damaged; train a new run with: {way_out}"
-    else:
-        if not (folder.parent / "model").exists():  # which a start in the same folder would replace
-            way_out = start_again(folder.parent)
-        what = f"it has no checkpoint yet; start it again with: {way_out}"
-    raise UserError(f"cannot resume {folder.parent}: {what}")
+    what = f"its {len(damaged)} checkpoints are all damaged" if damaged else "it has no checkpoint"
+    way_out = f"train a new run with: {command('train', '--recipe', recipe, '--run', 'NEW-RUN')}"
+    if not damaged and not (folder.parent / "model").exists():  # which a start in the same folder would replace
+        way_out = f"start it again with: {start_again(folder.parent)}"
+    raise UserError(f"cannot resume {folder.parent}: {what}; {way_out}")
 
 
 def take(folder: Path) -> tuple[dict[str, Any], list[Path]]:

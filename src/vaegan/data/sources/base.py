@@ -70,11 +70,15 @@ class Source:
     """What it holds beside its pictures; known once they were gone through."""
 
 
+SHOWN_AS = {"folder": "folder", "classes": "folder", "mnist": "folder", "array": "array", "hf": "data set"}
+"""What a sentence calls the kinds of sources whose names begin with them."""
+
+
 def called(name: str) -> str:
     """The name of a source in a sentence: `folder photos` is the folder "photos"."""
     kind, _, which = name.partition(" ")
-    if kind in ("folder", "array", "mnist") and which and not which.startswith("of "):
-        return f'the {kind} "{which}"'
+    if kind in SHOWN_AS and which and not which.startswith("of "):
+        return f'the {SHOWN_AS[kind]} "{which}"'
     return name if kind == "the" else f"the {name}" if " of " in name else f"the set {name}"
 
 

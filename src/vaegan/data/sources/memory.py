@@ -107,7 +107,7 @@ class ValueRange:
 
 def _source(name: str, items: Callable[[], Iterator[Item]], count: int | None, values: ValueRange) -> Source:
     if count == 0:
-        raise UserError(f"data= has no images: the {name} is empty")
+        raise UserError(f"there are no images: the {name} is empty")
     source = Source(name, lambda: chain(items(), noted()), count, listing="", state="")
 
     def noted() -> Iterator[Item]:
@@ -134,7 +134,7 @@ def image_of(item: Any) -> Any:
         if key is None:
             keys, name = ", ".join(map(repr, map(str, item))), IMAGE_KEYS[0]
             raise UserError(
-                f"an item of data= has no key named {name!r} (its keys: {keys}): each item needs its image under the key {name!r}"
+                f"an item of the images has no key named {name!r} (its keys: {keys}): each item needs its image under the key {name!r}"
             )
         return item[key]
     return item[0] if isinstance(item, (tuple, list)) and item else item

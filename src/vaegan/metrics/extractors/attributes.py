@@ -77,7 +77,7 @@ def train_network(images: ImageSet, indices: Indices, progress: Progress = lambd
         UserError: the set has no attributes, or there are too few images.
     """
     if not images.attribute_names:
-        raise UserError("it learns from the attributes of a set, and this set has none: choose another --extractor")
+        raise UserError("this extractor learns from the attributes of a set, and this set has none: choose another --extractor")
     if len(indices) < BATCH:
         raise UserError(
             f"there are only {len(indices)} images to learn features from, and at least {BATCH} are needed: choose another --extractor"
