@@ -54,8 +54,8 @@ def join(out: Path, folders: Sequence[Path], *, progress: Progress) -> ImageSet:
     about = _about(parts[0])
     there = _check_out(out, about, parts)
     if not any(map(len, parts)):
-        skipped = [line for part in parts for line in part.skipped]
-        raise none_readable(len(skipped), called(about["made_from"]["source"]), next(iter(skipped), ""))
+        unread = [line for part in parts for line in part.skipped]
+        raise none_readable(len(unread), called(about["made_from"]["source"]), next(iter(unread), ""))
     files = _files_of_images(parts, progress)
     if there is None:
         out.mkdir(parents=True, exist_ok=True)
