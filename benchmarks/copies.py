@@ -60,7 +60,7 @@ def main(folder: Path, count: int) -> None:
     for name, pixels in kinds(run, count):
         found = copying_of(collect(extractor, pixels.split(PART), len(pixels)).vectors, new, known)
         one = found.near_one
-        print(f"{name:42}{found.share_nearer:>9.1%}{one.share:>10.1%}{one.p:>10.2g}  {verdict(one.p)}", flush=True)
+        print(f"{name:42}{found.share_nearer:>9.1%}{one.share:>10.1%}{one.p:>10.2g}  {verdict(one)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ def test_a_source_that_is_named(kind: str, tmp_path: Path, photos: Path) -> None
     for number in (1, 2, 3):
         prepare(source, tmp_path / f"part {number}", shard=f"{number}/3", **options)
     check(join(tmp_path / "set", [tmp_path / f"part {number}" for number in (1, 2, 3)], progress=quiet), plain)
-    assert plain.manifest["notes"] == ["10 image files have no row in table.csv: their attributes are unknown"]
+    assert plain.manifest["notes"] == ["image files without a row in table.csv, whose attributes are unknown: 10"]
 
 
 @pytest.mark.parametrize("kind", ["folder", "tar"])

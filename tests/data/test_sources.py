@@ -277,7 +277,7 @@ def test_lfw(lists: str, tmp_path: Path) -> None:
     assert packed.attribute_names == ("Male", "Mouth_Wide_Open")
     assert packed.attributes[[0, 1, 4]].tolist() == [[-1.5, 0.25], [-0.5, -2], [2.5, 0]]
     assert np.isnan(packed.attributes[[2, 3]]).all()
-    assert packed.manifest["notes"] == ["2 image files have no row in lfw_attributes.txt: their attributes are unknown"]
+    assert packed.manifest["notes"] == ["image files without a row in lfw_attributes.txt, whose attributes are unknown: 2"]
 
 
 def test_classes(tmp_path: Path) -> None:
@@ -379,7 +379,7 @@ def test_attributes_from_a_table(photos: Path, tmp_path: Path) -> None:
     assert packed.manifest["notes"] == [
         'columns of table.csv that hold text are not attributes: Town ("Bath, UK" for photo 00.png)',
         "1 rows of table.csv have no image: gone.png",
-        "1 image files have no row in table.csv: their attributes are unknown",
+        "image files without a row in table.csv, whose attributes are unknown: 1",
     ]
     with pytest.raises(UserError, match=r"packed differently \(attributes, content: "):  # the table changed
         pack(str(photos), tmp_path, size=(16, 16), count=4)
@@ -405,7 +405,7 @@ def test_rows_of_a_table_are_for_named_images_alone(photos: Path, tmp_path: Path
     (tmp_path / "table.csv").write_text("file,class\nphoto 00.png,cat\n,\n")
     packed = pack(str(photos), tmp_path, size=(16, 16), attributes=tmp_path / "table.csv")
     assert (packed.labels.count("cat"), packed.labels.count("")) == (2, 38)
-    assert "1 images have the same file name as another image, and use the same row of table.csv" in packed.manifest["notes"]
+    assert "images with the same file name as another image, which use the same row of table.csv: 1" in packed.manifest["notes"]
     (tmp_path / "table.csv").write_text("file,class\nphoto 00.png,cat\n,dog\n")
     with pytest.raises(UserError, match=r"row 3 of .* has no file name"):
         pack(str(photos), tmp_path / "x", attributes=tmp_path / "table.csv")

@@ -40,7 +40,7 @@ def test_exact_copies_and_leaks_are_counted(tmp_path: Path) -> None:
     said = sentences(images, Recipe.load("quick", {"training.length": "1 epochs", "data.source": "my set"}))
     assert said == [
         '1 attribute is too rare or too common to learn: Rare (2 have it); the command "vaegan attributes" leaves it out',
-        "of 300 images that were compared, 4 are exact copies of others, and 1 held-out images are in training, too: "
+        "of 300 images that were compared, 4 are exact copies of others, and 1 held-out image is in training, too: "
         "see all copies with: vaegan doctor 'my set'",
     ]
     groups, compared = quick.exact_copies(images)

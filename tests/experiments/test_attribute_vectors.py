@@ -52,7 +52,7 @@ def test_too_few_examples_are_told_before_anything_is_trained(tmp_path: Path, mo
     monkeypatch.setattr(ImageSet, "attributes", attributes)
     with pytest.raises(
         UserError,
-        match=r'^cannot learn the attribute "Beard": 320 images have it and 0 do not, and at least 10 of each are needed: '
+        match=r'^cannot learn the attribute "Beard": it needs at least 10 images with it and 10 without it, and has 320 and 0: '
         "choose other attributes",
     ):
         attribute_vectors(experiment, ("Eyeglasses", "Beard"))

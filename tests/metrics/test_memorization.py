@@ -18,7 +18,7 @@ def test_copies() -> None:
     assert found.share_nearer == 1
     assert found.near_one.share > 0.95
     assert found.near_one.p < 1e-12
-    assert "look for copies" in verdict(found.near_one.p)
+    assert "look for copies" in verdict(found.near_one)
 
 
 def test_a_few_copies_among_new_images() -> None:
@@ -45,7 +45,7 @@ def test_new_images_and_far_ones() -> None:
     found = copying_of(RANDOM.normal(size=(200, 6)), HELD_OUT, TRAINING)
     assert found.share_nearer == pytest.approx(0.5, abs=0.1)
     assert found.near_one.p > 0.01
-    assert verdict(found.near_one.p) == "no sign of copies"
+    assert verdict(found.near_one) == "no sign of copies"
     assert copying_of(HELD_OUT * 4, HELD_OUT, TRAINING).near_one.p > 0.1
 
 
@@ -53,7 +53,7 @@ def test_typical_images_are_no_copies() -> None:
     """Samples that vary too little are near many training images, so that each is nearer to one than new images are."""
     found = copying_of(RANDOM.normal(0, 0.5, size=(200, 6)), HELD_OUT, TRAINING)
     assert found.share_nearer > 0.9
-    assert verdict(found.near_one.p) == "no sign of copies"
+    assert verdict(found.near_one) == "no sign of copies"
 
 
 def test_no_verdict_on_samples_that_are_unlike_real_images() -> None:
@@ -68,7 +68,7 @@ def test_no_verdict_on_samples_that_are_unlike_real_images() -> None:
         "farther from training images": (far, real[:100]),
     }
     assert {word: unlike_real_images(distances, grain, real) for word, (distances, grain) in ways.items()} == {word: word for word in ways}
-    assert verdict(near.near_one.p, "grainier") == "no verdict: samples are grainier than real images"
+    assert verdict(near.near_one, "grainier") == "no verdict: samples are grainier than real images"
 
 
 def test_the_test_by_hand() -> None:
@@ -79,7 +79,8 @@ def test_the_test_by_hand() -> None:
     assert Copying(above, held_out).near_one == pytest.approx((0, 1 / 3, 1))
     assert Copying(np.concatenate([below[:1], above[:2]]), held_out).near_one == pytest.approx((1 / 3, 1 / 3, 0.6))
     zeros = np.zeros((4, 5))
-    assert Copying(zeros, zeros).near_one == pytest.approx((0, 1, 1))  # where all images are the same, nothing can be said
+    assert Copying(zeros, zeros).near_one == pytest.approx((0, 1, 1))
+    assert verdict(Copying(zeros, zeros).near_one) == "no verdict: all held-out images are training images"
 
 
 def test_p_values_are_those_of_chance() -> None:

@@ -271,7 +271,7 @@ def _made(out: str | Path, images: ImageSet, talk: Talk) -> SetSummary:
         if note not in talk.notes:
             talk.note(note)
     if rest := len(images) - sum(images.splits.values()) if images.splits else 0:
-        talk.note(f"{rest:,} images are in no split: they are neither training nor held-out images")
+        talk.note(f"images that are in no split, so neither for training nor held out: {rest:,}")
     return SetSummary.of(images, images.folder, talk.notes)
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from .context import Context
 
+KNOWN = "all held-out images are training images"
+"""Why nothing can be said about copies where no held-out image is new."""
 COPIES = "look for copies in the picture"
 """The verdict on samples of which more are near a single training image than chance brings there."""
 
@@ -57,7 +59,7 @@ class Memorization(Metric):
             Value("", of_held_out, "median distance of held-out images", "copies"),
             Value(nearer, found.share_nearer, "samples nearer than the median of held-out images", "copies", f"{found.share_nearer:.1%}"),
             Value(single, near_one.share, "samples near one training image alone", "copies", by_chance),
-            Value("", near_one.p, "copies", "copies", verdict(near_one.p, unlike)),
+            Value("", near_one.p, "copies", "copies", verdict(near_one, unlike)),
             Value("copying_p", near_one.p, table="copies"),
         ]
 
@@ -68,7 +70,7 @@ class NearOne(NamedTuple):
     share: float
     """Of the samples, from 0 to 1."""
     by_chance: float
-    """The same of new images of the same kind, on average."""
+    """The same of new images of the same kind, on average; 1 where no held-out image is new: then nothing can be said."""
     p: float
     """How often chance alone brings at least this share."""
 
@@ -109,7 +111,7 @@ class Copying:
         samples, held_out = _ratios(self.samples), _ratios(self.held_out)
         held_out = held_out[held_out > SAME]  # one that is a training image, too, is not new
         if not len(held_out):
-            return NearOne(0.0, 1.0, 1.0)  # nothing can be said
+            return NearOne(0.0, 1.0, 1.0)
         rank = max(1, round(RARE * len(held_out)))
         below = int((samples < np.partition(held_out, rank - 1)[rank - 1]).sum())
         p = hypergeom.cdf(rank - 1, len(samples) + len(held_out), len(held_out), below + rank - 1)
@@ -146,8 +148,10 @@ def unlike_real_images(copying: Copying, samples: NDArray[np.floating], real: ND
     return "farther from training images" if np.median(copying.samples[:, 0]) > np.quantile(copying.held_out[:, 0], 1 - EXTREME) else ""
 
 
-def verdict(p: float, unlike: str = "") -> str:
-    """What the p-value of `Copying.near_one` says, in words; nothing of samples that are unlike real images, see `unlike_real_images`."""
+def verdict(near_one: NearOne, unlike: str = "") -> str:
+    """What `Copying.near_one` says, in words; nothing of samples that are unlike real images, see `unlike_real_images`."""
+    if near_one.by_chance == 1:
+        return f"no verdict: {KNOWN}"
     if unlike:
         return f"no verdict: samples are {unlike} than real images"
-    return COPIES if p < UNLIKELY else "no sign of copies"
+    return COPIES if near_one.p < UNLIKELY else "no sign of copies"

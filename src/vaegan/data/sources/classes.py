@@ -38,5 +38,5 @@ def source(path: Path) -> Source:
     name = f"classes {printable(path.resolve().name)}"
     found = Source(name, items, files.count, passed_over=files.passed_over, **files.fingerprint.hashes)
     if without := sum(not item.label for item in items()):
-        found.notes.append(f"{without} images are not in the folder of a class: they have no label")
+        found.notes.append(f"images without a label, because they are not in the folder of a class: {without}")
     return found

@@ -164,12 +164,12 @@ def with_table(source: Source, table: AttributeTable) -> Source:
     if missing := sorted(found.rows - found.used):
         notes.append(f"{len(missing)} rows of {table.path.name} have no image: {some(missing)}")
     if shared := found.images - found.without - len(found.used):
-        notes.append(f"{shared} images have the same file name as another image, and use the same row of {table.path.name}")
+        notes.append(f"images with the same file name as another image, which use the same row of {table.path.name}: {shared}")
     if renamed := {image: row for image, row in found.loose.items() if composed(row) not in whole_names([composed(image)])}:
         image, row = next(iter(renamed.items()))
         notes.append(f"{table.path.name} lists {len(renamed)} images under another folder or file ending: for example, {image} as {row}")
     if found.without:
-        notes.append(f"{found.without} image files have no row in {table.path.name}: their attributes are unknown")
+        notes.append(f"image files without a row in {table.path.name}, whose attributes are unknown: {found.without}")
     unknown = (math.nan,) * len(table.attribute_names)
     others = [index for index, name in enumerate(source.attribute_names) if name not in table.attribute_names]
     if source.passed_over.root:
