@@ -138,7 +138,8 @@ def learnable(answers: NDArray[np.float32], names: Sequence[str], fewest: int = 
             columns.append(column)
         else:
             sentences.append(
-                f'left out the attribute "{name}": it needs at least {fewest} images with it and {fewest} without it, and has {yes:,} and {no:,}'
+                f'left out the attribute "{name}": it needs at least {fewest} images with it and {fewest} without it, '
+                f"and has {yes:,} and {no:,}"
             )
     return columns, sentences
 
