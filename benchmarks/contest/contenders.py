@@ -81,7 +81,7 @@ class OwnRecipe:
             "training.threads": 1,
             "training.log_every": LOG_EVERY,
         }
-        flags = [f"--{name}={value}" for name, value in settings.items()]
+        flags = [flag for name, value in settings.items() for flag in _flag(name, value)]
         return [sys.executable, "-m", "vaegan", "train", "--recipe", self.recipe, "--run", str(job.run), "--device", "cpu", *flags]
 
     def depends_on(self, images: str) -> Any:
@@ -92,6 +92,11 @@ class OwnRecipe:
     def missing(self) -> str:
         """Nothing."""
         return ""
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    """A setting on the command line."""
+    return [f"--{name}", *map(str, value)] if isinstance(value, tuple) else [f"--{name}={value}"]
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,12 @@ PYTHAE = "pythae 0.1.2 as its users run it (its trainer, its loader, float32), w
 CONTENDERS: tuple[Contender, ...] = (
     OwnRecipe("quick-larsen", "quick-larsen", note="the recipe quick of version 0.1"),
     OwnRecipe("quick", "quick"),
-    OwnRecipe("vae", "quick", {"objective.kind": "vae"}, note="recipe quick with the error of pixels, and no discriminator"),
+    OwnRecipe(
+        "vae",
+        "quick",
+        {"objective.kind": "vae", "optimizer.betas": (0.5, 0.99)},
+        note="recipe quick with the error of pixels, no discriminator, and momentum 0.5",
+    ),
     OwnRecipe("reference", "reference", note="the paper's networks, at the size of this set"),
     OtherProgram(
         "soft-intro-vae",
