@@ -176,13 +176,13 @@ def find_contender(name: str) -> Contender:
     if ".py:" in name:
         file, _, function = name.rpartition(":")
         if not Path(file).is_file():
-            raise UserError(f"{file} does not exist: give a contender of your own as FILE.py:FUNCTION")
+            raise UserError(f"the file {file} does not exist: check its path")
         return OtherProgram(function, f"{Path(file).resolve()}:{function}")
     try:
         Recipe.load(name)
     except UserError as error:
-        there = ", ".join(contender.name for contender in CONTENDERS)
-        raise UserError(with_way_out(str(error), f"the contenders are {there}")) from None
+        others = ", ".join(one.name for one in CONTENDERS if not (isinstance(one, OwnRecipe) and one.recipe == one.name))
+        raise UserError(with_way_out(str(error), f"other contenders are {others}")) from None
     return OwnRecipe(Path(name).stem, str(Path(name).resolve()) if Path(name).is_file() else name)
 
 

@@ -344,7 +344,7 @@ def about_growth(growth: Growth, images: ImageSet, training: Indices, steps_per_
     held_out = len(growth.held_out or ())
     count = f"there are {len(images):,} images now: {len(training):,} training images and, as before, {held_out:,} held-out images"
     order = "the order of the images starts again, so the result differs from that of a run that had all images from the start"
-    return f"{count}; an epoch now has {steps_per_epoch:,} steps, also in the schedule of the learning rate; {order}"
+    return f"{count}; an epoch now has {steps_per_epoch:,} steps, and the learning rate follows these epochs; {order}"
 
 
 def split_of(recipe: Recipe, images: ImageSet, held_out: Sequence[str] | None = None) -> tuple[Indices, Indices]:

@@ -201,7 +201,7 @@ BAD: dict[str, tuple[str, Any, str]] = {
     "one image": (
         "a.npy",
         lambda path: np.save(path, noise(SIDE, SIDE)),
-        "16 x 16, and images need N x H x W: if it is one image, give the folder of this file; if each row is one, reshape the array",
+        "16 x 16, and images need N x H x W: if the array is one image, give the folder of this file; if each row of it is an image",
     ),
     "channels first": ("a.npy", lambda path: np.save(path, noise(9, 3, SIDE, SIDE)), "9 x 3 x 16 x 16: put the channels last, as N x H"),
     "five axes": (

@@ -98,7 +98,7 @@ def test_what_cannot_be_asked_for_is_told_before_anything_is_trained(tmp_path: P
     attributes = experiment.images.attributes.copy()
     attributes[experiment.parts[1][:]] = np.nan
     monkeypatch.setattr(ImageSet, "attributes", attributes)
-    with pytest.raises(UserError, match="no attribute of the held-out images is known"):
+    with pytest.raises(UserError, match="the held-out images have no values for these attributes"):
         attribute_similarity(experiment)
     monkeypatch.setattr(ImageSet, "attributes", np.ones_like(attributes))
     with pytest.raises(UserError, match="all training images have the same attributes"):

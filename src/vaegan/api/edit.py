@@ -231,7 +231,9 @@ def _directions(run: Run, model: VAEGAN, add: Iterable[str], talk: Talk) -> Dire
     if not wanted:
         return none
     if isinstance(run, ModelInMemory):
-        raise UserError("a model without a folder has no directions: pass directions=vaegan.attributes(model, data).directions")
+        raise UserError(
+            "a model that was not opened from a folder has no directions: pass directions=vaegan.attributes(model, data).directions"
+        )
     known = Directions.load_for(run.attributes_file, model)
     wanted = [spelt_as(known.names if known else (), name) for name in wanted]
     if known and (known.of_attributes.names or all(name in known.names for name in wanted)):

@@ -123,7 +123,8 @@ def prepare(
         return
     if out is None:
         raise UserError(
-            "vaegan prepare needs OUT: give the folder for the packed set as second argument, or add --scan to find only the range"
+            "vaegan prepare needs OUT: give the folder for the packed set as second argument, "
+            "or add --scan to find only the range of the values"
         )
     try:
         found = api.prepare(

@@ -92,7 +92,7 @@ def _parsed(vary: Sequence[str]) -> dict[str, list[Any]]:
         if key in settings:
             raise UserError(f"--vary {key} was given twice: give all its values in one --vary, as in --vary {key}=A,B")
         if key.startswith((*OF_THE_IMAGES, "networks.attributes")):
-            raise UserError(f"{key} cannot be varied: all runs must use the same images and attributes")
+            raise UserError(f"{key} cannot be varied, because it decides the images or attributes, and all runs must use the same ones")
         if key == "training.seed":
             raise UserError("training.seed cannot be varied with --vary: use --seeds")
         try:

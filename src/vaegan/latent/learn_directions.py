@@ -124,7 +124,8 @@ def note_on_weak(aucs: Mapping[str, float | None]) -> str:
     if not weak:
         return ""
     names = ", ".join(f'"{name}"' for name in weak[:NAMED]) + (f" and {len(weak) - NAMED} more" if len(weak) > NAMED else "")
-    return f"note: edits of {names} change images very little, because the AUC of the probe is below {WEAK}"
+    weakly = f"the codes hardly tell images with the attribute from images without it (AUC below {WEAK})"
+    return f"note: edits of {names} may change images very little: {weakly}"
 
 
 def learnable(answers: NDArray[np.float32], names: Sequence[str], fewest: int = FEWEST) -> tuple[list[int], list[str]]:

@@ -43,7 +43,10 @@ MOST_DEVIATION = 3.0
 
 def unreadable_config(folder: Path, error: Exception) -> UserError:
     """The mistake of a model folder whose config.json does not say what it should, from what was raised when it was read."""
-    what = f'it has no entry "{error.args[0]}"' if isinstance(error, KeyError) else str(error)
+    if isinstance(error, KeyError):
+        what = f'it has no entry "{error.args[0]}"'
+    else:
+        what = "it is not JSON" if isinstance(error, ValueError) else "an entry has a value of another type"
     return UserError(f"{folder / CONFIG} is damaged, or was written by another version of vaegan: {what}")
 
 

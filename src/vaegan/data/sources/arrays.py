@@ -130,7 +130,8 @@ def _shape(shape: tuple[int, ...], what: str) -> tuple[int, int, int, int]:
     said = f"{what} holds an array of {' x '.join(map(str, shape)) or 'one number'}"
     if len(shape) == 2:
         raise UserError(
-            f"{said}, and images need N x H x W: if it is one image, give the folder of this file; if each row is one, reshape the array"
+            f"{said}, and images need N x H x W: if the array is one image, give the folder of this file; "
+            "if each row of it is an image, reshape the array"
         )
     if len(shape) == 3 and shape[-1] < MOST_CHANNELS:
         raise UserError(f"{said}: this is one image, not a set; give the folder that the file is in")
