@@ -339,12 +339,13 @@ def growth_of(job: TrainingJob, images: ImageSet) -> Growth:
     return Growth(held_out, before)
 
 
-def about_growth(growth: Growth, images: ImageSet, training: Indices, steps_per_epoch: int) -> str:
+def about_growth(growth: Growth, images: ImageSet, training: Indices, steps_per_epoch: int, schedule: str) -> str:
     """A sentence on what becomes of a run whose images have become more."""
     held_out = len(growth.held_out or ())
     count = f"there are {len(images):,} images now: {len(training):,} training images and, as before, {held_out:,} held-out images"
     order = "the order of the images starts again, so the result differs from that of a run that had all images from the start"
-    return f"{count}; an epoch now has {steps_per_epoch:,} steps, and the learning rate follows these epochs; {order}"
+    falls = ", and the learning rate falls after each of these epochs" if schedule == "exponential" else ""
+    return f"{count}; an epoch now has {steps_per_epoch:,} steps{falls}; {order}"
 
 
 def split_of(recipe: Recipe, images: ImageSet, held_out: Sequence[str] | None = None) -> tuple[Indices, Indices]:

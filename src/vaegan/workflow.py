@@ -352,7 +352,11 @@ def _run(job: TrainingJob, world: World, console: Console, signals: StopSignal) 
             if not resumed:
                 hold_folder(run, stack, new=True)
             set_up_folder(run, recipe, images, growth, console)
-            grown = [about_growth(growth, images, training, trainer.batches.steps_per_epoch)] if growth.before else []
+            grown = (
+                [about_growth(growth, images, training, trainer.batches.steps_per_epoch, recipe.optimizer.schedule)]
+                if growth.before
+                else []
+            )
             for sentence in grown if resumed or job.loader else notes(images, training, held_out, recipe):
                 note(f"note: {sentence}")
         if trainer.step >= trainer.steps:

@@ -113,7 +113,7 @@ def test_models_in_memory(run_on_avatars: Path, all_photos: Path, tmp_path: Path
         with pytest.raises(UserError, match="does not say which images"):
             refused()
     assert vaegan.search(model, pixels[:1], within=pixels, count=1).rows[0].number == 0, "it finds itself in an array"
-    with pytest.raises(UserError, match="a model that was not opened from a folder has no directions"):
+    with pytest.raises(UserError, match="a model in memory has no directions"):
         vaegan.edit(model, floats, {"Beard": 1})
     with pytest.raises(UserError, match=r"call model.eval\(\) first"):
         vaegan.sample(model.train())

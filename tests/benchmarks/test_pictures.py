@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vaegan import UserError
+from vaegan import Recipe, UserError
 
 from ..command import is_picture
 from ..processes import ROOT
@@ -22,6 +22,7 @@ sys.path.append(str(ROOT / "benchmarks"))
 
 import pictures
 from contest.contenders import CONTENDERS, OtherProgram, OwnRecipe, find_contender
+from contest.job import Job
 from contest.plan import WARM_UP, Speed, Usage, corrected, epochs_of, is_near
 from contest.results import Row, table
 
@@ -121,6 +122,14 @@ def test_the_table() -> None:
 
 def test_contenders_have_names_of_their_own() -> None:
     assert len({contender.name for contender in CONTENDERS}) == len(CONTENDERS)
+
+
+def test_the_vae_has_momentum_and_quick_has_none(tmp_path: Path) -> None:
+    job = Job("vae", "", "set", 0, 5, str(tmp_path))
+    flags = find_contender("vae").command(job)
+    assert flags[flags.index("--optimizer.betas") :][:3] == ["--optimizer.betas", "0.5", "0.99"]
+    assert "--optimizer.betas" not in find_contender("quick").command(job)
+    assert Recipe.load("quick").optimizer.betas == (0, 0.99)
 
 
 def test_contenders_by_name(tmp_path: Path) -> None:

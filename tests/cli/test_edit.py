@@ -42,7 +42,15 @@ def test_an_attribute_of_too_few_images_is_refused_before_anything_is_learned(
 ) -> None:
     known = trained_on_avatars / "attributes.safetensors"
     monkeypatch.setattr("vaegan.latent.learn_directions.learnable.__defaults__", (290,))
-    fails(capsys, "edit", trained_on_avatars, photos / "photo 00.png", "--add", "Beard=1", words="at least 290 of each are needed")
+    fails(
+        capsys,
+        "edit",
+        trained_on_avatars,
+        photos / "photo 00.png",
+        "--add",
+        "Beard=1",
+        words="at least 290 images with it and 290 without it",
+    )
     assert not known.exists()
 
 

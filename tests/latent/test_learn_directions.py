@@ -277,6 +277,6 @@ def test_a_note_on_attributes_that_edits_hardly_change() -> None:
     assert learn_directions.note_on_weak({"Hat": 0.98, "Tie": None, "Beard": 0.75}) == ""
     assert (
         learn_directions.note_on_weak({"Hat": 0.98, "Smiling": 0.73}) == 'note: edits of "Smiling" may change images very little: '
-        "the codes hardly tell images with the attribute from images without it (AUC below 0.75)"
+        "codes do not tell images with the attribute from images without it well (AUC below 0.75)"
     )
     assert 'edits of "A", "B", "C" and 2 more may change' in learn_directions.note_on_weak(dict.fromkeys("ABCDE", 0.5))

@@ -80,7 +80,7 @@ def test_the_test_by_hand() -> None:
     assert Copying(np.concatenate([below[:1], above[:2]]), held_out).near_one == pytest.approx((1 / 3, 1 / 3, 0.6))
     zeros = np.zeros((4, 5))
     assert Copying(zeros, zeros).near_one == pytest.approx((0, 1, 1))
-    assert verdict(Copying(zeros, zeros).near_one) == "no verdict: all held-out images are training images"
+    assert verdict(Copying(zeros, zeros).near_one) == "no verdict: all held-out images that were compared are training images, too"
 
 
 def test_p_values_are_those_of_chance() -> None:

@@ -232,7 +232,8 @@ def _directions(run: Run, model: VAEGAN, add: Iterable[str], talk: Talk) -> Dire
         return none
     if isinstance(run, ModelInMemory):
         raise UserError(
-            "a model that was not opened from a folder has no directions: pass directions=vaegan.attributes(model, data).directions"
+            "a model in memory has no directions: give the run folder in its place, "
+            "or pass directions=vaegan.attributes(model, data).directions"
         )
     known = Directions.load_for(run.attributes_file, model)
     wanted = [spelt_as(known.names if known else (), name) for name in wanted]

@@ -60,7 +60,8 @@ class CopiesCompared:
     share_near_one: float
     """The share of the samples that are much nearer to one training image than to the fifth nearest."""
     share_by_chance: float
-    """The share of new images that are, on average: 0.01, or more if there are few held-out images."""
+    """The share of new images that are, on average: 0.01, or more if there are few held-out images; 1 if no held-out image is new, so
+    that nothing is known."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -77,7 +78,7 @@ class Neighbours(Result):
     """Of samples: training_images, samples and held_out, how many were compared; samples_median and held_out_median, the median
     distances to the nearest training image; share_nearer, the share of samples whose distance is below held_out_median;
     share_near_one, the share of samples that are much nearer to one training image than to the fifth nearest; share_by_chance,
-    the share of new images that are. Else null."""
+    the share of new images that are (1 if all held-out images that were compared are training images). Else null."""
     skipped: list[Skipped]
     """Files that gave no image: name and error, the reason."""
     notes: list[str]

@@ -49,7 +49,7 @@ class ModelInMemory(Run):
     @property
     def kind(self) -> str:
         """What it is, in words."""
-        return "a model that was not opened from a folder"
+        return "a model in memory"
 
     def model(self, device: str | torch.device = "cpu", *, prior: bool = True) -> VAEGAN:  # noqa: ARG002 (it stays where it is)
         """The model, wherever it is."""

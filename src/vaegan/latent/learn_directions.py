@@ -124,7 +124,7 @@ def note_on_weak(aucs: Mapping[str, float | None]) -> str:
     if not weak:
         return ""
     names = ", ".join(f'"{name}"' for name in weak[:NAMED]) + (f" and {len(weak) - NAMED} more" if len(weak) > NAMED else "")
-    weakly = f"the codes hardly tell images with the attribute from images without it (AUC below {WEAK})"
+    weakly = f"codes do not tell images with the attribute from images without it well (AUC below {WEAK})"
     return f"note: edits of {names} may change images very little: {weakly}"
 
 

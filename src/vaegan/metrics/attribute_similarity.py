@@ -70,7 +70,9 @@ def queries_of(images: ImageSet, held_out: Indices, names: Sequence[str]) -> tup
     attributes = images.attributes_named(tuple(names))[queries]
     known = np.isfinite(attributes).any(1)
     if not known.any():
-        raise UserError(f"the held-out images have no values for these attributes: {some(names)}; use a set that has a table of attributes")
+        raise UserError(
+            f"the held-out images have no values for these attributes: {some(names)}; use a set whose table has values for them"
+        )
     return queries[known], attributes[known]
 
 

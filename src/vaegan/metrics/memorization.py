@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from .context import Context
 
-KNOWN = "all held-out images are training images"
+KNOWN = "all held-out images that were compared are training images, too"
 """Why nothing can be said about copies where no held-out image is new."""
+NOT_KNOWN = "not known"
+"""In place of a share that only new images could give."""
 COPIES = "look for copies in the picture"
 """The verdict on samples of which more are near a single training image than chance brings there."""
 
@@ -53,11 +55,13 @@ class Memorization(Metric):
         unlike = unlike_real_images(found, context.of_samples(self)["grain"], shares_of_real_images(context))
         nearer, single = "share_of_samples_nearer_than_half_of_held_out", "share_of_samples_near_one_training_image"
         of_samples, of_held_out = found.medians
-        by_chance = f"{near_one.share:.1%} (by chance {near_one.by_chance:.1%}), p {near_one.p:.2g}"
+        share, by_chance = f"{found.share_nearer:.1%}", f"{near_one.share:.1%} (by chance {near_one.by_chance:.1%}), p {near_one.p:.2g}"
+        if near_one.by_chance == 1:
+            share = by_chance = NOT_KNOWN
         return [
             Value("", of_samples, "median distance of samples", "copies"),
             Value("", of_held_out, "median distance of held-out images", "copies"),
-            Value(nearer, found.share_nearer, "samples nearer than the median of held-out images", "copies", f"{found.share_nearer:.1%}"),
+            Value(nearer, found.share_nearer, "samples nearer than the median of held-out images", "copies", share),
             Value(single, near_one.share, "samples near one training image alone", "copies", by_chance),
             Value("", near_one.p, "copies", "copies", verdict(near_one, unlike)),
             Value("copying_p", near_one.p, table="copies"),

@@ -46,7 +46,8 @@ def unreadable_config(folder: Path, error: Exception) -> UserError:
     if isinstance(error, KeyError):
         what = f'it has no entry "{error.args[0]}"'
     else:
-        what = "it is not JSON" if isinstance(error, ValueError) else "an entry has a value of another type"
+        is_json = not isinstance(error, (json.JSONDecodeError, UnicodeDecodeError))
+        what = "an entry is unknown, or has a value that does not fit" if is_json else "it is not JSON"
     return UserError(f"{folder / CONFIG} is damaged, or was written by another version of vaegan: {what}")
 
 

@@ -73,7 +73,7 @@ def test_a_folder_as_a_table(place: Place) -> None:
 
 U = math.nan
 NO_IMAGE = r"^{} rows? of t\.csv ha(s|ve) no image: {}$"
-NO_ROW = r"^{} image files? ha(s|ve) no row in t\.csv: (its|their) attributes are unknown$"
+NO_ROW = r"^image files without a row in t\.csv, whose attributes are unknown: {}$"
 TEXT = r"^columns of t\.csv that hold text are not attributes: {}$"
 NUMBERED = b"".join(b"%d.png,1\n" % number for number in range(20))
 
