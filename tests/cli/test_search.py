@@ -65,6 +65,15 @@ def test_search_from_samples(run: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
+def test_without_new_images_nothing_is_said_of_copies(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vaegan.metrics.memorization.SAME", 1.0)
+    works("search", run, "--samples", 3, "--count", 2)
+    said = "vaegan cannot check whether samples are copies: all held-out images that were compared are training images, too"
+    assert said in capsys.readouterr().out
+
+
 MISTAKES = {
     "no image": ([], "search needs images: give image files, or draw samples with --samples 8"),
     "no such image": (["nothing.png"], "nothing.png does not exist"),

@@ -267,6 +267,8 @@ def test_nearest_training_images(tmp_path: Path, photos: Path, monkeypatch: pyte
     assert found[:NEIGHBOURS] == [embed_exactly(Image.fromarray(image)).uri for image in pixels]
     assert len(found) == SAMPLES * NEIGHBOURS
     assert "for 2 held-out images" in page.text
+    monkeypatch.setattr("vaegan.metrics.memorization.SAME", 1.0)
+    assert "so this page cannot say whether samples are copies" in Page(report(run)).text
     shutil.rmtree(cache_folder() / "codes")
     monkeypatch.setattr("vaegan.report.nearest.PATIENCE", 0.0)
     assert "The nearest training images are not shown, because encoding 40 images takes too long." in Page(report(run)).text
