@@ -20,7 +20,7 @@ from ..data.batches import to_tensor
 from ..errors import UserError
 from ..files import replacing
 from ..latent.search import By, Search, copying
-from ..metrics.memorization import KNOWN
+from ..metrics.memorization import NOTHING_NEW
 from ..result import PYTHON_ONLY, Result
 from ..settings import PriorKind
 from ..viz.tiles import Tile, tiled
@@ -110,7 +110,7 @@ class Neighbours(Result):
             return []
         found = self.copies
         if found.share_by_chance == 1:
-            return [f"vaegan cannot check whether samples are copies: {KNOWN}"]
+            return [f"vaegan cannot check whether samples are copies: {NOTHING_NEW}"]
         return [
             f"median distance to the nearest of {found.training_images:,} training images, by {self.by}:",
             f"  {found.samples_median:8.3f}  of {found.samples} samples of {self.prior}",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .context import Context
 
-KNOWN = "all held-out images that were compared are training images, too"
+NOTHING_NEW = "all held-out images that were compared are training images, too"
 """Why nothing can be said about copies where no held-out image is new."""
 NOT_KNOWN = "not known"
 """In place of a share that only new images could give."""
@@ -56,7 +56,7 @@ class Memorization(Metric):
         nearer, single = "share_of_samples_nearer_than_half_of_held_out", "share_of_samples_near_one_training_image"
         of_samples, of_held_out = found.medians
         share, by_chance = f"{found.share_nearer:.1%}", f"{near_one.share:.1%} (by chance {near_one.by_chance:.1%}), p {near_one.p:.2g}"
-        if near_one.by_chance == 1:
+        if not near_one.tested:
             share = by_chance = NOT_KNOWN
         return [
             Value("", of_samples, "median distance of samples", "copies"),
@@ -77,6 +77,11 @@ class NearOne(NamedTuple):
     """The same of new images of the same kind, on average; 1 where no held-out image is new: then nothing can be said."""
     p: float
     """How often chance alone brings at least this share."""
+
+    @property
+    def tested(self) -> bool:
+        """Whether any held-out image is new, so that there was something to compare with."""
+        return self.by_chance < 1
 
 
 @dataclass(frozen=True)
@@ -154,8 +159,8 @@ def unlike_real_images(copying: Copying, samples: NDArray[np.floating], real: ND
 
 def verdict(near_one: NearOne, unlike: str = "") -> str:
     """What `Copying.near_one` says, in words; nothing of samples that are unlike real images, see `unlike_real_images`."""
-    if near_one.by_chance == 1:
-        return f"no verdict: {KNOWN}"
+    if not near_one.tested:
+        return f"no verdict: {NOTHING_NEW}"
     if unlike:
         return f"no verdict: samples are {unlike} than real images"
     return COPIES if near_one.p < UNLIKELY else "no sign of copies"

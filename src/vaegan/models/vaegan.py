@@ -45,9 +45,10 @@ def unreadable_config(folder: Path, error: Exception) -> UserError:
     """The mistake of a model folder whose config.json does not say what it should, from what was raised when it was read."""
     if isinstance(error, KeyError):
         what = f'it has no entry "{error.args[0]}"'
+    elif isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
+        what = "it is not JSON"
     else:
-        is_json = not isinstance(error, (json.JSONDecodeError, UnicodeDecodeError))
-        what = "an entry is unknown, or has a value that does not fit" if is_json else "it is not JSON"
+        what = "an entry is unknown, or has a value that does not fit"
     return UserError(f"{folder / CONFIG} is damaged, or was written by another version of vaegan: {what}")
 
 
