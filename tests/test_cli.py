@@ -213,7 +213,7 @@ MISTAKES = {
     "a seed too large": (["train", "--seed", str(2**70)], "training.seed"),
     "an infinite width": (["train", "--networks.width", "inf"], "networks.width"),
     "a rate that is no number": (["train", "--optimizer.lr", "nan"], "optimizer.lr"),
-    "no data": (["train", "--data", ""], "the name of the images is empty: give a folder, or avatars"),
+    "no data": (["train", "--data", ""], "the name of the images is empty: give a folder, or avatars,"),
     "no processes": (["train", "--processes", "0"], "--processes must be at least 1"),
     "no samples": (["sample", "nowhere", "--count", "0"], "--count"),
     "nothing to prepare": (["prepare", "nowhere", "set"], "does not exist"),
@@ -278,7 +278,7 @@ def test_bad_images_among_good_ones(photos: Path, tmp_path: Path, capsys: pytest
     train(tmp_path / "run", "--data", photos, training__length="1 steps")
     said = capsys.readouterr().err
     assert "skipped 3 of 43 image files" in said
-    assert f"passed over 1 file, listed in {tmp_path / 'run' / 'skipped.txt'}: 1 .txt (not an image)\n" in said
+    assert f"left out 1 file, listed in {tmp_path / 'run' / 'skipped.txt'}: 1 .txt (not an image)\n" in said
     listed = (tmp_path / "run" / "skipped.txt").read_text().splitlines()
     assert [line.split(":")[0] for line in listed] == ["corrupt.jpg", "dot.png", "empty.jpg", "about.txt"]
 
@@ -291,7 +291,7 @@ def test_old_notes_are_not_said_again(photos: Path, tmp_path: Path, capsys: pyte
     works("train", "--resume", tmp_path / "run", "--steps", 3, "--device", "cpu", "--no-report")
     said = capsys.readouterr().err
     assert "skipped" not in said
-    assert "passed over" not in said
+    assert "left out" not in said
     assert "continues at step 2 of 3 on the CPU" in said
 
 
@@ -301,12 +301,10 @@ def test_a_longer_run_says_what_becomes_of_an_annealed_rate(tmp_path: Path, caps
     assert "learning rate" not in capsys.readouterr().err
     works("train", "--resume", tmp_path / "run", "--steps", 8, "--device", "cpu", "--no-report")
     longer = "note: the run now has 8 steps in place of 4, and the learning rate depends on this length"
-    note = f"{longer}: at step 4 the rate changes from 1e-05 to 0.00051"
+    note = f"{longer}: the rate at step 4 is 0.00051 in place of 1e-05"
     assert note in capsys.readouterr().err.splitlines()
     works("train", "--resume", tmp_path / "run", "--steps", 9, "--training.log_every", 1, "--device", "cpu", "--no-report")
-    assert (
-        "now has 9 steps in place of 8, and the learning rate depends on this length: at step 8 the rate changes" in capsys.readouterr().err
-    )
+    assert "now has 9 steps in place of 8, and the learning rate depends on this length: the rate at step 8 is " in capsys.readouterr().err
     fails(capsys, "train", "--resume", tmp_path / "run", "--steps", 5, "--device", "cpu", words="the run is at step 9 already")
 
 

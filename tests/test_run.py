@@ -74,7 +74,7 @@ def test_a_run_that_has_no_model_yet_has_images(trained: Path) -> None:
     assert len(run.images()) == 40
     with pytest.raises(
         UserError,
-        match=r"was removed: write it again with: vaegan train --resume .*; or, if the run is finished, with: .* \d+$",
+        match=r"was removed: write it again with: vaegan train --resume .*; or, if no steps are left, train one more with: .* \d+$",
     ):
         run.model()
     with locked(run.lock_file), pytest.raises(UserError, match="has no model: it is training now; wait until it saves a checkpoint"):

@@ -250,9 +250,10 @@ class Run(RunMethods):
         if is_locked(self.lock_file):
             return UserError(f"the run {self.folder} has no model: it is training now; wait until it saves a checkpoint")
         if self.checkpoints:
+            more = max(self.checkpoints) + 1
             return UserError(
                 f"the model of the run {self.folder} was removed: write it again with: {command('train', '--resume', self.folder)}; "
-                f"or, if the run is finished, with: {command('train', '--resume', self.folder, '--steps', max(self.checkpoints) + 1)}"
+                f"or, if no steps are left, train one more with: {command('train', '--resume', self.folder, '--steps', more)}"
             )
         way_out = f"wait if it is still training, or start it again with: {start_again(self.folder)}"
         return UserError(f"the run {self.folder} has no model: it has not saved a checkpoint yet; {way_out}")

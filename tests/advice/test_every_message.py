@@ -16,7 +16,7 @@ ELSEWHERE = {
     "{}: vaegan score {} IMAGE {}": "cli/test_shards.py",
     "continue a run with: vaegan train --resume RUN": "training/test_faults.py",
     "give images with --data": "training/test_data.py",
-    "use one that was trained with --objective.kind vaegan": "training/test_kinds.py",
+    "use a model that was trained with --objective.kind vaegan": "training/test_kinds.py",
     "train the runs with a larger --data.held_out": "experiments/test_existing.py",
     "if a part was packed again, join the parts into a new folder with": "data/test_join.py",
     "install tifffile with: pip install 'vaegan[tiff]'": "data/test_deep.py",

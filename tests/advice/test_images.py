@@ -39,7 +39,7 @@ CASES = [
         for command in ("data PHOTOS --size 16", "score RUN PHOTOS", f"evaluate RUN --data PHOTOS --resamplings 2 {ONE}")
     ),
     Case(
-        "avatars for the built-in images, as in vaegan train --data avatars",
+        "avatars, which is the name of the built-in images, as in vaegan train --data avatars",
         "train --data=",
         "train FASTER --size 16 --data PHOTOS --run NEW-RUN",
     ),

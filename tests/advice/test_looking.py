@@ -72,7 +72,7 @@ CASES = [
     Case("--steps must be from 2 to {}, not {}", "interpolate RUN PHOTO IMAGE --steps 1", "interpolate RUN PHOTO IMAGE --steps 2"),
     Case("--tiles must be at least 1x1, and have at most 400 tiles in all, not {}", "walk RUN --tiles 0x1", WALK),
     Case("--seconds must be above 0, at most 600 and long enough for two frames, not {}", "walk RUN --seconds 0", WALK),
-    Case("is too large: make the video shorter, or give --out a name that ends in .mp4", WALK, f"{WALK} --out walk.mp4", too_large),
+    Case("make the video shorter, or give --out a name that ends in .mp4", WALK, f"{WALK} --out walk.mp4", too_large),
     Case(
         "ffmpeg could not write the video: {}; give --out a name that ends in .gif",
         f"{WALK} --out a.mp4",

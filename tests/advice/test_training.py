@@ -106,7 +106,8 @@ CASES = [
     Case("vaegan train --recipe {} --run {} --auto-resume", "train --resume RUN", "SAID", without_checkpoints),
     Case("vaegan train --recipe {} --run {} --auto-resume", "sample RUN", ("SAID", "sample RUN"), without_checkpoints),
     Case(
-        "was removed: write it again with: vaegan train --resume {}; or, if the run is finished, with: vaegan train --resume {} --steps {}",
+        "was removed: write it again with: vaegan train --resume {}; "
+        "or, if no steps are left, train one more with: vaegan train --resume {} --steps {}",
         "sample RUN",
         ("SAID --steps 7 --device cpu --no-report", "sample RUN"),
         lambda w: shutil.rmtree(w["MODEL"]),

@@ -61,7 +61,7 @@ def test_a_direction_from_two_folders(
     assert [one["name"] for one in found["principal"]] == [f"direction-{number}" for number in range(1, 5)]
     works("attributes", run)
     shown = " ".join(capsys.readouterr().out.split())
-    assert "The accuracy may be off by 0.17 for Light." in shown
+    assert "The measured accuracy may be wrong by 0.17 for Light." in shown
     assert "tested on 100 held-out images. Light: learned from two sets of images, and tested by cross-validation" in shown
     assert "choose another --name" in fails(capsys, "attributes", run, *pair[:-1], "Beard")
     vaegan.studio(run, run / "page.html")

@@ -103,7 +103,7 @@ def test_a_model_without_a_network_is_refused_before_the_images(
     kind: str, lacks: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = train(tmp_path / "run", training__length="1 steps", objective__kind=kind)
-    assert f"this needs a model with a trained {lacks}" in fails(capsys, "score", run, "nowhere")
+    assert f"this needs a trained {lacks}" in fails(capsys, "score", run, "nowhere")
 
 
 def test_mistakes_with_folders(run: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

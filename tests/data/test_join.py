@@ -112,7 +112,7 @@ def test_a_source_that_is_named(kind: str, tmp_path: Path, photos: Path) -> None
 
 
 @pytest.mark.parametrize("kind", ["folder", "tar"])
-def test_what_was_passed_over_is_named_once(kind: str, tmp_path: Path, photos: Path) -> None:
+def test_what_was_left_out_is_named_once(kind: str, tmp_path: Path, photos: Path) -> None:
     frames = [Image.fromarray(np.full((16, 16, 3), value, np.uint8)) for value in (0, 100, 200)]
     for name in ("a.gif", "z.gif"):
         frames[0].save(photos / name, save_all=True, append_images=frames[1:])
@@ -267,7 +267,7 @@ def test_mistakes(tmp_path: Path) -> None:
         join(tmp_path / "set", drawn, progress=quiet)
 
 
-def test_a_joined_set_among_pictures_is_passed_over(tmp_path: Path, photos: Path) -> None:
+def test_a_joined_set_among_pictures_is_left_out(tmp_path: Path, photos: Path) -> None:
     join(photos / "set", pack_parts(numbered(20), 2, tmp_path), progress=quiet)
     shutil.copy(photos / "photo 00.png", photos / "set" / "contact-sheet.png")
     assert find_source(str(photos)).count == 40

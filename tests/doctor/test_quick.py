@@ -60,7 +60,7 @@ def test_it_stops_when_its_time_is_over(tmp_path: Path, monkeypatch: pytest.Monk
         (10, 5, "1 epochs", "at least 24 are needed for a batch"),
         (500, 19, "1 epochs", "add images, or set --data.held_out 0.04"),
         (600, 60, "2800 steps", "trains for 112 epochs on 600 images"),
-        (100_000, 60, "2800 steps", "trains on 67% of the 100,000 training images"),
+        (100_000, 60, "2800 steps", "uses only 67% of the 100,000 training images"),
         (30_000, 60, "2800 steps", ""),
     ],
 )

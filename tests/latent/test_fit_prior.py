@@ -113,7 +113,7 @@ def test_an_interrupt_during_the_fit(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_few_images_and_kinds_without_an_encoder_keep_the_standard_prior(tmp_path: Path) -> None:
     for name, settings, words in (
         ("few", {"data__avatars": 20}, "only 16 training images, and at least 20 are needed"),
-        ("gan", {**SETTINGS, "objective__kind": "gan"}, "this needs a model with a trained encoder"),
+        ("gan", {**SETTINGS, "objective__kind": "gan"}, "this needs a trained encoder"),
     ):
         run = Run(train(tiny(**settings), tmp_path / name, **QUIETLY).run)
         assert run.model().prior is None

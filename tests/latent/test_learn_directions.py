@@ -265,10 +265,10 @@ def test_a_note_on_few_held_out_images() -> None:
     assert note(many, (0, 90), many, many) == "", "there is no accuracy"
     assert note(many, (25, 100), many, many) == (
         'note: "Beard" was tested on few held-out images, 25 with it and 100 without it, '
-        "so its accuracy may be off by 0.11: at least 50 of each are better"
+        "so its measured accuracy may be wrong by 0.11: at least 50 of each are better"
     )
     assert note((49, 49), (25, 100), many, many) == (
-        "note: 2 attributes have few held-out images, so their accuracies may be off, "
+        "note: 2 attributes have few held-out images, so their measured accuracies may be wrong, "
         'by up to 0.11 for "Beard": at least 50 images with the attribute and 50 without it are better'
     )
 
@@ -277,6 +277,6 @@ def test_a_note_on_attributes_that_edits_hardly_change() -> None:
     assert learn_directions.note_on_weak({"Hat": 0.98, "Tie": None, "Beard": 0.75}) == ""
     assert (
         learn_directions.note_on_weak({"Hat": 0.98, "Smiling": 0.73}) == 'note: edits of "Smiling" may change images very little: '
-        "codes do not tell images with the attribute from images without it well (AUC below 0.75)"
+        "images with and without the attribute have similar codes (AUC below 0.75)"
     )
     assert 'edits of "A", "B", "C" and 2 more may change' in learn_directions.note_on_weak(dict.fromkeys("ABCDE", 0.5))

@@ -65,8 +65,8 @@ def test_copies_count_once_and_few_images_are_said(model: VAEGAN) -> None:
     assert notes[0] == "note: left out 20 of the images with Light, because they are copies of others"
     assert notes[1] == "note: left out 20 of the images without Light, because they are copies of others"
     assert (
-        notes[2]
-        == 'note: the attribute "Light" was learned from only 20 images with it and 30 without it, so its accuracy may be off by 0.14: '
+        notes[2] == 'note: the attribute "Light" was learned from only 20 images with it and 30 without it, so its measured '
+        "accuracy may be wrong by 0.14: "
         "at least 50 of each are better"
     )
     with pytest.raises(UserError, match="there are only 9 images with Light, and at least 10 are needed: give more images with --with"):

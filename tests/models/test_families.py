@@ -113,11 +113,13 @@ def test_an_unknown_family_is_refused_with_those_that_there_are() -> None:
 def test_a_model_whose_networks_were_replaced_is_not_saved(judged: Architecture, tmp_path: Path) -> None:
     model = VAEGAN(SMALL)
     model.discriminator = Judge(judged)
-    with pytest.raises(UserError, match=r"cannot save the model, because its discriminator is not a network of its family, .larsen."):
+    with pytest.raises(
+        UserError, match=r"cannot save the model: its family is .larsen., but its discriminator is not a network of that family"
+    ):
         model.save_pretrained(tmp_path)
     wider = VAEGAN(SMALL)
     wider.decoder = larsen.Decoder(Architecture(size=(16, 16), width=0.125, latent=4))
-    with pytest.raises(UserError, match=r"its decoder is not a network of its family, .larsen."):
+    with pytest.raises(UserError, match=r"its family is .larsen., but its decoder is not a network of that family"):
         wider.save_pretrained(tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -95,7 +95,7 @@ def test_a_gan_has_a_page_without_photos(tmp_path: Path) -> None:
     text = Path(studio(run)).read_text(encoding="utf-8")
     assert 'id="file"' not in text
     assert about(run / "studio.html")["prior"] is None
-    with pytest.raises(UserError, match="this needs a model with a trained encoder"):
+    with pytest.raises(UserError, match="this needs a trained encoder"):
         studio(run, score=True)
 
 

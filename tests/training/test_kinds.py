@@ -69,18 +69,19 @@ def test_a_run_of_each_kind_goes_on_exactly_and_shows_what_it_has(kind: str, tmp
     assert model.sample(1).shape == images.shape
     if kind == "gan":
         with pytest.raises(
-            UserError, match=r"this needs a model with a trained encoder: use one that was trained with --objective.kind vaegan"
+            UserError,
+            match=r"this needs a trained encoder, and this model has none: use a model that was trained with --objective.kind vaegan",
         ):
             model.encode(images)
-        with pytest.raises(UserError, match="this needs a model with a trained encoder"):
+        with pytest.raises(UserError, match="this needs a trained encoder"):
             project(model, images, 1)
     else:
         assert model.encode(images).mean.shape == (1, 4)
-        with pytest.raises(UserError, match="this needs a model with a trained discriminator"):
+        with pytest.raises(UserError, match="this needs a trained discriminator"):
             project(model, images, 1)
-        with pytest.raises(UserError, match="this needs a model with a trained discriminator"):
+        with pytest.raises(UserError, match="this needs a trained discriminator"):
             nearest_by_similarity(model, images, np.zeros((2, 16, 16, 3), np.uint8), np.arange(2), 1)
-        with pytest.raises(UserError, match="this needs a model with a trained discriminator"):
+        with pytest.raises(UserError, match="this needs a trained discriminator"):
             next(measure_all(model, np.zeros((2, 16, 16, 3), np.uint8), np.arange(2), 3))
     assert vaegan.load(full.run).untrained == ()
 
@@ -105,7 +106,7 @@ def test_a_discriminator_of_another_run_is_taken_and_kept(tmp_path: Path) -> Non
     [
         ({"objective__discriminator": "nowhere"}, "does not exist"),
         ({"networks__discriminator": (512,)}, "the discriminator of .* does not fit the networks"),
-        ({"objective__discriminator": "vae"}, "this needs a model with a trained discriminator: use one"),
+        ({"objective__discriminator": "vae"}, "this needs a trained discriminator, and this model has none: use"),
     ],
 )
 def test_a_discriminator_that_cannot_be_taken_is_named(

@@ -281,7 +281,7 @@ def _without_attributes(run: Run, model: VAEGAN, pixels: NDArray[Any], talk: Tal
 
 def _off_by(errors: Mapping[str, float]) -> str:
     """How far the accuracy of each of some attributes may be off."""
-    return f"The accuracy may be off by {' and '.join(f'{error:.2f} for {name}' for name, error in errors.items())}"
+    return f"The measured accuracy may be wrong by {' and '.join(f'{error:.2f} for {name}' for name, error in errors.items())}"
 
 
 def _rows_of(directions: Directions) -> list[LearnedAttribute]:

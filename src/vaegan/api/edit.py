@@ -246,7 +246,8 @@ def _directions(run: Run, model: VAEGAN, add: Iterable[str], talk: Talk) -> Dire
         return known
     of_a_set = command("attributes", run.argument, "--data", "SET")
     if not run.is_run:
-        what = f'the attribute "{wanted[0]}" is not learned, and a model folder does not name its training images'
+        here = f"{run.folder} is a model folder, so vaegan does not know its training images"
+        what = f'the attribute "{wanted[0]}" is not learned, and {here}'
         with_table = f"learn it from a set that has a table of attributes, with: {of_a_set}"
         raise UserError(f"{what}: {with_table}; or {_without_a_table(run, none, wanted[0])}")
     return _learned_now(run, model, open_set(run, None, of_a_set, talk), wanted, known or none, talk=talk)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..data.dataset import ImageSet, report_skipped
-from ..data.passed_over import LISTED, name_and_reason
+from ..data.left_out import LISTED, name_and_reason
 from ..progress import Progress, console_of, progress_bar
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Talk:
             self.say(line)
 
     def not_read_of(self, images: ImageSet) -> None:
-        """Show which files of a set gave no image, and what was passed over."""
+        """Show which files of a set gave no image, and what was left out."""
         self.skipped_of(images)
         for stored, note in zip(images.manifest["notes"], images.notes(), strict=True):
             if LISTED in stored:

@@ -144,8 +144,8 @@ def arithmetic(
     run
         The folder of a run or a model.
     expression
-        Image files with + and - between them. Put a space before and after each sign. For several images without a sign between them, the
-        mean of their codes is used.
+        Image files with + and - between them. Put a space before and after each sign. Images without a sign between them count
+        as one image: the mean of their codes.
     out
         The picture to write. The default is RUN/arithmetic.png.
     json

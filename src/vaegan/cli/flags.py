@@ -138,8 +138,8 @@ class TrainingFlags(RecipeFlags):
     """A folder or archive of images, a packed set (see vaegan prepare), a public data set (for example celeba:PATH), avatars (the built-in
     drawn faces), or any other SOURCE of vaegan prepare."""
     objective: str | None = None
-    """The kind of model: vaegan, or for comparison vae, gan or vae-dis (VAE_Disl of the paper). vae-dis measures the error in features of
-    another run's discriminator: --objective.discriminator RUN."""
+    """The kind of model: vaegan, vae, gan or vae-dis. The last three are for comparison with vaegan. vae-dis (VAE_Disl of the paper)
+    measures the error in features of another run's discriminator. Name that run with --objective.discriminator RUN."""
     size: str | None = None
     """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. Multiples of 16 up to 128 work with every network.
     The default is that of the packed set, or else of the recipe."""

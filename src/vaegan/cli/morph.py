@@ -45,9 +45,9 @@ def interpolate(
     fps
         The number of frames per second of a video.
     prior
-        The prior for --how spherical, whose arc goes around the mean of this prior. With --prior fitted, it is the Gaussian mixture
-        that vaegan train fits to codes of training images (see vaegan fit-prior). With --prior standard, it is N(0, I), whose mean is zero.
-        The default is the fitted prior, if the run has one.
+        For --how spherical: the arc goes around the mean of this prior. With --prior fitted, it is the Gaussian mixture that
+        vaegan train fits to codes of training images (see vaegan fit-prior). With --prior standard, it is N(0, I), whose mean is zero. The
+        default is the fitted prior, if the run has one.
     out
         The picture or video to write, as .png, .gif or .mp4. The default is RUN/interpolation.png.
     json

@@ -28,8 +28,8 @@ def score(
     """Give each image an anomaly score: how unusual it is for a model.
 
     Each image gets errors of its reconstruction, a distance of its code from the codes of normal images, and a p-value that compares it
-    with normal images. Images are encoded as posterior means. A picture shows the most unusual images. Files that
-    cannot be read are also listed in the CSV file, with the reason. The exit code is then 2.
+    with normal images. Images are encoded as posterior means. A picture shows the most unusual images. If files
+    cannot be read, the CSV file lists them with the reason, and the exit code is 2.
 
     Parameters
     ----------
@@ -46,7 +46,8 @@ def score(
     count
         How many images to show, the most unusual ones first.
     shard
-        Score only part K of N parts, given as K/N, for example 3/16. The names of the files then end in -03-of-16.
+        Score only part K of N parts, given as K/N, for example 3/16. The names of the results then end in -03-of-16,
+        for example scores-03-of-16.csv.
     out
         The CSV file to write, with a line for each image. The default is RUN/scores.csv, or RUN/scores-2.csv and so on if that file
         exists. The picture is stored beside it.

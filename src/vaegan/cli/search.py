@@ -41,8 +41,8 @@ def search(
     within
         The set to search: anything that vaegan train --data takes. The default is the set that the run was trained on.
     by
-        What is compared. With --by code, it is the codes of the images (posterior means): this is fast. With --by similarity, it is what
-        the discriminator sees in the images (its features): this takes longer.
+        What to compare. --by code compares the codes of the images (posterior means), and is fast. --by similarity compares what the
+        discriminator sees in the images (its features), and takes longer.
     count
         The number of neighbours of each image.
     samples

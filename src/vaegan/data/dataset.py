@@ -6,7 +6,7 @@ A packed set is a folder that anyone can read with numpy alone:
     images-00000.npy    n x H x W x C, uint8; at most 2 GiB a file, and all but the last are equally long
     items-00000.csv     for the same images: name, label, and attributes, if there are any (above 0: has it; empty: not known)
     split-train.npy     indices of the images of a split, int64 and rising, if there are splits; one file each
-    skipped.txt         pictures that gave no image, and files that were passed over, and why, if there were any
+    skipped.txt         pictures that gave no image, and files that were left out, and why, if there were any
 
 manifest.json is written last, so a folder without it is no set.
 
@@ -34,7 +34,7 @@ from ..errors import UserError, unknown_name
 from ..files import sha256
 from ..words import command, spelt_as
 from .images import Preparation
-from .passed_over import LISTED, MARK
+from .left_out import LISTED, MARK, OLD_MARK
 from .shard import Shard
 
 FORMAT = 2
@@ -288,11 +288,11 @@ class ImageSet:
     @property
     def skipped(self) -> list[str]:
         """A line for each picture that gave no image: its name and why."""
-        return [line for line in self.not_read if MARK not in line]
+        return [line for line in self.not_read if MARK not in line and OLD_MARK not in line]
 
     @cached_property
     def not_read(self) -> list[str]:
-        """The lines of `skipped`, and those for files, and parts of files, that were passed over."""
+        """The lines of `skipped`, and those for files, and parts of files, that were left out."""
         path = self.folder / "skipped.txt"
         return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 

@@ -22,7 +22,7 @@ from ..settings import Crop, Resampling
 from ..words import command
 from . import tiff
 from .deep import ORIENTATION, Opened, samples_of
-from .passed_over import rest_of
+from .left_out import rest_of
 from .samples import MOST_CHANNELS, DeepPixelsError, Samples, Unreadable, ValueRange, check_range, whole
 
 NOT_ITS_FAULT = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN}

@@ -20,7 +20,7 @@ from ..progress import Progress
 from ..this_process import cores
 from ..words import command
 from .dataset import HEADER, MANIFEST, PARTS, ImageSet, PackedImages, capacity, image_file, item_file, read_manifest, split_file
-from .passed_over import notes_on_rests
+from .left_out import notes_on_rests
 from .prepare import packed_folder
 from .scan import note_of_filling
 from .set_files import checked, image_header, random_codes, write_manifest, write_splits

@@ -340,8 +340,8 @@ def _with_files(source: Source, attributes: Path | None, choices: ColumnChoices,
         source = with_table(source, read_table(attributes, [item.name for item in source.items()], choices))
     if leave_out:
         source = without(source, read_list(leave_out), leave_out.name)
-        if source.passed_over.root:
-            source.passed_over.use(leave_out)
+        if source.left_out.root:
+            source.left_out.use(leave_out)
     return source
 
 

@@ -60,8 +60,8 @@ def read_images(
                 names.append(name)
             for rest in rests:
                 left_out(f"{rest} of {name}", "only the first is used")
-        if passed_over := getattr(pictures, "passed_over", None):
-            left_out(f"{passed_over.total()} in {path}", passed_over.in_words())
+        if files := getattr(pictures, "left_out", None):
+            left_out(f"{files.total()} in {path}", files.in_words())
     if not arrays:
         raise UserError(f"no image can be read from {', '.join(map(str, paths))}")
     return names, np.stack(arrays)

@@ -31,7 +31,7 @@ from ..files import final_name, flush_folder, remove_partial, replacing
 from ..progress import Progress
 from .dataset import FORMAT, MANIFEST, ImageSet, capacity, image_file, item_file, read_manifest, split_file
 from .images import Preparation, ReadingTask, prepare_all
-from .passed_over import MARK, PassedOver, notes_on_rests, skipped_line
+from .left_out import MARK, LeftOut, notes_on_rests, skipped_line
 from .samples import ValueRange
 from .scan import WHOLE, Scan, note_of_filling, write_with_range
 from .set_files import checked, image_header, random_codes, write_manifest, write_splits
@@ -159,14 +159,14 @@ def _write(
         if scan:
             writer.save()  # the pass may have taken an hour
         _read_all(source, preparation, writer, strict=strict, **more)
-        passed_over = source.passed_over if not shard or shard.number == shard.parts else None  # once in all parts
-        notes = [*source.notes, *(scan.notes() if scan else []), *(passed_over.notes if passed_over else [])]
+        left_out = source.left_out if not shard or shard.number == shard.parts else None  # once in all parts
+        notes = [*source.notes, *(scan.notes() if scan else []), *(left_out.notes if left_out else [])]
         if preparation.range and not shard:  # of parts, this is said when they are joined
             writer.save()
             count, most = writer.images, writer.capacity
             files = [(work / image_file(start // most), min(most, count - start)) for start in range(0, count, most)]
             notes += note_of_filling(files, preparation)
-        writer.finish(None if shard else fractions, notes, passed_over)
+        writer.finish(None if shard else fractions, notes, left_out)
 
 
 def is_unfinished(folder: Path) -> bool:
@@ -429,8 +429,8 @@ class Writer:
     def _finish(self, name: str) -> None:
         self._finished[name] = checked(self.folder / name)
 
-    def finish(self, fractions: Mapping[str, float] | None, notes: list[str], passed_over: PassedOver | None = None) -> None:
-        """Close the last files, write what was passed over, the splits and the manifest."""
+    def finish(self, fractions: Mapping[str, float] | None, notes: list[str], left_out: LeftOut | None = None) -> None:
+        """Close the last files, write what was left out, the splits and the manifest."""
         if not self.images:
             self._begin(0)
         if self.images % self.capacity or not self.images:
@@ -441,8 +441,8 @@ class Writer:
         elif self._splits:
             self._file(SPLIT_CODES).flush()
             splits = write_splits(self.folder, self._splits, np.memmap(self.folder / SPLIT_CODES, np.dtype("<u2"), "r"))
-        if passed_over:
-            self._file("skipped.txt").writelines(f"{line}\n".encode() for line in passed_over.lines())
+        if left_out:
+            self._file("skipped.txt").writelines(f"{line}\n".encode() for line in left_out.lines())
         if "skipped.txt" in self._open:
             self._close("skipped.txt")
             self._finish("skipped.txt")

@@ -52,7 +52,8 @@ def amounts(training: int, held_out: int, recipe: Recipe, *, has_splits: bool) -
             flip = "" if recipe.augmentation.flip else ", or use --augmentation.flip, which mirrors them at random"
             yield f"{shown}: add more images{flip}"
         elif steps < epoch:
-            yield f"the recipe trains on {times:.0%} of the {training:,} training images: to use all of them, add --epochs 1"
+            few = f"the recipe is so short that it uses only {times:.0%} of the {training:,} training images"
+            yield f"{few}: to use all of them, add --epochs 1"
 
 
 def rare_attributes(names: Sequence[str], attributes: NDArray[np.float32], recipe: Recipe) -> Iterator[str]:

@@ -15,7 +15,7 @@ from PIL import Image
 from ..data import AVATARS, ImageSet, Preparation, packed_folder
 from ..data.deep import Opened
 from ..data.images import Picture, ReadingTask, read
-from ..data.passed_over import name_and_reason
+from ..data.left_out import name_and_reason
 from ..data.prepare import avatar_source
 from ..data.samples import DeepPixelsError, Samples, Unreadable
 from ..data.scan import find_range

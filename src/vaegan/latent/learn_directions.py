@@ -113,8 +113,8 @@ def note_on_few(directions: Directions) -> str:
     if len(few) == 1:
         yes, no = few[worst]
         have = f'"{worst}" was tested on few held-out images, {yes} with it and {no} without it'
-        return f"note: {have}, so its accuracy may be off by {error:.2f}: at least {MANY} of each are better"
-    which = f"{len(few)} attributes have few held-out images, so their accuracies may be off"
+        return f"note: {have}, so its measured accuracy may be wrong by {error:.2f}: at least {MANY} of each are better"
+    which = f"{len(few)} attributes have few held-out images, so their measured accuracies may be wrong"
     return f'note: {which}, by up to {error:.2f} for "{worst}": at least {MANY} images with the attribute and {MANY} without it are better'
 
 
@@ -124,7 +124,7 @@ def note_on_weak(aucs: Mapping[str, float | None]) -> str:
     if not weak:
         return ""
     names = ", ".join(f'"{name}"' for name in weak[:NAMED]) + (f" and {len(weak) - NAMED} more" if len(weak) > NAMED else "")
-    weakly = f"codes do not tell images with the attribute from images without it well (AUC below {WEAK})"
+    weakly = f"images with and without the attribute have similar codes (AUC below {WEAK})"
     return f"note: edits of {names} may change images very little: {weakly}"
 
 

@@ -72,8 +72,8 @@ def learn_one(
     if min(counts) < MANY:
         error = uncertainty(counts)
         notes.append(
-            f'note: the attribute "{name}" was learned from only {counts[0]} images with it and {counts[1]} without it, so its accuracy '
-            f"may be off by {error:.2f}: at least {MANY} of each are better"
+            f'note: the attribute "{name}" was learned from only {counts[0]} images with it and {counts[1]} without it, so its measured '
+            f"accuracy may be wrong by {error:.2f}: at least {MANY} of each are better"
         )
     scores = _cross_validated(codes, answers, name)
     directions = calibrate(learn(codes, answers, [name]), model, codes, answers, progress)

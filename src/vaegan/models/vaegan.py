@@ -127,7 +127,9 @@ class VAEGAN(nn.Module):
             UserError: it was never trained.
         """
         if network in self.untrained:
-            raise UserError(f"this needs a model with a trained {network}: use one that was trained with --objective.kind vaegan")
+            raise UserError(
+                f"this needs a trained {network}, and this model has none: use a model that was trained with --objective.kind vaegan"
+            )
 
     def attributes(self, known: Mapping[str, float]) -> Tensor:
         """Of a conditional model, 1 x attributes for one image: these values by name, and NaN for those that are not known.
@@ -329,7 +331,7 @@ class VAEGAN(nn.Module):
             shapes, wanted = ({key: tensor.shape for key, tensor in n.state_dict().items()} for n in (mine, described))
             if type(mine) is not type(described) or shapes != wanted:
                 way = "add your own family to vaegan.models.families.FAMILIES, and set architecture.family to its name"
-                raise UserError(f'cannot save the model, because its {network} is not a network of its family, "{name}": {way}')
+                raise UserError(f'cannot save the model: its family is "{name}", but its {network} is not a network of that family: {way}')
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, device: str | torch.device = "cpu", *, prior: bool = True) -> VAEGAN:

@@ -185,7 +185,7 @@ class Trainer:
             return None
         was, now = (learning_rate(recipe.optimizer, self.step, count, each) * ROLLBACK_LR**self.rollbacks for count in (steps, self.steps))
         longer = f"the run now has {self.steps:,} steps in place of {steps:,}, and the learning rate depends on this length"
-        return f"{longer}: at step {self.step:,} the rate changes from {was:.2g} to {now:.2g}"
+        return f"{longer}: the rate at step {self.step:,} is {now:.2g} in place of {was:.2g}"
 
     def rates(self) -> Rates:
         """What schedules make of the next step."""

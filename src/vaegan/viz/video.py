@@ -38,9 +38,8 @@ def save(frame: DrawFrame, count: int, path: Path, fps: float, progress: Progres
     program = ffmpeg() if kind == ".mp4" else ""
     first = frame(0)
     if kind == ".gif" and (pixels := count * first.shape[0] * first.shape[1]) > GIF_BYTES:
-        raise UserError(
-            f"a .gif of {pixels / 1e9:,.1f} billion pixels is too large: make the video shorter, or give --out a name that ends in .mp4"
-        )
+        way = "make the video shorter, or give --out a name that ends in .mp4"
+        raise UserError(f"a .gif of {pixels:,} pixels is too large, because {GIF_BYTES:,} are possible: {way}")
 
     def frames() -> Iterator[NDArray[np.uint8]]:
         for number in range(count):

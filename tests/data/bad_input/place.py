@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vaegan.data import ImageSet, prepare
-from vaegan.data.passed_over import name_and_reason
+from vaegan.data.left_out import name_and_reason
 
 from ...command import fails
 

@@ -53,13 +53,13 @@ def test_links_to_folders_are_entered_once(place: Place) -> None:
     links = {"m.png": "../other", "other": "../other", "part": "../other/deep", "sub/up": "..", "sub/here": ".", "sub/all": "../.."}
     for name, target in links.items():
         (place.photos / name).symlink_to(target, target_is_directory=True)
-    what = "passed over: a link to a folder in or above the source"
+    what = "left out: a link to a folder in or above the source"
     images = place.packs(
         good={"a.png": 1, "m.png/b.png": 5, "m.png/deep/c.png": 6, "z.png": 2},
         skipped=dict.fromkeys(("other", "part", "sub/all", "sub/here", "sub/up"), what),
     )
     assert images.skipped == []
-    assert images.manifest["notes"] == ["passed over 5 folders, listed in skipped.txt: 5 folders (links to folders in or above the source)"]
+    assert images.manifest["notes"] == ["left out 5 folders, listed in skipped.txt: 5 folders (links to folders in or above the source)"]
 
 
 @LINKS
@@ -72,7 +72,7 @@ def test_links_between_folders_outside(place: Place) -> None:
     source.mkdir()
     for name, target in {"p": "../x", "q": "../y"}.items():
         (source / name).symlink_to(target, target_is_directory=True)
-    place.packs(source, good={"p/a.png": 1, "p/on/z.png": 2}, skipped={"p/on/on": "passed over: a link", "q": "passed over: a link"})
+    place.packs(source, good={"p/a.png": 1, "p/on/z.png": 2}, skipped={"p/on/on": "left out: a link", "q": "left out: a link"})
 
 
 @LINKS

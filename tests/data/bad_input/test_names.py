@@ -77,7 +77,7 @@ def test_names_in_tables(name: str, place: Place) -> None:
         "sub/desktop.ini",
     ],
 )
-def test_hidden_files_are_passed_over(kind: str, hidden: str, place: Place) -> None:
+def test_hidden_files_are_left_out(kind: str, hidden: str, place: Place) -> None:
     """Neither packed nor skipped, as if they were not there."""
     files = {"a.png": picture(1), hidden: picture(3), "z.png": picture(2)}
     place.packs(write(place.root / "more", files) if kind == "folder" else archive(place.root / f"photos.{kind}", files))

@@ -24,7 +24,7 @@ def idx(kind: int, shape: tuple[int, ...], content: bytes) -> bytes:
 GREY = np.random.default_rng(3).integers(0, 256, (3, SIDE, SIDE), dtype=np.uint8).tobytes()
 IMAGES, LABELS = idx(0x803, (3, SIDE, SIDE), GREY), idx(0x801, (3,), b"\x01\x02\x03")
 STL = bytes(3 * 96 * 96)
-OF_STL = "is damaged: it must have a number from 1 to {} for each of the {} images"
+OF_STL = "is damaged: it must have one number from 1 to {} for each image, {} in all"
 CIFAR = bytes(3 * 32 * 32)
 LATIN = "José".encode("latin-1")
 

@@ -11,7 +11,7 @@ BAD_SOURCES: dict[str, tuple[str, str]] = {
     "does not exist": ("{root}/nowhere", "/nowhere does not exist"),
     "a name that is too long": ("x" * 300, "x" * 300),
     "a name of two lines": ("{root}/no\nwhere", "does not exist"),
-    "no name": ("", "the name of the images is empty: give a folder, or avatars"),
+    "no name": ("", "the name of the images is empty: give a folder, or avatars,"),
     "the folder of nobody": ("~nobody-of-this-name/photos", "~nobody-of-this-name"),
     "the celeba of nobody": ("celeba:~nobody-of-this-name/photos", "~nobody-of-this-name"),
     "a folder without images": ("{root}/here", f"{NO_IMAGES} {{root}}/here or its subfolders: "),

@@ -23,7 +23,7 @@ from ...settings import Crop
 from ..deep import Opened, image_of, open_image
 from ..formats import HEAD, IMAGE, kind_by_content, readable
 from ..images import Picture
-from ..passed_over import PassedOver
+from ..left_out import LeftOut
 from ..samples import Samples, Unreadable
 
 LARGEST = 1 << 29  # bytes of one picture in an archive: more is no picture
@@ -66,7 +66,7 @@ class Source:
     """How its images are usually cut."""
     notes: list[str] = field(default_factory=list)
     """What its owner should know, a sentence each, such as how many rows of a table have no image."""
-    passed_over: PassedOver = field(default_factory=PassedOver)
+    left_out: LeftOut = field(default_factory=LeftOut)
     """What it holds beside its pictures; known once they were gone through."""
 
 

@@ -42,7 +42,7 @@ def note_unused_table(text: str, source: Source) -> None:
                     first = "unpack it, then " if path.is_relative_to(unpacked) else ""
                     way_out = f"{first}use it with: {command('prepare', 'IMAGES', 'SET', '--attributes', name)}"
                     source.notes.append(f"{printable(path.name)} lies beside the images and is not used: {way_out}")
-                    source.passed_over.use(Path(name) if first else path)
+                    source.left_out.use(Path(name) if first else path)
                     return
 
 

@@ -38,7 +38,7 @@ def source(path: Path) -> Source:
 
     if partition:
         files.fingerprint.add(partition.name, partition)
-    celeba = Source("celeba", items, files.count, crop="celeba", passed_over=files.passed_over, **files.fingerprint.hashes)
+    celeba = Source("celeba", items, files.count, crop="celeba", left_out=files.left_out, **files.fingerprint.hashes)
     for found, name, what in ((partition, LISTS[0], "splits"), (attributes, LISTS[1], "attributes")):
         if not found:
             celeba.notes.append(f"{name}.txt does not exist: no {what} are known")

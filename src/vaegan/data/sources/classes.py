@@ -36,7 +36,7 @@ def source(path: Path) -> Source:
             yield Item(name, picture, SPLITS.get(group.lower(), group), folders[0] if folders else "")
 
     name = f"classes {printable(path.resolve().name)}"
-    found = Source(name, items, files.count, passed_over=files.passed_over, **files.fingerprint.hashes)
+    found = Source(name, items, files.count, left_out=files.left_out, **files.fingerprint.hashes)
     if without := sum(not item.label for item in items()):
         found.notes.append(f"images without a label, because they are not in the folder of a class: {without}")
     return found

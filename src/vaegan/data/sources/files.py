@@ -32,7 +32,7 @@ from ..formats import (
     kind_by_name,
 )
 from ..images import Picture
-from ..passed_over import PassedOver
+from ..left_out import LeftOut
 from .base import LARGEST, Encoded, File, Fingerprint, Item, Refused, Source, ZipMember, printable
 
 RUN_MARKS = {"recipe.yaml", "stats.jsonl"}  # as in run.py, which is above data
@@ -47,7 +47,7 @@ TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 class Listing(Protocol):
     """Named pictures in a fixed order. Hidden files and folders are left out."""
 
-    passed_over: PassedOver
+    left_out: LeftOut
     """What is no image that is read; of a tar, what the last pass over it met."""
 
     @property
@@ -77,7 +77,7 @@ def listing(path: Path) -> Listing:
     else:
         found = Zip(path) if _is_zip(path) else Tar(path)
     if found.count == 0:
-        there = f'"{path.name}" {found.passed_over.in_all()}'
+        there = f'"{path.name}" {found.left_out.in_all()}'
         raise UserError(f"there are no images in {path} or its subfolders: images are {formats_in_words()} files, and {there}")
     return found
 
@@ -106,21 +106,21 @@ class Folder:
         self._closed: dict[str, str] = {}  # folders that cannot be read, and why
         self._looked_into: dict[str, Kind] = {}  # files whose names do not say what they are
         self.fingerprint = Fingerprint()
-        self.passed_over = PassedOver(root)
+        self.left_out = LeftOut(root)
         self.count = 0
-        for name in self._walk(self.passed_over):
+        for name in self._walk(self.left_out):
             self.fingerprint.add(name, root / name)
             self.count += 1
 
     def __iter__(self) -> Iterator[tuple[str, Picture]]:
-        for name in self._walk(PassedOver()):
+        for name in self._walk(LeftOut()):
             yield printable(name), Refused(self._closed[name]) if name in self._closed else File(f"{self.root}/{name}")
 
-    def _walk(self, passed_over: PassedOver) -> Iterator[str]:
+    def _walk(self, left_out: LeftOut) -> Iterator[str]:
         """Paths of image files under the root; no more than one folder's at a time is held in memory."""
-        return self._inside("", passed_over, Entered(self.root))
+        return self._inside("", left_out, Entered(self.root))
 
-    def _inside(self, inside: str, passed_over: PassedOver, entered: Entered) -> Iterator[str]:
+    def _inside(self, inside: str, left_out: LeftOut, entered: Entered) -> Iterator[str]:
         try:
             with os.scandir(self.root / inside) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
@@ -135,7 +135,7 @@ class Folder:
             kind = RUN if names >= RUN_MARKS else PACKED
             if not inside:
                 raise UserError(f"{self.root} is {kind}, not a folder of image files: give the image files themselves")
-            passed_over.add(printable(inside), kind, "folder")
+            left_out.add(printable(inside), kind, "folder")
             return
         for entry in found:
             if is_hidden(entry.name):
@@ -143,16 +143,16 @@ class Folder:
             path = f"{inside}/{entry.name}" if inside else entry.name
             if _is_folder(entry):
                 if entry.is_symlink() and not entered.add(entry.path):
-                    passed_over.add(printable(path), WITHIN, "folder")
+                    left_out.add(printable(path), WITHIN, "folder")
                 else:
-                    passed_over.folders += 1
-                    yield from self._inside(path, passed_over, entered)
+                    left_out.folders += 1
+                    yield from self._inside(path, left_out, entered)
                 continue
             kind = kind_by_name(entry.name) or self._looked_into.get(path) or self._look_into(path, entry)
             if kind is IMAGE:
                 yield path
             else:
-                passed_over.add(printable(path), kind)
+                left_out.add(printable(path), kind)
 
     def _look_into(self, path: str, entry: os.DirEntry[str]) -> Kind:
         try:
@@ -189,7 +189,7 @@ class Zip:
         self.path = path
         self.fingerprint = Fingerprint()
         self.fingerprint.add(path.name, path)
-        self.passed_over = PassedOver()
+        self.left_out = LeftOut()
         members: list[tuple[str, int]] = []
         try:
             with zipfile.ZipFile(path) as archive:
@@ -201,7 +201,7 @@ class Zip:
                     if kind is IMAGE:
                         members.append((name, index))
                     else:
-                        self.passed_over.add(printable(name), kind)
+                        self.left_out.add(printable(name), kind)
         except PermissionError:
             raise
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
@@ -222,12 +222,12 @@ class Tar:
         self.count: int | None = None  # known only at its end
         self.fingerprint = Fingerprint()
         self.fingerprint.add(path.name, path)
-        self.passed_over = PassedOver()
+        self.left_out = LeftOut()
         if next(iter(self), None) is None:
             self.count = 0
 
     def __iter__(self) -> Iterator[tuple[str, Picture]]:
-        self.passed_over.clear()
+        self.left_out.clear()
         try:
             with _opened(self.path) as stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=Strict) as archive:
                 for member in archive:
@@ -242,7 +242,7 @@ class Tar:
                     if kind is IMAGE:
                         yield printable(name), _guarded(name) or _content(member, head, file)
                     else:
-                        self.passed_over.add(printable(name), kind)
+                        self.left_out.add(printable(name), kind)
                 while stream.read(1 << 20):  # to its end: a compressed file has its checksum there
                     pass
         except PermissionError:
@@ -337,4 +337,4 @@ def source(path: Path) -> Source:
             yield Item(name, picture)
 
     name = f"folder {printable(path.resolve().name)}"
-    return Source(name, items, files.count, passed_over=files.passed_over, **files.fingerprint.hashes)
+    return Source(name, items, files.count, left_out=files.left_out, **files.fingerprint.hashes)

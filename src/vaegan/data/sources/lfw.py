@@ -33,7 +33,7 @@ def source(path: Path) -> Source:
     )
     for extra in extras:
         files.fingerprint.add(extra.name, extra)
-        files.passed_over.use(extra)
+        files.left_out.use(extra)
     splits = _splits({extra.name: extra for extra in extras})
 
     def items() -> Iterator[Item]:
@@ -41,7 +41,7 @@ def source(path: Path) -> Source:
             file = PurePosixPath(name)
             yield Item(file.name, picture, splits.get(file.parent.name, "rest" if splits else ""), file.parent.name.replace("_", " "))
 
-    lfw = Source("lfw", items, files.count, passed_over=files.passed_over, **files.fingerprint.hashes)
+    lfw = Source("lfw", items, files.count, left_out=files.left_out, **files.fingerprint.hashes)
     attributes = next((extra for extra in extras if extra.name == "lfw_attributes.txt"), None)
     return with_table(lfw, _read_attributes(attributes)) if attributes else lfw
 

@@ -70,7 +70,7 @@ def find_source(text: str, choices: ColumnChoices = NO_CHOICES) -> Source:
         UserError: there is no such thing, or it is not what it should be.
     """
     if not text:
-        built_in = "avatars for the built-in images, as in vaegan train --data avatars"
+        built_in = "avatars, which is the name of the built-in images, as in vaegan train --data avatars"
         raise UserError(f"the name of the images is empty: give a folder, or {built_in}")
     kind, path = _parts(text)
     if not kind:

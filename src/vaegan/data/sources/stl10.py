@@ -49,5 +49,5 @@ def _labels(path: Path, count: int, classes: list[str]) -> list[str]:
         return []
     numbers = np.fromfile(path, np.uint8)
     if len(numbers) != count or not (numbers.min() >= 1 and numbers.max() <= len(classes)):
-        raise UserError(f"{path} is damaged: it must have a number from 1 to {len(classes)} for each of the {count:,} images")
+        raise UserError(f"{path} is damaged: it must have one number from 1 to {len(classes)} for each image, {count:,} in all")
     return [classes[number - 1] for number in numbers]

@@ -172,8 +172,8 @@ def with_table(source: Source, table: AttributeTable) -> Source:
         notes.append(f"image files without a row in {table.path.name}, whose attributes are unknown: {found.without}")
     unknown = (math.nan,) * len(table.attribute_names)
     others = [index for index, name in enumerate(source.attribute_names) if name not in table.attribute_names]
-    if source.passed_over.root:
-        source.passed_over.use(table.path)
+    if source.left_out.root:
+        source.left_out.use(table.path)
 
     def items() -> Iterator[Item]:
         for item in source.items():

@@ -13,8 +13,10 @@ from PIL import Image, TiffImagePlugin
 
 from .formats import Kind
 
-MARK = ": passed over: "
+MARK = ": left out: "
 """Between name and reason, in the lines of a skipped.txt that are no failure."""
+OLD_MARK = ": passed over: "
+"""What earlier versions wrote there."""
 LISTED = "listed in skipped.txt"
 """As a manifest has it, wherever its set lies; `ImageSet.notes` says which file that is."""
 MOST_NAMES = 10_000
@@ -25,7 +27,7 @@ MOST_ENDINGS = 5
 ENDING = re.compile(r"\.[a-z][a-z0-9]{0,7}")
 PARTS = {"GIF": "frame", "PNG": "frame", "WEBP": "frame", "AVIF": "frame", "TIFF": "page", "HEIF": "picture"}
 """What there can be more of, by format. The second picture of an MPO, as phones write it, is a map of depth or of light."""
-REST = re.compile(rf".*{MARK}([\d,]+) more (frame|page|picture|band)s?\n?")
+REST = re.compile(rf".*(?:{MARK}|{OLD_MARK})([\d,]+) more (frame|page|picture|band)s?\n?")
 SAMPLES_PER_PIXEL = 277
 
 
@@ -46,7 +48,7 @@ def name_and_reason(line: str) -> tuple[str, str]:
     return name, reason
 
 
-class PassedOver:
+class LeftOut:
     """Files and folders of a source that are not read. Of any number of them, little is kept in memory."""
 
     def __init__(self, root: Path | None = None) -> None:
@@ -104,7 +106,7 @@ class PassedOver:
     @property
     def notes(self) -> list[str]:
         """One sentence for the owner of the source, or none."""
-        return [f"passed over {self.total()}, {LISTED}: {self.in_words()}"] if self._counts else []
+        return [f"left out {self.total()}, {LISTED}: {self.in_words()}"] if self._counts else []
 
     def total(self) -> str:
         """How many files and folders there are, in words."""

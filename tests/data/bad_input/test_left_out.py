@@ -14,7 +14,7 @@ from PIL import Image
 import vaegan
 from vaegan import UserError
 from vaegan.api.notices import Talk
-from vaegan.data import ImageSet, Preparation, formats, open_images, passed_over
+from vaegan.data import ImageSet, Preparation, formats, left_out, open_images
 from vaegan.data.formats import ARRAY, IMAGE, OTHER, VIDEO, kind_by_content
 from vaegan.data.read_images import read_images
 from vaegan.data.sources import find_source
@@ -38,7 +38,7 @@ OTHERS: dict[str, tuple[bytes, str]] = {
     "x.psd": (b"8BPS", "an image in a format that vaegan cannot read: convert to PNG or JPEG first"),
 }
 SENTENCE = (
-    "passed over 11 files, listed in skipped.txt: 2 .csv, 1 other file (not images); 1 other file, 1 .gz (archives: unpack first, or "
+    "left out 11 files, listed in skipped.txt: 2 .csv, 1 other file (not images); 1 other file, 1 .gz (archives: unpack first, or "
     "prepare separately); 1 other file (a thumbnail, a backup or an unfinished download); 1 .nef (a camera's raw file: convert "
     f"to PNG, JPEG or TIFF first); 1 .mp4 (a video: extract the frames first); 1 other file (empty file); 1 .npz ({ARRAY}); "
     "1 .psd (an image in a format that vaegan cannot read: convert to PNG or JPEG first)"
@@ -53,7 +53,7 @@ def made(kind: str, place: Place, files: dict[str, bytes]) -> Path:
 
 def reasons(place: Place) -> dict[str, str]:
     lines = (place.out / "skipped.txt").read_text().splitlines()
-    return dict(line.split(": passed over: ") for line in lines)
+    return dict(line.split(": left out: ") for line in lines)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -65,7 +65,7 @@ def test_other_files_are_counted_and_named(kind: str, place: Place) -> None:
     assert images.skipped == []
     assert reasons(place) == {name: reason for name, (_, reason) in OTHERS.items()}
     assert sorted(images.manifest["notes"][0].split(": ", 1)[1].split("; ")) == sorted(SENTENCE.split(": ", 1)[1].split("; "))
-    assert images.manifest["notes"][0].startswith("passed over 11 files, listed in skipped.txt: 2 .csv, 1 other file (not images); ")
+    assert images.manifest["notes"][0].startswith("left out 11 files, listed in skipped.txt: 2 .csv, 1 other file (not images); ")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -82,8 +82,8 @@ def test_an_empty_folder(place: Place) -> None:
 def test_a_run_is_no_source(place: Place) -> None:
     write(place.photos, {"sub/recipe.yaml": "", "sub/stats.jsonl": "", "sub/b.png": picture(3)})
     place.refuses(place.photos / "sub", place.out, words=f"{place.photos / 'sub'} is a run, not a folder of image files")
-    assert place.packs(skipped={"sub": "^passed over: a run$"}).manifest["notes"] == [
-        "passed over 1 folder, listed in skipped.txt: 1 folder (a run)"
+    assert place.packs(skipped={"sub": "^left out: a run$"}).manifest["notes"] == [
+        "left out 1 folder, listed in skipped.txt: 1 folder (a run)"
     ]
 
 
@@ -91,7 +91,7 @@ def test_a_run_is_no_source(place: Place) -> None:
 def test_pipes_and_links_to_nothing_without_an_ending(place: Place) -> None:
     os.mkfifo(place.photos / "pipe")
     (place.photos / "link").symlink_to("gone")
-    place.packs(skipped=dict.fromkeys(("link", "pipe"), "passed over: a pipe, a device or a broken link"))
+    place.packs(skipped=dict.fromkeys(("link", "pipe"), "left out: a pipe, a device or a broken link"))
 
 
 @pytest.mark.parametrize("inside", ["zip", "tar", "tar.gz"])
@@ -117,17 +117,17 @@ def test_only_files_whose_names_say_nothing_are_opened(place: Place, monkeypatch
 
 
 def test_of_very_many_files_some_are_named(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passed_over, "MOST_NAMES", 2)
+    monkeypatch.setattr(left_out, "MOST_NAMES", 2)
     write(place.photos, {f"{n}.txt": "x" for n in range(5)} | {f"{n}.x{n}": "x" for n in range(9)})
     note = place.prepare().manifest["notes"]
-    assert note == ["passed over 14 files, listed in skipped.txt: 5 .txt, 1 .x0, 1 .x1, 1 .x2, 1 .x3, 5 other files (not images)"]
-    assert "... and 3 more .txt: passed over: not an image\n" in (place.out / "skipped.txt").read_text()
+    assert note == ["left out 14 files, listed in skipped.txt: 5 .txt, 1 .x0, 1 .x1, 1 .x2, 1 .x3, 5 other files (not images)"]
+    assert "... and 3 more .txt: left out: not an image\n" in (place.out / "skipped.txt").read_text()
 
 
-def test_a_table_that_is_used_is_not_passed_over(place: Place) -> None:
+def test_a_table_that_is_used_is_not_left_out(place: Place) -> None:
     write(place.photos, {"table.csv": "name,Round\na.png,1\nz.png,0\n", "other.csv": "x"})
     images = place.prepare(attributes=place.photos / "table.csv")
-    assert images.manifest["notes"] == ["passed over 1 file, listed in skipped.txt: 1 .csv (not an image)"]
+    assert images.manifest["notes"] == ["left out 1 file, listed in skipped.txt: 1 .csv (not an image)"]
     assert reasons(place) == {"other.csv": "not an image"}
 
 
@@ -166,14 +166,14 @@ WITHOUT_HEIC = tuple(name for name in formats.readable() if name != "HEIF")
 
 
 def test_photos_of_phones_need_a_package(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without it they are passed over; with it, what was packed without them is not taken for the same."""
+    """Without it they are left out; with it, what was packed without them is not taken for the same."""
     write(place.photos, {"m.heic": encoded(plain(RED, size=(64, 48)), "HEIF"), "n.jpg": encoded(plain(RED, size=(64, 48)), "HEIF")})
     reason = "a HEIC image: install a reader for HEIC with: pip install 'vaegan[heic]'"
     with monkeypatch.context() as patch:
         patch.setattr(formats, "readable", lambda: WITHOUT_HEIC)
         patch.setattr("vaegan.data.sources.base.readable", lambda: WITHOUT_HEIC)
-        images = place.packs(skipped={"n.jpg": f"^{reason.translate({91: '.', 93: '.'})}$", "m.heic": "^passed over: a HEIC image"})
-        assert images.manifest["notes"] == [f"passed over 1 file, listed in skipped.txt: 1 .heic ({reason})"]
+        images = place.packs(skipped={"n.jpg": f"^{reason.translate({91: '.', 93: '.'})}$", "m.heic": "^left out: a HEIC image"})
+        assert images.manifest["notes"] == [f"left out 1 file, listed in skipped.txt: 1 .heic ({reason})"]
         only = write(place.root / "more", {"m.heic": (place.photos / "m.heic").read_bytes()})
         place.refuses(only, place.root / "out2", words=f" holds 1 .heic ({reason})")
         told: list[tuple[str, str]] = []
@@ -210,11 +210,11 @@ def test_every_format_is_recognized_by_its_ending_and_by_its_content() -> None:
         assert all(formats.kind_by_name(f"a{ending.upper()}") is IMAGE for ending in formats.IMAGE_ENDINGS[name].split())
 
 
-def test_what_is_passed_over_is_told(place: Place) -> None:
+def test_what_is_left_out_is_told(place: Place) -> None:
     """By prepare, by data, and by commands on a set; tests/test_cli.py has what a run says."""
     write(place.photos, {"t.csv": "x"})
     works("prepare", place.photos, place.out, "--size", SIDE, "--workers", 1)
-    sentence = f"passed over 1 file, listed in {place.out / 'skipped.txt'}: 1 .csv (not an image)"
+    sentence = f"left out 1 file, listed in {place.out / 'skipped.txt'}: 1 .csv (not an image)"
     said = place.capsys.readouterr().err
     assert f"{sentence}\n" in said
     assert "skipped 1" not in said
@@ -224,7 +224,7 @@ def test_what_is_passed_over_is_told(place: Place) -> None:
     assert f"{sentence}\n" in place.capsys.readouterr().err
 
 
-def test_what_is_passed_over_among_pictures_that_are_named(place: Place) -> None:
+def test_what_is_left_out_among_pictures_that_are_named(place: Place) -> None:
     write(place.photos, {"t.csv": "x", "m.gif": encoded(plain(RED), "GIF", save_all=True, append_images=[plain((0, 0, 0))])})
     told: list[tuple[str, str]] = []
     skipped: list[tuple[str, str]] = []
@@ -284,7 +284,7 @@ def test_a_zip_that_does_not_say_that_its_names_are_utf_8(place: Place) -> None:
 def test_photos_that_are_still_in_the_cloud(place: Place) -> None:
     """Their placeholders are hidden files, and yet are missed."""
     write(place.photos, {".m.heic.icloud": b"bplist", ".hidden/.m.heic.icloud": b"bplist"})
-    place.packs(skipped={".m.heic.icloud": "passed over: a photo that is still in iCloud: download first"})
+    place.packs(skipped={".m.heic.icloud": "left out: a photo that is still in iCloud: download first"})
 
 
 def test_a_named_archive_of_other_files(place: Place) -> None:
@@ -294,12 +294,12 @@ def test_a_named_archive_of_other_files(place: Place) -> None:
 
 @pytest.mark.parametrize("name", ["a.jpg", "Trip: Rome/a.jpg", '"a": b.jpg', '"a".jpg', "a:", "C:\\x: y", "Straße: 1"])
 def test_a_line_of_a_picture_that_gave_no_image_is_read_again(name: str) -> None:
-    assert passed_over.name_and_reason(passed_over.skipped_line(name, "damaged: cut off")) == (name, "damaged: cut off")
+    assert left_out.name_and_reason(left_out.skipped_line(name, "damaged: cut off")) == (name, "damaged: cut off")
 
 
 @pytest.mark.parametrize("name", ["a.jpg", '"a" b.jpg', '"', '"a'])
 def test_lines_of_older_sets_are_read(name: str) -> None:
-    assert passed_over.name_and_reason(f"{name}: damaged: cut off") == (name, "damaged: cut off")
+    assert left_out.name_and_reason(f"{name}: damaged: cut off") == (name, "damaged: cut off")
 
 
 def test_files_that_gave_no_image_have_their_own_names(place: Place) -> None:
