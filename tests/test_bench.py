@@ -241,8 +241,8 @@ MISTAKES = {
     "no time": (["--seconds", "0"], "--seconds must be a finite number above 0, not 0"),
     "time without end": (["--seconds", "inf"], "--seconds must be a finite number above 0"),
     "no such device": (["--device", "tpu"], "device must be auto, cpu, cuda or mps"),
-    "the joint objective": (["--recipe", "reference-joint"], "there is no step in plain PyTorch for objective.joint"),
-    "changes": (["--recipe", "quick", "--objective.diff-augment"], "there is no step in plain PyTorch for objective.diff_augment"),
+    "the joint objective": (["--recipe", "reference-joint"], "there is no training step in plain PyTorch for objective.joint"),
+    "changes": (["--recipe", "quick", "--objective.diff-augment"], "there is no training step in plain PyTorch for objective.diff_augment"),
     "no such recipe": (["--recipe", "referense"], "Did you mean reference?"),
     "no such setting": (["--networks.widht", "1"], "Did you mean --networks.width?"),
 }

@@ -79,7 +79,7 @@ def test_a_film_of_the_training(trained: Path, tmp_path: Path, capsys: pytest.Ca
         film.seek(2)
         with Image.open(trained / "samples" / "step-000004.png") as last:
             assert np.abs(np.asarray(film.convert("RGB"), float) - np.asarray(last.convert("RGB"))).mean() < 8
-    assert "saved no pictures while it trained" in fails(capsys, "convergence", tmp_path)
+    assert "has no pictures of its training" in fails(capsys, "convergence", tmp_path)
     assert "--fps must be from 1 to 50" in fails(capsys, "convergence", trained, "--fps", 0)
     assert ".gif or .mp4" in fails(capsys, "convergence", trained, "--out", tmp_path / "film.txt")
     (trained / "samples" / "step-1000000.png").write_bytes(b"no picture")
@@ -322,7 +322,7 @@ def test_look_at_images_as_training_takes_them(
     assert "is not damaged" in capsys.readouterr().out
     assert "networks.size" in fails(capsys, "data", photos, "--size", 17)
     train(tmp_path / "run", "--data", photos, training__length="1 steps")
-    assert "leave out the recipe and the settings" in fails(capsys, "data", tmp_path / "run", "--size", 32)
+    assert "leave out other recipes and settings" in fails(capsys, "data", tmp_path / "run", "--size", 32)
 
 
 def test_a_place_that_cannot_be_written(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

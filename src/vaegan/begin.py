@@ -64,7 +64,7 @@ class TrainingJob:
     def __post_init__(self) -> None:
         if self.mode == "resume" and self.recipe.training.minutes:
             raise UserError(
-                "--minutes works only for new runs, because a started run has its length in steps: leave out --minutes, or give --steps"
+                "--minutes is only for new runs, because a started run counts steps: leave out --minutes, or give --steps in its place"
             )
 
     @property
@@ -343,7 +343,7 @@ def about_growth(growth: Growth, images: ImageSet, training: Indices, steps_per_
     """A sentence on what becomes of a run whose images have become more."""
     held_out = len(growth.held_out or ())
     count = f"there are {len(images):,} images now: {len(training):,} training images and, as before, {held_out:,} held-out images"
-    order = "the order of the images starts again, so the result differs from that of a run that had all images from the start"
+    order = "the images are shuffled anew, so the result differs from a run that had all images from the beginning"
     falls = ", and the learning rate falls after each of these epochs" if schedule == "exponential" else ""
     return f"{count}; an epoch now has {steps_per_epoch:,} steps{falls}; {order}"
 

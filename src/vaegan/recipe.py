@@ -152,7 +152,7 @@ def resolve(name: str | Path, over: Layer, note: Callable[[str], None] = lambda 
     decided = of_set(named or asked.get("source"))
     if overruled := {key: value for key, value in decided.get("data", {}).items() if key in asked and asked[key] != value}:
         prepared = ", ".join(f"{key}={plain(value)}" for key, value in overruled.items())
-        note(f"the packed set was prepared with {prepared}, so this is used, and not what recipe {name} says")
+        note(f"the packed set was prepared with {prepared}, so this replaces what the recipe {name} says")
     return parse(Recipe, [over, Layer(decided, "the packed set"), Layer(tree, f"recipe {name}")])
 
 

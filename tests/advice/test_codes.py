@@ -50,7 +50,7 @@ CASES = [
         on_plain_photos,
     ),
     Case(
-        "and principal directions need a fitted prior, which is missing: fit the prior with: vaegan fit-prior {}",
+        "and there is no fitted prior to find principal directions in: fit the prior with: vaegan fit-prior {}",
         "attributes RUN",
         ("SAID --device cpu", "attributes RUN"),
         both(on_plain_photos, without_prior),
@@ -128,7 +128,7 @@ CASES = [
         both(lambda w: works("attributes", w["RUN"]), patched("vaegan.latent.directions.FORMAT", 0)),
     ),
     Case(
-        "--strip shows one attribute, not {}: leave out the others",
+        "--strip shows one attribute, not {}: give only one",
         "edit RUN PHOTO --add Round=1 Square=1 --strip",
         "edit RUN PHOTO --add Round=1 --strip",
     ),
@@ -180,7 +180,7 @@ CASES = [
         without_held_out,
     ),
     Case(
-        "--with and --without give the same images: for --without, choose images that do not have {}",
+        '--with and --without give the same images: for --without, choose images that do not have "{}"',
         "attributes RUN --with ONE --without ONE --name Mine",
         "attributes RUN --with ONE --without OTHER --name Mine",
         two_folders,

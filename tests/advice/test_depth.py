@@ -38,11 +38,9 @@ def _array(world: World, name: str, values: NDArray[Any]) -> None:
 
 CASES = [
     Case("--grey and --channels were both given", "prepare PHOTOS OUT --grey --channels 4", "prepare PHOTOS OUT --channels 4 --workers 1"),
+    Case("give it as the second argument; or, to find only the range of the values, add --scan", "prepare PHOTOS", "prepare PHOTOS --scan"),
     Case(
-        "prepare needs OUT: give the folder for the packed set as second argument, or add --scan", "prepare PHOTOS", "prepare PHOTOS --scan"
-    ),
-    Case(
-        "all parts must have the same range: find the range with: vaegan prepare {} --scan",
+        "the same for all parts: find the range with: vaegan prepare {} --scan",
         "prepare DEEP OUT --shard 1/1 --size 16 --workers 1",
         ("SAID", "prepare DEEP OUT --shard 1/1 --range 0 60000 --size 16 --workers 1"),
         deep,

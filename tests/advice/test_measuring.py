@@ -120,7 +120,7 @@ CASES = [
         varied("objective.gamma=0.1,1"),
     ),
     Case(
-        '--vary: the runs of "{}" and "{}" would both be named "{}": change one value',
+        '--vary: "{}" and "{}" would both give runs named "{}": change one value',
         varied("objective.discriminator=a b,a-b"),
         varied("objective.discriminator=a b,a-c"),
     ),

@@ -46,7 +46,7 @@ CASES = [
     ),
     Case("vaegan prepare SOURCE PART --shard {}", "join SET OTHER-PART", ("SAID --workers 1", "join SET OTHER-PART PART"), half),
     Case(
-        "if its parts were moved, join them again with: vaegan join {} PART PART",
+        "join its parts again with: vaegan join {} PART PART",
         "data SET",
         ("join SET OTHER-PART PART", "data SET"),
         half_moved,

@@ -165,7 +165,7 @@ CASES = [
         not_finite(1),
     ),
     Case(
-        ("(--training.rollbacks allows no more)", "{}, {}; {}: train a new run with a lower --optimizer.lr"),
+        ("(--training.rollbacks allows no more)", "{}, {}: train a new run with a lower --optimizer.lr"),
         f"{NOT_FINITE} rollback --training.rollbacks 1 --training.checkpoint_every 1",
         (healed, "train TINY --data PACKED --run OUT --optimizer.lr 1e-4"),
         not_finite(9),
@@ -182,7 +182,7 @@ CASES = [
         "fit-prior RUN",
     ),
     Case(
-        "training on mps takes one process: leave out --processes",
+        "training on mps works with one process only: leave out --processes",
         "train TINY --device mps --processes 2",
         (healed, "train TINY --data PACKED --run NEW-RUN"),
         patched("torch.backends.mps.is_available", lambda: True),

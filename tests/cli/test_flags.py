@@ -105,7 +105,7 @@ def test_a_packed_set_goes_over_the_recipe(photos: Path, tmp_path: Path, capsys:
     (tmp_path / "mine.yaml").write_text("data:\n  crop: centre\n")
     recipe = TrainingFlags(data=str(tmp_path / "set"), recipe=str(tmp_path / "mine.yaml")).load_recipe()
     assert (recipe.networks.size, recipe.data.crop) == ((16, 24), "none")
-    assert "note: the packed set was prepared with crop=none, so this is used, and not what recipe" in capsys.readouterr().err
+    assert "note: the packed set was prepared with crop=none, so this replaces what the recipe" in capsys.readouterr().err
 
 
 def test_part_of_a_number_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,7 +44,7 @@ MISTAKES = {
     "time without end": (["walk", "--seconds", "inf"], "--seconds"),
     "no frames": (["walk", "--fps", "nan"], "--fps must be from 1 to 50"),
     "tiles that are none": (["walk", "--tiles", "many"], "--tiles must be rows x columns"),
-    "too many tiles": (["walk", "--tiles", "99x99"], "--tiles must be at least 1x1, and have at most 400 tiles in all"),
+    "too many tiles": (["walk", "--tiles", "99x99"], "--tiles must be at least 1x1, with at most 400 tiles in all"),
     "a seed below 0": (["walk", "--seed", "-1"], "--seed"),
     "a film as a picture": (["walk", "--out", "walk.png"], "ends in .gif or .mp4"),
 }

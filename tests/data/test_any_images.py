@@ -137,7 +137,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         Items([{"text": "x"}]),
         "an item of the images has no key named 'image' (its keys: 'text'): each item needs its image under the key 'image'",
     ),
-    "a tiny picture": (Image.new("RGB", (4, 4)), "cannot read image 0: too small"),
+    "a tiny picture": (Image.new("RGB", (4, 4)), "cannot read image 0: only"),
     "a path": ("nowhere.png", "nowhere.png does not exist"),
 }
 

@@ -176,7 +176,7 @@ def test_labels_that_are_not_read_are_named(tmp_path: Path) -> None:
     found = packed(tmp_path / "a.npz", tmp_path / "set")
     assert found.labels == [""] * 8
     assert found.manifest["notes"] == [
-        "left out y_train: it holds Python objects, which can run code and are not read; save the labels as whole numbers or texts",
+        "left out y_train: it holds Python objects, which can run code; save the labels as whole numbers or texts",
         "left out y_test: it holds values of the type float64; save the labels as whole numbers or texts",
         "left out labels_val: it holds 1, not a label for each of 2 images",
     ]
@@ -192,7 +192,7 @@ def damaged(path: Path) -> None:
 
 
 BAD: dict[str, tuple[str, Any, str]] = {
-    "objects": ("a.npy", objects, "cannot read .*a.npy: it holds Python objects, which can run code and are not read"),
+    "objects": ("a.npy", objects, "cannot read .*a.npy: it holds Python objects, which can run code"),
     "a pickle": ("a.npy", lambda path: path.write_bytes(pickle.dumps([1])), "cannot read .*a.npy: it holds Python objects"),
     "text": ("a.npy", lambda path: path.write_text("hello"), "cannot read .*a.npy: it is text, not a NumPy array"),
     "an image": ("a.npy", lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n"), "a.npy: it is an image, not a NumPy array"),
@@ -201,7 +201,7 @@ BAD: dict[str, tuple[str, Any, str]] = {
     "one image": (
         "a.npy",
         lambda path: np.save(path, noise(SIDE, SIDE)),
-        "16 x 16, and images need N x H x W: if the array is one image, give the folder of this file; if each row of it is an image",
+        "16 x 16, and images need N x H x W: if this is one image, give the folder that the file is in; if each row is an image",
     ),
     "channels first": ("a.npy", lambda path: np.save(path, noise(9, 3, SIDE, SIDE)), "9 x 3 x 16 x 16: put the channels last, as N x H"),
     "five axes": (
@@ -214,12 +214,12 @@ BAD: dict[str, tuple[str, Any, str]] = {
     "several": (
         "a.npz",
         lambda path: np.savez(path, a=noise(2, 9, 9), b=noise(2, 9, 9)),
-        "it is not clear which array of .* holds the images: name the right one 'images'; it holds",
+        ".* holds .*, and it is not clear which of them is the images: name the right one 'images'",
     ),
     "no images": (
         "a.npz",
         lambda path: np.savez(path, a=noise(2)),
-        r'no array of .* has the shape of images, N x H x W or N x H x W x C: it holds "a" of shape \(2\)',
+        r'.* has no array with the shape of images, N x H x W or N x H x W x C: it holds "a" of shape \(2\)',
     ),
 }
 

@@ -277,7 +277,7 @@ def test_lfw(lists: str, tmp_path: Path) -> None:
     assert packed.attribute_names == ("Male", "Mouth_Wide_Open")
     assert packed.attributes[[0, 1, 4]].tolist() == [[-1.5, 0.25], [-0.5, -2], [2.5, 0]]
     assert np.isnan(packed.attributes[[2, 3]]).all()
-    assert packed.manifest["notes"] == ["image files without a row in lfw_attributes.txt, whose attributes are unknown: 2"]
+    assert packed.manifest["notes"] == ["2 image files have no row in lfw_attributes.txt, so the attributes are unknown"]
 
 
 def test_classes(tmp_path: Path) -> None:
@@ -379,9 +379,9 @@ def test_attributes_from_a_table(photos: Path, tmp_path: Path) -> None:
     assert packed.manifest["notes"] == [
         'columns of table.csv that hold text are not attributes: Town ("Bath, UK" for photo 00.png)',
         "1 rows of table.csv have no image: gone.png",
-        "image files without a row in table.csv, whose attributes are unknown: 1",
+        "1 image file has no row in table.csv, so the attributes are unknown",
     ]
-    with pytest.raises(UserError, match=r"packed differently \(attributes, content: "):  # the table changed
+    with pytest.raises(UserError, match=r"packed with other settings \(attributes, content: "):  # the table changed
         pack(str(photos), tmp_path, size=(16, 16), count=4)
 
 

@@ -179,7 +179,7 @@ def test_another_list_is_refused(folder: Path, tmp_path: Path, capsys: pytest.Ca
         tmp_path / "set",
         "--leave-out",
         tmp_path / "list.csv",
-        words="the names in list.csv are not those of the images",
+        words="list.csv lists names such as",
     )
     (tmp_path / "list.csv").write_text("what\nnobody.png\n")
     fails(

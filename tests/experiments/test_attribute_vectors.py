@@ -52,10 +52,10 @@ def test_too_few_examples_are_told_before_anything_is_trained(tmp_path: Path, mo
     monkeypatch.setattr(ImageSet, "attributes", attributes)
     with pytest.raises(
         UserError,
-        match=r'^cannot learn the attribute "Beard": it needs at least 10 images with it and 10 without it, and has 320 and 0: '
+        match=r'^cannot learn the attribute "Beard": 320 images have it and 0 do not, and at least 10 of each are needed: '
         "choose other attributes",
     ):
         attribute_vectors(experiment, ("Eyeglasses", "Beard"))
     monkeypatch.setattr(ImageSet, "attributes", np.ones_like(attributes))
-    with pytest.raises(UserError, match=r"no attribute with enough examples: one needs at least 10 training images with it"):
+    with pytest.raises(UserError, match=r"no attribute with enough examples: at least 10 training images must have it"):
         attribute_vectors(experiment)

@@ -77,7 +77,7 @@ def test_a_run_keeps_the_discriminator_that_it_took(tmp_path: Path) -> None:
     assert anew.weights != first.weights
     with pytest.raises(UserError, match="was not trained with the discriminator of this experiment"):
         experiment.trained("vae-dis", 0, {**kind, "objective.discriminator": str(moved)})
-    with pytest.raises(UserError, match=r"objective\.discriminator must be a trained run, and nowhere is not one"):
+    with pytest.raises(UserError, match=r"objective\.discriminator must be a trained run, and \"nowhere\" is not one"):
         experiment.trained("vae-dis", 1, {**kind, "objective.discriminator": "nowhere"})
 
 

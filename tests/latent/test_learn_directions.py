@@ -129,8 +129,8 @@ def test_too_few_examples() -> None:
     answers = np.column_stack([answers, np.zeros(200), np.full(200, np.nan)]).astype(np.float32)
     columns, sentences = learn_directions.learnable(answers, [*NAMES, "Never", "Unknown"])
     assert columns == [0, 1, 2, 3]
-    assert sentences[0] == 'left out the attribute "Never": it needs at least 10 images with it and 10 without it, and has 0 and 200'
-    assert 'left out the attribute "Unknown": it needs at least 10 images with it and 10 without it, and has 0 and 0' in sentences[1]
+    assert sentences[0] == 'left out the attribute "Never": 0 images have it and 200 do not, and at least 10 of each are needed'
+    assert 'left out the attribute "Unknown": 0 images have it and 0 do not, and at least 10 of each are needed' in sentences[1]
     with pytest.raises(UserError, match='left out the attribute "Never"'):
         learn_directions.learn(codes, answers[:, :5], [*NAMES, "Never"])
     with pytest.raises(UserError, match="NaN or infinity"):
@@ -269,7 +269,7 @@ def test_a_note_on_few_held_out_images() -> None:
     )
     assert note((49, 49), (25, 100), many, many) == (
         "note: 2 attributes have few held-out images, so their measured accuracies may be wrong, "
-        'by up to 0.11 for "Beard": at least 50 images with the attribute and 50 without it are better'
+        'by up to 0.11 for "Beard": use at least 50 images with each attribute and 50 without it'
     )
 
 

@@ -71,7 +71,7 @@ def test_copies_count_once_and_few_images_are_said(model: VAEGAN) -> None:
     )
     with pytest.raises(UserError, match="there are only 9 images with Light, and at least 10 are needed: give more images with --with"):
         learn_one(model, "Light", with_it[:9], without)
-    with pytest.raises(UserError, match="--with and --without give the same images: for --without, choose images that do not have Light"):
+    with pytest.raises(UserError, match='--with and --without give the same images: for --without, choose images that do not have "Light"'):
         learn_one(model, "Light", with_it, with_it)
 
 

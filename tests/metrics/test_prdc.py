@@ -77,5 +77,5 @@ def test_images_that_repeat(dimensions: int) -> None:
 
 
 def test_too_few() -> None:
-    with pytest.raises(UserError, match="there are only 5 images on one side, and precision and recall need at least 6 on each"):
+    with pytest.raises(UserError, match="precision and recall need at least 6 images in each of the two sets, and one has only 5"):
         radii(np.ones((5, 2)))

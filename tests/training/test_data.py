@@ -124,7 +124,7 @@ def test_a_recipe_may_be_a_name_or_a_few_settings(pixels: NDArray[np.uint8], tmp
         (np.full((4, 8, 8, 3), 255.0), "have values from 255 to 255: scale them"),
         (np.full((4, 8, 8, 3), np.nan), "have values from nan to nan"),
         (np.zeros((8, 3), np.uint8), "must be N x H x W x C or N x C x H x W, not 8 x 3"),
-        ([], "there are no images: the list of a program is empty"),
+        ([], "there are no images: the list is empty"),
         (np.zeros((0, 8, 8, 3), np.float32), "there are no images in an array of 0 x 8 x 8 x 3"),
         (["a.png"], "image 0000000 of the data must be an array, a tensor or a PIL image, not str"),
         (

@@ -143,10 +143,10 @@ def test_networks_that_were_never_trained_are_not_taken() -> None:
 def test_a_run_that_does_not_fit_is_refused_in_one_sentence(tmp_path: Path) -> None:
     old = train(tiny(training__length="1 steps"), tmp_path / "old", **QUIETLY).run
     with pytest.raises(
-        UserError, match=rf"the weights of {old} do not fit these networks: its networks\.width is 0\.0625, not 0\.125; use"
+        UserError, match=rf"the weights of {old} do not fit these networks: they have networks\.width 0\.0625, not 0\.125; use"
     ):
         train(tiny(networks__width=0.125, training__init_from=str(old)), tmp_path / "run", **QUIETLY)
-    with pytest.raises(UserError, match=r"its networks\.family is resize, not larsen"):
+    with pytest.raises(UserError, match=r"they have networks\.family resize, not larsen"):
         train(tiny("quick-larsen", training__init_from=str(old)), tmp_path / "run", **QUIETLY)
     with pytest.raises(UserError, match="gone does not exist"):
         train(tiny(training__init_from=str(tmp_path / "gone"), data__source="nowhere"), tmp_path / "run", **QUIETLY)

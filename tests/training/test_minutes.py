@@ -92,7 +92,7 @@ def test_a_run_of_minutes_that_was_stopped_keeps_its_steps(
     assert all(equal(checkpoint.load(tmp_path / folder / "checkpoints")[0], wanted) for folder in ("resumed", "begun by itself"))
     sentence = fails(capsys, "train", "--resume", tmp_path / "resumed", "--minutes", 3)
     assert (
-        "--minutes works only for new runs, because a started run has its length in steps: leave out --minutes, or give --steps" in sentence
+        "--minutes is only for new runs, because a started run counts steps: leave out --minutes, or give --steps in its place" in sentence
     )
 
 
@@ -124,7 +124,7 @@ def test_steps_with_their_pictures_and_checkpoints() -> None:
     assert steps_in(10.81, costs, settings) == 1
     with pytest.raises(
         UserError,
-        match=r"^--minutes 2 is too short: beside the steps, a run takes about 119\.2 s .*, and a step takes 0\.8 s; give more --minutes",
+        match=r"^--minutes 2 is too short: without the steps, a run takes about 119\.2 s .*, and a step takes 0\.8 s; give more --minutes",
     ):
         steps_in(10.79, costs, settings)
 

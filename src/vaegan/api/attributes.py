@@ -228,7 +228,9 @@ def _attribute_of_pair(
     if not name:
         raise UserError("--name is empty: give the attribute a name with --name")
     if name.startswith("-") or set(name) & set("=/\\") or NAME.fullmatch(name):
-        raise UserError(f'--name cannot be "{name}": a name must not begin with "-", hold "=", "/" or "\\", or look like direction-1')
+        raise UserError(
+            f'--name cannot be "{name}": a name must not begin with "-", must not look like direction-1, and must not hold "=", "/" or "\\"'
+        )
     memory = isinstance(run, ModelInMemory)
     known = None if memory else Directions.load_for(run.attributes_file, model)
     if known and name in known.of_attributes.names:
@@ -265,7 +267,7 @@ def _without_attributes(run: Run, model: VAEGAN, pixels: NDArray[Any], talk: Tal
     directions = known or Directions.none(model)
     if not directions.principal.names:
         raise UserError(
-            f"the images of {run.argument} have no attributes, and principal directions need a fitted prior, which is missing: "
+            f"the images of {run.argument} have no attributes, and there is no fitted prior to find principal directions in: "
             f"fit the prior with: {command('fit-prior', run.argument)}"
         )
     way_out = command("attributes", run.argument, "--with", "IMAGES", "--without", "IMAGES", "--name", "NAME")

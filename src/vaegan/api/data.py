@@ -311,7 +311,7 @@ def _set_of(source: Run | ImageSet | str | Path, recipe: Recipe | None, talk: Ta
     run = source if isinstance(source, Run) else Run(source)
     if run.is_run:
         if recipe is not None:
-            raise UserError(f"{run.folder} is a run, and its recipe says how to prepare the images: leave out the recipe and the settings")
+            raise UserError(f"{run.folder} is a run, and its recipe says how to prepare the images: leave out other recipes and settings")
         with talk.bar() as bar:
             return run.images(flag=command("data", "SOURCE"), progress=bar), run.folder
     packed = packed_folder(str(source))

@@ -112,7 +112,7 @@ def edit(
     """
     talk = Talk(progress)
     if strip and len(add) > 1:
-        raise UserError(f"--strip shows one attribute, not {len(add)}: leave out the others")
+        raise UserError(f"--strip shows one attribute, not {len(add)}: give only one")
     if project < 0:
         raise UserError(f"--project must be at least 0, not {project}")
     check_strengths(add)

@@ -217,7 +217,7 @@ def convergence(run: Run | str | Path, *, fps: float = 8.0, progress: ShowProgre
     opened = run if isinstance(run, Run) else Run.find(run)
     drawn = list(opened.pictures.values())
     if not drawn:
-        raise UserError(f"{opened.argument} saved no pictures while it trained: give the folder of a run that did")
+        raise UserError(f"{opened.argument} has no pictures of its training: give the folder of a run that has some")
 
     def picture(path: Path) -> Image:
         if found := grid.open_picture(path):

@@ -157,11 +157,11 @@ def walk(
     """
     rows, columns = tiles
     if min(rows, columns) < 1 or rows * columns > 400:
-        raise UserError(f"--tiles must be at least 1x1, and have at most 400 tiles in all, not {rows}x{columns}")
+        raise UserError(f"--tiles must be at least 1x1, with at most 400 tiles in all, but it is {rows}x{columns}")
     check_fps(fps)
     frames = round(seconds * fps) if 0 < seconds <= 600 else 0
     if frames < 2:
-        raise UserError(f"--seconds must be above 0, at most 600 and long enough for two frames, not {seconds}")
+        raise UserError(f"--seconds must be long enough for two frames, and at most 600, but it is {seconds}")
     check_seed(seed)
     opened = open_run(run)
     model = opened.model()

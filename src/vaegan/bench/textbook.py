@@ -188,7 +188,7 @@ def textbook_only(objective: ObjectiveSettings) -> None:
     unknown = {"joint": objective.joint, "gan": objective.gan not in known, "penalty": objective.penalty}
     for name, refused in {**unknown, "diff_augment": objective.diff_augment}.items():
         if refused:
-            raise UserError(f"there is no step in plain PyTorch for objective.{name}: choose a recipe without this setting")
+            raise UserError(f"there is no training step in plain PyTorch for objective.{name}: choose a recipe without this setting")
 
 
 def divergence(mean: Tensor, logvar: Tensor) -> Tensor:

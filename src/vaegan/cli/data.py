@@ -123,8 +123,8 @@ def prepare(
         return
     if out is None:
         raise UserError(
-            "vaegan prepare needs OUT: give the folder for the packed set as second argument, "
-            "or add --scan to find only the range of the values"
+            "vaegan prepare needs OUT, the folder for the packed set: give it as the second argument; "
+            "or, to find only the range of the values, add --scan"
         )
     try:
         found = api.prepare(

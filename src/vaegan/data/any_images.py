@@ -190,7 +190,7 @@ def _channels_last(array: NDArray[Any], preparation: Preparation) -> NDArray[Any
         size = preparation.size
         first, last = array.shape[-2:] == size, array.shape[-3:-1] == size
     if first == last:
-        raise UserError(f"it is not clear which dimension of {_shape(array)} holds the channels: pass N x H x W x {preparation.channels}")
+        raise UserError(f"it is not clear which dimension of {_shape(array)} holds the channels: pass PIL images")
     many = array if array.ndim == 4 else array[None]
     return many.transpose(0, 2, 3, 1) if first else many
 

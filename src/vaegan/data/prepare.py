@@ -234,7 +234,7 @@ def prepare(
     check_percentiles(percentiles or WHOLE)
     part = Shard.parse(shard) if shard is not None else None
     one_range = (
-        "images of more than 8 bits need --range with --shard, because all parts must have the same range: "
+        "with --shard, images of more than 8 bits need --range, the same for all parts: "
         f"find the range with: {command('prepare', source, '--scan')}"
     )
     if part and percentiles:
@@ -374,7 +374,7 @@ def avatar_source(count: int, preparation: Preparation) -> Source:
         UserError: they are asked for in grey.
     """
     if preparation.channels != 3:
-        raise UserError(f"avatars have 3 channels, not {preparation.channels}: leave out the flag that sets the channels")
+        raise UserError(f"avatars have 3 channels, not {preparation.channels}: leave out the number of channels")
     return avatars.source(count, preparation.size)
 
 

@@ -63,7 +63,7 @@ def in_order(work: Callable[[T], R], tasks: Iterable[tuple[Key, T]], workers: in
     except BrokenProcessPool as error:
         fewer = command("prepare", "SOURCE", "OUT", "--workers", 1)
         raise WorkerKilled(
-            f"a worker process was killed, usually because memory ran out: pack the images with fewer workers, with: {fewer}"
+            f"a worker process was killed, probably because there was not enough memory: pack the images with fewer workers, with: {fewer}"
         ) from error
 
 

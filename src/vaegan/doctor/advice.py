@@ -48,7 +48,7 @@ def amounts(training: int, held_out: int, recipe: Recipe, *, has_splits: bool) -
         steps = recipe.training.steps(epoch, batch)
         times = steps * batch / training
         if times >= OFTEN:
-            shown = f"the recipe trains for {steps / epoch:,.0f} epochs on {training:,} images, so the model may learn them by heart"
+            shown = f"the recipe trains for {steps / epoch:,.0f} epochs on {training:,} images, so the model may memorise them"
             flip = "" if recipe.augmentation.flip else ", or use --augmentation.flip, which mirrors them at random"
             yield f"{shown}: add more images{flip}"
         elif steps < epoch:
@@ -68,7 +68,7 @@ def rare_attributes(names: Sequence[str], attributes: NDArray[np.float32], recip
     for name, values in zip(names, attributes.T, strict=True):
         known = values[~np.isnan(values)]
         yes = int((known > 0).sum())
-        fewer, what = (yes, "have it") if 2 * yes <= len(known) else (len(known) - yes, "lack it")
+        fewer, what = (yes, "with it") if 2 * yes <= len(known) else (len(known) - yes, "without it")
         if fewer < FEWEST_WITH:
             useless.append(f"{name} ({fewer} {what})")
         elif fewer < RARE * len(known):

@@ -52,9 +52,7 @@ def asked(vary: Sequence[str], recipe: Recipe, *, alone: bool) -> list[Variant]:
     named: dict[str, Variant] = {}
     for variant in variants:
         if (other := named.setdefault(variant.name, variant)) is not variant:
-            raise UserError(
-                f'--vary: the runs of "{other.label}" and "{variant.label}" would both be named "{variant.name}": change one value'
-            )
+            raise UserError(f'--vary: "{other.label}" and "{variant.label}" would both give runs named "{variant.name}": change one value')
     return variants
 
 
@@ -92,7 +90,7 @@ def _parsed(vary: Sequence[str]) -> dict[str, list[Any]]:
         if key in settings:
             raise UserError(f"--vary {key} was given twice: give all its values in one --vary, as in --vary {key}=A,B")
         if key.startswith((*OF_THE_IMAGES, "networks.attributes")):
-            raise UserError(f"{key} cannot be varied, because it decides the images or attributes, and all runs must use the same ones")
+            raise UserError(f"{key} cannot be varied, because all runs must use the same images and attributes")
         if key == "training.seed":
             raise UserError("training.seed cannot be varied with --vary: use --seeds")
         try:

@@ -216,7 +216,7 @@ class Experiment:
             way = raise_it if trained + out >= 2 * held_out else "use a set that has more images"
             if out and (own := held_out_split(self.images, self.recipe.data.train_on)):
                 way = f"the {own} split of the set is held out; use a set with a larger one, or prepare the images again with --splits"
-            few = f"there are only {out} held-out images (and {trained} training images)"
+            few = f"only {out} of {out + trained} images are held out"
             raise UserError(f"{few}, and at least {held_out} are needed: {way}")
         if len(self.parts[0]) < training:
             raise UserError(
@@ -452,7 +452,7 @@ def _discriminator(run: str) -> str | None:
     """
     weights = _weights_of(run) if run else None
     if run and weights is None:
-        raise UserError(f"objective.discriminator must be a trained run, and {from_home(run)} is not one")
+        raise UserError(f'objective.discriminator must be a trained run, and "{from_home(run)}" is not one')
     return weights
 
 

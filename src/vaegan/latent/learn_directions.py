@@ -115,7 +115,7 @@ def note_on_few(directions: Directions) -> str:
         have = f'"{worst}" was tested on few held-out images, {yes} with it and {no} without it'
         return f"note: {have}, so its measured accuracy may be wrong by {error:.2f}: at least {MANY} of each are better"
     which = f"{len(few)} attributes have few held-out images, so their measured accuracies may be wrong"
-    return f'note: {which}, by up to {error:.2f} for "{worst}": at least {MANY} images with the attribute and {MANY} without it are better'
+    return f'note: {which}, by up to {error:.2f} for "{worst}": use at least {MANY} images with each attribute and {MANY} without it'
 
 
 def note_on_weak(aucs: Mapping[str, float | None]) -> str:
@@ -139,17 +139,20 @@ def learnable(answers: NDArray[np.float32], names: Sequence[str], fewest: int = 
             columns.append(column)
         else:
             sentences.append(
-                f'left out the attribute "{name}": it needs at least {fewest} images with it and {fewest} without it, '
-                f"and has {yes:,} and {no:,}"
+                f'left out the attribute "{name}": {_have(yes)} it and {no:,} do not, and at least {fewest} of each are needed'
             )
     return columns, sentences
+
+
+def _have(count: int) -> str:
+    return "1 image has" if count == 1 else f"{count:,} images have"
 
 
 def too_few_examples(images: ImageSet) -> UserError:
     """The mistake of a set of whose attributes none can be learned."""
     return UserError(
-        f"{called(images)} has no attribute with enough examples: one needs at least {FEWEST} training images with it, and "
-        f"{FEWEST} without it; use a set that has more images"
+        f"{called(images)} has no attribute with enough examples: at least {FEWEST} training images must have it, and "
+        f"{FEWEST} must not; use a set that has more images"
     )
 
 

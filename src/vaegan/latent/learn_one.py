@@ -63,7 +63,7 @@ def learn_one(
         if twice := len(among) - len(indices):
             notes.append(f"note: left out {twice:,} of the images {about}, because they are copies of others")
         if flag == "--without" and not len(indices):
-            raise UserError(f"--with and --without give the same images: for --without, choose images that do not have {name}")
+            raise UserError(f'--with and --without give the same images: for --without, choose images that do not have "{name}"')
         if len(indices) < FEWEST:
             raise UserError(f"there are only {len(indices)} images {about}, and at least {FEWEST} are needed: give more images with {flag}")
         kinds.append(encode(model, images, indices, progress).mean)

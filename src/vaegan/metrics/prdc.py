@@ -52,7 +52,7 @@ def radii(vectors: NDArray[np.floating], k: int = K) -> NDArray[np.float64]:
         UserError: there are too few.
     """
     if len(vectors) <= k:
-        raise UserError(f"there are only {len(vectors)} images on one side, and precision and recall need at least {k + 1} on each")
+        raise UserError(f"precision and recall need at least {k + 1} images in each of the two sets, and one has only {len(vectors)}")
     _, distances = nearest(vectors, vectors, k + 1)  # the nearest of all is the vector itself, or one just like it
     return distances[:, k]
 

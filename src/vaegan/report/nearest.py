@@ -74,7 +74,9 @@ class _TimeLimit:
     def __call__(self, _: str, done: int, total: int | None) -> None:
         taken = time.monotonic() - self.began
         if total and taken > PATIENCE / 3 and taken * total / done > PATIENCE:
-            raise UserError(f"the nearest training images are not shown, because encoding {total:,} images takes too long")
+            raise UserError(
+                f"the nearest training images are not shown, because encoding {total:,} images would take more than {PATIENCE:.0f} s"
+            )
 
 
 def _picture(pixels: NDArray[np.uint8]) -> Embedded:

@@ -54,10 +54,10 @@ def find_device(device: str, world: World) -> str:
     if not available[device]:
         raise UserError(f"there is no {device} device on this machine: leave out --device to use a device that this machine has")
     if device == "mps" and world.processes > 1:
-        raise UserError("training on mps takes one process: leave out --processes")
+        raise UserError("training on mps works with one process only: leave out --processes")
     if device == "cuda" and world.processes > torch.cuda.device_count():
         seen = torch.cuda.device_count()
-        slurm = "ask SLURM for GPUs with --gpus-per-node, so that each task sees all GPUs of its node"
+        slurm = "ask SLURM for as many GPUs, with --gpus-per-node, so that each task sees all GPUs of its node"
         way_out = slurm if isinstance(world.environment, Slurm) else f"use at most {seen} process{'es' * (seen > 1)}"
         here = "is 1 GPU" if seen == 1 else f"are {seen} GPUs"
         raise UserError(f"there {here} on this machine, and {world.processes} processes need one each: {way_out}")
@@ -98,7 +98,7 @@ def make_fabric(device: str = "auto", precision: str = "auto", world: World | No
         if "through the CLI" not in str(error):
             raise
         raise UserError(
-            "`fabric run` was given a device or precision that vaegan does not use: give --device and --precision to vaegan instead"
+            "`fabric run` was given a device or precision, and vaegan does not read these: give --device and --precision to vaegan instead"
         ) from error
 
 

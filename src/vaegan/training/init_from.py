@@ -40,7 +40,7 @@ def take_weights(model: VAEGAN, other: VAEGAN, name: str) -> str:
     """
     mine, theirs = model.architecture, other.architecture
     if differing := [key for key in SAME if getattr(mine, key) != getattr(theirs, key)]:
-        what = ", ".join(f"its networks.{key} is {plain(getattr(theirs, key))}, not {plain(getattr(mine, key))}" for key in differing)
+        what = ", ".join(f"they have networks.{key} {plain(getattr(theirs, key))}, not {plain(getattr(mine, key))}" for key in differing)
         raise UserError(f"the weights of {name} do not fit these networks: {what}; use the networks.* settings of {name}")
     source, layers, anew = other.state_dict(), _Layers(mine, theirs), []
     for key, tensor in model.state_dict().items():

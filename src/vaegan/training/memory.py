@@ -141,7 +141,7 @@ def _on_meta(recipe: Recipe) -> tuple[Objective, VAEGAN]:
     ):
         raise UserError(
             "objective.penalty needs second derivatives, and training.sync_batchnorm does not support them in a discriminator with batch "
-            "normalisation: leave out one, or use for example networks.family=resize"
+            "normalisation: leave out one of the two settings, or use for example networks.family=resize"
         )
     return objective, model
 

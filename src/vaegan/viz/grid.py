@@ -127,8 +127,7 @@ def save(picture: Image.Image, path: Path) -> Path:
     try:
         picture.save(content, kind)
     except Exception as error:  # Pillow's plugins raise a dozen kinds, for pictures that are too wide or have colours
-        size = f"{picture.width}x{picture.height}"
-        raise UserError(f"cannot write a picture of {size} as {path}: give it a name that ends in .png") from error
+        raise UserError(f"cannot write a picture as {path}: give it a name that ends in .png") from error
     with replacing(path) as temporary:
         temporary.write_bytes(content.getvalue())  # written by Pillow itself, a full disk would be an "encoder error"
     return path

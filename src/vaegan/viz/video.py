@@ -101,7 +101,7 @@ def _mp4(frames: Iterator[NDArray[np.uint8]], shape: tuple[int, ...], path: Path
         complaint = process.stderr.read().decode(errors="replace").strip()
     if process.returncode:
         reason = complaint.splitlines()[-1] if complaint else f"it exited with code {process.returncode}"
-        raise UserError(f"ffmpeg could not write the video: {reason}; give --out a name that ends in .gif")
+        raise UserError(f"ffmpeg could not write the video: {reason}; to write it without ffmpeg, give --out a name that ends in .gif")
 
 
 def _write_all(pipe: IO[bytes], content: bytes) -> None:

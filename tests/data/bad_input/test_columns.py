@@ -322,7 +322,12 @@ def test_a_set_with_other_choices_is_another(four: Place) -> None:
     (four.root / "t.csv").write_text(table("file,age", "31.5 7 18 80"))
     four.prepare(attributes=four.root / "t.csv", thresholds={"age": 18})
     four.refuses(
-        four.photos, four.out, "--size=16", f"--attributes={four.root / 't.csv'}", "--threshold=age=30", words="packed differently (content"
+        four.photos,
+        four.out,
+        "--size=16",
+        f"--attributes={four.root / 't.csv'}",
+        "--threshold=age=30",
+        words="packed with other settings (content",
     )
     listing = ImageSet.open(four.out).manifest["made_from"]["listing"]
     four.out = four.root / "plain"

@@ -76,7 +76,7 @@ def test_a_source_without_images_says_what_it_holds(kind: str, place: Place) -> 
 
 
 def test_an_empty_folder(place: Place) -> None:
-    place.refuses(write(place.root / "more", {".DS_Store": b"x"}), place.out, words='HEIC files, and "more" is empty')
+    place.refuses(write(place.root / "more", {".DS_Store": b"x"}), place.out, words='HEIC): "more" is empty')
 
 
 def test_a_run_is_no_source(place: Place) -> None:
@@ -180,7 +180,7 @@ def test_photos_of_phones_need_a_package(place: Place, monkeypatch: pytest.Monke
         with pytest.raises(UserError, match="no image can be read from"):
             read_images([only / "m.heic"], Preparation(), lambda *line: told.append(line))
         assert told == [(str(only / "m.heic"), reason)]
-    place.refuses(place.photos, place.out, "--size", SIDE, words="packed differently (content")
+    place.refuses(place.photos, place.out, "--size", SIDE, words="packed with other settings (content")
 
 
 @pytest.mark.parametrize(

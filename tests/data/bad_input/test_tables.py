@@ -37,18 +37,18 @@ BAD_TABLES: dict[str, tuple[bytes | None, str]] = {
     "an image": (picture(1), "{t} is not text in UTF-8"),
     "an Excel file": (
         b"PK\x03\x04 and so on",
-        "{t} is an Excel file or another archive, not a table of text: save the table as a CSV file, and give",
+        "{t} is an Excel file or a zip file, not a table of text: save the table as a CSV file, and give",
     ),
     "an old Excel file": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "{t} is an Excel file, not a table of text: save the table as a CSV file"),
     "a Parquet file": (b"PAR1\x15\x04", "{t} is a Parquet file, not a table of text: save the table as a CSV file"),
     "a quote that is not closed": (b'name,Round\n"a.png,1\nz.png,0\n', "{t} is not a CSV file: unexpected end of data"),
     "something after a quote": (b'name,Round\n"a.png"b,1\n', "{t} is not a CSV file: "),
     "a cell too long": (b"name,Round\na.png," + b"1" * 200_000 + b"\n", "{t} is not a CSV file: field larger than field limit"),
-    "no row for any image": (b"name,Round\nb.png,1\nc.png,0\n", "the names in {t} are not those of the images: it has names such as"),
-    "a header alone": (b"name,Round\n", "the names in {t} are not those of the images: it has names such as"),
+    "no row for any image": (b"name,Round\nb.png,1\nc.png,0\n", "{t} lists names such as"),
+    "a header alone": (b"name,Round\n", "{t} lists names such as"),
     "two folders of an image": (
         b"name,Round\nx/a.png,1\ny/a.png,0\n",
-        "the names in {t} are not those of the images: it has names such as",
+        "{t} lists names such as",
     ),
 }
 
@@ -73,7 +73,7 @@ def test_a_folder_as_a_table(place: Place) -> None:
 
 U = math.nan
 NO_IMAGE = r"^{} rows? of t\.csv ha(s|ve) no image: {}$"
-NO_ROW = r"^image files without a row in t\.csv, whose attributes are unknown: {}$"
+NO_ROW = r"^{} image files? ha(ve|s) no row in t\.csv, so the attributes are unknown$"
 TEXT = r"^columns of t\.csv that hold text are not attributes: {}$"
 NUMBERED = b"".join(b"%d.png,1\n" % number for number in range(20))
 

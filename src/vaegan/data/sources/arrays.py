@@ -130,8 +130,8 @@ def _shape(shape: tuple[int, ...], what: str) -> tuple[int, int, int, int]:
     said = f"{what} holds an array of {' x '.join(map(str, shape)) or 'one number'}"
     if len(shape) == 2:
         raise UserError(
-            f"{said}, and images need N x H x W: if the array is one image, give the folder of this file; "
-            "if each row of it is an image, reshape the array"
+            f"{said}, and images need N x H x W: if this is one image, give the folder that the file is in; "
+            "if each row is an image, reshape the array"
         )
     if len(shape) == 3 and shape[-1] < MOST_CHANNELS:
         raise UserError(f"{said}: this is one image, not a set; give the folder that the file is in")
@@ -159,8 +159,8 @@ def _members(path: Path) -> tuple[list[ImageArray], dict[str, list[str]], list[s
                 shapes = {name: ", ".join(map(str, heads[name][0])) for name in names}
                 there = ", ".join(f'"{name}" of shape ({shape})' for name, shape in shapes.items()) or "no array"
                 if not large:
-                    raise UserError(f"no array of {path} has the shape of images, N x H x W or N x H x W x C: it holds {there}")
-                raise UserError(f"it is not clear which array of {path} holds the images: name the right one 'images'; it holds {there}")
+                    raise UserError(f"{path} has no array with the shape of images, N x H x W or N x H x W x C: it holds {there}")
+                raise UserError(f"{path} holds {there}, and it is not clear which of them is the images: name the right one 'images'")
             arrays = [ImageArray(name, _shape(heads[name][0], f"{path}: {name}"), heads[name][2], heads[name][1]) for name in wanted]
             notes: list[str] = []
             labels = {array.name: found for array in arrays if (found := _labels(archive, array, heads, notes))}
@@ -190,7 +190,7 @@ def _labels(archive: zipfile.ZipFile, array: ImageArray, heads: dict[str, Any], 
             there = " x ".join(map(str, shape)) or "one value"
             notes.append(f"left out {name}: it holds {there}, not a label for each of {array.shape[0]:,} images")
         elif dtype.kind not in "iuUb":
-            what = "Python objects, which can run code and are not read" if dtype.hasobject else f"values of the type {dtype}"
+            what = "Python objects, which can run code" if dtype.hasobject else f"values of the type {dtype}"
             notes.append(f"left out {name}: it holds {what}; save the labels as whole numbers or texts")
         else:
             with archive.open(f"{name}.npy") as stream:

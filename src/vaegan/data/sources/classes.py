@@ -25,7 +25,7 @@ def source(path: Path) -> Source:
     files = listing(path)
     parents = {tuple(name.split("/")[:-1]) for name, _ in files}
     if parents == {()}:
-        raise UserError(f"the images in {path} are not in folders: make a folder for each class, and put the images into these folders")
+        raise UserError(f"the images in {path} are not in folders of classes: make a folder for each class, and put its images into it")
     root = 1 if _has_one_root(parents) else 0
     split = any(len(folder) > root and folder[root].lower() in SPLITS for folder in parents)
 

@@ -107,7 +107,7 @@ class ValueRange:
 
 def _source(name: str, items: Callable[[], Iterator[Item]], count: int | None, values: ValueRange) -> Source:
     if count == 0:
-        raise UserError(f"there are no images: the {name} is empty")
+        raise UserError(f"there are no images: the {name.removesuffix(' of a program')} is empty")
     source = Source(name, lambda: chain(items(), noted()), count, listing="", state="")
 
     def noted() -> Iterator[Item]:

@@ -17,7 +17,7 @@ from ...files import missing
 
 SEPARATORS = ",;\t|"
 OTHER_KINDS = {
-    b"PK\x03\x04": "an Excel file or another archive",
+    b"PK\x03\x04": "an Excel file or a zip file",
     b"\xd0\xcf\x11\xe0": "an Excel file",
     b"PAR1": "a Parquet file",
     b"SQLite": "a database",
