@@ -343,7 +343,7 @@ def about_growth(growth: Growth, images: ImageSet, training: Indices, steps_per_
     """A sentence on what becomes of a run whose images have become more."""
     held_out = len(growth.held_out or ())
     count = f"there are {len(images):,} images now: {len(training):,} training images and, as before, {held_out:,} held-out images"
-    order = "the images are shuffled anew, so the result differs from a run that had all images from the beginning"
+    order = "the images are shuffled again, so the result differs from that of a run that had all images from the beginning"
     falls = ", and the learning rate falls after each of these epochs" if schedule == "exponential" else ""
     return f"{count}; an epoch now has {steps_per_epoch:,} steps{falls}; {order}"
 

@@ -165,7 +165,7 @@ CASES = [
         not_finite(1),
     ),
     Case(
-        ("(--training.rollbacks allows no more)", "{}, {}: train a new run with a lower --optimizer.lr"),
+        ("(--training.rollbacks allows no more)", "{}, {}; {}: train a new run with a lower --optimizer.lr"),
         f"{NOT_FINITE} rollback --training.rollbacks 1 --training.checkpoint_every 1",
         (healed, "train TINY --data PACKED --run OUT --optimizer.lr 1e-4"),
         not_finite(9),

@@ -23,8 +23,8 @@ def test_prepare_and_join(tmp_path: Path, photos: Path, capsys: pytest.CaptureFi
         assert f"with: vaegan join OUT '{tmp_path / f'part {number}'}' PARTS" in said
         assert "Train on it" not in said
     assert "nothing was packed, because" in notices(capsys, "prepare", photos, tmp_path / "part 1", "--shard", "1/2", *small)
-    assert "packed with other settings (shard)" in fails(capsys, "prepare", photos, tmp_path / "part 1", "--shard", "2/2", *small)
-    assert "packed with other settings (shard)" in fails(capsys, "prepare", photos, tmp_path / "part 1", *small)
+    assert "with other settings (shard)" in fails(capsys, "prepare", photos, tmp_path / "part 1", "--shard", "2/2", *small)
+    assert "with other settings (shard)" in fails(capsys, "prepare", photos, tmp_path / "part 1", *small)
     said = notices(capsys, "join", tmp_path / "set", tmp_path / "part 2", tmp_path / "part 1")
     assert "set holds 40 images of 16x16: train 20, validation 10, test 10" in said
     works("data", tmp_path / "set", "--verify")

@@ -214,7 +214,7 @@ BAD: dict[str, tuple[str, Any, str]] = {
     "several": (
         "a.npz",
         lambda path: np.savez(path, a=noise(2, 9, 9), b=noise(2, 9, 9)),
-        ".* holds .*, and it is not clear which of them is the images: name the right one 'images'",
+        ".* holds .*, and it is not clear which of them holds the images: name the right one 'images'",
     ),
     "no images": (
         "a.npz",

@@ -153,7 +153,7 @@ def test_a_range_that_is_asked_for(tmp_path: Path) -> None:
     photos = three(tmp_path / "photos")
     images = packed(photos, tmp_path / "set", value_range=(0, 2000))
     assert images.images[:][:, 0, 0, 0].tolist() == [128, 255, 255]
-    with pytest.raises(UserError, match=r"packed with other settings \(range\)"):
+    with pytest.raises(UserError, match=r"with other settings \(range\)"):
         packed(photos, tmp_path / "set", value_range=(0, 3000))
 
 
@@ -274,7 +274,9 @@ def test_an_unfinished_set_with_other_percentiles_is_refused(tmp_path: Path, mon
         packed(photos, tmp_path / "set", percentiles=(1.0, 99.0))
     monkeypatch.undo()
     for options in ({}, {"percentiles": (2.0, 99.0)}, {"value_range": (0.0, 1.0)}):
-        with pytest.raises(UserError, match=r"was started with other settings \(range\): to continue it, run the earlier command again"):
+        with pytest.raises(
+            UserError, match=r"was started with other images or settings \(range\): to continue it, run the earlier command again"
+        ):
             packed(photos, tmp_path / "set", **options)
     assert packed(photos, tmp_path / "set", percentiles=(1.0, 99.0)).preparation.range == (1000, 3000)
 

@@ -135,10 +135,10 @@ def test_what_was_begun_otherwise_stays(stage: str, tmp_path: Path, monkeypatch:
                 pack(numbered(50), folder)
     before = {path.name: path.read_bytes() for path in (folder / writer.UNFINISHED).iterdir()}
     for other, words in (
-        (dataclasses.replace(numbered(50), listing="others"), "other settings .content.|packed with other settings .content: "),
+        (dataclasses.replace(numbered(50), listing="others"), "other images or settings .content.|with other settings .content: "),
         (
             dataclasses.replace(numbered(50), attribute_names=("A", "B")),
-            "other settings .attributes.|packed with other settings .attributes",
+            "other images or settings .attributes.|with other settings .attributes",
         ),
     ):
         with pytest.raises(UserError, match=words):

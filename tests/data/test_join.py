@@ -205,7 +205,7 @@ def test_a_part_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.Mon
         pack_parts(numbered(200), 2, tmp_path, stop=lambda: next(stops))
     with pytest.raises(UserError, match="is not finished: run the same vaegan prepare command again"):
         join(tmp_path / "set", [tmp_path / "part 1", tmp_path / "part 2"], progress=quiet)
-    with pytest.raises(UserError, match=r"was started with other settings \(shard\)"):
+    with pytest.raises(UserError, match=r"was started with other images or settings \(shard\)"):
         pack(numbered(200), tmp_path / "part 1")
     check(join(tmp_path / "set", pack_parts(numbered(200), 2, tmp_path), progress=quiet), plain)
 
@@ -263,7 +263,9 @@ def test_mistakes(tmp_path: Path) -> None:
     assert not (tmp_path / "set").exists()
     assert content(tmp_path / "plain") == before
     join(tmp_path / "set", parts, progress=quiet)
-    with pytest.raises(UserError, match=r"set exists already: its settings are not those of the parts \(splits\); choose another folder"):
+    with pytest.raises(
+        UserError, match=r"set exists already: it was joined from parts with other images or settings \(splits\); choose another folder"
+    ):
         join(tmp_path / "set", drawn, progress=quiet)
 
 

@@ -381,7 +381,7 @@ def test_attributes_from_a_table(photos: Path, tmp_path: Path) -> None:
         "1 rows of table.csv have no image: gone.png",
         "1 image file has no row in table.csv, so the attributes are unknown",
     ]
-    with pytest.raises(UserError, match=r"packed with other settings \(attributes, content: "):  # the table changed
+    with pytest.raises(UserError, match=r"with other settings \(attributes, content: "):  # the table changed
         pack(str(photos), tmp_path, size=(16, 16), count=4)
 
 

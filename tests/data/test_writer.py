@@ -149,10 +149,10 @@ def test_done_already(tmp_path: Path, photos: Path) -> None:
     again = prepare(str(photos), tmp_path / "set", progress=lambda *_: pytest.fail("nothing is to be done"), size=(16, 16))
     assert again.identity == once.identity
     assert content(tmp_path / "set") == before
-    with pytest.raises(UserError, match=r"exists already: it was packed with other settings \(size"):
+    with pytest.raises(UserError, match=r"exists already: it was packed from other images or with other settings \(size"):
         prepare(str(photos), tmp_path / "set", progress=quiet, size=(24, 24))
     (photos / "photo 00.png").unlink()
-    with pytest.raises(UserError, match=r"packed with other settings \(content: other images, another table"):
+    with pytest.raises(UserError, match=r"with other settings \(content: other images, another table"):
         prepare(str(photos), tmp_path / "set", progress=quiet, size=(16, 16))
 
 

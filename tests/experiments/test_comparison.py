@@ -177,7 +177,7 @@ def test_values_as_they_are_written() -> None:
         (["objective.gamma=[1"], "cannot read the values of --vary objective.gamma=.1: write values"),
         (["objective.gamma=1,1"], "has a value twice"),
         (["objective.gamma=1,0.1,1e0"], "has a value twice"),
-        (["objective.discriminator=runs/a b,runs/a-b"], "would both be named .discriminator-runs-a-b."),
+        (["objective.discriminator=runs/a b,runs/a-b"], "would both give runs named .discriminator-runs-a-b."),
         (["objective.gamma=1", "objective.gamma=2"], "was given twice"),
         (["training.seed=1,2"], "cannot be varied with --vary: use --seeds"),
         (["networks.size=16,32"], "cannot be varied"),

@@ -310,8 +310,8 @@ def test_checkpoints_that_may_not_be_read_or_written(what: str, mode: int, run: 
 
 def test_checkpoints_of_another_run_are_refused_with_what_differs(run: Path, tmp_path: Path) -> None:
     for overrides, sentence in (
-        ({"networks__latent": 5}, r"they have networks\.latent 5, not 4"),
-        ({"networks__size": (16, 24)}, "they have networks.size 16 24, not 16 16"),
+        ({"networks__latent": 5}, r"its networks\.latent is 5, not 4"),
+        ({"networks__size": (16, 24)}, "its networks.size is 16 24, not 16 16"),
         ({"objective__gamma": 0.5, "training__seed": 7}, r"its objective\.gamma is 0\.5, not .*, its training\.seed is 7, not 0"),
         ({"training__batch": 2}, "the run was trained with 2 images a step, "),
     ):

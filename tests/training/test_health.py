@@ -184,7 +184,7 @@ def test_before_the_first_checkpoint_a_rollback_goes_to_the_start(tmp_path: Path
 def test_rollbacks_come_to_an_end(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         spoilt = Spoilt(patch, "decoder", 5, times=100)
-        with pytest.raises(UserError, match=r"at step 5, after 2 rollbacks \(--training\.rollbacks allows no more\): train a new run"):
+        with pytest.raises(UserError, match=r"at step 5, after 2 rollbacks \(--training\.rollbacks allows no more\); the last"):
             train(
                 tiny(gate__enabled=False, training__on_nan="rollback", training__rollbacks=2),
                 tmp_path / "run",

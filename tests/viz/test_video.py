@@ -57,7 +57,9 @@ def test_an_mp4_gets_all_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_gif_that_is_too_large_for_memory(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"a \.gif of 2,[78]\d\d,\d{3},\d{3} pixels is too large, because 2,000,000,000 are possible"):
+    with pytest.raises(
+        UserError, match=r"a \.gif of 2,[78]\d\d,\d{3},\d{3} pixels is too large, because at most 2,000,000,000 are possible"
+    ):
         video.save(lambda _: frame(0), 20_000_000, tmp_path / "a.gif", 20)
 
 

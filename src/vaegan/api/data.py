@@ -299,8 +299,8 @@ def data(
                 bad += [] if good else [name]
                 bar("checking bytes", done, total)
         if bad:
-            way = f"restore {'this file' if len(bad) == 1 else 'these files'} from a backup, or pack the images again"
-            raise UserError(f"{images.folder} is damaged: {', '.join(bad)} changed after packing: {way}")
+            way = f"restore {'this file' if len(bad) == 1 else 'these files'} from a backup, or pack the images into another folder"
+            raise UserError(f"{images.folder} is damaged: {', '.join(bad)} changed after packing; {way}")
     return SetSummary.of(images, home, images.notes(), verified=verify)
 
 

@@ -139,7 +139,7 @@ class TrainingFlags(RecipeFlags):
     drawn faces), or any other SOURCE of vaegan prepare."""
     objective: str | None = None
     """The kind of model: vaegan, vae, gan or vae-dis. The last three are for comparison with vaegan. vae-dis (VAE_Disl of the paper)
-    measures the error in features of another run's discriminator. Name that run with --objective.discriminator RUN."""
+    measures the error in features of another run's discriminator. Give that run with --objective.discriminator RUN."""
     size: str | None = None
     """The side of the square images in pixels, or HEIGHTxWIDTH, for example 96x64. Multiples of 16 up to 128 work with every network.
     The default is that of the packed set, or else of the recipe."""

@@ -190,7 +190,12 @@ def _channels_last(array: NDArray[Any], preparation: Preparation) -> NDArray[Any
         size = preparation.size
         first, last = array.shape[-2:] == size, array.shape[-3:-1] == size
     if first == last:
-        raise UserError(f"it is not clear which dimension of {_shape(array)} holds the channels: pass PIL images")
+        way = (
+            "pass PIL images"
+            if preparation.channels in (1, 3)
+            else f"pass N x {preparation.size[0]} x {preparation.size[1]} x {preparation.channels}"
+        )
+        raise UserError(f"it is not clear which dimension of {_shape(array)} holds the channels: {way}")
     many = array if array.ndim == 4 else array[None]
     return many.transpose(0, 2, 3, 1) if first else many
 

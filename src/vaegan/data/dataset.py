@@ -361,6 +361,7 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> tuple[ImageSet, ...]:
     """
     damaged = f"the packed set {folder} is damaged"
     again = f"join its parts again with: {command('join', folder, 'PART', 'PART')}"
+    anew = f"if a part was packed again, join the parts into a new folder with: {command('join', 'FOLDER', 'PART', 'PART')}"
     try:
         folders = [Path(os.path.normpath(folder.resolve() / place)) for place in json.loads((folder / PARTS).read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError, RecursionError) as error:
@@ -373,10 +374,9 @@ def _open_parts(folder: Path, manifest: dict[str, Any]) -> tuple[ImageSet, ...]:
         part = ImageSet.open_part(place)
         wanted = manifest["made_from"] | {"shard": str(shard)}
         if part.manifest["made_from"] != wanted or part.manifest["preparation"] != manifest["preparation"]:
-            raise UserError(f"{damaged}: its part {shard} is no longer in {place}, which is now another set, or was packed again; {again}")
+            raise UserError(f"{damaged}: its part {shard} is no longer in {place}, which is now another set, or was packed again; {anew}")
         parts.append(part)
     if sum(map(len, parts)) != manifest["shape"][0]:
-        anew = f"if a part was packed again, join the parts into a new folder with: {command('join', 'FOLDER', 'PART', 'PART')}"
         raise UserError(f"{damaged}: its parts have {sum(map(len, parts)):,} images, not {manifest['shape'][0]:,}; {anew}")
     return tuple(parts)
 

@@ -21,7 +21,7 @@ ORIENTATION = 0x0112
 NPY = b"\x93NUMPY"
 PICKLE = b"\x80"
 """The first byte of a pickle, since Python 2.3."""
-OBJECTS = "it holds Python objects, which can run code: save an array of numbers"
+OBJECTS = "it holds Python objects, which can run code; save an array of numbers"
 Opened = Image.Image | Samples | tiff.Tiff
 
 

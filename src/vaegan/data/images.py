@@ -285,7 +285,7 @@ def check(samples: Samples, preparation: Preparation) -> str | None:
 
 def _check_size(width: int, height: int) -> None:
     if min(width, height) < SMALLEST:
-        raise Unreadable(f"only {width}x{height} pixels")
+        raise Unreadable(f"only {width}x{height} pixels, and each side needs at least {SMALLEST}")
 
 
 def _other_channels(there: int, wanted: int) -> Unreadable:

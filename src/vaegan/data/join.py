@@ -140,7 +140,7 @@ def _check_out(out: Path, about: dict[str, Any], parts: Sequence[ImageSet]) -> d
         if not (out / PARTS).is_file():
             raise UserError(f"{out} exists already: it is a packed set; {NEW}")
         if others := differing({**there, "attribute_names": there["attributes"]}, about):
-            raise UserError(f"{out} exists already: its settings are not those of the parts ({some(others)}); {NEW}")
+            raise UserError(f"{out} exists already: it was joined from parts with other images or settings ({some(others)}); {NEW}")
         return there
     inside = {Path(_place(out, part.folder)).parts[0] for part in parts}
     others = sorted(entry.name for entry in out.iterdir()) if out.is_dir() else []

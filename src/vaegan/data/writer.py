@@ -205,9 +205,8 @@ def _check_same(folder: Path, wanted: dict[str, Any]) -> None:
     if others := differing(read_manifest(folder), wanted):
         others.sort(key=lambda name: name == "content")  # the last one, because it is explained
         more = ": other images, another table, or other images left out" if "content" in others else ""
-        raise UserError(
-            f"{folder} exists already: it was packed with other settings ({some(others)}{more}); choose another folder, or remove this one"
-        )
+        why = f"it was packed from other images or with other settings ({some(others)}{more})"
+        raise UserError(f"{folder} exists already: {why}; choose another folder, or remove this one")
 
 
 def _refuse_file(folder: Path) -> None:
@@ -316,7 +315,7 @@ class Writer:
             return False
         if others:
             raise UserError(
-                f"packing into {self.folder.parent} was started with other settings ({some(others)}): to continue it, run the "
+                f"packing into {self.folder.parent} was started with other images or settings ({some(others)}): to continue it, run the "
                 f"earlier command again; to start again, choose another folder, or remove {self.folder}"
             )
         for path in self.folder.iterdir():

@@ -216,7 +216,7 @@ class Experiment:
             way = raise_it if trained + out >= 2 * held_out else "use a set that has more images"
             if out and (own := held_out_split(self.images, self.recipe.data.train_on)):
                 way = f"the {own} split of the set is held out; use a set with a larger one, or prepare the images again with --splits"
-            few = f"only {out} of {out + trained} images are held out"
+            few = f"there are only {out} held-out images, beside {trained} training images"
             raise UserError(f"{few}, and at least {held_out} are needed: {way}")
         if len(self.parts[0]) < training:
             raise UserError(

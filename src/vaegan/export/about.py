@@ -41,7 +41,7 @@ class Learned:
     def of(cls, opened: Run, model: VAEGAN, progress: Progress) -> Learned:
         """Read it or learn it."""
         notes: list[str] = []
-        known, reason = None, "a model folder does not say which images it was trained on"
+        known, reason = None, f"{opened.kind} does not say which images it was trained on"
         if opened.is_run:
             try:
                 known = RunImages.of(opened)

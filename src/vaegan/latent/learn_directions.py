@@ -138,9 +138,8 @@ def learnable(answers: NDArray[np.float32], names: Sequence[str], fewest: int = 
         elif min(yes, no) >= fewest:
             columns.append(column)
         else:
-            sentences.append(
-                f'left out the attribute "{name}": {_have(yes)} it and {no:,} do not, and at least {fewest} of each are needed'
-            )
+            lack = f"{no:,} {'does' if no == 1 else 'do'} not"
+            sentences.append(f'left out the attribute "{name}": {_have(yes)} it and {lack}, and at least {fewest} of each are needed')
     return columns, sentences
 
 

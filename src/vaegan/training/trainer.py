@@ -394,7 +394,7 @@ class Trainer:
             raise Diverged(f"{error}; {last}: {way_out}") from None
         if self.rollbacks >= settings.rollbacks:
             times = f"after {self.rollbacks} rollback{'s' * (self.rollbacks != 1)} (--training.rollbacks allows no more)"
-            raise Diverged(f"{error}, {times}: train a new run with a lower --optimizer.lr; {last}") from None
+            raise Diverged(f"{error}, {times}; {last}: train a new run with a lower --optimizer.lr") from None
         rollbacks = self.rollbacks + 1
         state, damaged = from_leader(self.fabric, lambda: checkpoint.take(run.checkpoints_folder))
         self.load_state_dict(state)

@@ -39,7 +39,7 @@ def save(frame: DrawFrame, count: int, path: Path, fps: float, progress: Progres
     first = frame(0)
     if kind == ".gif" and (pixels := count * first.shape[0] * first.shape[1]) > GIF_BYTES:
         way = "make the video shorter, or give --out a name that ends in .mp4"
-        raise UserError(f"a .gif of {pixels:,} pixels is too large, because {GIF_BYTES:,} are possible: {way}")
+        raise UserError(f"a .gif of {pixels:,} pixels is too large, because at most {GIF_BYTES:,} are possible: {way}")
 
     def frames() -> Iterator[NDArray[np.uint8]]:
         for number in range(count):

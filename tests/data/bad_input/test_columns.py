@@ -327,7 +327,7 @@ def test_a_set_with_other_choices_is_another(four: Place) -> None:
         "--size=16",
         f"--attributes={four.root / 't.csv'}",
         "--threshold=age=30",
-        words="packed with other settings (content",
+        words="with other settings (content",
     )
     listing = ImageSet.open(four.out).manifest["made_from"]["listing"]
     four.out = four.root / "plain"

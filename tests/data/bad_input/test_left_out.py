@@ -76,7 +76,7 @@ def test_a_source_without_images_says_what_it_holds(kind: str, place: Place) -> 
 
 
 def test_an_empty_folder(place: Place) -> None:
-    place.refuses(write(place.root / "more", {".DS_Store": b"x"}), place.out, words='HEIC): "more" is empty')
+    place.refuses(write(place.root / "more", {".DS_Store": b"x"}), place.out, words='HEIC files, and "more" is empty')
 
 
 def test_a_run_is_no_source(place: Place) -> None:
@@ -180,7 +180,7 @@ def test_photos_of_phones_need_a_package(place: Place, monkeypatch: pytest.Monke
         with pytest.raises(UserError, match="no image can be read from"):
             read_images([only / "m.heic"], Preparation(), lambda *line: told.append(line))
         assert told == [(str(only / "m.heic"), reason)]
-    place.refuses(place.photos, place.out, "--size", SIDE, words="packed with other settings (content")
+    place.refuses(place.photos, place.out, "--size", SIDE, words="with other settings (content")
 
 
 @pytest.mark.parametrize(
@@ -306,3 +306,13 @@ def test_files_that_gave_no_image_have_their_own_names(place: Place) -> None:
     write(place.photos, {"Trip: Rome/b.jpg": "no image"})
     found = vaegan.prepare(place.photos, place.out, size=SIDE, workers=1)
     assert [(one.name, one.error) for one in found.skipped] == [("Trip: Rome/b.jpg", "not an image")]
+
+
+def test_what_an_earlier_version_wrote_is_read(place: Place) -> None:
+    """Its word was "passed over"."""
+    images = place.packs(good={"a.png": 1})
+    (place.out / "skipped.txt").write_text("t.csv: passed over: not an image\nc.png: damaged\n")
+    assert ImageSet.open(images.folder).skipped == ["c.png: damaged"]
+    rests = left_out.notes_on_rests(["a.gif: passed over: 2 more frames", "b.gif: left out: 1 more frame"])
+    assert len(rests) == 1
+    assert "3" in rests[0]

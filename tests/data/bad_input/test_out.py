@@ -75,7 +75,12 @@ def test_an_out_that_is_another_set(options: tuple[object, ...], words: str, pla
     Path("t.csv").write_text("name,Round\na.png,1\nz.png,0\n")
     place.packs()
     sentence = place.refuses(
-        place.photos, place.out, "--workers", 1, *options, words=f"{place.out} exists already: it was packed with other settings {words}"
+        place.photos,
+        place.out,
+        "--workers",
+        1,
+        *options,
+        words=f"{place.out} exists already: it was packed from other images or with other settings {words}",
     )
     assert "choose another folder, or remove this one" in sentence
     place.packs()
@@ -85,12 +90,10 @@ def test_an_out_that_is_a_set_of_another_source(place: Place) -> None:
     place.packs()
     write(place.root / "other", {"b.png": picture(3)})
     why = ": other images, another table, or other images left out"
-    words = (
-        f"{place.out} exists already: it was packed with other settings (source, content{why}); choose another folder, or remove this one"
-    )
+    words = f"{place.out} exists already: it was packed from other images or with other settings (source, content{why}); choose"
     place.refuses(place.root / "other", place.out, "--workers", 1, "--size", SIDE, words=words)
     write(place.photos, {"m.png": picture(3)})
-    words = f"{place.out} exists already: it was packed with other settings (content{why}); choose another folder, or remove this one"
+    words = f"{place.out} exists already: it was packed from other images or with other settings (content{why}); choose"
     place.refuses_photos(words=words)
 
 

@@ -132,7 +132,7 @@ def test_a_changed_file_of_a_packed_set(name: str, at: int, place: Place, packed
     content[at] ^= 0x55
     (packed / name).write_bytes(content)
     before = surroundings(place.root, place.root / "nothing")
-    words = f"{packed} is damaged: {name} changed after packing: restore this file from a backup, or pack the images again"
+    words = f"{packed} is damaged: {name} changed after packing; restore this file from a backup, or pack the images into another folder"
     fails(place.capsys, "data", packed, "--verify", words=words)
     assert surroundings(place.root, place.root / "nothing") == before
 

@@ -91,7 +91,7 @@ BAD_SETS: dict[str, tuple[dict[str, bytes | str | None], str]] = {
     "celeba, a value too many": ({LIST: "2\nMale\n000001.jpg 1 1\n000002.jpg 1\n"}, NO_LIST),
     "celeba, two rows for an image": ({LIST: "2\nMale\n000001.jpg 1\n000001.jpg -1\n"}, LIST),
     "celeba, a list that is no text": ({LIST: picture(1)}, f"{LIST} is not text in UTF-8"),
-    "celeba, a list of other images": ({LIST: "1\nMale\n999.jpg 1\n"}, "names such as 999.jpg, but the images have names such as 000001.jpg"),
+    "celeba, a list of other images": ({LIST: "1\nMale\n999.jpg 1\n"}, "such as 999.jpg, but the images have names such as 000001.jpg"),
     "celeba, an unknown partition": ({PARTITION: "000001.jpg 0\n000002.jpg 3\n"}, NO_PARTITION),
     "celeba, partitions cut in a row": ({PARTITION: "000001.jpg 0\n000002.jpg"}, NO_PARTITION),
     "celeba, partitions with more columns": ({PARTITION: "000001.jpg 0 1\n"}, NO_PARTITION),

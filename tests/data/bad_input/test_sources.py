@@ -14,7 +14,7 @@ BAD_SOURCES: dict[str, tuple[str, str]] = {
     "no name": ("", "the name of the images is empty: give a folder, or avatars,"),
     "the folder of nobody": ("~nobody-of-this-name/photos", "~nobody-of-this-name"),
     "the celeba of nobody": ("celeba:~nobody-of-this-name/photos", "~nobody-of-this-name"),
-    "a folder without images": ("{root}/here", f"{NO_IMAGES} {{root}}/here or its subfolders that can be read ("),
+    "a folder without images": ("{root}/here", f"{NO_IMAGES} {{root}}/here or its subfolders: vaegan reads "),
     "a kind with a slip": ("celebaa:{root}/photos", "does not exist, and there is no kind of images named celebaa. Did you mean celeba?"),
     "an unknown kind": ("imagenet:{root}/photos", ": there are celeba, lfw, stl10, cifar10, cifar100, mnist, classes, hf, hf-stream"),
     "a kind in capitals": ("CelebA:{root}/photos", "there is no kind of images named CelebA"),

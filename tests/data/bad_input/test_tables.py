@@ -45,7 +45,7 @@ BAD_TABLES: dict[str, tuple[bytes | None, str]] = {
     "something after a quote": (b'name,Round\n"a.png"b,1\n', "{t} is not a CSV file: "),
     "a cell too long": (b"name,Round\na.png," + b"1" * 200_000 + b"\n", "{t} is not a CSV file: field larger than field limit"),
     "no row for any image": (b"name,Round\nb.png,1\nc.png,0\n", "{t} lists names such as"),
-    "a header alone": (b"name,Round\n", "{t} lists names such as"),
+    "a header alone": (b"name,Round\n", "{t} lists no images"),
     "two folders of an image": (
         b"name,Round\nx/a.png,1\ny/a.png,0\n",
         "{t} lists names such as",

@@ -160,7 +160,7 @@ def _members(path: Path) -> tuple[list[ImageArray], dict[str, list[str]], list[s
                 there = ", ".join(f'"{name}" of shape ({shape})' for name, shape in shapes.items()) or "no array"
                 if not large:
                     raise UserError(f"{path} has no array with the shape of images, N x H x W or N x H x W x C: it holds {there}")
-                raise UserError(f"{path} holds {there}, and it is not clear which of them is the images: name the right one 'images'")
+                raise UserError(f"{path} holds {there}, and it is not clear which of them holds the images: name the right one 'images'")
             arrays = [ImageArray(name, _shape(heads[name][0], f"{path}: {name}"), heads[name][2], heads[name][1]) for name in wanted]
             notes: list[str] = []
             labels = {array.name: found for array in arrays if (found := _labels(archive, array, heads, notes))}

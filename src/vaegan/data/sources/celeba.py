@@ -43,7 +43,7 @@ def source(path: Path) -> Source:
         if not found:
             celeba.notes.append(f"{name}.txt does not exist: no {what} are known")
     if partition and (missing := sum(not item.split for item in items())):
-        some = "1 image has" if missing == 1 else f"{missing} images have"
+        some = "1 image has" if missing == 1 else f"{missing:,} images have"
         celeba.notes.append(f"{some} no row in {partition.name}, and so no split")
     if attributes:
         if attributes.suffix == ".csv":

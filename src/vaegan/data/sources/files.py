@@ -78,7 +78,7 @@ def listing(path: Path) -> Listing:
         found = Zip(path) if _is_zip(path) else Tar(path)
     if found.count == 0:
         there = f'"{path.name}" {found.left_out.in_all()}'
-        raise UserError(f"there are no images in {path} or its subfolders that can be read ({formats_in_words()}): {there}")
+        raise UserError(f"there are no images in {path} or its subfolders: vaegan reads {formats_in_words()} files, and {there}")
     return found
 
 

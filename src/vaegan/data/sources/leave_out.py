@@ -26,7 +26,7 @@ def read_list(path: Path) -> frozenset[str]:
     columns = dict(zip((name.lower().replace(" ", "_") for name in table.header), table.columns, strict=True))
     names = next((columns[name] for name in NAME_COLUMNS if name in columns), None)
     if names is None:
-        raise UserError(f"{path} has no column of file names, which must have one of these names: {', '.join(NAME_COLUMNS)}")
+        raise UserError(f"{path} has no column of file names: give the column that has them one of these names: {', '.join(NAME_COLUMNS)}")
     marks = columns.get(LEAVE_OUT, ["1"] * len(names))
     return frozenset(name.strip() for name, mark in zip(names, marks, strict=True) if mark.strip() == "1") - {""}
 
