@@ -49,7 +49,7 @@ def test_an_attribute_of_too_few_images_is_refused_before_anything_is_learned(
         photos / "photo 00.png",
         "--add",
         "Beard=1",
-        words="at least 290 images with it and 290 without it",
+        words="and at least 290 of each are needed",
     )
     assert not known.exists()
 
