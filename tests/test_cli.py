@@ -79,7 +79,7 @@ def test_a_film_of_the_training(trained: Path, tmp_path: Path, capsys: pytest.Ca
         film.seek(2)
         with Image.open(trained / "samples" / "step-000004.png") as last:
             assert np.abs(np.asarray(film.convert("RGB"), float) - np.asarray(last.convert("RGB"))).mean() < 8
-    assert "has no pictures of its training" in fails(capsys, "convergence", tmp_path)
+    assert "has no pictures that were saved during training" in fails(capsys, "convergence", tmp_path)
     assert "--fps must be from 1 to 50" in fails(capsys, "convergence", trained, "--fps", 0)
     assert ".gif or .mp4" in fails(capsys, "convergence", trained, "--out", tmp_path / "film.txt")
     (trained / "samples" / "step-1000000.png").write_bytes(b"no picture")
@@ -300,11 +300,13 @@ def test_a_longer_run_says_what_becomes_of_an_annealed_rate(tmp_path: Path, caps
     train(tmp_path / "run", training__length="4 steps", **rates)
     assert "learning rate" not in capsys.readouterr().err
     works("train", "--resume", tmp_path / "run", "--steps", 8, "--device", "cpu", "--no-report")
-    longer = "note: the run now has 8 steps in place of 4, and the learning rate depends on this length"
-    note = f"{longer}: the rate at step 4 is 0.00051 in place of 1e-05"
+    longer = "note: the run now has 8 steps (before: 4), and the learning rate depends on the number of steps"
+    note = f"{longer}: at step 4 it is now 0.00051 (before: 1e-05)"
     assert note in capsys.readouterr().err.splitlines()
     works("train", "--resume", tmp_path / "run", "--steps", 9, "--training.log_every", 1, "--device", "cpu", "--no-report")
-    assert "now has 9 steps in place of 8, and the learning rate depends on this length: the rate at step 8 is " in capsys.readouterr().err
+    assert (
+        "now has 9 steps (before: 8), and the learning rate depends on the number of steps: at step 8 it is now " in capsys.readouterr().err
+    )
     fails(capsys, "train", "--resume", tmp_path / "run", "--steps", 5, "--device", "cpu", words="the run is at step 9 already")
 
 

@@ -283,8 +283,9 @@ class Run(RunMethods):
             if data is None:
                 only = isinstance(error, OnlyInProgramError)
                 sentence = str(error) if only else f"the images that the run was trained on cannot be opened: {error}"
+                with_flag = f" with{':' if flag.startswith('vaegan') else ''} {flag}" if flag else ""
                 way_out = "give the same images as a folder or packed set" if only else "say where they are now"
-                raise UserError(with_way_out(sentence, f"{way_out}{f' with {flag}' if flag else ''}")) from error
+                raise UserError(with_way_out(sentence, f"{way_out}{with_flag}")) from error
             raise
 
     def images_at_hand(self) -> ImageSet:

@@ -125,7 +125,7 @@ CASES = [
         varied("objective.discriminator=a b,a-c"),
     ),
     Case(
-        "cannot read the values of --vary {}: write values such as 0.01,0.1,1",
+        'cannot read the values of "--vary {}": write values such as 0.01,0.1,1',
         "experiment ablation --vary objective.gamma=[",
         varied("objective.gamma=0.01,0.1,1"),
     ),

@@ -174,7 +174,7 @@ def test_values_as_they_are_written() -> None:
         ([], "ablation needs a setting and its values"),
         (["objective.gamma"], "must be a setting and its values"),
         (["objective.gamma="], "must be a setting and its values"),
-        (["objective.gamma=[1"], "cannot read the values of --vary objective.gamma=.1: write values"),
+        (["objective.gamma=[1"], "cannot read the values of .--vary objective.gamma=.1.: write values"),
         (["objective.gamma=1,1"], "has a value twice"),
         (["objective.gamma=1,0.1,1e0"], "has a value twice"),
         (["objective.discriminator=runs/a b,runs/a-b"], "would both give runs named .discriminator-runs-a-b."),

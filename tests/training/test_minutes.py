@@ -124,7 +124,7 @@ def test_steps_with_their_pictures_and_checkpoints() -> None:
     assert steps_in(10.81, costs, settings) == 1
     with pytest.raises(
         UserError,
-        match=r"^--minutes 2 is too short: without the steps, a run takes about 119\.2 s .*, and a step takes 0\.8 s; give more --minutes",
+        match=r"^--minutes 2 is too short: the speed trial, .* alone take about 119\.2 s, and each step takes 0\.8 s; give more --minutes",
     ):
         steps_in(10.79, costs, settings)
 

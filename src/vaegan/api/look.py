@@ -217,7 +217,9 @@ def convergence(run: Run | str | Path, *, fps: float = 8.0, progress: ShowProgre
     opened = run if isinstance(run, Run) else Run.find(run)
     drawn = list(opened.pictures.values())
     if not drawn:
-        raise UserError(f"{opened.argument} has no pictures of its training: give the folder of a run that has some")
+        raise UserError(
+            f"{opened.argument} has no pictures that were saved during training: give the folder of a run that has such pictures"
+        )
 
     def picture(path: Path) -> Image:
         if found := grid.open_picture(path):

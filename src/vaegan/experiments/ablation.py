@@ -96,7 +96,7 @@ def _parsed(vary: Sequence[str]) -> dict[str, list[Any]]:
         try:
             settings[key] = yaml.safe_load(f"[{values}]")
         except yaml.YAMLError as error:
-            raise UserError(f"cannot read the values of --vary {text}: write values such as 0.01,0.1,1") from error
+            raise UserError(f'cannot read the values of "--vary {text}": write values such as 0.01,0.1,1') from error
         there = [_comparable(value) for value in settings[key]]
         if any(value in there[:place] for place, value in enumerate(there)):
             raise UserError(f"--vary {text} has a value twice: leave out one")

@@ -86,9 +86,8 @@ def steps_in(seconds: float, costs: Costs, settings: Training) -> int:
         assert settings.minutes is not None
         rest = 60.0 * settings.minutes - seconds + once
         raise UserError(
-            f"--minutes {settings.minutes} is too short: without the steps, a run takes about {rest:.1f} s (for the speed trial, pictures, "
-            f"checkpoints, the fit of the prior and the report), and a step takes {each:.2g} s; give more --minutes, or give --steps in "
-            "place of --minutes"
+            f"--minutes {settings.minutes} is too short: the speed trial, pictures, checkpoints, the fit of the prior and the report alone "
+            f"take about {rest:.1f} s, and each step takes {each:.2g} s; give more --minutes, or give --steps in place of --minutes"
         )
     return steps
 

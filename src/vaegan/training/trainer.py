@@ -184,8 +184,8 @@ class Trainer:
         if recipe.optimizer.schedule != "anneal" or before.minutes or (steps := before.steps(each, self.images_per_step)) == self.steps:
             return None
         was, now = (learning_rate(recipe.optimizer, self.step, count, each) * ROLLBACK_LR**self.rollbacks for count in (steps, self.steps))
-        longer = f"the run now has {self.steps:,} steps in place of {steps:,}, and the learning rate depends on this length"
-        return f"{longer}: the rate at step {self.step:,} is {now:.2g} in place of {was:.2g}"
+        longer = f"the run now has {self.steps:,} steps (before: {steps:,}), and the learning rate depends on the number of steps"
+        return f"{longer}: at step {self.step:,} it is now {now:.2g} (before: {was:.2g})"
 
     def rates(self) -> Rates:
         """What schedules make of the next step."""
