@@ -310,8 +310,8 @@ def test_files_that_gave_no_image_have_their_own_names(place: Place) -> None:
 
 def test_what_an_earlier_version_wrote_is_read(place: Place) -> None:
     """Its word was "passed over"."""
-    images = place.packs(good={"a.png": 1})
-    (place.out / "skipped.txt").write_text("t.csv: passed over: not an image\nc.png: damaged\n")
+    images = place.packs()
+    (images.folder / "skipped.txt").write_text("t.csv: passed over: not an image\nc.png: damaged\n")
     assert ImageSet.open(images.folder).skipped == ["c.png: damaged"]
     rests = left_out.notes_on_rests(["a.gif: passed over: 2 more frames", "b.gif: left out: 1 more frame"])
     assert len(rests) == 1
