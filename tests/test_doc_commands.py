@@ -30,6 +30,7 @@ NOT_RUN = {
     ".*--device cuda": "a GPU",
     "push .*--license": "the Hub; tests/hub has one of its own",
     ".* hf:": "the Hub",
+    ".* celeba:PATH": "CelebA, which people fetch themselves; tests/data reads a set of its form",
     "--version": "prints a number",
 }
 """The beginning of a command, and what it needs."""
