@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vaegan.words import command, fixed, metric, plain, spelt_as
+from vaegan.words import command, counted, fixed, metric, plain, spelt_as
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,12 @@ def test_commands_are_quoted_for_the_shell_of_the_machine(monkeypatch: pytest.Mo
 )
 def test_metrics_are_called_as_in_papers(name: str, words: str) -> None:
     assert metric(name) == words
+
+
+def test_a_count_has_its_verb() -> None:
+    assert counted(1, "image") == "1 image has"
+    assert counted(3000, "held-out image", "is", "are") == "3,000 held-out images are"
+    assert counted(0, "attribute") == "0 attributes have"
 
 
 def test_fixed() -> None:

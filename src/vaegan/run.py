@@ -273,7 +273,7 @@ class Run(RunMethods):
 
         if data is None and not self.is_run:
             what = f"{self.kind} does not say which images the model was trained on"
-            raise UserError(f"{what}: give images{f' with {flag}' if flag else ''}")
+            raise UserError(f"{what}: give images{_with(flag)}")
         settings, preparation = self.data, self.preparation
         try:
             source = settings.source if data is None else str(data)
@@ -283,9 +283,8 @@ class Run(RunMethods):
             if data is None:
                 only = isinstance(error, OnlyInProgramError)
                 sentence = str(error) if only else f"the images that the run was trained on cannot be opened: {error}"
-                with_flag = f" with{':' if flag.startswith('vaegan') else ''} {flag}" if flag else ""
                 way_out = "give the same images as a folder or packed set" if only else "say where they are now"
-                raise UserError(with_way_out(sentence, f"{way_out}{with_flag}")) from error
+                raise UserError(with_way_out(sentence, f"{way_out}{_with(flag)}")) from error
             raise
 
     def images_at_hand(self) -> ImageSet:
@@ -370,6 +369,11 @@ def checkpoints_in(folder: Path) -> dict[int, Path]:
     except FileNotFoundError:
         return {}
     return dict(sorted(found.items()))
+
+
+def _with(flag: str) -> str:
+    """What to give something with, at the end of a sentence: a flag, a whole command, or nothing."""
+    return f" with{':' if flag.startswith('vaegan ') else ''} {flag}" if flag else ""
 
 
 def start_again(folder: Path) -> str:

@@ -88,6 +88,11 @@ def in_unit(name: str, value: float) -> float:
     return 1000 * value if "kernel_distance" in name else value
 
 
+def counted(number: int, noun: str, one: str = "has", many: str = "have") -> str:
+    """A number of things with its verb: 1 image has, 3,000 images have."""
+    return f"{number:,} {noun} {one}" if number == 1 else f"{number:,} {noun}s {many}"
+
+
 def in_bytes(count: float) -> str:
     """A number of bytes in words: 1.2 GB, 84 MB, 3 kB."""
     return f"{count / 1e9:,.1f} GB" if count >= 0.9995e9 else f"{count / 1e6:,.0f} MB" if count >= 0.9995e6 else f"{count / 1e3:,.0f} kB"

@@ -33,7 +33,7 @@ CASES = [
         f"{ONE_EPOCH} --epochs 1 --augmentation.flip",
     ),
     Case(
-        ": to use all of them, add --epochs 1",
+        "{}: to use all of them, add --epochs 1",
         "doctor PHOTOS --size 16 --training.length=1step --training.batch 16",
         f"{ONE_EPOCH} --epochs 1",
     ),

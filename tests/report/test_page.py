@@ -271,7 +271,7 @@ def test_nearest_training_images(tmp_path: Path, photos: Path, monkeypatch: pyte
     assert "so this page cannot say whether samples are copies" in Page(report(run)).text
     shutil.rmtree(cache_folder() / "codes")
     monkeypatch.setattr("vaegan.report.nearest.PATIENCE", 0.0)
-    assert "The nearest training images are not shown, because encoding 40 images would take more than" in Page(report(run)).text
+    assert "The nearest training images are not shown, because encoding 40 images would take more than 0 s." in Page(report(run)).text
 
 
 @pytest.mark.parametrize("shape", [(16, 16, 1), (256, 256, 3), (16, 300, 1)])

@@ -34,7 +34,7 @@ from ..errors import UserError, unknown_name
 from ..files import sha256
 from ..words import command, spelt_as
 from .images import Preparation
-from .left_out import LISTED, MARK, OLD_MARK
+from .left_out import LISTED, is_left_out
 from .shard import Shard
 
 FORMAT = 2
@@ -288,7 +288,7 @@ class ImageSet:
     @property
     def skipped(self) -> list[str]:
         """A line for each picture that gave no image: its name and why."""
-        return [line for line in self.not_read if MARK not in line and OLD_MARK not in line]
+        return [line for line in self.not_read if not is_left_out(line)]
 
     @cached_property
     def not_read(self) -> list[str]:

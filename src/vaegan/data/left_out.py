@@ -31,6 +31,11 @@ REST = re.compile(rf".*(?:{MARK}|{OLD_MARK})([\d,]+) more (frame|page|picture|ba
 SAMPLES_PER_PIXEL = 277
 
 
+def is_left_out(line: str) -> bool:
+    """Whether a line of skipped.txt is no failure."""
+    return MARK in line or OLD_MARK in line
+
+
 def skipped_line(name: str, reason: str) -> str:
     """A line of skipped.txt for a picture that gave no image. A name that could seem to end too early is in quotes, as JSON has it."""
     quoted = json.dumps(name, ensure_ascii=False) if ": " in name or name.startswith('"') else name

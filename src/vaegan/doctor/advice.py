@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..recipe import Recipe
+from ..words import counted
 
 FEWEST_TRAINING, FEWEST_HELD_OUT = 20, 20
 """As the fit of the prior and the evaluation need."""
@@ -77,13 +78,10 @@ def rare_attributes(names: Sequence[str], attributes: NDArray[np.float32], recip
     if useless:
         them = "it" if len(useless) == 1 else "them"
         result = f'"vaegan attributes" leaves {them} out' + (f", and a conditional model learns nothing from {them}" if conditional else "")
-        yield f"{_count(len(useless))} too rare or too common to learn: {_some(useless)}; the command {result}"
+        yield f"{counted(len(useless), 'attribute', 'is', 'are')} too rare or too common to learn: {_some(useless)}; the command {result}"
     if rare:
-        yield f"{_count(len(rare))} rare, or nearly all images have them: {_some(rare)}; their directions will be inexact"
-
-
-def _count(number: int) -> str:
-    return "1 attribute is" if number == 1 else f"{number:,} attributes are"
+        those = counted(len(rare), "attribute", "is", "are")
+        yield f"{those} rare, or nearly all images have them: {_some(rare)}; their directions will be inexact"
 
 
 def _some(texts: Sequence[str]) -> str:

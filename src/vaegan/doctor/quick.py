@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..data import ImageSet, Indices
 from ..data.permutation import SPLIT_SEED, Permutation
 from ..recipe import Recipe
-from ..words import command
+from ..words import command, counted
 from .advice import amounts, rare_attributes
 
 SECONDS = 0.7
@@ -46,8 +46,7 @@ def notes(images: ImageSet, training: Indices, held_out: Indices, recipe: Recipe
     groups, looked_at = exact_copies(images)
     if groups:
         leaks = count_leaks(groups, images, training, held_out)
-        held_out_ones = "1 held-out image is" if leaks == 1 else f"{leaks:,} held-out images are"
-        leaked = f", and {held_out_ones} in training, too" if leaks else ""
+        leaked = f", and {counted(leaks, 'held-out image', 'is', 'are')} in training, too" if leaks else ""
         copies = sum(len(group) - 1 for group in groups)
         are = "is an exact copy of another one" if copies == 1 else "are exact copies of others"
         found = f"of {looked_at:,} images that were compared, {copies:,} {are}{leaked}"

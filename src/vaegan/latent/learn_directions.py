@@ -19,7 +19,7 @@ from ..evenly_spaced import subsample
 from ..models.fingerprint import fingerprint
 from ..models.vaegan import PART, VAEGAN
 from ..progress import Progress
-from ..words import command
+from ..words import command, counted
 from .directions import Directions, How
 from .encode import encode
 from .principal import NAME, principal_directions
@@ -138,13 +138,9 @@ def learnable(answers: NDArray[np.float32], names: Sequence[str], fewest: int = 
         elif min(yes, no) >= fewest:
             columns.append(column)
         else:
-            lack = f"{no:,} {'does' if no == 1 else 'do'} not"
-            sentences.append(f'left out the attribute "{name}": {_have(yes)} it and {lack}, and at least {fewest} of each are needed')
+            have, lack = counted(yes, "image"), f"{no:,} {'does' if no == 1 else 'do'} not"
+            sentences.append(f'left out the attribute "{name}": {have} it and {lack}, and at least {fewest} of each are needed')
     return columns, sentences
-
-
-def _have(count: int) -> str:
-    return "1 image has" if count == 1 else f"{count:,} images have"
 
 
 def too_few_examples(images: ImageSet) -> UserError:

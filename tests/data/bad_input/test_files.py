@@ -75,9 +75,9 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "a decompression bomb": ("m.png", png(100_000, 100_000), "too large: it has more pixels than Pillow allows"),
     "a bomb of one row": ("m.png", png(2**31 - 1, 8), "too large: it has more pixels than Pillow allows"),
     "a bomb in a comment": ("m.png", png(16, 16, chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1 << 24)))), "large"),
-    "one pixel": ("m.png", encoded(plain(RED, size=(1, 1)), "PNG"), "^only 1x1 pixels, and"),
-    "7x300": ("m.png", encoded(plain(RED, size=(7, 300)), "PNG"), "^only 7x300 pixels, and"),
-    "300x7": ("m.png", encoded(plain(RED, size=(300, 7)), "PNG"), "^only 300x7 pixels, and"),
+    "one pixel": ("m.png", encoded(plain(RED, size=(1, 1)), "PNG"), "^only 1x1 pixels, and each side needs at least 8$"),
+    "7x300": ("m.png", encoded(plain(RED, size=(7, 300)), "PNG"), "^only 7x300 pixels, and each side needs at least 8$"),
+    "300x7": ("m.png", encoded(plain(RED, size=(300, 7)), "PNG"), "^only 300x7 pixels, and each side needs at least 8$"),
     "TIFF of NaN": ("m.tif", encoded(Image.fromarray(np.full((12, 10), np.nan, np.float32)), "TIFF"), "^120 of its 120 values are NaN or"),
 }
 

@@ -90,10 +90,12 @@ def test_an_out_that_is_a_set_of_another_source(place: Place) -> None:
     place.packs()
     write(place.root / "other", {"b.png": picture(3)})
     why = ": other images, another table, or other images left out"
-    words = f"{place.out} exists already: it was packed from other images or with other settings (source, content{why}); choose"
+    packed = f"{place.out} exists already: it was packed from other images or with other settings"
+    way_out = "choose another folder, or remove this one"
+    words = f"{packed} (source, content{why}); {way_out}"
     place.refuses(place.root / "other", place.out, "--workers", 1, "--size", SIDE, words=words)
     write(place.photos, {"m.png": picture(3)})
-    words = f"{place.out} exists already: it was packed from other images or with other settings (content{why}); choose"
+    words = f"{packed} (content{why}); {way_out}"
     place.refuses_photos(words=words)
 
 

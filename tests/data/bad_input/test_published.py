@@ -147,7 +147,7 @@ BAD_SETS: dict[str, tuple[dict[str, bytes | str | None], str]] = {
     "mnist, text called gz": ({**ZIPPED, f"{MNIST}.gz": "text"}, f"/{MNIST}.gz is damaged"),
     "mnist, half a gz": ({**ZIPPED, f"{MNIST}.gz": gz(IMAGES)[:20]}, f"/{MNIST}.gz is damaged"),
     "mnist, labels in half a gz": ({**ZIPPED, f"{MNIST}.gz": gz(IMAGES), LABELS_GZ: gz(LABELS)[:-5]}, f"/{LABELS_GZ} is damaged"),
-    "classes, no folder a class": ({"train": None, "test": None, "a.png": picture(1)}, "are not in folders of classes: make"),
+    "classes, no folder a class": ({"train": None, "test": None, "a.png": picture(1)}, "not in folders of classes: make a folder for each"),
 }  # fmt: skip
 
 
@@ -198,11 +198,17 @@ def test_mnist_that_is_found_damaged_on_the_way(changes: dict[str, bytes | str |
 
 NOTED: dict[str, tuple[str, Mapping[str, bytes | str | None], str]] = {
     "celeba, rows of missing images": ("celeba", {"img_align_celeba/000002.jpg": None}, rf"^1 rows? of {LIST} ha(s|ve) no image: 000002"),
-    "celeba, attributes cut between rows": ("celeba", {LIST: "1\nMale\n000001.jpg 1\n"}, rf"^1 image file has no row in {LIST}, so"),
-    "celeba, partitions cut between rows": ("celeba", {PARTITION: "000001.jpg 0\n"}, rf"^1 image has no row in {PARTITION}, and"),
+    "celeba, attributes cut between rows": (
+        *("celeba", {LIST: "1\nMale\n000001.jpg 1\n"}),
+        rf"^1 image file has no row in {LIST}, so the attributes are unknown$",
+    ),
+    "celeba, partitions cut between rows": (
+        *("celeba", {PARTITION: "000001.jpg 0\n"}),
+        rf"^1 image has no row in {PARTITION}, and so no split$",
+    ),
     "lfw, attributes cut between rows": (
         *("lfw", {FACES: "#\n#\tperson\timagenum\tMale\nAnn Lee\t1\t-1.5\n"}),
-        rf"^1 image file has no row in {FACES}, so",
+        rf"^1 image file has no row in {FACES}, so the attributes are unknown$",
     ),
 }  # fmt: skip
 

@@ -97,9 +97,10 @@ def none_readable(count: int, place: str, first: str) -> UserError:
 
 def names_of_others(listed_in: object, listed: Iterable[str], source: Source) -> UserError:
     """The mistake of a list none of whose names is that of an image of a source."""
-    ours, theirs = next((item.name for item in source.items()), "nothing"), min(listed, default="")
+    theirs = min(listed, default="")
     if not theirs:
         return UserError(f"{listed_in} lists no images")
+    ours = next((item.name for item in source.items()), "nothing")
     return UserError(f"{listed_in} lists names such as {theirs}, but the images have names such as {ours}")
 
 

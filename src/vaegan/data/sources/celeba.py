@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...errors import UserError
 from ...files import read_text, sha256
+from ...words import counted
 from .base import Item, Source
 from .files import listing
 from .table_files import read_celeba_list
@@ -43,8 +44,7 @@ def source(path: Path) -> Source:
         if not found:
             celeba.notes.append(f"{name}.txt does not exist: no {what} are known")
     if partition and (missing := sum(not item.split for item in items())):
-        some = "1 image has" if missing == 1 else f"{missing:,} images have"
-        celeba.notes.append(f"{some} no row in {partition.name}, and so no split")
+        celeba.notes.append(f"{counted(missing, 'image')} no row in {partition.name}, and so no split")
     if attributes:
         if attributes.suffix == ".csv":
             return with_table(celeba, read_table(attributes, [item.name for item in items()]))

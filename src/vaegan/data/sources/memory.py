@@ -62,13 +62,14 @@ def memory_source(data: Any) -> Source:
     if isinstance(data, (str, bytes, Mapping)) or not (isinstance(data, Iterable) or hasattr(data, "__getitem__")):
         raise UserError(f"data must be a path, an array, a tensor, a list, a data set or a DataLoader, not {type(data).__name__}")
     count = len(data) if hasattr(data, "__len__") else None
-    name = f"{type(data).__name__} of a program"
+    what = type(data).__name__
     data = Once(data) if isinstance(data, Iterator) else data
     return _source(
-        name,
+        what,
         lambda: (_item(number, one, values) for number, one in enumerate(each(data, count))),
         count,
         values,
+        name=f"{what} of a program",
     )
 
 
@@ -105,10 +106,10 @@ class ValueRange:
         return [NOT_SCALED] if 0 <= self.lowest < np.inf else []
 
 
-def _source(name: str, items: Callable[[], Iterator[Item]], count: int | None, values: ValueRange) -> Source:
+def _source(what: str, items: Callable[[], Iterator[Item]], count: int | None, values: ValueRange, *, name: str = "") -> Source:
     if count == 0:
-        raise UserError(f"there are no images: the {name.removesuffix(' of a program')} is empty")
-    source = Source(name, lambda: chain(items(), noted()), count, listing="", state="")
+        raise UserError(f"there are no images: the {what} is empty")
+    source = Source(name or what, lambda: chain(items(), noted()), count, listing="", state="")
 
     def noted() -> Iterator[Item]:
         """No more items: by now all values were seen."""

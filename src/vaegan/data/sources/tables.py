@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...errors import UserError
 from ...files import sha256
-from ...words import composed
+from ...words import composed, counted
 from .base import Item, Source, names_of_others, printable, some
 from .columns import NO_CHOICES, ColumnChoices, read_columns
 from .match_names import find_names, match, whole_names
@@ -169,8 +169,7 @@ def with_table(source: Source, table: AttributeTable) -> Source:
         image, row = next(iter(renamed.items()))
         notes.append(f"{table.path.name} lists {len(renamed)} images under another folder or file ending: for example, {image} as {row}")
     if found.without:
-        files = "1 image file has" if found.without == 1 else f"{found.without:,} image files have"
-        notes.append(f"{files} no row in {table.path.name}, so the attributes are unknown")
+        notes.append(f"{counted(found.without, 'image file')} no row in {table.path.name}, so the attributes are unknown")
     unknown = (math.nan,) * len(table.attribute_names)
     others = [index for index, name in enumerate(source.attribute_names) if name not in table.attribute_names]
     if source.left_out.root:
