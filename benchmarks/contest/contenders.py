@@ -182,7 +182,7 @@ def find_contender(name: str) -> Contender:
         Recipe.load(name)
     except UserError as error:
         others = ", ".join(one.name for one in CONTENDERS if not (isinstance(one, OwnRecipe) and one.recipe == one.name))
-        raise UserError(with_way_out(str(error), f"other contenders are {others}")) from None
+        raise UserError(with_way_out(str(error), f"--contenders also takes {others}")) from None
     return OwnRecipe(Path(name).stem, str(Path(name).resolve()) if Path(name).is_file() else name)
 
 

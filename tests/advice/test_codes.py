@@ -143,7 +143,7 @@ CASES = [
         "edit RUN PHOTO --add Round=1 direction-1=2 --how mean",
     ),
     Case('--add "{}" was given twice: leave out one', "edit RUN PHOTO --add Round=1 Round=2", "edit RUN PHOTO --add Round=1"),
-    Case('--add must be NAME=NUMBER, such as Eyeglasses=1, not "{}"', "edit RUN PHOTO --add Round=much", "edit RUN PHOTO --add Round=1"),
+    Case("--add must be NAME=NUMBER, such as Eyeglasses=1", "edit RUN PHOTO --add Round=much", "edit RUN PHOTO --add Round=1"),
     Case("give --out a name that ends in .npz", "encode RUN PACKED --out codes.txt", "encode RUN PACKED --out codes.npz"),
     Case("--steps must be above 0, not {}", "project RUN PHOTO --steps 0", "project RUN PHOTO --steps 1"),
     Case("--lr must be a finite number above 0, not {}", "project RUN PHOTO --lr 0", "project RUN PHOTO --lr 0.1 --steps 1"),

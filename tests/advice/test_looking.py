@@ -42,7 +42,7 @@ CASES = [
     Case("--seed must be at least 0 and below 2^63, not {}", "sample RUN --seed -1", "sample RUN --seed 0"),
     Case("--count must be above 0, not {}", "sample RUN --count 0", "sample RUN --count 1"),
     Case(
-        '--set must be NAME=NUMBER, such as Smiling=1, not "{}"',
+        "--set must be NAME=NUMBER, such as Smiling=1",
         "sample CONDITIONAL --set Round=x",
         "sample CONDITIONAL --set Round=1",
     ),

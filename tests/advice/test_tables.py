@@ -28,7 +28,7 @@ CASES = [
         "prepare PHOTOS OUT --label Round --attributes TABLE.csv --size 16 --workers 1",
     ),
     Case(
-        '--threshold must be NAME=NUMBER, such as age=40, not "{}"',
+        "--threshold must be NAME=NUMBER, such as age=40",
         f"prepare PHOTOS OUT {WITH_MORE} --threshold Size",
         f"prepare PHOTOS OUT {WITH_MORE} --threshold Size=1",
         more,

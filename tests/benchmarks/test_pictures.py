@@ -141,7 +141,7 @@ def test_contenders_by_name(tmp_path: Path) -> None:
     assert (larsen.name, larsen.function) == ("larsen-celeba", "")
     assert isinstance(program, OtherProgram)
     assert program.name == "train"
-    with pytest.raises(UserError, match=r"Did you mean quick. Other contenders are vae, soft-intro-vae, pythae-vae"):
+    with pytest.raises(UserError, match=r"Did you mean quick. --contenders also takes vae, soft-intro-vae, pythae-vae"):
         find_contender("quik")
     with pytest.raises(UserError, match="does not exist"):
         find_contender("nowhere.py:train")

@@ -39,7 +39,7 @@ def test_exact_copies_and_leaks_are_counted(tmp_path: Path) -> None:
     images = packed(tmp_path / "set", {5: 3, 6: 3, 70: 290, 291: 292})
     said = sentences(images, Recipe.load("quick", {"training.length": "1 epochs", "data.source": "my set"}))
     assert said == [
-        '1 attribute is too rare or too common to learn: Rare (2 with it); the command "vaegan attributes" leaves it out',
+        '1 attribute is too rare or too common to learn: "Rare" (2 images have it); the command "vaegan attributes" leaves it out',
         "of 300 images that were compared, 4 are exact copies of others, and 1 held-out image is in training, too: "
         "see all copies with: vaegan doctor 'my set'",
     ]
@@ -77,7 +77,7 @@ def test_attributes_that_are_unknown_do_not_count() -> None:
     values[9:20] = [1, 1]
     said = list(rare_attributes(("Common", "Some"), values, tiny(networks__attributes=("Common",))))
     assert said == [
-        "1 attribute is too rare or too common to learn: Common (9 without it); "
+        '1 attribute is too rare or too common to learn: "Common" (9 images do not have it); '
         'the command "vaegan attributes" leaves it out, and a conditional model learns nothing from it'
     ]
 

@@ -269,7 +269,7 @@ def test_a_note_on_few_held_out_images() -> None:
     )
     assert note((49, 49), (25, 100), many, many) == (
         "note: 2 attributes have few held-out images, so their measured accuracies may be wrong, "
-        'by up to 0.11 for "Beard": use at least 50 images with each attribute and 50 without it'
+        'by up to 0.11 for "Beard": hold out at least 50 images with each attribute and 50 without it'
     )
 
 

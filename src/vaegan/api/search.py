@@ -63,6 +63,11 @@ class CopiesCompared:
     """The share of new images that are, on average: 0.01, or more if there are few held-out images; 1 if no held-out image is new, so
     that nothing is known."""
 
+    @property
+    def tested(self) -> bool:
+        """Whether any held-out image is new, so that there was something to compare with."""
+        return self.share_by_chance < 1
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Neighbours(Result):
@@ -109,7 +114,7 @@ class Neighbours(Result):
         if self.copies is None:
             return []
         found = self.copies
-        if found.share_by_chance == 1:
+        if not found.tested:
             return [f"vaegan cannot check whether samples are copies: {NOTHING_NEW}"]
         return [
             f"median distance to the nearest of {found.training_images:,} training images, by {self.by}:",

@@ -34,6 +34,23 @@ def parse_size(text: str, flag: str = "--size", what: str = "a number of pixels,
     return height, width
 
 
+def name_and_number(text: str, rule: str) -> tuple[str, float]:
+    """A name and a number out of "age=40".
+
+    Args:
+        text: what was given.
+        rule: what the flag must be, for the sentence that refuses anything else.
+
+    Raises:
+        UserError: there is no number after the last "=".
+    """
+    name, _, number = text.rpartition("=")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise UserError(f'{rule}, not "{text}"') from None
+
+
 def picture_file(path: Path) -> Path:
     """Where a picture will be written: refused now, and not after minutes of work.
 

@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..recipe import DEFAULT_RECIPE, Recipe
 from ..settings import Crop, Resampling
 from ..words import command
-from .console import Json, err, parse_size, show
+from .console import Json, err, name_and_number, parse_size, show
 from .flags import DataFlags, Settings
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def prepare(
             splits=splits,
             attributes=attributes,
             label=label,
-            threshold=dict(map(_threshold, threshold or ())),
+            threshold=dict(name_and_number(text, "--threshold must be NAME=NUMBER, such as age=40") for text in threshold or ()),
             numeric=numeric or (),
             unknown=unknown or (),
             leave_out=leave_out,
@@ -213,15 +213,6 @@ def _say_next(out: Path, found: SetSummary) -> None:
     except UserError as error:
         err.print(f"{error}; to train on these images, prepare them again with another --size", soft_wrap=True)
     err.print(look, soft_wrap=True)
-
-
-def _threshold(text: str) -> tuple[str, float]:
-    """A name and a number out of "age=40"."""
-    name, _, value = text.rpartition("=")
-    try:
-        return name, float(value)
-    except ValueError:
-        raise UserError(f'--threshold must be NAME=NUMBER, such as age=40, not "{text}"') from None
 
 
 def data(

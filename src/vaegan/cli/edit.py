@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from ..errors import UserError
 from ..words import command
 from .completion import RunFolder, completed, strengths
-from .console import Json, err, picture_file, print_row, save_picture, show
+from .console import Json, err, name_and_number, picture_file, print_row, save_picture, show
 
 How = Literal["probe", "mean"]  # as in latent/directions.py, without waiting for torch
 
@@ -105,8 +105,8 @@ def edit(
         How codes change. With --how probe, a simple classifier of codes (a linear probe) measures how much of the attribute each image
         has. Strength 1 moves a code until the image has as much of it as a typical image with the attribute. If an image already has this
         much, it does not change. Other attributes stay, except those that cannot occur together with the new one, for example another
-        colour of hair: they are removed. With --how mean, the same step is added to each code, as the paper does: the mean code of images
-        with the attribute, minus the mean code of images without it.
+        colour of hair: they are removed. With --how mean, the same step is added to each code, as in the paper. This step is the mean
+        code of images with the attribute, minus the mean code of images without it.
     strip
         Show one attribute at strengths from -1 to 2. Give only its name, for example --add Smiling.
     project
@@ -168,11 +168,8 @@ def _strengths(texts: list[str]) -> dict[str, float]:
     """
     strengths: dict[str, float] = {}
     for text in texts:
-        name, _, strength = text.rpartition("=") if "=" in text else (text, "", "1")
+        name, strength = name_and_number(text, "--add must be NAME=NUMBER, such as Eyeglasses=1") if "=" in text else (text, 1.0)
         if name in strengths:
             raise UserError(f'--add "{name}" was given twice: leave out one')
-        try:
-            strengths[name] = float(strength)
-        except ValueError:
-            raise UserError(f'--add must be NAME=NUMBER, such as Eyeglasses=1, not "{text}"') from None
+        strengths[name] = strength
     return strengths

@@ -28,10 +28,10 @@ def evaluate(
 ) -> None:
     """Measure samples, reconstructions and codes.
 
-    It compares samples and reconstructions with real images, by the features that a network finds in them: Frechet distance (FID, Heusel et
-    al. 2017), kernel distance (KID, Binkowski et al. 2018), precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et
-    al. 2020). It compares reconstructions with their images: PSNR, SSIM, MS-SSIM and the learned similarity. It compares samples with the
-    training images, to find copies. Reconstructions are decoded from posterior means.
+    It compares samples and reconstructions with real images. A network finds features in all of them, and these measures compare the
+    features: Frechet distance (FID, Heusel et al. 2017), kernel distance (KID, Binkowski et al. 2018), precision and recall (Kynkaanniemi
+    et al. 2019), density and coverage (Naeem et al. 2020). It compares reconstructions with their images: PSNR, SSIM, MS-SSIM and the
+    learned similarity. It compares samples with the training images, to find copies. Reconstructions are decoded from posterior means.
 
     A gan has no encoder, so it has no reconstructions and no codes. A vae has no discriminator, so it has no learned similarity.
 

@@ -7,10 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ..errors import UserError
 from ..settings import PriorKind
 from .completion import RunFolder
-from .console import Json, err, picture_file, print_row, save_picture, show
+from .console import Json, err, name_and_number, picture_file, print_row, save_picture, show
 
 
 def sample(
@@ -56,22 +55,13 @@ def sample(
     path = out or result_file(run, "samples.png")
     array = path.suffix.lower() == ".npy"
     path = path if array else picture_file(path)
-    known = dict(map(_setting, values or []))
+    known = dict(name_and_number(text, "--set must be NAME=NUMBER, such as Smiling=1") for text in values or [])
     found = look.sample(run, count, seed=seed, values=known, prior=prior, progress=err)
     if array:
         found.files.extend([found.save(path), *(found.save_each(outdir) if outdir else ())])
     else:
         save_picture(found, path, outdir)
     show(found, json=json, table=False, outdir=outdir)
-
-
-def _setting(text: str) -> tuple[str, float]:
-    """A name and a number out of "Smiling=1"."""
-    name, _, value = text.partition("=")
-    try:
-        return name, float(value)
-    except ValueError:
-        raise UserError(f'--set must be NAME=NUMBER, such as Smiling=1, not "{text}"') from None
 
 
 def reconstruct(

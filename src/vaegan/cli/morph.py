@@ -45,7 +45,7 @@ def interpolate(
     fps
         The number of frames per second of a video.
     prior
-        For --how spherical: the arc goes around the mean of this prior. With --prior fitted, it is the Gaussian mixture that
+        For --how spherical: the prior whose mean is the centre of the arc. With --prior fitted, this prior is the Gaussian mixture that
         vaegan train fits to codes of training images (see vaegan fit-prior). With --prior standard, it is N(0, I), whose mean is zero. The
         default is the fitted prior, if the run has one.
     out

@@ -321,8 +321,8 @@ class ImageSet:
         """
         images = ImageSet.open_part(Path(folder))
         if not len(images):
-            what = f"{folder} has no images: it is only part {images.shard} of a set, and none of its files can be read"
-            raise UserError(f"{what}; join it with the other parts")
+            what = f"{folder} has no images, because no file of this part ({images.shard}) could be read"
+            raise UserError(f"{what}: join all parts of the set, and use the joined set")
         return images
 
     @staticmethod

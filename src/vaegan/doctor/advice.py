@@ -69,11 +69,11 @@ def rare_attributes(names: Sequence[str], attributes: NDArray[np.float32], recip
     for name, values in zip(names, attributes.T, strict=True):
         known = values[~np.isnan(values)]
         yes = int((known > 0).sum())
-        fewer, what = (yes, "with it") if 2 * yes <= len(known) else (len(known) - yes, "without it")
+        fewer, have = (yes, ("has it", "have it")) if 2 * yes <= len(known) else (len(known) - yes, ("does not have it", "do not have it"))
         if fewer < FEWEST_WITH:
-            useless.append(f"{name} ({fewer} {what})")
+            useless.append(f'"{name}" ({counted(fewer, "image", *have)})')
         elif fewer < RARE * len(known):
-            rare.append(f"{name} ({fewer / len(known):.1%} {what})")
+            rare.append(f'"{name}" ({fewer / len(known):.1%} of images {have[1]})')
     conditional = set(recipe.networks.attributes) & set(names)
     if useless:
         them = "it" if len(useless) == 1 else "them"

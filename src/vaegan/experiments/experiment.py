@@ -216,8 +216,8 @@ class Experiment:
             way = raise_it if trained + out >= 2 * held_out else "use a set that has more images"
             if out and (own := held_out_split(self.images, self.recipe.data.train_on)):
                 way = f"the {own} split of the set is held out; use a set with a larger one, or prepare the images again with --splits"
-            few = f"there are only {out} held-out images, beside {trained} training images"
-            raise UserError(f"{few}, and at least {held_out} are needed: {way}")
+            few = f"there are only {out} (and {trained} training images)"
+            raise UserError(f"at least {held_out} held-out images are needed, but {few}: {way}")
         if len(self.parts[0]) < training:
             raise UserError(
                 f"there are only {len(self.parts[0])} training images, and at least {training} are needed: use a set that has more images"

@@ -115,7 +115,7 @@ def note_on_few(directions: Directions) -> str:
         have = f'"{worst}" was tested on few held-out images, {yes} with it and {no} without it'
         return f"note: {have}, so its measured accuracy may be wrong by {error:.2f}: at least {MANY} of each are better"
     which = f"{len(few)} attributes have few held-out images, so their measured accuracies may be wrong"
-    return f'note: {which}, by up to {error:.2f} for "{worst}": use at least {MANY} images with each attribute and {MANY} without it'
+    return f'note: {which}, by up to {error:.2f} for "{worst}": hold out at least {MANY} images with each attribute and {MANY} without it'
 
 
 def note_on_weak(aucs: Mapping[str, float | None]) -> str:
