@@ -24,7 +24,7 @@ ELSEWHERE = {
     "To train, leave out --dry-run.": "test_plan.py",
     "--{} is {}, but {} has started {}: leave out --{}, or ask {} for {}": "training/test_launchers.py",
     "ask for equal numbers with --ntasks-per-node": "training/test_launchers.py",
-    "ask SLURM for as many GPUs, with --gpus-per-node, so that each task sees all GPUs of its node": "training/test_launchers.py",
+    "ask SLURM for {} GPUs on each node, with --gpus-per-node (each task must see all GPUs of its node)": "training/test_launchers.py",
     "--nodes {} needs three environment variables on each machine: MASTER_ADDR": "training/test_launcher.py",
     "NODE_RANK must be from 0 to {} with --nodes {}": "training/test_launcher.py",
     ", or add --processes {}": "training/test_processes.py",

@@ -224,7 +224,7 @@ class ExperimentFlags(TrainingFlags):
     seeds: Annotated[int, Parameter(group=RUN)] = 1
     """The number of runs for each model or setting. Their seeds are --seed, --seed + 1 and so on."""
     out: Annotated[Path | None, Parameter(group=RUN)] = None
-    """The folder to make for runs and results. The default is the name of the experiment, in experiments."""
+    """The folder to make for runs and results. The default is experiments/NAME, where NAME is the name of the experiment."""
     prior: Annotated[PriorKind | None, Parameter(group=RUN)] = None
     """Where the codes of samples come from. With --prior fitted, they come from the fitted prior of each run (see vaegan fit-prior). With
     --prior standard, they come from N(0, I). The default is the fitted prior for each run that has one, and N(0, I) for the others."""

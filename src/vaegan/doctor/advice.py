@@ -53,7 +53,7 @@ def amounts(training: int, held_out: int, recipe: Recipe, *, has_splits: bool) -
             flip = "" if recipe.augmentation.flip else ", or use --augmentation.flip, which mirrors them at random"
             yield f"{shown}: add more images{flip}"
         elif steps < epoch:
-            few = f"the recipe is so short that it uses only {times:.0%} of the {training:,} training images"
+            few = f"the training is so short that it uses only {times:.0%} of the {training:,} training images"
             yield f"{few}: to use all of them, add --epochs 1"
 
 

@@ -57,10 +57,9 @@ def find_device(device: str, world: World) -> str:
         raise UserError("training on mps works with one process only: leave out --processes")
     if device == "cuda" and world.processes > torch.cuda.device_count():
         seen = torch.cuda.device_count()
-        slurm = "ask SLURM for as many GPUs, with --gpus-per-node, so that each task sees all GPUs of its node"
+        slurm = f"ask SLURM for {world.processes} GPUs on each node, with --gpus-per-node (each task must see all GPUs of its node)"
         way_out = slurm if isinstance(world.environment, Slurm) else f"use at most {seen} process{'es' * (seen > 1)}"
-        here = "is 1 GPU" if seen == 1 else f"are {seen} GPUs"
-        raise UserError(f"there {here} on this machine, and {world.processes} processes need one each: {way_out}")
+        raise UserError(f"{world.processes} processes need one GPU each, but this machine has only {seen}: {way_out}")
     return device
 
 
