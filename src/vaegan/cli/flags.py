@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
@@ -231,7 +231,9 @@ class ExperimentFlags(TrainingFlags):
 
 
 def read_settings(tokens: Sequence[str]) -> dict[str, Any]:
-    """Settings by dotted key out of flags such as --objective.gamma 0.1, --networks.size 64 48, --data.blur or --gate.no-enabled.
+    """Settings by dotted key out of flags.
+
+    Such flags are --objective.gamma 0.1, --networks.size 64 48, --data.blur, --data.blur false, --gate.no-enabled and --no-gate.enabled.
 
     Raises:
         UserError: a flag is unknown, is given twice or lacks its value; or a value has no flag.
@@ -244,16 +246,16 @@ def read_settings(tokens: Sequence[str]) -> dict[str, Any]:
         if not _is_flag(token):
             raise UserError(f"it is not clear what {token} is for: settings begin with --, as in --data FOLDER")
         flag, equals, value = token.partition("=")
-        section, _, name = flag.removeprefix("--").partition(".")
-        negative = types.get(_key(section, name.removeprefix("no-"))) is bool and name.startswith("no-")
-        key = _key(section, name.removeprefix("no-") if negative else name)
+        key, negative = _key_of(flag, types)
         if key not in types or not flag.startswith("--"):
             raise UnknownFlagError(flag)
         kind = types[key]
         if key in found and not _any_length(kind):
             raise UserError(f"--{key} was given twice")
         if kind is bool:
-            found[key] = _truth(flag, value if equals else "true") != negative
+            if not equals:
+                value = rest.popleft() if rest and rest[0].lower() in ("true", "false") else "true"
+            found[key] = _truth(flag, value) != negative
             continue
         values = [value] if equals else []
         while rest and not _is_flag(rest[0]) and len(values) < _most(kind):
@@ -265,6 +267,15 @@ def read_settings(tokens: Sequence[str]) -> dict[str, Any]:
         else:
             raise UserError(f"{flag} needs a value: {describe(kind)}")
     return found
+
+
+def _key_of(flag: str, types: Mapping[str, Any]) -> tuple[str, bool]:
+    """The setting that a flag sets, and whether it says no: both --gate.no-enabled and --no-gate.enabled do."""
+    section, _, name = flag.removeprefix("--").partition(".")
+    for of, what in ((section, name.removeprefix("no-")), (section.removeprefix("no-"), name)):
+        if (of, what) != (section, name) and types.get(_key(of, what)) is bool:
+            return _key(of, what), True
+    return _key(section, name), False
 
 
 def _key(section: str, name: str) -> str:
