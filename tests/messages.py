@@ -3,8 +3,8 @@
     python -m pytest -p tests.messages --keep-messages said.jsonl -q tests      # the file must not be there before
     python -m tests.messages said.jsonl --count 100 --seed 1
 
-The first command keeps each sentence of an error and all that commands print. The second prints messages: errors, one of each place in
-the sources, and notes, one of each wording. Folders of the tests have a plain name in them.
+The first command keeps each sentence of an error and all that commands print. The second prints messages: one error for each place in
+the sources, and one note for each wording. Folders of the tests have a plain name in them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """From now on, keep what is said; every process of pytest-xdist appends to the same file."""
-    file = config.getoption("--keep-messages").open("a", encoding="utf-8", buffering=1)
+    path = config.getoption("--keep-messages")
+    if path.exists() and not hasattr(config, "workerinput"):
+        raise pytest.UsageError(f"{path} exists already: remove it")
+    file = path.open("a", encoding="utf-8", buffering=1)
 
     def keep(text: str, where: str) -> None:
         if text.strip():

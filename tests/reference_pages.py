@@ -108,6 +108,7 @@ def settings() -> str:
     """The page of the settings."""
     parts = [
         "# Settings\n\nEvery setting is a key of a recipe and a flag: `objective.gamma` is `--objective.gamma 0.1`. "
+        "A setting that is true or false needs no value: `--data.blur` turns it on, and `--data.blur false` turns it off. "
         "The defaults are the reference implementation's; `vaegan recipes NAME` shows those of a recipe. The page is made from the code.\n"
     ]
     defaults = Recipe().flat()
@@ -124,7 +125,7 @@ def settings() -> str:
 
 def _default(value: Any) -> str:
     """A sentence that says what the default is."""
-    shown = ("on" if value else "off") if isinstance(value, bool) else plain(value)
+    shown = plain(value, yes="true", no="false")
     return f"Default: `{shown}`." if shown else "Default: none."
 
 

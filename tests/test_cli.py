@@ -201,6 +201,7 @@ MISTAKES = {
     "a flag without a value": (["train", "--steps", "--seed", "3"], "--steps needs a value"),
     "runs that no pattern has found": (["experiment", "samples", "--runs"], "--runs needs a value"),
     "attributes without one": (["sample", "RUN", "--set"], "--set needs a value"),
+    "an attribute without its name": (["sample", "RUN", "--set", "5"], '--set must be NAME=NUMBER, such as Smiling=1, not "5"'),
     "no length": (["train", "--steps", "0"], "must be above 0"),
     "one setting twice": (["train", "--seed", "3", "--training.seed", "4"], "were both given: leave out one"),
     "an unknown device": (["train", "--device", "tpu"], "device must be auto, cpu, cuda or mps"),

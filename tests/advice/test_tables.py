@@ -46,7 +46,7 @@ CASES = [
         more,
     ),
     Case(
-        "to use one, add --threshold NAME=VALUE (images above VALUE have the attribute) or --numeric NAME (the numbers are kept)",
+        "to use one, add --threshold NAME=NUMBER (images above NUMBER have the attribute) or --numeric NAME (the numbers are kept)",
         f"prepare PHOTOS first {WITH_MORE}",
         (f"prepare PHOTOS OUT {WITH_MORE} --threshold Size=1", f"prepare PHOTOS SET {WITH_MORE} --numeric Size"),
         more,

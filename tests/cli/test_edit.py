@@ -109,7 +109,11 @@ def test_the_python_of_the_page_runs(avatars_run: Path, monkeypatch: pytest.Monk
 MISTAKES = {
     "an attribute misspelt": (["edit", "PHOTO", "--add", "eyeglases=1"], "Did you mean Eyeglasses?"),
     "an attribute that is none": (["edit", "PHOTO", "--add", "Zebra=1"], "there are Bald"),
-    "a strength that is none": (["edit", "PHOTO", "--add", "Beard=lots"], "--add must be NAME=NUMBER"),
+    "a strength that is none": (
+        ["edit", "PHOTO", "--add", "Beard=lots"],
+        '--add must be NAME=NUMBER, such as Eyeglasses=1, not "Beard=lots"',
+    ),
+    "a strength without a name": (["edit", "PHOTO", "--add", "=1"], '--add must be NAME=NUMBER, such as Eyeglasses=1, not "=1"'),
     "a strength that is not finite": (["edit", "PHOTO", "--add", "Beard=nan"], "must be a finite number"),
     "an attribute twice": (["edit", "PHOTO", "--add", "Beard=1", "Beard=2"], "given twice"),
     "no images to add": (["edit", "PHOTO"], "--add"),

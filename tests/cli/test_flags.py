@@ -30,6 +30,7 @@ from ..command import fails
         ("--networks.attributes --data.blur", {"networks.attributes": [], "data.blur": True}),
         ("--gate.no-enabled --data.blur=no", {"gate.enabled": False, "data.blur": False}),
         ("--no-gate.enabled --data.blur false --training.seed 3", {"gate.enabled": False, "data.blur": False, "training.seed": "3"}),
+        ("--gate.no-enabled false --data.blur no", {"gate.enabled": True, "data.blur": False}),
         ("--data.blur True --objective.reconstructions", {"data.blur": True, "objective.reconstructions": True}),
         ("--data.source=a=b", {"data.source": "a=b"}),
         ("", {}),

@@ -72,7 +72,7 @@ def test_the_command_and_its_mistakes(tmp_path: Path, photos: Path, capsys: pyte
     more = flags(**SMALL, data__held_out=0.6)
     error = fails(capsys, "experiment", "features", *more, "--data", photos, "--out", tmp_path / "b")
     assert "neither attributes nor classes" in error
-    assert "at least 20 held-out images are needed, but there are only 8 (and 32 training images): raise --data.held_out" in fails(
+    assert "at least 20 held-out images are needed, but the set has only 8, beside 32 training images: raise --data.held_out" in fails(
         capsys, "experiment", "features", *FLAGS, "--data", photos, "--out", tmp_path / "d"
     )
     with pytest.raises(UserError, match="this experiment needs models that are not conditional"):

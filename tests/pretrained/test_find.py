@@ -93,7 +93,7 @@ def test_its_prior_stays_and_a_copy_is_fitted(all_photos: Path, capsys: pytest.C
         capsys,
         "fit-prior",
         "avatars",
-        words='cannot change the prior of the model "avatars", because every command that uses it reads the same files: '
+        words='cannot change the prior of the model "avatars", because every command that uses this model reads the same files: '
         "fit the prior of a copy with: ",
     )
     copying, _, fitting = said.partition(" with: ")[2].partition(" && ")

@@ -97,7 +97,7 @@ def test_a_task_that_sees_one_gpu_of_its_machine(outside: pytest.MonkeyPatch) ->
     outside.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(
         UserError,
-        match=r"2 processes need one GPU each, but this machine has only 1: ask SLURM for 2 GPUs on each node, with --gpus-per-node",
+        match=r"2 processes need one GPU each, but this process sees only 1: ask SLURM for 2 GPUs on each node, with --gpus-per-node",
     ):
         make_fabric("cuda", "32")
 

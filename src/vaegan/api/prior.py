@@ -65,9 +65,8 @@ def fit_prior(
     if opened.name:
         own = free_path(Path(f"my-{file_name(opened.name)}"))  # cp would copy into a folder that is there
         way_out = f"fit the prior of a copy with: {quoted('cp', '-r', opened.folder, own)} && {command('fit-prior', own)}"
-        raise UserError(
-            f'cannot change the prior of the model "{opened.name}", because every command that uses it reads the same files: {way_out}'
-        )
+        because = "because every command that uses this model reads the same files"
+        raise UserError(f'cannot change the prior of the model "{opened.name}", {because}: {way_out}')
     with ExitStack() as stack:
         if opened.is_run and not stack.enter_context(locked(opened.lock_file)):
             raise UserError(

@@ -42,13 +42,16 @@ def name_and_number(text: str, rule: str) -> tuple[str, float]:
         rule: what the flag must be, for the sentence that refuses anything else.
 
     Raises:
-        UserError: there is no number after the last "=".
+        UserError: it is something else.
     """
     name, _, number = text.rpartition("=")
     try:
-        return name, float(number)
+        value = float(number)
     except ValueError:
-        raise UserError(f'{rule}, not "{text}"') from None
+        name = ""
+    if not name:
+        raise UserError(f'{rule}, not "{text}"')
+    return name, value
 
 
 def picture_file(path: Path) -> Path:

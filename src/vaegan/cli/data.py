@@ -94,8 +94,8 @@ def prepare(
     label
         The column of the table with the class of each image. The default is the column named label or class.
     threshold
-        Turn a column of numbers into an attribute, with NAME=VALUE, for example age=40. An image has the attribute if its number is above
-        VALUE. Repeat the flag for more columns.
+        Turn a column of numbers into an attribute, with NAME=NUMBER, for example age=40. An image has the attribute if its value is above
+        NUMBER. Repeat the flag for more columns.
     numeric
         Use a column of numbers as an attribute. The numbers are scaled to mean 0 and standard deviation 1. Where a yes or no is needed, an
         image has the attribute if its number is above the mean. Repeat the flag for more columns.

@@ -136,7 +136,7 @@ def bench(
     batches
         The batch sizes to time, for example 64 256. The default is the batch size in the recipe.
     seconds
-        How many seconds to measure this package's training step, and as many for each step in plain PyTorch, at each size and batch size.
+        How many seconds to measure each training step in the table, at each size and batch size.
     json
         Print one JSON object and nothing else (see docs/json.md).
     """

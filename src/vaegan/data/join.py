@@ -28,8 +28,8 @@ from .shard import Shard
 from .sources.base import called, none_readable, some
 from .writer import differing
 
-OWN_FILE = re.compile(rf"split-.+\.npy|skipped\.txt|contact-sheet\.png|{re.escape(PARTS)}|{re.escape(MANIFEST)}")
-"""What a joining that was interrupted may have left, and the picture that `vaegan data` makes of a set."""
+OWN_FILE = re.compile(rf"split-.+\.npy|skipped\.txt|{re.escape(PARTS)}|{re.escape(MANIFEST)}")
+"""What a joining that was interrupted may have left."""
 CHUNK = 1 << 20
 NEW = "choose another folder for the joined set"
 

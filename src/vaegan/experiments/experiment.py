@@ -216,7 +216,7 @@ class Experiment:
             way = raise_it if trained + out >= 2 * held_out else "use a set that has more images"
             if out and (own := held_out_split(self.images, self.recipe.data.train_on)):
                 way = f"the {own} split of the set is held out; use a set with a larger one, or prepare the images again with --splits"
-            few = f"there are only {out} (and {trained} training images)"
+            few = f"the set has only {out}, beside {trained} training images"
             raise UserError(f"at least {held_out} held-out images are needed, but {few}: {way}")
         if len(self.parts[0]) < training:
             raise UserError(

@@ -59,7 +59,7 @@ def find_device(device: str, world: World) -> str:
         seen = torch.cuda.device_count()
         slurm = f"ask SLURM for {world.processes} GPUs on each node, with --gpus-per-node (each task must see all GPUs of its node)"
         way_out = slurm if isinstance(world.environment, Slurm) else f"use at most {seen} process{'es' * (seen > 1)}"
-        raise UserError(f"{world.processes} processes need one GPU each, but this machine has only {seen}: {way_out}")
+        raise UserError(f"{world.processes} processes need one GPU each, but this process sees only {seen}: {way_out}")
     return device
 
 

@@ -19,8 +19,8 @@ U = math.nan
 FOUR = {f"{name}.png": number for number, name in enumerate("abcd", 1)}
 NUMBERING = "columns of t.csv without a name, or with the numbers of the rows, are not attributes: {}"
 CLASSES = ": each of these values is taken for a class"
-MANY = "columns of t.csv with more than two values are not attributes: {}; to use one, add --threshold NAME=VALUE "
-MANY += "(images above VALUE have the attribute) or --numeric NAME (the numbers are kept)"
+MANY = "columns of t.csv with more than two values are not attributes: {}; to use one, add --threshold NAME=NUMBER "
+MANY += "(images above NUMBER have the attribute) or --numeric NAME (the numbers are kept)"
 AMBIGUOUS = "in columns of t.csv with 0 and -1, both values mean no: {}; if -1 means not known, add --unknown -1"
 TEXT = "columns of t.csv that hold text are not attributes: {}"
 LARGER = "in columns of t.csv with two values, the larger value means yes: {}"

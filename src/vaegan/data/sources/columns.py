@@ -95,8 +95,8 @@ NOTES: dict[ColumnKind, str] = {
     "numeric": "columns of {} that are kept as numbers (an image above the mean has the attribute): {}",
     "text": "columns of {} that hold text are not attributes: {}",
     "numbering": "columns of {} without a name, or with the numbers of the rows, are not attributes: {}",
-    "many": "columns of {} with more than two values are not attributes: {}; to use one, add --threshold NAME=VALUE (images above "
-    "VALUE have the attribute) or --numeric NAME (the numbers are kept)",
+    "many": "columns of {} with more than two values are not attributes: {}; to use one, add --threshold NAME=NUMBER (images above "
+    "NUMBER have the attribute) or --numeric NAME (the numbers are kept)",
     "constant": "columns of {} with a single value are not attributes: {}",
     "two": "in columns of {} with two values, the larger value means yes: {}",
     "ambiguous": "in columns of {} with 0 and -1, both values mean no: {}; if -1 means not known, add --unknown -1",
