@@ -56,7 +56,9 @@ def test_they_are_compared_by_the_numbers_of_evaluate(runs: Path, tmp_path: Path
 
 
 def test_too_few_held_out_images(runs: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"held-out images, .* are needed: train the runs with a larger --data\.held_out$"):
+    with pytest.raises(
+        UserError, match=r"are needed, but the set has only .* training images: train the runs with a larger --data\.held_out$"
+    ):
         Experiment.of_runs("features", tmp_path, [runs / "plain"]).require(held_out=100)
 
 
