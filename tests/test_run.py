@@ -122,6 +122,16 @@ def test_images_that_are_gone(tmp_path: Path) -> None:
         run.images(tmp_path / "other")
 
 
+def test_images_that_are_there_but_cannot_be_packed(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So nobody is asked where they are."""
+    (tmp_path / "recipe.yaml").write_text(tiny(data__source=str(photos)).to_yaml())
+    monkeypatch.setenv("VAEGAN_CACHE", "/dev/null/cache")
+    with pytest.raises(
+        UserError, match=r"^cannot save packed images in /dev/null/cache .*: set .* VAEGAN_CACHE to a folder that you can write to$"
+    ):
+        Run(tmp_path).images(flag="--data")
+
+
 @pytest.fixture(scope="module")
 def sets(all_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, ImageSet]:
     """The same 40 images without splits, with two and with three."""

@@ -22,6 +22,10 @@ class OnlyInProgramError(UserError):
     """Images that a Python program gave, and that no command can open. Whoever knows what they are for adds the way out."""
 
 
+class NoCacheError(UserError):
+    """There is no place for packed images; the images themselves may be well."""
+
+
 def with_way_out(sentence: str, way_out: str) -> str:
     """`sentence; way out`, or where the sentence ends in a question, `sentence? Way out`."""
     return f"{sentence} {way_out[:1].upper()}{way_out[1:]}" if sentence.endswith("?") else f"{sentence}; {way_out}"

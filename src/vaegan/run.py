@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import old_names
-from .errors import OnlyInProgramError, UserError, with_way_out
+from .errors import NoCacheError, OnlyInProgramError, UserError, with_way_out
 from .files import from_home, is_locked, missing
 from .methods import RunMethods
 from .progress import Progress
@@ -280,7 +280,7 @@ class Run(RunMethods):
             more: dict[str, Any] = {"percentiles": settings.range_percentiles, "finds_range": not self.has_model}
             return open_images(source, preparation, count=settings.avatars, progress=progress, **more)
         except UserError as error:
-            if data is None:
+            if data is None and not isinstance(error, NoCacheError):
                 only = isinstance(error, OnlyInProgramError)
                 sentence = str(error) if only else f"the images that the run was trained on cannot be opened: {error}"
                 way_out = "give the same images as a folder or packed set" if only else "say where they are now"

@@ -41,7 +41,7 @@ from .begin import (
 from .data import ImageSet
 from .data.loader import LoaderBatches
 from .doctor.quick import notes
-from .errors import OnlyInProgramError, UserError, os_errors_as_user_errors, with_way_out
+from .errors import NoCacheError, OnlyInProgramError, UserError, os_errors_as_user_errors, with_way_out
 from .finish import fit_prior, lacks_prior, write_report, write_studio
 from .progress import console_of
 from .recipe import DEFAULT_RECIPE, RECIPE, Recipe, as_recipe, to_resume
@@ -296,7 +296,7 @@ def _look(job: TrainingJob, console: Console, stack: ExitStack) -> tuple[ImageSe
             about: dict[str, Any] = {"listing": job.run.skipped_file, "finds_range": job.finds_range, "again": resumed}
             return job.loader.sample if job.loader else images_of(job.recipe, console, **about), resumed
     except UserError as error:
-        if not resumed or isinstance(error, OnlyInProgramError):
+        if not resumed or isinstance(error, (NoCacheError, OnlyInProgramError)):
             raise
         raise UserError(with_way_out(str(error), "if the images have moved, say where they are with --data")) from None
 

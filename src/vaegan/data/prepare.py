@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import OnlyInProgramError, UserError
+from ..errors import NoCacheError, OnlyInProgramError, UserError
 from ..files import from_home
 from ..progress import Progress
 from ..settings import Crop, Resampling
@@ -60,7 +60,7 @@ def cache_folder() -> Path:
     try:
         return Path.home() / ".cache" / "vaegan"
     except RuntimeError:
-        raise UserError(f"there is no home folder to save packed images in: {SET_CACHE}") from None
+        raise NoCacheError(f"there is no home folder to save packed images in: {SET_CACHE}") from None
 
 
 def packed_folder(source: str) -> Path | None:
@@ -408,7 +408,7 @@ def _cache_errors() -> Iterator[None]:
     """What the system refuses in the cache becomes a sentence.
 
     Raises:
-        UserError: the cache cannot be written to.
+        NoCacheError: the cache cannot be written to.
     """
     try:
         yield
@@ -416,7 +416,7 @@ def _cache_errors() -> Iterator[None]:
         cache, place = cache_folder(), Path(error.filename or "")
         if error.errno in DISK_FULL or not error.filename or not (cache.is_relative_to(place) or place.is_relative_to(cache)):
             raise
-        raise UserError(f"cannot save packed images in {cache} ({error.strerror}): {SET_CACHE}") from error
+        raise NoCacheError(f"cannot save packed images in {cache} ({error.strerror}): {SET_CACHE}") from error
 
 
 def _opened(folder: Path) -> ImageSet | None:
