@@ -19,7 +19,7 @@ from .words import plain
 T = TypeVar("T")
 Tree = Mapping[str, Mapping[str, Any]]
 """Settings by section and name."""
-YES, NO = {"yes", "y", "1", "true", "t"}, {"no", "n", "0", "false", "f"}
+YES, NO = {"yes", "y", "on", "1", "true", "t"}, {"no", "n", "off", "0", "false", "f"}
 ONE = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 MANY = {int: "whole numbers", float: "numbers", str: "texts"}
 

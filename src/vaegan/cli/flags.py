@@ -16,7 +16,7 @@ from cyclopts import Group, Parameter
 from .. import old_names
 from ..errors import UserError
 from ..files import from_home
-from ..parse_settings import NO, YES, Layer, as_tree, convert, describe, setting_types
+from ..parse_settings import Layer, as_tree, convert, describe, setting_types
 from ..recipe import DEFAULT_RECIPE, Recipe, names, of_run, resolve
 from ..recipe import RECIPE as RECIPE_FILE
 from ..settings import PriorKind
@@ -254,7 +254,7 @@ def read_settings(tokens: Sequence[str]) -> dict[str, Any]:
             raise UserError(f"--{key} was given twice")
         if kind is bool:
             if not equals:
-                value = rest.popleft() if rest and rest[0].lower() in YES | NO else "true"
+                value = rest.popleft() if rest and not _is_flag(rest[0]) else "true"
             found[key] = _truth(flag, value) != negative
             continue
         values = [value] if equals else []

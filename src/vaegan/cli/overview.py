@@ -16,8 +16,8 @@ def runs(folder: Path = RUNS, /, *, json: Json = False, jsonl: Json = False) -> 
 
     The newest run is first. The state of a run is "training", "finished", "interrupted" or "no checkpoint". To continue an interrupted
     run, use vaegan train --resume RUN. A run with no checkpoint ended before it saved its first checkpoint. The metrics are those of the
-    last evaluation: the Frechet distance (FID if it was measured with Inception) and 1000 x KID (the kernel distance) of samples. Lower
-    is better.
+    last evaluation: the Frechet distance (FID if it was measured with Inception) and 1000 x KID (the kernel distance) of samples. A run
+    without an evaluation has the learned similarity and the pixel error of its last steps instead. Lower is better.
 
     Parameters
     ----------
