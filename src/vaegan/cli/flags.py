@@ -252,15 +252,12 @@ def read_settings(tokens: Sequence[str]) -> dict[str, Any]:
         kind = types[key]
         if key in found and not _any_length(kind):
             raise UserError(f"--{key} was given twice")
-        if kind is bool:
-            if not equals:
-                value = rest.popleft() if rest and not _is_flag(rest[0]) else "true"
-            found[key] = _truth(flag, value) != negative
-            continue
         values = [value] if equals else []
         while rest and not _is_flag(rest[0]) and len(values) < _most(kind):
             values.append(rest.popleft())
-        if get_origin(kind) is tuple:
+        if kind is bool:
+            found[key] = _truth(flag, values[0] if values else "true") != negative
+        elif get_origin(kind) is tuple:
             found[key] = [*found.get(key, []), *values]
         elif values:
             found[key] = values[0]
