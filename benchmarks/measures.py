@@ -100,8 +100,10 @@ def ways(case: BenchmarkCase, best: str) -> dict[str, Callable[[], object]]:
         trainer.training_step.augment = lambda *inputs: augment(*inputs).contiguous()  # type: ignore[assignment]
 
     def not_fused(trainer: Trainer) -> None:
-        for name in trainer.training_step.optimizers:
+        for name, own in trainer.training_step.optimizers.items():
             optimizer = make_optimizer(getattr(trainer.model, name), case.recipe.optimizer, case.recipe.optimizer.lr)
+            for group, ours in zip(optimizer.param_groups, own.param_groups, strict=True):
+                group["lr_factor"] = ours["lr_factor"]
             trainer.training_step.optimizers[name] = optimizer  # type: ignore[assignment]
 
     held = replace(case, recipe=replace(case.recipe, gate=SHUT)).trainer(best, {})

@@ -90,6 +90,7 @@ def test_every_setting_is_documented() -> None:
         ({"optimizer.lr": 0}, "optimizer.lr"),
         ({"optimizer.betas": (0.5, 1.0)}, "optimizer.betas"),
         ({"optimizer.clip_at": (1, -1, 1)}, "optimizer.clip_at"),
+        ({"optimizer.posterior_lr_factor": -1}, "optimizer.posterior_lr_factor"),
         ({"networks.size": (64, 63)}, "networks.size"),
         ({"networks.size": 64}, "networks.size"),
         ({"data.held_out": 1}, "data.held_out"),

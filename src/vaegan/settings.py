@@ -363,6 +363,8 @@ class Optimizer:
     """The learning rate at the start."""
     lr_factors: PerNetwork = (1.0, 1.0, 1.0)
     """The learning rates of encoder, decoder and discriminator, as multiples of `lr`."""
+    posterior_lr_factor: float = 1.0
+    """The learning rate of the weights that compute the mean and the log variance of a code, as a multiple of the encoder's rate."""
     schedule: Literal["constant", "exponential", "anneal"] = "exponential"
     """How the learning rate changes. `constant`: not at all. `exponential`: it is multiplied by `decay` after every epoch. `anneal`: it is
     lr - (t/T)^power (lr - final_lr) at step t of T, as the authors do."""
@@ -389,7 +391,7 @@ class Optimizer:
     def __post_init__(self) -> None:
         for name in ("lr", "decay", "power", "eps"):
             require(0 < getattr(self, name) < inf, f"optimizer.{name} must be a finite number above 0, not {getattr(self, name)}")
-        for name in ("final_lr", "weight_decay"):
+        for name in ("posterior_lr_factor", "final_lr", "weight_decay"):
             require(0 <= getattr(self, name) < inf, f"optimizer.{name} must be a finite number of at least 0, not {getattr(self, name)}")
         for name in ("lr_factors", "clip_at"):
             values = getattr(self, name)

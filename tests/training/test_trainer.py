@@ -374,10 +374,22 @@ def test_networks_may_have_learning_rates_of_their_own() -> None:
 def test_weight_decay_is_for_weights() -> None:
     trainer = make_trainer(tiny("larsen-celeba"))
     for optimizer in trainer.training_step.optimizers.values():
-        matrices, vectors = optimizer.param_groups
-        assert (matrices["weight_decay"], vectors["weight_decay"]) == (1e-5, 0.0)
-        assert all(p.ndim > 1 for p in matrices["params"])
+        *matrices, vectors = optimizer.param_groups
+        assert [group["weight_decay"] for group in (*matrices, vectors)] == [1e-5, 1e-5, 0.0]
+        assert all(p.ndim > 1 for group in matrices for p in group["params"])
         assert all(p.ndim == 1 for p in vectors["params"])
+
+
+@pytest.mark.parametrize("name", ["quick", "larsen-celeba"])
+def test_the_weights_of_the_posterior_may_have_a_learning_rate_of_their_own(name: str) -> None:
+    trainer = make_trainer(tiny(name, optimizer__posterior_lr_factor=0.0, gate__enabled=False))
+    before = weights(trainer)
+    trainer.train_step()
+    after = weights(trainer)
+    assert {key for key in before if key.startswith("encoder.") and torch.equal(before[key], after[key])} == {
+        "encoder.mean.weight",
+        "encoder.logvar.weight",
+    }
 
 
 def test_the_average_follows_the_weights() -> None:

@@ -14,6 +14,10 @@ from torch import Tensor, nn
 class Encoder(nn.Module):
     """Images to the mean and log variance of the posterior q(z|x) = N(mean, exp(logvar))."""
 
+    mean: nn.Linear
+    """The last layers: from `features`."""
+    logvar: nn.Linear
+
     def forward(self, images: Tensor, conditions: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """N x C x H x W in [-1, 1], and N x attributes of a conditional model -> mean and logvar, each N x latent."""
         raise NotImplementedError
@@ -21,6 +25,10 @@ class Encoder(nn.Module):
     def features(self, images: Tensor, conditions: Tensor | None = None) -> Tensor:
         """What mean and logvar are computed from: N x features."""
         raise NotImplementedError
+
+    def posterior_weights(self) -> list[Tensor]:
+        """Those of the last layers."""
+        return [self.mean.weight, self.logvar.weight]
 
 
 class Decoder(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,16 +15,21 @@ CORRECTED = 1e9
 """Steps after which Adam no longer corrects its mean square for having begun at zero: 1 - alpha^1e9 is 1."""
 
 
-def make_optimizer(parameters: list[nn.Parameter], settings: Optimizer) -> torch.optim.Adam:
+def make_optimizer(parameters: Sequence[nn.Parameter], settings: Optimizer, posterior: Sequence[Tensor] = ()) -> torch.optim.Adam:
     """The optimiser of one network; weight decay is for weights, not for biases and batch normalisation.
+
+    `posterior` are those of the weights that have `Optimizer.posterior_lr_factor`.
 
     RMSProp is Adam without a mean gradient and without a correction of the first steps, and is run as that: one fused kernel for
     both, which takes its learning rate from a tensor, and does nothing where `found_inf` is 1 (see `step_if`). Its mean gradient is
     then the last gradient: a copy that is kept for nothing.
     """
+    theirs = set(posterior)
+    weights = [p for p in parameters if p.ndim > 1 and p not in theirs]
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": weights, "weight_decay": settings.weight_decay, "lr_factor": 1.0},
+        {"params": [*posterior], "weight_decay": settings.weight_decay, "lr_factor": settings.posterior_lr_factor},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0, "lr_factor": 1.0},
     ]
     adam = settings.kind == "adam"
     betas = settings.betas if adam else (0.0, settings.alpha)
@@ -48,7 +54,7 @@ def step_if(optimizer: torch.optim.Adam, lr: Number, go: Tensor | None = None) -
     """Step, and drop the gradients; with `go`, a scalar on the device, only where that is true, which the host need not know."""
     fused = optimizer.defaults["fused"]
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = lr * group["lr_factor"]
     if go is not None and fused:
         optimizer.found_inf = 1 - go.float()  # type: ignore[attr-defined]  # how torch.amp.GradScaler has a fused optimiser pass over a step
     if go is None or fused or bool(go):

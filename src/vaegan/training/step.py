@@ -187,7 +187,10 @@ class TrainingStep:
         self.objective = Objective(recipe.objective, average=partial(mean_over_processes, fabric))
         self.objective.check(model.discriminator)
         self.parameters = {name: list(getattr(model, name).parameters()) for name in NETWORKS}
-        self.optimizers = {name: make_optimizer(parameters, recipe.optimizer) for name, parameters in self.parameters.items()}
+        posterior = {"encoder": model.encoder.posterior_weights()}
+        self.optimizers = {
+            name: make_optimizer(parameters, recipe.optimizer, posterior.get(name, ())) for name, parameters in self.parameters.items()
+        }
         self.tally = RunningSums(model.device)
         self.device_decides = device_decides(fabric)
 
