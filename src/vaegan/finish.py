@@ -49,7 +49,15 @@ def fit_prior(trainer: Trainer, run: Run, images: ImageSet, held_out: Indices, c
 
         try:
             model = run.model(trainer.fabric.device, prior=False)
-            prior = model.prior = prior_of(model, images, trainer.batches.indices, seed=trainer.recipe.training.seed, progress=watched)
+            recipe = trainer.recipe
+            prior = model.prior = prior_of(
+                model,
+                images,
+                trainer.batches.indices,
+                mirrored=recipe.augmentation.flip,
+                seed=recipe.training.seed,
+                progress=watched,
+            )
             save_picture(draw(model, trainer.picture_inputs(images, held_out))[0], run.picture_file(trainer.step))
             prior.save(run.model_folder)  # last: a run without it is taken up again
         except UserError as error:  # the model is saved, and of use

@@ -35,6 +35,22 @@ def conditional(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(tiny(**SETTINGS, networks__attributes=["Beard", "Smiling"]), tmp_path_factory.mktemp("c") / "run", **QUIETLY).run
 
 
+def test_mirrored_training_images_have_codes_in_the_prior_too(tmp_path: Path) -> None:
+    run = Run(train(tiny(**SETTINGS, augmentation__flip=True), tmp_path / "run", **QUIETLY).run)
+    model = run.model()
+    assert model.prior is not None
+    assert model.prior.about["codes"] == "96"  # of 48 images
+    kept = run.prior_file.read_bytes()
+    fit_prior(run.folder)
+    assert run.prior_file.read_bytes() == kept
+
+
+def test_codes_of_mirrored_images() -> None:
+    model, images = VAEGAN(tiny().networks).eval(), avatars().images[:5]
+    expected = encode(model, np.ascontiguousarray(images[:, :, ::-1]))
+    assert torch.equal(encode(model, images, mirrored=True).mean, expected.mean)
+
+
 def test_training_fits_a_prior_and_changes_no_weight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[VAEGAN] = []
 
@@ -142,7 +158,7 @@ def test_a_conditional_model_draws_codes_that_go_with_the_attributes(conditional
     beards = torch.from_numpy(images.attributes_named(("Beard", "Smiling")))
     seen: list[Tensor] = []
 
-    def encode(_: Any, images: Any, numbers: Any, *rest: Any, attributes: Tensor) -> Posterior:  # noqa: ARG001
+    def encode(_: Any, images: Any, numbers: Any, *rest: Any, attributes: Tensor, mirrored: bool) -> Posterior:  # noqa: ARG001
         seen.append(attributes)
         means = 4 * attributes[:, :1] - 2 + 0.1 * torch.randn(len(numbers), 4, generator=torch.Generator().manual_seed(0))
         return Posterior(means, torch.full_like(means, -9.0))

@@ -76,9 +76,10 @@ def fit_prior(
         model.require("encoder")
         if seed is None:
             seed = opened.recipe.training.seed if opened.is_run else 0
+        mirrored = opened.is_run and opened.recipe.augmentation.flip
         bar = stack.enter_context(Talk(progress).bar())
         images = opened.images(data, flag="--data", progress=bar)
         training, _ = opened.split(images)
-        prior = prior_of(model, images, training, components=components, seed=seed, progress=bar)
+        prior = prior_of(model, images, training, mirrored=mirrored, components=components, seed=seed, progress=bar)
         prior.save(opened.model_folder)
     return FittedPrior(**vars(prior), files=[opened.prior_file])

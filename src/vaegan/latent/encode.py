@@ -29,6 +29,7 @@ def encode(
     progress: Progress = lambda *_: None,
     *,
     attributes: Tensor | None = None,
+    mirrored: bool = False,
     each: Callable[[slice, Posterior], None] = lambda *_: None,
 ) -> Posterior:
     """The posteriors of many images, a part at a time, so that memory holds codes and not images.
@@ -39,6 +40,7 @@ def encode(
         indices: which of them; all by default.
         progress: called as the work goes on.
         attributes: of a conditional model, those of each of these images; see `VAEGAN.conditions`.
+        mirrored: mirror each image left to right first.
         each: called with the places of each part, and with its posteriors.
 
     Returns:
@@ -51,7 +53,8 @@ def encode(
         part = slice(start, start + PART)
         known = None if attributes is None else attributes[part]
         with torch.inference_mode():
-            posterior = model.encode(to_tensor(images[wanted[part]], model.device), known, check=False)
+            pixels = to_tensor(images[wanted[part]], model.device)
+            posterior = model.encode(pixels.flip(3) if mirrored else pixels, known, check=False)
         means[part], logvars[part] = posterior.mean.cpu(), posterior.logvar.cpu()
         each(part, Posterior(means[part], logvars[part]))
         progress("encoding", min(start + PART, count), count)

@@ -44,6 +44,7 @@ def fit_mixture(
     codes: Tensor,
     attributes: Tensor | None = None,
     *,
+    mirrored: Tensor | None = None,
     most_components: int = COMPONENTS[-1],
     seed: int = 0,
     progress: Progress = lambda *_: None,
@@ -59,6 +60,7 @@ def fit_mixture(
     Args:
         codes: N x latent, at least 2.
         attributes: N x A, standardised, NaN where one is not known: it then counts as the mean, as it does for the networks.
+        mirrored: N x latent, codes of the same images mirrored. They are fitted to, too, but for those of images whose codes are left out.
         most_components: a limit on the number of components.
         seed: of what is left out, and of the fit.
         progress: called as candidates are fitted.
@@ -67,14 +69,13 @@ def fit_mixture(
         The density, with float32 numbers, as a file holds them.
     """
     latent = codes.shape[1]
-    points = codes if attributes is None else torch.cat([codes, attributes.nan_to_num(0.0)], 1)
-    values = points.double().numpy()
+    values, *others = (_with(some, attributes) for some in (codes, mirrored) if some is not None)
     scale = float(np.sqrt(values.var(0).mean())) or 1.0
-    values = values / scale  # so that the least variance fits codes of any scale
+    values, *others = (some / scale for some in (values, *others))  # so that the least variance fits codes of any scale
     random = np.random.default_rng(seed)
     order, seed_of_draws = random.permutation(len(values)), int(random.integers(2**62))  # the codes may come of the seed itself
     count = max(1, round(len(values) * HELD_OUT))
-    held_out, fitted = values[order[:count]], values[order[count:]]
+    held_out, fitted = values[order[:count]], np.concatenate([some[order[count:]] for some in (values, *others)])
     room = len(fitted) / (CODES_A_NUMBER * values.shape[1])
     numbers = [number for number in COMPONENTS if 1 < number <= min(room, most_components)]
     progress("fitting the prior", 0, len(numbers) + 1)
@@ -90,12 +91,16 @@ def fit_mixture(
     about = {
         "components": str(len(mixture)),
         "shrinkage": f"{best.shrinkage:g}",
-        "codes": str(len(values)),
+        "codes": str(sum(map(len, (values, *others)))),
         "held_out_log_density": f"{best.held_out - latent * np.log(scale):.6g}",
         "seed": str(seed),
     }
     means, factors = ((scale * tensor).float().double() for tensor in (mixture.means, mixture.factors))  # as a file holds them
     return Mixture(mixture.weights.float().double(), means, factors, latent, about=about)
+
+
+def _with(codes: Tensor, attributes: Tensor | None) -> Array:
+    return (codes if attributes is None else torch.cat([codes, attributes.nan_to_num(0.0)], 1)).double().numpy()
 
 
 def _one_gaussian(fitted: Array, latent: int) -> Iterable[tuple[float, Mixture]]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..data import ImageSet, Indices
 from ..errors import NOT_FINITE, UserError
@@ -28,6 +29,7 @@ def prior_of(
     images: ImageSet,
     training: Indices,
     *,
+    mirrored: bool = False,
     components: int = COMPONENTS[-1],
     seed: int = 0,
     progress: Progress = lambda *_: None,
@@ -38,6 +40,7 @@ def prior_of(
         model: in evaluation mode. It is not changed.
         images: the set that it was trained on.
         training: indices of the training images.
+        mirrored: whether it was trained on mirrored images, too; then their codes are fitted to as well.
         components: at most so many; see `fit_mixture`.
         seed: of the posterior samples and of the fit.
         progress: called as the work goes on.
@@ -49,11 +52,16 @@ def prior_of(
         raise UserError(f"there are only {len(training)} training images, and at least {FEWEST} are needed for a prior")
     indices = subsample(training, MOST)
     attributes = torch.from_numpy(images.attributes_named(model.architecture.attributes)[indices]) if model.conditional else None
-    posterior = encode(model, images.images, indices, progress, attributes=attributes)
-    noise = np.random.default_rng([seed, 1]).standard_normal(posterior.mean.shape, np.float32)  # other noise than that of samples
-    codes = posterior.sample(torch.from_numpy(noise))
-    if not torch.isfinite(codes).all():
-        raise UserError(NOT_FINITE)
+    random = np.random.default_rng([seed, 1])  # other noise than that of samples
+
+    def drawn(*, mirrored: bool) -> Tensor:
+        posterior = encode(model, images.images, indices, progress, attributes=attributes, mirrored=mirrored)
+        codes = posterior.sample(torch.from_numpy(random.standard_normal(posterior.mean.shape, np.float32)))
+        if not torch.isfinite(codes).all():
+            raise UserError(NOT_FINITE)
+        return codes
+
+    codes, others = drawn(mirrored=False), drawn(mirrored=True) if mirrored else None
     standardised = None if attributes is None else model.standardised(attributes).cpu()
-    prior = fit_mixture(codes, standardised, most_components=components, seed=seed, progress=progress)
+    prior = fit_mixture(codes, standardised, mirrored=others, most_components=components, seed=seed, progress=progress)
     return replace(prior, model=fingerprint(model))
