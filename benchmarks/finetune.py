@@ -105,7 +105,7 @@ def main() -> None:
             trained = Run.open(out / name.split()[0]).images()
             for seconds, step in zip(sorted(asked.seconds), steps, strict=True):
                 model = vaegan.load(snapshots / f"{seconds:g}")
-                model.prior = prior_of(model, trained, np.arange(len(trained)))
+                model.prior = prior_of(model, trained, np.arange(len(trained)), mirrored=recipe.augmentation.flip)
                 with torch.inference_mode():
                     reconstructions, samples = model.reconstruct(others), model.sample(len(others), seed=1)
                 error = (reconstructions - others).square().mean().item()

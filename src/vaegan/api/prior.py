@@ -43,7 +43,8 @@ def fit_prior(
 ) -> FittedPrior:
     """Fit the prior of a run anew, and save it beside the model. From then on, samples are drawn from it.
 
-    `vaegan.train` does this at its end. The weights of the model do not change.
+    `vaegan.train` does this at its end. Codes of mirrored images count, too, if the run was trained with `augmentation.flip`; a model
+    folder does not say so. The weights of the model do not change.
 
     Args:
         run: a run, or the path of a run folder or a model folder.

@@ -209,10 +209,14 @@ def cost(probability: Tensor) -> Tensor:
 
 def make_optimizer(network: nn.Module, settings: Optimizer, lr: float) -> torch.optim.Optimizer:
     """As torch sets it up by default, with weight decay for weights alone."""
-    posterior = network.posterior_weights() if isinstance(network, Encoder) else []
+    posterior = {*network.posterior_weights()} if isinstance(network, Encoder) else set()
     groups = [
-        {"params": [p for p in network.parameters() if p.ndim > 1 and p not in {*posterior}], "weight_decay": settings.weight_decay},
-        {"params": posterior, "weight_decay": settings.weight_decay, "lr": lr * settings.posterior_lr_factor},
+        {"params": [p for p in network.parameters() if p.ndim > 1 and p not in posterior], "weight_decay": settings.weight_decay},
+        {
+            "params": [p for p in network.parameters() if p in posterior],
+            "weight_decay": settings.weight_decay,
+            "lr": lr * settings.posterior_lr_factor,
+        },
         {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
     ]
     if settings.kind == "adam":

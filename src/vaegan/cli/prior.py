@@ -19,7 +19,8 @@ def fit_prior(
     """Fit the prior that the codes of samples are drawn from.
 
     For each training image, the encoder gives a distribution of codes (the posterior). The command draws one code from each, fits a
-    Gaussian mixture to these codes, and writes the mixture to prior.safetensors beside the model. The weights of the model do not change.
+    Gaussian mixture to these codes, and writes the mixture to prior.safetensors beside the model. If a run was trained with
+    augmentation.flip, the command also draws a code from each mirrored image. The weights of the model do not change.
 
     vaegan train does this after its last step. Use this command if the run is from an older version, if the run was interrupted before the
     fit, or if you want a mixture of fewer Gaussians.

@@ -57,7 +57,7 @@ def encode(
             posterior = model.encode(pixels.flip(3) if mirrored else pixels, known, check=False)
         means[part], logvars[part] = posterior.mean.cpu(), posterior.logvar.cpu()
         each(part, Posterior(means[part], logvars[part]))
-        progress("encoding", min(start + PART, count), count)
+        progress("encoding mirrored images" if mirrored else "encoding", min(start + PART, count), count)
     return Posterior(means, logvars)
 
 

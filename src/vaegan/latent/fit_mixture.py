@@ -69,14 +69,14 @@ def fit_mixture(
         The density, with float32 numbers, as a file holds them.
     """
     latent = codes.shape[1]
-    values, *others = (_with(some, attributes) for some in (codes, mirrored) if some is not None)
+    values, *others = (_points(some, attributes) for some in (codes, mirrored) if some is not None)
     scale = float(np.sqrt(values.var(0).mean())) or 1.0
     values, *others = (some / scale for some in (values, *others))  # so that the least variance fits codes of any scale
     random = np.random.default_rng(seed)
     order, seed_of_draws = random.permutation(len(values)), int(random.integers(2**62))  # the codes may come of the seed itself
     count = max(1, round(len(values) * HELD_OUT))
     held_out, fitted = values[order[:count]], np.concatenate([some[order[count:]] for some in (values, *others)])
-    room = len(fitted) / (CODES_A_NUMBER * values.shape[1])
+    room = (len(values) - count) / (CODES_A_NUMBER * values.shape[1])  # a mirrored image is no new one
     numbers = [number for number in COMPONENTS if 1 < number <= min(room, most_components)]
     progress("fitting the prior", 0, len(numbers) + 1)
     best = _likeliest(_one_gaussian(fitted, latent), held_out)
@@ -91,7 +91,7 @@ def fit_mixture(
     about = {
         "components": str(len(mixture)),
         "shrinkage": f"{best.shrinkage:g}",
-        "codes": str(sum(map(len, (values, *others)))),
+        "codes": str(count + len(fitted)),
         "held_out_log_density": f"{best.held_out - latent * np.log(scale):.6g}",
         "seed": str(seed),
     }
@@ -99,7 +99,7 @@ def fit_mixture(
     return Mixture(mixture.weights.float().double(), means, factors, latent, about=about)
 
 
-def _with(codes: Tensor, attributes: Tensor | None) -> Array:
+def _points(codes: Tensor, attributes: Tensor | None) -> Array:
     return (codes if attributes is None else torch.cat([codes, attributes.nan_to_num(0.0)], 1)).double().numpy()
 
 

@@ -54,14 +54,14 @@ def prior_of(
     attributes = torch.from_numpy(images.attributes_named(model.architecture.attributes)[indices]) if model.conditional else None
     random = np.random.default_rng([seed, 1])  # other noise than that of samples
 
-    def drawn(*, mirrored: bool) -> Tensor:
-        posterior = encode(model, images.images, indices, progress, attributes=attributes, mirrored=mirrored)
+    def drawn(*, flipped: bool) -> Tensor:
+        posterior = encode(model, images.images, indices, progress, attributes=attributes, mirrored=flipped)
         codes = posterior.sample(torch.from_numpy(random.standard_normal(posterior.mean.shape, np.float32)))
         if not torch.isfinite(codes).all():
             raise UserError(NOT_FINITE)
         return codes
 
-    codes, others = drawn(mirrored=False), drawn(mirrored=True) if mirrored else None
+    codes, others = drawn(flipped=False), drawn(flipped=True) if mirrored else None
     standardised = None if attributes is None else model.standardised(attributes).cpu()
     prior = fit_mixture(codes, standardised, mirrored=others, most_components=components, seed=seed, progress=progress)
     return replace(prior, model=fingerprint(model))

@@ -14,10 +14,6 @@ from torch import Tensor, nn
 class Encoder(nn.Module):
     """Images to the mean and log variance of the posterior q(z|x) = N(mean, exp(logvar))."""
 
-    mean: nn.Linear
-    """The last layers: from `features`."""
-    logvar: nn.Linear
-
     def forward(self, images: Tensor, conditions: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """N x C x H x W in [-1, 1], and N x attributes of a conditional model -> mean and logvar, each N x latent."""
         raise NotImplementedError
@@ -27,8 +23,8 @@ class Encoder(nn.Module):
         raise NotImplementedError
 
     def posterior_weights(self) -> list[Tensor]:
-        """Those of the last layers."""
-        return [self.mean.weight, self.logvar.weight]
+        """The weights between `features` and mean and logvar, which `optimizer.posterior_lr_factor` is for. An encoder need have none."""
+        return []
 
 
 class Decoder(nn.Module):

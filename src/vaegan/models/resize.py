@@ -131,6 +131,10 @@ class Encoder(base.Encoder):
         features = self.features(images, conditions)
         return self.mean(features), self.logvar(features)
 
+    def posterior_weights(self) -> list[Tensor]:
+        """Of the two last layers."""
+        return [self.mean.weight, self.logvar.weight]
+
     def features(self, images: Tensor, conditions: Tensor | None = None) -> Tensor:
         """The smallest feature maps, flat, and the conditions: N x features."""
         return beside(self.convolutions(images).flatten(1), conditions, self.attributes)
