@@ -60,7 +60,15 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "reference, large gamma, reconstructions": ("reference", {"objective__gamma": 0.1, "objective__reconstructions": True}),
     "paper": ("larsen-celeba", {"optimizer__weight_decay": 0.1}),
     "quick": ("quick", {}),
-    "quick, clipped": ("quick", {"optimizer__clip": "norm", "optimizer__clip_at": (0.1, 0.0, 0.2), "optimizer__lr_factors": (1, 0.5, 2)}),
+    "quick, clipped": (
+        "quick",
+        {
+            "optimizer__clip": "norm",
+            "optimizer__clip_at": (0.1, 0.0, 0.2),
+            "optimizer__lr_factors": (1, 0.5, 2),
+            "optimizer__posterior_lr_factor": 0.3,
+        },
+    ),
 }
 
 
