@@ -104,6 +104,7 @@ def ways(case: BenchmarkCase, best: str) -> dict[str, Callable[[], object]]:
             optimizer = make_optimizer(getattr(trainer.model, name), case.recipe.optimizer, case.recipe.optimizer.lr)
             for group, ours in zip(optimizer.param_groups, own.param_groups, strict=True):
                 group["lr_factor"] = ours["lr_factor"]
+            optimizer.defaults.setdefault("fused", False)  # torch's RMSprop cannot be
             trainer.training_step.optimizers[name] = optimizer  # type: ignore[assignment]
 
     held = replace(case, recipe=replace(case.recipe, gate=SHUT)).trainer(best, {})
