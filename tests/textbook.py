@@ -32,7 +32,8 @@ def joint(model: VAEGAN, settings: ObjectiveSettings, images: Tensor, noise: Ten
     mean, logvar = model.encoder(images)
     reconstructed, sampled = model.decoder(mean + torch.exp(logvar / 2) * noise), model.decoder(prior_noise)
     features = model.discriminator.features(torch.cat([reconstructed, images, sampled]), settings.level).chunk(3)
-    score_rec, score_real, score_sampled = torch.sigmoid(model.discriminator(torch.cat([reconstructed, images, sampled]))).chunk(3)
+    logits = settings.logit_scale * model.discriminator(torch.cat([reconstructed, images, sampled]))
+    score_rec, score_real, score_sampled = torch.sigmoid(logits).chunk(3)
     error = squared_error(features[0], features[1]) + squared_error(features[2], features[1])
     gan = cost(score_real) * 2 * weight + (cost(1 - score_rec) + cost(1 - score_sampled)) * 2 * (1 - weight)
     decoder = gamma / 2 * error + (1 - gamma) * (cost(score_rec) + cost(score_sampled))
@@ -52,7 +53,8 @@ def vae(model: VAEGAN, settings: ObjectiveSettings, images: Tensor, noise: Tenso
 
 def gan(model: VAEGAN, settings: ObjectiveSettings, images: Tensor, prior_noise: Tensor) -> tuple[Tensor, Tensor]:
     """What decoder and discriminator of a GAN minimise."""
-    real, fake = torch.sigmoid(model.discriminator(torch.cat([images, model.decoder(prior_noise)]))).chunk(2)
+    logits = settings.logit_scale * model.discriminator(torch.cat([images, model.decoder(prior_noise)]))
+    real, fake = torch.sigmoid(logits).chunk(2)
     both = cost(real) + cost(1 - fake)
     return -both if settings.saturating else cost(fake), both
 

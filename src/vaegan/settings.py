@@ -217,6 +217,9 @@ class ObjectiveSettings:
     non-saturating (1 - gamma) * -log Dis(x_p), where x_p are samples."""
     gan: str = ""
     """The name of another GAN loss (see `vaegan.losses.gan`). If it is set, `saturating` has no effect."""
+    logit_scale: float = 1.0
+    """The discriminator's logits are multiplied by this number, above 0, before the GAN loss. With a higher number, the decoder learns more
+    from the GAN, and `hinge` reaches its margin of 1 with smaller logits. A discriminator with spectral normalisation has small logits."""
     penalty: str = ""
     """A term that is added to the discriminator's loss. `r1`: half the squared norm of the gradient of its logit at real images. `r1_r2`:
     the same at real images and at generated images."""
@@ -264,6 +267,8 @@ class ObjectiveSettings:
             require(not self.discriminator, f"objective.discriminator needs objective.kind=vae-dis, not {self.kind}")
         require(0 < self.gamma <= 1, f"objective.gamma must be above 0 and at most 1, not {self.gamma}")
         require(0 < self.real_weight < 1, f"objective.real_weight must be above 0 and below 1, not {self.real_weight}")
+        scale = self.logit_scale
+        require(0 < scale < inf, f"objective.logit_scale must be a finite number above 0, not {scale}")
         require(self.level >= 0, f"objective.level must be at least 0, not {self.level}")
         require(self.kl_weight >= 0, f"objective.kl_weight must be at least 0, not {self.kl_weight}")
         weight = self.penalty_weight

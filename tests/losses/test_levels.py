@@ -19,6 +19,8 @@ from .. import textbook
 LEVELS = {
     "hinge": Objective(similarity="levels", gamma=0.8, gan="hinge", kl_weight=0.01),
     "hinge, with reconstructions": Objective(similarity="levels", gamma=0.8, gan="hinge", reconstructions=True, real_weight=2 / 3),
+    "hinge, scaled": Objective(similarity="levels", gamma=0.8, gan="hinge", reconstructions=True, logit_scale=8),
+    "saturating, scaled": Objective(similarity="levels", gamma=0.5, logit_scale=3),
     "relativistic": Objective(similarity="levels", gamma=0.5, gan="relativistic", reconstructions=True),
     "non-saturating": Objective(similarity="levels", gamma=0.5, saturating=False),
     "saturating": Objective(similarity="levels", gamma=0.5),

@@ -23,12 +23,14 @@ OBJECTIVES = {
     "non-saturating, large gamma": Objective(gamma=0.1, saturating=False),
     "non-saturating, with reconstructions": Objective(saturating=False, reconstructions=True),
     "non-saturating, weighted": Objective(gamma=0.01, real_weight=0.66, saturating=False),
+    "non-saturating, with scaled logits": Objective(gamma=0.01, saturating=False, logit_scale=4),
     "detached target": Objective(gamma=0.1, saturating=False, detach_target=True),
     "weighted prior": Objective(gamma=0.1, saturating=False, kl_weight=0.3),
     "features of level 1": Objective(gamma=0.1, level=1),
     "features of level 2": Objective(gamma=0.1, level=2),
     "joint": Objective(saturating=False, joint=True),
     "joint, large gamma, weighted": Objective(gamma=0.2, saturating=False, joint=True, real_weight=0.4),
+    "joint, with scaled logits": Objective(gamma=0.2, saturating=False, joint=True, logit_scale=0.5),
 }
 
 
@@ -244,6 +246,8 @@ def test_a_shut_out_discriminator_costs_no_weight_gradients() -> None:
         ({"gamma": float("nan")}, "gamma"),
         ({"real_weight": 1.0}, "real_weight"),
         ({"level": -1}, "level"),
+        ({"logit_scale": 0.0}, "logit_scale"),
+        ({"logit_scale": float("inf")}, "logit_scale"),
         ({"kind": "gan", "joint": True, "saturating": False}, "joint"),
         ({"kind": "vae-dis"}, "discriminator"),
         ({"discriminator": "runs/gan"}, "discriminator"),

@@ -105,7 +105,8 @@ def losses(
 
     generated = [reconstructed, sampled] if objective.reconstructions else [sampled]
     repeated_conditions = None if conditions is None else torch.cat([conditions] * (1 + len(generated)))
-    scores = torch.sigmoid(model.discriminator(torch.cat([images, *generated]), repeated_conditions)).chunk(1 + len(generated))
+    logits = objective.logit_scale * model.discriminator(torch.cat([images, *generated]), repeated_conditions)
+    scores = torch.sigmoid(logits).chunk(1 + len(generated))
     real = cost(scores[0])
     fakes = [cost(1 - score) for score in scores[1:]]
     gan = 2 * weight * real + 2 * (1 - weight) * sum(fakes)
@@ -131,6 +132,7 @@ def losses_of_levels(
         sampled = model.decoder(prior_noise[::every], None if conditions is None else conditions[::every])
     count, three = len(images), None if conditions is None else torch.cat([conditions, conditions, conditions[::every]])
     maps, logits = model.discriminator.judge(torch.cat([images, reconstructed, sampled]), three)
+    logits = objective.logit_scale * logits
     prior = divergence(mean, logvar)
     similarity = torch.stack([unexplained(part[:count], part[count : 2 * count]) for part in maps]).mean()
 

@@ -254,7 +254,7 @@ class Objective:
             if torch.is_grad_enabled():
                 extra = self._penalties(discriminator, seen, Seen(judged.detach(), theirs), batch.penalty)
         error = relative_error([map_[:count] for map_ in maps], targets, self._average)
-        logits, *kinds = wide(logits), *wide(others).tensor_split([count])
+        logits, *kinds = self._scaled(logits), *self._scaled(others).tensor_split([count])
         playing = kinds if settings.reconstructions else kinds[1:]
         real, fakes = self._gan_loss.discriminator(logits, playing)
         costs = self._discriminator_cost(real, by_count(fakes, logits, playing))
@@ -290,7 +290,7 @@ class Objective:
         stems = torch.cat([stem, discriminator.stem(judged)])
         kinds = len(stems) // len(stem)  # images, perhaps reconstructions, samples
         conditions = None if batch.conditions is None else batch.conditions.repeat(kinds, 1)
-        logits = wide(discriminator.logits_of(stems, conditions)).unflatten(0, (kinds, -1))
+        logits = self._scaled(discriminator.logits_of(stems, conditions)).unflatten(0, (kinds, -1))
         real, fakes = loss.discriminator(logits[0], logits[1:].unbind())
         total = self._discriminator_cost(real, fakes)
         if not loss.opposed and torch.is_grad_enabled():
@@ -299,6 +299,10 @@ class Objective:
             seen, theirs = Seen(batch.images, batch.conditions), None if conditions is None else conditions[len(batch.images) :]
             total = total + self._penalties(discriminator, seen, Seen(generated.detach(), theirs), batch.penalty)
         return _GanLosses(real.detach(), fakes[-1].detach(), total)
+
+    def _scaled(self, logits: Tensor) -> Tensor:
+        """The logits as GAN losses take them."""
+        return self.settings.logit_scale * wide(logits)
 
     def _discriminator_cost(self, real: Tensor, fakes: Tensor) -> Tensor:
         """L_GAN, of the cost of images, a scalar, and of each kind of generated image."""
