@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 
 import cyclopts
 
@@ -47,7 +48,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(128 + 13) from None
     else:
         return
-    sentence = without_quotes(words) or sentence
+    sentence = without_quotes(words) or with_truth(app, words) or sentence
     if is_first_here():  # all of one machine meet the same; what only one of them met, training has shared
         print("vaegan:", *sentence.splitlines(), file=sys.stderr)  # one line, whatever a path has in it
     raise SystemExit(code)
@@ -76,6 +77,21 @@ def without_quotes(words: Sequence[str]) -> str:
             if os.path.exists(path) and not all(map(os.path.exists, parts)):  # noqa: PTH110 (Path.exists raises for long names)
                 line = command(*words[:start], f"{flag}{equals}{path}", *words[end:])
                 return f"{path} has a space in its name: put the name in quotes, with: {line}"
+    return ""
+
+
+def with_truth(app: cyclopts.App, words: Sequence[str]) -> str:
+    """A sentence on the first flag that has true or false after it, which it does not take; empty if none has."""
+    if not any(word in app and not word.startswith("-") for word in words[:1]):
+        return ""  # there is no command
+    called = app.parse_commands(words)[1][-1]
+    switches = [argument for argument in called.assemble_argument_collection() if argument.parse and argument.hint in (bool, bool | None)]
+    for place, (flag, word) in enumerate(pairwise(words)):
+        for switch in switches:
+            if flag in switch.names and word.lower() in ("true", "false"):
+                on = (word.lower() == "true") != (flag in switch.negatives)
+                wanted = [name for name in switch.names if (name in switch.negatives) != on][:1]
+                return f"{flag} takes no value: leave out {word}, with: {command(*words[:place], *wanted, *words[place + 2 :])}"
     return ""
 
 
