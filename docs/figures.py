@@ -7,7 +7,7 @@
 
 The parts that train, and what they take on two cores:
 
-    fashion     mnist:/usr/share/datasets/fashion-mnist, which Debian's package dataset-fashion-mnist has: 6 minutes of one core
+    fashion     mnist:/usr/share/datasets/fashion-mnist, which Debian's package dataset-fashion-mnist has: 4 minutes of one core
     theory      quick-larsen, 4 minutes, and 50 steps of reference, 2 minutes; prints figures of docs/theory.md and docs/answers.md
     kinds       `vaegan experiment samples`: 16 minutes
     similarity  `vaegan experiment attribute-similarity`: an hour
