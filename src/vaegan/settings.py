@@ -219,7 +219,8 @@ class ObjectiveSettings:
     """The name of another GAN loss (see `vaegan.losses.gan`). If it is set, `saturating` has no effect."""
     logit_scale: float = 1.0
     """The discriminator's logits are multiplied by this number, above 0, before the GAN loss. With a higher number, the decoder learns more
-    from the GAN, and `hinge` reaches its margin of 1 with smaller logits. A discriminator with spectral normalisation has small logits."""
+    from the GAN, and `hinge` reaches its margin of 1 with smaller logits. A discriminator with spectral normalisation has small logits.
+    Penalties take the logits as they are."""
     penalty: str = ""
     """A term that is added to the discriminator's loss. `r1`: half the squared norm of the gradient of its logit at real images. `r1_r2`:
     the same at real images and at generated images."""

@@ -85,13 +85,16 @@ def with_truth(app: cyclopts.App, words: Sequence[str]) -> str:
     if not any(word in app and not word.startswith("-") for word in words[:1]):
         return ""  # there is no command
     called = app.parse_commands(words)[1][-1]
+    if called.default_command is None:
+        return ""  # a group of commands, such as experiment, without one of them
     switches = [argument for argument in called.assemble_argument_collection() if argument.parse and argument.hint in (bool, bool | None)]
     for place, (flag, word) in enumerate(pairwise(words)):
         for switch in switches:
-            if flag in switch.names and word.lower() in ("true", "false"):
+            if flag in switch.names and word.lower() in ("true", "false") and not os.path.exists(word):  # noqa: PTH110 (as above)
                 on = (word.lower() == "true") != (flag in switch.negatives)
                 wanted = [name for name in switch.names if (name in switch.negatives) != on][:1]
-                return f"{flag} takes no value: leave out {word}, with: {command(*words[:place], *wanted, *words[place + 2 :])}"
+                unneeded = word if wanted else f"{flag} {word}"
+                return f"{flag} takes no value: leave out {unneeded}, with: {command(*words[:place], *wanted, *words[place + 2 :])}"
     return ""
 
 

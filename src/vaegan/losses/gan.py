@@ -1,7 +1,7 @@
 """GAN losses, by the name that `ObjectiveSettings.gan_loss` has. A new one is a class and a line in `GAN_LOSSES`.
 
-All take the discriminator's logits of N images, and of each of K kinds of generated image (perhaps reconstructions, then samples). A kind
-has N images, or fewer: N / n, of which each stands in the place of every n-th image.
+All take the discriminator's logits, times `objective.logit_scale`, of N images, and of each of K kinds of generated image (perhaps
+reconstructions, then samples). A kind has N images, or fewer: N / n, of which each stands in the place of every n-th image.
 """
 
 from __future__ import annotations
