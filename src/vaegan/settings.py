@@ -268,8 +268,7 @@ class ObjectiveSettings:
             require(not self.discriminator, f"objective.discriminator needs objective.kind=vae-dis, not {self.kind}")
         require(0 < self.gamma <= 1, f"objective.gamma must be above 0 and at most 1, not {self.gamma}")
         require(0 < self.real_weight < 1, f"objective.real_weight must be above 0 and below 1, not {self.real_weight}")
-        scale = self.logit_scale
-        require(0 < scale < inf, f"objective.logit_scale must be a finite number above 0, not {scale}")
+        require(0 < self.logit_scale < inf, f"objective.logit_scale must be a finite number above 0, not {self.logit_scale}")
         require(self.level >= 0, f"objective.level must be at least 0, not {self.level}")
         require(self.kl_weight >= 0, f"objective.kl_weight must be at least 0, not {self.kl_weight}")
         weight = self.penalty_weight

@@ -104,7 +104,7 @@ def test_every_recipe_trains_and_moves_all_networks(name: str) -> None:
 )
 @pytest.mark.parametrize("name", ["reference", "quick"])
 def test_a_network_that_is_gated_off_does_not_change_by_a_bit(name: str, gate: dict[str, float], stepping: set[str]) -> None:
-    trainer = make_trainer(tiny(name, objective__gamma=0.1, gate__enabled=True, **gate))
+    trainer = make_trainer(tiny(name, objective__gamma=0.1, objective__logit_scale=1.0, gate__enabled=True, **gate))
     for _ in range(2):
         trainer.train_step()
     before, optimizers = weights(trainer), copy.deepcopy({n: o.state_dict()["state"] for n, o in trainer.training_step.optimizers.items()})
