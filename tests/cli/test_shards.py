@@ -102,10 +102,7 @@ def test_scores_of_shards_are_those_of_all(
         works("score", trained, photos, "--shard", f"{number}/2")
     table = rows(trained / "scores.csv")
     assert len(table) == 40
-    found = [row for path in sorted(trained.glob("scores-*-of-2.csv")) for row in rows(path)]
-    rank = 1 / 21  # the photos include the 20 held-out ones, which tie with themselves but for rounding
-    assert [float(row.pop("p")) for row in found] == pytest.approx([float(row.pop("p")) for row in table], abs=1.01 * rank)
-    assert found == table
+    assert [row for path in sorted(trained.glob("scores-*-of-2.csv")) for row in rows(path)] == table
     assert (trained / "scores-1-of-2.png").is_file()
 
 

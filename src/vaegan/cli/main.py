@@ -58,10 +58,15 @@ def known_flags(app: cyclopts.App, words: Sequence[str]) -> list[str]:
     """The flags of the command that some words call."""
     from ..recipe import Recipe
 
-    called = app.parse_commands(words)[1][-1]
-    return [name for argument in called.assemble_argument_collection() if argument.parse for name in argument.names] + [
-        f"--{key}" for key in setting_types(Recipe)
-    ]
+    return [name for argument in arguments_of(app, words) for name in argument.names] + [f"--{key}" for key in setting_types(Recipe)]
+
+
+def arguments_of(app: cyclopts.App, words: Sequence[str]) -> list[cyclopts.Argument]:
+    """What the command that some words call can be given; empty if they call none."""
+    called = app if not words or words[0].startswith("-") else app.parse_commands(words)[1][-1]
+    if called.default_command is None:  # or a group of commands, such as experiment, without one of them
+        return []
+    return [argument for argument in called.assemble_argument_collection() if argument.parse]
 
 
 def without_quotes(words: Sequence[str]) -> str:
@@ -82,12 +87,7 @@ def without_quotes(words: Sequence[str]) -> str:
 
 def with_truth(app: cyclopts.App, words: Sequence[str]) -> str:
     """A sentence on the first flag that has true or false after it, which it does not take; empty if none has."""
-    if not any(word in app and not word.startswith("-") for word in words[:1]):
-        return ""  # there is no command
-    called = app.parse_commands(words)[1][-1]
-    if called.default_command is None:
-        return ""  # a group of commands, such as experiment, without one of them
-    switches = [argument for argument in called.assemble_argument_collection() if argument.parse and argument.hint in (bool, bool | None)]
+    switches = [argument for argument in arguments_of(app, words) if argument.hint in (bool, bool | None)]
     for place, (flag, word) in enumerate(pairwise(words)):
         for switch in switches:
             if flag in switch.names and word.lower() in ("true", "false") and not os.path.exists(word):  # noqa: PTH110 (as above)

@@ -37,6 +37,9 @@ COMBINED = ("features", "map")
 """What the combined number is made of: it was chosen by measurement, see docs/score.md."""
 FEW = 0.01
 """The share of normal images whose error exceeds the limit, at any one place."""
+ROUNDING = 1e-5
+"""By so much, in deviations, the combined number of one image may differ between batches. A normal image that is scored again is as unusual
+as itself all the same."""
 MOST_FITTED = 5_000
 MOST_RANKED = 10_000
 FEWEST = 20
@@ -201,7 +204,7 @@ class Scorer:
         for _, raw in measure_all(self.model, images, wanted, self.level, progress=progress, what=what):
             measurements = self.calibration.measurements(raw)
             combined = self.calibration.combined(measurements)
-            as_foreign = len(self.ranked) - np.searchsorted(self.ranked, combined)
+            as_foreign = len(self.ranked) - np.searchsorted(self.ranked, combined - ROUNDING)
             yield Scores(measurements, combined, (1 + as_foreign) / (len(self.ranked) + 1))
 
     def maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
