@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,11 +107,12 @@ def test_without_a_calibration_there_are_no_p_values(recipe: str, tmp_path: Path
     assert found["error_map"].shape == (3, 16, 24)
 
 
-@pytest.mark.parametrize("components", [1, 3])
-def test_codes_of_the_prior_given_attributes(components: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("components", "factors"), [(1, 1), (3, 3), (3, 1)])
+def test_codes_of_the_prior_given_attributes(components: int, factors: int, tmp_path: Path) -> None:
     """A code is an affine function of its noise: the columns of its matrix show the covariance."""
     model = model_of("quick", ("Smiling", "Hat", "Beard"))
-    model.prior = mixture(7, components=components)
+    prior = mixture(7, components=components)
+    model.prior = replace(prior, factors=prior.factors[:factors])
     folder = vaegan.export(model, tmp_path / "out").folder
     unknown = torch.nan
     for known in [[1.0, unknown, 0.3], [unknown, 1.5, unknown], [0.2, -1.0, 0.9], [unknown] * 3, [9.0, unknown, -9.0]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from vaegan.latent import fit_mixture as fitting
@@ -42,8 +43,35 @@ def test_codes_of_mirrored_images_are_fitted_to_but_decide_nothing() -> None:
     assert held_out == pytest.approx(float(prior.log_density(codes(500, seed=5)).mean()), abs=0.2)
 
 
-def test_a_limit_on_components() -> None:
-    assert len(fit_mixture(codes(2000), most_components=1)) == 1
+def kinds(count: int, seed: int = 0) -> Tensor:
+    """Of sixty kinds of images."""
+    random = torch.Generator().manual_seed(seed)
+    centres = 3 * torch.randn(60, 8, generator=torch.Generator().manual_seed(9))
+    return centres[torch.arange(count) % 60] + 0.4 * torch.randn(count, 8, generator=random)
+
+
+def test_many_kinds_of_images_get_many_components_that_share_a_covariance() -> None:
+    prior = fit_mixture(kinds(6000))
+    assert len(prior) == 100
+    assert prior.factors.shape == (1, 8, 8)
+    covariance = prior.factors[0] @ prior.factors[0].mT
+    torch.testing.assert_close(covariance.diagonal(), torch.full((8,), 0.16).double(), rtol=0.2, atol=0)
+    new = kinds(600, seed=5)
+    assert prior.log_density(new).mean() > fit_mixture(kinds(6000), most_components=10).log_density(new).mean() + 1
+
+
+def test_components_that_share_a_covariance_are_those_of_scikit_learn() -> None:
+    """About as likely: both are at a local optimum."""
+    fitted = kinds(3000).double().numpy()
+    tied = GaussianMixture(60, covariance_type="tied", reg_covar=fitting.LEAST_VARIANCE, max_iter=fitting.ROUNDS, random_state=0)
+    ((shrinkage, mixture), *_) = fitting._sharing(fitted, 8, 60, seed=0)
+    assert shrinkage == 0
+    assert float(mixture.log_density(kinds(3000)).mean()) == pytest.approx(tied.fit(fitted).score(fitted), abs=0.5)
+
+
+@pytest.mark.parametrize(("most", "components"), [(1, 1), (9, 3), (99, 10)])
+def test_a_limit_on_components(most: int, components: int) -> None:
+    assert len(fit_mixture(kinds(6000), most_components=most)) == components
 
 
 @pytest.mark.parametrize("count", [2, 30, 120])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,26 @@ def mixture(components: int = 2, dimensions: int = LATENT + ATTRIBUTES, latent: 
     factors = torch.randn(components, dimensions, dimensions, generator=random, dtype=torch.float64).tril()
     factors.diagonal(dim1=1, dim2=2).abs_().add_(0.3)
     return Mixture(weights / weights.sum(), means, factors, latent)
+
+
+def sharing(whole: Mixture) -> Mixture:
+    """The same, but all components have the covariance of the first."""
+    return replace(whole, factors=whole.factors[:1])
+
+
+def test_a_covariance_that_all_components_share_is_that_of_each(tmp_path: Path) -> None:
+    shared = sharing(mixture(components=5))
+    each = replace(shared, factors=shared.factors.repeat(5, 1, 1))
+    points = torch.randn(7, LATENT + ATTRIBUTES, dtype=torch.float64)
+    torch.testing.assert_close(shared.log_density(points), each.log_density(points))
+    for one, other in zip(shared.moments(), each.moments(), strict=True):
+        torch.testing.assert_close(one, other)
+    for attributes in (None, torch.tensor([[0.4, torch.nan]]).repeat(50, 1), torch.randn(50, ATTRIBUTES)):
+        torch.testing.assert_close(shared.draw(50, 3, attributes), each.draw(50, 3, attributes))
+    shared.save(tmp_path)
+    again = Mixture.load(tmp_path, LATENT, ATTRIBUTES)
+    assert again.factors.shape == (1, 5, 5)
+    torch.testing.assert_close(again.draw(50, 3), shared.draw(50, 3))
 
 
 def test_the_density_is_scipys() -> None:

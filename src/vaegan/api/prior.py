@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..files import free_path, locked
-from ..latent.fit_mixture import COMPONENTS
+from ..latent.fit_mixture import SHARING
 from ..latent.fit_prior import prior_of
 from ..models.prior import Mixture
 from ..pretrained.find import file_name
@@ -36,7 +36,7 @@ def fit_prior(
     run: Run | str | Path,
     data: str | Path | None = None,
     *,
-    components: int = COMPONENTS[-1],
+    components: int = SHARING[-1],
     seed: int | None = None,
     device: str = "auto",
     progress: ShowProgress = None,

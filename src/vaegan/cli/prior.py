@@ -11,7 +11,7 @@ def fit_prior(
     /,
     *,
     data: str | None = None,
-    components: int = 10,
+    components: int = 300,
     seed: int | None = None,
     device: str = "auto",
     json: Json = False,
@@ -32,8 +32,8 @@ def fit_prior(
     data
         The set that holds the training images. The default is the set that the run was trained on.
     components
-        The largest number of Gaussians. The fit tries 1, 3 and 10 Gaussians, but none above this number: with 5, it
-        tries 1 and 3. It keeps the number that is best for codes held out from the fit. Use a smaller number if
+        The largest number of Gaussians. The fit tries 1, 3, 10, 100 and 300 Gaussians, but none above this number: with 5,
+        it tries 1 and 3. It keeps the number that is best for codes held out from the fit. Use a smaller number if
         vaegan evaluate finds copies.
     seed
         The random seed of the fit. The default is the seed of the run.

@@ -16,9 +16,9 @@ from ..models.prior import Mixture
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
 from .encode import encode
-from .fit_mixture import COMPONENTS, fit_mixture
+from .fit_mixture import SHARING, fit_mixture
 
-MOST = 8_000
+MOST = 16_000
 """Images that are encoded; of more, evenly spaced ones."""
 FEWEST = 20
 """Images, below which nothing can be said of their codes: samples are then drawn from N(0, I)."""
@@ -30,7 +30,7 @@ def prior_of(
     training: Indices,
     *,
     mirrored: bool = False,
-    components: int = COMPONENTS[-1],
+    components: int = SHARING[-1],
     seed: int = 0,
     progress: Progress = lambda *_: None,
 ) -> Mixture:

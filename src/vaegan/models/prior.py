@@ -41,7 +41,7 @@ class Mixture:
     means: Tensor = field(metadata=PYTHON_ONLY)
     """K x D, with D = latent + attributes: codes first. Attributes are as `VAEGAN.standardised` makes them."""
     factors: Tensor = field(metadata=PYTHON_ONLY)
-    """K x D x D: the covariance of each component is F F^T, with F lower triangular."""
+    """K x D x D: the covariance of each component is F F^T, with F lower triangular. 1 x D x D if all components share one."""
     latent: int
     """The number of dimensions of a code."""
     model: str = ""
@@ -131,6 +131,7 @@ class Mixture:
         chances = torch.softmax(self._log_joint(values, means[:, :count], factors[:, :count, :count]), 1)
         components = (uniform[:, None] > chances.cumsum(1)[:, :-1]).sum(1)
         codes = torch.empty_like(noise)
+        factors = factors.expand(len(means), -1, -1)
         for component in components.unique().tolist():
             rows, mean, factor = components == component, means[component], factors[component]
             off = torch.cat([_solved(factor[:count, :count], values[rows] - mean[:count]), noise[rows]], 1)
@@ -147,11 +148,13 @@ class Mixture:
 
     def _log_joint(self, points: Tensor, means: Tensor, factors: Tensor) -> Tensor:
         """log(weight_k N(point; mean_k, F_k F_k^T)) of N points: N x K."""
-        densities = []
-        for weight, mean, factor in zip(self.weights, means, factors, strict=True):
-            norm = factor.diagonal().log().sum() + 0.5 * len(mean) * math.log(2 * math.pi)
-            densities.append(weight.log() - norm - 0.5 * _solved(factor, points - mean).square().sum(1))
-        return torch.stack(densities, 1)
+        norms = factors.diagonal(dim1=1, dim2=2).log().sum(1) + 0.5 * means.shape[1] * math.log(2 * math.pi)
+        if len(factors) == 1:  # then the components differ in their means alone
+            distances = torch.cdist(_solved(factors[0], points), _solved(factors[0], means)).square()
+        else:
+            apart = [_solved(factor, points - mean) for mean, factor in zip(means, factors, strict=True)]
+            distances = torch.stack([off.square().sum(1) for off in apart], 1)
+        return self.weights.log() - norms - 0.5 * distances
 
     def save(self, folder: Path) -> Path:
         """Write prior.safetensors into a model folder.
@@ -192,7 +195,8 @@ def _is_mixture(weights: Tensor, means: Tensor, factors: Tensor, dimensions: int
     """Whether all is of the right shape, finite and positive definite."""
     count = len(weights) if weights.ndim else 0
     shapes = (tuple(weights.shape), tuple(means.shape), tuple(factors.shape))
-    if not count or shapes != ((count,), (count, dimensions), (count, dimensions, dimensions)):
+    factor = (dimensions, dimensions)
+    if not count or shapes not in [((count,), (count, dimensions), (own, *factor)) for own in (count, 1)]:
         return False
     finite = all(torch.isfinite(tensor).all() for tensor in (weights, means, factors))
     definite = (factors.diagonal(dim1=1, dim2=2) > 0).all() and not factors.triu(1).any()

@@ -91,23 +91,24 @@ class Mixture {
     const means = tensors["prior.means"].values, packed = tensors["prior.factors"].values, length = (dimensions * (dimensions + 1)) / 2;
     this.means = Array.from({ length: components }, (_, k) => means.subarray(k * dimensions, (k + 1) * dimensions));
     this.packed = (k) => packed.subarray(k * length, (k + 1) * length);
+    this.own = (component) => (packed.length > length ? component : 0); // the place of its factor, which all components may share
     this.factors = [];
   }
 
-  /** The factor of a component, dimensions x dimensions. */
-  factor(component) {
-    const { dimensions } = this, packed = this.packed(component);
-    return (this.factors[component] ??= Float64Array.from({ length: dimensions ** 2 }, (_, i) => {
+  /** The factor in a place, dimensions x dimensions. */
+  factor(place) {
+    const { dimensions } = this, packed = this.packed(place);
+    return (this.factors[place] ??= Float64Array.from({ length: dimensions ** 2 }, (_, i) => {
       const row = Math.floor(i / dimensions), column = i % dimensions;
       return column > row ? 0 : packed[(row * (row + 1)) / 2 + column];
     }));
   }
 
-  /** A component's mean and factor with these dimensions first. */
-  ordered(component, columns) {
-    const size = columns.length, all = this.dimensions, from = this.factor(component), mean = columns.map((column) => this.means[component][column]);
-    if (columns.every((column, place) => column === place)) { // its upper left part is the factor of these alone
-      return { mean, factor: size === all ? from : Float64Array.from({ length: size * size }, (_, i) => from[Math.floor(i / size) * all + (i % size)]) };
+  /** The factor in a place, of these dimensions in this order. */
+  ordered(place, columns) {
+    const size = columns.length, all = this.dimensions, from = this.factor(place);
+    if (columns.every((column, i) => column === i)) { // its upper left part is the factor of these alone
+      return size === all ? from : Float64Array.from({ length: size * size }, (_, i) => from[Math.floor(i / size) * all + (i % size)]);
     }
     const covariance = new Float64Array(size * size);
     for (let row = 0; row < size; row++) {
@@ -117,7 +118,7 @@ class Mixture {
         covariance[row * size + column] = covariance[column * size + row] = sum;
       }
     }
-    return { mean, factor: cholesky(covariance, size) };
+    return cholesky(covariance, size);
   }
 
   /** A code, given the values of some attributes: an array with null for those that are not known. */
@@ -125,7 +126,10 @@ class Mixture {
     const generator = new Generator(seed), noise = generator.normal(this.latent), uniform = generator.uniform53();
     const known = attributes.map((value, place) => [value, this.latent + place]).filter(([value]) => value !== null);
     const count = known.length, columns = [...known.map(([, column]) => column), ...Array.from({ length: this.latent }, (_, i) => i)];
-    const size = columns.length, parts = [], part = (component) => (parts[component] ??= this.ordered(component, columns));
+    const size = columns.length, factors = [];
+    const part = (component) => ({
+      mean: columns.map((column) => this.means[component][column]), factor: (factors[this.own(component)] ??= this.ordered(this.own(component), columns)),
+    });
     const solved = this.means.map((_, component) => {
       const off = [], { mean, factor } = count ? part(component) : {};
       for (let row = 0; row < count; row++) {
