@@ -38,7 +38,7 @@ from .words import command
 
 Mode = Literal["new", "auto", "resume"]
 """Whether a run must not be there yet, may be there, or must be."""
-REPORT_SECONDS, STUDIO_SECONDS, FIT_SECONDS = 3.0, 3.0, 15.0
+REPORT_SECONDS, STUDIO_SECONDS, FIT_SECONDS = 3.0, 3.0, 20.0
 """What the report, the page to play with and the fit of the prior take, about, of a run's minutes."""
 PAGE_SHARE = 0.02
 """The largest part of a run's time that it takes to keep its page up to date."""
