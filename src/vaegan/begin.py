@@ -146,7 +146,8 @@ def length_of(job: TrainingJob, resumed: bool) -> str:
 def seconds_after_training(recipe: Recipe, job: TrainingJob) -> float:
     """What a run of some minutes spends on other things than its steps, pictures and checkpoints."""
     page = REPORT_SECONDS + PAGE_SHARE * 60 * (recipe.training.minutes or 0)
-    return FIT_SECONDS * recipe.objective.autoencodes + page * job.report + STUDIO_SECONDS * job.studio
+    fits = recipe.objective.autoencodes * (1 + recipe.augmentation.flip)  # codes of mirrored images, too
+    return FIT_SECONDS * fits + page * job.report + STUDIO_SECONDS * job.studio
 
 
 def settled(recipe: Recipe, images: ImageSet, training: Indices) -> Recipe:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from sklearn.mixture import GaussianMixture
@@ -58,6 +60,48 @@ def test_many_kinds_of_images_get_many_components_that_share_a_covariance() -> N
     torch.testing.assert_close(covariance.diagonal(), torch.full((8,), 0.16).double(), rtol=0.2, atol=0)
     new = kinds(600, seed=5)
     assert prior.log_density(new).mean() > fit_mixture(kinds(6000), most_components=10).log_density(new).mean() + 1
+
+
+def test_more_images_get_more_components() -> None:
+    random = torch.Generator().manual_seed(0)
+    centres = 30 * torch.rand(300, 3, generator=random)
+    assert len(fit_mixture(centres.repeat(24, 1) + 0.1 * torch.randn(7200, 3, generator=random))) == 300
+
+
+def test_sharing_with_mirrored_codes_and_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "COMPONENTS", ())
+    monkeypatch.setattr(fitting, "SHARING", (60,))
+    attribute = (torch.arange(3000) % 2)[:, None] * 2.0 - 1  # even and odd kinds
+    prior = fit_mixture(kinds(3000), attribute, mirrored=kinds(3000, seed=1))
+    assert (len(prior), len(prior.factors), prior.attributes) == (60, 1, 1)
+    for asked in (-1.0, 1.0):
+        nearest = torch.cdist(prior.draw(200, 0, torch.full((200, 1), asked)), kinds(60)).argmin(1)
+        assert ((nearest % 2) * 2.0 - 1 == asked).float().mean() > 0.95
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e8])
+def test_sharing_at_any_scale_far_from_0(scale: float) -> None:
+    prior = fit_mixture(scale * (kinds(6000) + 1000))
+    assert (len(prior), len(prior.factors)) == (100, 1)
+    covariance = (prior.factors[0] @ prior.factors[0].mT) / scale**2
+    torch.testing.assert_close(covariance.diagonal(), torch.full((8,), 0.16).double(), rtol=0.2, atol=0)
+
+
+def test_sharing_is_tried_where_few_components_are_likelier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kind of mixture is compared with fewer components of its own kind, and the likeliest of all is taken."""
+    tried = []
+    likeliest = fitting._likeliest
+
+    def noted(*given: Any) -> fitting.Candidate:
+        tried.append(likeliest(*given))
+        return tried[-1]
+
+    monkeypatch.setattr(fitting, "_likeliest", noted)
+    monkeypatch.setattr(fitting, "SHARING", (4, 60))
+    prior = fit_mixture(kinds(6000))
+    assert [len(one.mixture) for one in tried] == [1, 3, 10, 4, 60]
+    assert tried[3].held_out < tried[2].held_out < tried[4].held_out
+    assert len(prior) == 60
 
 
 def test_components_that_share_a_covariance_are_those_of_scikit_learn() -> None:
@@ -134,6 +178,7 @@ def test_codes_of_any_scale(scale: float) -> None:
     torch.testing.assert_close(prior.draw(500, 0) / scale, fit_mixture(codes(400)).draw(500, 0), atol=1e-4, rtol=1e-4)
 
 
-def test_codes_that_are_all_the_same() -> None:
-    prior = fit_mixture(torch.ones(40, 3))
-    assert prior.draw(5, 0).isfinite().all()
+@pytest.mark.parametrize(("count", "value"), [(40, 1.0), (2500, 0.1), (2500, 0.0)])
+def test_codes_that_are_all_the_same(count: int, value: float) -> None:
+    prior = fit_mixture(torch.full((count, 3), value))
+    torch.testing.assert_close(prior.draw(5, 0), torch.full((5, 3), value), atol=0.05, rtol=0)

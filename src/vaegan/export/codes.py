@@ -59,12 +59,13 @@ class PriorGraph(Graph):
         covariances = (rows @ rows.mT)[:, :, : prior.attributes]
         component = self._component(uniform, self._limits(prior, covariances[:, : prior.attributes], known, values))
         factors = self._double(self.numbers(rows.numpy()))
-        own = component if len(rows) == len(prior) else self.op("Sub", component, component)  # or the first, which all share
-        moved = self.op("MatMul", self.op("Gather", factors, own), self._unsqueezed(self._double(noise), 2))
+        is_shared = len(rows) == 1
+        moved = self.op("MatMul", factors if is_shared else self.op("Gather", factors, component), self._unsqueezed(self._double(noise), 2))
         means = self.numbers(prior.means[:, order, None].numpy(), np.float64)
         point = self.op("Add", self.op("Gather", means, component), moved)  # N x D x 1
         if prior.attributes:
-            covariance = self.op("Gather", self.numbers(covariances.numpy(), np.float64), own)
+            covariance = self.numbers(covariances.numpy(), np.float64)
+            covariance = covariance if is_shared else self.op("Gather", covariance, component)
             point = self._conditioned(point, covariance, known, values)
         self.output("codes", self.op("Cast", self.op("Squeeze", point, self._whole([2])), to=FLOAT), prior.latent)
 

@@ -27,10 +27,13 @@ SHRINKAGES = (0.0, 0.03, 0.1, 0.3, 0.6, 1.0)
 """How far covariances are moved towards a simpler one."""
 HELD_OUT = 0.1
 """Share of the codes that decide, and are not fitted to."""
-ROUNDS = 30
-"""Of expectation maximisation, at most."""
+ROUNDS, TOLERANCE = 30, 1e-2
+"""Of expectation maximisation, at most; and the gain of a round, in nats a code, below which it is the last."""
 LEAST_VARIANCE = 1e-4
 """Added to every variance, where the mean variance is 1, so that every density is positive definite."""
+
+ROUNDING = 1e-6
+"""Of float32: codes that differ by less than this part of their size do not differ."""
 
 Array = NDArray[np.float64]
 
@@ -75,7 +78,9 @@ def fit_mixture(
     """
     latent = codes.shape[1]
     values, *others = (_points(some, attributes) for some in (codes, mirrored) if some is not None)
-    scale = float(np.sqrt(values.var(0).mean())) or 1.0
+    scale = float(np.sqrt(values.var(0).mean()))
+    if scale <= ROUNDING * float(np.abs(values).mean()):  # they are all the same
+        scale = 1.0
     values, *others = (some / scale for some in (values, *others))  # so that the least variance fits codes of any scale
     random = np.random.default_rng(seed)
     order, seed_of_draws = random.permutation(len(values)), int(random.integers(2**62))  # the codes may come of the seed itself
@@ -87,14 +92,16 @@ def fit_mixture(
     done, whole = 0, 1 + sum(len(numbers) for _, numbers in plans)
     progress("fitting the prior", done, whole)
     best = _likeliest(_one_gaussian(fitted, latent), held_out)
+    least = best.held_out
     for fit, numbers in plans:
         for number in numbers:
             done += 1
             progress("fitting the prior", done, whole)
             larger = _likeliest(fit(fitted, latent, number, seed), held_out)
-            if larger.held_out <= best.held_out or _copies(larger.mixture, fitted, held_out, seed_of_draws):
+            if larger.held_out <= least or _copies(larger.mixture, fitted, held_out, seed_of_draws):
                 break  # more components of this kind would only fit chance
-            best = larger
+            best, least = max(best, larger, key=lambda candidate: candidate.held_out), larger.held_out
+        least = -np.inf
     progress("fitting the prior", whole, whole)
     mixture = best.mixture
     about = {
@@ -126,7 +133,7 @@ def _mixtures(fitted: Array, latent: int, components: int, seed: int) -> Iterabl
     from sklearn.mixture import GaussianMixture
     from threadpoolctl import threadpool_limits
 
-    found = GaussianMixture(components, reg_covar=LEAST_VARIANCE, max_iter=ROUNDS, tol=1e-2, random_state=seed)
+    found = GaussianMixture(components, reg_covar=LEAST_VARIANCE, max_iter=ROUNDS, tol=TOLERANCE, random_state=seed)
     with warnings.catch_warnings(), threadpool_limits(1):  # threads add in an order of chance
         warnings.simplefilter("ignore", ConvergenceWarning)  # the last rounds change little
         found.fit(fitted)
@@ -142,24 +149,31 @@ def _sharing(fitted: Array, latent: int, components: int, seed: int) -> Iterable
     does not know that points need to be whitened only once.)
     """
     from scipy.linalg import solve_triangular
-    from scipy.special import softmax
+    from scipy.special import logsumexp
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)  # of codes that are the same
-        begun = KMeans(components, n_init=1, max_iter=ROUNDS, random_state=seed).fit(fitted)
-        chances = np.eye(components)[begun.labels_]  # of each component, given a code
-        total = np.cov(fitted.T, bias=True).reshape(2 * fitted.shape[1:])
+        middle = fitted.mean(0)  # far from 0, little would be left of the difference of two squares
+        off = fitted - middle
+        total = off.T @ off / len(off)
+        begun = KMeans(components, n_init=1, max_iter=ROUNDS, random_state=seed).fit(off)
+        chances, likelihood = np.eye(components)[begun.labels_], -np.inf  # chances: of each component, given a code
         for _ in range(ROUNDS):
             counts = chances.sum(0) + LEAST_VARIANCE
-            means, weights = chances.T @ fitted / counts[:, None], counts / counts.sum()
-            within = (fitted.T @ fitted - (counts * means.T) @ means) / len(fitted)
+            means, weights = chances.T @ off / counts[:, None], counts / counts.sum()
+            within = total - (counts * means.T) @ means / len(off)
             factor = np.linalg.cholesky(within + LEAST_VARIANCE * np.eye(len(within)))
-            points, centres = (solve_triangular(factor, some.T, lower=True).T for some in (fitted, means))
-            chances = softmax(points @ centres.T - 0.5 * np.square(centres).sum(1) + np.log(weights), axis=1)
-    return ((s, _mixture(weights, means, ((1 - s) * within + s * total)[None], latent)) for s in SHRINKAGES)
+            points, centres = (solve_triangular(factor, some.T, lower=True).T for some in (off, means))
+            joint = points @ centres.T - 0.5 * np.square(centres).sum(1) + np.log(weights)
+            densities = logsumexp(joint, axis=1, keepdims=True)
+            chances, before = np.exp(joint - densities), likelihood
+            likelihood = (densities[:, 0] - 0.5 * np.square(points).sum(1)).mean() - np.log(factor.diagonal()).sum()
+            if likelihood - before < TOLERANCE:
+                break
+    return ((s, _mixture(weights, means + middle, ((1 - s) * within + s * total)[None], latent)) for s in SHRINKAGES)
 
 
 def _likeliest(candidates: Iterable[tuple[float, Mixture]], held_out: Array) -> Candidate:

@@ -116,8 +116,8 @@ class Mixture:
         """The mean of codes, latent, and the Cholesky factor of their covariance, latent x latent, over all components."""
         means, factors = self.means[:, : self.latent], self.factors[:, : self.latent, : self.latent]
         mean = self.weights @ means
-        off = means - mean
-        covariance = torch.einsum("k,kij->ij", self.weights, factors @ factors.mT + off[:, :, None] * off[:, None, :])
+        off, shares = means - mean, self.weights if len(factors) == len(self) else torch.ones_like(self.weights[:1])
+        covariance = torch.einsum("k,kij->ij", shares, factors @ factors.mT) + (self.weights * off.mT) @ off
         return mean, torch.linalg.cholesky(covariance)
 
     def _conditional_codes(self, values: Tensor, known: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
