@@ -4,8 +4,8 @@
     OMP_NUM_THREADS=1 python benchmarks/pretrained.py --run RUN  # takes a run of `make demo` that is there
 
 The weights are rounded to float16, which halves the file. All that depends on them is made after that: the prior, the last picture of the
-training, with 256 colours, the directions of the attributes, the calibration of the score on held-out images, and an evaluation. So with
-`--run src/vaegan/pretrained/avatars`, all but the weights is made anew.
+training, with 256 colours, the directions of the attributes, the calibration of the score on held-out images, and an evaluation. With
+`--run src/vaegan/pretrained/avatars`, these are made anew for the weights that are there.
 """
 
 from __future__ import annotations
