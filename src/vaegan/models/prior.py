@@ -152,8 +152,8 @@ class Mixture:
         if len(factors) == 1:  # then the components differ in their means alone
             distances = torch.cdist(_solved(factors[0], points), _solved(factors[0], means)).square()
         else:
-            apart = [_solved(factor, points - mean) for mean, factor in zip(means, factors, strict=True)]
-            distances = torch.stack([off.square().sum(1) for off in apart], 1)
+            white = [_solved(factor, points - mean) for mean, factor in zip(means, factors, strict=True)]
+            distances = torch.stack([off.square().sum(1) for off in white], 1)
         return self.weights.log() - norms - 0.5 * distances
 
     def save(self, folder: Path) -> Path:
