@@ -25,13 +25,9 @@ def mixture(components: int = 2, dimensions: int = LATENT + ATTRIBUTES, latent: 
     return Mixture(weights / weights.sum(), means, factors, latent)
 
 
-def sharing(whole: Mixture) -> Mixture:
-    """The same, but all components have the covariance of the first."""
-    return replace(whole, factors=whole.factors[:1])
-
-
 def test_a_covariance_that_all_components_share_is_that_of_each(tmp_path: Path) -> None:
-    shared = sharing(mixture(components=5))
+    own = mixture(components=5)
+    shared = replace(own, factors=own.factors[:1])
     each = replace(shared, factors=shared.factors.repeat(5, 1, 1))
     points = torch.randn(7, LATENT + ATTRIBUTES, dtype=torch.float64)
     torch.testing.assert_close(shared.log_density(points), each.log_density(points))

@@ -25,6 +25,8 @@ CODES_A_MEAN = 20
 """A component that shares its covariance needs so many codes."""
 SHRINKAGES = (0.0, 0.03, 0.1, 0.3, 0.6, 1.0)
 """How far covariances are moved towards a simpler one."""
+LEAST_COUNT = 1e-4
+"""Added to the number of codes of each component that shares its covariance, so that each has a weight."""
 HELD_OUT = 0.1
 """Share of the codes that decide, and are not fitted to."""
 ROUNDS, TOLERANCE = 30, 1e-2
@@ -162,7 +164,7 @@ def _sharing(fitted: Array, latent: int, components: int, seed: int) -> Iterable
         begun = KMeans(components, n_init=1, max_iter=ROUNDS, random_state=seed).fit(off)
         chances, likelihood = np.eye(components)[begun.labels_], -np.inf  # chances: of each component, given a code
         for _ in range(ROUNDS):
-            counts = chances.sum(0) + LEAST_VARIANCE
+            counts = chances.sum(0) + LEAST_COUNT
             means, weights = chances.T @ off / counts[:, None], counts / counts.sum()
             within = total - (counts * means.T) @ means / len(off)
             factor = np.linalg.cholesky(within + LEAST_VARIANCE * np.eye(len(within)))

@@ -126,14 +126,12 @@ class Mixture {
     const generator = new Generator(seed), noise = generator.normal(this.latent), uniform = generator.uniform53();
     const known = attributes.map((value, place) => [value, this.latent + place]).filter(([value]) => value !== null);
     const count = known.length, columns = [...known.map(([, column]) => column), ...Array.from({ length: this.latent }, (_, i) => i)];
-    const size = columns.length, factors = [];
-    const part = (component) => ({
-      mean: columns.map((column) => this.means[component][column]), factor: (factors[this.own(component)] ??= this.ordered(this.own(component), columns)),
-    });
+    const size = columns.length, factors = [], ordered = (place) => (factors[place] ??= this.ordered(place, columns));
+    const factorOf = (component) => ordered(this.own(component)), meanOf = (component, row) => this.means[component][columns[row]];
     const solved = this.means.map((_, component) => {
-      const off = [], { mean, factor } = count ? part(component) : {};
+      const off = [], factor = count ? factorOf(component) : null;
       for (let row = 0; row < count; row++) {
-        let sum = known[row][0] - mean[row];
+        let sum = known[row][0] - meanOf(component, row);
         for (let k = 0; k < row; k++) sum -= factor[row * size + k] * off[k];
         off.push(sum / factor[row * size + row]);
       }
@@ -141,15 +139,15 @@ class Mixture {
     });
     const logs = solved.map((off, component) => {
       let log = Math.log(this.weights[component]);
-      off.forEach((value, row) => { log -= Math.log(part(component).factor[row * size + row]) + 0.5 * value * value; });
+      off.forEach((value, row) => { log -= Math.log(factorOf(component)[row * size + row]) + 0.5 * value * value; });
       return log;
     });
     const most = Math.max(...logs), chances = logs.map((log) => Math.exp(log - most)), total = chances.reduce((a, b) => a + b);
     let component = 0;
     for (let sum = chances[0] / total; component < chances.length - 1 && uniform > sum; sum += chances[component] / total) component++;
-    const { mean, factor } = part(component), off = [...solved[component], ...noise], code = new Float32Array(this.latent);
+    const factor = factorOf(component), off = [...solved[component], ...noise], code = new Float32Array(this.latent);
     for (let row = 0; row < this.latent; row++) {
-      let sum = mean[count + row];
+      let sum = meanOf(component, count + row);
       for (let k = 0; k <= count + row; k++) sum += factor[(count + row) * size + k] * off[k];
       code[row] = sum;
     }
