@@ -150,6 +150,31 @@ def test_the_relative_error_does_not_depend_on_scale_or_number() -> None:
     assert relative_error([target.mean((0, 2, 3), keepdim=True).expand_as(target)], [target]).item() == pytest.approx(1)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
+def test_the_relative_error_of_the_first_maps_has_the_gradient_of_its_formula(dtype: torch.dtype, tolerance: float) -> None:
+    torch.manual_seed(0)
+    levels = [torch.randn(9, channels, side, side, dtype=dtype) + 1 for channels, side in ((4, 8), (6, 4))]
+    maps = [level.contiguous(memory_format=torch.channels_last).requires_grad_() for level in levels]
+    targets = [torch.randn_like(level[:6], requires_grad=True) for level in levels]
+    plain, constants = [map_.detach().double().requires_grad_() for map_ in maps], [target.detach().double() for target in targets]
+    variances = [target.transpose(0, 1).flatten(1).var(1, correction=0).mean() for target in constants]
+    terms = [(map_[:6] - target).square().mean() / variance for map_, target, variance in zip(plain, constants, variances, strict=True)]
+    expected = torch.stack(terms).mean()
+    (3 * expected).backward()
+
+    found = relative_error(maps, targets)
+    (3 * found).backward()
+
+    assert found.dtype == torch.promote_types(dtype, torch.float32)
+    torch.testing.assert_close(found.double(), expected, rtol=tolerance, atol=0)
+    for map_, target, like in zip(maps, targets, plain, strict=True):
+        assert target.grad is None
+        assert map_.grad is not None
+        assert like.grad is not None
+        assert map_.grad.is_contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(map_.grad.double(), like.grad, rtol=tolerance, atol=tolerance * like.grad.abs().max().item())
+
+
 def test_images_that_are_all_alike_have_a_finite_error() -> None:
     assert relative_error([torch.zeros(2, 3, 4, 4)], [torch.full((2, 3, 4, 4), 0.5)]).isfinite()
 

@@ -253,7 +253,7 @@ class Objective:
             extra: Tensor | float = 0.0
             if torch.is_grad_enabled():
                 extra = self._penalties(discriminator, seen, Seen(judged.detach(), theirs), batch.penalty)
-        error = relative_error([map_[:count] for map_ in maps], targets, self._average)
+        error = relative_error(maps, targets, self._average)  # of the reconstructions, which come first
         logits, *kinds = self._scaled(logits), *self._scaled(others).tensor_split([count])
         playing = kinds if settings.reconstructions else kinds[1:]
         real, fakes = self._gan_loss.discriminator(logits, playing)

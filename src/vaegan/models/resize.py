@@ -39,7 +39,7 @@ class Upsampling(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """N x inputs x h x w -> N x outputs x 2h x 2w."""
-        return functional.conv_transpose2d(maps, spread(self.weight), stride=2, padding=1)
+        return functional.conv_transpose2d(maps, 4 * spread(self.weight), stride=2, padding=1)
 
 
 class Downsampling(nn.Module):
@@ -53,7 +53,7 @@ class Downsampling(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """N x inputs x 2h x 2w -> N x outputs x h x w."""
-        return functional.conv2d(maps, spread(self.weight) / 4, self.bias, stride=2, padding=1)
+        return functional.conv2d(maps, spread(self.weight), self.bias, stride=2, padding=1)
 
 
 class SpectralNorm(nn.Module):
@@ -89,9 +89,8 @@ def _normalised(layer: T) -> T:
 
 
 def spread(weight: Tensor) -> Tensor:
-    """The full convolution of kernels ... x 3 x 3 with ones(2, 2): ... x 4 x 4."""
-    rows = functional.pad(weight, (0, 0, 0, 1)) + functional.pad(weight, (0, 0, 1, 0))
-    return functional.pad(rows, (0, 1)) + functional.pad(rows, (1, 0))
+    """The full convolution of kernels ... x 3 x 3 with the mean of 2x2: ... x 4 x 4."""
+    return functional.avg_pool2d(weight, 2, stride=1, padding=1)
 
 
 def _weight(*channels: int, fan_in: int) -> Tensor:
@@ -185,7 +184,7 @@ class Discriminator(base.Discriminator):
         """The maps after the activation of a level: 1 is at full resolution, each further one at half of that before."""
         maps = stems
         for layer in self.convolutions[:level]:
-            maps = functional.leaky_relu(layer(maps), SLOPE)
+            maps = functional.leaky_relu(layer(maps), SLOPE, inplace=True)
         return maps
 
     def last_maps_of(self, stems: Tensor) -> Tensor:
@@ -200,7 +199,7 @@ class Discriminator(base.Discriminator):
         """The maps of all levels and the logits, in one pass."""
         found = [images]
         for layer in self.convolutions:
-            found.append(functional.leaky_relu(layer(found[-1]), SLOPE))
+            found.append(functional.leaky_relu(layer(found[-1]), SLOPE, inplace=True))
         return found[1:], self._logits(found[-1], conditions)
 
     def _logits(self, maps: Tensor, conditions: Tensor | None) -> Tensor:
