@@ -22,7 +22,7 @@ from safetensors.numpy import load_file, save
 
 import vaegan
 from vaegan.data.batches import to_tensor
-from vaegan.training.logger import RECONSTRUCTIONS, PictureInputs, draw
+from vaegan.training.pictures import RECONSTRUCTIONS, PictureInputs, draw
 from vaegan.words import in_bytes
 
 OUT = Path(vaegan.__file__).parent / "pretrained" / "avatars"

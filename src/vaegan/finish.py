@@ -15,7 +15,7 @@ from .progress import progress_bar
 from .recipe import Recipe
 from .run import Run
 from .signals import Stopped, StopSignal
-from .training.logger import draw
+from .training.pictures import draw
 from .training.trainer import Trainer
 from .viz.grid import save as save_picture
 from .words import command

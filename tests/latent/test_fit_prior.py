@@ -21,7 +21,7 @@ from vaegan.latent.fit_prior import prior_of
 from vaegan.models.fingerprint import fingerprint
 from vaegan.models.posterior import Posterior
 from vaegan.training import logger
-from vaegan.training.logger import PictureInputs, draw
+from vaegan.training.pictures import PictureInputs, draw
 from vaegan.training.trainer import Trainer
 from vaegan.workflow import Stopped, resume, train
 

@@ -11,6 +11,7 @@ import torch
 from scipy.stats import multivariate_normal
 
 from vaegan.errors import UserError
+from vaegan.models.posterior import Posterior
 from vaegan.models.prior import FILE, Mixture
 
 LATENT, ATTRIBUTES = 3, 2
@@ -150,3 +151,32 @@ def test_a_damaged_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
     path.write_bytes(whole.replace(rb"\"format\": 1", rb"\"format\": 9"))
     with pytest.raises(UserError, match="was written by another version"):
         Mixture.load(tmp_path, LATENT, ATTRIBUTES)
+
+
+def test_the_gaussian_has_the_moments_of_the_codes() -> None:
+    random = torch.Generator().manual_seed(1)
+    posterior = Posterior(
+        torch.randn(30, 5, generator=random) @ torch.randn(5, 5, generator=random) + 2, torch.randn(30, 5, generator=random)
+    )
+    gaussian = Mixture.gaussian([Posterior(*part) for part in zip(posterior.mean.split(7), posterior.logvar.split(7), strict=True)])
+    assert gaussian is not None
+    noise = torch.randn(4_000, 30, 5, generator=random)
+    codes = posterior.sample(noise).reshape(-1, 5).double()
+    mean, factor = gaussian.moments()
+    torch.testing.assert_close(mean, codes.mean(0), atol=0.02, rtol=0.02)
+    torch.testing.assert_close(factor @ factor.mT, torch.cov(codes.T), atol=0.05, rtol=0.02)
+
+
+def test_the_gaussian_of_a_single_image_is_its_posterior() -> None:
+    gaussian = Mixture.gaussian([Posterior(torch.tensor([[1.0, -2.0]]), torch.tensor([[0.0, 2.0]]))])
+    assert gaussian is not None
+    torch.testing.assert_close(gaussian.means, torch.tensor([[1.0, -2.0]]).double())
+    torch.testing.assert_close(gaussian.factors[0], torch.tensor([1.0, torch.e]).diag().double())
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_there_is_no_gaussian_of_codes_that_are_not_finite(value: float) -> None:
+    mean = torch.zeros(3, 2)
+    assert Mixture.gaussian([Posterior(mean, torch.full((3, 2), value))]) is None
+    assert Mixture.gaussian([Posterior(mean + value, mean)]) is None
+    assert Mixture.gaussian([]) is None

@@ -12,8 +12,9 @@ import pytest
 from vaegan import Recipe, UserError
 from vaegan.settings import NO_END, Training
 from vaegan.training import checkpoint, minutes
-from vaegan.training.logger import Monitor, draw
+from vaegan.training.logger import Monitor
 from vaegan.training.minutes import Costs, steps_in
+from vaegan.training.pictures import draw
 from vaegan.training.trainer import Trainer
 from vaegan.workflow import Stopped, resume, train
 

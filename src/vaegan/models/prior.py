@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..files import replacing
 from ..result import PYTHON_ONLY
+from .posterior import Posterior
 
 FILE = "prior.safetensors"
 FORMAT = 1
@@ -155,6 +156,25 @@ class Mixture:
             white = [_solved(factor, points - mean) for mean, factor in zip(means, factors, strict=True)]
             distances = torch.stack([off.square().sum(1) for off in white], 1)
         return self.weights.log() - norms - 0.5 * distances
+
+    @classmethod
+    def gaussian(cls, posteriors: Sequence[Posterior]) -> Mixture | None:
+        """The Gaussian with the mean and the covariance of codes that are drawn from posteriors; None if these are not finite numbers.
+
+        The covariance is that of the means plus the mean of the variances (the law of total variance). So it has full rank with any
+        number of images.
+
+        Args:
+            posteriors: of many images, part by part.
+        """
+        if not posteriors:
+            return None
+        means = torch.cat([posterior.mean for posterior in posteriors]).cpu().double()
+        variances = torch.cat([posterior.logvar for posterior in posteriors]).cpu().double().exp()
+        factor, failed = torch.linalg.cholesky_ex(torch.cov(means.mT, correction=0) + variances.mean(0).diag())
+        if failed or not factor.isfinite().all():
+            return None
+        return cls(means.new_ones(1), means.mean(0, keepdim=True), factor[None], means.shape[1])
 
     def save(self, folder: Path) -> Path:
         """Write prior.safetensors into a model folder.

@@ -1,4 +1,4 @@
-"""What people see of a run: the bar, stats.jsonl, the pictures, and what loggers take of them."""
+"""What people see of a run: the bar, stats.jsonl, and what loggers take of it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from PIL import Image
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
-from torch import Tensor
 
 from ..files import append, replacing
 from ..losses.similarity import relative_to_others
@@ -26,26 +24,12 @@ from ..models.vaegan import VAEGAN
 from ..progress import PLAIN_SECONDS
 from ..recipe import Recipe
 from ..run import Run
-from ..viz import grid
+from ..viz.grid import save as save_picture
 from .health import FailureMonitor, SpeedMonitor
 from .loggers.base import Logger
 from .loggers.registry import find_logger
+from .pictures import PictureInputs, draw
 from .step import GRADIENTS
-
-COLUMNS = 12
-RECONSTRUCTIONS, SAMPLES = 2 * COLUMNS, 3 * COLUMNS
-
-
-class PictureInputs(NamedTuple):
-    """What the pictures of a run show again and again."""
-
-    originals: Tensor
-    """N x C x H x W in [-1, 1]."""
-    attributes: Tensor | None
-    """N x attributes, for a conditional model."""
-    caption: str
-    autoencodes: bool
-    """Whether there are reconstructions to show."""
 
 
 class Monitor:
@@ -179,7 +163,7 @@ class Monitor:
         objective = self.watch.objective
         if objective.kind != "vaegan" or objective.similarity != "level":
             return {}
-        originals, attributes, *_ = picture_inputs
+        originals, attributes = picture_inputs.originals, picture_inputs.attributes
         was_training = model.training
         model.eval()
         with torch.no_grad():
@@ -194,36 +178,9 @@ class Monitor:
         picture, variety = draw(model, picture_inputs)
         self.watch.see_samples(variety)
         self._tell("scalars", {"health/variety": variety}, self.step)
-        path = grid.save(picture, self.run.picture_file(self.step))
+        path = save_picture(picture, self.run.picture_file(self.step))
         self._tell("image", "pictures", picture, self.step)
         return path
-
-
-def draw(model: VAEGAN, picture_inputs: PictureInputs) -> tuple[Image.Image, float]:
-    """Pairs of originals over their reconstructions (decoding the posterior mean), then samples that have the same codes every time.
-
-    Samples of a conditional model have the attributes of the originals, one after the other.
-
-    Returns:
-        The picture, and how much the samples differ from each other as a part of how much the originals do.
-    """
-    originals, attributes, caption, autoencodes = picture_inputs
-    was_training = model.training
-    model.eval()
-    parts = []
-    if autoencodes:
-        pairs = grid.pair_rows(originals, model.reconstruct(originals, attributes, check=False), COLUMNS)
-        parts.append((f"{caption}, each above its reconstruction", pairs))
-    theirs = None if attributes is None else attributes[torch.arange(SAMPLES, device=attributes.device) % len(attributes)]
-    samples = model.sample(SAMPLES, seed=0, attributes=theirs)
-    parts.append((f"samples of {model.name_prior()}", samples))
-    model.train(was_training)
-    return grid.sheet(parts, COLUMNS), _spread(samples) / _spread(originals) if _spread(originals) else 1.0
-
-
-def _spread(images: Tensor) -> float:
-    """The standard deviation of a pixel from one image to the next, as a mean over pixels."""
-    return images.std(0, unbiased=False).mean().item()
 
 
 def _step_of(line: str) -> float:

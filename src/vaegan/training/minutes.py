@@ -26,7 +26,7 @@ from ..run import Run
 from ..settings import Training
 from .cuda_graph import WARM_UP as BEFORE_RECORDING
 from .distributed import all_or_none, from_leader
-from .logger import draw
+from .pictures import draw
 from .trainer import Trainer
 
 SHARE, MOST_SECONDS = 0.02, 10.0

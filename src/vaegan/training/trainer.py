@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .. import old_names
 from ..data import Indices
-from ..data.batches import Batches, to_device, to_tensor
+from ..data.batches import Batches, to_device
 from ..data.dataset import ImageSet
 from ..data.loader import LoaderBatches
 from ..errors import UserError
@@ -33,8 +33,9 @@ from .conditions import learn_scale
 from .cuda_graph import GraphedStep
 from .device import compile_networks
 from .distributed import SharedError, from_leader, mean_over_processes, synchronise, wait_for_all
-from .logger import RECONSTRUCTIONS, Monitor, PictureInputs
+from .logger import Monitor
 from .optimizers import learning_rate
+from .pictures import PictureInputs
 from .step import NO_REQUESTS, Inputs, NotFiniteError, Rates, Requests, StepResult, TrainingStep
 
 MAY_CHANGE = {
@@ -313,13 +314,14 @@ class Trainer:
         self.training_step.load_state_dict(state)
 
     def picture_inputs(self, images: ImageSet, held_out: Indices) -> PictureInputs:
-        """What the pictures of a run show: held-out images, or the first ones where none are held out."""
-        shown = held_out[:RECONSTRUCTIONS] if len(held_out) else np.arange(min(RECONSTRUCTIONS, len(images)))
-        return PictureInputs(
-            to_tensor(images.images[shown], self.fabric.device),
-            None if self.attributes is None else to_device(self.attributes[shown], self.fabric.device),
-            "held-out images" if len(held_out) else "training images",
-            self.recipe.objective.autoencodes,
+        """What the pictures of a run show."""
+        return PictureInputs.of(
+            images,
+            self.batches.indices,
+            held_out,
+            attributes=self.attributes,
+            device=self.fabric.device,
+            autoencodes=self.recipe.objective.autoencodes,
         )
 
     def train(self, run: Run, images: ImageSet, held_out: Indices, console: Console, signals: StopSignal) -> Path:
