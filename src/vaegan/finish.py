@@ -9,7 +9,8 @@ from rich.console import Console
 
 from .data import ImageSet, Indices
 from .errors import UserError
-from .latent.fit_prior import FEWEST, prior_of
+from .latent.fit_prior import prior_of
+from .models.prior import FEWEST
 from .models.vaegan import WEIGHTS
 from .progress import progress_bar
 from .recipe import Recipe

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from vaegan.models.prior import Mixture
+from vaegan.models.prior import FEWEST, Mixture
 from vaegan.training.pictures import ENCODED, SAMPLES, PictureInputs, draw
 from vaegan.viz import grid
 
 from ..tiny import avatars, make_trainer, tiny
 
-GAUSSIAN = "samples of one Gaussian, fitted to codes of training images"
+GAUSSIAN = "samples of one fitted Gaussian"
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_samples_are_of_a_gaussian_that_fits_the_codes(shown: list[tuple[str, Te
 
     model.eval()
     with torch.no_grad():
-        posteriors = [model.encode(part) for part, _ in inputs.encoded()]
+        posteriors = [model.encode(part) for part, _ in inputs.to_encode()]
         gaussian = Mixture.gaussian(posteriors)
         assert gaussian is not None
         assert sum(len(posterior.mean) for posterior in posteriors) == len(trainer.batches.indices)
@@ -66,23 +66,33 @@ def test_samples_are_of_a_gaussian_that_fits_the_codes(shown: list[tuple[str, Te
 def test_of_many_images_few_are_encoded() -> None:
     trainer, images = make_trainer(tiny()), avatars()
     trainer.batches.indices = np.arange(3 * ENCODED) % len(images)
-    count = sum(len(part) for part, attributes in trainer.picture_inputs(images, np.arange(4)).encoded() if attributes is None)
+    count = sum(len(part) for part, attributes in trainer.picture_inputs(images, np.arange(4)).to_encode() if attributes is None)
     assert count == ENCODED
 
 
 def test_a_conditional_model_encodes_and_decodes_with_attributes(shown: list[tuple[str, Tensor]]) -> None:
     recipe = tiny(networks__attributes=("Eyeglasses", "Beard"))
     trainer, images = make_trainer(recipe), avatars()
-    draw(trainer.model, inputs := trainer.picture_inputs(images, np.arange(4)))
-    part, attributes = next(iter(inputs.encoded()))
-    assert attributes is not None
-    assert attributes.shape == (len(part), 2)
-    assert shown.pop()[0] == GAUSSIAN
+    model = trainer.model
+    draw(model, inputs := trainer.picture_inputs(images, np.arange(4)))
+    known = torch.from_numpy(images.attributes_named(recipe.networks.attributes))
+    model.eval()
+    with torch.no_grad():
+        parts = list(inputs.to_encode())
+        assert torch.equal(torch.cat([theirs for _, theirs in parts if theirs is not None]), known[trainer.batches.indices[:]])
+        gaussian = Mixture.gaussian([model.encode(part, theirs) for part, theirs in parts])
+        assert gaussian is not None
+        expected = model.decode(gaussian.draw(SAMPLES, seed=0), known[torch.arange(SAMPLES) % 4])
+    caption, samples = shown.pop()
+    assert caption == GAUSSIAN
+    torch.testing.assert_close(samples, expected)
 
 
-@pytest.mark.parametrize("why", ["no encoder", "not finite", "no images"])
+@pytest.mark.parametrize("why", ["no encoder", "not finite", "no images", "few images"])
 def test_otherwise_samples_are_of_the_standard_normal_distribution(why: str, shown: list[tuple[str, Tensor]]) -> None:
     trainer = make_trainer(tiny(objective__kind="gan" if why == "no encoder" else "vaegan", gate__enabled=False))
+    if why == "few images":
+        trainer.batches.indices = np.arange(FEWEST - 1)
     model, inputs = trainer.model, trainer.picture_inputs(avatars(), np.arange(4))
     if why == "not finite":
         with torch.no_grad():

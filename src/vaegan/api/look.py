@@ -203,7 +203,7 @@ def reconstruct(
 def convergence(run: Run | str | Path, *, fps: float = 8.0, progress: ShowProgress = None) -> Film:
     """A film of the pictures that were made during training.
 
-    Each frame shows the model at one step of the training: reconstructions of the same images, and samples from the same codes.
+    Each frame shows the model at one step of the training: reconstructions of the same images, and samples from the same random numbers.
 
     Args:
         run: a run, or its folder.

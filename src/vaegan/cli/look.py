@@ -105,7 +105,7 @@ def reconstruct(
 def convergence(run: RunFolder, /, *, out: Path | None = None, fps: float = 8.0, json: Json = False) -> None:
     """Make a video of the pictures that were made during training.
 
-    Each frame shows the model at one step of the training: reconstructions of the same images, and samples from the same codes.
+    Each frame shows the model at one step of the training: reconstructions of the same images, and samples from the same random numbers.
 
     Parameters
     ----------

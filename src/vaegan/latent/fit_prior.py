@@ -12,7 +12,7 @@ from ..data import ImageSet, Indices
 from ..errors import NOT_FINITE, UserError
 from ..evenly_spaced import subsample
 from ..models.fingerprint import fingerprint
-from ..models.prior import Mixture
+from ..models.prior import FEWEST, Mixture
 from ..models.vaegan import VAEGAN
 from ..progress import Progress
 from .encode import encode
@@ -20,8 +20,6 @@ from .fit_mixture import SHARING, fit_mixture
 
 MOST = 16_000
 """Images that are encoded; of more, evenly spaced ones."""
-FEWEST = 20
-"""Images, below which nothing can be said of their codes: samples are then drawn from N(0, I)."""
 
 
 def prior_of(

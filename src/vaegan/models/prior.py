@@ -27,6 +27,8 @@ from .posterior import Posterior
 FILE = "prior.safetensors"
 FORMAT = 1
 NAMES = ("weights", "means", "factors")
+FEWEST = 20
+"""Images, below which nothing can be said of their codes: samples are then drawn from N(0, I)."""
 WAY_OUT = "fit the prior again with: vaegan fit-prior RUN"
 
 
@@ -157,25 +159,6 @@ class Mixture:
             distances = torch.stack([off.square().sum(1) for off in white], 1)
         return self.weights.log() - norms - 0.5 * distances
 
-    @classmethod
-    def gaussian(cls, posteriors: Sequence[Posterior]) -> Mixture | None:
-        """The Gaussian with the mean and the covariance of codes that are drawn from posteriors; None if these are not finite numbers.
-
-        The covariance is that of the means plus the mean of the variances (the law of total variance). So it has full rank with any
-        number of images.
-
-        Args:
-            posteriors: of many images, part by part.
-        """
-        if not posteriors:
-            return None
-        means = torch.cat([posterior.mean for posterior in posteriors]).cpu().double()
-        variances = torch.cat([posterior.logvar for posterior in posteriors]).cpu().double().exp()
-        factor, failed = torch.linalg.cholesky_ex(torch.cov(means.mT, correction=0) + variances.mean(0).diag())
-        if failed or not factor.isfinite().all():
-            return None
-        return cls(means.new_ones(1), means.mean(0, keepdim=True), factor[None], means.shape[1])
-
     def save(self, folder: Path) -> Path:
         """Write prior.safetensors into a model folder.
 
@@ -188,6 +171,27 @@ class Mixture:
         with replacing(folder / FILE) as path:
             path.write_bytes(content)
         return folder / FILE
+
+    @classmethod
+    def gaussian(cls, posteriors: Sequence[Posterior]) -> Mixture | None:
+        """The Gaussian with the mean and the covariance of codes that are drawn from posteriors.
+
+        The covariance is that of the means plus the mean of the variances (the law of total variance).
+
+        Args:
+            posteriors: of many images, part by part.
+
+        Returns:
+            None if there are none, or if their covariance is not finite and positive definite.
+        """
+        if not posteriors:
+            return None
+        means = torch.cat([posterior.mean for posterior in posteriors]).cpu().double()
+        variances = torch.cat([posterior.logvar for posterior in posteriors]).cpu().double().exp()
+        factor, failed = torch.linalg.cholesky_ex(torch.cov(means.mT, correction=0) + variances.mean(0).diag())
+        if failed or not factor.float().isfinite().all():
+            return None
+        return cls(means.new_ones(1), means.mean(0, keepdim=True), factor[None], means.shape[1])
 
     @classmethod
     def load(cls, folder: Path, latent: int, attributes: int = 0) -> Mixture:

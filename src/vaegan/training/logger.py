@@ -28,7 +28,7 @@ from ..viz.grid import save as save_picture
 from .health import FailureMonitor, SpeedMonitor
 from .loggers.base import Logger
 from .loggers.registry import find_logger
-from .pictures import PictureInputs, draw
+from .pictures import PictureInputs, draw, evaluating
 from .step import GRADIENTS
 
 
@@ -164,13 +164,10 @@ class Monitor:
         if objective.kind != "vaegan" or objective.similarity != "level":
             return {}
         originals, attributes = picture_inputs.originals, picture_inputs.attributes
-        was_training = model.training
-        model.eval()
-        with torch.no_grad():
+        with evaluating(model), torch.no_grad():
             images = torch.cat([originals, model.reconstruct(originals, attributes)])
             targets, features = model.discriminator.features(images, model.level).chunk(2)
             value = relative_to_others(features, targets).item()
-        model.train(was_training)
         return {"relative_similarity": value} if math.isfinite(value) else {}
 
     def picture(self, model: VAEGAN, picture_inputs: PictureInputs) -> Path:

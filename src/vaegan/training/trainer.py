@@ -321,6 +321,7 @@ class Trainer:
             held_out,
             attributes=self.attributes,
             device=self.fabric.device,
+            batch=self.recipe.training.batch,
             autoencodes=self.recipe.objective.autoencodes,
         )
 
