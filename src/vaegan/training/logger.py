@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from ..files import append, replacing
+from ..losses.routing import evaluating
 from ..losses.similarity import relative_to_others
 from ..models.vaegan import VAEGAN
 from ..progress import PLAIN_SECONDS
@@ -28,7 +29,7 @@ from ..viz.grid import save as save_picture
 from .health import FailureMonitor, SpeedMonitor
 from .loggers.base import Logger
 from .loggers.registry import find_logger
-from .pictures import PictureInputs, draw, evaluating
+from .pictures import PictureInputs, draw
 from .step import GRADIENTS
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch import Tensor
 from ..data import ImageSet, Indices
 from ..data.batches import to_device, to_tensor
 from ..evenly_spaced import subsample
+from ..losses.routing import evaluating
 from ..models.prior import FEWEST, Mixture
 from ..models.vaegan import PART, VAEGAN
 from ..viz import grid
@@ -94,17 +94,6 @@ def draw(model: VAEGAN, picture_inputs: PictureInputs) -> tuple[Image.Image, flo
         parts.append(_samples(model, picture_inputs, theirs))
         spread = _spread(model.sample(SAMPLES, seed=0, attributes=theirs, prior="standard"))
     return grid.sheet(parts, COLUMNS), spread / _spread(originals) if _spread(originals) else 1.0
-
-
-@contextmanager
-def evaluating(model: VAEGAN) -> Iterator[None]:
-    """The model in evaluation mode, and then in the mode that it had."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
 
 
 def _samples(model: VAEGAN, picture_inputs: PictureInputs, attributes: Tensor | None) -> tuple[str, Tensor]:
