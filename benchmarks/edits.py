@@ -1,6 +1,6 @@
 """Give held-out images an attribute, and have a classifier that knows nothing of the latent space look.
 
-    python benchmarks/edits.py RUN [--attributes Smiling Eyeglasses] [--epochs 12] [--sheet edits.png]
+    python benchmarks/edits.py RUN [--attributes Smiling Eyeglasses] [--epochs 12] [--sheet edits.png] [--project 200 [--kl-weight 0.1]]
 
 trains a small classifier on real training images, learns the directions of all attributes on the training images, edits held-out images
 that lack an attribute (300 of them, evenly spread), and prints for both ways to edit and several strengths
@@ -11,7 +11,8 @@ that lack an attribute (300 of them, evenly spread), and prints for both ways to
 
 for the named attributes (five that are plain to see in avatars, if none is named), their mean, and the mean of all. Before them stand the
 classifier's own limits: how many real held-out images with the attribute, and reconstructions of them, it says yes to, and how many
-without it. The sheet shows the first held-out images that lack an attribute, their reconstructions, and them edited at strength 1.
+without it. With --project, so many steps of `vaegan project` improve the codes first. The sheet shows the first held-out images that lack
+an attribute, their reconstructions, and them edited at strength 1.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from vaegan.evenly_spaced import subsample
 from vaegan.latent.directions import How
 from vaegan.latent.encode import decode, encode
 from vaegan.latent.learn_directions import learn_from
+from vaegan.latent.project import project
 from vaegan.metrics.extractors.attributes import EPOCHS, train_network
 from vaegan.viz.grid import save, sheet
 
@@ -55,7 +57,7 @@ def never_together(has: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return (has.T.astype(np.int64) @ has.astype(np.int64)) == 0
 
 
-def main(run: Path, named: Sequence[str], epochs: int, picture: Path | None) -> None:
+def main(run: Path, named: Sequence[str], epochs: int, picture: Path | None, *, steps: int, kl_weight: float) -> None:
     """Print the tables."""
     opened = vaegan.Run.open(run)
     model, images = opened.model(), opened.images()
@@ -63,6 +65,8 @@ def main(run: Path, named: Sequence[str], epochs: int, picture: Path | None) -> 
     directions, _ = learn_from(model, images, training, held_out)
     classifier = train_network(images, training, epochs=epochs)
     codes = encode(model, images.images, held_out).mean
+    if steps:
+        codes = project(model, to_tensor(images.images[held_out[:]]), steps, kl_weight=kl_weight).codes
     reconstructions = decode(model, codes)
     real, unedited = (read(classifier, shown) for shown in (to_tensor(images.images[held_out[:]]), reconstructions))
     columns = [images.attribute_names.index(name) for name in directions.names]
@@ -108,5 +112,7 @@ if __name__ == "__main__":
     parser.add_argument("--attributes", nargs="+", default=NAMED, help=f"by default {' '.join(NAMED)}")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of the classifier over the training images")
     parser.add_argument("--sheet", type=Path, help="a picture to write")
+    parser.add_argument("--project", type=int, default=0, help="steps that improve the codes first")
+    parser.add_argument("--kl-weight", type=float, default=0.1, help="of these steps")
     given = parser.parse_args()
-    main(given.run, given.attributes, given.epochs, given.sheet)
+    main(given.run, given.attributes, given.epochs, given.sheet, steps=given.project, kl_weight=given.kl_weight)

@@ -219,7 +219,7 @@ def project(
     *,
     steps: int = 200,
     lr: float = 0.05,
-    kl_weight: float = 1.0,
+    kl_weight: float = 0.1,
     on_row: Callable[[ProjectedImage], object] | None = None,
     progress: ShowProgress = None,
 ) -> Projections:

@@ -54,7 +54,7 @@ def project(
     *,
     steps: int = 200,
     lr: float = 0.05,
-    kl_weight: float = 1.0,
+    kl_weight: float = 0.1,
     out: Path | None = None,
     json: Json = False,
     jsonl: Json = False,
@@ -75,7 +75,8 @@ def project(
     lr
         The learning rate of Adam.
     kl_weight
-        The weight of the term that pulls codes towards N(0, I). 0 leaves the term out.
+        The weight of the term that pulls codes towards those of training images. 0 leaves the term out: reconstructions are closer, but
+        edits work worse.
     out
         The picture to write. The default is RUN/projections.png.
     json

@@ -38,17 +38,18 @@ def project(
     *,
     lr: float = 0.05,
     level: int | None = None,
-    kl_weight: float = 1.0,
+    kl_weight: float = 0.1,
     shown: Sequence[int] = (),
     progress: Progress = lambda *_: None,
     each: Callable[[slice, Projection], None] = lambda *_: None,
 ) -> Projection:
     """Start from the posterior mean, and improve each code by Adam on
 
-        1/2 sum (Dis_l(x) - Dis_l(Dec(z)))^2 + kl_weight * 1/2 sum z^2,
+        1/2 sum (Dis_l(x) - Dis_l(Dec(z)))^2 + kl_weight * 1/2 |L^-1 (z - m)|^2.
 
-    which is, but for a constant, minus the logarithm of the likelihood that VAE/GAN gives features times the prior. Networks are constants,
-    with the statistics of training. The code of the least sum met is kept, so it is never above that of the posterior mean.
+    The first term is, but for a constant, minus the logarithm of the likelihood that VAE/GAN gives features, and the second that of the
+    prior N(m, L L^T): the mean and the covariance of the fitted prior, or N(0, I) of a model that has none. Networks are constants, with
+    the statistics of training. The code of the least sum met is kept, so it is never above that of the posterior mean.
 
     Args:
         model: in evaluation mode.
@@ -56,7 +57,8 @@ def project(
         steps: of Adam.
         lr: its learning rate.
         level: the layer of the discriminator that gives the features; by default that of the learned similarity.
-        kl_weight: weight of the second term, which is the prior N(0, I), against the likelihood.
+        kl_weight: weight of the second term. With 1, the code found is the most likely one under the model. With the default, images are
+            closer, and edits of the codes work as well as those of posterior means (docs/measured.md). 0 leaves the term out.
         shown: after which steps to note the codes.
         progress: called as the work goes on.
         each: called with the places of each part of the images, and with what was found for it.
@@ -105,6 +107,7 @@ def _project(
     with torch.no_grad():
         wanted = model.discriminator.features(images, level).float()  # also of a model in float16, whose sums would overflow
         codes = model.encode(images, check=False).mean.float()
+    mean, whitening = _of_prior(model)
     codes = codes.clone().requires_grad_()
     optimizer = torch.optim.Adam([codes], lr)
     best = codes.detach().clone()
@@ -114,7 +117,7 @@ def _project(
     for step in range(steps + 1):
         decoded = model.decode(codes)
         similarity = 0.5 * (model.discriminator.features(decoded, level).float() - wanted).square().sum(1)
-        objective = similarity + kl_weight * 0.5 * codes.square().sum(1)
+        objective = similarity + kl_weight * 0.5 * ((codes - mean) @ whitening).square().sum(1)
         with torch.no_grad():
             better = objective < least
             least = torch.where(better, objective, least)
@@ -131,3 +134,13 @@ def _project(
             report(step + 1)
     found = torch.stack(path) if path else best.new_empty(0, *best.shape)
     return Projection(*(tensor.cpu() for tensor in (best, torch.stack(errors), torch.stack(pixels), found)))
+
+
+def _of_prior(model: VAEGAN) -> tuple[Tensor, Tensor]:
+    """The mean m of codes, latent, and W, latent x latent: (z - m) W is as of N(0, I)."""
+    latent = model.architecture.latent
+    if model.prior is None:
+        return torch.zeros(latent, device=model.device), torch.eye(latent, device=model.device)
+    mean, factor = model.prior.moments()
+    inverse = torch.linalg.solve_triangular(factor, torch.eye(latent, dtype=factor.dtype), upper=False)
+    return mean.float().to(model.device), inverse.mT.float().to(model.device)
