@@ -11,7 +11,7 @@ SHARED := --numprocesses=auto --maxprocesses=4 --dist=worksteal
 .PHONY: demo test test-all check docs clean
 
 demo: .venv/ready
-	$(BIN)/vaegan train
+	$(BIN)/vaegan train --recipe drawings
 
 test: check
 	$(BIN)/pytest $(SHARED) -m "not heavy"

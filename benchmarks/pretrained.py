@@ -1,4 +1,4 @@
-"""Make the model that comes with the package anew: the avatars' quick model, in src/vaegan/pretrained/avatars.
+"""Make the model that comes with the package anew: the avatars' model of the recipe drawings, in src/vaegan/pretrained/avatars.
 
     OMP_NUM_THREADS=1 python benchmarks/pretrained.py            # trains as `make demo` does, for a quarter of an hour on one core
     OMP_NUM_THREADS=1 python benchmarks/pretrained.py --run RUN  # takes a run of `make demo` that is there
@@ -66,12 +66,12 @@ def make(run: vaegan.Run, folder: Path) -> None:
 def main() -> None:
     """Train if need be, and replace the packaged model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, help="a run of `vaegan train` without flags")
+    parser.add_argument("--run", type=Path, help="a run of `make demo`")
     run = parser.parse_args().run
     with tempfile.TemporaryDirectory() as temporary:
         if run is None:
             began = time.process_time()
-            run = vaegan.train(run=Path(temporary) / "avatars", progress=True).run
+            run = vaegan.train("drawings", run=Path(temporary) / "avatars", progress=True).run
             print(f"trained for {time.process_time() - began:.0f} seconds of processor")
         made = Path(temporary) / "made"
         make(vaegan.Run.open(run), made)

@@ -13,6 +13,7 @@ from vaegan.recipe import about, names, read
 
 def test_the_recipes_there_are() -> None:
     assert names() == [
+        "drawings",
         "larsen-celeba",
         "larsen-cifar",
         "larsen-lfw",
@@ -121,7 +122,7 @@ def test_wrong_settings_are_named(overrides: dict[str, object], message: str) ->
 def test_an_unknown_recipe_gets_the_nearest_name() -> None:
     with pytest.raises(UserError, match="Did you mean quick"):
         Recipe.load("quik")
-    with pytest.raises(UserError, match="there are larsen-celeba"):
+    with pytest.raises(UserError, match="there are drawings"):
         Recipe.load("zzzz")
 
 

@@ -21,7 +21,7 @@ def change_of(trainer: Trainer, steps: int) -> float:
     return float((weights - before).norm())
 
 
-@pytest.mark.parametrize("name", ["quick", "sharp", "sharp-128"])
+@pytest.mark.parametrize("name", ["quick", "drawings", "sharp", "sharp-128"])
 def test_after_an_extreme_posterior_the_encoder_still_learns(name: str) -> None:
     trainer = make_trainer(tiny(name, training__length="100 steps"))
     bias = trainer.model.encoder.state_dict()["logvar.bias"]

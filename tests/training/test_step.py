@@ -59,7 +59,7 @@ OF_LEVELS: dict[str, Any] = {
 
 def everything_of(name: str) -> dict[str, Any]:
     """The settings of a recipe by which a step does all that it can."""
-    return EVERYTHING | (OF_LEVELS if name in ("quick", "sharp", "sharp-128") else {})
+    return EVERYTHING | (OF_LEVELS if name in ("quick", "drawings", "sharp", "sharp-128") else {})
 
 
 def make_trainer(name: str = "quick", device: str = "cpu", **overrides: Any) -> Trainer:

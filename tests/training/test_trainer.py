@@ -125,7 +125,7 @@ def test_stopping_and_resuming_changes_nothing(name: str, who_decides: str, tmp_
         monkeypatch.setattr("vaegan.training.step.device_decides", lambda _: True)
     more: dict[str, Any] = {"data__crop": "centre", "training__graph": False}
     more |= {"objective__gamma_decay": 1.5, "gate__margin_decay": 0.9, "training__ema": 0.9}
-    if name in ("quick", "sharp", "sharp-128"):
+    if name in ("quick", "drawings", "sharp", "sharp-128"):
         more |= {"objective__diff_augment": True, "objective__penalty": "r1_r2", "objective__penalty_every": 2}
         more |= {"training__ema": 0.0, "training__average_half_life": 10}
     more |= {"augmentation__flip": True, "augmentation__shift": 0.05, "augmentation__scale": 0.05, "augmentation__rotation": 0.1}
