@@ -11,7 +11,7 @@ that lack an attribute (300 of them, evenly spread), and prints for both ways to
 
 for the named attributes (five that are plain to see in avatars, if none is named), their mean, and the mean of all. Before them stand the
 classifier's own limits: how many real held-out images with the attribute, and reconstructions of them, it says yes to, and how many
-without it. With --project, so many steps of `vaegan project` improve the codes first. The sheet shows the first held-out images that lack
+without it. With --project N, N steps of `vaegan project` improve the codes first. The sheet shows the first held-out images that lack
 an attribute, their reconstructions, and them edited at strength 1.
 """
 

@@ -1,4 +1,4 @@
-"""Make the model that comes with the package anew: the avatars' model of the recipe drawings, in src/vaegan/pretrained/avatars.
+"""Make the model that comes with the package anew: a model of the avatars by the recipe drawings, in src/vaegan/pretrained/avatars.
 
     OMP_NUM_THREADS=1 python benchmarks/pretrained.py            # trains as `make demo` does, for a quarter of an hour on one core
     OMP_NUM_THREADS=1 python benchmarks/pretrained.py --run RUN  # takes a run of `make demo` that is there

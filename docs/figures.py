@@ -78,7 +78,7 @@ def held_out(folder: str, **numbers: int) -> list[Path]:
 
 
 def demo() -> None:
-    """The packaged model, which `vaegan train` without flags made."""
+    """The packaged model, which `vaegan train --recipe drawings` made."""
     keep(overview(vaegan.Run.open(AVATARS), 12, 2, 3), "demo.png", colours=0)
 
 

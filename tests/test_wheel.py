@@ -100,7 +100,7 @@ def test_it_works_in_a_new_environment(environment: Path, tmp_path: Path) -> Non
     assert run("vaegan", "--version").strip() == version_in_pyproject()
     listing = run("vaegan", "recipes")
     assert [path.stem for path in (PACKAGE / "recipes").glob("*.yaml") if path.stem not in listing] == []
-    run("vaegan", "train", "--steps", "50", "--data.avatars", "2000", "--device", "cpu")
+    run("vaegan", "train", "--recipe", "drawings", "--steps", "50", "--data.avatars", "2000", "--device", "cpu")
     assert "</html>" in (tmp_path / "runs" / "avatars" / "report.html").read_text()
     found = json.loads(run("vaegan", "evaluate", "runs/avatars", "--samples", "100", "--device", "cpu", "--json"))
     assert [value for name, value in found["numbers"].items() if name.startswith("samples_frechet_distance_efficientnet")]

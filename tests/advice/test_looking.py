@@ -34,7 +34,7 @@ CASES = [
     Case("is for: see --help", "recipes a b", "recipes --help"),
     # looking at a run
     Case(
-        ("More of this model: vaegan sample {}", "Train it yourself: vaegan train"),
+        ("More of this model: vaegan sample {}", "Train it yourself: vaegan train --recipe drawings"),
         "demo",
         ("sample avatars", "SAID FASTER --data PACKED --run NEW-RUN"),
         no_display,

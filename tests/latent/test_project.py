@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vaegan import VAEGAN, Architecture, UserError
-from vaegan.latent.project import Projection, project
+from vaegan.latent.project import Projection, of_prior, project
 from vaegan.models.prior import Mixture
 
 
@@ -66,8 +66,14 @@ def test_what_is_minimised_falls(model: VAEGAN, images: Tensor, kl_weight: float
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_a_large_weight_finds_the_mean_of_the_prior(model: VAEGAN, images: Tensor, prior: torch.distributions.MultivariateNormal) -> None:
-    found = project(model, images[:3], 400, level=2, kl_weight=1e3)
+def test_the_prior_is_one_gaussian_with_the_moments_of_the_fitted_one(
+    model: VAEGAN, images: Tensor, prior: torch.distributions.MultivariateNormal
+) -> None:
+    codes = torch.randn(8, 4, generator=torch.Generator().manual_seed(3))
+    mean, whitening = of_prior(model)
+    distances = 0.5 * ((codes - mean) @ whitening).square().sum(1)
+    torch.testing.assert_close(distances, prior.log_prob(prior.mean) - prior.log_prob(codes))
+    found = project(model, images[:3], 400, level=2, kl_weight=1e3)  # so much that nothing else counts
     torch.testing.assert_close(found.codes, prior.mean.expand(3, -1), rtol=0, atol=0.05)
 
 

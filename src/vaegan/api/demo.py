@@ -30,7 +30,7 @@ class Demo(Result):
 
     def lines(self) -> list[str]:
         """How to go on."""
-        return [f"More of this model: {command('sample', self.model)}", f"Train it yourself: {command('train')}"]
+        return [f"More of this model: {command('sample', self.model)}", f"Train it yourself: {command('train', '--recipe', 'drawings')}"]
 
     def figure(self) -> Image | None:
         """The last picture of its training."""
@@ -40,7 +40,7 @@ class Demo(Result):
 def demo(*, progress: ShowProgress = None) -> Demo:
     """Show the model that comes with the package: a page about its training, and a page to try it.
 
-    It is the model that `vaegan train` makes without settings: a VAE/GAN of the built-in avatars. The pages are put into the current
+    It is the model that `vaegan train --recipe drawings` makes: a VAE/GAN of the built-in avatars. The pages are put into the current
     folder.
 
     Args:

@@ -12,8 +12,9 @@ from .console import Json, err, show
 def demo(*, json: Json = False) -> None:
     """Show the model that comes with the package, in a browser.
 
-    It is a VAE/GAN that was trained on the built-in avatars. vaegan train without flags makes a model like it. This command writes
-    two pages into the current folder, and opens them. One page shows the training of the model. On the other page, you can try the model.
+    It is a VAE/GAN that was trained on the built-in avatars. "vaegan train --recipe drawings" makes a model like it. This
+    command writes two pages into the current folder, and opens them. One page shows the training of the model. On the other page, you can
+    try the model.
     If no browser opens, for example on a server, copy the pages to a computer that has one.
 
     Parameters

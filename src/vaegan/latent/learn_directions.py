@@ -33,7 +33,7 @@ RIDGE = 1e-3
 MANY = 50
 """Images of each kind, below which it is said that an accuracy is uncertain."""
 WEAK = 0.75
-"""An AUC of the probe, below which edits hardly work: on avatars, smiles have 0.73, and edits do not change them (docs/edit.md)."""
+"""An AUC of the probe, below which edits hardly work: on avatars, smiles have about that, and edits hardly change them (docs/edit.md)."""
 NAMED = 3
 """So many attributes are named in a sentence."""
 TOGETHER = 0.01

@@ -57,8 +57,9 @@ def project(
         steps: of Adam.
         lr: its learning rate.
         level: the layer of the discriminator that gives the features; by default that of the learned similarity.
-        kl_weight: weight of the second term. With 1, the code found is the most likely one under the model. With the default, images are
-            closer, and edits of the codes work as well as those of posterior means (docs/measured.md). 0 leaves the term out.
+        kl_weight: weight of the second term. With 1, the code found is the most likely one under the model with this prior. With the
+            default, reconstructions are closer to the images, and edits succeed about as often as with posterior means
+            (docs/measured.md). 0 leaves the term out.
         shown: after which steps to note the codes.
         progress: called as the work goes on.
         each: called with the places of each part of the images, and with what was found for it.
@@ -107,7 +108,7 @@ def _project(
     with torch.no_grad():
         wanted = model.discriminator.features(images, level).float()  # also of a model in float16, whose sums would overflow
         codes = model.encode(images, check=False).mean.float()
-    mean, whitening = _of_prior(model)
+    mean, whitening = of_prior(model)
     codes = codes.clone().requires_grad_()
     optimizer = torch.optim.Adam([codes], lr)
     best = codes.detach().clone()
@@ -136,7 +137,7 @@ def _project(
     return Projection(*(tensor.cpu() for tensor in (best, torch.stack(errors), torch.stack(pixels), found)))
 
 
-def _of_prior(model: VAEGAN) -> tuple[Tensor, Tensor]:
+def of_prior(model: VAEGAN) -> tuple[Tensor, Tensor]:
     """The mean m of codes, latent, and W, latent x latent: (z - m) W is as of N(0, I)."""
     latent = model.architecture.latent
     if model.prior is None:
