@@ -64,11 +64,12 @@ def main(run: Path, named: Sequence[str], epochs: int, picture: Path | None, *, 
     training, held_out = opened.split(images)
     directions, _ = learn_from(model, images, training, held_out)
     classifier = train_network(images, training, epochs=epochs)
+    originals = to_tensor(images.images[held_out[:]])
     codes = encode(model, images.images, held_out).mean
     if steps:
-        codes = project(model, to_tensor(images.images[held_out[:]]), steps, kl_weight=kl_weight).codes
+        codes = project(model, originals, steps, kl_weight=kl_weight).codes
     reconstructions = decode(model, codes)
-    real, unedited = (read(classifier, shown) for shown in (to_tensor(images.images[held_out[:]]), reconstructions))
+    real, unedited = (read(classifier, shown) for shown in (originals, reconstructions))
     columns = [images.attribute_names.index(name) for name in directions.names]
     truth, real, unedited = (images.attributes[held_out[:]] > 0)[:, columns], real[:, columns], unedited[:, columns]
     exclusive = never_together((images.attributes[training[:]] > 0)[:, columns])
@@ -99,7 +100,7 @@ def main(run: Path, named: Sequence[str], epochs: int, picture: Path | None, *, 
         for number in numbers:
             first = np.flatnonzero(~truth[:, number])[:SHOWN]
             edited = decode(model, directions.edit(codes[torch.from_numpy(first)], {directions.names[number]: 1.0}, "probe"))
-            shown = torch.cat([to_tensor(images.images[held_out[first]]), reconstructions[torch.from_numpy(first)], edited])
+            shown = torch.cat([originals[torch.from_numpy(first)], reconstructions[torch.from_numpy(first)], edited])
             rows_of_pictures.append(
                 (f"held-out images without {directions.names[number]}, reconstructed, and with it at strength 1", shown)
             )

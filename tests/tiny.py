@@ -56,6 +56,11 @@ def tiny(name: str = "quick", **overrides: Any) -> Recipe:
     return Recipe.load(name, _settings(overrides))
 
 
+def of_levels(name: str) -> bool:
+    """Whether the error of a recipe is over all levels of the discriminator, which allows some further settings."""
+    return Recipe.load(name).objective.similarity == "levels"
+
+
 def flags(**overrides: Any) -> list[str]:
     """The same for the command line, with the CPU."""
     settings = _settings(overrides)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from vaegan.recipe import names
 from vaegan.training.trainer import Trainer
 
-from ..tiny import make_trainer, tiny
+from ..tiny import make_trainer, of_levels, tiny
 
 STEPS = 10
 
@@ -21,7 +22,7 @@ def change_of(trainer: Trainer, steps: int) -> float:
     return float((weights - before).norm())
 
 
-@pytest.mark.parametrize("name", ["quick", "drawings", "sharp", "sharp-128"])
+@pytest.mark.parametrize("name", [name for name in names() if of_levels(name)])
 def test_after_an_extreme_posterior_the_encoder_still_learns(name: str) -> None:
     trainer = make_trainer(tiny(name, training__length="100 steps"))
     bias = trainer.model.encoder.state_dict()["logvar.bias"]

@@ -28,7 +28,7 @@ from vaegan.training.step import NO_REQUESTS, Inputs, Requests, StepResult, Trai
 from vaegan.training.trainer import Trainer
 from vaegan.workflow import Stopped, train
 
-from ..tiny import QUIETLY, tiny
+from ..tiny import QUIETLY, of_levels, tiny
 from ..tiny import make_trainer as tiny_trainer
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
@@ -59,7 +59,7 @@ OF_LEVELS: dict[str, Any] = {
 
 def everything_of(name: str) -> dict[str, Any]:
     """The settings of a recipe by which a step does all that it can."""
-    return EVERYTHING | (OF_LEVELS if name in ("quick", "drawings", "sharp", "sharp-128") else {})
+    return EVERYTHING | (OF_LEVELS if of_levels(name) else {})
 
 
 def make_trainer(name: str = "quick", device: str = "cpu", **overrides: Any) -> Trainer:

@@ -35,7 +35,7 @@ from vaegan.training.step import Requests
 from vaegan.training.trainer import Trainer
 from vaegan.workflow import Stopped, resume, train
 
-from ..tiny import QUIETLY, SILENT, equal, make_trainer, tiny
+from ..tiny import QUIETLY, SILENT, equal, make_trainer, of_levels, tiny
 
 
 def weights(trainer: Trainer) -> dict[str, Tensor]:
@@ -125,7 +125,7 @@ def test_stopping_and_resuming_changes_nothing(name: str, who_decides: str, tmp_
         monkeypatch.setattr("vaegan.training.step.device_decides", lambda _: True)
     more: dict[str, Any] = {"data__crop": "centre", "training__graph": False}
     more |= {"objective__gamma_decay": 1.5, "gate__margin_decay": 0.9, "training__ema": 0.9}
-    if name in ("quick", "drawings", "sharp", "sharp-128"):
+    if of_levels(name):
         more |= {"objective__diff_augment": True, "objective__penalty": "r1_r2", "objective__penalty_every": 2}
         more |= {"training__ema": 0.0, "training__average_half_life": 10}
     more |= {"augmentation__flip": True, "augmentation__shift": 0.05, "augmentation__scale": 0.05, "augmentation__rotation": 0.1}

@@ -75,11 +75,12 @@ def project(
     if not 0 <= kl_weight < torch.inf:
         raise UserError(f"--kl-weight must be a finite number of at least 0, not {kl_weight}")
     level = model.level if level is None else level
+    prior = of_prior(model)
     parts = images.split(PART)
     done = []
     for number, part in enumerate(parts):
         report = partial(_report_step, progress, number * steps, len(parts) * steps)
-        done.append(_project(model, part, steps, lr=lr, level=level, kl_weight=kl_weight, shown=shown, report=report))
+        done.append(_project(model, part, steps, prior, lr=lr, level=level, kl_weight=kl_weight, shown=shown, report=report))
         each(slice(number * PART, number * PART + len(part)), done[-1])
     return Projection(
         torch.cat([part.codes for part in done]),
@@ -97,6 +98,7 @@ def _project(
     model: VAEGAN,
     images: Tensor,
     steps: int,
+    prior: tuple[Tensor, Tensor],
     *,
     lr: float,
     level: int,
@@ -104,11 +106,11 @@ def _project(
     shown: Sequence[int],
     report: Callable[[int], None],
 ) -> Projection:
+    mean, whitening = prior
     images = images.to(model.device, model.dtype)
     with torch.no_grad():
         wanted = model.discriminator.features(images, level).float()  # also of a model in float16, whose sums would overflow
         codes = model.encode(images, check=False).mean.float()
-    mean, whitening = of_prior(model)
     codes = codes.clone().requires_grad_()
     optimizer = torch.optim.Adam([codes], lr)
     best = codes.detach().clone()
