@@ -57,12 +57,10 @@ class Data:
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
     """For `data.crop` `box`: the left, top, right and bottom edge of the part, in pixels."""
     blur: bool = False
-    """Blur images before they are shrunk, as the paper's authors do: a Gaussian of sqrt(scale) / 2 pixels. Then the bicubic value at each
-    point is taken."""
+    """Blur images before they are shrunk, by sqrt(scale) / 2 pixels, as the paper's authors do. Then take bicubic values at points."""
     resampling: Resampling = "fast"
     """How images are resized. `fast`: bicubic; large JPEG files are first decoded at a half, a quarter or an eighth of their size, if that
-    is large enough. `bicubic`, `lanczos`, `bilinear`: all pixels are used. `nearest`: one pixel for each pixel of the result, for
-    drawings."""
+    is large enough. `bicubic`, `lanczos`, `bilinear`: all pixels are used. `nearest`, for drawings: one pixel for each of the result."""
     range: tuple[float, float] = (0.0, 0.0)
     """The values that become black and white, if images have more than 8 bits: the lower one first. `0 0`: the lowest and the highest
     value, found by reading all images once (see `data.range_percentiles`)."""
@@ -141,8 +139,7 @@ class Architecture:
     discriminator_units: int = 512
     """The units of the discriminator's fully connected layer, at width 1. `resize` has no such layer."""
     attributes: tuple[str, ...] = ()
-    """The attributes of each image that all three networks take as an input. With attributes, the model is conditional. `all` means all
-    attributes of the set."""
+    """The attributes of each image that all three networks take as an input; then the model is conditional. `all` means all of the set."""
 
     def __post_init__(self) -> None:
         if self.family == "larsen":  # another family checks sizes where its networks are built
@@ -207,8 +204,11 @@ class ObjectiveSettings:
     higher number, the decoder learns more from reconstructions and less from the GAN."""
     similarity: Literal["level", "levels"] = "level"
     """How the error is measured in the discriminator's features. `level`: half the squared error of the features of one level, summed, as
-    in the paper. `levels`: for each level, the squared error divided by the variance of the features, then the mean over all levels; the
-    scale of this error does not depend on width, size and data."""
+    in the paper. `levels`: the error of each level in standard deviations of its features, then the mean over all levels; the scale of
+    this error does not depend on width, size and data."""
+    error: Literal["squared", "absolute"] = "squared"
+    """How a difference of u standard deviations counts with similarity `levels`. `squared`: u^2. `absolute`: about 2 |u|, so that small
+    differences count more. With similarity `level`, the error is always squared."""
     level: int = 3
     """The layer of the discriminator that gives the features (see `Discriminator.features`). The allowed levels depend on the family of
     networks. With similarity `levels`, training does not use this setting, but search, project, score and evaluate do."""
@@ -258,6 +258,8 @@ class ObjectiveSettings:
             "objective.joint works with features of one layer only (objective.similarity=level), not with those of several (levels)",
         )
         fits = self.similarity == "levels" and self.kind == "vaegan"
+        absolute = self.error == "absolute"
+        require(not absolute or self.similarity == "levels", "objective.error=absolute needs objective.similarity=levels")
         require(self.images_per_sample > 0, f"objective.images_per_sample must be above 0, not {self.images_per_sample}")
         require(not self.diff_augment or fits, "objective.diff_augment needs objective.similarity=levels and objective.kind=vaegan")
         require(not self.joint or self.kind == "vaegan", f"objective.joint needs objective.kind=vaegan, not {self.kind}")
@@ -427,8 +429,7 @@ class Training:
     """Show and save an average of the weights and of the running statistics of batch normalisation. Values that are this number of images
     old count half as much as the newest ones; 0 means no average. The half-life is at most 5% of the images seen so far."""
     precision: Literal["auto", "32", "bf16"] = "auto"
-    """The precision of matrix products and convolutions. Weights are always float32. `auto` is bf16 if the device computes in bf16, and 32
-    otherwise."""
+    """The precision of matrix products and convolutions. Weights are always float32. `auto` is bf16 if the device computes in it, or 32."""
     threads: int = 0
     """The number of CPU threads in each process. 0 means one for each core. A resumed run keeps its number of threads, because the number
     changes the order of additions."""
@@ -450,8 +451,7 @@ class Training:
     keep: int = 2
     """The number of checkpoints to keep: the newest ones. With 2, one is left if the other is damaged."""
     keep_every: int = 0
-    """Also keep the checkpoint of every n-th step, where n is this number: a multiple of `checkpoint_every`. With 0, only the newest
-    checkpoints are kept."""
+    """Also keep the checkpoint of every n-th step. n is this number, a multiple of `checkpoint_every`; 0 means no such checkpoint."""
     on_nan: Literal["stop", "rollback"] = "stop"
     """What to do if a loss or a gradient is NaN or infinite. `stop`: stop. `rollback`: return to the last checkpoint and continue with half
     the learning rates."""

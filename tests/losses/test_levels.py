@@ -10,7 +10,7 @@ from vaegan import VAEGAN, Architecture, Objective, UserError
 from vaegan.bench.textbook import use_plain_convolutions
 from vaegan.losses.diff_augment import diff_augment, draw
 from vaegan.losses.penalties import PENALTIES, Seen
-from vaegan.losses.similarity import relative_error
+from vaegan.losses.similarity import Error, relative_error
 from vaegan.models.base import Discriminator
 from vaegan.settings import ObjectiveSettings
 
@@ -19,6 +19,7 @@ from .. import textbook
 LEVELS = {
     "hinge": Objective(similarity="levels", gamma=0.8, gan="hinge", kl_weight=0.01),
     "hinge, with reconstructions": Objective(similarity="levels", gamma=0.8, gan="hinge", reconstructions=True, real_weight=2 / 3),
+    "hinge, with an absolute error": Objective(similarity="levels", gamma=0.8, gan="hinge", error="absolute"),
     "hinge, scaled": Objective(similarity="levels", gamma=0.8, gan="hinge", reconstructions=True, logit_scale=8),
     "saturating, scaled": Objective(similarity="levels", gamma=0.5, logit_scale=3),
     "relativistic": Objective(similarity="levels", gamma=0.5, gan="relativistic", reconstructions=True),
@@ -139,30 +140,37 @@ def test_an_autoencoder_with_a_borrowed_discriminator(model: VAEGAN, batch: tupl
     assert all(parameter.grad is not None for parameter in model.decoder.parameters())
 
 
-def test_the_relative_error_does_not_depend_on_scale_or_number() -> None:
+@pytest.mark.parametrize(("error", "expected"), [("squared", 0.25), ("absolute", 0.64)])  # of half a standard deviation
+def test_the_relative_error_does_not_depend_on_scale_or_number(error: Error, expected: float) -> None:
     torch.manual_seed(0)
-    target, error = torch.randn(40, 3, 4, 4, dtype=torch.float64), 0.5 * torch.randn(40, 3, 4, 4, dtype=torch.float64)
-    found = relative_error([target + error], [target])
-    assert found.item() == pytest.approx(0.25, rel=0.1)
-    torch.testing.assert_close(relative_error([1e3 * (target + error) + 7], [1e3 * target + 7]), found)
-    torch.testing.assert_close(relative_error([torch.cat([target + error] * 2, 1)], [torch.cat([target] * 2, 1)]), found)
-    assert relative_error([target], [target]) == 0
+    target, off = torch.randn(40, 3, 4, 4, dtype=torch.float64), 0.5 * torch.randn(40, 3, 4, 4, dtype=torch.float64)
+    found = relative_error([target + off], [target], error=error)
+    assert found.item() == pytest.approx(expected, rel=0.1)
+    torch.testing.assert_close(relative_error([1e3 * (target + off) + 7], [1e3 * target + 7], error=error), found)
+    torch.testing.assert_close(relative_error([torch.cat([target + off] * 2, 1)], [torch.cat([target] * 2, 1)], error=error), found)
+    assert relative_error([target], [target], error=error).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_the_squared_error_of_the_mean_of_each_channel_is_1() -> None:
+    target = torch.randn(40, 3, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     assert relative_error([target.mean((0, 2, 3), keepdim=True).expand_as(target)], [target]).item() == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
-def test_the_relative_error_of_the_first_maps_has_the_gradient_of_its_formula(dtype: torch.dtype, tolerance: float) -> None:
+@pytest.mark.parametrize("error", ["squared", "absolute"])
+def test_the_relative_error_of_the_first_maps_has_the_gradient_of_its_formula(error: Error, dtype: torch.dtype, tolerance: float) -> None:
     torch.manual_seed(0)
     levels = [torch.randn(9, channels, side, side, dtype=dtype) + 1 for channels, side in ((4, 8), (6, 4))]
     maps = [level.contiguous(memory_format=torch.channels_last).requires_grad_() for level in levels]
     targets = [torch.randn_like(level[:6], requires_grad=True) for level in levels]
     plain, constants = [map_.detach().double().requires_grad_() for map_ in maps], [target.detach().double() for target in targets]
     variances = [target.transpose(0, 1).flatten(1).var(1, correction=0).mean() for target in constants]
-    terms = [(map_[:6] - target).square().mean() / variance for map_, target, variance in zip(plain, constants, variances, strict=True)]
-    expected = torch.stack(terms).mean()
+    squares = [(map_[:6] - target).square() / variance for map_, target, variance in zip(plain, constants, variances, strict=True)]
+    costs = squares if error == "squared" else [2 * ((square + 0.01).sqrt() - 0.1) for square in squares]
+    expected = torch.stack([cost.mean() for cost in costs]).mean()
     (3 * expected).backward()
 
-    found = relative_error(maps, targets)
+    found = relative_error(maps, targets, error=error)
     (3 * found).backward()
 
     assert found.dtype == torch.promote_types(dtype, torch.float32)
@@ -185,3 +193,8 @@ def test_a_discriminator_that_compares_images_is_refused() -> None:
         Objective(similarity="levels").check(discriminator)
     Objective().check(discriminator)
     Objective(similarity="levels", kind="vae").check(discriminator)
+
+
+def test_an_absolute_error_of_one_level_is_refused() -> None:
+    with pytest.raises(UserError, match="objective.error=absolute needs objective.similarity=levels"):
+        ObjectiveSettings(error="absolute")

@@ -16,6 +16,7 @@ from torch.nn import functional
 from ..errors import UserError
 from ..losses.gate import EquilibriumGate
 from ..losses.routing import statistics_fixed
+from ..losses.similarity import ROUNDING
 from ..models.base import Encoder
 from ..models.convolution import ImageConvolution
 from ..models.resize import Downsampling, Upsampling
@@ -134,7 +135,7 @@ def losses_of_levels(
     maps, logits = model.discriminator.judge(torch.cat([images, reconstructed, sampled]), three)
     logits = objective.logit_scale * logits
     prior = divergence(mean, logvar)
-    similarity = torch.stack([unexplained(part[:count], part[count : 2 * count]) for part in maps]).mean()
+    similarity = torch.stack([relative_error(part[:count], part[count : 2 * count], objective.error) for part in maps]).mean()
 
     of_images, of_reconstructions, of_samples = logits[:count], logits[count : 2 * count], logits[2 * count :]
     # (logits, those of the images in their places, their number as a share of that of the images)
@@ -157,11 +158,12 @@ def losses_of_levels(
     return watched, {"encoder": objective.kl_weight * prior + decoder / gamma, "decoder": decoder, "discriminator": gan}
 
 
-def unexplained(images: Tensor, reconstructions: Tensor) -> Tensor:
-    """The squared error of feature maps N x F x h x w as a part of the variance of those of the images, which are constants."""
+def relative_error(images: Tensor, reconstructions: Tensor, error: str) -> Tensor:
+    """The squared or absolute error of feature maps N x F x h x w in standard deviations of those of the images, which are constants."""
     target = images.detach()
     variance = target.transpose(0, 1).flatten(1).var(1, correction=0).mean()
-    return torch.mean((reconstructions - target) ** 2) / variance
+    squares = (reconstructions - target) ** 2 / variance
+    return torch.mean(squares if error == "squared" else 2 * (torch.sqrt(squares + ROUNDING**2) - ROUNDING))
 
 
 def use_plain_convolutions(network: nn.Module) -> None:

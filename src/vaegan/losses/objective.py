@@ -24,7 +24,7 @@ from one sum.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
@@ -61,7 +61,7 @@ class Losses:
     """L_prior, in nats."""
     similarity: Tensor
     """L_llike: half the squared error of the reconstructions' features, summed over features; of kind `vae`, of their pixels. With
-    similarity `levels`, the squared error as a part of the variance, the mean over levels."""
+    similarity `levels`, the error in standard deviations, the mean over levels."""
     real: Tensor
     """-log Dis(x), or what else the GAN loss says images cost the discriminator. The gate reads this one and the next."""
     fake: Tensor
@@ -193,13 +193,16 @@ class Objective:
 
     def _error_of_pixels(self, reconstructed: Tensor, images: Tensor) -> Tensor:
         if self.settings.similarity == "levels":
-            return relative_error([reconstructed], [images], self._average)
+            return self._relative_error([reconstructed], [images])
         return squared_error(reconstructed, images)
 
     def _error_of_features(self, discriminator: Discriminator, reconstructed: Tensor, images: Tensor) -> Tensor:
         if self.settings.similarity == "levels":
-            return relative_error(discriminator.judge(reconstructed)[0], discriminator.judge(images)[0], self._average)
+            return self._relative_error(discriminator.judge(reconstructed)[0], discriminator.judge(images)[0])
         return squared_error(*features_together(discriminator, [*map(discriminator.stem, (reconstructed, images))], self.settings.level))
+
+    def _relative_error(self, maps: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+        return relative_error(maps, targets, self._average, error=self.settings.error)
 
     def _vaegan(self, networks: Networks, batch: _Batch, gamma: Number) -> Losses:
         """All three networks."""
@@ -253,7 +256,7 @@ class Objective:
             extra: Tensor | float = 0.0
             if torch.is_grad_enabled():
                 extra = self._penalties(discriminator, seen, Seen(judged.detach(), theirs), batch.penalty)
-        error = relative_error(maps, targets, self._average)  # of the reconstructions, which come first
+        error = self._relative_error(maps, targets)  # of the reconstructions, which come first
         logits, *kinds = self._scaled(logits), *self._scaled(others).tensor_split([count])
         playing = kinds if settings.reconstructions else kinds[1:]
         real, fakes = self._gan_loss.discriminator(logits, playing)

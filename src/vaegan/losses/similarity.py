@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -11,8 +11,11 @@ from torch import Tensor
 from ..models.base import Discriminator
 from .routing import wide
 
+Error = Literal["squared", "absolute"]
 LEAST_VARIANCE = 1e-6
 """Of a level: images that are all alike have none."""
+ROUNDING = 0.1
+"""Of the absolute error: below so many standard deviations, it is rather a square. A bend in place of a corner at 0."""
 
 
 def squared_error(one: Tensor, other: Tensor) -> Tensor:
@@ -47,16 +50,27 @@ MeanOverProcesses = Callable[[Tensor], Tensor]
 """The mean of a tensor over all processes that train together; of one process, the tensor itself."""
 
 
-def relative_error(maps: Sequence[Tensor], targets: Sequence[Tensor], average: MeanOverProcesses = lambda tensor: tensor) -> Tensor:
-    """The squared error of feature maps as a part of the variance of their targets, the mean over several levels: a scalar.
+def relative_error(
+    maps: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    average: MeanOverProcesses = lambda tensor: tensor,
+    *,
+    error: Error = "squared",
+) -> Tensor:
+    """The error of feature maps in standard deviations of their targets, the mean over several levels: a scalar.
 
-    It is 0 for the targets themselves, and 1 for the mean of each channel. It depends neither on how large features are nor on how many
-    there are. The variance of a level is that over images and places in each channel, the mean over channels.
+    A difference of u standard deviations costs u^2, or, with the absolute error, 2 (sqrt(u^2 + c^2) - c) with a small c, ROUNDING, which
+    is about 2 |u| (Charbonnier et al. 1997, "Deterministic edge-preserving regularization in computed imaging"). Both are as steep at
+    u = 1. Below it, the absolute error is steeper: it does not leave small differences as they are.
+
+    The error is 0 for the targets themselves. It depends neither on how large features are nor on how many there are. The variance of a
+    level is that over images and places in each channel, the mean over channels: the squared error of the mean of each channel is 1.
 
     Args:
         maps: for each level, N x F x h x w, or more images, of which the first N are compared.
         targets: for each level, N x F x h x w; no gradient reaches them.
         average: see `MeanOverProcesses`; then the variance is that over the images of all processes.
+        error: which of the two.
     """
     constants = [target.detach() for target in targets]
     moments = average(torch.cat([moment for target in constants for moment in _moments(target)]))
@@ -64,8 +78,11 @@ def relative_error(maps: Sequence[Tensor], targets: Sequence[Tensor], average: M
     for map_, target in zip(maps, constants, strict=True):
         first, second, moments = moments.tensor_split((target.shape[1], target.shape[1] + 1))
         variance = (second[0] - first.square().mean()).clamp(min=LEAST_VARIANCE)
-        error: Tensor = _MeanSquaredError.apply(map_, target)
-        errors.append(error / variance)
+        if error == "squared":
+            errors.append(_MeanSquaredError.apply(map_, target) / variance)
+        else:
+            deviation = variance.sqrt()
+            errors.append(2 * (_MeanRoundedError.apply(map_, target, ROUNDING * deviation) / deviation - ROUNDING))
     return torch.stack(errors).mean()
 
 
@@ -78,6 +95,14 @@ def _moments(maps: Tensor) -> tuple[Tensor, Tensor]:
 def _mean_square(tensor: Tensor) -> Tensor:
     """In at least float32, image by image: one sum over all would lose digits."""
     return torch.linalg.vector_norm(wide(tensor), dim=(1, 2, 3)).square().sum() / tensor.numel()
+
+
+def _of_first(maps: Tensor, slopes: Tensor, factor: Tensor) -> Tensor:
+    """The gradient at maps of which the first N are compared: factor times slopes, N x ..., and 0 at the others."""
+    result = torch.empty_like(maps)
+    torch.mul(slopes, factor / slopes.numel(), out=result[: len(slopes)])
+    result[len(slopes) :] = 0
+    return result
 
 
 class _MeanSquaredError(torch.autograd.Function):
@@ -97,8 +122,20 @@ class _MeanSquaredError(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         maps, difference = ctx.saved_tensors
-        count = len(difference)
-        result = torch.empty_like(maps)
-        torch.mul(difference, gradient * (2 / difference.numel()), out=result[:count])
-        result[count:] = 0
-        return result, None
+        return _of_first(maps, difference, 2 * gradient), None
+
+
+class _MeanRoundedError(torch.autograd.Function):
+    """The mean of sqrt(difference^2 + rounding^2), of the first of several maps from constant targets."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, targets: Tensor, rounding: Tensor) -> Tensor:
+        difference = maps[: len(targets)] - targets
+        root = difference.square().add_(rounding.square().to(maps.dtype)).sqrt_()
+        ctx.save_for_backward(maps, difference.div_(root))
+        return wide(root).mean((1, 2, 3)).mean()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        maps, slopes = ctx.saved_tensors
+        return _of_first(maps, slopes, gradient), None, None

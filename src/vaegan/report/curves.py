@@ -18,7 +18,7 @@ _HALF = "Half the squared error of reconstructions, summed over pixels"
 _SIMILARITY = "Error of reconstructions in the discriminator’s features"
 _RISES = "The features change while the discriminator learns, so this curve can rise although the reconstructions get better"
 LEVELS = (
-    f"{_SIMILARITY}, divided by the variance of the features, as a mean over levels. It is 0 for the image itself, and up to 2 for "
+    f"{_SIMILARITY}, in standard deviations of the features, as a mean over levels. It is 0 for the image itself, and about 2 for "
     f"another image. {_RISES}."
 )
 RELATIVE = (
@@ -57,7 +57,7 @@ def panels(stats: Stats, recipe: Recipe | None) -> list[Panel]:
     add("Prior", prior, take("prior"))
     relative = objective.similarity == "levels"
     if objective.kind == "vae":
-        how = "Squared error of reconstructions, divided by the variance of the pixels" if relative else _HALF
+        how = "Error of reconstructions, in standard deviations of the pixels" if relative else _HALF
         add("Reconstruction", f"{how}. Lower is better.", take("similarity"))
     add("Learned similarity, relative to another image", RELATIVE, take("relative_similarity"))
     add("Learned similarity", LEVELS if relative else ABSOLUTE, take("similarity"))
