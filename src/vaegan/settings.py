@@ -57,7 +57,8 @@ class Data:
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
     """For `data.crop` `box`: the left, top, right and bottom edge of the part, in pixels."""
     blur: bool = False
-    """Blur images before they are shrunk, by sqrt(scale) / 2 pixels, as the paper's authors do. Then take bicubic values at points."""
+    """Blur images before they are shrunk, by sqrt(scale) / 2 pixels, as the paper's authors do. Then take the
+    bicubic value at each point."""
     resampling: Resampling = "fast"
     """How images are resized. `fast`: bicubic; large JPEG files are first decoded at a half, a quarter or an eighth of their size, if that
     is large enough. `bicubic`, `lanczos`, `bilinear`: all pixels are used. `nearest`, for drawings: one pixel for each of the result."""
@@ -258,8 +259,6 @@ class ObjectiveSettings:
             "objective.joint works with features of one layer only (objective.similarity=level), not with those of several (levels)",
         )
         fits = self.similarity == "levels" and self.kind == "vaegan"
-        absolute = self.error == "absolute"
-        require(not absolute or self.similarity == "levels", "objective.error=absolute needs objective.similarity=levels")
         require(self.images_per_sample > 0, f"objective.images_per_sample must be above 0, not {self.images_per_sample}")
         require(not self.diff_augment or fits, "objective.diff_augment needs objective.similarity=levels and objective.kind=vaegan")
         require(not self.joint or self.kind == "vaegan", f"objective.joint needs objective.kind=vaegan, not {self.kind}")

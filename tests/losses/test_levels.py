@@ -193,8 +193,3 @@ def test_a_discriminator_that_compares_images_is_refused() -> None:
         Objective(similarity="levels").check(discriminator)
     Objective().check(discriminator)
     Objective(similarity="levels", kind="vae").check(discriminator)
-
-
-def test_an_absolute_error_of_one_level_is_refused() -> None:
-    with pytest.raises(UserError, match="objective.error=absolute needs objective.similarity=levels"):
-        ObjectiveSettings(error="absolute")

@@ -88,7 +88,7 @@ def write_run(run: Path, *, steps: int = 40, pictures: int = 3, source: Path | N
         ("vaegan", ["A VAE/GAN trained", "Learned similarity", "Gate", "encoder", "vaegan score"], ["--by similarity"]),
         (
             "vae",
-            ["A VAE with pixel errors, trained", "divided by the variance of the pixels", "vaegan reconstruct"],
+            ["A VAE with pixel errors, trained", "in standard deviations of the pixels", "vaegan reconstruct"],
             ["Learned similarity", "Gate", "discriminator 0", "vaegan score"],
         ),
         (
