@@ -60,7 +60,7 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "reference, large gamma, reconstructions": ("reference", {"objective__gamma": 0.1, "objective__reconstructions": True}),
     "paper": ("larsen-celeba", {"optimizer__weight_decay": 0.1}),
     "quick": ("quick", {}),
-    "drawings, with a squared error": ("drawings", {"objective__error": "squared"}),
+    "drawings": ("drawings", {}),
     "quick, clipped": (
         "quick",
         {

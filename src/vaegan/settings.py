@@ -57,11 +57,11 @@ class Data:
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
     """For `data.crop` `box`: the left, top, right and bottom edge of the part, in pixels."""
     blur: bool = False
-    """Blur images before they are shrunk, by sqrt(scale) / 2 pixels, as the paper's authors do. Then take the
-    bicubic value at each point."""
+    """Blur images before they are shrunk, with a Gaussian of sqrt(scale) / 2 pixels, as the paper's authors do. Then take the bicubic value
+    at each point."""
     resampling: Resampling = "fast"
     """How images are resized. `fast`: bicubic; large JPEG files are first decoded at a half, a quarter or an eighth of their size, if that
-    is large enough. `bicubic`, `lanczos`, `bilinear`: all pixels are used. `nearest`, for drawings: one pixel for each of the result."""
+    is large enough. `bicubic`, `lanczos`, `bilinear`: all pixels are used. `nearest`, for drawings: one for each pixel of the result."""
     range: tuple[float, float] = (0.0, 0.0)
     """The values that become black and white, if images have more than 8 bits: the lower one first. `0 0`: the lowest and the highest
     value, found by reading all images once (see `data.range_percentiles`)."""
@@ -140,7 +140,7 @@ class Architecture:
     discriminator_units: int = 512
     """The units of the discriminator's fully connected layer, at width 1. `resize` has no such layer."""
     attributes: tuple[str, ...] = ()
-    """The attributes of each image that all three networks take as an input; then the model is conditional. `all` means all of the set."""
+    """The attributes of each image that all three networks take as an input; then the model is conditional. `all`: all of the set's."""
 
     def __post_init__(self) -> None:
         if self.family == "larsen":  # another family checks sizes where its networks are built
@@ -428,7 +428,8 @@ class Training:
     """Show and save an average of the weights and of the running statistics of batch normalisation. Values that are this number of images
     old count half as much as the newest ones; 0 means no average. The half-life is at most 5% of the images seen so far."""
     precision: Literal["auto", "32", "bf16"] = "auto"
-    """The precision of matrix products and convolutions. Weights are always float32. `auto` is bf16 if the device computes in it, or 32."""
+    """The precision of matrix products and convolutions. Weights are always float32. `auto` is bf16 if the device
+    can compute in bf16, and 32 otherwise."""
     threads: int = 0
     """The number of CPU threads in each process. 0 means one for each core. A resumed run keeps its number of threads, because the number
     changes the order of additions."""

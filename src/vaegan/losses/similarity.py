@@ -15,7 +15,7 @@ Error = Literal["squared", "absolute"]
 LEAST_VARIANCE = 1e-6
 """Of a level: images that are all alike have none."""
 ROUNDING = 0.1
-"""Of the absolute error: below so many standard deviations, it is rather a square. A bend in place of a corner at 0."""
+"""In standard deviations: below this, the absolute error is nearly a square. So it has a bend at 0, not a corner."""
 
 
 def squared_error(one: Tensor, other: Tensor) -> Tensor:
@@ -60,8 +60,8 @@ def relative_error(
     """The error of feature maps in standard deviations of their targets, the mean over several levels: a scalar.
 
     A difference of u standard deviations costs u^2, or, with the absolute error, 2 (sqrt(u^2 + c^2) - c) with a small c, ROUNDING, which
-    is about 2 |u| (Charbonnier et al. 1997, "Deterministic edge-preserving regularization in computed imaging"). Both are as steep at
-    u = 1. Below it, the absolute error is steeper: it does not leave small differences as they are.
+    is about 2 |u| (Charbonnier et al. 1997, "Deterministic edge-preserving regularization in computed imaging"). At u = 1,
+    both are about equally steep. Below it, the absolute error is steeper, so that small differences are corrected, too.
 
     The error is 0 for the targets themselves. It depends neither on how large features are nor on how many there are. The variance of a
     level is that over images and places in each channel, the mean over channels: the squared error of the mean of each channel is 1.
