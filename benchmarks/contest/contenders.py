@@ -139,7 +139,7 @@ CONTENDERS: tuple[Contender, ...] = (
     OwnRecipe(
         "vae",
         "quick",
-        {"objective.kind": "vae", "objective.kl_weight": 0.001, "objective.error": "squared", "optimizer.betas": (0.5, 0.99)},
+        {"objective.kind": "vae", "objective.kl_weight": 0.001, "optimizer.betas": (0.5, 0.99)},
         note="recipe quick with the error of pixels, no discriminator, a KL weight of 0.001, and momentum 0.5",
     ),
     OwnRecipe("reference", "reference", note="the paper's networks, at the size of this set"),

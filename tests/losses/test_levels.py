@@ -151,8 +151,9 @@ def test_the_relative_error_does_not_depend_on_scale_or_number(error: Error, exp
     assert relative_error([target], [target], error=error).item() == pytest.approx(0, abs=1e-12)
 
 
-def test_the_squared_error_of_the_mean_of_each_channel_is_1() -> None:
+def test_the_squared_error_is_0_for_the_targets_and_1_for_the_mean_of_each_channel() -> None:
     target = torch.randn(40, 3, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert relative_error([target], [target]) == 0
     assert relative_error([target.mean((0, 2, 3), keepdim=True).expand_as(target)], [target]).item() == pytest.approx(1)
 
 
