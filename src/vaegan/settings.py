@@ -228,16 +228,17 @@ class ObjectiveSettings:
     penalty_weight: float = 1.0
     """The weight of the penalty."""
     penalty_every: int = 1
-    """Compute the penalty only in every n-th step, with n times its weight, where n is this number. The penalty is slow to compute and
-    changes slowly."""
+    """Compute the penalty only in every n-th step, with n times its weight. It is slow to compute and changes slowly."""
     diff_augment: bool = False
     """Change all images that the discriminator sees at random, so that it cannot learn a small set by heart. The changes are brightness,
     saturation, contrast, position, and a hole (DiffAugment, Zhao et al. 2020). Only for similarity `levels`."""
     reconstructions: bool = False
     """Add -log(1 - Dis(x~)) to L_GAN, where x~ are the reconstructions. The paper's algorithm 1 does this. The authors' runs do not."""
+    samples: Literal["prior", "codes"] = "prior"
+    """What the codes of samples are drawn from in training. `prior`: N(0, I), as in the paper. `codes`: the Gaussian that fits the codes of
+    the batch. `codes` has an effect only with similarity `levels` and kind `vaegan`."""
     images_per_sample: int = 1
-    """A step draws and judges one sample for this number of images. training.batch must be a multiple of it. It has an effect only with
-    similarity `levels` and kind `vaegan`."""
+    """A step makes one sample for this number of images, of which training.batch is a multiple. Only for similarity `levels`."""
     real_weight: float = 0.5
     """The weight w of real images against generated images in L_GAN = 2 w real + 2 (1 - w) fake. It applies only to the discriminator: the
     decoder's part is scaled back to weight 1, as in the authors' code."""
@@ -272,8 +273,9 @@ class ObjectiveSettings:
         require(0 < self.logit_scale < inf, f"objective.logit_scale must be a finite number above 0, not {self.logit_scale}")
         require(self.level >= 0, f"objective.level must be at least 0, not {self.level}")
         require(self.kl_weight >= 0, f"objective.kl_weight must be at least 0, not {self.kl_weight}")
-        weight = self.penalty_weight
-        require(0 <= weight < inf, f"objective.penalty_weight must be a finite number of at least 0, not {weight}")
+        require(
+            0 <= self.penalty_weight < inf, f"objective.penalty_weight must be a finite number of at least 0, not {self.penalty_weight}"
+        )
         require(self.penalty_every > 0, f"objective.penalty_every must be above 0, not {self.penalty_every}")
         require(self.gamma_decay > 0, f"objective.gamma_decay must be above 0, not {self.gamma_decay}")
 

@@ -31,6 +31,9 @@ LEVELS = {
     "relativistic, with a sample for three images": Objective(
         similarity="levels", gamma=0.5, gan="relativistic", reconstructions=True, images_per_sample=3
     ),
+    "hinge, with samples like the codes": Objective(
+        similarity="levels", gamma=0.8, gan="hinge", reconstructions=True, images_per_sample=2, samples="codes"
+    ),
     "saturating, with a sample for two images": Objective(similarity="levels", gamma=0.5, images_per_sample=2),
     "R1": Objective(similarity="levels", gamma=0.8, gan="relativistic", penalty="r1", penalty_weight=0.7),
 }

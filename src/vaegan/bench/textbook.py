@@ -90,7 +90,7 @@ def losses(
         objective: says how the terms are weighed.
         images: N x C x H x W in [-1, 1].
         noise: N x latent, of the codes of the images.
-        prior_noise: N x latent, the codes of the samples.
+        prior_noise: N x latent, the codes of the samples, or what they are made of.
         conditions: N x attributes, of a conditional model.
     """
     if objective.similarity == "levels":
@@ -121,16 +121,25 @@ def losses(
     }
 
 
+def of_one_gaussian(codes: Tensor, noise: Tensor) -> Tensor:
+    """Codes of a Gaussian with the mean and the covariance of the given codes, at most as many as a code has numbers."""
+    codes = codes[: noise.shape[1]]
+    deviations = codes - torch.mean(codes, dim=0)
+    return torch.mean(codes, dim=0) + torch.einsum("mn,nl->ml", noise[:, : len(codes)], deviations) / (max(2, len(codes)) - 1) ** 0.5
+
+
 def losses_of_levels(
     model: VAEGAN, objective: ObjectiveSettings, images: Tensor, noise: Tensor, prior_noise: Tensor, *, conditions: Tensor | None
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The same with an error over all levels of a discriminator that judges each image by itself."""
     gamma, weight = objective.gamma, objective.real_weight
     mean, logvar = model.encoder(images, conditions)
-    reconstructed = model.decoder(mean + torch.exp(logvar / 2) * noise, conditions)
+    codes = mean + torch.exp(logvar / 2) * noise
+    reconstructed = model.decoder(codes, conditions)
     with statistics_fixed(model.decoder):
         every = objective.images_per_sample
-        sampled = model.decoder(prior_noise[::every], None if conditions is None else conditions[::every])
+        drawn = of_one_gaussian(codes.detach(), prior_noise) if objective.samples == "codes" else prior_noise
+        sampled = model.decoder(drawn[::every], None if conditions is None else conditions[::every])
     count, three = len(images), None if conditions is None else torch.cat([conditions, conditions, conditions[::every]])
     maps, logits = model.discriminator.judge(torch.cat([images, reconstructed, sampled]), three)
     logits = objective.logit_scale * logits

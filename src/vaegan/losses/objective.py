@@ -35,7 +35,7 @@ from torch.nn.utils import parametrize
 
 from ..errors import UserError
 from ..models.base import Decoder, Discriminator, Encoder
-from ..models.posterior import Posterior
+from ..models.posterior import Posterior, drawn_like
 from ..settings import ObjectiveSettings
 from .diff_augment import diff_augment
 from .gan import by_count, find_gan_loss
@@ -269,15 +269,16 @@ class Objective:
         return Losses(encoded.prior.detach(), error.detach(), real.detach(), fakes[-1].detach(), pixel, total)
 
     def _decoded(self, decoder: Decoder, batch: _Batch, codes: Tensor) -> Tensor:
-        """Reconstructions, then samples, of codes of the images and of the prior: N + N / images_per_sample of C x H x W.
+        """Reconstructions, then samples: N + N / images_per_sample of C x H x W.
 
-        They are two batches, because the codes differ in how far they spread. Batch normalisation keeps the running statistics of the
+        They are two batches, because codes of N(0, I) spread otherwise. Batch normalisation keeps the running statistics of the
         reconstructions: codes that are drawn later, from a fitted prior, are like those of images.
         """
         every = self.settings.images_per_sample
+        drawn = batch.prior_noise if self.settings.samples == "prior" else drawn_like(codes.detach(), batch.prior_noise)
         reconstructed = decoder(codes, batch.conditions)
         with statistics_fixed(decoder):
-            sampled = decoder(batch.prior_noise[::every], None if batch.conditions is None else batch.conditions[::every])
+            sampled = decoder(drawn[::every], None if batch.conditions is None else batch.conditions[::every])
         return torch.cat([reconstructed, sampled])
 
     def _in_place(self, of_images: Tensor | None) -> Tensor | None:
