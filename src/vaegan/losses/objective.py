@@ -154,7 +154,7 @@ class Objective:
             networks: in training mode.
             images: N x C x H x W in [-1, 1].
             noise: N x latent, standard normal: z = mean + exp(logvar / 2) * noise.
-            prior_noise: N x latent, standard normal: z_p.
+            prior_noise: N x latent, standard normal: z_p, or what z_p is made of where samples have codes like those of the images.
             gamma: in place of the objective's own.
             penalty: the weight of the discriminator's penalty, in place of the objective's own. Where it is the number 0, no work is done.
             conditions: N x attributes, of a conditional model: of each image, and of the sample that has its place.
