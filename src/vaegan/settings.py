@@ -228,17 +228,18 @@ class ObjectiveSettings:
     penalty_weight: float = 1.0
     """The weight of the penalty."""
     penalty_every: int = 1
-    """Compute the penalty only in every n-th step, with n times its weight. It is slow to compute and changes slowly."""
+    """A number n: only every n-th step computes the penalty, with n times its weight. The penalty is slow to compute."""
     diff_augment: bool = False
     """Change all images that the discriminator sees at random, so that it cannot learn a small set by heart. The changes are brightness,
     saturation, contrast, position, and a hole (DiffAugment, Zhao et al. 2020). Only for similarity `levels`."""
     reconstructions: bool = False
     """Add -log(1 - Dis(x~)) to L_GAN, where x~ are the reconstructions. The paper's algorithm 1 does this. The authors' runs do not."""
-    samples: Literal["prior", "codes"] = "prior"
-    """What the codes of samples are drawn from in training. `prior`: N(0, I), as in the paper. `codes`: the Gaussian that fits the codes of
-    the batch. `codes` has an effect only with similarity `levels` and kind `vaegan`."""
+    samples: Literal["standard", "codes"] = "standard"
+    """Where codes of samples come from in training. `standard`: from N(0, I), as in the paper. `codes`: from the Gaussian that fits the
+    codes of the batch; only similarity `levels` with kind `vaegan` uses it."""
     images_per_sample: int = 1
-    """A step makes one sample for this number of images, of which training.batch is a multiple. Only for similarity `levels`."""
+    """A step makes one sample for this number of images; training.batch must be a multiple of it. Only with similarity `levels` and kind
+    `vaegan`."""
     real_weight: float = 0.5
     """The weight w of real images against generated images in L_GAN = 2 w real + 2 (1 - w) fake. It applies only to the discriminator: the
     decoder's part is scaled back to weight 1, as in the authors' code."""
@@ -255,10 +256,7 @@ class ObjectiveSettings:
     """The factor by which gamma is multiplied after each epoch. gamma never exceeds 1, and does not fall below 1e-30."""
 
     def __post_init__(self) -> None:
-        require(
-            not self.joint or self.similarity == "level",
-            "objective.joint works with features of one layer only (objective.similarity=level), not with those of several (levels)",
-        )
+        require(not self.joint or self.similarity == "level", "objective.joint needs objective.similarity=level, not levels")
         fits = self.similarity == "levels" and self.kind == "vaegan"
         require(self.images_per_sample > 0, f"objective.images_per_sample must be above 0, not {self.images_per_sample}")
         require(not self.diff_augment or fits, "objective.diff_augment needs objective.similarity=levels and objective.kind=vaegan")

@@ -34,6 +34,7 @@ LEVELS = {
     "hinge, with samples like the codes": Objective(
         similarity="levels", gamma=0.8, gan="hinge", reconstructions=True, images_per_sample=2, samples="codes"
     ),
+    "relativistic, with samples alone, of codes": Objective(similarity="levels", gamma=0.5, gan="relativistic", samples="codes"),
     "saturating, with a sample for two images": Objective(similarity="levels", gamma=0.5, images_per_sample=2),
     "R1": Objective(similarity="levels", gamma=0.8, gan="relativistic", penalty="r1", penalty_weight=0.7),
 }
@@ -197,3 +198,27 @@ def test_a_discriminator_that_compares_images_is_refused() -> None:
         Objective(similarity="levels").check(discriminator)
     Objective().check(discriminator)
     Objective(similarity="levels", kind="vae").check(discriminator)
+
+
+def test_samples_like_the_codes_are_like_those_of_all_processes(model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -> None:
+    seen: list[Tensor] = []
+
+    def gather(codes: Tensor) -> Tensor:
+        assert not codes.requires_grad
+        seen.append(codes)
+        return torch.full_like(codes[:1], 0.5)
+
+    decoded: list[Tensor] = []
+    model.decoder.register_forward_pre_hook(lambda _, arguments: decoded.append(arguments[0].detach()))
+    Objective(similarity="levels", samples="codes", gather=gather)(model, *batch[:3], conditions=batch[3])
+    codes, drawn = decoded
+    assert torch.equal(seen[0], codes)
+    assert torch.equal(drawn, torch.full_like(codes, 0.5))  # the mean of the only code
+
+
+def test_where_nothing_is_encoded_samples_have_codes_of_the_prior(model: VAEGAN, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -> None:
+    model.discriminator.eval()
+    found, plain = (
+        Objective(kind="gan", similarity="levels", samples=name)(model, *batch[:3], conditions=batch[3]) for name in ("standard", "codes")
+    )
+    assert found.fake == plain.fake

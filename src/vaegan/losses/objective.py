@@ -1,7 +1,7 @@
 """What a VAE/GAN minimises: three objectives out of one forward and one backward pass.
 
-With q(z|x) = N(mean, exp(logvar)), x~ = Dec(z) a reconstruction, x_p = Dec(z_p) a sample of the prior, and Dis_l a layer of the
-discriminator (Larsen et al. 2016, section 3 and algorithm 1):
+With q(z|x) = N(mean, exp(logvar)), x~ = Dec(z) a reconstruction, x_p = Dec(z_p) a sample, of the prior or of a code like those of the
+images, and Dis_l a layer of the discriminator (Larsen et al. 2016, section 3 and algorithm 1):
 
     L_prior = KL(q(z|x) || N(0, I))
     L_llike = 1/2 sum (Dis_l(x) - Dis_l(x~))^2             the learned similarity: a Gaussian of unit variance, summed over features
@@ -24,7 +24,7 @@ from one sum.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
@@ -111,17 +111,21 @@ class Objective:
     """The VAE/GAN objective, or one of its parts. Call it with the networks and a batch, then `Losses.backward`."""
 
     def __init__(
-        self, settings: ObjectiveSettings | None = None, average: MeanOverProcesses = lambda tensor: tensor, **changes: Any
+        self,
+        settings: ObjectiveSettings | None = None,
+        average: MeanOverProcesses = lambda tensor: tensor,
+        gather: Callable[[Tensor], Tensor] = lambda tensor: tensor,
+        **changes: Any,
     ) -> None:
         """Take settings, by default the reference's, with changes by name, as in `Objective(gamma=1e-5)`.
 
-        `average` is the mean over the processes that train together.
+        `average` is the mean over the processes that train together, and `gather` has a constant tensor of each, one below the other.
 
         Raises:
             UserError: they do not go together, or name a GAN loss or a penalty that there is not.
         """
         self.settings = replace(settings or ObjectiveSettings(), **changes)
-        self._average = average
+        self._average, self._gather = average, gather
         self._gan_loss = find_gan_loss(self.settings.gan_loss)
         self._penalty = find_penalty(self.settings.penalty) if self.settings.penalty else None
 
@@ -275,10 +279,12 @@ class Objective:
         reconstructions: codes that are drawn later, from a fitted prior, are like those of images.
         """
         every = self.settings.images_per_sample
-        drawn = batch.prior_noise if self.settings.samples == "prior" else drawn_like(codes.detach(), batch.prior_noise)
+        drawn = batch.prior_noise[::every]
+        if self.settings.samples == "codes":
+            drawn = drawn_like(self._gather(codes.detach()), drawn)
         reconstructed = decoder(codes, batch.conditions)
         with statistics_fixed(decoder):
-            sampled = decoder(drawn[::every], None if batch.conditions is None else batch.conditions[::every])
+            sampled = decoder(drawn, None if batch.conditions is None else batch.conditions[::every])
         return torch.cat([reconstructed, sampled])
 
     def _in_place(self, of_images: Tensor | None) -> Tensor | None:

@@ -22,7 +22,7 @@ class Posterior(NamedTuple):
 def drawn_like(codes: Tensor, noise: Tensor) -> Tensor:
     """New codes of the Gaussian that has the mean m and the covariance of n codes: m + sum over i of e_i (z_i - m) / sqrt(n - 1).
 
-    The e_i are standard normal. So no covariance is computed, and none needs as many codes as a code has numbers.
+    The e_i are standard normal. So no covariance is computed, and n may be below the number of latent dimensions.
 
     Args:
         codes: z_i, N x latent. If N is above latent, the first `latent` of them count: n is the smaller one.

@@ -58,6 +58,20 @@ def mean_over_processes(fabric: Fabric, tensor: Tensor) -> Tensor:
     return total / fabric.world_size
 
 
+def gather_from_processes(fabric: Fabric, tensor: Tensor) -> Tensor:
+    """Those of all processes, one below the other, in the order of the processes. No gradient passes.
+
+    Raises:
+        LostProcessError: one of them has ended.
+    """
+    if fabric.world_size == 1:
+        return tensor
+    tensors = [torch.empty_like(tensor) for _ in range(fabric.world_size)]
+    with _answered():
+        torch.distributed.all_gather(tensors, tensor.contiguous())
+    return torch.cat(tensors)
+
+
 def average_gradients(fabric: Fabric, parameters: list[nn.Parameter]) -> None:
     """Replace gradients by their means over all processes, in one message."""
     if fabric.world_size == 1:

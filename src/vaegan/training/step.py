@@ -19,7 +19,7 @@ from ..models.vaegan import VAEGAN
 from ..recipe import Recipe
 from ..settings import NETWORKS
 from .average import WeightAverage
-from .distributed import average_gradients, mean_over_processes
+from .distributed import average_gradients, gather_from_processes, mean_over_processes
 from .optimizers import load_optimizer, make_optimizer, step_if
 
 LOSSES = ("prior", "similarity", "real", "fake")
@@ -184,7 +184,8 @@ class TrainingStep:
         self.recipe, self.fabric, self.model = recipe, fabric, model
         self.average = WeightAverage(model, recipe.training) if recipe.training.averages else None
         self.augment = Augmenter(recipe.augmentation)
-        self.objective = Objective(recipe.objective, average=partial(mean_over_processes, fabric))
+        together = partial(mean_over_processes, fabric), partial(gather_from_processes, fabric)
+        self.objective = Objective(recipe.objective, *together)
         self.objective.check(model.discriminator)
         self.parameters = {name: list(getattr(model, name).parameters()) for name in NETWORKS}
         posterior = {"encoder": model.encoder.posterior_weights()}
