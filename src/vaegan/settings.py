@@ -228,7 +228,8 @@ class ObjectiveSettings:
     penalty_weight: float = 1.0
     """The weight of the penalty."""
     penalty_every: int = 1
-    """A number n: only every n-th step computes the penalty, with n times its weight. The penalty is slow to compute."""
+    """Compute the penalty only in every n-th step, with n times its weight, where n is this number. The penalty is slow to compute and
+    changes slowly."""
     diff_augment: bool = False
     """Change all images that the discriminator sees at random, so that it cannot learn a small set by heart. The changes are brightness,
     saturation, contrast, position, and a hole (DiffAugment, Zhao et al. 2020). Only for similarity `levels`."""
@@ -271,9 +272,8 @@ class ObjectiveSettings:
         require(0 < self.logit_scale < inf, f"objective.logit_scale must be a finite number above 0, not {self.logit_scale}")
         require(self.level >= 0, f"objective.level must be at least 0, not {self.level}")
         require(self.kl_weight >= 0, f"objective.kl_weight must be at least 0, not {self.kl_weight}")
-        require(
-            0 <= self.penalty_weight < inf, f"objective.penalty_weight must be a finite number of at least 0, not {self.penalty_weight}"
-        )
+        weight = self.penalty_weight
+        require(0 <= weight < inf, f"objective.penalty_weight must be a finite number of at least 0, not {weight}")
         require(self.penalty_every > 0, f"objective.penalty_every must be above 0, not {self.penalty_every}")
         require(self.gamma_decay > 0, f"objective.gamma_decay must be above 0, not {self.gamma_decay}")
 

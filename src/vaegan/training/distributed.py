@@ -59,7 +59,7 @@ def mean_over_processes(fabric: Fabric, tensor: Tensor) -> Tensor:
 
 
 def gather_from_processes(fabric: Fabric, tensor: Tensor) -> Tensor:
-    """Those of all processes, one below the other, in the order of the processes. No gradient passes.
+    """The tensors of all processes, one below the other, in the order of the processes. No gradient passes.
 
     Raises:
         LostProcessError: one of them has ended.

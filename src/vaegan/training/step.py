@@ -184,8 +184,8 @@ class TrainingStep:
         self.recipe, self.fabric, self.model = recipe, fabric, model
         self.average = WeightAverage(model, recipe.training) if recipe.training.averages else None
         self.augment = Augmenter(recipe.augmentation)
-        together = partial(mean_over_processes, fabric), partial(gather_from_processes, fabric)
-        self.objective = Objective(recipe.objective, *together)
+        average, gather = (partial(function, fabric) for function in (mean_over_processes, gather_from_processes))
+        self.objective = Objective(recipe.objective, average=average, gather=gather)
         self.objective.check(model.discriminator)
         self.parameters = {name: list(getattr(model, name).parameters()) for name in NETWORKS}
         posterior = {"encoder": model.encoder.posterior_weights()}
